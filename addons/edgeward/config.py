@@ -1,0 +1,321 @@
+"""Every setting in one typed model: default, unit, bounds and meaning.
+
+Settings come from a TOML file; `EDGEWARD_<SECTION>__<KEY>` in the environment overrides one key each
+(`EDGEWARD_STATE_DIR` a top-level one, `EDGEWARD_CACHES` the cache nodes as a JSON list). An unknown or impossible value
+is a `ConfigError` that names the key.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgeward.errors import ConfigError
+from edgeward.types import Flaw, Reason
+
+PREFIX = "EDGEWARD_"
+NOT_SETTINGS = frozenset({"EDGEWARD_CONFIG", "EDGEWARD_API", "EDGEWARD_TOKEN"})
+"""Variables of that prefix which are no settings: they tell the commands where to look."""
+INTERNAL_PREFIX = "EDGEWARD_INTERNAL_"
+"""What the supervisor tells its children."""
+
+SECRETS = frozenset({"secret", "url"})
+"""Keys whose values may hold a password: errors don't repeat them."""
+STORE_SCHEMES = ("redis", "rediss", "unix")
+SIGNAL_TYPES = ("sha256", "sha1", "md5", "pdq", "phash", "dhash")
+
+type Decide = Literal["deliver", "block"]
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{value!r} is not HOST:PORT")
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is not an http:// or https:// URL")
+    return value
+
+
+def _base_url(value: str) -> str:
+    if urlsplit(_http_url(value)).path not in ("", "/"):
+        raise ValueError(f"{value!r} must have no path: the request's own is used")
+    return value.rstrip("/")
+
+
+def _store_url(value: str) -> str:
+    if value != "embedded" and urlsplit(value).scheme not in STORE_SCHEMES:
+        raise ValueError(f"neither 'embedded' nor a {_schemes()} URL")
+    return value
+
+
+def _schemes() -> str:
+    return ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
+
+
+def _signals(value: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = sorted(set(value) - set(SIGNAL_TYPES))
+    if unknown:
+        raise ValueError(f"unknown signal type {unknown[0]!r}; known are {', '.join(SIGNAL_TYPES)}")
+    if "sha256" not in value:
+        raise ValueError("'sha256' must be among them: it is what an image is known by")
+    return value
+
+
+type Address = Annotated[str, AfterValidator(_address)]
+type HttpUrl = Annotated[str, AfterValidator(_http_url)]
+type BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class ProxySettings(_Section):
+    listen: Address = "127.0.0.1:8080"
+    """Where clients (front) or the cache (fill) reach Edgeward, HOST:PORT; port 0 takes a free one."""
+    upstream: BaseUrl = "http://127.0.0.1:6081"
+    """Where requests go on to: the cache (front) or the origin (fill)."""
+    placement: Literal["front", "fill"] = "front"
+    """front: client -> Edgeward -> cache -> origin. fill: client -> cache -> Edgeward -> origin."""
+    workers: int = Field(default=2, ge=1, le=256)
+    """Proxy processes that share the port. About one per core."""
+    drain_seconds: float = Field(default=10.0, ge=0, le=3600)
+    """How long responses under way may take to end when a worker is asked to stop, in seconds."""
+    idle_seconds: int = Field(default=75, ge=1, le=86400)
+    """A connection on which nothing has moved for so long is closed, in seconds."""
+
+
+class StoreSettings(_Section):
+    url: Annotated[str, AfterValidator(_store_url)] = "embedded"
+    """'embedded' (a server started on a Unix socket in state_dir), redis://, rediss:// or unix://."""
+    namespace: str = Field(default="edgeward", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Prefix of every key, so that several Edgewards can share a server."""
+    timeout_ms: int = Field(default=2000, ge=50, le=60000)
+    """How long one command to the store may take, in milliseconds."""
+
+
+class HashingSettings(_Section):
+    signals: Annotated[tuple[str, ...], AfterValidator(_signals), Field(strict=False)] = SIGNAL_TYPES
+    """Signal types that are computed of every image."""
+    max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024**3)
+    """Images of more bytes, coded or decoded, are not hashed: policy.too_large decides."""
+    max_pixels: int = Field(default=64_000_000, ge=4096, le=1_000_000_000)
+    """Images of more pixels (width x height) are not hashed: policy.too_many_pixels decides."""
+    max_frames: int = Field(default=16, ge=1, le=1000)
+    """Frames of an animation that are hashed, from the first on."""
+    timeout_ms: int = Field(default=5000, ge=50, le=60000)
+    """A hasher that works longer on one image is ended, in milliseconds: policy.timeout decides."""
+    processes: int = Field(default=2, ge=1, le=64)
+    """Isolated hasher processes of each proxy worker."""
+    memory_mb: int = Field(default=1024, ge=256, le=65536)
+    """Address space that one hasher may use, in MiB: one that wants more crashes, and policy.crashed decides."""
+    queue: int = Field(default=256, ge=1, le=100_000)
+    """Images that may wait for a hasher in one worker; one more is policy.overloaded."""
+
+
+class PolicySettings(_Section):
+    too_large: Decide = "block"
+    """An image over hashing.max_bytes: deliver or block. (Its digests are then not known either.)"""
+    too_many_pixels: Decide = "block"
+    """An image over hashing.max_pixels."""
+    undecodable: Decide = "deliver"
+    """Bytes that begin like an image but that no decoder reads. Digests are matched all the same."""
+    unsupported: Decide = "deliver"
+    """A known image format without a decoder here. Digests are matched all the same."""
+    bad_coding: Decide = "block"
+    """A body whose content-coding is broken or unknown and which is declared, or looks like, an image."""
+    timeout: Decide = "block"
+    """An image on which a hasher ran out of time."""
+    crashed: Decide = "block"
+    """An image on which a hasher crashed or ran out of memory."""
+    overloaded: Decide = "block"
+    """An image that found every hasher busy and the queue full."""
+    not_ready: Decide = "block"
+    """An image that came before the lists were loaded."""
+    error: Decide = "block"
+    """A defect of Edgeward itself."""
+    methods: Annotated[tuple[str, ...], Field(strict=False)] = (
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
+    )  # fmt: skip
+    """Methods that pass. All others (PURGE, BAN, ...) get a 405: a cache may take this host's word for them."""
+    refused_headers: Annotated[tuple[str, ...], Field(strict=False)] = (
+        "edgeward-secret", "xkey-purge", "xkey-softpurge", "x-ban-url", "x-ban-tag", "x-ban-path", "x-purge",
+        "x-purge-regex", "x-refresh", "ats-purger", "fastly-soft-purge", "fastly-key", "x-slice-range",
+    )  # fmt: skip
+    """Request headers that can purge or refresh a cache: a request that carries one is refused with 403."""
+    blocked_by: HttpUrl | None = None
+    """URL of who blocks, for the `Link: rel="blocked-by"` header of RFC 7725. None: no such header."""
+    recheck_seconds: float = Field(default=60.0, ge=0, le=86400)
+    """How long a target known to hold a listed image is refused without asking the upstream again, in seconds."""
+
+
+class CacheSettings(_Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Name in metrics, logs and outcomes."""
+    driver: Literal["varnish", "nginx"]
+    """How it is purged."""
+    url: BaseUrl
+    """Where it takes purges: Varnish's own address, nginx's purge listener."""
+    tier: int = Field(default=0, ge=0, le=9)
+    """Distance from the origin: the caches of a lower tier are purged before those of a higher one."""
+    secret: str = ""
+    """Sent as the header Edgeward-Secret with every purge."""
+    timeout_ms: int = Field(default=2000, ge=50, le=60000)
+    """How long one purge may take, in milliseconds."""
+
+
+class PurgeSettings(_Section):
+    repeat_seconds: Annotated[tuple[Annotated[float, Field(gt=0, le=86400)], ...], Field(strict=False)] = (
+        1.0,
+        5.0,
+        60.0,
+    )
+    """When each purge is repeated, in seconds after the first: fetches under way may have cached the image again."""
+    backoff_max_seconds: float = Field(default=15.0, ge=0.1, le=3600)
+    """Longest pause between two tries at a cache that does not answer, in seconds."""
+    keep_days: float = Field(default=30.0, gt=0, le=3650)
+    """How long finished orders and their outcomes are kept, in days."""
+
+
+class SightingsSettings(_Section):
+    keep_days: float = Field(default=30.0, gt=0, le=3650)
+    """How long a target is remembered after it was last served, in days."""
+    refresh_seconds: float = Field(default=3600.0, ge=1, le=86400)
+    """A target that goes on serving the same image is written again so rarely, in seconds."""
+
+
+class AdminSettings(_Section):
+    listen: Address = "127.0.0.1:8081"
+    """Where the admin API and /metrics listen, HOST:PORT; port 0 takes a free one. Keep it off the public net."""
+
+
+class Config(_Section):
+    """All settings."""
+
+    state_dir: Path = Field(default=Path(".state"), strict=False)
+    """Directory for the embedded store, the metrics of the processes and the local operator token."""
+    proxy: ProxySettings = ProxySettings()
+    store: StoreSettings = StoreSettings()
+    caches: Annotated[tuple[CacheSettings, ...], Field(strict=False)] = ()
+    """The cache nodes that purges go to, each one an array table."""
+    hashing: HashingSettings = HashingSettings()
+    policy: PolicySettings = PolicySettings()
+    purge: PurgeSettings = PurgeSettings()
+    sightings: SightingsSettings = SightingsSettings()
+    admin: AdminSettings = AdminSettings()
+
+    @model_validator(mode="after")
+    def _cache_names_differ(self) -> "Config":
+        names = [cache.name for cache in self.caches]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"caches: two are named {twice[0]!r}")
+        return self
+
+    def decide(self, reason: Reason | Flaw) -> Decide:
+        """The operator's policy for what could not be checked: `reason` is a Flaw, NOT_READY or ERROR."""
+        decision: Decide = getattr(self.policy, str(reason))
+        return decision
+
+    @property
+    def store_url(self) -> str:
+        """The URL that clients of the store connect to."""
+        if self.store.url != "embedded":
+            return self.store.url
+        return f"unix://{self.socket_path}"
+
+    @property
+    def socket_path(self) -> Path:
+        """The embedded store's Unix socket."""
+        return self.state_dir.absolute() / "store.sock"
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the settings: defaults, then the file, then the environment.
+
+    A relative `state_dir` is taken from the file's own directory.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or a key is unknown or impossible; the message names it.
+    """
+    data = _read(path) if path else {}
+    source = str(path) if path else "the environment"
+    for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS and not name.startswith(INTERNAL_PREFIX):
+            _override(data, name, value)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(source, problem) for problem in error.errors())) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    state_dir = data.setdefault("state_dir", str(Config().state_dir))
+    if isinstance(state_dir, str):
+        data["state_dir"] = str(path.absolute().parent / state_dir)
+    return data
+
+
+def _override(data: dict[str, Any], name: str, text: str) -> None:
+    keys = name.removeprefix(PREFIX).lower().split("__")
+    section = data
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"{name}: {key} is not a section")
+    section[keys[-1]] = _parse(keys, name, text)
+
+
+def _parse(keys: list[str], name: str, text: str) -> Any:
+    """The value of a variable by the type of its setting: a string as it is, all else as JSON."""
+    model: type[BaseModel] = Config
+    for key in keys[:-1]:
+        field = model.model_fields.get(key)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            raise ConfigError(f"{name}: unknown setting {'.'.join(keys)}")
+        model = inner
+    if keys[-1] not in model.model_fields:
+        raise ConfigError(f"{name}: unknown setting {'.'.join(keys)}")
+    default = model.model_fields[keys[-1]].default
+    if isinstance(default, str | Path) or default is None:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigError(f"{name}: {text!r} is not {_kind(default)}") from None
+
+
+def _kind(default: object) -> str:
+    return "a JSON list" if isinstance(default, tuple) else "a number"
+
+
+def _explain(source: str, problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"{source}: unknown key {key}"
+    if problem["type"] == "missing":
+        return f"{source}: {key} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"{source}: {message}"
+    if problem["loc"][-1] in SECRETS:
+        allowed = {"url": f"'embedded' or a {_schemes()} URL" if problem["loc"][0] == "store" else "an http(s):// URL"}
+        return f"{source}: {key} must be {allowed.get(problem['loc'][-1], 'a string')} (its value is not shown here)"
+    return f"{source}: {key} = {problem['input']!r}: {message}"

@@ -1,0 +1,166 @@
+"""Every metric that Edgeward exports, in one table: name, unit, labels, meaning.
+
+No label ever carries a URL, a hash or a client address. All processes of a machine write into the directory that
+PROMETHEUS_MULTIPROC_DIR names (the supervisor sets it before it starts them); `exposition` adds them up.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+registry = CollectorRegistry()
+
+_FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_LINGER = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
+
+responses = Counter(
+    "edgeward_responses_total",
+    "Responses by verdict (deliver, block) and the reason for it. Every path through the proxy ends here.",
+    ["verdict", "reason"],
+    registry=registry,
+)
+response_seconds = Histogram(
+    "edgeward_response_seconds",
+    "Time from a complete response of the upstream to its verdict, in seconds.",
+    buckets=_FAST,
+    registry=registry,
+)
+hash_seconds = Histogram(
+    "edgeward_hash_seconds",
+    "Time to decode and hash one new image, queueing included, in seconds.",
+    buckets=_FAST,
+    registry=registry,
+)
+match_seconds = Histogram(
+    "edgeward_match_seconds",
+    "Time to match one fingerprint against all lists, in seconds.",
+    buckets=_FAST,
+    registry=registry,
+)
+fingerprint_cache = Counter(
+    "edgeward_fingerprint_lookups_total",
+    "Where a body's fingerprint came from: memory, store, or hashed anew.",
+    ["source"],
+    registry=registry,
+)
+refetches = Counter(
+    "edgeward_refetches_total",
+    "Whole fetches made to judge a partial or bodiless response (206, 304), by result: image, not_image, failed.",
+    ["result"],
+    registry=registry,
+)
+hasher_restarts = Counter(
+    "edgeward_hasher_restarts_total",
+    "Hasher processes that ended and were replaced, by cause: crashed, timeout. A rise means hostile images.",
+    ["cause"],
+    registry=registry,
+)
+process_starts = Counter(
+    "edgeward_process_starts_total",
+    "Starts of an Edgeward process by role (proxy, controller). More than one each means restarts.",
+    ["role"],
+    registry=registry,
+)
+gate_errors = Counter(
+    "edgeward_gate_errors_total",
+    "Defects caught in the gate, by hook. Should never rise: the log has the traceback.",
+    ["hook"],
+    registry=registry,
+)
+blocklist_entries = Gauge(
+    "edgeward_blocklist_entries",
+    "Entries per list and signal type, as this machine has them loaded.",
+    ["list", "signal"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+blocklist_version = Gauge(
+    "edgeward_blocklist_version",
+    "Version of the lists that the hindmost process of this machine has applied.",
+    registry=registry,
+    multiprocess_mode="livemin",
+)
+blocklist_contact = Gauge(
+    "edgeward_blocklist_contact_timestamp_seconds",
+    "When the process of this machine that has been cut off longest last heard from the store, in Unix seconds.",
+    registry=registry,
+    multiprocess_mode="livemin",
+)
+blocklist_lag_seconds = Gauge(
+    "edgeward_blocklist_lag_seconds",
+    "Seconds since the process cut off longest last heard from the store: the age of its lists. Set at each scrape.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+sightings_dropped = Counter(
+    "edgeward_sightings_dropped_total",
+    "Sightings lost since the store was away longer than the buffer holds. They can't be matched backwards.",
+    registry=registry,
+)
+purges = Counter(
+    "edgeward_purges_total",
+    "Purges by cache and outcome: verified, delivered, refused, retried.",
+    ["cache", "outcome"],
+    registry=registry,
+)
+purges_pending = Gauge(
+    "edgeward_purges_pending",
+    "Orders that a cache still owes.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+purge_oldest_seconds = Gauge(
+    "edgeward_purge_oldest_seconds",
+    "Age of the oldest order that a cache still owes, in seconds; 0 when it owes none.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+linger_seconds = Histogram(
+    "edgeward_linger_seconds",
+    "Seconds from the listing (or the match in transit) to the purge that a cache verified or accepted.",
+    ["cache"],
+    buckets=_LINGER,
+    registry=registry,
+)
+retro_seconds = Histogram(
+    "edgeward_retro_match_seconds",
+    "Time to match one new entry backwards over all sightings and place its orders, in seconds.",
+    buckets=_FAST,
+    registry=registry,
+)
+retro_version = Gauge(
+    "edgeward_retro_version",
+    "Version of the lists up to which all sightings have been matched backwards.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+api_requests = Counter(
+    "edgeward_api_requests_total",
+    "Requests to the admin API by route and status.",
+    ["route", "status"],
+    registry=registry,
+)
+
+
+def exposition() -> bytes:
+    """All metrics of this machine's processes in the Prometheus text format."""
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not directory:
+        return generate_latest(registry)
+    combined = CollectorRegistry()
+    multiprocess.MultiProcessCollector(combined, path=directory)
+    contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
+    if contact:
+        blocklist_lag_seconds.set(max(0.0, time.time() - contact))
+    return generate_latest(combined)
+
+
+def forget_process(pid: int) -> None:
+    """Drop the live gauges of a process that has ended; its counters stay."""
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if directory and Path(directory).is_dir():
+        multiprocess.mark_process_dead(pid, directory)

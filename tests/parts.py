@@ -1,0 +1,27 @@
+"""Real parts for the tests: where they are, and what happens when one is missing."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+
+def require(program: str) -> Path:
+    """The path of a program that a test needs. Missing: the test is skipped and says so; under CI=true it fails."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
+    if found:
+        return Path(found)
+    message = f"{program} is not installed: run `make setup`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
