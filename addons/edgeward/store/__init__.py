@@ -1,0 +1,1 @@
+"""The connection to Redis: the only room that imports redis."""

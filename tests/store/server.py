@@ -1,0 +1,35 @@
+"""A store of a test's own, which it may kill and start again."""
+
+import subprocess
+from pathlib import Path
+
+from edgeward.store import embedded
+
+
+class Server:
+    """An embedded store in `directory`, run by `program` or whatever embedded.command finds."""
+
+    def __init__(self, directory: Path, program: Path | None = None, *options: str) -> None:
+        self.directory = directory
+        self.socket_path = directory / "store.sock"
+        self.url = f"unix://{self.socket_path}"
+        self._program = program
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, timeout: float = 10) -> None:
+        command = embedded.command(self.directory)
+        if self._program:
+            command[0] = str(self._program)
+        self.process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
+        await embedded.wait_ready(self.socket_path, timeout)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is flushed, nothing tidied up."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+
+    async def restart(self) -> None:
+        self.kill()
+        await self.start()

