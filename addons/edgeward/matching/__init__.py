@@ -1,0 +1,1 @@
+"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O."""
