@@ -1,0 +1,20 @@
+"""Digests: signals that match exactly."""
+
+import hashlib
+from collections.abc import Sequence
+
+from edgeward.types import Signal
+
+DIGESTS = ("sha256", "sha1", "md5")
+
+
+def digest(body: bytes, signal_type: str) -> str:
+    """The digest of `body` in lower-case hexadecimal. ValueError for a type that is no digest."""
+    if signal_type not in DIGESTS:
+        raise ValueError(f"{signal_type!r} is no digest")
+    return hashlib.new(signal_type, body, usedforsecurity=False).hexdigest()
+
+
+def digests(body: bytes, types: Sequence[str]) -> tuple[Signal, ...]:
+    """One signal for each digest that `types` names, in its order; perceptual types are passed over."""
+    return tuple(Signal(name, digest(body, name)) for name in types if name in DIGESTS)

@@ -1,0 +1,78 @@
+"""The media type of an image by its first bytes, never by what was declared.
+
+Signatures after the WHATWG MIME Sniffing Standard, section 6.1, and the formats' own specifications. Like a browser
+this skips no leading white space. SVG is text that draws: it has no magic bytes and is not known here.
+"""
+
+from collections.abc import Callable
+
+PREFIX = 64
+"""Bytes that `sniff` wants to see; all its signatures lie within them."""
+
+DECODABLE = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp", "image/tiff"})
+"""The media types that a hasher can decode."""
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
+    (b"II\xbc\x01", "image/jxr"),
+    (b"\xff\x0a", "image/jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+    (b"\xff\x4f\xff\x51", "image/jp2"),
+    (b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
+)
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"})
+_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_ICON_TYPES = (1, 2)
+
+
+def sniff(prefix: bytes) -> str | None:
+    """The media type of the image that begins with `prefix`; None where it is no image that we know.
+
+    Give it at least `PREFIX` bytes if the body has them; what lies beyond is not looked at.
+    """
+    prefix = bytes(prefix[:PREFIX])
+    for magic, media_type in _MAGIC:
+        if prefix.startswith(magic):
+            return media_type
+    return next((found for container in _CONTAINERS if (found := container(prefix))), None)
+
+
+def _riff(prefix: bytes) -> str | None:
+    return "image/webp" if prefix[:4] == b"RIFF" and prefix[8:14] == b"WEBPVP" else None
+
+
+def _bmp(prefix: bytes) -> str | None:
+    """ "BM" alone may begin any text: only a known size of the header after it makes a bitmap."""
+    known = len(prefix) >= 18 and int.from_bytes(prefix[14:18], "little") in _BMP_HEADER_SIZES
+    return "image/bmp" if prefix[:2] == b"BM" and known else None
+
+
+def _icon(prefix: bytes) -> str | None:
+    """ICO and CUR: reserved 0, type, a count of at least one image, and a first entry."""
+    if len(prefix) < 22 or prefix[:2] != b"\0\0":
+        return None
+    kind, count = int.from_bytes(prefix[2:4], "little"), int.from_bytes(prefix[4:6], "little")
+    return "image/x-icon" if kind in _ICON_TYPES and count else None
+
+
+def _iso(prefix: bytes) -> str | None:
+    """ISO base media: the brands of the `ftyp` box, AVIF's before those of the container that it shares with HEIC."""
+    if prefix[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(prefix[:4], "big"), len(prefix))
+    brands = {prefix[at : at + 4] for at in (8, *range(16, end - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return "image/avif"
+    return "image/heic" if brands & _HEIF_BRANDS else None
+
+
+_CONTAINERS: tuple[Callable[[bytes], str | None], ...] = (_riff, _bmp, _icon, _iso)

@@ -1,0 +1,158 @@
+"""PDQ, Meta's perceptual hash of 256 bits, as two matrix products.
+
+The reference ("The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019) takes the luma, runs
+a box filter twice along rows and columns, picks 64 x 64 samples, keeps 16 x 16 low frequencies of their DCT and sets
+the bits above their median. All but that last step is linear, so for a picture Y of H x W pixels the samples are
+
+    S = A_H . Y . A_W^T
+
+where A_n (64 x n) folds both filter passes and the sampling, and the frequencies are D . S . D^T. A_n is a narrow
+band, so it is applied in strips of rows: no picture is ever held as floats as a whole. Of a picture that was scaled
+down by s, A_n with each s columns added up gives the samples of the original, not of a smaller picture, which the
+reference would filter and sample half a pixel beside.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+type Floats = NDArray[np.float32]
+type _Strips = Sequence[tuple[int, Floats]]
+
+_SAMPLES = 64
+_LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
+_STRIP_VALUES = 256 * 1024
+"""Values of a strip: as floats it stays in a core's cache."""
+_MAX_WIDTH = 65536
+"""Between the two products 64 x width floats are held: wider pictures are laid on their side."""
+_CACHED_LENGTH = 8192
+"""Longer sides are rare, and their matrices are large: made anew each time."""
+
+
+class _Axis(NamedTuple):
+    """One side of the original, in pixels, and how many of them a pixel at hand stands for."""
+
+    length: int
+    scale: int
+
+
+def pdq(picture: Image.Image, scale: int = 1, size: tuple[int, int] | None = None) -> tuple[str, int]:
+    """The PDQ (64 hexadecimal digits, as the reference prints it) and quality (0..100) of an "L" or "RGB" picture.
+
+    The luma of "RGB" is 0.299 R + 0.587 G + 0.114 B, not rounded, as in the reference. With `scale` > 1 each pixel
+    stands for scale x scale pixels of an original of `size`, and it is the original's PDQ that is sought.
+    """
+    width, height = size or picture.size
+    samples = _samples(picture, _Axis(width, scale), _Axis(height, scale))
+    frequencies = np.asarray(_DCT @ samples @ _DCT.T, dtype=np.float32)
+    return _bits(frequencies), _quality(samples)
+
+
+def _samples(picture: Image.Image, across: _Axis, down: _Axis) -> Floats:
+    """The 64 x 64 samples of the filtered luma."""
+    width = picture.width
+    if (across, down) == (_Axis(_SAMPLES, 1), _Axis(_SAMPLES, 1)):
+        return _luma(np.asarray(picture, dtype=np.float32))
+    if width > _MAX_WIDTH:
+        return _samples(picture.transpose(Image.Transpose.TRANSPOSE), down, across).T
+
+    def rows(top: int, bottom: int) -> Floats:
+        strip = picture.crop((0, top, width, bottom))
+        return np.asarray(strip).astype(np.float32).reshape(bottom - top, -1)
+
+    filtered = _apply(down, rows, width * len(picture.getbands()))
+    columns = np.ascontiguousarray(_luma(filtered.reshape(_SAMPLES, width, -1)).T)
+    return _apply(across, lambda left, right: columns[left:right], _SAMPLES).T
+
+
+def _luma(values: Floats) -> Floats:
+    """Linear, so it may come after the product along columns."""
+    if values.ndim == 2:
+        return values
+    return values[:, :, 0] if values.shape[2] == 1 else values @ _LUMA
+
+
+def _apply(axis: _Axis, rows: Callable[[int, int], Floats], width: int) -> Floats:
+    """A . X (64 x width) for the A of `axis`, where `rows(a, b)` gives the rows a to b of X as floats."""
+    wanted = _STRIP_VALUES * _SAMPLES * axis.scale // (axis.length * width)
+    per_strip = min(_SAMPLES, 1 << max(0, wanted.bit_length() - 1))
+    strips = _strips(axis, per_strip) if axis.length <= _CACHED_LENGTH else _make_strips(axis, per_strip)
+    return np.concatenate([block @ rows(start, start + block.shape[1]) for start, block in strips])
+
+
+def _make_strips(axis: _Axis, per_strip: int) -> _Strips:
+    """The A of `axis` in blocks of `per_strip` rows: each with the column at which it starts, zeros left out."""
+    places = ((2 * sample + 1) * axis.length // (2 * _SAMPLES) for sample in range(_SAMPLES))
+    bands = [_fold(*_band(axis.length, place), axis.scale) for place in places]
+    return [_block(bands[first : first + per_strip]) for first in range(0, _SAMPLES, per_strip)]
+
+
+_strips = lru_cache(maxsize=32)(_make_strips)
+
+
+def _fold(first: int, weights: Floats, scale: int) -> tuple[int, Floats]:
+    """The weights of a band for a picture of which each pixel is the mean of `scale` of the original."""
+    if scale == 1:
+        return first, weights
+    groups = (np.arange(first, first + len(weights)) // scale) - first // scale
+    return first // scale, np.bincount(groups, weights).astype(np.float32)
+
+
+def _block(bands: Sequence[tuple[int, Floats]]) -> tuple[int, Floats]:
+    start = min(first for first, _ in bands)
+    end = max(first + len(weights) for first, weights in bands)
+    block = np.zeros((len(bands), end - start), dtype=np.float32)
+    for row, (first, weights) in zip(block, bands, strict=True):
+        row[first - start : first - start + len(weights)] = weights
+    return start, block
+
+
+def _band(length: int, at: int) -> tuple[int, Floats]:
+    """The weights of one sample over the values that two passes of the box filter let in: first index, weights.
+
+    Each pass is the mean over a window of ceil(length / 128), cut off at the edges. Kept as a sum of boxes, whose
+    edges are added up in one pass.
+    """
+    outer_start, outer_end = (int(edge) for edge in _window(length, np.array(at)))
+    starts, ends = _window(length, np.arange(outer_start, outer_end))
+    first = int(starts[0])
+    steps = np.zeros(int(ends[-1]) - first + 1)
+    shares = 1.0 / ((outer_end - outer_start) * (ends - starts))
+    np.add.at(steps, starts - first, shares)
+    np.subtract.at(steps, ends - first, shares)
+    return first, np.cumsum(steps)[:-1].astype(np.float32)
+
+
+def _window(length: int, at: NDArray[np.int_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Start and end (exclusive) of the reference's box filter around each position."""
+    size = -(-length // (2 * _SAMPLES))
+    half = (size + 2) // 2
+    return np.maximum(at + half - size, 0), np.minimum(at + half, length)
+
+
+def _dct() -> Floats:
+    """Rows 1 to 16 of the 64-point DCT-II: the constant row 0 is left out."""
+    frequency, sample = np.arange(1, 17)[:, None], np.arange(_SAMPLES)[None, :]
+    matrix = math.sqrt(2 / _SAMPLES) * np.cos(np.pi / (2 * _SAMPLES) * frequency * (2 * sample + 1))
+    return np.asarray(matrix, dtype=np.float32)
+
+
+_DCT: Floats = _dct()
+
+
+def _bits(frequencies: Floats) -> str:
+    """One bit for each frequency above the lower median, the last frequency first."""
+    flat = frequencies.ravel()
+    median = np.partition(flat, 127)[127]
+    return np.packbits((flat > median)[::-1]).tobytes().hex()
+
+
+def _quality(samples: Floats) -> int:
+    """How much happens in the picture: the sum of gradients between neighbouring samples, scaled to 0..100."""
+    total = sum(int(np.abs(np.trunc(np.diff(samples, axis=axis) * 100 / 255)).sum()) for axis in (0, 1))
+    return min(total // 90, 100)

@@ -1,0 +1,54 @@
+"""Perceptual signals: one function per type, all in one table."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import imagehash
+import scipy.fftpack  # noqa: F401  imagehash loads it at its first phash: better while a hasher starts
+from PIL import Image
+
+from edgeward.types import Signal
+
+from .images import Picture
+from .pdq import pdq
+
+MIN_SIDE = 16
+"""Pictures with a side of fewer pixels have no perceptual signals: tracking pixels and spacers all look alike."""
+
+import os
+_DRAFT_GAP = float(os.environ.get("GAP","4"))
+"""A drafted picture is first averaged down to this many times the size that is wanted, which costs a tenth."""
+
+
+def _pdq(picture: Picture) -> Signal:
+    value, quality = pdq(picture.image, picture.scale, picture.size)
+    return Signal("pdq", value, quality)
+
+
+def _phash(picture: Picture) -> Signal:
+    return Signal("phash", str(imagehash.phash(_resized(picture, (32, 32)))))
+
+
+def _dhash(picture: Picture) -> Signal:
+    return Signal("dhash", str(imagehash.dhash(_resized(picture, (9, 8)))))
+
+
+def _resized(picture: Picture, size: tuple[int, int]) -> Image.Image:
+    """The first step of imagehash, for which it then has nothing left to do.
+
+    Done here since a drafted picture's last pixels may stand for less than `scale` of the original's.
+    """
+    width, height = picture.size
+    box = (0, 0, width / picture.scale, height / picture.scale)
+    gap = _DRAFT_GAP if picture.drafted else None
+    return picture.image.convert("L").resize(size, Image.Resampling.LANCZOS, box, gap)
+
+
+PERCEPTUAL: Mapping[str, Callable[[Picture], Signal]] = {"pdq": _pdq, "phash": _phash, "dhash": _dhash}
+"""How each perceptual signal type is made of a picture."""
+
+
+def perceptual(picture: Picture, types: Sequence[str]) -> tuple[Signal, ...]:
+    """One signal for each perceptual type that `types` names; none where a side is under MIN_SIDE pixels."""
+    if min(picture.size) < MIN_SIDE:
+        return ()
+    return tuple(PERCEPTUAL[name](picture) for name in types if name in PERCEPTUAL)

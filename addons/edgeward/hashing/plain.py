@@ -1,0 +1,30 @@
+"""What is known of a body without decoding a picture: digests, size and media type."""
+
+from collections.abc import Sequence
+
+from edgeward.types import Fingerprint, Flaw
+
+from .codings import CodingError, peek
+from .digests import digest, digests
+from .media import PREFIX, sniff
+
+_CODED_PREFIX = 160 * 1024
+"""A block of zstd, of at most 128 KiB, gives nothing before it is whole."""
+
+
+def plain(body: bytes, types: Sequence[str], flaw: Flaw | None = None, codings: tuple[str, ...] = ()) -> Fingerprint:
+    """The fingerprint of `body` as it is, `codings` not undone; the media type is that of what lies under them.
+
+    The media type is "" where the body is no image that we know.
+    """
+    try:
+        prefix = peek(body[:_CODED_PREFIX], codings, PREFIX) if codings else body[:PREFIX]
+    except CodingError:
+        prefix = b""
+    return Fingerprint(
+        sha256=digest(body, "sha256"),
+        media_type=sniff(prefix) or "",
+        size=len(body),
+        signals=digests(body, types),
+        flaw=flaw,
+    )

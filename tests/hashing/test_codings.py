@@ -1,0 +1,164 @@
+"""Content-codings are undone as browsers do, within bounds, and fail in one way."""
+
+import contextlib
+import gzip
+import random
+import sys
+import tracemalloc
+import zlib
+from collections.abc import Callable, Mapping
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeward.hashing.codings import MAX_CODINGS, CodingError, TooLarge, decode, parse, peek
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+BODY = bytes(range(256)) * 1000
+LIMIT = 1024 * 1024
+
+
+def raw_deflate(body: bytes) -> bytes:
+    return zlib.compress(body, wbits=-15)
+
+
+CODERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize(
+    ("header", "codings"),
+    [
+        (None, ()),
+        ("", ()),
+        ("identity", ()),
+        ("GZip", ("gzip",)),
+        ("x-gzip", ("gzip",)),
+        (" gzip ,, identity, br", ("gzip", "br")),
+        ("aes128gcm", ("aes128gcm",)),
+    ],
+)
+def test_headers_are_read(header: str | None, codings: tuple[str, ...]) -> None:
+    """A Content-Encoding becomes the codings in the order they were applied, without what changes nothing."""
+    assert parse(header) == codings
+
+
+@pytest.mark.parametrize("coding", CODERS)
+def test_each_coding_is_undone(coding: str) -> None:
+    """What its own library compressed comes back byte for byte."""
+    assert decode(CODERS[coding](BODY), (coding,), LIMIT) == BODY
+
+
+@pytest.mark.parametrize("coding", CODERS)
+@pytest.mark.parametrize("body", [b"", b"x", bytes(65536), bytes(65537 + 258)])
+def test_bodies_at_the_edges_of_a_piece(coding: str, body: bytes) -> None:
+    """Nothing is lost or added where a body is empty, tiny or just as large as the pieces it is decoded in."""
+    assert decode(CODERS[coding](body), (coding,), LIMIT) == body
+
+
+def test_raw_deflate_is_deflate() -> None:
+    """Servers that send RFC 1951 without the zlib wrapping are understood."""
+    assert decode(raw_deflate(BODY), ("deflate",), LIMIT) == BODY
+
+
+def test_stacked_codings_are_undone_from_the_last() -> None:
+    """ "gzip, br" was gzip first, so br comes off first."""
+    assert decode(brotli.compress(gzip.compress(BODY)), ("gzip", "br"), LIMIT) == BODY
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_several_members_are_one_body(coding: str) -> None:
+    """Members (gzip) and frames (zstd) follow one another; stopping at the first would hash half of what is shown."""
+    coded = CODERS[coding](BODY[:1000]) + CODERS[coding](BODY[1000:])
+    assert decode(coded, (coding,), LIMIT) == BODY
+
+
+@pytest.mark.parametrize("garbage", [b"\0", b"\x1f", b"trailing", bytes(100_000)])
+def test_garbage_after_gzip_is_passed_over(garbage: bytes) -> None:
+    """Browsers show a gzip body in spite of what follows it."""
+    assert decode(gzip.compress(BODY) + garbage, ("gzip",), LIMIT) == BODY
+
+
+@pytest.mark.parametrize("coding", CODERS)
+def test_a_cut_body_is_an_error(coding: str) -> None:
+    """Half a coded body can't be judged as a whole."""
+    coded = CODERS[coding](BODY)
+    with pytest.raises(CodingError, match="ends early"):
+        decode(coded[: len(coded) // 2], (coding,), LIMIT)
+
+
+@pytest.mark.parametrize("codings", [("compress",), ("gzip", "aes128gcm")])
+def test_unknown_codings_are_named(codings: tuple[str, ...]) -> None:
+    """The error says which coding is unknown, wherever in the stack it is."""
+    with pytest.raises(CodingError, match=codings[-1]):
+        decode(b"body", codings, LIMIT)
+
+
+def test_a_long_stack_is_refused() -> None:
+    """No body is unwrapped more often than MAX_CODINGS."""
+    with pytest.raises(CodingError, match=str(MAX_CODINGS + 1)):
+        decode(b"body", ("gzip",) * (MAX_CODINGS + 1), LIMIT)
+
+
+@pytest.mark.parametrize("coding", CODERS)
+def test_bombs_are_left_unread(coding: str) -> None:
+    """A body that grows a thousandfold ends in TooLarge, and little more than the limit is ever held."""
+    bomb = CODERS[coding](bytes(64 * LIMIT))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge, match=coding):
+            decode(bomb, (coding,), LIMIT)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * LIMIT
+
+
+def test_the_limit_itself_is_allowed() -> None:
+    """A body of exactly max_bytes passes, one byte more does not."""
+    assert len(decode(gzip.compress(bytes(5000)), ("gzip",), 5000)) == 5000
+    with pytest.raises(TooLarge):
+        decode(gzip.compress(bytes(5001)), ("gzip",), 5000)
+
+
+def test_zstd_windows_are_bounded() -> None:
+    """A frame that asks for a window over 8 MiB is refused, as RFC 9659 has it for content-codings."""
+    streamed = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 24})
+    wide = streamed.compress(BODY) + streamed.flush()
+    with pytest.raises(CodingError, match="zstd"):
+        decode(wide, ("zstd",), LIMIT)
+
+
+@pytest.mark.parametrize("coding", CODERS)
+def test_peek_reads_a_truncated_body(coding: str) -> None:
+    """The first bytes are known from the beginning of a coded body alone."""
+    coded = CODERS[coding](BODY[:200] + random.Random(1).randbytes(400_000))
+    assert peek(coded[: len(coded) // 2], (coding,), 16) == BODY[:16]
+    assert peek(b"", (coding,), 16) == b""
+
+
+@given(st.binary(max_size=300), st.lists(st.sampled_from((*CODERS, "rot13")), max_size=5).map(tuple))
+def test_hostile_bytes_raise_nothing_else(body: bytes, codings: tuple[str, ...]) -> None:
+    """Whatever the bytes, decoding and peeking succeed or raise CodingError."""
+    for attempt in (lambda: decode(body, codings, 1000), lambda: peek(body, codings)):
+        with contextlib.suppress(CodingError):
+            assert len(attempt()) <= 1000 or not codings
+
+
+@given(st.sampled_from(tuple(CODERS)), st.integers(0, 400), st.integers(0, 255))
+def test_damaged_bodies_raise_nothing_else(coding: str, at: int, value: int) -> None:
+    """One wrong byte in a coded body ends in a result or in CodingError."""
+    coded = bytearray(CODERS[coding](BODY[:300] * 3))
+    coded[at % len(coded)] = value
+    with contextlib.suppress(CodingError):
+        decode(bytes(coded), (coding,), LIMIT)

@@ -1,0 +1,87 @@
+"""The media type follows from the first bytes alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from tests.hashing.pictures import encoded, photograph
+
+from edgeward.hashing.images import FORMATS
+from edgeward.hashing.media import DECODABLE, PREFIX, sniff
+
+SIGNATURES = {
+    b"\xff\xd8\xff\xdb": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"RIFF\x01\x02\x03\x04WEBPVP8L": "image/webp",
+    b"MM\0*\0\0\0\x08": "image/tiff",
+    b"II+\0\x08\0\0\0": "image/tiff",
+    b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf": "image/avif",
+    b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif": "image/avif",
+    b"\0\0\0\x18ftypheic\0\0\0\0mif1heic": "image/heic",
+    b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic": "image/heic",
+    b"\xff\x0a\xfa\x7f": "image/jxl",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "image/jxl",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "image/jp2",
+    b"\xff\x4f\xff\x51\0": "image/jp2",
+    b"8BPS\0\x01\0\0": "image/vnd.adobe.photoshop",
+    b"II\xbc\x01": "image/jxr",
+    b"\0\0\x01\0\x01\0" + bytes(16): "image/x-icon",
+    b"\0\0\x02\0\x01\0" + bytes(16): "image/x-icon",
+}
+NO_IMAGES = (
+    b"",
+    b"\xff\xd8",
+    b"  \x89PNG\r\n\x1a\n",
+    b"<!doctype html><img>",
+    b"BM",
+    b"BMW makes cars, and this is a text about them",
+    b"RIFF\x01\x02\x03\x04WAVEfmt ",
+    b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+    b"\0\0\0\x10ftypmp42\0\0\0\0avif",
+    b"\0\0\x01\0\0\0" + bytes(16),
+    b"\0\0\x01\xb3" + bytes(40),
+    b"%PDF-1.7",
+)
+
+
+@pytest.mark.parametrize(("media_type", "format"), FORMATS.items())
+def test_what_pillow_writes_is_known(media_type: str, format: str) -> None:
+    """Every format that can be decoded is known by the first PREFIX bytes of a real file."""
+    assert sniff(encoded(photograph().resize((32, 24)), format)[:PREFIX]) == media_type
+
+
+def test_a_decoder_stands_behind_each_decodable_type() -> None:
+    """DECODABLE promises no format that `images` could not open."""
+    assert FORMATS.keys() == DECODABLE
+
+
+@pytest.mark.parametrize(("prefix", "media_type"), SIGNATURES.items())
+def test_signatures(prefix: bytes, media_type: str) -> None:
+    """The signatures of formats that can and can't be decoded are told apart."""
+    assert sniff(prefix) == media_type
+
+
+@pytest.mark.parametrize("prefix", NO_IMAGES)
+def test_what_is_no_image(prefix: bytes) -> None:
+    """Text, video, cut signatures and signatures after white space are no images, as for a browser."""
+    assert sniff(prefix) is None
+
+
+@pytest.mark.parametrize("format", ["ICO", "JPEG2000"])
+def test_real_files_that_cannot_be_decoded(format: str) -> None:
+    """Icons and JPEG 2000, as Pillow writes them, are known though never decoded."""
+    assert sniff(encoded(photograph().resize((32, 32)), format)) not in (None, *DECODABLE)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_have_an_answer(prefix: bytes) -> None:
+    """Sniffing never raises, and looks at no byte beyond PREFIX."""
+    assert sniff(prefix) == sniff(prefix[:PREFIX])
+
+
+def test_bitmaps_with_every_size_of_header() -> None:
+    """A bitmap of OS/2 is a bitmap, and its magic with a header of no known size is not."""
+    bitmap = bytearray(encoded(Image.new("RGB", (2, 2)), "BMP"))
+    for size, media_type in ((12, "image/bmp"), (124, "image/bmp"), (13, None), (0x20202020, None)):
+        bitmap[14:18] = size.to_bytes(4, "little")
+        assert sniff(bytes(bitmap)) == media_type

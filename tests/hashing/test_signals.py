@@ -1,0 +1,81 @@
+"""Only signals that are well formed and match something less than everything get on a list."""
+
+import contextlib
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.hashing.pictures import jpeg
+
+from edgeward.config import SIGNAL_TYPES, HashingSettings
+from edgeward.errors import BadSignal
+from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.signals import BITS, parse, validate
+from edgeward.types import Signal
+
+PDQ = "2d2f1af3a856c529679ca3d6526fa836d4196c81c6dd04de0a26f855fc99b724"
+
+
+def test_a_signal_is_normalised() -> None:
+    """Case and white space around do not matter; the quality is unknown."""
+    assert parse(f"  PDQ:{PDQ.upper()}\n") == Signal("pdq", PDQ, None)
+
+
+def test_every_type_has_a_length() -> None:
+    """A signal type that can be computed can also be listed."""
+    assert BITS.keys() == set(SIGNAL_TYPES)
+
+
+def test_what_is_computed_can_be_listed() -> None:
+    """The signals of a photograph are all valid as they are."""
+    signals = fingerprint(jpeg(), (), HashingSettings()).signals
+    assert [validate(signal) for signal in signals] == list(signals)
+    assert {signal.type for signal in signals} == set(SIGNAL_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "TYPE:HEX"),
+        (PDQ, "TYPE:HEX"),
+        (f"photodna:{PDQ}", "photodna"),
+        ("pdq:", "hexadecimal"),
+        (f"pdq:{PDQ[:-1]}g", "hexadecimal"),
+        (f"pdq:-{PDQ[1:]}", "hexadecimal"),
+        (f"pdq:{PDQ[:-2]}", "62 digits"),
+        (f"md5:{PDQ}", "md5 has 32"),
+        ("phash:c2924c5532bddfc8ff", "phash has 16"),
+        (f"pdq:{64 * '0'}", "blank"),
+        (f"pdq:{64 * 'f'}", "blank"),
+        (f"pdq:{'0' * 57}7ffffff", "blank"),
+        (f"pdq:{'aaaa' * 16}", "flat"),
+        (f"phash:{16 * '0'}", "blank"),
+        ("dhash:00000000000000ff", None),
+        ("dhash:000000000000003f", "blank"),
+        (f"md5:{hashlib.md5(b'').hexdigest()}", "empty file"),
+        (f"sha1:{hashlib.sha1(b'').hexdigest()}", "empty file"),
+        (f"sha256:{hashlib.sha256(b'').hexdigest()}", "empty file"),
+    ],
+)
+def test_bad_signals_are_named(text: str, named: str | None) -> None:
+    """What must not be listed is refused with a message that says why."""
+    if named is None:
+        parse(text)
+        return
+    with pytest.raises(BadSignal, match=named):
+        parse(text)
+
+
+@pytest.mark.parametrize(("type_", "quality"), [("pdq", 101), ("pdq", -1), ("phash", 50)])
+def test_qualities_are_checked(type_: str, quality: int) -> None:
+    """Only PDQ has a quality, and it is a percentage."""
+    with pytest.raises(BadSignal, match=str(quality)):
+        validate(Signal(type_, PDQ[: BITS[type_] // 4], quality))
+
+
+@given(st.text())
+def test_any_text_has_an_answer(text: str) -> None:
+    """Nothing but BadSignal is raised, whatever is typed."""
+    with contextlib.suppress(BadSignal):
+        parse(text)
