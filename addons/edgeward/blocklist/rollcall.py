@@ -1,0 +1,91 @@
+"""Which replicas are alive, and what version each has applied: how an acknowledged change is known to act everywhere.
+
+A replica calls in at least every BEAT_SECONDS; one that was not heard from for LEASE_SECONDS is not waited for any
+more. All times are the store's own, so the clocks of the machines do not matter.
+"""
+
+from dataclasses import dataclass
+
+from edgeward.store.connection import Store
+
+BEAT_SECONDS = 0.5
+LEASE_SECONDS = 2.0
+FORGET_SECONDS = 600.0
+LOADING = -1
+"""Said by a replica that is not ready, and will not be before it has applied all that the store holds at this moment.
+It need not be waited for any longer than that: it lets nothing through."""
+ASTRAY = -2
+"""Said by a replica that acts on lists which are not the store's: every change waits for it."""
+
+_BEAT = """
+-- name, applied version -> {the store's version, when the change of the applied version was made}
+local time = redis.call('TIME')
+local newest = redis.call('GET', KEYS[2]) or '0'
+local applied = ARGV[2] == '-1' and newest or ARGV[2]
+redis.call('HSET', KEYS[1], ARGV[1], applied .. ' ' .. time[1] .. '.' .. string.format('%06d', time[2]))
+local at = false
+if tonumber(ARGV[2]) > 0 then
+  local id = ARGV[2] .. '-0'
+  for _, change in ipairs(redis.call('XRANGE', KEYS[3], id, id)) do
+    for i = 1, #change[2], 2 do
+      if change[2][i] == 'at' then at = change[2][i + 1] end
+    end
+  end
+end
+return {tonumber(newest), at}
+"""
+
+_LAGGARDS = """
+-- version, lease, seconds until one is forgotten -> names of live replicas that have not applied the version.
+-- One that claims a version which the store has never had lived through a loss of data: it lags too.
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local newest = tonumber(redis.call('GET', KEYS[2]) or 0)
+local names = {}
+local calls = redis.call('HGETALL', KEYS[1])
+for i = 1, #calls, 2 do
+  local applied, seen = string.match(calls[i + 1], '(%S+) (%S+)')
+  local age = now - tonumber(seen)
+  applied = tonumber(applied)
+  if age > tonumber(ARGV[3]) then
+    redis.call('HDEL', KEYS[1], calls[i])
+  elseif age <= tonumber(ARGV[2]) and (applied < tonumber(ARGV[1]) or applied > newest) then
+    names[#names + 1] = calls[i]
+  end
+end
+return names
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The store's answer to a call: its newest version, and when it made the change that the caller applied last.
+
+    `at` is in Unix seconds; None where the caller has applied nothing, or the store does not have that change any more.
+    """
+
+    version: int
+    at: float | None
+
+
+class RollCall:
+    """The replicas that have called in."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._replicas = store.key("{blocklist}", "replicas")
+        self._keys = (self._replicas, store.key("{blocklist}", "version"), store.key("{blocklist}", "changes"))
+
+    async def beat(self, name: str, applied: int) -> Beat:
+        """Call in as `name`, with the version applied so far, LOADING or ASTRAY."""
+        version, at = await self._store.run(_BEAT, self._keys, (name, applied))
+        return Beat(version, float(at) if at else None)
+
+    async def leave(self, name: str) -> None:
+        """Sign off: `name` is not waited for any more."""
+        await self._store.redis.hdel(self._replicas, name)
+
+    async def laggards(self, version: int) -> list[str]:
+        """Names, sorted, of the live replicas that may let something through by lists older than `version`."""
+        names = await self._store.run(_LAGGARDS, self._keys, (version, LEASE_SECONDS, FORGET_SECONDS))
+        return sorted(name.decode() for name in names)

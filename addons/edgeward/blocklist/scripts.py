@@ -1,0 +1,71 @@
+"""Lua scripts of the catalogue: each makes its change and records it in one step that nothing can come between.
+
+Keys in front of every script: the version, the stream of changes, the hash of lists. Arguments in front: who, why.
+The stream's ids are "<version>-0": Redis itself then refuses a version that was there before.
+"""
+
+_RECORD = """
+local time = redis.call('TIME')
+local at = time[1] .. '.' .. string.format('%06d', time[2])
+local function record(op, what, json)
+  local version = redis.call('INCR', KEYS[1])
+  redis.call('XADD', KEYS[2], version .. '-0',
+    'op', op, 'who', ARGV[1], 'at', at, 'why', ARGV[2], what, json)
+  return version
+end
+"""
+
+PUT_LIST = (
+    _RECORD
+    + """
+-- name, json, whether it must exist (1) or must not (0) -> {version, at}, or nil where that does not hold
+if redis.call('HEXISTS', KEYS[3], ARGV[3]) ~= tonumber(ARGV[5]) then return false end
+redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
+return {record('list.set', 'list', ARGV[4]), at}
+"""
+)
+
+DELETE_LIST = (
+    _RECORD
+    + """
+-- key 4: its entries; name -> {version, at, json of the list}, or nil for an unknown list
+local json = redis.call('HGET', KEYS[3], ARGV[3])
+if not json then return false end
+redis.call('HDEL', KEYS[3], ARGV[3])
+redis.call('UNLINK', KEYS[4])
+return {record('list.delete', 'list', json), at, json}
+"""
+)
+
+ADD_ENTRIES = (
+    _RECORD
+    + """
+-- keys 4..: the entries of each list; number of lists, their names in the same order, then for each entry
+-- (number of its list, id, json) -> {at, number of an added entry, its version, ...}, or the name of an unknown list
+local lists = tonumber(ARGV[3])
+for i = 1, lists do
+  if redis.call('HEXISTS', KEYS[3], ARGV[3 + i]) == 0 then return ARGV[3 + i] end
+end
+local added = {at}
+for i = 4 + lists, #ARGV, 3 do
+  if redis.call('HSETNX', KEYS[3 + ARGV[i]], ARGV[i + 1], ARGV[i + 2]) == 1 then
+    added[#added + 1] = (i - 4 - lists) / 3
+    added[#added + 1] = record('entry.add', 'entry', ARGV[i + 2])
+  end
+end
+-- Nothing new may mean that another client added it a moment ago: a write makes WAITAOF wait for theirs too.
+if #added == 1 then redis.call('SET', KEYS[1], redis.call('GET', KEYS[1])) end
+return added
+"""
+)
+
+REMOVE_ENTRY = (
+    _RECORD
+    + """
+-- key 4: the entries of its list; id -> {version, at, json of the entry}, or nil where there is none
+local json = redis.call('HGET', KEYS[4], ARGV[3])
+if not json then return false end
+redis.call('HDEL', KEYS[4], ARGV[3])
+return {record('entry.remove', 'entry', json), at, json}
+"""
+)

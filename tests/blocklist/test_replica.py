@@ -1,0 +1,374 @@
+"""The live copy: what it promises while the store changes, hangs, dies, forgets and comes back."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.blocklist.entries import entries, entry, image
+from tests.store.server import Server
+
+from edgeward import metrics
+from edgeward.blocklist import replica as module
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.blocklist.rollcall import LOADING, RollCall
+from edgeward.store.connection import Store
+from edgeward.types import Action, Change, Entry, HashList, Mode, Signal
+
+NEVER = 10**9
+"""A version that no replica has applied: all live ones lag behind it."""
+
+
+@pytest.fixture
+async def catalogue(store: Store) -> Catalogue:
+    """A catalogue that has the list "a"."""
+    one = Catalogue(store)
+    await one.create_list(HashList("a"), "me")
+    return one
+
+
+@pytest.fixture
+async def replica(store: Store, catalogue: Catalogue) -> AsyncIterator[Replica]:
+    """A loaded copy of it."""
+    one = Replica(store, "one")
+    await one.start()
+    assert one.ready
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def own(server: Server) -> AsyncIterator[tuple[Store, Catalogue, Replica]]:
+    """The same on a store that the test may kill."""
+    store = await Store.connect(server.url, timeout_ms=300)
+    catalogue = Catalogue(store)
+    await catalogue.create_list(HashList("a"), "me")
+    replica = Replica(store, "one")
+    await replica.start()
+    yield store, catalogue, replica
+    await replica.close()
+    await store.close()
+
+
+async def until(what: str, condition: object, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.005)
+
+
+async def test_loads_what_is_there(store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After start every list and entry is there, at the store's version."""
+    monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 50)
+    many = entries(600)
+    await catalogue.add_entries(many, "me")
+    await catalogue.create_list(HashList("b", mode=Mode.MONITOR), "me")
+    copy = Replica(store, "two")
+    await copy.start()
+    assert (copy.ready, copy.version) == (True, await catalogue.version())
+    assert set(copy.matcher.entries("a")) == {one.id for one in many}
+    assert copy.matcher.lists == {one.name: one for one in await catalogue.lists()}
+    await copy.close()
+
+
+async def test_follows_every_kind_of_change(catalogue: Catalogue, replica: Replica) -> None:
+    """Each kind of change acts, and is told to who wants to know, in order."""
+    told: list[Change] = []
+    replica.on_change.append(told.append)
+    listed = entry("a", 1)
+    made = await catalogue.add_entries([listed], "me")
+    assert await replica.wait_version(made[-1].version, 1)
+    assert replica.matcher.verdict(image(listed)).blocks
+    made.append(await catalogue.set_list(HashList("a", action=Action.GONE), "me"))
+    assert await replica.wait_version(made[-1].version, 1)
+    assert replica.matcher.verdict(image(listed)).action is Action.GONE
+    made.append(await catalogue.remove_entry("a", listed.id, "me"))
+    assert await replica.wait_version(made[-1].version, 1)
+    assert not replica.matcher.verdict(image(listed)).blocks
+    made += await catalogue.add_entries(entries(600), "me")
+    made.append(await catalogue.delete_list("a", "me"))
+    assert await replica.wait_version(made[-1].version, 5)
+    assert not replica.matcher.lists
+    assert not replica.matcher.entries("a")
+    await until("all told", lambda: len(told) == len(made))
+    assert told == made
+
+
+async def test_a_new_entry_acts_within_50_ms(store: Store, catalogue: Catalogue) -> None:
+    """From the call to its effect in every one of several copies: 50 ms at most, nearly always."""
+    copies = [Replica(store, f"copy {number}") for number in range(3)]
+    for copy in copies:
+        await copy.start()
+    took = []
+    for one in entries(40):
+        started = time.perf_counter()
+        changes = await catalogue.add_entries([one], "me")
+        assert await catalogue.wait_applied(changes[-1].version, 2) == []
+        took.append(time.perf_counter() - started)
+        assert all(copy.matcher.verdict(image(one)).blocks for copy in copies)
+    assert sorted(took)[-3] < 0.05
+    for copy in copies:
+        await copy.close()
+
+
+async def test_what_is_acknowledged_is_never_let_through(store: Store, catalogue: Catalogue) -> None:
+    """While copies come and go, each that is ready when an entry was acknowledged matches it, always."""
+    copies: dict[int, Replica] = {}
+    stopping = asyncio.Event()
+
+    async def come_and_go(number: int) -> None:
+        while not stopping.is_set():
+            copy = copies[number] = Replica(store, f"copy {number}")
+            await copy.start()
+            await asyncio.sleep(0.01 * number)
+            del copies[number]  # nothing is let through from here on
+            await copy.close()
+
+    await catalogue.add_entries(entries(1000), "me")
+    tasks = [asyncio.create_task(come_and_go(number)) for number in range(4)]
+    ready = 0
+    for one in entries(50):
+        changes = await catalogue.add_entries([one], "me")
+        assert await catalogue.wait_applied(changes[-1].version, 5) == []
+        ready += sum(copy.ready for copy in copies.values())
+        assert all(copy.matcher.verdict(image(one)).blocks for copy in copies.values() if copy.ready)
+    stopping.set()
+    await asyncio.gather(*tasks)
+    assert ready > 20
+
+
+async def test_it_loads_what_is_listed_meanwhile(
+    store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy calls in before it reads anything. What changes while it loads is in it."""
+    monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 10)
+    await catalogue.add_entries(entries(1000), "me")
+    copy = Replica(store, "two")
+    starting = asyncio.create_task(copy.start())
+    while not await catalogue.laggards(NEVER):
+        await asyncio.sleep(0)
+    assert not copy.ready
+    changes = await catalogue.add_entries([entry("a", 1)], "me")
+    await catalogue.remove_entry("a", (await catalogue.entries("a"))[0][0].id, "me")
+    assert not copy.ready
+    assert await catalogue.wait_applied(changes[-1].version, 1) == []
+    assert not copy.ready or copy.matcher.verdict(image(entry("a", 1))).blocks
+    await starting
+    assert copy.matcher.verdict(image(entry("a", 1))).blocks
+    assert len(copy.matcher.entries("a")) == await catalogue.count("a") == 1000
+    await copy.close()
+
+
+async def test_signs_off(catalogue: Catalogue, replica: Replica) -> None:
+    """A copy that was closed is not waited for."""
+    assert len(await catalogue.laggards(NEVER)) == 1
+    await replica.close()
+    assert await catalogue.laggards(NEVER) == []
+
+
+async def test_two_of_one_name_are_two(store: Store, catalogue: Catalogue, replica: Replica) -> None:
+    """A second copy under the same name neither reports nor signs off in the first one's place."""
+    twin = Replica(store, "one")
+    await twin.start()
+    assert len(await catalogue.laggards(NEVER)) == 2
+    await twin.close()
+    assert len(await catalogue.laggards(NEVER)) == 1
+
+
+async def test_waiting_for_a_version(catalogue: Catalogue, replica: Replica) -> None:
+    """The wait ends with the version, or in time without it."""
+    version = replica.version
+    assert await replica.wait_version(version, 0)
+    assert not await replica.wait_version(version + 1, 0.05)
+    waiting = asyncio.create_task(replica.wait_version(version + 1, 2))
+    await catalogue.add_entries([entry("a", 1)], "me")
+    assert await waiting
+
+
+async def test_metrics(catalogue: Catalogue, replica: Replica) -> None:
+    """Entries by list and type, version and last contact are exported; a type that is gone counts 0."""
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"edgeward_blocklist_{name}", labels)
+
+    changes = await catalogue.add_entries([*entries(3), entry("a", 1)], "me")
+    assert await replica.wait_version(changes[-1].version, 1)
+    assert value("entries", list="a", signal="pdq") == 3
+    assert value("entries", list="a", signal="sha256") == 1
+    assert value("version") == replica.version
+    assert value("contact_timestamp_seconds") == pytest.approx(time.time(), abs=2)
+    change = await catalogue.delete_list("a", "me")
+    assert await replica.wait_version(change.version, 1)
+    assert value("entries", list="a", signal="pdq") == 0
+
+
+async def test_an_entry_that_cannot_match_stops_nothing(
+    store: Store, catalogue: Catalogue, replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A value that is not hexadecimal is named in the log by its entry, and what comes after it acts."""
+    bad = Entry("a", Signal("pdq", "x" * 64))
+    await catalogue.add_entries([bad], "me")
+    changes = await catalogue.add_entries([entry("a", 1)], "me")
+    assert await catalogue.wait_applied(changes[-1].version, 1) == []
+    assert replica.matcher.verdict(image(entry("a", 1))).blocks
+    assert bad.id in caplog.text
+    copy = Replica(store, "two")
+    await copy.start()
+    assert copy.ready
+    await copy.close()
+
+
+async def test_a_defect_does_not_end_it(
+    catalogue: Catalogue, replica: Replica, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A callback that raises is logged and counted; the copy loads anew and goes on following."""
+
+    def fail(change: Change) -> None:
+        replica.on_change.clear()
+        raise RuntimeError("deliberate")
+
+    replica.on_change.append(fail)
+    before = metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "replica"}) or 0
+    await catalogue.add_entries([entry("a", 1)], "me")
+    changes = await catalogue.add_entries([entry("a", 2)], "me")
+    assert await replica.wait_version(changes[-1].version, 2)
+    assert replica.matcher.verdict(image(entry("a", 2))).blocks
+    assert "deliberate" in caplog.text
+    assert metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "replica"}) == before + 1
+
+
+async def test_a_trimmed_stream_is_loaded_anew(server: Server, own: tuple[Store, Catalogue, Replica]) -> None:
+    """A copy whose place was trimmed while it was cut off is not ready until it has loaded again, removals included."""
+    store, catalogue, replica = own
+    kept, removed = entry("a", 1), entry("a", 2)
+    changes = await catalogue.add_entries([kept, removed], "me")
+    assert await replica.wait_version(changes[-1].version, 1)
+    moments: list[bool] = []
+    original = replica._read_snapshot
+
+    async def watch() -> None:
+        moments.append(replica.ready)
+        await original()
+
+    replica._read_snapshot = watch  # type: ignore[method-assign]
+    async with store.redis.pipeline(transaction=True) as pipe:  # all at once, so the copy sees none of it come
+        pipe.set(store.key("{blocklist}", "version"), 1000)
+        pipe.hdel(store.key("{blocklist}", "entries", "a"), removed.id)
+        pipe.xtrim(catalogue.stream, maxlen=0, approximate=False)
+        fields = {"op": "entry.add", "who": "me", "at": "1.0", "why": "", "entry": entry("a", 3).to_json()}
+        pipe.hset(store.key("{blocklist}", "entries", "a"), entry("a", 3).id, entry("a", 3).to_json())
+        pipe.xadd(catalogue.stream, fields, id="1000-0")  # type: ignore[arg-type]
+        await pipe.execute()
+    assert await replica.wait_version(1000, 3)
+    assert moments == [False]
+    assert replica.ready
+    assert set(replica.matcher.entries("a")) == {kept.id, entry("a", 3).id}
+    assert await catalogue.laggards(1000) == []
+
+
+@pytest.mark.parametrize("regrown", [0, 3, 50])
+async def test_a_store_that_lost_its_data(
+    own: tuple[Store, Catalogue, Replica], caplog: pytest.LogCaptureFixture, regrown: int
+) -> None:
+    """The store is empty and grows again, even past the old version: the copy keeps what it had and adds the new."""
+    store, catalogue, replica = own
+    old = [entry("a", number) for number in range(10)]
+    changes = await catalogue.add_entries(old, "me")
+    assert await replica.wait_version(changes[-1].version, 1)
+    ready: list[bool] = []
+    generation = replica.matcher.generation
+    await store.redis.flushall()
+    await catalogue.create_list(HashList("a", action=Action.GONE), "me")
+    new = [entry("a", 100 + number) for number in range(regrown)]
+    changes = await catalogue.add_entries(new, "me")
+    version = await catalogue.version()
+    await until("it has noticed", lambda: ready.append(replica.ready) or "lost" in caplog.text)
+    assert await catalogue.wait_applied(version, 3) == []
+    assert all(ready)
+    assert replica.version == version
+    assert all(replica.matcher.verdict(image(one)).blocks for one in (*old, *new))
+    assert replica.matcher.verdict(image(old[0])).action is Action.GONE
+    assert replica.matcher.generation > generation
+    assert [record.levelno for record in caplog.records if "lost" in record.message] == [logging.ERROR]
+    changes = await catalogue.add_entries([entry("a", 999)], "me")
+    assert await catalogue.wait_applied(changes[-1].version, 1) == []
+    assert replica.matcher.verdict(image(entry("a", 999))).blocks
+
+
+async def test_goes_on_while_the_store_is_away(
+    server: Server, own: tuple[Store, Catalogue, Replica], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the store dead the copy serves what it has and its contact ages; when it is back, new entries act again."""
+    _, catalogue, replica = own
+    changes = await catalogue.add_entries([entry("a", 1)], "me")
+    assert await replica.wait_version(changes[-1].version, 1)
+    server.kill()
+    contact = replica.contact
+    await asyncio.sleep(1.2)
+    assert replica.ready
+    assert replica.contact <= contact + 0.5
+    assert replica.matcher.verdict(image(entry("a", 1))).blocks
+    await server.start()
+    changes = await catalogue.add_entries([entry("a", 2)], "me")
+    assert await replica.wait_version(changes[-1].version, 2)
+    assert await catalogue.wait_applied(changes[-1].version, 2) == []
+    assert replica.contact > contact + 0.5
+    assert replica.matcher.verdict(image(entry("a", 1))).blocks
+    assert caplog.text.count("store away") == caplog.text.count("store back") == 1
+
+
+async def test_a_store_that_hangs(server: Server, own: tuple[Store, Catalogue, Replica]) -> None:
+    """A frozen store neither ends nor blocks the copy, and it catches up when the store moves again."""
+    _, catalogue, replica = own
+    assert server.process
+    server.process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(1.5)
+    assert replica.ready
+    server.process.send_signal(signal.SIGCONT)
+    changes = await catalogue.add_entries([entry("a", 1)], "me")
+    assert await catalogue.wait_applied(changes[-1].version, 3) == []
+    assert await replica.wait_version(changes[-1].version, 3)
+
+
+async def test_starts_without_a_store(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the store away start returns at once, not ready; when the store comes the copy loads by itself."""
+    monkeypatch.setattr(module, "LAST_PAUSE_SECONDS", 0.1)
+    store = await Store.connect(server.url)
+    await Catalogue(store).create_list(HashList("a"), "me")
+    server.kill()
+    replica = Replica(store, "one")
+    started = time.monotonic()
+    await replica.start()
+    assert time.monotonic() - started < 1
+    assert not replica.ready
+    assert not await replica.wait_version(0, 0.05)
+    await server.start()
+    await until("ready", lambda: replica.ready)
+    assert replica.version == 1
+    await replica.close()
+    await store.close()
+
+
+async def test_beats_while_it_has_much_to_do(
+    store: Store, catalogue: Catalogue, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long loads and deletions do not let the lease run out: it calls in between the steps."""
+    beats: list[int] = []
+    original = RollCall.beat
+
+    async def count(self: RollCall, name: str, applied: int) -> object:
+        beats.append(applied)
+        return await original(self, name, applied)
+
+    changes = await catalogue.add_entries(entries(1000), "me")
+    assert await catalogue.wait_applied(changes[-1].version, 5) == []
+    monkeypatch.setattr(RollCall, "beat", count)
+    monkeypatch.setattr(module, "LOADING_BEAT_SECONDS", 0.0)
+    monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 100)
+    copy = Replica(store, "two")
+    await copy.start()
+    assert beats.count(LOADING) >= 5
+    await copy.close()
