@@ -1,0 +1,128 @@
+"""The proxy's side of taking down: it notes what was served, orders purges and reports incidents.
+
+Nothing here keeps a request waiting: what is noted goes to bounded outboxes, which tasks write to the store.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from edgeward import metrics
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.config import SightingsSettings
+from edgeward.errors import StoreUnavailable
+from edgeward.types import Cause, Incident, PurgeOrder, Sighting, Target, Verdict
+
+from .incidents import Incidents
+from .orders import Orders
+from .outbox import Outbox
+from .recent import Recent
+from .sightings import Sightings
+
+logger = logging.getLogger(__name__)
+
+SIGHTINGS_HELD = 20_000
+ORDERS_HELD = 20_000
+INCIDENTS_HELD = 2_000
+REMEMBERED = 200_000
+"""Sightings that are not written again before `refresh_seconds`."""
+ORDER_SECONDS = 1.0
+"""One order per target in this time."""
+INCIDENT_SECONDS = 60.0
+"""One incident per target and entry in this time."""
+REPLICA_SECONDS = 2.0
+
+
+class Recorder:
+    """Writes sightings, orders and incidents of one proxy worker.
+
+    A sighting whose lists have changed since it was checked is matched again after it was written: the change may have
+    been matched backwards over the sightings before this one was among them.
+    """
+
+    def __init__(
+        self, sightings: Sightings, orders: Orders, replica: Replica, settings: SightingsSettings, incidents: Incidents
+    ) -> None:
+        self._sightings, self._orders, self._replica = sightings, orders, replica
+        self._catalogue = Catalogue(sightings.store)
+        self._noted = Recent(min(settings.refresh_seconds, settings.keep_days * 86400 / 4), REMEMBERED)
+        self._ordered = Recent(ORDER_SECONDS, REMEMBERED)
+        self._reported = Recent(INCIDENT_SECONDS, REMEMBERED)
+        self._sighting_box = Outbox("sightings", self._write_sightings, SIGHTINGS_HELD)
+        self._order_box = Outbox("purge orders", self._place, ORDERS_HELD)
+        self._incident_box = Outbox("incidents", incidents.add, INCIDENTS_HELD)
+
+    async def start(self) -> None:
+        for box in (self._sighting_box, self._order_box, self._incident_box):
+            await box.start()
+
+    async def close(self) -> None:
+        """Write what is left, orders first; a store that is away is waited for a few seconds."""
+        for box in (self._order_box, self._sighting_box, self._incident_box):
+            await box.close()
+
+    def note(self, sighting: Sighting) -> None:
+        """This was delivered. Repeats within `refresh_seconds` are not written again."""
+        key = (sighting.target, sighting.fingerprint.sha256)
+        if key in self._noted:
+            return
+        if self._sighting_box.put(sighting):
+            self._noted.add(key)
+        else:
+            metrics.sightings_dropped.inc()
+
+    def order(self, target: Target, sha256: str, verdict: Verdict) -> None:
+        """This matched on its way through: have it removed from every cache."""
+        if target in self._ordered:
+            return
+        entry_id = verdict.match.entry.id if verdict.match else ""
+        if self._order_box.put(PurgeOrder(target, Cause.MATCH, time.time(), sha256, entry_id)):
+            self._ordered.add(target)
+        else:
+            logger.error("a purge order is lost: the store has been away for too long")
+
+    def incident(self, target: Target, sha256: str, verdict: Verdict) -> None:
+        """Tell people of a block, or of a match on a monitored list. A verdict without a match is no incident."""
+        if verdict.match is None:
+            return
+        entry, signal = verdict.match.entry, verdict.match.signal
+        key = (target, entry.id, verdict.decision)
+        if key in self._reported:
+            return
+        report = Incident(
+            at=time.time(),
+            decision=verdict.decision,
+            reason=verdict.reason,
+            target=target,
+            sha256=sha256,
+            list=entry.list,
+            entry_id=entry.id,
+            signal_type=signal.type,
+            distance=verdict.match.distance,
+        )
+        if self._incident_box.put(report):
+            self._reported.add(key)
+
+    async def _place(self, orders: Sequence[PurgeOrder]) -> None:
+        await self._orders.place(orders)
+
+    async def _write_sightings(self, batch: Sequence[Sighting]) -> None:
+        await self._sightings.write(batch)
+        # Read after the write: a change that comes later still is matched backwards with this batch on record.
+        version = await self._catalogue.version()
+        late = [sighting for sighting in batch if sighting.version < version]
+        if late:
+            await self._match_again(late, version)
+
+    async def _match_again(self, late: Sequence[Sighting], version: int) -> None:
+        if not await self._replica.wait_version(version, REPLICA_SECONDS):
+            raise StoreUnavailable(f"the lists have not reached version {version} here")
+        orders = []
+        for sighting in late:
+            verdict = self._replica.matcher.verdict(sighting.fingerprint)
+            if verdict.blocks and verdict.match:
+                entry = verdict.match.entry
+                began = max(sighting.seen_at, entry.added_at)
+                orders.append(PurgeOrder(sighting.target, Cause.MATCH, began, sighting.fingerprint.sha256, entry.id))
+        await self._orders.place(orders)

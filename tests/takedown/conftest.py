@@ -1,0 +1,140 @@
+"""Real caches before a real origin, and the words that the tests of this room share."""
+
+import hashlib
+import http.client
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tests.parts import require
+
+from edgeward.config import CacheSettings
+from edgeward.demo.caches import CacheServer, Nginx, Varnish
+from edgeward.types import Fingerprint, Signal, Target
+
+
+class Origin(ThreadingHTTPServer):
+    """Answers each fetch with its serial number, cacheable. Paths with "vary" vary on Accept; "slow" ones wait."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.serial = 0
+        self.fetches: Counter[str] = Counter()
+        self.arrived = threading.Event()
+        self.release = threading.Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Origin
+
+    def do_GET(self) -> None:
+        self.server.serial += 1
+        self.server.fetches[self.path] += 1
+        body = str(self.server.serial).encode()
+        if "slow" in self.path:
+            self.server.arrived.set()
+            self.server.release.wait(10)
+        self.send_response(200)
+        self.send_header("Cache-Control", "max-age=1000")
+        self.send_header("Content-Length", str(len(body)))
+        if "vary" in self.path:
+            self.send_header("Vary", "Accept")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="session")
+def origin() -> Iterator[Origin]:
+    """The origin behind every cache."""
+    server = Origin()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@pytest.fixture(scope="session")
+def varnish(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Varnish that the tests share; each uses paths of its own."""
+    require("varnishd")
+    with Varnish(tmp_path_factory.mktemp("varnish"), address_of(origin)) as cache:
+        yield cache
+
+
+@pytest.fixture(scope="session")
+def nginx(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """An nginx that the tests share; each uses paths of its own."""
+    require("nginx")
+    with Nginx(tmp_path_factory.mktemp("nginx"), address_of(origin)) as cache:
+        yield cache
+
+
+@pytest.fixture
+def cold(origin: Origin, tmp_path: Path) -> Iterator[Callable[..., CacheServer]]:
+    """Makes caches of a test's own, not started: `cold(Varnish, secret="s")`."""
+    made: list[CacheServer] = []
+
+    def make(kind: type[CacheServer], secret: str = "") -> CacheServer:
+        require(kind.program)
+        made.append(kind(tmp_path / f"cache{len(made)}", address_of(origin), secret))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.stop()
+
+
+def address_of(server: ThreadingHTTPServer) -> tuple[str, int]:
+    return "127.0.0.1", server.server_address[1]
+
+
+def settings(cache: CacheServer, name: str = "edge", **more: object) -> CacheSettings:
+    """The [[caches]] section for a running cache."""
+    return CacheSettings.model_validate({"name": name, "driver": cache.driver, "url": cache.purge_url, **more})
+
+
+def target(path: str, **vary: str) -> Target:
+    return Target("http", "img.test", path, tuple(vary.items()))
+
+
+def fetch(cache: CacheServer, path: str, accept: str = "*/*", host: str = "img.test") -> tuple[bytes, str]:
+    """GET through the cache: (body, X-Cache)."""
+    connection = http.client.HTTPConnection(*cache.address, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": host, "Accept": accept})
+        response = connection.getresponse()
+        return response.read(), response.headers.get("X-Cache", "")
+    finally:
+        connection.close()
+
+
+def fetch_raw(cache: CacheServer, path: bytes) -> tuple[int, bytes]:
+    """GET a target byte for byte: (status, body)."""
+    with socket.create_connection(cache.address, timeout=10) as connection:
+        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def cached(cache: CacheServer, path: str, accept: str = "*/*") -> bool:
+    """Whether the cache holds it. (It does afterwards.)"""
+    return fetch(cache, path, accept)[1] == "HIT"
+
+
+def image(name: str, *more: Signal) -> Fingerprint:
+    """A fingerprint with the SHA-256 of `name`, and more signals."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return Fingerprint(digest, "image/jpeg", 1000, (Signal("sha256", digest), *more), 10, 10)

@@ -1,0 +1,42 @@
+"""What waits to be written."""
+
+import asyncio
+from collections.abc import Sequence
+
+from edgeward.takedown.outbox import BATCH, Outbox
+
+
+async def test_writes_everything_in_order() -> None:
+    """All items are written, in order, in batches, and nothing twice."""
+    written: list[int] = []
+
+    async def write(batch: Sequence[int]) -> None:
+        assert len(batch) <= BATCH
+        written.extend(batch)
+
+    box = Outbox("numbers", write, 1000)
+    await box.start()
+    for number in range(BATCH * 3 + 1):
+        assert box.put(number)
+    await box.close()
+    assert written == list(range(BATCH * 3 + 1))
+
+
+async def test_waits_for_the_store() -> None:
+    """While the store is away items wait, and beyond its size an outbox refuses more; then all are written."""
+    written: list[int] = []
+    away = asyncio.Event()
+
+    async def write(batch: Sequence[int]) -> None:
+        if not away.is_set():
+            raise ConnectionError
+        written.extend(batch)
+
+    box = Outbox("numbers", write, 3)
+    await box.start()
+    assert [box.put(number) for number in range(4)] == [True, True, True, False]
+    await asyncio.sleep(0.1)
+    assert written == []
+    away.set()
+    await box.close()
+    assert written == [0, 1, 2]

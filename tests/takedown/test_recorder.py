@@ -1,0 +1,147 @@
+"""The proxy's side: noting sightings, orders and incidents, off the request's path."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.takedown.conftest import image, target
+
+from edgeward import metrics
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.config import SightingsSettings
+from edgeward.store.connection import Store
+from edgeward.takedown import recorder as module
+from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.recorder import Recorder
+from edgeward.takedown.retro import Retro
+from edgeward.takedown.sightings import Sightings
+from edgeward.types import Cause, Change, Entry, HashList, Mode, Sighting, Signal
+
+
+class Bench:
+    """A recorder and what it writes to, on a store of its own."""
+
+    def __init__(self, store: Store) -> None:
+        settings = SightingsSettings()
+        self.catalogue, self.replica = Catalogue(store), Replica(store, "proxy")
+        self.sightings, self.orders, self.incidents = Sightings(store, settings), Orders(store), Incidents(store)
+        self.retro = Retro(store, self.replica, self.sightings, self.orders)
+        self.recorder = Recorder(self.sightings, self.orders, self.replica, settings, self.incidents)
+
+    async def list_image(self, name: str, on: str = "bad") -> Change:
+        signal = Signal("sha256", image(name).sha256)
+        (change,) = await self.catalogue.add_entries([Entry(on, signal)], "tester")
+        assert await self.replica.wait_version(change.version, 5)
+        return change
+
+    def sighting(self, path: str, name: str, version: int | None = None) -> Sighting:
+        at = self.replica.version if version is None else version
+        return Sighting(target(path), image(name), time.time(), at)
+
+
+@pytest.fixture
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    bench = Bench(store)
+    await bench.catalogue.create_list(HashList("bad"), "tester")
+    await bench.replica.start()
+    await bench.retro.start()
+    await bench.recorder.start()
+    yield bench
+    await bench.recorder.close()
+    await bench.retro.close()
+    await bench.replica.close()
+
+
+async def matched_backwards(bench: Bench, version: int) -> list[str]:
+    for _ in range(500):
+        if (ids := await bench.retro.orders_of(version)) is not None:
+            return ids
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"version {version} was not matched backwards")
+
+
+async def test_notes_sightings(bench: Bench) -> None:
+    """What is noted is on record a moment later; the call itself does not wait for the store."""
+    began = time.perf_counter()
+    for number in range(300):
+        bench.recorder.note(bench.sighting(f"/{number}", "a"))
+    assert time.perf_counter() - began < 0.05
+    await bench.recorder.close()
+    assert len(await bench.sightings.targets(image("a").sha256)) == 300
+
+
+async def test_a_sighting_overtaken_by_a_listing_is_ordered_out(bench: Bench) -> None:
+    """Checked clean at version v, listed at v+1 and matched backwards, and only then written: an order appears."""
+    checked = bench.sighting("/late", "late")
+    change = await bench.list_image("late")
+    assert await matched_backwards(bench, change.version) == []
+    bench.recorder.note(checked)
+    await bench.recorder.close()
+    ((order, _),) = await bench.orders.recent()
+    assert (order.target, order.cause, order.sha256) == (target("/late"), Cause.MATCH, image("late").sha256)
+    assert order.entry_id and order.started_at >= checked.seen_at
+
+
+async def test_a_sighting_that_stays_clean_is_not_ordered_out(bench: Bench) -> None:
+    """A change of the lists that does not concern an image leaves it alone."""
+    checked = bench.sighting("/clean", "clean")
+    await bench.list_image("other")
+    bench.recorder.note(checked)
+    await bench.recorder.close()
+    assert await bench.orders.recent() == []
+
+
+async def test_repeats_are_not_written_again(bench: Bench, store: Store) -> None:
+    """The same image at the same target is written once; another image there is written too."""
+    for _ in range(3):
+        bench.recorder.note(bench.sighting("/1", "a"))
+    await asyncio.sleep(0.05)
+    await store.redis.delete(store.key("sightings", "targets", image("a").sha256))
+    bench.recorder.note(bench.sighting("/1", "a"))
+    bench.recorder.note(bench.sighting("/1", "b"))
+    await bench.recorder.close()
+    assert await bench.sightings.targets(image("a").sha256) == []
+    assert len(await bench.sightings.targets(image("b").sha256)) == 1
+
+
+async def test_orders_a_match_in_transit_once(bench: Bench) -> None:
+    """A match in transit places one order for its target within a second, whoever asks for the picture how often."""
+    change = await bench.list_image("bad")
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for path in ("/1", "/1", "/2", "/1"):
+        bench.recorder.order(target(path), image("bad").sha256, verdict)
+    await bench.recorder.close()
+    found = [order for order, _ in await bench.orders.recent()]
+    assert sorted(order.target.path for order in found) == ["/1", "/2"]
+    assert change.entry and {order.entry_id for order in found} == {change.entry.id}
+
+
+async def test_reports_incidents_once(bench: Bench) -> None:
+    """A block, and a match on a monitored list, are one incident each per target and minute; no match is none."""
+    await bench.catalogue.create_list(HashList("watched", mode=Mode.MONITOR), "tester")
+    await bench.list_image("bad")
+    await bench.list_image("odd", "watched")
+    for name in ("bad", "odd", "bad", "clean"):
+        fingerprint = image(name)
+        bench.recorder.incident(target("/1"), fingerprint.sha256, bench.replica.matcher.verdict(fingerprint))
+    await bench.recorder.close()
+    found = await bench.incidents.recent()
+    assert [(one.list, one.reason) for one in found] == [("watched", "monitored"), ("bad", "match")]
+
+
+async def test_what_cannot_be_held_is_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sighting for which there is no room is counted, and written when it comes again."""
+    monkeypatch.setattr(module, "SIGHTINGS_HELD", 1)
+    small = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    dropped = metrics.registry.get_sample_value("edgeward_sightings_dropped_total") or 0
+    small.note(bench.sighting("/1", "a"))
+    small.note(bench.sighting("/2", "a"))
+    assert metrics.registry.get_sample_value("edgeward_sightings_dropped_total") == dropped + 1
+    await small.start()
+    await asyncio.sleep(0.05)
+    small.note(bench.sighting("/2", "a"))
+    await small.close()
+    assert len(await bench.sightings.targets(image("a").sha256)) == 2
