@@ -1,0 +1,83 @@
+"""A proxy worker's parts, put together: what the gate needs, started and closed in order."""
+
+import logging
+import os
+import socket
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from edgeward.blocklist.replica import Replica
+from edgeward.config import Config
+from edgeward.errors import StoreUnavailable
+from edgeward.hashing.pool import HasherPool
+from edgeward.proxy.gate import EdgewardGate
+from edgeward.proxy.judge import Judge
+from edgeward.proxy.refetch import Refetcher
+from edgeward.store.connection import Store
+from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.recorder import Recorder
+from edgeward.takedown.sightings import Sightings
+
+logger = logging.getLogger(__name__)
+
+
+class Runtime:
+    """`async with Runtime(config) as runtime`: runtime.gate is ready to be added to a mitmproxy Master.
+
+    A `patient` one, restarted by the supervisor, starts without the store too: it is not ready until the lists are
+    loaded, and answers by policy.not_ready instead of keeping clients waiting.
+
+    Raises:
+        StoreUnavailable: the store can't be reached, and the worker is not patient.
+    """
+
+    gate: EdgewardGate
+    replica: Replica
+
+    def __init__(self, config: Config, patient: bool = False) -> None:
+        self._config, self._patient = config, patient
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config = self._config
+        store = await self._store()
+        stack.push_async_callback(store.close)
+        self.replica = Replica(store, replica_name())
+        pool = HasherPool(config.hashing)
+        refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes)
+        sightings = Sightings(store, config.sightings)
+        recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store))
+        judge = Judge(config, self.replica, pool, sightings)
+        for part in (pool, self.replica, recorder):
+            await part.start()
+            stack.push_async_callback(part.close)
+        stack.push_async_callback(judge.close)
+        self.gate = EdgewardGate(config, judge, recorder, refetcher)
+
+    async def _store(self) -> Store:
+        settings = self._config.store
+        try:
+            return await Store.connect(self._config.store_url, settings.namespace, settings.timeout_ms)
+        except StoreUnavailable as error:
+            if not self._patient:
+                raise
+            logger.warning("starting without the store: %s", error)
+            return Store(self._config.store_url, settings.namespace, settings.timeout_ms)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+
+def replica_name() -> str:
+    """Names this process among all that share the store."""
+    return f"{socket.gethostname()}/{os.getpid()}"

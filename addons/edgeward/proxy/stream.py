@@ -1,0 +1,122 @@
+"""mitmproxy's HTTP stream, with three things it lacks for a gate.
+
+- The first bytes of a response's body are read before `responseheaders` runs, so that an image under a wrong or missing
+  Content-Type is known for one in time, and everything else can be streamed.
+- A body that is buffered to be judged has a bound, also when it comes chunked.
+- Once a response is refused, nothing of the upstream's body is kept: mitmproxy would put it under our own headers.
+
+Built on private parts of mitmproxy (`HttpStream`), which is why pyproject pins its minor version;
+tests/proxy/test_stream.py holds what we rely on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.layers import http as http_layer
+from mitmproxy.proxy.layers.http import HttpStream, SendHttp, _http1, _http2
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestData,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+
+from edgeward.proxy import pages, passage
+
+PEEK_BYTES = 512
+"""Enough for every image's magic bytes, also through the first block of a compressed body."""
+
+type Steps = layer.CommandGenerator[None]
+
+
+class GateStream(HttpStream):
+    """One request and its response."""
+
+    _held_headers: ResponseHeaders | None = None
+    _held: bytes = b""
+
+    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Steps:
+        """Hold the headers back until the first bytes of the body are here."""
+        if event.end_stream or passage.of(self.flow) is None:
+            yield from super().state_wait_for_response_headers(event)
+        else:
+            self._held_headers = event
+            self.server_state = self.state_peek
+
+    def state_peek(self, event: events.Event) -> Steps:
+        """Collect the prefix of the body, then go on as if nothing had been held back."""
+        ended = isinstance(event, ResponseEndOfMessage | ResponseTrailers)
+        if isinstance(event, ResponseData):
+            self._held += event.data
+        if len(self._held) < PEEK_BYTES and not ended:
+            return
+        way, held = passage.of(self.flow), self._held
+        assert way is not None and self._held_headers is not None
+        way.prefix, self._held = held[:PEEK_BYTES], b""
+        yield from super().state_wait_for_response_headers(self._held_headers)
+        if way.instead is not None:
+            yield from self._refuse_now()
+        elif self.server_state in (self.state_consume_response_body, self.state_stream_response_body):
+            if held:
+                yield from self.server_state(ResponseData(self.stream_id, held))
+            if ended:
+                yield from self.server_state(event)
+
+    def state_consume_response_body(self, event: events.Event) -> Steps:
+        """Buffer what is to be judged, within its bound."""
+        way = passage.of(self.flow)
+        data = event.data if isinstance(event, ResponseData) else b""
+        if way is not None and way.body_limit is not None and len(self.response_body_buf) + len(data) > way.body_limit:
+            yield from self._overflow(way, data)
+        else:
+            yield from super().state_consume_response_body(event)
+
+    def _overflow(self, way: passage.Passage, data: bytes) -> Steps:
+        """The body is larger than can be judged: refuse it, or, where policy delivers such, stream it from here on."""
+        buffered = bytes(self.response_body_buf) + data
+        self.response_body_buf.clear()
+        way.overflowed()
+        if way.instead is not None:
+            yield from self._refuse_now()
+            return
+        assert self.flow.response is not None
+        self.flow.response.stream = True
+        yield from self.start_response_stream()
+        yield from self.state_stream_response_body(ResponseData(self.stream_id, buffered))
+
+    def _refuse_now(self) -> Steps:
+        """Answer with the refusal and hang up on the upstream: the rest of its body is not wanted."""
+        error = RequestProtocolError(self.stream_id, "response refused", ErrorCode.RESPONSE_TOO_LARGE)
+        yield SendHttp(error, self.context.server)
+        yield from self.send_response()
+
+    def state_done(self, event: events.Event) -> Steps:
+        """What the upstream had sent before it was hung up on still arrives, and is dropped."""
+        way = passage.of(self.flow)
+        if way is None or way.instead is None:
+            yield from super().state_done(event)
+
+    def state_consume_request_body(self, event: events.Event) -> Steps:
+        """A refused request's body is not kept."""
+        way = passage.of(self.flow)
+        if isinstance(event, RequestData) and way is not None and way.instead is not None:
+            return
+        yield from super().state_consume_request_body(event)
+
+
+def install() -> None:
+    """Make every HTTP stream of this process a GateStream, and every error page one of ours."""
+    http_layer.HttpStream = GateStream  # type: ignore[misc]
+    _replace(_http1, "make_error_response", pages.error_bytes)
+    _replace(_http2, "format_error", pages.error_body)
+
+
+def _replace(module: Any, name: str, ours: Callable[..., bytes]) -> None:
+    """Fail at start, not at the first error, if mitmproxy no longer has what we replace."""
+    if not hasattr(module, name):
+        raise RuntimeError(f"mitmproxy changed: {module.__name__}.{name} is gone")
+    setattr(module, name, ours)

@@ -1,0 +1,182 @@
+"""A real worker in the test's own event loop, a raw upstream that sends what it is told, and a raw client."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.config import Config
+from edgeward.proxy import stream
+from edgeward.proxy.runtime import Runtime
+from edgeward.proxy.server import EdgeMaster
+from edgeward.store.connection import Store
+from edgeward.types import Entry, HashList, Signal
+
+_namespaces = itertools.count()
+
+
+@dataclass(slots=True)
+class Upstream:
+    """Answers each request with what `answers` holds for its request line, and keeps what it was sent."""
+
+    answers: dict[str, bytes] = field(default_factory=dict)
+    seen: list[bytes] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    address: str = ""
+
+    def put(self, path: str, body: bytes, *headers: str, status: str = "200 OK", method: str = "GET") -> None:
+        lines = [f"HTTP/1.1 {status}", *headers]
+        if not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
+            lines.append(f"Content-Length: {len(body)}")
+        self.answers[f"{method} {path}"] = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        while head := await _head(reader):
+            self.seen.append(head)
+            method, path, _ = head.split(b"\r\n")[0].decode("latin-1").split(" ", 2)
+            if b"range: " in head.lower() and (part := self.answers.get(f"RANGE {path}")):
+                answer = part
+            elif b"if-none-match: " in head.lower() and (unmodified := self.answers.get(f"IF {path}")):
+                answer = unmodified
+            else:
+                answer = self.answers.get(f"{method} {path}", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+            if b"connection: close" in answer.lower():
+                break
+        writer.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Upstream"]:
+        server = await asyncio.start_server(self._quietly, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield self
+        server.close()
+
+    async def _quietly(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            writer.close()
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker in this process: its gate, its lists, and a client that speaks raw HTTP/1.1 to it."""
+
+    upstream: Upstream
+    address: tuple[str, int]
+    runtime: Runtime
+    catalogue: Catalogue
+    store: Store
+    master: EdgeMaster
+
+    async def raw(self, request: bytes, method: str = "GET") -> Reply:
+        reader, writer = await asyncio.open_connection(*self.address)
+        writer.write(request)
+        try:
+            return await asyncio.wait_for(read_reply(reader, method), 20)
+        finally:
+            writer.close()
+
+    async def get(self, path: str, *headers: str, method: str = "GET", body: bytes = b"") -> Reply:
+        lines = [f"{method} {path} HTTP/1.1", "Host: img.test", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        return await self.raw("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body, method)
+
+    async def list(self, *signals: Signal, name: str = "staff", **policy: Any) -> list[Entry]:
+        """List signals and wait until this worker acts on them."""
+        if name not in {known.name for known in await self.catalogue.lists()}:
+            await self.catalogue.create_list(HashList(name, **policy), "test", "")
+        changes = await self.catalogue.add_entries([Entry(name, signal) for signal in signals], "test")
+        assert await self.runtime.replica.wait_version(changes[-1].version, 5)
+        return [change.entry for change in changes if change.entry]
+
+
+async def read_reply(reader: asyncio.StreamReader, method: str = "GET") -> Reply:
+    """One response; the body is read to its declared end, or to the connection's."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.strip().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    status = int(first.split()[1])
+    body = b""
+    if method != "HEAD" and status not in (204, 304):
+        if headers.get("transfer-encoding") == "chunked":
+            while size := int(await reader.readline(), 16):
+                body += await reader.readexactly(size)
+                await reader.readline()
+            await reader.readline()
+        else:
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Reply(status, headers, body)
+
+
+type StartWorker = Callable[..., Awaitable[Worker]]
+
+
+@pytest.fixture
+async def start_worker(redis_url: str, tmp_path: Path) -> AsyncIterator[StartWorker]:
+    """Starts a worker with the given settings by section, on a namespace of its own."""
+    stream.install()
+    async with AsyncExitStack() as stack:
+
+        async def start(upstream_address: str | None = None, **settings: dict[str, Any]) -> Worker:
+            upstream = await stack.enter_async_context(Upstream().running())
+            sections: dict[str, dict[str, Any]] = {
+                "proxy": {"upstream": f"http://{upstream_address or upstream.address}", "listen": "127.0.0.1:0"},
+                "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}"},
+                "hashing": {"processes": 1},
+            }
+            for name, values in settings.items():
+                sections.setdefault(name, {}).update(values)
+            config = Config.model_validate({"state_dir": tmp_path, **sections})
+            return await _start(stack, config, upstream)
+
+        yield start
+
+
+async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> Worker:
+    store = await Store.connect(config.store_url, config.store.namespace)
+    stack.push_async_callback(store.close)
+    runtime = await stack.enter_async_context(Runtime(config))
+    master = EdgeMaster(config, runtime.gate)
+    running = asyncio.create_task(master.run())
+
+    async def stop() -> None:
+        master.shutdown()
+        await running
+
+    stack.push_async_callback(stop)
+    async with asyncio.timeout(10):
+        while not master.proxyserver.listen_addrs():
+            await asyncio.sleep(0.01)
+    host, port = master.proxyserver.listen_addrs()[0][:2]
+    return Worker(upstream, (host, port), runtime, Catalogue(store), store, master)
+
+
+@pytest.fixture
+async def worker(start_worker: StartWorker) -> Worker:
+    """A worker with the default settings."""
+    return await start_worker()

@@ -1,0 +1,64 @@
+"""What clients get instead of a response."""
+
+import json
+
+import pytest
+from mitmproxy.http import Headers, Request
+
+from edgeward.proxy import pages
+from edgeward.types import Action
+
+
+def request(method: str = "GET", accept: str = "*/*") -> Request:
+    return Request.make(method, "http://img.test/a.jpg", headers=Headers(accept=accept))
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_no_page_may_be_stored(action: Action) -> None:
+    """A refusal that a cache or browser kept would outlive the block."""
+    page = pages.blocked(request(), action, None)
+    assert page.headers["cache-control"] == "no-store"
+    assert page.status_code == (200 if action is Action.PLACEHOLDER else int(action))
+
+
+def test_451_names_who_blocks() -> None:
+    """RFC 7725, section 4: Link with rel blocked-by; only on a 451."""
+    by = "https://example.org/legal"
+    assert (
+        pages.blocked(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, by).headers["link"]
+        == f'<{by}>; rel="blocked-by"'
+    )
+    assert "link" not in pages.blocked(request(), Action.GONE, by).headers
+    assert "link" not in pages.blocked(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, None).headers
+
+
+def test_json_for_who_prefers_it() -> None:
+    """A client that accepts JSON gets a problem document."""
+    page = pages.refusal(request(accept="application/json"), 451)
+    assert page.headers["content-type"] == "application/problem+json"
+    assert json.loads(page.content or b"")["status"] == 451
+
+
+def test_head_gets_no_body() -> None:
+    """Bytes after the head of a HEAD response would be read as the next response."""
+    assert pages.refusal(request("HEAD"), 451).raw_content == b""
+    assert pages.blocked(request("HEAD"), Action.PLACEHOLDER, None).raw_content == b""
+
+
+def test_overload_says_when_to_come_back() -> None:
+    """A 503 carries Retry-After."""
+    assert pages.refusal(request(), 503).headers["retry-after"] == "5"
+
+
+def test_error_pages_hide_what_happened() -> None:
+    """mitmproxy's message names inner addresses, its Server header a version: neither is shown."""
+    page = pages.error_bytes(502, "connect to 10.0.0.7:6081 failed")
+    assert b"10.0.0.7" not in page
+    assert b"server:" not in page.lower()
+    assert page.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+    assert b"no-store" in page
+
+
+def test_error_pages_know_every_status() -> None:
+    """Also a status without a text of its own makes a page."""
+    assert b"<h1>504 Gateway Timeout</h1>" in pages.error_body(504)

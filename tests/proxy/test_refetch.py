@@ -1,0 +1,86 @@
+"""Whole fetches, to judge parts."""
+
+import gzip
+from collections.abc import AsyncIterator
+
+import pytest
+from mitmproxy import http
+from tests.parts import free_port
+from tests.proxy.conftest import Upstream
+
+from edgeward.proxy.refetch import Refetcher, RefetchFailed, is_candidate
+
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(3000)
+
+
+def request(path: str, **headers: str) -> http.Request:
+    made = http.Request.make("GET", "http://img.test/", headers={"Host": "img.test", **headers})
+    made.data.path = path.encode("latin-1")
+    return made
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with Upstream().running() as running:
+        yield running
+
+
+@pytest.fixture
+def refetcher(upstream: Upstream) -> Refetcher:
+    return Refetcher(f"http://{upstream.address}", 10_000)
+
+
+async def test_asks_for_the_whole_with_the_clients_headers(upstream: Upstream, refetcher: Refetcher) -> None:
+    """Ranges and conditions are left out, all else that the client sent is kept, and nothing of ours is added."""
+    upstream.put("/a", JPEG, "Content-Type: image/jpeg")
+    headers = {"Range": "bytes=5-", "If-None-Match": '"1"', "Cookie": "a=b", "Accept": "x/y"}
+    whole = await refetcher.fetch(request("/a", **headers))
+    assert whole.body == JPEG
+    lines = {line.lower() for line in upstream.seen[0].strip().split(b"\r\n")[1:]}
+    assert lines == {b"host: img.test", b"cookie: a=b", b"accept: x/y", b"connection: close"}
+
+
+@pytest.mark.parametrize("path", ["/%7Ea/b%2Fc", "//a//b?x=%41&y=A", "/a?", "/a%C3%A9%20b", "/a/../b", "/\xe9#x"])
+async def test_request_target_is_byte_exact(upstream: Upstream, refetcher: Refetcher, path: str) -> None:
+    """No spelling is normalised: the cache keeps each apart."""
+    upstream.put(path, b"x")
+    await refetcher.fetch(request(path))
+    assert upstream.seen[0].split(b" ")[1] == path.encode("latin-1")
+
+
+async def test_what_is_no_image_is_not_read(upstream: Upstream, refetcher: Refetcher) -> None:
+    """The first bytes are enough to leave a video alone."""
+    upstream.put("/v", b"\x00\x00\x00\x18ftypmp42" + bytes(2_000_000), "Content-Type: video/mp4")
+    assert (await refetcher.fetch(request("/v"))).body is None
+
+
+async def test_limits_and_failures(upstream: Upstream, refetcher: Refetcher) -> None:
+    """Too large, broken off, and not there at all: each is a failure, never a part taken for the whole."""
+    upstream.put("/large", b"\xff\xd8\xff" + bytes(20_000))
+    upstream.put("/short", b"\xff\xd8\xff" + bytes(100), "Content-Length: 5000", "Connection: close")
+    for path in ("/large", "/short"):
+        with pytest.raises(RefetchFailed):
+            await refetcher.fetch(request(path))
+    nobody = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
+    with pytest.raises(RefetchFailed):
+        await nobody.fetch(request("/"))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "codings", "content_type", "candidate"),
+    [
+        (JPEG, (), "text/html", True),
+        (JPEG, (), "", True),
+        (b"hello", (), "image/jpeg", True),
+        (b"<svg", (), "Image/SVG+xml", True),
+        (b"hello", (), "text/plain", False),
+        (gzip.compress(JPEG)[:200], ("gzip",), "text/plain", True),
+        (gzip.compress(b"hello" * 50), ("gzip",), "text/plain", False),
+        (JPEG, ("nonsense",), "text/plain", True),
+        (b"hello", ("nonsense",), "text/plain", False),
+        (b"", (), "", False),
+    ],
+)
+def test_candidates(prefix: bytes, codings: tuple[str, ...], content_type: str, candidate: bool) -> None:
+    """Image bytes are found under any declared type and coding; a declared image is always looked at."""
+    assert is_candidate(prefix, codings, content_type) is candidate

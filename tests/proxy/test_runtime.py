@@ -1,0 +1,40 @@
+"""A worker's parts, put together."""
+
+from pathlib import Path
+
+import pytest
+
+from edgeward.config import Config, HashingSettings, StoreSettings
+from edgeward.errors import StoreUnavailable
+from edgeward.proxy.runtime import Runtime, replica_name
+from edgeward.store.connection import Store
+
+
+def config(url: str, namespace: str, tmp_path: Path) -> Config:
+    store = StoreSettings(url=url, namespace=namespace)
+    return Config(state_dir=tmp_path, store=store, hashing=HashingSettings(processes=1))
+
+
+async def test_ready_when_entered(store: Store, redis_url: str, tmp_path: Path) -> None:
+    """Inside the context the lists are loaded; afterwards no hasher is left."""
+    async with Runtime(config(redis_url, store.namespace, tmp_path)) as runtime:
+        assert runtime.replica.ready
+        assert not runtime.gate.draining
+
+
+async def test_store_away_is_named(tmp_path: Path) -> None:
+    """A worker that never had lists does not start without the store."""
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        async with Runtime(config(f"unix://{tmp_path}/nowhere", "x", tmp_path)):
+            pass
+
+
+async def test_a_patient_worker_waits_for_the_store(tmp_path: Path) -> None:
+    """One that the supervisor restarts while the store is away is up, and not ready."""
+    async with Runtime(config(f"unix://{tmp_path}/nowhere", "x", tmp_path), patient=True) as runtime:
+        assert not runtime.replica.ready
+
+
+def test_names_differ_between_processes() -> None:
+    """The name holds host and process."""
+    assert replica_name().rpartition("/")[2].isdigit()

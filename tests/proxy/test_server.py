@@ -1,0 +1,76 @@
+"""The lean Master: shared port, drain, what upstream errors look like."""
+
+import asyncio
+
+import pytest
+from tests.parts import free_port
+from tests.proxy.conftest import StartWorker, Worker, read_reply
+
+from edgeward.listen import PROXY_FD, listening
+
+
+async def test_upstream_down_is_a_plain_502(start_worker: StartWorker) -> None:
+    """No inner address, no version: a client learns only that the server behind is away."""
+    worker = await start_worker(f"127.0.0.1:{free_port()}")
+    reply = await worker.get("/a.jpg")
+    assert reply.status == 502
+    assert b"127.0.0.1" not in reply.body
+    assert "server" not in reply.headers
+    assert reply.headers["cache-control"] == "no-store"
+
+
+async def test_broken_upstream_is_a_502(worker: Worker) -> None:
+    """Garbage and a body that breaks off are answered with 502 and nothing of them."""
+    worker.upstream.answers["GET /garbage"] = b"SSH-2.0-nonsense\r\nConnection: close\r\n\r\n"
+    worker.upstream.put("/short", b"\xff\xd8\xff\xe0" + b"x" * 2000, "Content-Length: 5000", "Connection: close")
+    assert (await worker.get("/garbage")).status == 502
+    short = await worker.get("/short")
+    assert short.status == 502
+    assert b"\xff\xd8" not in short.body
+
+
+async def test_drain_lets_responses_end(worker: Worker) -> None:
+    """After the stop signal the port is closed, and the response under way still arrives whole."""
+    worker.upstream.put("/later", b"", "Content-Length: 5")
+    reader, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
+    while not worker.upstream.seen:
+        await asyncio.sleep(0.01)
+    draining = asyncio.create_task(worker.master.drain(10))
+    await asyncio.sleep(0.1)
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection(*worker.address)
+    assert not draining.done()
+    worker.upstream.writers[0].write(b"hello")
+    reply = await asyncio.wait_for(read_reply(reader), 5)
+    assert (reply.body, reply.headers["connection"]) == (b"hello", "close")
+    await asyncio.wait_for(draining, 5)
+    writer.close()
+
+
+async def test_drain_ends_at_its_deadline(worker: Worker) -> None:
+    """A response that never ends does not keep a worker alive."""
+    worker.upstream.put("/never", b"", "Content-Length: 5")
+    _, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+    while not worker.upstream.seen:
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(worker.master.drain(0.2), 5)
+    writer.close()
+
+
+async def test_inherited_socket(start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker serves on the socket that the supervisor hands down."""
+    sock = listening("127.0.0.1:0", "proxy.listen", shared=True)
+    address = sock.getsockname()
+    monkeypatch.setenv(PROXY_FD, str(sock.detach()))
+    worker = await start_worker()
+    assert worker.address == address
+    worker.upstream.put("/", b"hi")
+    assert (await worker.get("/")).body == b"hi"
+
+
+async def test_https_upstream_needs_a_trusted_certificate(start_worker: StartWorker) -> None:
+    """An upstream that is no TLS server, or not a trusted one, is a 502, never a way around."""
+    worker = await start_worker(proxy={"upstream": f"https://127.0.0.1:{free_port()}"})
+    assert (await worker.get("/")).status == 502

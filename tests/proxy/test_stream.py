@@ -1,0 +1,94 @@
+"""What we rely on in mitmproxy's private layers, on real connections."""
+
+import asyncio
+import io
+
+from PIL import Image
+from pytest import LogCaptureFixture
+from skimage import data
+from tests.proxy.conftest import StartWorker, Worker, read_reply
+
+
+def jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+async def test_every_split_of_a_body_arrives(worker: Worker) -> None:
+    """However the first bytes come, a body passes byte for byte: shorter than the peek, longer, in single bytes."""
+    for length in (0, 1, 511, 512, 513, 5000, 200_000):
+        body = bytes(range(256)) * (length // 256) + bytes(length % 256)
+        worker.upstream.put(f"/plain{length}", body, "Content-Type: application/octet-stream")
+        worker.upstream.put(f"/chunks{length}", chunked(body, 100), "Transfer-Encoding: chunked")
+        assert (await worker.get(f"/plain{length}")).body == body
+        assert (await worker.get(f"/chunks{length}")).body == body
+
+
+async def test_chunked_image_over_the_limit_is_refused(start_worker: StartWorker) -> None:
+    """A body without a length is refused when it passes hashing.max_bytes, and the upstream is hung up on."""
+    worker = await start_worker(hashing={"max_bytes": 10_000})
+    worker.upstream.put("/big", chunked(jpeg(), 1000), "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
+    reply = await worker.get("/big")
+    assert reply.status == 503
+    assert b"JFIF" not in reply.body
+
+
+async def test_chunked_image_over_the_limit_is_streamed_by_policy(start_worker: StartWorker) -> None:
+    """With policy.too_large = "deliver" it goes out whole, from the first byte on."""
+    worker = await start_worker(hashing={"max_bytes": 10_000}, policy={"too_large": "deliver"})
+    image = jpeg()
+    worker.upstream.put("/big", chunked(image, 1000), "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
+    assert (await worker.get("/big")).body == image
+
+
+async def test_declared_length_over_the_limit_is_refused_at_once(start_worker: StartWorker) -> None:
+    """The Content-Length is enough: the body is not waited for."""
+    worker = await start_worker(hashing={"max_bytes": 10_000})
+    worker.upstream.put("/big", jpeg()[:600], "Content-Type: image/jpeg", "Content-Length: 99999999")
+    assert (await worker.get("/big")).status == 503
+
+
+async def test_a_connection_lives_on_after_a_refusal(start_worker: StartWorker) -> None:
+    """After a refused response the next request on the same client connection is served."""
+    worker = await start_worker(hashing={"max_bytes": 10_000})
+    worker.upstream.put("/big", jpeg(), "Content-Type: image/jpeg")
+    worker.upstream.put("/small", b"hello", "Content-Type: text/plain")
+    two = b"GET /big HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+    reader, writer = await asyncio.open_connection(*worker.address)
+    writer.write(two)
+    everything = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert everything.startswith(b"HTTP/1.1 503")
+    assert everything.endswith(b"hello")
+
+
+async def test_a_refused_upload_is_not_forwarded(worker: Worker) -> None:
+    """The body of a refused request reaches nobody."""
+    reply = await worker.get("/x", "Content-Type: text/plain", method="BAN", body=b"secret" * 1000)
+    assert reply.status == 405
+    assert worker.upstream.seen == []
+
+
+async def test_what_was_on_its_way_when_refused_is_dropped(
+    start_worker: StartWorker, caplog: LogCaptureFixture
+) -> None:
+    """A refusal at the headers takes its time; the body that has come meanwhile neither crashes nor shows."""
+    worker = await start_worker()
+    image = jpeg()
+    part = f"Content-Range: bytes 0-{len(image) - 1}/{len(image) + 1}"
+    worker.upstream.put("/a", image, "Content-Type: image/jpeg", part, status="206 Partial Content", method="RANGE")
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection(*worker.address)
+        writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n")
+        assert (await asyncio.wait_for(read_reply(reader), 10)).status == 503
+        writer.write(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await asyncio.wait_for(read_reply(reader), 10)).status == 404
+        writer.close()
+    assert "crashed" not in caplog.text
