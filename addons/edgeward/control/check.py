@@ -1,0 +1,46 @@
+"""What would happen to an image, or to a hash, by the lists of this moment."""
+
+from aiohttp import web
+
+from edgeward.config import Config
+from edgeward.hashing import signals
+from edgeward.types import Fingerprint, Reason, Signal, Verdict
+
+from . import bodies, images, views
+from .services import Services, services
+
+
+async def check(request: web.Request) -> web.Response:
+    """POST /check"""
+    bodies.query(request, bodies.NoQuery)
+    within = services(request)
+    made = await (_of_hash(request) if images.is_json(request) else images.fingerprint(request))
+    return web.json_response(_answer(within, made))
+
+
+async def _of_hash(request: web.Request) -> Fingerprint:
+    body = await bodies.parse(request, bodies.HashToCheck)
+    parsed = signals.parse(body.hash)
+    signal = signals.validate(Signal(parsed.type, parsed.value, body.quality))
+    sha256 = signal.value if signal.type == "sha256" else ""
+    return Fingerprint(sha256, media_type="", size=0, signals=(signal,))
+
+
+def _answer(within: Services, made: Fingerprint) -> views.Json:
+    matcher = within.replica.matcher
+    verdict = matcher.verdict(made)
+    decision, reason = _outcome(verdict, made, within.config)
+    return {
+        "decision": decision,
+        "reason": reason,
+        "fingerprint": views.fingerprint(made),
+        "matches": [views.match(match, matcher.lists[match.entry.list]) for match in matcher.matches(made)],
+        "version": verdict.version,
+    }
+
+
+def _outcome(verdict: Verdict, made: Fingerprint, config: Config) -> tuple[str, str]:
+    """As in transit: an image that could not be hashed and matches nothing is up to the operator's policy."""
+    if made.flaw and verdict.reason is Reason.NO_MATCH:
+        return config.decide(made.flaw), made.flaw.value
+    return verdict.decision.value, verdict.reason.value

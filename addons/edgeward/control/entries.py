@@ -1,0 +1,127 @@
+"""Entries: listed signals with their provenance."""
+
+import time
+from typing import NamedTuple
+
+from aiohttp import web
+
+from edgeward.errors import BadImage, BadSignal, NotFound
+from edgeward.hashing import signals
+from edgeward.types import MIN_PDQ_QUALITY, Entry, Fingerprint, Signal
+
+from . import bodies, images, settled, views
+from .services import Services, caller, services
+
+
+class _Asked(NamedTuple):
+    signals: list[Signal]
+    reason: str
+    notes: list[str]
+    wait: bodies.Wait
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /lists/{name}/entries"""
+    page = bodies.query(request, bodies.Page)
+    catalogue = services(request).catalogue
+    found = await catalogue.get_list(request.match_info["name"])
+    entries, cursor = await catalogue.entries(found.name, page.cursor, page.limit)
+    return web.json_response({"entries": [views.entry(entry) for entry in entries], "cursor": cursor})
+
+
+async def add(request: web.Request) -> web.Response:
+    """POST /lists/{name}/entries: hashes, or an image. Answers when every live process acts on them."""
+    within, who, name = services(request), caller(request).name, request.match_info["name"]
+    await within.catalogue.get_list(name)
+    asked = await (_hashes(request) if images.is_json(request) else _image(request))
+    now = time.time()
+    entries = {made.id: made for made in (Entry(name, each, asked.reason, who, now) for each in asked.signals)}
+    changes = await within.catalogue.add_entries(list(entries.values()), who, asked.reason)
+    version = changes[-1].version if changes else await within.catalogue.version()
+    known = entries.keys() - {change.entry.id for change in changes if change.entry}
+    answer = await settled.applied(within, version)
+    if asked.wait.wait:
+        answer["purge"] = await settled.purged(within, version, changes, known, asked.wait.timeout)
+    listed = within.replica.matcher.entries(name)
+    answer["entries"] = [views.entry(listed.get(entry_id, entry)) for entry_id, entry in entries.items()]
+    answer["notes"] = [*asked.notes, *([f"{len(known)} of them listed already"] if known else [])]
+    return web.json_response(answer, status=201)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /entries/{id}"""
+    bodies.query(request, bodies.NoQuery)
+    return web.json_response(views.entry(_find(services(request), request.match_info["id"])))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """DELETE /entries/{id} and /lists/{name}/entries/{id}. Answers when no live process acts on it any more."""
+    why = bodies.query(request, bodies.Why).why
+    within = services(request)
+    entry_id = request.match_info["id"]
+    name = request.match_info.get("name") or _find(within, entry_id).list
+    change = await within.catalogue.remove_entry(name, entry_id, caller(request).name, why)
+    removed = views.entry(change.entry) if change.entry else None
+    return web.json_response({"removed": removed, **await settled.applied(within, change.version)})
+
+
+def _find(within: Services, entry_id: str) -> Entry:
+    found = within.replica.matcher.find(entry_id)
+    if found is None:
+        raise NotFound(f"no entry {entry_id}")
+    return found
+
+
+async def _hashes(request: web.Request) -> _Asked:
+    wait = bodies.query(request, bodies.Wait)
+    body = await bodies.parse(request, bodies.Hashes)
+    listed = [_signal(text, body.quality) for text in body.hashes]
+    if body.quality is not None and all(signal.type != "pdq" for signal in listed):
+        raise bodies.BadBody("quality: none of the hashes is a pdq", "quality")
+    return _Asked(listed, body.reason, [], wait)
+
+
+def _signal(text: str, quality: int | None) -> Signal:
+    """A "TYPE:HEX" signal. Raises BadSignal, naming it."""
+    parsed = signals.parse(text)
+    return Signal(parsed.type, parsed.value, quality) if parsed.type == "pdq" else parsed
+
+
+async def _image(request: web.Request) -> _Asked:
+    asked = bodies.query(request, bodies.ImageToList)
+    made = await images.fingerprint(request)
+    chosen, notes = _choose(made, asked.signals.split(","), services(request).config.hashing.signals)
+    if not chosen:
+        raise BadImage(f"nothing of it can be listed: {'; '.join(notes)}")
+    return _Asked(chosen, asked.reason, notes, asked)
+
+
+def _choose(made: Fingerprint, types: list[str], computed: tuple[str, ...]) -> tuple[list[Signal], list[str]]:
+    """The signals of `types` that are fit to be listed, and a note on each type that has none."""
+    chosen: list[Signal] = []
+    notes: list[str] = []
+    for kind in types:
+        of_kind = [each for each in made.signals if each.type == kind]
+        fit = [each for each in of_kind if _is_fit(each)]
+        chosen += fit
+        if not fit:
+            notes.append(f"{kind} was left out: {_lack(made, kind, of_kind, computed)}")
+    return chosen, notes
+
+
+def _is_fit(signal: Signal) -> bool:
+    try:
+        signals.validate(signal)
+    except BadSignal:
+        return False
+    return signal.quality is None or signal.quality >= MIN_PDQ_QUALITY
+
+
+def _lack(made: Fingerprint, kind: str, of_kind: list[Signal], computed: tuple[str, ...]) -> str:
+    if of_kind:
+        return "the picture is too plain, it would match unrelated ones"
+    if kind not in computed:
+        return "it is not among hashing.signals"
+    if made.flaw:
+        return f"the image is {made.flaw.value}"
+    return "the picture is too small for it"

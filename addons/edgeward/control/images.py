@@ -1,0 +1,41 @@
+"""Images that are sent in: read within bounds, hashed exactly in an isolated process, and dropped."""
+
+from aiohttp import web
+
+from edgeward.errors import BadImage, Unavailable
+from edgeward.hashing import media
+from edgeward.types import Fingerprint, Flaw
+
+from . import bodies
+from .services import services
+
+
+def is_json(request: web.Request) -> bool:
+    """Whether the body is JSON; False: the bytes of an image.
+
+    Raises:
+        WrongType: neither, by its Content-Type.
+    """
+    kind = request.content_type
+    if kind == "application/json":
+        return True
+    if kind == "application/octet-stream" or kind.startswith("image/"):
+        return False
+    raise bodies.WrongType(f"Content-Type {kind}: send application/json, image/* or application/octet-stream")
+
+
+async def fingerprint(request: web.Request) -> Fingerprint:
+    """The exact fingerprint of the picture in the body.
+
+    Raises:
+        TooMuch: it has more bytes than hashing.max_bytes.
+        BadImage: the bytes begin like no picture.
+        Unavailable: every hasher is busy.
+    """
+    body = await bodies.read(request, services(request).config.hashing.max_bytes)
+    if media.sniff(body) is None:
+        raise BadImage("the bytes are no picture: they begin like no image format" if body else "the body is empty")
+    made = await services(request).pool.fingerprint(body, exact=True)
+    if made.flaw is Flaw.OVERLOADED:
+        raise Unavailable("every hasher is busy: ask again")
+    return made

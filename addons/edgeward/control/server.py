@@ -1,0 +1,98 @@
+"""The controller process: the store, the live lists, matching backwards, purging and the admin API, run together."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from aiohttp import web
+
+from edgeward import metrics
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.config import Config
+from edgeward.hashing.pool import HasherPool
+from edgeward.listen import ADMIN_FD, inherited, listening
+from edgeward.store.connection import Store
+from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.purger import purgers
+from edgeward.takedown.retro import Retro
+from edgeward.takedown.sightings import Sightings
+
+from .app import make_app
+from .auth import Tokens
+from .door import Door, url_of
+from .services import Services
+
+logger = logging.getLogger(__name__)
+
+HASHERS = 1
+"""Hasher processes for images that people send in: they come one at a time."""
+SHUTDOWN_SECONDS = 2.0
+"""How long requests under way may take to end."""
+
+
+class _Part(Protocol):
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+async def serve(config: Config, stop: asyncio.Event) -> None:
+    """Run one controller until `stop` is set; then end in good order, the store last.
+
+    It answers from the start, so that nobody takes a long load of the lists for a death: /readyz says when they are
+    there. The door for commands opens when all is ready.
+
+    Raises:
+        ConfigError: admin.listen is in use or impossible, or state_dir can't be written.
+        StoreUnavailable: the store can't be reached. (Once it runs, a store that goes away is waited for.)
+    """
+    metrics.process_starts.labels("controller").inc()
+    sock = inherited(ADMIN_FD) or listening(config.admin.listen, "admin.listen")
+    async with AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        store = await Store.connect(config.store_url, config.store.namespace, config.store.timeout_ms)
+        stack.push_async_callback(store.close)
+        within = _compose(config, store)
+        await _answer(within, sock, stack)
+        parts: list[_Part] = [*purgers(within.orders, config), within.pool, within.replica, within.retro]
+        for part in parts:
+            await part.start()
+            stack.push_async_callback(part.close)
+        door = Door(config.state_dir, url_of(sock), within.tokens.local)
+        door.open()
+        stack.callback(door.close)
+        logger.info("controller ready: admin API on %s, %d caches", url_of(sock), len(config.caches))
+        await stop.wait()
+        logger.info("controller stopping")
+
+
+def _compose(config: Config, store: Store) -> Services:
+    replica = Replica(store, f"{socket.gethostname()}/{os.getpid()}")
+    sightings = Sightings(store, config.sightings)
+    orders = Orders(store)
+    return Services(
+        config=config,
+        store=store,
+        catalogue=Catalogue(store),
+        replica=replica,
+        sightings=sightings,
+        orders=orders,
+        incidents=Incidents(store),
+        retro=Retro(store, replica, sightings, orders),
+        pool=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
+        tokens=Tokens(store),
+        started_at=time.time(),
+    )
+
+
+async def _answer(within: Services, sock: socket.socket, stack: AsyncExitStack) -> None:
+    # No access log: its lines would hold URLs and hashes.
+    runner = web.AppRunner(make_app(within), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, sock).start()

@@ -1,0 +1,52 @@
+"""What the handlers work with, and how they get at it from a request."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.config import Config
+from edgeward.hashing.pool import HasherPool
+from edgeward.store.connection import Store
+from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.retro import Retro
+from edgeward.takedown.sightings import Sightings
+
+from .auth import Caller, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms below, opened. `started_at` is Unix seconds."""
+
+    config: Config
+    store: Store
+    catalogue: Catalogue
+    replica: Replica
+    sightings: Sightings
+    orders: Orders
+    incidents: Incidents
+    retro: Retro
+    pool: HasherPool
+    tokens: Tokens
+    started_at: float
+
+    @property
+    def caches(self) -> list[str]:
+        """Names of the configured caches."""
+        return [cache.name for cache in self.config.caches]
+
+
+SERVICES = web.AppKey("services", Services)
+CALLER = web.RequestKey("caller", Caller)
+
+
+def services(request: web.Request) -> Services:
+    return request.app[SERVICES]
+
+
+def caller(request: web.Request) -> Caller:
+    """Who asks. Only handlers behind a role have one."""
+    return request[CALLER]

@@ -1,0 +1,47 @@
+"""The state of the whole in one answer: lists, processes, caches. It tells no URL and no hash."""
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from edgeward.config import CacheSettings
+
+from . import bodies, health, views
+from .services import Services, services
+
+NO_VERSION = 2**53
+"""A version that no process has applied: whoever lags behind it is alive."""
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /status"""
+    bodies.query(request, bodies.NoQuery)
+    within = services(request)
+    counts = within.replica.matcher.counts()
+    state = health.readiness(within)
+    return web.json_response(
+        {
+            "version": within.replica.version,
+            "lists": len(within.replica.matcher.lists),
+            "entries": sum(counts.values()),
+            "ready": state["ready"],
+            "store": state["store"],
+            "replicas": await _replicas(within),
+            "caches": await asyncio.gather(*(_cache(within, cache) for cache in within.config.caches)),
+            "retro_version": await within.retro.version(),
+            "uptime_seconds": round(time.time() - within.started_at, 3),
+        }
+    )
+
+
+async def _replicas(within: Services) -> list[views.Json]:
+    """Every live process and whether it acts on the newest version."""
+    live = await within.catalogue.laggards(NO_VERSION)
+    behind = await within.catalogue.laggards(await within.catalogue.version())
+    return [{"id": each, "current": each not in behind} for each in live]
+
+
+async def _cache(within: Services, cache: CacheSettings) -> views.Json:
+    pending, oldest = await within.orders.pending(cache.name)
+    return {"name": cache.name, "driver": cache.driver, "pending": pending, "oldest_seconds": oldest}

@@ -1,0 +1,49 @@
+"""One real controller for the session, and what tests ask it with."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from tests.control.controllers import Api, RunningController, settings
+from tests.control.edges import Edge, running_edge
+
+_lists = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
+    """The session's controller: no caches. Tests tell their lists apart by name."""
+    with RunningController(settings(redis_url, tmp_path_factory.mktemp("state"))) as running:
+        yield running
+
+
+@pytest.fixture
+def api(controller: RunningController) -> Api:
+    """The API with the local token (admin)."""
+    return controller.api
+
+
+@pytest.fixture
+def a_list(api: Api) -> str:
+    """The name of a new, empty block list."""
+    name = f"list-{next(_lists)}"
+    assert api.post("/lists", {"name": name}).status == 201
+    return name
+
+
+@pytest.fixture(scope="session")
+def callers(controller: RunningController) -> dict[str, Api]:
+    """The API as each role sees it, and without a token ("")."""
+    api = controller.api
+    made = {"": api.as_("")}
+    for role in ("viewer", "operator", "admin"):
+        answer = api.post("/tokens", {"name": f"the-{role}", "role": role})
+        made[role] = api.as_(answer.json["token"])
+    return made
+
+
+@pytest.fixture(scope="session")
+def edge(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """The session's controller with caches: "edge", a real Varnish, and "dead", which is down."""
+    with running_edge(redis_url, tmp_path_factory.mktemp("edge")) as running:
+        yield running

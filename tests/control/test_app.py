@@ -1,0 +1,114 @@
+"""The table of routes: roles, documentation, headers."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.control.controllers import Api, photo
+
+from edgeward.control.app import ROUTES, Route
+
+API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
+GUARDED = [route for route in ROUTES if route.role]
+ROLES = ["viewer", "operator", "admin"]
+ids = [f"{route.method} {route.path}" for route in ROUTES]
+guarded_ids = [f"{route.method} {route.path}" for route in GUARDED]
+
+
+def _ask(api: Api, route: Route) -> int:
+    """The status of a request that can do no harm: to names that are not there, with a body that is no good."""
+    path = route.path.removeprefix("/api/v1").replace("{name}", "none-such").replace("{id}", "0")
+    body = b"{" if route.method in ("POST", "PATCH") else None
+    return api.ask(route.method, path, body, kind="application/json").status
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=guarded_ids)
+def test_each_role_reaches_what_it_may_and_no_more(callers: dict[str, Api], route: Route) -> None:
+    """Without a token 401; with too small a role 403; with one that is enough neither."""
+    assert route.role is not None
+    assert _ask(callers[""], route) == 401
+    assert _ask(callers[""].as_("ew_unknown"), route) == 401
+    for role in ROLES:
+        status = _ask(callers[role], route)
+        if ROLES.index(role) < ROLES.index(route.role):
+            assert status == 403
+        else:
+            assert status not in (401, 403, 405, 500)
+
+
+def test_only_the_doors_for_machines_need_no_token() -> None:
+    """A route that is added without a role must be added here too."""
+    assert [route.path for route in ROUTES if not route.role] == ["/metrics", "/healthz", "/readyz"]
+
+
+def test_a_viewer_reaches_no_urls_and_no_hashes() -> None:
+    """Whatever shows entries, targets or images needs an operator."""
+    seen = {(route.method, route.path) for route in ROUTES if route.role == "viewer"}
+    assert seen == {("GET", f"/api/v1/{path}") for path in ("status", "lists", "lists/{name}")}
+
+
+def _sections() -> dict[str, str]:
+    """docs/api.md by route: heading -> text."""
+    parts = re.split(r"^### `(\w+ \S+)`$", API_DOC.read_text(), flags=re.MULTILINE)
+    return {heading: text.split("\n## ")[0] for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _examples(text: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids)
+def test_each_route_is_documented(route: Route) -> None:
+    """docs/api.md has a section for every route, with its role and a curl example that reaches it."""
+    section = _sections()[f"{route.method} {route.path}"]
+    assert f"Role: {route.role or 'none'}." in section
+    path = re.sub(r"\\{\w+\\}", r"[^/\\s\"?]+", re.escape(route.path.removeprefix("/api/v1")))
+    assert all(re.search(rf'^curl [^`]*{path}["?]', example) for example in _examples(section))
+    assert _examples(section)
+
+
+def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> None:
+    """Every curl command of docs/api.md, run as it stands, succeeds."""
+    (tmp_path / "photo.jpg").write_bytes(photo("rocket"))
+    api.post("/lists", {"name": "trial"})
+    environ = {"PATH": os.environ["PATH"], "EDGEWARD": api.url, "API": f"{api.url}/api/v1"}
+    environ["AUTH"] = f"Authorization: Bearer {api.token}"
+    entries: list[str] = []
+    for heading, section in _sections().items():
+        for example in _examples(section):
+            environ["ENTRY"] = entries.pop() if "$ENTRY" in example and "DELETE" in example else "".join(entries[-1:])
+            told = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
+            if heading == "POST /api/v1/lists/{name}/entries":
+                entries += [entry["id"] for entry in json.loads(told)["entries"]]
+            elif heading == "POST /api/v1/tokens":
+                environ["TOKEN"] = json.loads(told)["id"]
+            elif heading.endswith("/api/v1/purges"):
+                environ["PURGE"] = next((purge["id"] for purge in json.loads(told)["purges"]), "")
+
+
+def _run(command: str, environ: dict[str, str], directory: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-c", command], env=environ, cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{command}{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_every_documented_route_exists() -> None:
+    """What docs/api.md promises is in the table."""
+    assert sorted(_sections()) == sorted(ids)
+
+
+def test_answers_carry_no_banner_and_are_not_kept(api: Api) -> None:
+    """No version of a server is told, and no cache on the way keeps an answer, errors included."""
+    for answer in (api.get("/lists"), api.get("/nothing"), api.as_("").get("/lists")):
+        assert answer.headers["Server"] == "edgeward"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_missing_token_is_asked_for(api: Api) -> None:
+    """401 says how to authenticate (RFC 9110, section 11.6.1)."""
+    assert api.as_("").get("/lists").headers["WWW-Authenticate"] == "Bearer"

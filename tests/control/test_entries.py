@@ -1,0 +1,130 @@
+"""Entries through the API: listed by hash or by image, shown, removed."""
+
+import imagehash
+import numpy as np
+import pdqhash
+import pytest
+import skimage.data
+from PIL import Image
+from tests.control.controllers import Api, encoded, photo
+
+PDQ = "pdq:" + "0f1e2d3c4b5a6978" * 3 + "8796a5b4c3d2e1f1"
+
+
+def test_hashes_are_listed_and_act_at_once(api: Api, a_list: str) -> None:
+    """The answer to a listing means that every live process blocks what it lists."""
+    hashes = [PDQ, "md5:" + "AB" * 16]
+    answer = api.post(f"/lists/{a_list}/entries", {"hashes": hashes, "quality": 80, "reason": "case 7"})
+    assert answer.status == 201
+    assert (answer.json["active"], answer.json["waiting_for"], answer.json["notes"]) == (True, [], [])
+    by_type = {entry["type"]: entry for entry in answer.json["entries"]}
+    assert by_type["md5"]["value"] == "ab" * 16
+    assert (by_type["pdq"]["quality"], by_type["md5"]["quality"]) == (80, None)
+    assert (by_type["pdq"]["reason"], by_type["pdq"]["added_by"]) == ("case 7", "local")
+    verdict = api.post("/check", {"hash": PDQ}).json
+    assert (verdict["decision"], verdict["matches"][0]["list"]) == ("block", a_list)
+    assert verdict["version"] >= answer.json["version"]
+
+
+def test_an_image_is_listed_by_what_the_references_compute(api: Api, a_list: str) -> None:
+    """sha256 and pdq by default; any type on request; the values are those of the reference implementations."""
+    picture = Image.fromarray(skimage.data.astronaut()).resize((320, 240))
+    body = encoded(picture)
+    default = api.post(f"/lists/{a_list}/entries", body, reason="case 8").json
+    assert [entry["type"] for entry in default["entries"]] == ["sha256", "pdq"]
+    assert default["entries"][0]["reason"] == "case 8"
+    bits, _ = pdqhash.compute(np.asarray(picture))
+    assert default["entries"][1]["value"] == np.packbits(bits).tobytes().hex()
+    asked = api.post(f"/lists/{a_list}/entries", body, signals="phash").json
+    assert [entry["value"] for entry in asked["entries"]] == [str(imagehash.phash(picture))]
+
+
+@pytest.mark.parametrize("picture", [Image.new("RGB", (200, 200), "red"), Image.linear_gradient("L")])
+def test_a_plain_image_is_listed_without_its_pdq(api: Api, a_list: str, picture: Image.Image) -> None:
+    """A PDQ of nothing, or of low quality, would match unrelated pictures: it is left out, and a note says so."""
+    answer = api.post(f"/lists/{a_list}/entries", encoded(picture))
+    assert answer.status == 201
+    assert [entry["type"] for entry in answer.json["entries"]] == ["sha256"]
+    assert len(answer.json["notes"]) == 1
+    assert "pdq" in answer.json["notes"][0]
+
+
+def test_an_image_of_which_nothing_can_be_listed_is_refused(api: Api, a_list: str) -> None:
+    """Asked for nothing but the PDQ of a plain picture, the answer is an error and nothing is listed."""
+    answer = api.post(f"/lists/{a_list}/entries", encoded(Image.new("RGB", (200, 200))), signals="pdq")
+    assert (answer.status, answer.json["type"]) == (422, "urn:edgeward:problem:bad-image")
+    assert api.get(f"/lists/{a_list}").json["entries"] == 0
+
+
+def test_a_broken_image_is_listed_by_its_digest(api: Api, a_list: str) -> None:
+    """What begins like a picture but can't be decoded is listed by sha256, with a note."""
+    answer = api.post(f"/lists/{a_list}/entries", photo(kind="PNG")[:40] + b"broken")
+    assert answer.status == 201
+    assert [entry["type"] for entry in answer.json["entries"]] == ["sha256"]
+    assert "undecodable" in answer.json["notes"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pdq:" + "0" * 64, "md5:d41d8cd98f00b204e9800998ecf8427e", "md5:12", "crc:12", "nonsense", "md5:" + "x" * 32],
+)
+def test_one_bad_hash_lists_nothing(api: Api, a_list: str, text: str) -> None:
+    """A malformed or meaningless hash is named, and of the whole request nothing is written."""
+    answer = api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "1" * 32, text]})
+    assert (answer.status, answer.json["type"]) == (422, "urn:edgeward:problem:bad-signal")
+    assert text.partition(":")[0] in answer.json["detail"]
+    assert api.get(f"/lists/{a_list}").json["entries"] == 0
+
+
+def test_a_quality_that_never_matches_is_refused(api: Api, a_list: str) -> None:
+    """An entry below the least quality would look listed and block nothing; digests have no quality."""
+    for text, quality in ((PDQ, 49), (PDQ, 101), ("md5:" + "1" * 32, 80)):
+        answer = api.post(f"/lists/{a_list}/entries", {"hashes": [text], "quality": quality})
+        assert (answer.status, answer.json["key"]) == (422, "quality")
+
+
+def test_listing_again_changes_nothing(api: Api, a_list: str) -> None:
+    """The same signal twice is one entry, with the provenance of the first."""
+    body = {"hashes": [PDQ, PDQ], "reason": "first"}
+    first = api.post(f"/lists/{a_list}/entries", body).json
+    again = api.post(f"/lists/{a_list}/entries", {**body, "reason": "second"}).json
+    assert len(first["entries"]) == 1
+    assert again["entries"] == first["entries"]
+    assert again["version"] == first["version"]
+    assert "already" in again["notes"][0]
+
+
+def test_entries_are_paged(api: Api, a_list: str) -> None:
+    """Following the cursor tells every entry once."""
+    hashes = [f"md5:{number:032x}" for number in range(1, 301)]
+    api.post(f"/lists/{a_list}/entries", {"hashes": hashes})
+    seen: list[str] = []
+    cursor = 0
+    while True:
+        page = api.get(f"/lists/{a_list}/entries", cursor=cursor, limit=50).json
+        seen += [f"md5:{entry['value']}" for entry in page["entries"]]
+        cursor = page["cursor"]
+        if not cursor:
+            break
+    assert sorted(set(seen)) == hashes
+
+
+def test_a_removed_entry_blocks_no_more(api: Api, a_list: str) -> None:
+    """Removing undoes a mistake at once, by the entry's id alone or with its list."""
+    made = api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "7" * 32, "md5:" + "8" * 32]}).json
+    one, two = made["entries"]
+    assert api.get(f"/entries/{one['id']}").json == one
+    removed = api.delete(f"/entries/{one['id']}", why="a mistake").json
+    assert (removed["removed"], removed["active"]) == (one, True)
+    assert api.delete(f"/lists/{a_list}/entries/{two['id']}").json["removed"] == two
+    for entry in (one, two):
+        assert api.post("/check", {"hash": f"md5:{entry['value']}"}).json["decision"] == "deliver"
+        assert api.get(f"/entries/{entry['id']}").status == 404
+        assert api.delete(f"/entries/{entry['id']}").status == 404
+        assert api.delete(f"/lists/{a_list}/entries/{entry['id']}").status == 404
+
+
+def test_the_caller_is_who_added_it(callers: dict[str, Api], a_list: str) -> None:
+    """An entry carries the name of the token that it was listed with."""
+    made = callers["operator"].post(f"/lists/{a_list}/entries", {"hashes": [PDQ]}).json
+    assert made["entries"][0]["added_by"] == "the-operator"

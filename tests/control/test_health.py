@@ -1,0 +1,30 @@
+"""The doors without a token."""
+
+import re
+
+from tests.control.controllers import Api
+
+
+def test_alive(api: Api) -> None:
+    """/healthz answers without a token."""
+    answer = api.as_("").get("/healthz")
+    assert (answer.status, answer.body) == (200, b"ok")
+
+
+def test_ready_once_the_lists_are_loaded(api: Api) -> None:
+    """/readyz says so, with the version and the age of the lists."""
+    answer = api.as_("").get("/readyz")
+    assert answer.status == 200
+    assert answer.json["contact_age_seconds"] < 2
+    assert answer.json["version"] >= 0
+    expected = {"ready": True, "lists_loaded": True, "store": "connected", "reasons": []}
+    assert expected.items() <= answer.json.items()
+
+
+def test_metrics_are_in_the_format_of_prometheus(api: Api) -> None:
+    """/metrics has every family of the table, without a token."""
+    api.get("/lists")
+    answer = api.as_("").get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    assert re.search(r'edgeward_api_requests_total\{route="/api/v1/lists",status="200"\} \d', answer.body.decode())
+    assert b"# TYPE edgeward_linger_seconds histogram" in answer.body

@@ -1,0 +1,34 @@
+"""Images that are sent in."""
+
+import pytest
+from tests.control.controllers import Api, photo
+
+
+@pytest.mark.parametrize("body", [b"", b"hello, world, this is no picture", b"%PDF-1.7 ..." + b"\0" * 100])
+def test_what_is_no_picture_is_refused(api: Api, a_list: str, body: bytes) -> None:
+    """Bytes that begin like no image are an error, for listing and for checking alike."""
+    for path in (f"/lists/{a_list}/entries", "/check"):
+        answer = api.post(path, body)
+        assert (answer.status, answer.json["type"]) == (422, "urn:edgeward:problem:bad-image")
+
+
+def test_the_declared_type_is_not_believed(api: Api) -> None:
+    """A PNG that is called a JPEG is a PNG."""
+    answer = api.ask("POST", "/check", photo(kind="PNG"), kind="image/jpeg")
+    assert answer.json["fingerprint"]["media_type"] == "image/png"
+
+
+def test_other_content_types_are_refused(api: Api) -> None:
+    """A form is neither JSON nor an image, and the answer says what to send."""
+    answer = api.ask("POST", "/check", photo(), kind="application/x-www-form-urlencoded")
+    assert answer.status == 415
+    assert "application/octet-stream" in answer.json["detail"]
+
+
+def test_an_image_beyond_the_limit_is_refused(api: Api) -> None:
+    """More than hashing.max_bytes is 413, with the length declared or chunked."""
+    limit = 32 * 1024 * 1024
+    assert api.post("/check", b"\xff\xd8\xff" + b"\0" * limit).status == 413
+    chunks = (b"\0" * 2**20 for _ in range(33))
+    chunked = api.ask("POST", "/check", chunks, kind="image/jpeg")
+    assert chunked.status == 413

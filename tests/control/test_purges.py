@@ -1,0 +1,59 @@
+"""Purges through the API, on a real Varnish."""
+
+import pytest
+from tests.control.controllers import Api, photo
+from tests.control.edges import Edge
+
+
+def test_a_url_is_purged_from_the_caches_that_are_up(edge: Edge) -> None:
+    """Waiting for it, the copy is gone when the answer comes, and the cache that is down is named."""
+    url = edge.serve("/by-hand.jpg", photo())
+    answer = edge.api.post("/purges", {"urls": [url], "why": "asked to"}, wait="verified", timeout=1)
+    assert answer.status == 202
+    assert not edge.holds("/by-hand.jpg")
+    (purge,) = answer.json["purges"]
+    assert (purge["url"], purge["cause"], purge["why"], purge["by"]) == (url, "manual", "asked to", "local")
+    assert purge["owed"] == ["dead"]
+    outcome = purge["outcomes"]["edge"]
+    assert outcome["delivery"] == "verified"
+    assert 0 <= outcome["linger_seconds"] < 5
+
+
+def test_an_order_is_found_again(edge: Edge) -> None:
+    """Without waiting the order is acknowledged at once, and can be looked up by its id and among the latest."""
+    asked = edge.api.post("/purges", {"urls": ["http://photos.example/one", "http://photos.example/two"]})
+    ids = [purge["id"] for purge in asked.json["purges"]]
+    assert edge.api.get(f"/purges/{ids[0]}").json["url"] == "http://photos.example/one"
+    assert [purge["id"] for purge in edge.api.get("/purges", limit=2).json["purges"]] == ids[::-1]
+
+
+def test_every_variant_that_was_seen_is_purged(edge: Edge) -> None:
+    """A URL by hand means all that is stored under it: the sightings know the variants and the sizes."""
+    body = photo("rocket")
+    edge.see("/seen.jpg", body, (("accept", "image/webp"),))
+    url = "http://photos.example/seen.jpg"
+    purges = edge.api.post("/purges", {"urls": [url, url]}).json["purges"]
+    assert [(purge["url"], purge["vary"]) for purge in purges] == [(url, {"accept": "image/webp"}), (url, {})]
+
+
+@pytest.mark.parametrize("urls", [[], ["/path"], ["http://h/ok", "gopher://h/"], ["http://h/#x"], "http://h/"])
+def test_bad_urls_order_nothing(api: Api, urls: object) -> None:
+    """One bad URL, and nothing of the request is ordered."""
+    before = api.get("/purges").json
+    answer = api.post("/purges", {"urls": urls})
+    assert (answer.status, answer.json["key"]) == (422, "urls")
+    assert api.get("/purges").json == before
+
+
+@pytest.mark.parametrize("order_id", ["0-1", "nonsense", "1-1-1"])
+def test_an_unknown_order_is_named(api: Api, order_id: str) -> None:
+    """An order that is not there is 404."""
+    answer = api.get(f"/purges/{order_id}")
+    assert answer.status == 404
+    assert order_id in answer.json["detail"]
+
+
+def test_a_bad_wait_is_refused(api: Api) -> None:
+    """Only `verified` can be waited for, and not for ever."""
+    for query in ({"wait": "yes"}, {"wait": "verified", "timeout": 0}, {"wait": "verified", "timeout": 601}):
+        assert api.post("/purges", {"urls": ["http://h/"]}, **query).status == 422

@@ -1,0 +1,169 @@
+"""The controller process from start to end."""
+
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.control.controllers import Api, RunningController, settings, until
+from tests.control.edges import with_store
+from tests.parts import free_port, require
+
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.config import Config
+from edgeward.control.auth import Tokens
+from edgeward.errors import ConfigError, StoreUnavailable
+from edgeward.listen import ADMIN_FD
+from edgeward.store.connection import Store
+from edgeward.types import Entry, HashList, Role, Signal
+
+
+@contextmanager
+def own_redis(directory: Path) -> Iterator[None]:
+    """A redis-server on directory/s, ended on exit as a crash would; its data survive."""
+    socket_path = directory / "s"
+    socket_path.unlink(missing_ok=True)
+    command = [require("redis-server"), "--port", "0", "--unixsocket", socket_path, "--dir", directory]
+    server = subprocess.Popen([*command, "--save", "", "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+    try:
+        until(socket_path.exists)
+        yield
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def _start(config: Config) -> None:
+    with RunningController(config):
+        pass
+
+
+def test_a_port_in_use_is_named(redis_url: str, tmp_path: Path) -> None:
+    """The setting and the address are in the error, and nothing was started."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=rf"admin\.listen.*{address}"):
+            _start(settings(redis_url, tmp_path, admin={"listen": address}))
+    assert not (tmp_path / "api.json").exists()
+
+
+def test_a_store_that_is_away_at_the_start_is_named(tmp_path: Path) -> None:
+    """A controller that can't reach its store ends, and frees its port."""
+    port = free_port()
+    config = settings(f"unix://{tmp_path}/none", tmp_path, admin={"listen": f"127.0.0.1:{port}"})
+    with pytest.raises(StoreUnavailable, match="none"):
+        _start(config)
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_it_leaves_nothing_behind(redis_url: str, tmp_path: Path) -> None:
+    """After the end: no door, no listening port, no hasher."""
+    before = _children()
+    with RunningController(settings(redis_url, tmp_path)) as running:
+        url = running.api.url
+        assert _children() - before
+    assert not running.door.exists()
+    assert _children() == before
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
+
+
+def test_an_inherited_socket_is_served(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart refuses no one: the supervisor's socket stays open, and its address is the one that is told."""
+    with socket.create_server(("127.0.0.1", 0)) as inherited:
+        monkeypatch.setenv(ADMIN_FD, str(os.dup(inherited.fileno())))
+        with RunningController(settings(redis_url, tmp_path)) as running:
+            assert running.api.url == f"http://127.0.0.1:{inherited.getsockname()[1]}"
+            assert running.api.get("/lists").status == 200
+
+
+def test_it_outlives_the_store(tmp_path: Path) -> None:
+    """With the store away the lists go on acting; what needs the store is 503 until it is back."""
+    config = settings(f"unix://{tmp_path}/s", tmp_path, store={"url": f"unix://{tmp_path}/s", "timeout_ms": 500})
+    text = "md5:" + "6" * 32
+    with ExitStack() as stack:
+        with own_redis(tmp_path):
+            api = stack.enter_context(RunningController(config)).api
+            api.post("/lists", {"name": "kept"})
+            api.post("/lists/kept/entries", {"hashes": [text]})
+            operator = api.as_(api.post("/tokens", {"name": "ana", "role": "operator"}).json["token"])
+        until(lambda: api.get("/readyz").json["store"] == "away")
+        ready = api.get("/readyz")
+        assert (ready.status, ready.json["ready"]) == (200, True)
+        assert ready.json["contact_age_seconds"] > 1
+        assert "away" in ready.json["reasons"][0]
+        assert api.post("/check", {"hash": text}).json["decision"] == "block"
+        for answer in (api.get("/lists"), operator.post("/check", {"hash": text}), api.get("/status")):
+            assert (answer.status, answer.json["type"]) == (503, "urn:edgeward:problem:store-unavailable")
+        stack.enter_context(own_redis(tmp_path))
+        until(lambda: operator.get("/lists").status == 200)
+        until(lambda: api.get("/readyz").json["store"] == "connected")
+        assert operator.post("/check", {"hash": text}).json["decision"] == "block"
+
+
+def test_it_answers_while_the_lists_load(redis_url: str, tmp_path: Path) -> None:
+    """A long load looks neither dead nor ready: alive, 503 from /readyz and the API, and no door for commands yet."""
+    port = free_port()
+    config = settings(redis_url, tmp_path, admin={"listen": f"127.0.0.1:{port}"})
+
+    async def fill(store: Store) -> str:
+        catalogue = Catalogue(store)
+        await catalogue.create_list(HashList("long"), "test")
+        entries = [Entry("long", Signal("sha1", f"{number:040x}")) for number in range(1, 40_001)]
+        await catalogue.add_entries(entries, "test")
+        return (await Tokens(store).create("early", Role.VIEWER))[1]
+
+    early = Api(f"http://127.0.0.1:{port}", with_store(config, fill))
+    running = RunningController(config)
+    starting = threading.Thread(target=running.__enter__)
+    starting.start()
+    try:
+        until(lambda: _status(early, "/healthz") == 200)
+        assert _status(early, "/readyz") == 503
+        assert early.get("/lists").status == 503
+        assert not running.door.exists()
+        until(lambda: _status(early, "/readyz") == 200)
+        starting.join()
+        assert early.get("/readyz").json["version"] == 40_001
+        assert running.api.get("/lists/long").json["entries"] == 40_000
+    finally:
+        starting.join()
+        running.__exit__(None, None, None)
+
+
+def _status(api: Api, path: str) -> int:
+    try:
+        return api.get(path).status
+    except OSError:
+        return 0
+
+
+def test_no_token_and_no_hash_reaches_the_log(redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Logs are read by more people than lists are."""
+    caplog.set_level("INFO")
+    with RunningController(settings(redis_url, tmp_path)) as running:
+        running.api.post("/lists", {"name": "quiet"})
+        running.api.post("/lists/quiet/entries", {"hashes": ["md5:" + "a1" * 16]})
+        running.api.post("/purges", {"urls": ["http://photos.example/quiet.jpg"]})
+        token = running.api.token
+    assert "controller ready" in caplog.text
+    for secret in (token, "a1" * 16, "quiet.jpg"):
+        assert secret not in caplog.text
+
+
+def _children() -> set[int]:
+    """Live child processes of this one."""
+    children = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == os.getpid() and state != "Z":
+            children.add(int(stat.parent.name))
+    return children

@@ -1,0 +1,59 @@
+"""The state of the whole."""
+
+import asyncio
+import os
+import socket
+
+from tests.control.controllers import Answer, Api, until
+from tests.control.edges import Edge, with_store
+
+from edgeward.blocklist.rollcall import RollCall
+from edgeward.store.connection import Store
+
+
+def test_lists_processes_and_uptime_are_told(callers: dict[str, Api], a_list: str) -> None:
+    """A viewer sees how much is listed, which processes live, and that they are current."""
+    callers["operator"].post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "4" * 32]})
+    answer = callers["viewer"].get("/status")
+    assert answer.status == 200
+    status = answer.json
+    assert status["lists"] >= 1
+    assert status["entries"] >= 1
+    assert (status["ready"], status["store"], status["caches"]) == (True, "connected", [])
+    ours = [each for each in status["replicas"] if each["id"].startswith(f"{socket.gethostname()}/{os.getpid()}")]
+    assert [each["current"] for each in ours] == [True]
+    assert status["uptime_seconds"] > 0
+    assert "4" * 32 not in answer.body.decode()
+
+
+def test_a_process_that_is_behind_is_told(edge: Edge) -> None:
+    """Who does not act on the newest version is seen before somebody waits for it."""
+    edge.api.post("/lists", {"name": "ahead"})
+
+    async def ask_beside_one_that_is_behind(store: Store) -> Answer:
+        await RollCall(store).beat("behind", 0)
+        answer = await asyncio.to_thread(edge.api.get, "/status")
+        await RollCall(store).leave("behind")
+        return answer
+
+    replicas = with_store(edge.config, ask_beside_one_that_is_behind).json["replicas"]
+    assert {each["id"]: each["current"] for each in replicas}.pop("behind") is False
+    assert sorted(each["current"] for each in replicas) == [False, True]
+
+
+def test_a_cache_that_owes_is_told_with_its_backlog(edge: Edge) -> None:
+    """The cache that is down shows how many orders wait for it and since when; the other one has none left."""
+    edge.api.post("/purges", {"urls": ["http://photos.example/backlog"]}, wait="verified", timeout=1)
+    until(lambda: {c["name"]: c["pending"] for c in edge.api.get("/status").json["caches"]}["edge"] == 0)
+    caches = {cache["name"]: cache for cache in edge.api.get("/status").json["caches"]}
+    assert caches["dead"]["pending"] >= 1
+    assert caches["dead"]["oldest_seconds"] > 0.5
+    assert caches["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0}
+
+
+def test_matching_backwards_keeps_up(edge: Edge) -> None:
+    """The version up to which all sightings were matched reaches the version of the lists."""
+    edge.api.post("/lists", {"name": "backwards"})
+    edge.api.post("/lists/backwards/entries", {"hashes": ["md5:" + "3" * 32]})
+    version = edge.api.get("/status").json["version"]
+    until(lambda: edge.api.get("/status").json["retro_version"] >= version)

@@ -1,0 +1,83 @@
+"""The shapes of answers."""
+
+import pytest
+
+from edgeward.control import views
+from edgeward.types import (
+    Cause,
+    Decision,
+    Delivery,
+    Entry,
+    HashList,
+    Incident,
+    Match,
+    Outcome,
+    PurgeOrder,
+    Reason,
+    Signal,
+    Target,
+)
+
+TARGET = Target("http", "h", "/a?b", (("accept", "image/webp"),), 9)
+ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", "7-0")
+
+
+def test_a_list_shows_the_radius_that_counts() -> None:
+    """Defaults are filled in, so that nobody has to know them."""
+    shown = views.hash_list(HashList("a", radius={"pdq": 20}), 3)
+    assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 6}
+    assert shown["entries"] == 3
+
+
+def test_an_entry_is_flat() -> None:
+    """Signal and provenance of an entry stand side by side."""
+    entry = Entry("a", Signal("pdq", "ff", 80), "why", "ana", 1.5)
+    assert views.entry(entry) == {
+        "id": entry.id,
+        "list": "a",
+        "type": "pdq",
+        "value": "ff",
+        "quality": 80,
+        "reason": "why",
+        "added_by": "ana",
+        "added_at": 1.5,
+    }
+
+
+def test_a_match_tells_list_and_distance() -> None:
+    """A match says which entry of which list, and how near."""
+    entry = Entry("a", Signal("pdq", "ff"), "why")
+    shown = views.match(Match(Signal("pdq", "fe"), entry, 1), HashList("a"))
+    assert (shown["list"], shown["entry"], shown["distance"], shown["reason"]) == ("a", entry.id, 1, "why")
+
+
+@pytest.mark.parametrize(
+    ("delivery", "owes", "lingers"),
+    [
+        (Delivery.VERIFIED, False, 2.5),
+        (Delivery.DELIVERED, False, 2.5),
+        (Delivery.REFUSED, False, None),
+        (Delivery.WAITING, True, None),
+    ],
+)
+def test_a_purge_names_who_owes_it(delivery: Delivery, owes: bool, lingers: float | None) -> None:
+    """A cache owes an order until its outcome is final; only a copy that is gone has a linger."""
+    outcome = Outcome("7-0", "one", delivery, 102.5, 3, 200, "ok")
+    shown = views.purge(ORDER, {"one": outcome}, ["one"])
+    assert shown["owed"] == (["one"] if owes else [])
+    assert shown["outcomes"]["one"]["linger_seconds"] == lingers
+    assert shown["url"] == "http://h/a?b"
+    assert shown["vary"] == {"accept": "image/webp"}
+
+
+def test_a_cache_without_an_outcome_owes_the_purge() -> None:
+    """Silence is no success; a cache that is configured no more owes nothing."""
+    gone = Outcome("7-0", "gone", Delivery.WAITING, 101.0)
+    assert views.purge(ORDER, {"gone": gone}, ["one", "two"])["owed"] == ["one", "two"]
+
+
+def test_an_incident_names_its_entry() -> None:
+    """An incident leads to the entry, so that a mistake can be undone."""
+    incident = Incident(1.0, Decision.BLOCK, Reason.MATCH, TARGET, "ab", "a", "e1", "pdq", 4, "3-0")
+    shown = views.incident(incident)
+    assert (shown["entry"], shown["list"], shown["url"], shown["distance"]) == ("e1", "a", "http://h/a?b", 4)
