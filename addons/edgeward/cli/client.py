@@ -1,0 +1,166 @@
+"""The commands' side of the admin API: one request, one answer, every failure as the error it means."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from edgeward.errors import (
+    ApiUnavailable,
+    ConfigError,
+    Conflict,
+    EdgewardError,
+    Forbidden,
+    NotFound,
+    UserError,
+)
+
+from .options import load_config
+
+if TYPE_CHECKING:
+    import argparse
+
+PREFIX = "/api/v1"
+TIMEOUT = 30.0
+"""Seconds that an answer may take, on top of what the request itself asks to wait for."""
+
+ERRORS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
+"""Which error a status of the API is; any other 4xx is a UserError, all else ApiUnavailable."""
+
+type Query = Mapping[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client of the admin API at `url` (http or https, no path needed). The token is never shown."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @classmethod
+    def find(cls, args: "argparse.Namespace") -> Self:
+        """The API that EDGEWARD_API and EDGEWARD_TOKEN name, else this machine's own, through its state_dir.
+
+        Raises:
+            ConfigError: the variables or the settings are impossible.
+            ApiUnavailable: neither is there.
+        """
+        url, token = os.environ.get("EDGEWARD_API"), os.environ.get("EDGEWARD_TOKEN")
+        if url and token:
+            return cls(_checked_url(url), _checked_token(token))
+        if url or token:
+            missing = "EDGEWARD_TOKEN" if url else "EDGEWARD_API"
+            raise ConfigError(f"{missing} is not set: both are needed, or neither")
+        return cls._local(load_config(args).state_dir / "api.json")
+
+    @classmethod
+    def _local(cls, path: Path) -> Self:
+        try:
+            data = json.loads(path.read_bytes())
+            return cls(str(data["url"]), str(data["token"]))
+        except FileNotFoundError:
+            raise ApiUnavailable(
+                f"{path} is not there: is `edgeward run` running with these settings? "
+                "(For another machine set EDGEWARD_API and EDGEWARD_TOKEN.)"
+            ) from None
+        except OSError as error:
+            raise Forbidden(f"{path}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise ApiUnavailable(f"{path} does not hold an address and a token") from None
+
+    def get(self, *path: str, query: Query | None = None) -> Any:
+        return self.send("GET", path, query)
+
+    def post(self, *path: str, body: object, query: Query | None = None, wait: float = 0) -> Any:
+        """Send JSON, or an image as it is (bytes). `wait`: seconds that the request asks the API to wait."""
+        return self.send("POST", path, query, body, wait)
+
+    def patch(self, *path: str, body: object) -> Any:
+        return self.send("PATCH", path, None, body)
+
+    def delete(self, *path: str, query: Query | None = None) -> Any:
+        return self.send("DELETE", path, query)
+
+    def send(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: Query | None = None,
+        body: object = None,
+        wait: float = 0,
+    ) -> Any:
+        """One request. `path` are the parts after /api/v1/; None values of `query` are left out.
+
+        Returns: the JSON of the answer, None where it has no body.
+
+        Raises:
+            ApiUnavailable: nobody answers, or the API can't do it now.
+            UserError: Forbidden, NotFound, Conflict or another reason why not, in the API's words.
+        """
+        base = urlsplit(self.url).path.rstrip("/") + PREFIX
+        target = "/".join([base, *(quote(part, safe="") for part in path)])
+        if asked := {name: value for name, value in (query or {}).items() if value is not None}:
+            target += "?" + urlencode(asked)
+        connection = self._connection(TIMEOUT + wait)
+        try:
+            response = self._exchange(connection, method, target, body)
+            return self._understand(response.status, response.read())
+        except TimeoutError:
+            raise ApiUnavailable(f"{self.url} did not answer within {TIMEOUT + wait:g} s") from None
+        except OSError as error:
+            raise ApiUnavailable(f"nobody answers at {self.url} ({error.strerror or error})") from None
+        except HTTPException as error:
+            raise ApiUnavailable(f"{self.url} does not speak HTTP ({type(error).__name__})") from None
+        finally:
+            connection.close()
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        parts = urlsplit(self.url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return kind(parts.hostname or "", parts.port, timeout=timeout)
+
+    def _exchange(self, connection: HTTPConnection, method: str, target: str, body: object) -> HTTPResponse:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        # An upload that is refused half-way (413) has its answer waiting all the same.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, target, body, headers)
+        return connection.getresponse()
+
+    def _understand(self, status: int, body: bytes) -> Any:
+        try:
+            data = json.loads(body) if body else None
+        except ValueError:
+            raise ApiUnavailable(f"{self.url} answered {status} without JSON: no admin API there") from None
+        if 200 <= status < 300:
+            return data
+        problem = data if isinstance(data, dict) else {}
+        said = problem.get("detail") or problem.get("title") or f"{self.url} answered {status}"
+        raise ERRORS.get(status, UserError if 400 <= status < 500 else ApiUnavailable)(said)
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        possible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ConfigError(f"EDGEWARD_API: {url!r} is not an http:// or https:// URL")
+    return url.rstrip("/")
+
+
+def _checked_token(token: str) -> str:
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ConfigError("EDGEWARD_TOKEN holds characters that no token has")
+    return token

@@ -1,0 +1,150 @@
+"""`lists`, `list create|set|delete|show`: the lists and their policies."""
+
+import argparse
+from typing import Any
+
+from edgeward.errors import Exit, UserError
+from edgeward.types import Action, Kind, Mode
+
+from .client import Client
+from .options import Subparsers, add_command, add_group
+from .output import moment, print_fields, print_json, print_table
+from .waiting import status_of
+
+TITLES = ("name", "kind", "mode", "action", "entries", "radius", "description")
+ENTRY_TITLES = ("id", "type", "value", "quality", "added", "by", "reason")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    add_command(subparsers, "lists", "show all lists", _lists)
+    group = add_group(subparsers, "list", "create, change, delete or show one list")
+    create = _with_name(add_command(group, "create", "create a list", _create))
+    create.add_argument(
+        "--kind", choices=[*map(str, Kind)], help="block: its matches are blocked; allow: its matches always pass"
+    )
+    _add_policy(create)
+    change = _with_name(add_command(group, "set", "change the policy of a list", _set))
+    _add_policy(change)
+    delete = _with_name(add_command(group, "delete", "delete a list and all its entries", _delete))
+    delete.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
+    show = _with_name(add_command(group, "show", "show a list and its entries", _show))
+    show.add_argument("--cursor", type=int, default=0, metavar="N", help="go on where the last page ended")
+    show.add_argument("--limit", type=int, default=100, metavar="N", help="entries a page (100)")
+
+
+def _with_name(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("name", metavar="NAME", help="the list's name: a-z, 0-9, '_', '.', '-'")
+    return parser
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode", choices=[*map(str, Mode)], help="enforce: act on matches; monitor: only record them; off: neither"
+    )
+    parser.add_argument(
+        "--action", choices=[*map(str, Action)], help="what a client gets instead: a status, or a grey placeholder"
+    )
+    parser.add_argument(
+        "--radius",
+        action="append",
+        type=_radius,
+        metavar="TYPE=BITS",
+        help="bits of a perceptual hash that may differ in a match, as pdq=31, or pdq=default (repeatable)",
+    )
+    parser.add_argument("--description", metavar="TEXT", help="what the list is for")
+    parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
+
+
+def _radius(text: str) -> tuple[str, int | None]:
+    signal_type, _, bits = text.partition("=")
+    if signal_type and bits == "default":
+        return signal_type, None
+    if not signal_type or not bits.isascii() or not bits.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not TYPE=BITS, such as pdq=31")
+    return signal_type, int(bits)
+
+
+def _policy(args: argparse.Namespace) -> dict[str, Any]:
+    """What was said of the policy; what was not is left to the API."""
+    asked = {name: getattr(args, name) for name in ("mode", "action", "description")}
+    asked["radius"] = dict(args.radius) if args.radius else None
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _lists(args: argparse.Namespace) -> int:
+    answer = Client.find(args).get("lists")
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(TITLES, [[hash_list[title] for title in TITLES] for hash_list in map(_readable, answer["lists"])])
+    return Exit.DONE
+
+
+def _create(args: argparse.Namespace) -> int:
+    body = {"name": args.name, **_policy(args)}
+    if args.kind:
+        body["kind"] = args.kind
+    answer = Client.find(args).post("lists", body=_with_reason(body, args))
+    _print_list(args, answer)
+    return status_of(answer)
+
+
+def _set(args: argparse.Namespace) -> int:
+    body = _policy(args)
+    if not body:
+        raise UserError("list set: nothing to change; give --mode, --action, --radius or --description")
+    answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args))
+    _print_list(args, answer)
+    return status_of(answer)
+
+
+def _with_reason(body: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
+    return {**body, "why": args.reason} if args.reason else body
+
+
+def _delete(args: argparse.Namespace) -> int:
+    answer = Client.find(args).delete("lists", args.name, query={"why": args.reason})
+    if args.json:
+        print_json(answer)
+    else:
+        print(f"deleted {args.name} and its {answer['removed']['entries']} entries")
+    return status_of(answer)
+
+
+def _show(args: argparse.Namespace) -> int:
+    client = Client.find(args)
+    hash_list = client.get("lists", args.name)
+    page = client.get("lists", args.name, "entries", query={"cursor": args.cursor, "limit": args.limit})
+    if args.json:
+        print_json({"list": hash_list, **page})
+        return Exit.DONE
+    _print_list(args, hash_list)
+    print()
+    print_entries(page["entries"])
+    if page["cursor"]:
+        print(f"\nmore: edgeward list show {args.name} --cursor {page['cursor']}")
+    return Exit.DONE
+
+
+def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
+    if args.json:
+        print_json(hash_list)
+    else:
+        readable = _readable(hash_list)
+        print_fields([(title, readable[title]) for title in TITLES])
+
+
+def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
+    radius = ", ".join(f"{name}={bits}" for name, bits in hash_list["radius"].items())
+    return {**hash_list, "radius": radius}
+
+
+def print_entries(entries: list[dict[str, Any]]) -> None:
+    """Print entries as a table."""
+    print_table(
+        ENTRY_TITLES,
+        [
+            [e["id"], e["type"], e["value"], e["quality"], moment(e["added_at"]), e["added_by"], e["reason"]]
+            for e in entries
+        ],
+    )

@@ -1,0 +1,70 @@
+"""`config check`, `config show`: the settings, as they take effect."""
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from edgeward.errors import Exit
+
+from . import toml
+from .options import Subparsers, add_command, add_group, config_path, load_config
+from .output import print_json
+
+if TYPE_CHECKING:
+    from edgeward.config import Config
+
+HIDDEN = "***"
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    group = add_group(subparsers, "config", "check or show the settings")
+    add_command(group, "check", "say whether the settings are possible, naming each that is not", _check)
+    add_command(
+        group,
+        "show",
+        "print every setting as it takes effect: defaults, file and environment together",
+        _show,
+        "Print every setting as it takes effect: defaults, then the file, then EDGEWARD_* variables. "
+        "Secrets and the passwords in URLs are hidden.",
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    load_config(args)
+    path = config_path(args)
+    if args.json:
+        print_json({"ok": True, "config": str(path) if path else None})
+    else:
+        print("ok")
+    return Exit.DONE
+
+
+def _show(args: argparse.Namespace) -> int:
+    config = load_config(args)
+    values = shown(config)
+    if args.json:
+        print_json(values)
+    else:
+        print(toml.render(type(config), values), end="")
+    return Exit.DONE
+
+
+def shown(config: "Config") -> dict[str, Any]:
+    """The settings as plain values, fit to be shown: secrets are hidden."""
+    values = config.model_dump(mode="json")
+    for cache in values["caches"]:
+        cache["secret"] = cache["secret"] and HIDDEN
+        cache["url"] = _without_password(cache["url"])
+    values["store"]["url"] = _without_password(values["store"]["url"])
+    values["proxy"]["upstream"] = _without_password(values["proxy"]["upstream"])
+    return values
+
+
+def _without_password(url: str) -> str:
+    """The URL with its password hidden, be it before the host or (redis-py takes that too) in the query."""
+    parts = urlsplit(url)
+    if parts.password is not None:
+        host = f"{parts.username or ''}:{HIDDEN}@{parts.netloc.rpartition('@')[2]}"
+        url = url.replace(parts.netloc, host, 1)
+    return re.sub(r"(?<=[?&]password=)[^&#]*", HIDDEN, url)

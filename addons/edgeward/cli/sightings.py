@@ -1,0 +1,36 @@
+"""`sightings`: which target served which image, and when."""
+
+import argparse
+
+from edgeward.errors import Exit
+
+from .client import Client
+from .options import Subparsers, add_command
+from .output import moment, print_json, print_table
+
+TITLES = ("seen", "bytes", "sha256", "url")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers,
+        "sightings",
+        "show which URLs served which images",
+        _sightings,
+        "Show which URLs served an image, or which images a URL served; without either, the latest. "
+        "They are what a new entry is matched backwards over.",
+    )
+    parser.add_argument("--url", metavar="URL", help="what this URL served")
+    parser.add_argument("--sha256", metavar="HEX", help="where the image with this SHA-256 was served")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="how many (100)")
+
+
+def _sightings(args: argparse.Namespace) -> int:
+    query = {"url": args.url, "sha256": args.sha256, "limit": args.limit}
+    answer = Client.find(args).get("sightings", query=query)
+    if args.json:
+        print_json(answer)
+    else:
+        rows = [[moment(s["seen_at"]), s["size"], s["sha256"], s["url"]] for s in answer["sightings"]]
+        print_table(TITLES, rows)
+    return Exit.DONE

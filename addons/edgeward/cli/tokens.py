@@ -1,0 +1,55 @@
+"""`token create|list|revoke`: who may use the admin API, and how far."""
+
+import argparse
+
+from edgeward.errors import Exit
+from edgeward.types import Role
+
+from .client import Client
+from .options import Subparsers, add_command, add_group
+from .output import moment, note, print_json, print_table
+
+TITLES = ("id", "name", "role", "created")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    group = add_group(subparsers, "token", "create, list or revoke tokens of the admin API")
+    create = add_command(group, "create", "create a token and print it, once", _create)
+    create.add_argument("name", metavar="NAME", help="whose token it is: the name in the audit trail")
+    create.add_argument(
+        "--role",
+        choices=[*map(str, Role)],
+        required=True,
+        help="viewer: counts only, no URLs and hashes; operator: all but tokens; admin: tokens too",
+    )
+    add_command(group, "list", "show all tokens (never the secrets)", _list)
+    revoke = add_command(group, "revoke", "make a token worthless at once", _revoke)
+    revoke.add_argument("id", metavar="ID", help="the token's id, as `edgeward token list` prints it")
+
+
+def _create(args: argparse.Namespace) -> int:
+    answer = Client.find(args).post("tokens", body={"name": args.name, "role": args.role})
+    if args.json:
+        print_json(answer)
+    else:
+        print(answer["token"])
+        note(f"token {answer['id']} ({answer['role']}): this was the only time that it is shown")
+    return Exit.DONE
+
+
+def _list(args: argparse.Namespace) -> int:
+    answer = Client.find(args).get("tokens")
+    if args.json:
+        print_json(answer)
+    else:
+        print_table(TITLES, [[t["id"], t["name"], t["role"], moment(t["created_at"])] for t in answer["tokens"]])
+    return Exit.DONE
+
+
+def _revoke(args: argparse.Namespace) -> int:
+    answer = Client.find(args).delete("tokens", args.id)
+    if args.json:
+        print_json(answer)
+    else:
+        print(f"revoked {args.id}")
+    return Exit.DONE

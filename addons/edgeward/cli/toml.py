@@ -1,0 +1,48 @@
+"""Settings as TOML, each with its meaning from the model as a comment above it."""
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+WIDTH = 110
+
+
+def render(model: "type[BaseModel]", values: Mapping[str, Any]) -> str:
+    """A TOML document of `values`, in the order of the model: what has no section first, as TOML wants it."""
+    sections = [name for name, value in values.items() if isinstance(value, dict | list)]
+    lines = [*_keys(model, {name: value for name, value in values.items() if name not in sections})]
+    for name in sections:
+        lines += _section(model, name, values[name])
+    return "\n".join(lines) + "\n"
+
+
+def _section(model: "type[BaseModel]", name: str, value: Any) -> Iterator[str]:
+    inner = _model_of(model, name)
+    tables, brackets = (value, "[[{}]]") if isinstance(value, list) else ([value], "[{}]")
+    for table in tables:
+        yield ""
+        yield brackets.format(name)
+        yield from _keys(inner, table)
+
+
+def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        yield from textwrap.wrap(
+            model.model_fields[name].description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
+        )
+        yield f"# {name} is not set" if value is None else f"{name} = {literal(value)}"
+
+
+def literal(value: Any) -> str:
+    """A string, number, boolean or list of these. JSON's spelling of them is TOML's too, but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _model_of(model: "type[BaseModel]", name: str) -> "type[BaseModel]":
+    """The model of a section, or of the tables in a list of them."""
+    annotation: Any = model.model_fields[name].annotation
+    return annotation if isinstance(annotation, type) else annotation.__args__[0]

@@ -1,0 +1,147 @@
+"""A real HTTP server that answers as the admin API does, with answers that were recorded from it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from edgeward.cli.main import main
+
+ENTRY = {
+    "id": "0123456789abcdef0123",
+    "list": "court",
+    "type": "md5",
+    "value": "9e107d9d372bb6826bd81d3542a419d6",
+    "quality": None,
+    "reason": "order 17",
+    "added_by": "local",
+    "added_at": 1767225600.5,
+}
+HASH_LIST = {
+    "name": "court",
+    "kind": "block",
+    "mode": "enforce",
+    "action": "451",
+    "radius": {"pdq": 31, "phash": 6, "dhash": 6},
+    "description": "orders",
+    "entries": 1,
+}
+ACTIVE = {"version": 7, "active": True, "waiting_for": []}
+PURGE = {
+    "id": "1767225600000-0",
+    "url": "http://host/a.jpg",
+    "vary": {"accept": "image/webp"},
+    "cause": "listing",
+    "started_at": 1767225600.5,
+    "sha256": "ab" * 32,
+    "entry": ENTRY["id"],
+    "why": "",
+    "by": "local",
+    "outcomes": {
+        "varnish-1": {
+            "delivery": "verified",
+            "at": 1767225600.6,
+            "attempts": 1,
+            "status": 200,
+            "detail": "",
+            "linger_seconds": 0.1,
+        }
+    },
+    "owed": [],
+}
+
+
+@dataclass
+class Request:
+    """One request that the server got."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """The server: `answers` by "METHOD path" without the query; what was asked is in `requests`."""
+
+    url: str = ""
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+    def answer(self, route: str, body: Any, status: int = 200) -> None:
+        """`body` as JSON, or bytes as they are."""
+        self.answers[route] = status, body
+
+    def problem(self, route: str, status: int, detail: str) -> None:
+        self.answer(route, {"type": "about:blank", "title": "No", "status": status, "detail": detail}, status)
+
+
+def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _respond(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            api.requests.append(Request(self.command, self.path, dict(self.headers), body))
+            status, answer = api.answers[f"{self.command} {self.path.partition('?')[0]}"]
+            payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _respond  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The server, with the variables set that lead commands to it."""
+    recorded = Api()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recorded))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    recorded.url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("EDGEWARD_API", recorded.url)
+    monkeypatch.setenv("EDGEWARD_TOKEN", "ew_secret")
+    yield recorded
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def edgeward(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run a command in this process; errors are raised."""
+
+    def run(*argv: object) -> Ended:
+        status = main([str(arg) for arg in argv])
+        return Ended(status, *capsys.readouterr())
+
+    return run

@@ -1,0 +1,68 @@
+"""`check`: the bytes go to the API, the answer decides the exit status."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import ENTRY, Api, Ended
+
+from edgeward.errors import UserError
+
+type Run = Callable[..., Ended]
+CLEAN = {"decision": "deliver", "reason": "no_match", "fingerprint": {}, "matches": [], "version": 7}
+MATCH = {
+    "list": "court",
+    "mode": "enforce",
+    "kind": "block",
+    "entry": ENTRY["id"],
+    "type": "pdq",
+    "distance": 12,
+    "reason": "order 17",
+}
+BLOCKED = {**CLEAN, "decision": "block", "reason": "match", "matches": [MATCH]}
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\xff\xd8 bytes")
+    return path
+
+
+def test_a_clean_picture_is_status_0(api: Api, edgeward: Run, picture: Path) -> None:
+    """Nothing would be blocked: 0; the file's own bytes were asked about."""
+    api.answer("POST /api/v1/check", CLEAN)
+    ended = edgeward("check", picture)
+    assert (ended.status, ended.out) == (0, f"{picture}: deliver (no_match)\n")
+    assert api.requests[0].body == picture.read_bytes()
+
+
+def test_a_blocked_picture_is_status_1(api: Api, edgeward: Run, picture: Path) -> None:
+    """One that would be blocked: 1, with the match that decides."""
+    api.answer("POST /api/v1/check", BLOCKED)
+    ended = edgeward("check", picture)
+    assert ended.status == 1
+    assert f"pdq at distance 12 of entry {ENTRY['id']} on blocklist court (enforce): order 17" in ended.out
+
+
+def test_json_is_the_answer_with_its_source(api: Api, edgeward: Run, picture: Path) -> None:
+    """--json prints the API's answers, one for each picture."""
+    api.answer("POST /api/v1/check", BLOCKED)
+    ended = edgeward("check", picture, picture, "--json")
+    assert (ended.status, ended.json) == (1, [{"source": str(picture), **BLOCKED}] * 2)
+
+
+def test_a_refused_picture_is_named(api: Api, edgeward: Run, picture: Path) -> None:
+    """What the API says against a picture is said with its name."""
+    api.problem("POST /api/v1/check", 422, "the bytes are no picture")
+    with pytest.raises(UserError, match=r"a\.jpg: the bytes are no picture"):
+        edgeward("check", picture)
+
+
+def test_a_url_is_downloaded_by_the_command(api: Api, edgeward: Run) -> None:
+    """The API gets the bytes of a URL, never the URL."""
+    api.answer("GET /photo.jpg", b"\xff\xd8 from the net")
+    api.answer("POST /api/v1/check", CLEAN)
+    assert edgeward("check", f"{api.url}/photo.jpg").status == 0
+    assert api.requests[1].body == b"\xff\xd8 from the net"
+    assert "Authorization" not in api.requests[0].headers

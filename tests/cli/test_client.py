@@ -1,0 +1,183 @@
+"""The client of the admin API: how it finds the API, and what each failure becomes."""
+
+import argparse
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Api
+from tests.parts import free_port
+
+from edgeward.cli.client import Client
+from edgeward.errors import ApiUnavailable, ConfigError, Conflict, EdgewardError, Forbidden, NotFound, UserError
+
+ROUTE = "GET /api/v1/lists"
+
+
+def _args(config: Path | None = None) -> argparse.Namespace:
+    return argparse.Namespace(config=config, json=False)
+
+
+def _config(directory: Path) -> Path:
+    path = directory / "edgeward.toml"
+    path.write_text('state_dir = "state"\n')
+    (directory / "state").mkdir()
+    return path
+
+
+def test_sends_the_token_and_quotes_the_path(api: Api) -> None:
+    """A request carries the bearer token; a name can't reach into another route."""
+    api.answer("GET /api/v1/lists/a%2F..%2Fb%20c", {"ok": True})
+    answer = Client(api.url, "ew_x").get("lists", "a/../b c", query={"limit": 5, "left_out": None})
+    assert answer == {"ok": True}
+    assert api.requests[0].headers["Authorization"] == "Bearer ew_x"
+    assert api.requests[0].path.endswith("?limit=5")
+
+
+def test_bytes_go_as_they_are_and_all_else_as_json(api: Api) -> None:
+    """An image is sent byte for byte, an object as JSON."""
+    api.answer("POST /api/v1/check", {})
+    client = Client(api.url, "t")
+    client.post("check", body=b"\xff\xd8\x00")
+    client.post("check", body={"hash": "x"})
+    image, other = api.requests
+    assert (image.headers["Content-Type"], image.body) == ("application/octet-stream", b"\xff\xd8\x00")
+    assert (other.headers["Content-Type"], other.json) == ("application/json", {"hash": "x"})
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "exit_status"),
+    [
+        (400, UserError, 2),
+        (401, Forbidden, 2),
+        (403, Forbidden, 2),
+        (404, NotFound, 2),
+        (405, UserError, 2),
+        (409, Conflict, 2),
+        (413, UserError, 2),
+        (422, UserError, 2),
+        (500, ApiUnavailable, 3),
+        (503, ApiUnavailable, 3),
+    ],
+)
+def test_a_problem_becomes_its_error(api: Api, status: int, error: type[EdgewardError], exit_status: int) -> None:
+    """The problem's detail is the message, its status decides the error and so the exit status."""
+    api.problem(ROUTE, status, "what is wrong")
+    with pytest.raises(error, match=r"^what is wrong$") as caught:
+        Client(api.url, "t").get("lists")
+    assert type(caught.value) is error
+    assert caught.value.exit_status == exit_status
+
+
+def test_nobody_there_is_named() -> None:
+    """A refused connection is ApiUnavailable and names the address."""
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ApiUnavailable, match=f"nobody answers at {url}"):
+        Client(url, "t").get("lists")
+
+
+def test_no_json_is_no_admin_api(api: Api) -> None:
+    """Another server on the address is not taken for the API."""
+    api.answer(ROUTE, b"<html>hello</html>")
+    with pytest.raises(ApiUnavailable, match="without JSON"):
+        Client(api.url, "t").get("lists")
+
+
+def test_no_http_is_no_admin_api() -> None:
+    """A server that does not speak HTTP ends in ApiUnavailable, not in a traceback."""
+    with _replying(b"220 mail.example ESMTP\r\n") as url, pytest.raises(ApiUnavailable, match="does not speak HTTP"):
+        Client(url, "t").get("lists")
+
+
+def test_an_empty_answer_is_none(api: Api) -> None:
+    """204-like answers without a body are None, no error."""
+    api.answer("DELETE /api/v1/tokens/x", b"")
+    assert Client(api.url, "t").delete("tokens", "x") is None
+
+
+def test_an_upload_refused_half_way_shows_the_reason() -> None:
+    """A server that answers 413 and hangs up on the rest of the body still gets its words through."""
+    detail = b'{"detail": "the body is larger than 10 bytes", "status": 413}'
+    head = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(detail)
+    with _replying(head + detail, hang_up=True) as url, pytest.raises(UserError, match="larger than 10 bytes"):
+        Client(url, "t").post("check", body=bytes(8_000_000))
+
+
+@contextmanager
+def _replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
+    """A server that says `reply` to the first bytes it gets, then listens or hangs up. Gives its URL."""
+
+    def serve() -> None:
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(100)
+            peer.sendall(reply)
+            while not hang_up and peer.recv(1 << 20):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def test_the_environment_names_the_api(api: Api) -> None:
+    """EDGEWARD_API and EDGEWARD_TOKEN win over everything."""
+    assert Client.find(_args()) == Client(api.url, "ew_secret")
+
+
+@pytest.mark.parametrize("missing", ["EDGEWARD_API", "EDGEWARD_TOKEN"])
+def test_one_variable_alone_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """This machine's token is never sent to another address, nor another token here."""
+    monkeypatch.delenv(missing)
+    with pytest.raises(ConfigError, match=f"{missing} is not set"):
+        Client.find(_args())
+
+
+@pytest.mark.parametrize("url", ["example.org", "ftp://example.org", "http://", "http://h:port", "http://[::1"])
+def test_an_impossible_address_is_named(api: Api, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """EDGEWARD_API must be an http or https URL."""
+    monkeypatch.setenv("EDGEWARD_API", url)
+    with pytest.raises(ConfigError, match="EDGEWARD_API"):
+        Client.find(_args())
+
+
+def test_a_token_cannot_smuggle_a_header(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line break in EDGEWARD_TOKEN is an error, and the token is not shown."""
+    monkeypatch.setenv("EDGEWARD_TOKEN", "ew_x\r\nX-Evil: 1")
+    with pytest.raises(ConfigError) as caught:
+        Client.find(_args())
+    assert "ew_x" not in str(caught.value)
+
+
+def test_the_settings_lead_to_the_local_api(tmp_path: Path) -> None:
+    """Without the variables, state_dir/api.json of the settings holds the address and the token."""
+    config = _config(tmp_path)
+    (tmp_path / "state" / "api.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "token": "ew_l", "pid": 1}))
+    assert Client.find(_args(config)) == Client("http://127.0.0.1:1", "ew_l")
+
+
+def test_no_api_json_says_what_to_do(tmp_path: Path) -> None:
+    """Where no Edgeward runs, the message says which and how to reach another."""
+    with pytest.raises(ApiUnavailable, match=r"api\.json is not there.*edgeward run.*EDGEWARD_API") as caught:
+        Client.find(_args(_config(tmp_path)))
+    assert caught.value.exit_status == 3
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"url": "x"}', "\xff"])
+def test_a_broken_api_json_is_named(tmp_path: Path, text: str) -> None:
+    """A file that holds no address and token ends in ApiUnavailable, not in a traceback."""
+    config = _config(tmp_path)
+    (tmp_path / "state" / "api.json").write_text(text, "latin-1")
+    with pytest.raises(ApiUnavailable, match="does not hold"):
+        Client.find(_args(config))
+
+
+def test_the_token_is_not_in_the_repr() -> None:
+    """A client that ends up in a traceback or a log does not tell its token."""
+    assert "ew_x" not in repr(Client("http://h", "ew_x"))

@@ -1,0 +1,93 @@
+"""`hash`: what a hasher process makes of a file, against the reference implementation."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pdqhash
+import pytest
+from PIL import Image
+from skimage import data
+from tests.cli.conftest import Ended
+
+from edgeward.errors import BadImage, NotFound
+
+type Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def test_prints_the_reference_pdq(edgeward: Run, photo: Path) -> None:
+    """--json shows for a photograph the PDQ that pdqhash.compute gives, with its quality."""
+    bits, quality = pdqhash.compute(data.astronaut())
+    ended = edgeward("hash", "--json", photo)
+    (found,) = ended.json
+    (pdq,) = [signal for signal in found["signals"] if signal["type"] == "pdq"]
+    assert pdq == {"type": "pdq", "value": np.packbits(bits).tobytes().hex(), "quality": quality}
+    assert ended.status == 0
+    del found["signals"], found["sha256"]
+    assert found == {"file": str(photo), "media_type": "image/png", "width": 512, "height": 512, "flaw": None}
+
+
+def test_a_large_jpeg_has_the_reference_pdq_too(edgeward: Run, tmp_path: Path) -> None:
+    """The command decodes in full: no bit is lost to the reduced decode that the proxy uses for speed."""
+    path = tmp_path / "large.jpg"
+    Image.fromarray(data.coffee()).resize((1100, 900)).save(path, quality=20)
+    bits, _ = pdqhash.compute(np.asarray(Image.open(path)))
+    assert f"pdq:{np.packbits(bits).tobytes().hex()}  quality" in edgeward("hash", path).out
+
+
+def test_prints_lines_that_add_takes(edgeward: Run, photo: Path) -> None:
+    """Each hash is a TYPE:HEX line, under the file's name; PDQ shows its quality."""
+    title, *lines = edgeward("hash", photo).out.splitlines()
+    assert title == f"{photo}: image/png, 512 x 512 pixels"
+    assert [line.partition(":")[0] for line in lines] == ["sha256", "sha1", "md5", "pdq", "phash", "dhash"]
+    assert lines[3].endswith("  quality 100")
+
+
+def test_several_files_keep_their_order(edgeward: Run, photo: Path, tmp_path: Path) -> None:
+    """Answers come in the order of the arguments, however long each took."""
+    small = tmp_path / "small.png"
+    Image.fromarray(data.coffee()).resize((64, 48)).save(small)
+    found = edgeward("hash", "--json", photo, small, photo).json
+    assert [each["file"] for each in found] == [str(photo), str(small), str(photo)]
+    assert [each["width"] for each in found] == [512, 64, 512]
+
+
+def test_no_picture_is_named(edgeward: Run, photo: Path, tmp_path: Path) -> None:
+    """A file that is no picture ends the command with 2 and its name, also among good ones."""
+    text = tmp_path / "letter.txt"
+    text.write_text("no picture")
+    with pytest.raises(BadImage, match=r"letter\.txt: no known image format"):
+        edgeward("hash", photo, text)
+
+
+def test_a_missing_file_is_named(edgeward: Run) -> None:
+    """A file that is not there is an error with its name."""
+    with pytest.raises(NotFound, match=r"/no/such\.jpg"):
+        edgeward("hash", "/no/such.jpg")
+
+
+def test_a_broken_picture_is_status_1(edgeward: Run, tmp_path: Path) -> None:
+    """A picture that no decoder reads has its digests and the flaw, and status 1."""
+    buffer = io.BytesIO()
+    Image.fromarray(data.coffee()).save(buffer, "PNG")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(buffer.getvalue()[:40])
+    ended = edgeward("hash", broken)
+    assert ended.status == 1
+    assert "flaw: undecodable" in ended.out
+    assert "sha256:" in ended.out
+
+
+def test_a_file_over_the_bound_is_refused(edgeward: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hashing.max_bytes holds for files too."""
+    monkeypatch.setenv("EDGEWARD_HASHING__MAX_BYTES", "2000")
+    with pytest.raises(BadImage, match="more than 2000 bytes"):
+        edgeward("hash", photo)

@@ -1,0 +1,43 @@
+"""`incidents`."""
+
+from collections.abc import Callable
+
+from tests.cli.conftest import ENTRY, Api, Ended
+
+INCIDENT = {
+    "id": "1-0",
+    "at": 1767225600.5,
+    "decision": "block",
+    "reason": "match",
+    "url": "http://host/a.jpg",
+    "vary": {},
+    "sha256": "ab" * 32,
+    "list": "court",
+    "entry": ENTRY["id"],
+    "type": "pdq",
+    "distance": 0,
+}
+
+
+def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
+    """Each incident is a line; a distance of 0 bits is a 0, not a dash."""
+    api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT]})
+    line = edgeward("incidents", "--limit", 4).out.splitlines()[1]
+    entry = ENTRY["id"]
+    assert line.split() == [
+        "2026-01-01T00:00:00.500Z",
+        "block",
+        "match",
+        "court",
+        entry,
+        "pdq",
+        "0",
+        "http://host/a.jpg",
+    ]
+    assert api.requests[0].path.endswith("?limit=4")
+
+
+def test_json_is_the_apis_own(api: Api, edgeward: Callable[..., Ended]) -> None:
+    """--json adds and leaves out nothing."""
+    api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT]})
+    assert edgeward("incidents", "--json").json == {"incidents": [INCIDENT]}

@@ -1,0 +1,197 @@
+"""The command line as a whole: exit statuses of real processes, start-up time, and its document."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.parts import free_port
+
+from edgeward import __version__
+from edgeward.cli import main
+from edgeward.errors import ConfigError, UserError
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "commands.md").read_text()
+HEAVY = ("mitmproxy", "PIL", "numpy", "aiohttp", "redis", "pydantic", "prometheus_client")
+
+
+def _run(*argv: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgeward", *map(str, argv)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "addons"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _commands(parser: argparse.ArgumentParser, path: str = "edgeward") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that does something, by its full name."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield path, parser
+    for group in groups:
+        for name, inner in group.choices.items():
+            yield from _commands(inner, f"{path} {name}")
+
+
+COMMANDS = dict(_commands(main.parser()))
+
+
+def test_version() -> None:
+    """--version prints the package's version."""
+    ended = _run("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"edgeward {__version__}\n")
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """`edgeward --help` is fast since no large library is imported for it."""
+    code = (
+        "import sys; from edgeward.cli.main import parser; parser().format_help(); "
+        f"print(set({HEAVY!r}) & sys.modules.keys())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "message"),
+    [
+        ([], 2, "COMMAND"),
+        (["no-such-command"], 2, "no-such-command"),
+        (["lists", "--no-such-option"], 2, "--no-such-option"),
+        (["config", "check", "-c", "/no/such.toml"], 2, "/no/such.toml: No such file"),
+        (["hash", "/no/such.jpg"], 2, "/no/such.jpg: no such file"),
+        (["add", "court", "--hash", "pdq:xyz"], 2, "xyz"),
+        (["add", "court", "--hash", f"pdq:{'0' * 64}"], 2, "pdq:000"),
+        (["add", "court", "--hash", "md5:d41d8cd98f00b204e9800998ecf8427e"], 2, "md5:d41d8cd9"),
+        (["add", "court", "--hash", f"crc:{'0' * 64}"], 2, "crc"),
+        (["demo", "--images", "/no/such"], 2, "/no/such: no such directory"),
+    ],
+)
+def test_an_error_is_one_line_and_its_status(argv: list[str], status: int, message: str) -> None:
+    """What was asked wrongly is named in one line on stderr, without a traceback; stdout stays empty."""
+    ended = _run(*argv)
+    assert (ended.returncode, ended.stdout) == (status, "")
+    assert re.fullmatch(rf"edgeward: .*{re.escape(message)}.*\n", ended.stderr), ended.stderr
+
+
+def test_a_service_that_is_away_is_status_3(tmp_path: Path) -> None:
+    """Commands that need the API end with 3 where it is not, and name it."""
+    url = f"http://127.0.0.1:{free_port()}"
+    ended = _run("lists", EDGEWARD_API=url, EDGEWARD_TOKEN="ew_x")
+    assert ended.returncode == 3
+    assert url in ended.stderr
+    path = tmp_path / "x.toml"
+    path.write_text("")
+    local = _run("lists", "-c", path, EDGEWARD_STATE_DIR=str(tmp_path))
+    assert local.returncode == 3
+    assert "api.json is not there" in local.stderr
+
+
+def test_an_error_as_json() -> None:
+    """With --json an error is an object on stdout."""
+    ended = _run("config", "check", "-c", "/no/such.toml", "--json")
+    assert ended.returncode == 2
+    error = json.loads(ended.stdout)
+    assert error == {"error": "/no/such.toml: No such file or directory", "kind": "ConfigError", "exit_status": 2}
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    """`edgeward … | head -1` ends quietly."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgeward", "config", "show"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.wait(60) == main.PIPE_CLOSED
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """KeyboardInterrupt ends a command with 130, as shells expect."""
+    monkeypatch.setattr(main, "main", _interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 130
+
+
+def _interrupted(_: object) -> int:
+    raise KeyboardInterrupt
+
+
+def test_main_raises_what_commands_raise() -> None:
+    """`main` leaves errors to its caller; only `run` ends the process."""
+    with pytest.raises(ConfigError):
+        main.main(["config", "check", "-c", "/no/such.toml"])
+    with pytest.raises(UserError):
+        main.main(["check"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_the_common_options(name: str) -> None:
+    """--json and -c are everywhere."""
+    assert {"--json", "--config", "-c"} <= COMMANDS[name]._option_string_actions.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    """docs/commands.md has a section for it, with each of its arguments, an example and its exit statuses."""
+    section = _section(name)
+    assert re.search(rf"^(\w+=\S+ )?{name}\b", section, re.MULTILINE), "no example"
+    assert "\nExit status: 0" in section
+    for action in COMMANDS[name]._actions:
+        for option in action.option_strings:
+            if option not in ("-h", "--help", "--json", "-c", "--config"):
+                assert f"`{option}" in section, option
+        if not action.option_strings and action.metavar:
+            assert f"`{action.metavar}`" in section, action.metavar
+
+
+def _section(name: str) -> str:
+    found = re.search(rf"^### `{name}`\n(.*?)(?=^##|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/commands.md has no section ### `{name}`"
+    return found[1]
+
+
+def test_the_document_has_no_other_commands() -> None:
+    """A command that is gone is gone from the document too."""
+    assert set(re.findall(r"^### `(.*)`$", DOCUMENT, re.MULTILINE)) == set(COMMANDS)
+
+
+EXAMPLES = re.findall(r"^(?:\w+=\S+ )?edgeward (.*)$", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_is_a_command(example: str) -> None:
+    """What the document tells people to type is understood."""
+    main.parser().parse_args(shlex.split(example))
+
+
+def test_every_choice_is_documented() -> None:
+    """Each value that an option can have is named in the command's section."""
+    for name, parser in COMMANDS.items():
+        for action in parser._actions:
+            for choice in action.choices or ():
+                assert re.search(
+                    rf"\b{re.escape(str(choice))}\b", _section(name)
+                ) or "as for `list create`" in _section(name), f"{name}: {choice}"

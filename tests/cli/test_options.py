@@ -1,0 +1,34 @@
+"""The options that every command has."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from edgeward.cli.main import parser
+from edgeward.cli.options import config_path, load_config
+
+
+@pytest.mark.parametrize("argv", [["--json", "-c", "x.toml", "lists"], ["lists", "--json", "--config", "x.toml"]])
+def test_common_options_stand_before_or_after_the_command(argv: list[str]) -> None:
+    """Where --json and -c stand makes no difference."""
+    args = parser().parse_args(argv)
+    assert (args.json, args.config) == (True, Path("x.toml"))
+
+
+def test_common_options_have_defaults() -> None:
+    """Without them: text, and no file."""
+    args = parser().parse_args(["lists"])
+    assert (args.json, args.config) == (False, None)
+
+
+def test_the_file_of_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """-c is nearer than EDGEWARD_CONFIG."""
+    monkeypatch.setenv("EDGEWARD_CONFIG", "env.toml")
+    assert config_path(argparse.Namespace(config=Path("x.toml"))) == Path("x.toml")
+    assert config_path(argparse.Namespace(config=None)) == Path("env.toml")
+
+
+def test_no_file_means_defaults() -> None:
+    """Without a file the built-in defaults are in force."""
+    assert load_config(argparse.Namespace(config=None)).state_dir == Path(".state")
