@@ -1,0 +1,170 @@
+"""`edgeward run`: everything starts, what dies is started again, nothing is left behind."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.parts import require
+
+from edgeward.listen import address_of, listening
+
+ROOT = Path(__file__).parent.parent
+
+
+class Running:
+    """One `edgeward run` on free ports in a directory of its own."""
+
+    def __init__(self, directory: Path, more: str = "", listen: str = "127.0.0.1:0") -> None:
+        self.state = directory / "state"
+        self.config = directory / "edgeward.toml"
+        self.config.write_text(
+            'state_dir = "state"\n[admin]\nlisten = "127.0.0.1:0"\n[proxy]\n'
+            f'listen = "{listen}"\nupstream = "http://127.0.0.1:9"\ndrain_seconds = 1\nworkers = 2\n'
+            f"[hashing]\nprocesses = 1\n{more}"
+        )
+        self.process = self.start()
+
+    def __enter__(self) -> "Running":
+        until(self.ready)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "edgeward", "run", "-c", str(self.config)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
+            stderr=subprocess.PIPE,
+        )
+
+    @property
+    def run(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads((self.state / "run.json").read_text())
+        return data
+
+    def ready(self) -> bool:
+        try:
+            urllib.request.urlopen(f"http://{self.run['admin']}/readyz", timeout=2).close()
+            return status(self.run["proxy"]) == 502
+        except (OSError, ValueError):
+            return False
+
+    def pids(self) -> set[int]:
+        processes = self.run["processes"]
+        return {*processes["proxy"], *processes["controller"], processes["store"]} - {None}
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+
+def status(address: str) -> int:
+    """The status of a request through the proxy to the upstream that isn't there."""
+    try:
+        urllib.request.urlopen(f"http://{address}/", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 0
+
+
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for the tests that leave it running."""
+    require("redis-server")
+    with Running(tmp_path_factory.mktemp("run")) as made:
+        yield made
+
+
+def test_stops_cleanly(tmp_path: Path) -> None:
+    """SIGTERM ends it with status 0, and no process and no address file are left."""
+    with Running(tmp_path) as running:
+        pids = running.pids()
+        assert len(pids) == 4
+        assert running.stop() == 0
+        until(lambda: not any(alive(pid) for pid in pids), 5)
+        assert not (running.state / "run.json").exists()
+
+
+def test_children_end_with_the_supervisor(tmp_path: Path) -> None:
+    """When the supervisor itself is killed the kernel ends its children, and theirs end too."""
+    with Running(tmp_path) as running:
+        pids = running.pids()
+        running.process.kill()
+        running.process.wait()
+        until(lambda: not any(alive(pid) for pid in pids), 20)
+
+
+@pytest.mark.parametrize("role", ["proxy", "controller", "store"])
+def test_what_dies_comes_back(running: Running, role: str) -> None:
+    """Each process is replaced after a SIGKILL, and everything serves again."""
+    named = running.run["processes"][role]
+    victim = named[0] if isinstance(named, list) else named
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in running.pids() and len(running.pids()) == 4 and running.ready())
+
+
+def test_connections_wait_for_a_dead_worker(running: Running) -> None:
+    """While both workers are away a connection is neither refused nor reset: the next ones answer it."""
+    for pid in running.run["processes"]["proxy"]:
+        os.kill(pid, signal.SIGKILL)
+    host, _, port = running.run["proxy"].partition(":")
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        line = await asyncio.wait_for(reader.readline(), 30)
+        writer.close()
+        return line
+
+    assert asyncio.run(ask()).startswith(b"HTTP/1.1 502")
+
+
+def test_second_run_on_the_same_state_is_refused(running: Running) -> None:
+    """Two supervisors on one state_dir would ruin each other's store."""
+    second = running.start()
+    _, err = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert b"state_dir" in err
+
+
+def test_port_in_use_is_named(tmp_path: Path) -> None:
+    """Status 2, the setting named, nothing left running."""
+    with listening("127.0.0.1:0", "test") as taken:
+        made = Running(tmp_path, listen=address_of(taken))
+        _, err = made.process.communicate(timeout=30)
+    assert made.process.returncode == 2
+    assert b"proxy.listen" in err
+
+
+def test_store_away_is_named(tmp_path: Path) -> None:
+    """Status 3 with the store's address and without its password."""
+    made = Running(tmp_path, '[store]\nurl = "redis://:secret@127.0.0.1:9"\n')
+    _, err = made.process.communicate(timeout=30)
+    assert made.process.returncode == 3
+    assert b"127.0.0.1:9" in err
+    assert b"secret" not in err
