@@ -1,6 +1,5 @@
 """Whole fetches, to judge parts."""
 
-import gzip
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,7 +7,7 @@ from mitmproxy import http
 from tests.parts import free_port
 from tests.proxy.conftest import Upstream
 
-from edgeward.proxy.refetch import Refetcher, RefetchFailed, is_candidate
+from edgeward.proxy.refetch import Refetcher, RefetchFailed
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(3000)
 
@@ -64,23 +63,3 @@ async def test_limits_and_failures(upstream: Upstream, refetcher: Refetcher) -> 
     nobody = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
     with pytest.raises(RefetchFailed):
         await nobody.fetch(request("/"))
-
-
-@pytest.mark.parametrize(
-    ("prefix", "codings", "content_type", "candidate"),
-    [
-        (JPEG, (), "text/html", True),
-        (JPEG, (), "", True),
-        (b"hello", (), "image/jpeg", True),
-        (b"<svg", (), "Image/SVG+xml", True),
-        (b"hello", (), "text/plain", False),
-        (gzip.compress(JPEG)[:200], ("gzip",), "text/plain", True),
-        (gzip.compress(b"hello" * 50), ("gzip",), "text/plain", False),
-        (JPEG, ("nonsense",), "text/plain", True),
-        (b"hello", ("nonsense",), "text/plain", False),
-        (b"", (), "", False),
-    ],
-)
-def test_candidates(prefix: bytes, codings: tuple[str, ...], content_type: str, candidate: bool) -> None:
-    """Image bytes are found under any declared type and coding; a declared image is always looked at."""
-    assert is_candidate(prefix, codings, content_type) is candidate

@@ -3,10 +3,12 @@
 import asyncio
 import io
 
+from backports import zstd
 from PIL import Image
 from pytest import LogCaptureFixture
 from skimage import data
 from tests.proxy.conftest import StartWorker, Worker, read_reply
+from tests.proxy.pictures import sha256
 
 
 def jpeg() -> bytes:
@@ -92,3 +94,22 @@ async def test_what_was_on_its_way_when_refused_is_dropped(
         assert (await asyncio.wait_for(read_reply(reader), 10)).status == 404
         writer.close()
     assert "crashed" not in caplog.text
+
+
+async def test_events_are_not_held_up(worker: Worker) -> None:
+    """What is sent bit by bit arrives bit by bit: the first event is here before the second is sent."""
+    worker.upstream.put("/events", b"data: 1\n\n", "Content-Type: text/event-stream", "Content-Length: 18")
+    reader, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 5)
+    worker.upstream.writers[0].write(b"data: 2\n\n")
+    await asyncio.wait_for(reader.readuntil(b"data: 2\n\n"), 5)
+    writer.close()
+
+
+async def test_image_under_zstd_and_a_wrong_type(worker: Worker) -> None:
+    """Also where the first bytes of the body tell nothing yet."""
+    image = jpeg()
+    worker.upstream.put("/z", zstd.compress(image), "Content-Type: text/html", "Content-Encoding: zstd")
+    await worker.list(sha256(image))
+    assert (await worker.get("/z")).status == 451

@@ -46,6 +46,11 @@ def sniff(prefix: bytes) -> str | None:
     return next((found for container in _CONTAINERS if (found := container(prefix))), None)
 
 
+def may_begin(prefix: bytes) -> bool:
+    """Whether more bytes could still make `prefix` the beginning of an image that `sniff` knows."""
+    return len(prefix) < PREFIX and (len(prefix) < 8 or prefix[:2] in _STARTS or prefix[4:8] == b"ftyp")
+
+
 def _riff(prefix: bytes) -> str | None:
     return "image/webp" if prefix[:4] == b"RIFF" and prefix[8:14] == b"WEBPVP" else None
 
@@ -75,4 +80,6 @@ def _iso(prefix: bytes) -> str | None:
     return "image/heic" if brands & _HEIF_BRANDS else None
 
 
+_STARTS = frozenset({magic[:2] for magic, _ in _MAGIC} | {b"RI", b"BM", b"\0\0"})
+"""The first two bytes of everything that `sniff` knows, but for the length in front of an ISO container's "ftyp"."""
 _CONTAINERS: tuple[Callable[[bytes], str | None], ...] = (_riff, _bmp, _icon, _iso)

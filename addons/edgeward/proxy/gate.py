@@ -13,12 +13,11 @@ from mitmproxy import http
 
 from edgeward import metrics
 from edgeward.config import Config
-from edgeward.hashing import codings as content_codings
 from edgeward.proxy import pages, passage
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
 from edgeward.proxy.passage import Passage
-from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole, is_candidate
+from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole
 from edgeward.takedown.recorder import Recorder
 from edgeward.types import Decision, Fingerprint, Reason, Sighting, Target, Verdict
 
@@ -91,7 +90,6 @@ class EdgewardGate:
         if way is None or response is None or way.decided:
             return
         way.target = self._exact_target(flow, way.target)
-        way.codings = content_codings.parse(response.headers.get("content-encoding"))
         if response.status_code == 101:
             way.deliver(Reason.UPGRADE)
         elif flow.request.method == "HEAD" or response.status_code in (204, 304):
@@ -172,7 +170,7 @@ class EdgewardGate:
 
     def _admit(self, flow: http.HTTPFlow, way: Passage, response: http.Response) -> None:
         """Stream what is no image; have what may be one buffered, within its bound."""
-        if not is_candidate(way.prefix, way.codings, response.headers.get("content-type", "")):
+        if not way.candidate:
             response.stream = True
             self._remember(way, None, response)
             way.deliver(Reason.NOT_IMAGE)

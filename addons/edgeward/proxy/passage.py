@@ -15,8 +15,8 @@ class Passage:
     """One flow's way through the gate. It is decided once; the decision is counted once."""
 
     target: Target
-    prefix: bytes = b""
-    """The first bytes of the response's body, as far as they were read before its headers are judged."""
+    candidate: bool = False
+    """The response's body may be an image: it must be judged."""
     codings: tuple[str, ...] = ()
     body_limit: int | None = None
     """Bytes of body that may be buffered. None: it is streamed, or has none."""

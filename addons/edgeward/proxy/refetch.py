@@ -17,10 +17,9 @@ from mitmproxy.net.http import http1
 
 from edgeward import metrics
 from edgeward.hashing import codings as content_codings
-from edgeward.hashing import media
+from edgeward.proxy.candidate import candidate
 
 TIMEOUT_SECONDS = 30.0
-PEEK_BYTES = 512
 _READ_BYTES = 64 * 1024
 _DROPPED = (
     "range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since",
@@ -83,23 +82,26 @@ class Refetcher:
 
     async def _read(self, events: AsyncIterator[h11.Event]) -> Whole:
         whole: Whole | None = None
-        body, image = bytearray(), False
+        body, image = bytearray(), None
         async for event in events:
             if isinstance(event, h11.Response):
                 whole = Whole(event.status_code, http.Headers(event.headers.raw_items()))
             elif isinstance(event, h11.Data) and whole is not None:
                 body += event.data
-                if not image and len(body) >= PEEK_BYTES:
-                    image = _is_image(whole, body)
-                    if not image:
-                        return whole
+                image = _looks_like_image(whole, body) if image is None else image
+                if image is False:
+                    return whole
                 if len(body) > self._max_bytes:
                     raise ValueError("larger than hashing.max_bytes")
         if whole is None:
             raise ValueError("no response")
-        if image or _is_image(whole, body):
+        if image or _looks_like_image(whole, body, ended=True):
             whole.body = bytes(body)
         return whole
+
+
+def _looks_like_image(whole: Whole, body: bytearray, ended: bool = False) -> bool | None:
+    return candidate(bytes(body), whole.codings, whole.headers.get("content-type", ""), ended)
 
 
 def _whole_request(request: http.Request) -> bytes:
@@ -131,23 +133,3 @@ async def _events(reader: asyncio.StreamReader) -> AsyncGenerator[h11.Event]:
             return
         elif not isinstance(event, type):
             yield event
-
-
-def _is_image(whole: Whole, body: bytearray) -> bool:
-    return is_candidate(bytes(body[:PEEK_BYTES]), whole.codings, whole.headers.get("content-type", ""))
-
-
-def is_candidate(prefix: bytes, codings: tuple[str, ...], content_type: str) -> bool:
-    """Whether a body must be judged: it is declared an image, or its first bytes are those of one.
-
-    The declared type alone never lets a body pass. A prefix whose coding can't be undone is looked at as it is too,
-    since browsers show a body under a coding they don't know as if it had none.
-    """
-    if content_type.strip().lower().startswith("image/"):
-        return True
-    if media.sniff(prefix) is not None:
-        return True
-    try:
-        return bool(codings) and media.sniff(content_codings.peek(prefix, codings)) is not None
-    except content_codings.CodingError:
-        return False

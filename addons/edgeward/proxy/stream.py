@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as http_layer
 from mitmproxy.proxy.layers.http import HttpStream, SendHttp, _http1, _http2
 from mitmproxy.proxy.layers.http._events import (
@@ -25,10 +26,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseTrailers,
 )
 
+from edgeward.hashing import codings as content_codings
 from edgeward.proxy import pages, passage
-
-PEEK_BYTES = 512
-"""Enough for every image's magic bytes, also through the first block of a compressed body."""
+from edgeward.proxy.candidate import candidate
 
 type Steps = layer.CommandGenerator[None]
 
@@ -37,34 +37,51 @@ class GateStream(HttpStream):
     """One request and its response."""
 
     _held_headers: ResponseHeaders | None = None
-    _held: bytes = b""
+
+    def __init__(self, context: Context, stream_id: int) -> None:
+        super().__init__(context, stream_id)
+        self._held = bytearray()
 
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Steps:
-        """Hold the headers back until the first bytes of the body are here."""
-        if event.end_stream or passage.of(self.flow) is None:
+        """Hold the headers back until the body has shown what it is."""
+        way = passage.of(self.flow)
+        if way is None or event.end_stream:
             yield from super().state_wait_for_response_headers(event)
-        else:
-            self._held_headers = event
-            self.server_state = self.state_peek
+            return
+        self._held_headers = event
+        self.server_state = self.state_peek
+        yield from self._peek(way, None)
 
     def state_peek(self, event: events.Event) -> Steps:
-        """Collect the prefix of the body, then go on as if nothing had been held back."""
-        ended = isinstance(event, ResponseEndOfMessage | ResponseTrailers)
+        """Hold the body back until it has shown what it is."""
+        way = passage.of(self.flow)
+        assert way is not None
         if isinstance(event, ResponseData):
             self._held += event.data
-        if len(self._held) < PEEK_BYTES and not ended:
+        yield from self._peek(way, event)
+
+    def _peek(self, way: passage.Passage, event: events.Event | None) -> Steps:
+        assert self._held_headers is not None
+        headers = self._held_headers.response.headers
+        ended = isinstance(event, ResponseEndOfMessage | ResponseTrailers)
+        codings = content_codings.parse(headers.get("content-encoding"))
+        verdict = candidate(bytes(self._held), codings, headers.get("content-type", ""), ended)
+        if verdict is None:
             return
-        way, held = passage.of(self.flow), self._held
-        assert way is not None and self._held_headers is not None
-        way.prefix, self._held = held[:PEEK_BYTES], b""
+        way.candidate, way.codings = verdict, codings
         yield from super().state_wait_for_response_headers(self._held_headers)
+        yield from self._go_on(way, event if ended else None)
+
+    def _go_on(self, way: passage.Passage, end: events.Event | None) -> Steps:
+        """As if nothing had been held back."""
+        held, self._held = bytes(self._held), bytearray()
         if way.instead is not None:
             yield from self._refuse_now()
         elif self.server_state in (self.state_consume_response_body, self.state_stream_response_body):
             if held:
                 yield from self.server_state(ResponseData(self.stream_id, held))
-            if ended:
-                yield from self.server_state(event)
+            if end is not None:
+                yield from self.server_state(end)
 
     def state_consume_response_body(self, event: events.Event) -> Steps:
         """Buffer what is to be judged, within its bound."""
