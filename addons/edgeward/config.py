@@ -117,7 +117,7 @@ class HashingSettings(_Section):
     """A hasher that works longer on one image is ended, in milliseconds: policy.timeout decides."""
     processes: int = Field(default=2, ge=1, le=64)
     """Isolated hasher processes of each proxy worker."""
-    memory_mb: int = Field(default=1024, ge=256, le=65536)
+    memory_mb: int = Field(default=1024, ge=384, le=65536)
     """Address space that one hasher may use, in MiB: one that wants more crashes, and policy.crashed decides."""
     queue: int = Field(default=256, ge=1, le=100_000)
     """Images that may wait for a hasher in one worker; one more is policy.overloaded."""
@@ -125,7 +125,7 @@ class HashingSettings(_Section):
 
 class PolicySettings(_Section):
     too_large: Decide = "block"
-    """An image over hashing.max_bytes: deliver or block. (Its digests are then not known either.)"""
+    """An image over hashing.max_bytes: deliver or block. It is not read to its end, so its digests are not known."""
     too_many_pixels: Decide = "block"
     """An image over hashing.max_pixels."""
     undecodable: Decide = "deliver"

@@ -65,7 +65,7 @@ process_starts = Counter(
 )
 gate_errors = Counter(
     "edgeward_gate_errors_total",
-    "Defects caught in the gate, by hook. Should never rise: the log has the traceback.",
+    "Defects that were caught, by place: a hook of the gate, replica, retro, purger. Must not rise: see the log.",
     ["hook"],
     registry=registry,
 )
@@ -101,7 +101,7 @@ sightings_dropped = Counter(
 )
 purges = Counter(
     "edgeward_purges_total",
-    "Purges by cache and outcome: verified, delivered, refused, retried.",
+    "Purges by cache and outcome: verified, delivered, refused, retried, stored_again (a repeat found a new copy).",
     ["cache", "outcome"],
     registry=registry,
 )

@@ -127,6 +127,7 @@ def test_low_quality_is_kept() -> None:
     assert [signal.quality for signal in found.signals] == [None, 0]
 
 
+@pytest.mark.filterwarnings("ignore:.*EXIF.*:UserWarning", "ignore::UserWarning:PIL.*")
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(tuple(FORMATS.values())), st.dictionaries(st.integers(0, 4000), st.integers(0, 255), max_size=6))
 def test_damaged_files_never_raise(format: str, damage: dict[int, int]) -> None:

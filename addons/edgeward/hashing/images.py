@@ -50,7 +50,6 @@ class Picture(NamedTuple):
     image: Image.Image
     scale: int
     size: tuple[int, int]
-    drafted: bool = False
 
 
 class TooManyPixels(ValueError):
@@ -95,7 +94,7 @@ def pictures(
             except EOFError:
                 return
             _check_size(image.size, max_pixels)
-            yield Picture(_load(image), scale, original if single else image.size, drafted and single)
+            yield Picture(_load(image), scale, original if single else image.size)
 
 
 def _open(body: bytes, media_type: str, max_pixels: int | None) -> Image.Image:
