@@ -59,32 +59,7 @@ def test_processes_are_added_up(tmp_path: Path) -> None:
     assert float(lag.split()[-1]) > 1_000_000
 
 
-def test_a_dead_process_leaves_its_counters(tmp_path: Path) -> None:
-    """Live gauges go with the process, counters stay."""
-    pid = run(
-        """
-        import os
-        from edgeward import metrics
-        metrics.responses.labels("block", "match").inc()
-        metrics.blocklist_version.set(7)
-        print(os.getpid())
-        """,
-        tmp_path,
-    ).strip()
-    out = run(
-        f"""
-        from edgeward import metrics
-        metrics.forget_process({pid})
-        print(metrics.exposition().decode())
-        """,
-        tmp_path,
-    )
-    assert 'edgeward_responses_total{reason="match",verdict="block"} 1.0' in out
-    assert "edgeward_blocklist_version 7" not in out
-
-
 def test_without_a_directory_this_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process on its own shows its own metrics."""
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
-    metrics.forget_process(1)
     assert b"edgeward_responses_total" in metrics.exposition()

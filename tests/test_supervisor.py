@@ -168,3 +168,14 @@ def test_store_away_is_named(tmp_path: Path) -> None:
     assert made.process.returncode == 3
     assert b"127.0.0.1:9" in err
     assert b"secret" not in err
+
+
+def test_a_dead_worker_leaves_its_counters_but_no_gauges(running: Running) -> None:
+    """What it had loaded is no longer reported; what it had counted is."""
+    victim = running.run["processes"]["proxy"][0]
+    files = running.state / "metrics"
+    assert list(files.glob(f"gauge_live*_{victim}.db"))
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: not list(files.glob(f"gauge_live*_{victim}.db")))
+    assert list(files.glob(f"counter_{victim}.db"))
+    until(running.ready)

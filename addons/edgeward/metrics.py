@@ -6,7 +6,6 @@ PROMETHEUS_MULTIPROC_DIR names (the supervisor sets it before it starts them); `
 
 import os
 import time
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
@@ -157,10 +156,3 @@ def exposition() -> bytes:
     if contact:
         blocklist_lag_seconds.set(max(0.0, time.time() - contact))
     return generate_latest(combined)
-
-
-def forget_process(pid: int) -> None:
-    """Drop the live gauges of a process that has ended; its counters stay."""
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if directory and Path(directory).is_dir():
-        multiprocess.mark_process_dead(pid, directory)

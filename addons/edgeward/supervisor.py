@@ -56,6 +56,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=None if self.role != "store" else asyncio.subprocess.DEVNULL,
             preexec_fn=_die_with_parent,
+            process_group=0,  # Ctrl-C is for the supervisor, which then stops its children in order
         )
 
     @property
@@ -182,11 +183,13 @@ class Supervisor:
             await child.start()
             self._write_state()
 
-    @staticmethod
-    def _forget_metrics(pid: int) -> None:
-        from edgeward import metrics  # not before METRICS_DIR is set: prometheus_client reads it on import
+    def _forget_metrics(self, pid: int) -> None:
+        """A dead process's live gauges go, its counters stay.
 
-        metrics.forget_process(pid)
+        Not by edgeward.metrics: to import it would make this process one more that exports the gauges, as 0.
+        """
+        for file in (self._state / "metrics").glob(f"gauge_live*_{pid}.db"):
+            file.unlink(missing_ok=True)
 
     def _write_state(self) -> None:
         """Tell where things run: state_dir/run.json."""

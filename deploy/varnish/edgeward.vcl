@@ -20,12 +20,10 @@ sub vcl_recv {
     if (client.ip !~ edgeward_purgers) {
       return (synth(403, "Purge refused"));
     }
-    if (std.getenv("EDGEWARD_PURGE_SECRET") != "" && req.http.Edgeward-Secret != std.getenv("EDGEWARD_PURGE_SECRET")) {
+    if (std.getenv("EDGEWARD_PURGE_SECRET") ~ "." && req.http.Edgeward-Secret != std.getenv("EDGEWARD_PURGE_SECRET")) {
       return (synth(403, "Purge refused"));
     }
     unset req.http.Edgeward-Secret;
-    # A stale object must not answer for a fetch under way: without grace the lookup waits for that fetch.
-    set req.grace = 0s;
     return (hash);
   }
   unset req.http.Edgeward-Secret;

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from tests.blocklist.entries import entries, entry, image
@@ -140,6 +140,46 @@ async def test_what_is_acknowledged_is_never_let_through(store: Store, catalogue
     assert ready > 20
 
 
+async def test_it_calls_in_before_it_reads(store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever lists something after a copy has read the version is told of that copy."""
+    known: list[list[str]] = []
+    original = Catalogue.version
+
+    async def version(self: Catalogue) -> int:
+        known.append(await self.laggards(NEVER))
+        return await original(self)
+
+    monkeypatch.setattr(Catalogue, "version", version)
+    copy = Replica(store, "two")
+    await copy.start()
+    assert [len(names) for names in known] == [1]
+    await copy.close()
+
+
+async def test_it_is_ready_only_when_it_has_caught_up(store: Store, catalogue: Catalogue) -> None:
+    """What was listed behind the back of the load is there in the moment that the copy is ready."""
+    copy = Replica(store, "two")
+    original = copy._read_snapshot
+
+    async def then_list_more() -> None:
+        await original()
+        await catalogue.add_entries([entry("a", 1)], "me")
+
+    copy._read_snapshot = then_list_more  # type: ignore[method-assign]
+    seen: list[bool] = []
+    told = copy._tell
+
+    async def look() -> None:
+        await told()
+        if copy.ready:
+            seen.append(copy.matcher.verdict(image(entry("a", 1))).blocks)
+
+    copy._tell = look  # type: ignore[method-assign]
+    await copy.start()
+    assert seen[0] is True
+    await copy.close()
+
+
 async def test_it_loads_what_is_listed_meanwhile(
     store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +311,7 @@ async def test_a_trimmed_stream_is_loaded_anew(server: Server, own: tuple[Store,
 
 @pytest.mark.parametrize("regrown", [0, 3, 50])
 async def test_a_store_that_lost_its_data(
-    own: tuple[Store, Catalogue, Replica], caplog: pytest.LogCaptureFixture, regrown: int
+    server: Server, own: tuple[Store, Catalogue, Replica], caplog: pytest.LogCaptureFixture, regrown: int
 ) -> None:
     """The store is empty and grows again, even past the old version: the copy keeps what it had and adds the new."""
     store, catalogue, replica = own
@@ -280,11 +320,8 @@ async def test_a_store_that_lost_its_data(
     assert await replica.wait_version(changes[-1].version, 1)
     ready: list[bool] = []
     generation = replica.matcher.generation
-    await store.redis.flushall()
-    await catalogue.create_list(HashList("a", action=Action.GONE), "me")
     new = [entry("a", 100 + number) for number in range(regrown)]
-    changes = await catalogue.add_entries(new, "me")
-    version = await catalogue.version()
+    version = await _another_history(server, store, new)
     await until("it has noticed", lambda: ready.append(replica.ready) or "lost" in caplog.text)
     assert await catalogue.wait_applied(version, 3) == []
     assert all(ready)
@@ -296,6 +333,22 @@ async def test_a_store_that_lost_its_data(
     changes = await catalogue.add_entries([entry("a", 999)], "me")
     assert await catalogue.wait_applied(changes[-1].version, 1) == []
     assert replica.matcher.verdict(image(entry("a", 999))).blocks
+
+
+async def _another_history(server: Server, store: Store, listed: Sequence[Entry]) -> int:
+    """Put lists with other entries in the place of the store's, in one moment. Returns their version."""
+    other = await Store.connect(server.url, "other")
+    catalogue = Catalogue(other)
+    await catalogue.create_list(HashList("a", action=Action.GONE), "me")
+    await catalogue.add_entries(listed, "me")
+    async with store.redis.pipeline(transaction=True) as pipe:
+        for name in ("version", "changes", "lists", "entries:a"):
+            pipe.delete(store.key("{blocklist}", name))
+            if await other.redis.exists(other.key("{blocklist}", name)):
+                pipe.rename(other.key("{blocklist}", name), store.key("{blocklist}", name))
+        await pipe.execute()
+    await other.close()
+    return 1 + len(listed)
 
 
 async def test_goes_on_while_the_store_is_away(

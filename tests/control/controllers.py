@@ -117,21 +117,32 @@ class RunningController:
         door = json.loads(self.door.read_text())
         return Api(door["url"], door["token"])
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start it, and return as soon as it answers; its lists may still be loading."""
         self._thread.start()
         until(lambda: self.door.exists() or not self._thread.is_alive(), START_SECONDS)
         if self.error:
             raise self.error
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def is_ready(self) -> bool:
+        return self.api.get("/readyz").status == 200
+
+    def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(30)
         assert not self._thread.is_alive(), "the controller did not stop"
         if self.error:
             raise self.error
+
+    def __enter__(self) -> Self:
+        self.start()
+        until(self.is_ready, START_SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 def settings(redis_url: str, state_dir: Path, **sections: object) -> Config:

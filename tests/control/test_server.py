@@ -3,23 +3,23 @@
 import os
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.control.controllers import Api, RunningController, settings, until
+from tests.control.controllers import RunningController, settings, until
 from tests.control.edges import with_store
 from tests.parts import free_port, require
 
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.config import Config
-from edgeward.control.auth import Tokens
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.listen import ADMIN_FD
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList, Role, Signal
+from edgeward.types import Entry, HashList, Signal
+
+DURABLE = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def own_redis(directory: Path) -> Iterator[None]:
     socket_path = directory / "s"
     socket_path.unlink(missing_ok=True)
     command = [require("redis-server"), "--port", "0", "--unixsocket", socket_path, "--dir", directory]
-    server = subprocess.Popen([*command, "--save", "", "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([*command, *DURABLE], stdout=subprocess.DEVNULL)
     try:
         until(socket_path.exists)
         yield
@@ -107,40 +107,29 @@ def test_it_outlives_the_store(tmp_path: Path) -> None:
 
 
 def test_it_answers_while_the_lists_load(redis_url: str, tmp_path: Path) -> None:
-    """A long load looks neither dead nor ready: alive, 503 from /readyz and the API, and no door for commands yet."""
-    port = free_port()
-    config = settings(redis_url, tmp_path, admin={"listen": f"127.0.0.1:{port}"})
+    """A long load looks neither dead nor ready: alive, and 503 from /readyz and the API until the lists are there."""
+    config = settings(redis_url, tmp_path)
 
-    async def fill(store: Store) -> str:
+    async def fill(store: Store) -> None:
         catalogue = Catalogue(store)
         await catalogue.create_list(HashList("long"), "test")
-        entries = [Entry("long", Signal("sha1", f"{number:040x}")) for number in range(1, 40_001)]
+        entries = [Entry("long", Signal("sha1", f"{number:040x}")) for number in range(1, 5001)]
         await catalogue.add_entries(entries, "test")
-        return (await Tokens(store).create("early", Role.VIEWER))[1]
 
-    early = Api(f"http://127.0.0.1:{port}", with_store(config, fill))
+    with_store(config, fill)
     running = RunningController(config)
-    starting = threading.Thread(target=running.__enter__)
-    starting.start()
+    running.start()
     try:
-        until(lambda: _status(early, "/healthz") == 200)
-        assert _status(early, "/readyz") == 503
-        assert early.get("/lists").status == 503
-        assert not running.door.exists()
-        until(lambda: _status(early, "/readyz") == 200)
-        starting.join()
-        assert early.get("/readyz").json["version"] == 40_001
-        assert running.api.get("/lists/long").json["entries"] == 40_000
+        api = running.api
+        early, lists = api.get("/readyz"), api.get("/lists")
+        assert (early.status, early.json["reasons"]) == (503, ["the lists are not loaded"])
+        assert (lists.status, lists.json["type"]) == (503, "urn:edgeward:problem:unavailable")
+        assert api.get("/healthz").status == 200
+        until(running.is_ready)
+        assert api.get("/readyz").json["version"] == 5001
+        assert api.get("/lists/long").json["entries"] == 5000
     finally:
-        starting.join()
-        running.__exit__(None, None, None)
-
-
-def _status(api: Api, path: str) -> int:
-    try:
-        return api.get(path).status
-    except OSError:
-        return 0
+        running.stop()
 
 
 def test_no_token_and_no_hash_reaches_the_log(redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,5 +52,8 @@ def test_a_failed_start_says_why(kind: type[CacheServer], tmp_path: Path) -> Non
     with kind(tmp_path / "a", ("127.0.0.1", 9)) as cache:
         second = kind(tmp_path / "b", ("127.0.0.1", 9))
         second.address = cache.address
-        with pytest.raises(CacheUnavailable, match="in use"):
-            second.start()
+        try:
+            with pytest.raises(CacheUnavailable, match="in use"):
+                second.start()
+        finally:
+            second.stop()

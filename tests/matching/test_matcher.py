@@ -98,7 +98,9 @@ def test_a_changed_policy_acts_at_once() -> None:
     one.set_list(HashList("a", kind=Kind.ALLOW))
     assert one.verdict(image(pdq())).reason is Reason.ALLOWLISTED
     one.set_list(HashList("a", mode=Mode.OFF))
+    one.set_list(HashList("other"))
     assert one.verdict(image(pdq())).reason is Reason.NO_MATCH
+    assert one.matches(image(pdq())) == []
     one.set_list(HashList("a", action=Action.GONE))
     assert one.verdict(image(pdq())).action is Action.GONE
 

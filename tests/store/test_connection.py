@@ -33,6 +33,7 @@ async def test_bytes_in_bytes_out(store: Store) -> None:
     [
         ("redis://h:1/0", "redis://h:1/0"),
         ("redis://user:pw@h:1/0", "redis://user:***@h:1/0"),
+        ("redis://user:p:w@h:1/0", "redis://user:***@h:1/0"),
         ("rediss://:p@ss/w@h/0", "rediss://:***@h/0"),
         ("redis://:pa?ss@h/0", "redis://:***@h/0"),
         ("unix:///run/s?db=1&password=pw", "unix:///run/s?db=1&password=***"),
@@ -84,6 +85,17 @@ async def test_a_lost_connection_is_tried_again(server: Server) -> None:
     await server.restart()
     assert await store.redis.get("x") == b"1"
     await store.close()
+
+
+async def test_a_command_whose_connection_breaks_is_tried_again(store: Store) -> None:
+    """A connection that is cut in the middle of a command is made anew and the command sent again."""
+    client = await store.blocking()
+    waiting = asyncio.create_task(client.xread({store.key("stream"): "0"}, block=2000))
+    while not any(one["cmd"] == "xread" for one in await store.redis.client_list()):
+        await asyncio.sleep(0.005)
+    await store.redis.client_kill_filter(_type="normal", skipme=True)
+    await store.redis.xadd(store.key("stream"), {"a": "b"})
+    assert await waiting
 
 
 async def test_a_store_that_is_gone(server: Server) -> None:

@@ -18,7 +18,8 @@ from edgeward.types import Fingerprint, Signal, Target
 
 
 class Origin(ThreadingHTTPServer):
-    """Answers each fetch with its serial number, cacheable. Paths with "vary" vary on Accept; "slow" ones wait."""
+    """Answers each fetch with its serial number, cacheable. Paths with "vary" vary on Accept, "slow" ones wait,
+    "brief" ones are fresh for a second."""
 
     daemon_threads = True
 
@@ -42,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.arrived.set()
             self.server.release.wait(10)
         self.send_response(200)
-        self.send_header("Cache-Control", "max-age=1000")
+        self.send_header("Cache-Control", "max-age=1" if "brief" in self.path else "max-age=1000")
         self.send_header("Content-Length", str(len(body)))
         if "vary" in self.path:
             self.send_header("Vary", "Accept")

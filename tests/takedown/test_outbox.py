@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from edgeward import metrics
 from edgeward.takedown.outbox import BATCH, Outbox
 
 
@@ -20,6 +21,25 @@ async def test_writes_everything_in_order() -> None:
         assert box.put(number)
     await box.close()
     assert written == list(range(BATCH * 3 + 1))
+
+
+async def test_a_defect_costs_one_batch() -> None:
+    """What can't be written for another reason than the store's absence is dropped and counted; the rest goes on."""
+    written: list[int] = []
+
+    async def write(batch: Sequence[int]) -> None:
+        if 0 in batch:
+            raise ValueError("no")
+        written.extend(batch)
+
+    errors = metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "outbox"}) or 0
+    box = Outbox("numbers", write, 1000)
+    for number in range(BATCH + 1):
+        box.put(number)
+    await box.start()
+    await box.close()
+    assert written == [BATCH]
+    assert metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "outbox"}) == errors + 1
 
 
 async def test_waits_for_the_store() -> None:

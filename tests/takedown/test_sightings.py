@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.takedown.conftest import image, target
 
+from edgeward import metrics
 from edgeward.config import SightingsSettings
 from edgeward.store.connection import Store
 from edgeward.takedown.sightings import PlaceLost, Sightings
@@ -55,6 +56,16 @@ async def test_expires(store: Store) -> None:
     assert [fingerprint async for fingerprint in sightings.images()] == []
     assert await store.redis.keys(store.key("sightings", "*")) != []  # the stream and its counter
     assert await sightings.find(url=target("/new").url) == []
+
+
+async def test_targets_are_bounded(sightings: Sightings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many targets of one image the oldest are dropped, and counted."""
+    monkeypatch.setattr("edgeward.takedown.sightings.TARGETS_KEPT", 2)
+    dropped = metrics.registry.get_sample_value("edgeward_sightings_dropped_total") or 0
+    now = time.time()
+    await sightings.write([seen(f"/{number}", at=now + number) for number in range(5)])
+    assert [found.path for found, _ in await sightings.targets(image("a").sha256)] == ["/3", "/4"]
+    assert metrics.registry.get_sample_value("edgeward_sightings_dropped_total") == dropped + 3
 
 
 async def test_new_images(sightings: Sightings) -> None:

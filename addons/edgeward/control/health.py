@@ -32,17 +32,18 @@ async def ready(request: web.Request) -> web.Response:
 
 
 def readiness(within: Services) -> dict[str, object]:
-    """The state of the lists. `contact_age_seconds`: since the store was last heard; null where it never was."""
+    """The state of the lists. `contact_age_seconds`: since the store was last heard; null before the first time."""
     replica = within.replica
     age = max(0.0, time.time() - replica.contact) if replica.contact else None
-    away = age is None or age > AWAY_SECONDS
     reasons = [] if replica.ready else ["the lists are not loaded"]
-    if away:
-        reasons.append("the store is away" + ("" if age is None else ": the lists are as old as the last contact"))
+    store = "unknown" if age is None else "connected"
+    if age is not None and age > AWAY_SECONDS:
+        store = "away"
+        reasons.append("the store is away: the lists are as old as the last contact")
     return {
         "ready": replica.ready,
         "lists_loaded": replica.ready,
-        "store": "away" if away else "connected",
+        "store": store,
         "version": replica.version,
         "contact_age_seconds": None if age is None else round(age, 3),
         "reasons": reasons,

@@ -45,7 +45,7 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
     """Run one controller until `stop` is set; then end in good order, the store last.
 
     It answers from the start, so that nobody takes a long load of the lists for a death: /readyz says when they are
-    there. The door for commands opens when all is ready.
+    there, and until then the API asks to come again.
 
     Raises:
         ConfigError: admin.listen is in use or impossible, or state_dir can't be written.
@@ -58,14 +58,12 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
         store = await Store.connect(config.store_url, config.store.namespace, config.store.timeout_ms)
         stack.push_async_callback(store.close)
         within = _compose(config, store)
-        await _answer(within, sock, stack)
         parts: list[_Part] = [*purgers(within.orders, config), within.pool, within.replica, within.retro]
         for part in parts:
-            await part.start()
             stack.push_async_callback(part.close)
-        door = Door(config.state_dir, url_of(sock), within.tokens.local)
-        door.open()
-        stack.callback(door.close)
+        await _answer(within, sock, stack)
+        for part in parts:
+            await part.start()
         logger.info("controller ready: admin API on %s, %d caches", url_of(sock), len(config.caches))
         await stop.wait()
         logger.info("controller stopping")
@@ -96,3 +94,6 @@ async def _answer(within: Services, sock: socket.socket, stack: AsyncExitStack) 
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.SockSite(runner, sock).start()
+    door = Door(within.config.state_dir, url_of(sock), within.tokens.local)
+    door.open()
+    stack.callback(door.close)

@@ -46,6 +46,9 @@ def main(fd: int, settings: HashingSettings) -> None:
 
 def _confine(memory_mb: int) -> None:
     """Give up what decoding needs none of. What the kernel refuses was not there to give up."""
+    # It ends with its socket: what stops its parent may reach the whole process group, and images are still under way.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -1,7 +1,6 @@
 """The connection to Redis (or Valkey), and the namespace that all of Edgeward's keys live in."""
 
 import asyncio
-import logging
 import re
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,8 +11,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from edgeward.errors import ConfigError, StoreUnavailable
-
-logger = logging.getLogger(__name__)
 
 type Redis = redis.asyncio.Redis
 

@@ -6,7 +6,10 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from edgeward import metrics
 from edgeward.store.connection import STORE_AWAY
+
+from .absence import Absence
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ class Outbox[T]:
 
     def __init__(self, name: str, write: Callable[[Sequence[T]], Awaitable[None]], size: int) -> None:
         self._name, self._write, self._size = name, write, size
+        self._absence = Absence(name)
         self._items: deque[T] = deque()
         self._filled = asyncio.Event()
         self._empty = asyncio.Event()
@@ -73,8 +77,15 @@ class Outbox[T]:
         pause, longest = RETRY_SECONDS
         while True:
             try:
-                return await self._write(batch)
+                await self._write(batch)
+                self._absence.over()
+                return
             except STORE_AWAY as error:
-                logger.warning("%s can't be written, trying again: %s", self._name, type(error).__name__)
+                self._absence.note(error)
+            except Exception:
+                # A defect must cost one batch, not all that comes after it: it is counted, and the batch is dropped.
+                metrics.gate_errors.labels("outbox").inc()
+                logger.exception("%d %s lost to a defect", len(batch), self._name)
+                return
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)

@@ -19,6 +19,7 @@ from edgeward.errors import CacheUnavailable
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Delivery, Outcome, PurgeOrder
 
+from .absence import Absence
 from .caches import CacheDriver, Purged, driver_for
 from .orders import GONE, Orders
 
@@ -85,6 +86,7 @@ class Purger:
         self._consumer = consumer or socket.gethostname()
         self._jobs: dict[tuple[str, str], tuple[_Job, asyncio.Task[None]]] = {}
         self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._absence = Absence(f"cache {cache.name}")
         self._failures = 0
         self._refused = False
         self._back = asyncio.Event()
@@ -109,9 +111,10 @@ class Purger:
         while True:
             try:
                 await step()
+                self._absence.over()
                 continue
             except STORE_AWAY as error:
-                logger.warning("cache %s: the store is away: %s", self._name, type(error).__name__)
+                self._absence.note(error)
             except Exception:
                 # A defect must not end the purging for good: it is counted, and the orders stay owed.
                 metrics.gate_errors.labels("purger").inc()

@@ -23,6 +23,7 @@ from edgeward.blocklist.replica import Replica
 from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Cause, Change, Fingerprint, HashList, Kind, Mode, PurgeOrder
 
+from .absence import Absence
 from .group import Group
 from .orders import Orders
 from .seen import SeenImages
@@ -49,6 +50,7 @@ class Retro:
         self._store, self._replica, self._sightings, self._orders = store, replica, sightings, orders
         self._group = Group(store, Catalogue(store).stream, "retro")
         self._consumer = socket.gethostname()
+        self._absence = Absence("retro")
         self._seen = SeenImages()
         self._place = ""
         self._built = 0.0
@@ -78,12 +80,13 @@ class Retro:
         while True:
             try:
                 await self._step()
+                self._absence.over()
                 continue
             except PlaceLost:
                 logger.warning("retro: the place among the sightings is lost, reading them all again")
                 self._place = ""
             except STORE_AWAY as error:
-                logger.warning("retro: the store is away: %s", type(error).__name__)
+                self._absence.note(error)
             except Exception:
                 # A defect must not end matching backwards for good: it is counted, and the change stays owed.
                 metrics.gate_errors.labels("retro").inc()

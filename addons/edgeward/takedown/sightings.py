@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeward import metrics
 from edgeward.config import SightingsSettings
 from edgeward.store.connection import Store
 from edgeward.types import Fingerprint, Flaw, Sighting, Target
@@ -17,13 +18,15 @@ SCAN_COUNT = 1000
 STREAM_LENGTH = 1_000_000
 """About so many new images are kept in the stream. Who falls further behind reads all images again."""
 TARGETS_KEPT = 100_000
-"""Targets of one image that are remembered, the latest: a bound on what random query strings can fill."""
+"""Targets of one image that are remembered, the latest: a bound on what random query strings can fill. What is
+dropped is counted."""
 PASSING = (Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED)
 """Flaws that say more about the moment than about the image: hashed again next time."""
 
 # KEYS: stream of new images, its counter; then for each sighting: image, targets, images of the URL
 # ARGV: keep (ms), stream length, targets kept; then for each: fingerprint, has flaw, sha256, target, at, forget before
 _WRITE = """
+local dropped = 0
 for i = 0, (#KEYS - 2) / 3 - 1 do
   local image, targets, url = KEYS[3 + i * 3], KEYS[4 + i * 3], KEYS[5 + i * 3]
   local fingerprint, flawed, sha256, target, at, before = unpack(ARGV, 4 + i * 6, 9 + i * 6)
@@ -33,11 +36,12 @@ for i = 0, (#KEYS - 2) / 3 - 1 do
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], redis.call('INCR', KEYS[2]) .. '-0', 'sha256', sha256)
   end
   redis.call('ZADD', targets, 'GT', at, target)
-  redis.call('ZREMRANGEBYRANK', targets, 0, -ARGV[3] - 1)
+  dropped = dropped + redis.call('ZREMRANGEBYRANK', targets, 0, -ARGV[3] - 1)
   redis.call('ZADD', url, 'GT', at, sha256)
   for _, key in ipairs({targets, url}) do redis.call('ZREMRANGEBYSCORE', key, '-inf', before) end
   for _, key in ipairs({image, targets, url}) do redis.call('PEXPIRE', key, ARGV[1]) end
 end
+return dropped
 """
 
 
@@ -86,7 +90,7 @@ class Sightings:
                 keys += [self._image_prefix + image.sha256, self._targets(image.sha256), self._url(sighting.target.url)]
                 args += [image.to_json(), int(image.flaw is not None), image.sha256, sighting.target.to_json()]
                 args += [at, at - self._keep]
-            await self.store.run(_WRITE, keys, args)
+            metrics.sightings_dropped.inc(await self.store.run(_WRITE, keys, args))
 
     async def targets(self, sha256: str) -> list[tuple[Target, float]]:
         """Where the image was served, and when last (Unix seconds), oldest first."""

@@ -55,20 +55,26 @@ async def test_a_host_has_one_spelling(varnish: CacheServer, host: str) -> None:
     assert purged.count == 1
 
 
-async def test_waits_for_a_fetch_under_way(varnish: CacheServer, origin: Origin) -> None:
-    """A purge during a fetch ends after it, so that the old image is not stored behind its back."""
+@pytest.mark.parametrize("path", ["/slow", "/slow-vary", "/slow-brief"])
+async def test_waits_for_a_fetch_under_way(varnish: CacheServer, origin: Origin, path: str) -> None:
+    """A purge during a fetch ends after it, so that the old image is not stored behind its back: also where another
+    variant is there already, and where a stale object is served while it is fetched anew."""
+    origin.release.set()
+    if path != "/slow":
+        fetch(varnish, path, "image/webp" if "brief" in path else "*/*")
+        await asyncio.sleep(1.1 if "brief" in path else 0)
     origin.arrived.clear()
     origin.release.clear()
-    fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, "/slow"))
+    fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, path, "image/webp"))
     await asyncio.to_thread(origin.arrived.wait, 5)
-    purging = asyncio.create_task(driver_for(settings(varnish)).purge(target("/slow")))
+    purging = asyncio.create_task(driver_for(settings(varnish)).purge(target(path, accept="image/webp")))
     await asyncio.sleep(0.1)
     assert not purging.done()
     origin.release.set()
     purged = await purging
     await fetching
     assert purged.delivery is Delivery.VERIFIED
-    assert not cached(varnish, "/slow")
+    assert not cached(varnish, path, "image/webp")
 
 
 async def test_secret(cold: Callable[..., CacheServer]) -> None:

@@ -1,0 +1,254 @@
+"""Edgeward itself as a process: `edgeward run` in a directory of its own, asked through its admin API."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import edgeward
+from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
+
+from .answer import Answer, ask
+
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+READ_SECONDS = 60.0
+
+type Settings = Mapping[str, Any]
+"""Settings by section as in the TOML file; a list of mappings is an array of tables."""
+
+
+class ApiError(EdgewardError):
+    """The admin API answered with a problem document."""
+
+
+class Edge:
+    """One `edgeward run`. It works in `directory`: edgeward.toml, edgeward.log and state/."""
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self.directory = directory
+        self.config = directory / "edgeward.toml"
+        self.state = directory / "state"
+        self.log = directory / "edgeward.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(parents=True, exist_ok=True)
+        defaults = {"proxy": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
+        self.config.write_text(toml({"state_dir": "state", **merged(defaults, settings)}))
+
+    def start(self) -> None:
+        """Start it, and return when it is ready and every worker has its lists.
+
+        Raises:
+            Unavailable: it ended, or was not ready in time; with the end of its log.
+        """
+        package = str(Path(edgeward.__file__).parent.parent)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("EDGEWARD_")}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "edgeward", "run", "-c", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        try:
+            until(self._is_ready, START_SECONDS)
+        except BaseException as error:
+            log_end = self._log_end()
+            with contextlib.suppress(EdgewardError):
+                self.stop()
+            if isinstance(error, TimeoutError):
+                raise Unavailable(f"edgeward was not ready after {START_SECONDS:.0f} s\n{log_end}") from None
+            raise
+
+    def _is_ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise Unavailable(f"edgeward ended with status {self.process.returncode}\n{self._log_end()}")
+        with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException, ApiUnavailable):
+            if self.run_file["pid"] != self.process.pid or ask(self.admin, "/readyz").status != 200:
+                return False
+            workers = len(self.run_file["processes"]["proxy"])
+            return len(self.api("GET", "/status")["replicas"]) > workers
+        return False
+
+    def _log_end(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+    def stop(self) -> None:
+        """End it with SIGTERM, and hold it to leaving nothing behind.
+
+        Raises:
+            EdgewardError: it did not end in time, or left processes; those are killed.
+        """
+        if self._process is None:
+            return
+        members = set(self.members())
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            until(lambda: not _alive(members | set(self.members())), 1.0)
+        left = _alive(members | set(self.members()))
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+        self._process = None
+        if left:
+            raise EdgewardError(f"edgeward left processes behind when it was stopped: {sorted(left)}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise Unavailable("edgeward is not running")
+        return self._process
+
+    @property
+    def run_file(self) -> dict[str, Any]:
+        """What the supervisor says of itself: addresses and the process ids of now."""
+        data: dict[str, Any] = json.loads((self.state / "run.json").read_text())
+        return data
+
+    @property
+    def proxy(self) -> str:
+        return str(self.run_file["proxy"])
+
+    @property
+    def admin(self) -> str:
+        return str(self.run_file["admin"])
+
+    def members(self) -> list[int]:
+        """The ids of all its live processes: those of the session that it was started in."""
+        return [pid for pid, session in _sessions() if session == self.process.pid]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        data: object = None,
+        body: bytes | None = None,
+        timeout: float = READ_SECONDS,
+    ) -> Answer:
+        """Ask the admin API with the local token: `data` goes as JSON, `body` as the bytes of an image.
+
+        Raises:
+            ApiUnavailable: nobody answers there.
+        """
+        kind = "application/octet-stream" if body is not None else "application/json"
+        if data is not None:
+            body = json.dumps(data).encode()
+        try:
+            token = json.loads((self.state / "api.json").read_text())["token"]
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+            return ask(self.admin, f"/api/v1{path}", method, headers, body, timeout)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise ApiUnavailable(f"the admin API does not answer: {error}") from None
+
+    def api(self, method: str, path: str, data: object = None, body: bytes | None = None) -> Any:
+        """The same, for the JSON of an answer that must be a success.
+
+        Raises:
+            ApiError: it is a problem document.
+        """
+        answer = self.call(method, path, data, body)
+        if answer.status >= 400:
+            raise ApiError(f"{method} {path}: {answer.status} {answer.body.decode(errors='replace')}")
+        return answer.json()
+
+    def create_list(self, name: str, **policy: object) -> None:
+        self.api("POST", "/lists", {"name": name, **policy})
+
+    def add_image(self, name: str, image: bytes, wait: bool = False) -> dict[str, Any]:
+        """List an image; with `wait`, the answer comes when every cached copy is verified gone."""
+        query = "?wait=verified&timeout=30" if wait else ""
+        answer: dict[str, Any] = self.api("POST", f"/lists/{name}/entries{query}", body=image)
+        return answer
+
+    def metric(self, series: str) -> float:
+        """The present value of a series, named as /metrics names it; 0 while it isn't there."""
+        for line in ask(self.admin, "/metrics").body.decode().splitlines():
+            name, _, value = line.rpartition(" ")
+            if name == series:
+                return float(value)
+        return 0.0
+
+    def purges_of(self, entries: Sequence[str]) -> list[dict[str, Any]]:
+        """The purge orders that these entries brought about."""
+        purges = self.api("GET", "/purges?limit=1000")["purges"]
+        return [purge for purge in purges if purge["entry"] in entries]
+
+
+def until(holds: Callable[[], bool], seconds: float, pause: float = 0.002) -> float:
+    """Ask again and again until it holds, and return how long that took, in seconds.
+
+    Raises:
+        TimeoutError: it didn't in time.
+    """
+    started = time.perf_counter()
+    while not holds():
+        if time.perf_counter() - started > seconds:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(pause)
+    return time.perf_counter() - started
+
+
+def free_address() -> str:
+    """An address of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def toml(settings: Settings) -> str:
+    """Settings as TOML: plain keys first, then sections, then arrays of tables."""
+    plain, sections, tables = [], [], []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            sections.append(_section(f"[{key}]", value))
+        elif isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
+            tables += [_section(f"[[{key}]]", table) for table in value]
+        else:
+            plain.append(f"{key} = {json.dumps(value)}\n")
+    return "".join(plain + sections + tables)
+
+
+def _section(head: str, values: Mapping[str, Any]) -> str:
+    return f"\n{head}\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+def merged(one: Settings, other: Settings) -> dict[str, Any]:
+    """`other` over `one`, section by section."""
+    merged = dict(one)
+    for key, value in other.items():
+        merged[key] = {**merged[key], **value} if isinstance(merged.get(key), Mapping) else value
+    return merged
+
+
+def _sessions() -> Iterator[tuple[int, int]]:
+    """(process, session) of every live process of this machine; zombies are not alive."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z":
+                yield int(stat.parent.name), int(session)
+
+
+def _alive(pids: set[int]) -> set[int]:
+    return pids & {pid for pid, _ in _sessions()}

@@ -1,0 +1,95 @@
+"""Exact lookup: one fingerprint against lists of many entries, and whether it finds all that there is to find."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeward.matching.matcher import Matcher
+from edgeward.types import DEFAULT_RADIUS, Entry, Fingerprint, HashList, Signal
+
+from .harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, quantity, ratio
+
+BITS = 256
+RADIUS = DEFAULT_RADIUS["pdq"]
+QUERIES = 64
+RECALL = Budget(">=", 1.0)
+
+
+def measure(effort: Effort) -> Section:
+    """CPU time of a lookup in lists of each size, against a scan of the same values by numpy."""
+    rows = [row for count in effort.entries for row in _rows(count, effort)]
+    how = (
+        f"CPU time of `Matcher.matches` for one PDQ, radius {RADIUS}, against a plain numpy scan of all values "
+        "(`bitwise_count` of the exclusive or, summed). Recall: of all that the scan finds for values that were "
+        f"listed with 0 to {BITS // 4} bits changed, the share that Edgeward finds, at the same distance."
+    )
+    return Section("Exact lookup", how, rows)
+
+
+def _rows(count: int, effort: Effort) -> Iterator[Row]:
+    values = np.random.default_rng(count).integers(0, 2**64, (count, BITS // 64), np.uint64)
+    matcher = _listed(values)
+    queries = [_near(values[number], bits) for number, bits in enumerate(range(0, BITS // 4, BITS // 4 // QUERIES))]
+    turn = _Turn(matcher, values, queries)
+    ours, theirs = interleaved((cpu_seconds(turn.ours), cpu_seconds(turn.scan)), effort.seconds, least=10)
+    name = f"{count:,} entries"
+    yield Row(f"Lookup, {name}", milliseconds(ours), milliseconds(theirs), ratio(ours, theirs), "x")
+    yield Row(f"Lookup, {name}: recall", "", "", _recall(matcher, values, queries), "", RECALL)
+
+
+class _Turn:
+    """Both sides look up the same values in the same order, another one each time."""
+
+    def __init__(self, matcher: Matcher, values: NDArray[np.uint64], queries: Sequence[str]) -> None:
+        self._matcher, self._values, self._queries = matcher, values, queries
+        self._asked = 0
+
+    def ours(self) -> object:
+        self._asked += 1
+        return self._matcher.matches(_fingerprint(self._queries[self._asked % len(self._queries)]))
+
+    def scan(self) -> object:
+        return scan(self._values, self._queries[self._asked % len(self._queries)])
+
+
+def scan(values: NDArray[np.uint64], query: str) -> dict[str, int]:
+    """Everything within the radius, by comparing all: value -> distance."""
+    distances = np.bitwise_count(values ^ _words(query)).sum(axis=1)
+    return {_hexadecimal(values[row]): int(distances[row]) for row in np.flatnonzero(distances <= RADIUS)}
+
+
+def _recall(matcher: Matcher, values: NDArray[np.uint64], queries: Sequence[str]) -> float:
+    wanted = found = 0
+    for query in queries:
+        expected = scan(values, query).items()
+        got = {match.entry.signal.value: match.distance for match in matcher.matches(_fingerprint(query))}
+        wanted += len(expected)
+        found += len(expected & got.items())
+    return found / wanted
+
+
+def _listed(values: NDArray[np.uint64]) -> Matcher:
+    matcher = Matcher()
+    matcher.set_list(HashList("bench"))
+    for row in values:
+        matcher.add_entry(Entry("bench", Signal("pdq", _hexadecimal(row), 100)))
+    return matcher
+
+
+def _fingerprint(value: str) -> Fingerprint:
+    return Fingerprint("", "image/jpeg", 0, (Signal("pdq", value, 100),))
+
+
+def _near(words: NDArray[np.uint64], bits: int) -> str:
+    flips = sum(1 << bit for bit in random.Random(bits).sample(range(BITS), bits))
+    return f"{int(_hexadecimal(words), 16) ^ flips:0{BITS // 4}x}"
+
+
+def _words(value: str) -> NDArray[np.uint64]:
+    return np.frombuffer(bytes.fromhex(value), ">u8").astype(np.uint64)
+
+
+def _hexadecimal(words: NDArray[np.uint64]) -> str:
+    return words.astype(">u8").tobytes().hex()

@@ -1,0 +1,77 @@
+"""deploy/prometheus: what the alerts ask for exists, and they fire when they should."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+from tests.parts import require
+
+from edgeward import metrics
+
+DIRECTORY = Path(__file__).parents[2] / "deploy" / "prometheus"
+
+
+def promtool(*arguments: str) -> str:
+    """Run promtool in deploy/prometheus; its output, and a failure that shows it."""
+    done = subprocess.run([require("promtool"), *arguments], cwd=DIRECTORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def exported() -> dict[str, set[str]]:
+    """Name of each series in the registry -> its own label names."""
+    return {
+        series: set(metric._labelnames)
+        for metric, names in metrics.registry._collector_to_names.items()
+        for series in names
+        if isinstance(metric, MetricWrapperBase)
+    }
+
+
+def rules() -> list[dict[str, str]]:
+    groups = yaml.safe_load((DIRECTORY / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_configuration_is_valid() -> None:
+    """Prometheus accepts the scrape configuration and the rules that it loads."""
+    assert "1 rule files found" in promtool("check", "config", "prometheus.yml")
+
+
+def test_alerts_fire() -> None:
+    """Every story of alerts_test.yml ends as it says."""
+    promtool("test", "rules", "alerts_test.yml")
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_alert_is_made_of_exported_metrics(rule: dict[str, str]) -> None:
+    """An alert names only series and labels that Edgeward exports: a misspelt one would be silent for ever."""
+    known = exported()
+    names = set(re.findall(r"edgeward_\w+", rule["expr"]))
+    assert names <= known.keys()
+    labels = set().union(*(known[name] for name in names)) | {"job", "instance"}
+    used = set(re.findall(r"(\w+)=\"", rule["expr"])) | set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
+    assert used <= labels
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_alert_is_seen_firing(rule: dict[str, str]) -> None:
+    """alerts_test.yml shows each alert in full at least once."""
+    stories = yaml.safe_load((DIRECTORY / "alerts_test.yml").read_text())["tests"]
+    fired = {check["alertname"] for story in stories for check in story["alert_rule_test"] if check.get("exp_alerts")}
+    assert rule["alert"] in fired
+
+
+def test_names_are_good_style() -> None:
+    """promtool finds nothing to say about what /metrics exports."""
+    done = subprocess.run([require("promtool"), "check", "metrics"], input=metrics.exposition(), capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_stories_are_told_in_exported_metrics() -> None:
+    """The input series of alerts_test.yml exist too, else a story proves nothing."""
+    names = set(re.findall(r"edgeward_\w+", (DIRECTORY / "alerts_test.yml").read_text()))
+    assert names <= exported().keys()

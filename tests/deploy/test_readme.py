@@ -1,0 +1,83 @@
+"""The README's first deployment, played as it stands there: each command in a shell, with a real Varnish."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.parts import free_port, require
+
+from edgeward.demo import photos
+
+ROOT = Path(__file__).parents[2]
+PORTS = ("8000", "6081", "8080", "8081")
+"""Ports that the README uses: of the origin, the cache, the proxy and the admin API."""
+CURL_WITH_ANSWER = re.compile(r"^(curl .*?http_code.*?)\s+# (\d{3})\b.*$", re.MULTILINE)
+
+
+REMOVE_ALL = """ids=$(edgeward list show removed --json | grep -oE '"id": "[0-9a-f]+' | cut -d'"' -f4)
+for entry in $ids; do edgeward remove removed $entry; done"""
+CLEAN_UP = """end() { kill $(jobs -p) $(cat .state/varnish/_.pid) 2>/dev/null; wait; }
+trap end EXIT"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the README's commands find around them: deploy/, `edgeward`, a photograph in the home directory."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    program = tmp_path / ".venv" / "bin" / "edgeward"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m edgeward "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "photo.jpg").write_bytes(photos.shipped()[0].body)
+    return tmp_path
+
+
+def section() -> str:
+    readme = (ROOT / "README.md").read_text()
+    return readme[readme.index("## Ten minutes") : readme.index("## Day to day")]
+
+
+def script() -> str:
+    """The README's commands in order, the answers that it gives turned into checks."""
+    commands, answers = CURL_WITH_ANSWER.subn(
+        r'test "$(\1)" = \2', "".join(re.findall(r"```sh\n(.*?)```", section(), re.DOTALL))
+    )
+    assert answers == 4
+    for there, here in (("make setup\n", ""), ("edgeward remove removed ENTRY", REMOVE_ALL)):
+        assert there in commands
+        commands = commands.replace(there, here)
+    stops = re.findall(r"`(kill [^`]+)`", section())
+    return "\n".join(("set -emx", CLEAN_UP, commands, stops[0], "wait %2", *stops[1:]))
+
+
+def settings() -> str:
+    shown: str = re.findall(r"```toml\n(.*?)```", section(), re.DOTALL)[0]
+    return shown + '\n[admin]\nlisten = "127.0.0.1:8081"\n'
+
+
+def test_first_deployment(checkout: Path) -> None:
+    """Every command succeeds, every answer is the one that the README gives, and Edgeward ends in order."""
+    free = {port: str(free_port()) for port in PORTS}
+
+    def on_free_ports(text: str) -> str:
+        return re.sub(rf"\b({'|'.join(PORTS)})\b", lambda found: free[found[1]], text)
+
+    vcl = checkout / "deploy" / "varnish" / "default.vcl"
+    vcl.write_text(on_free_ports(vcl.read_text()))
+    (checkout / "edgeward.toml").write_text(on_free_ports(settings()))
+    path = f"{os.environ['PATH']}:{require('varnishd').parent}"
+    environment = {"HOME": str(checkout), "PATH": path, "PYTHONPATH": str(ROOT / "addons")}
+    with (checkout / "log").open("w") as log:
+        shell = subprocess.Popen(
+            ["bash", "-c", on_free_ports(script())], cwd=checkout, env=environment, stdout=log, stderr=log
+        )
+        try:
+            status = shell.wait(90)
+        except subprocess.TimeoutExpired:
+            shell.terminate()  # its trap ends what it has started
+            status = shell.wait(20)
+    assert status == 0, (checkout / "log").read_text()[-4000:]

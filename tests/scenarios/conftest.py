@@ -1,0 +1,62 @@
+"""The whole real thing for stories: one stage per placement, shared by all stories that leave it as they found it."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.parts import require
+
+from edgeward.demo.answer import ask
+from edgeward.demo.caches import Nginx
+from edgeward.demo.stage import Stage
+
+
+def _lists(stage: Stage) -> None:
+    stage.edge.create_list("removed")
+    stage.edge.create_list("cleared", kind="allow")
+
+
+def _without_defects(stage: Stage) -> None:
+    """Whatever was played: no hook failed, and no traceback stands in the log."""
+    metrics = ask(stage.edge.admin, "/metrics").body.decode()
+    assert [line for line in metrics.splitlines() if line.startswith("edgeward_gate_errors_total{")] == []
+    assert "Traceback" not in stage.edge.log.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """client -> Edgeward -> Varnish -> origin, with a list `removed` and an allowlist `cleared`."""
+    require("varnishd")
+    with Stage(tmp_path_factory.mktemp("front"), "front") as stage:
+        _lists(stage)
+        yield stage
+        _without_defects(stage)
+
+
+@pytest.fixture(scope="session")
+def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """client -> Varnish -> Edgeward -> origin, with the same lists."""
+    require("varnishd")
+    with Stage(tmp_path_factory.mktemp("fill"), "fill") as stage:
+        _lists(stage)
+        yield stage
+        _without_defects(stage)
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """client -> Edgeward -> nginx -> origin, with the same lists."""
+    require("nginx")
+    with Stage(tmp_path_factory.mktemp("nginx"), "front", Nginx) as stage:
+        _lists(stage)
+        yield stage
+        _without_defects(stage)
+
+
+@pytest.fixture(scope="module")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A front stage apart, for stories that break it and see it mend."""
+    require("varnishd")
+    with Stage(tmp_path_factory.mktemp("breakable"), "front") as stage:
+        _lists(stage)
+        yield stage
+        _without_defects(stage)

@@ -1,0 +1,32 @@
+"""Pictures drawn by code: as many different ones as a test wants, each with plenty for PDQ to hold on to."""
+
+import io
+import itertools
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from edgeward.demo.photos import Photo
+
+
+def drawn(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
+    """Soft coloured blots: two seeds give pictures that no hash takes for one another."""
+    blots = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    return Image.fromarray(blots).resize(size, Image.Resampling.BICUBIC)
+
+
+def picture(seed: int, form: str = "JPEG", size: tuple[int, int] = (480, 360), **options: Any) -> bytes:
+    """The file of such a picture in one of Pillow's formats."""
+    buffer = io.BytesIO()
+    drawn(seed, size).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+_seeds = itertools.count(1000)
+
+
+def fresh(suffix: str = "jpg", form: str = "JPEG", media_type: str = "image/jpeg", **options: Any) -> Photo:
+    """A picture that no other test has, with a path of its own."""
+    seed = next(_seeds)
+    return Photo(f"{seed}.{suffix}", picture(seed, form, **options), media_type)

@@ -1,0 +1,105 @@
+"""A listed image is one whatever it is declared as, however it is coded, and however its bytes arrive."""
+
+import gzip
+import zlib
+from typing import Any
+
+import brotli
+import pytest
+from tests.scenarios.pictures import fresh
+
+from edgeward.demo.photos import Photo
+from edgeward.demo.stage import Stage
+
+TYPES = [None, "text/html", "text/plain", "application/octet-stream", "video/mp4", "image/svg+xml", "image/png", "x"]
+FORMS: list[tuple[str, str, dict[str, Any]]] = [
+    ("PNG", "image/png", {}),
+    ("WEBP", "image/webp", {"quality": 80}),
+    ("GIF", "image/gif", {}),
+    ("AVIF", "image/avif", {}),
+    ("BMP", "image/bmp", {}),
+    ("TIFF", "image/tiff", {}),
+]
+
+
+def _status(stage: Stage, photo: Photo, **headers: str) -> int:
+    answer = stage.get(photo.path, **headers)
+    assert answer.status == 451 or answer.body, photo.path
+    return answer.status
+
+
+def _listed(stage: Stage) -> Photo:
+    photo = fresh()
+    stage.edge.add_image("removed", photo.body)
+    return photo
+
+
+@pytest.mark.parametrize("content_type", TYPES)
+def test_the_declared_type_does_not_matter(front: Stage, content_type: str | None) -> None:
+    """Under a wrong, odd or missing Content-Type the bytes decide: listed is refused, clean passes byte for byte."""
+    photo, clean = _listed(front), fresh()
+    front.origin.put(photo.path, photo.body, content_type)
+    front.origin.put(clean.path, clean.body, content_type)
+    assert front.get(photo.path).status == 451
+    answer = front.get(clean.path)
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (200, clean.body, content_type)
+
+
+@pytest.mark.parametrize(("form", "media_type", "options"), FORMS)
+def test_every_format_that_is_decoded(front: Stage, form: str, media_type: str, options: dict[str, Any]) -> None:
+    """A listed image is recognised in the format that it was listed in, declared as something else."""
+    photo = fresh(form.lower(), form, media_type, **options)
+    front.origin.put(photo.path, photo.body, "text/plain")
+    assert front.get(photo.path).body == photo.body
+    front.edge.add_image("removed", photo.body)
+    assert front.get(photo.path).status == 451
+
+
+@pytest.mark.parametrize(
+    ("coding", "coded"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("br", brotli.compress),
+        ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["image/jpeg", "text/plain"])
+def test_a_coding_does_not_hide_it(front: Stage, coding: str, coded: Any, content_type: str) -> None:
+    """A coded image is refused, also under a wrong type; a clean one passes with the bytes the client asked for."""
+    photo, clean = _listed(front), fresh()
+    for each in (photo, clean):
+        front.origin.put(each.path, coded(each.body), content_type, headers=[("Content-Encoding", coding)])
+    for accepted in (coding, "identity"):
+        assert front.get(photo.path, Accept_Encoding=accepted).status == 451
+    answer = front.get(clean.path, Accept_Encoding=coding)
+    assert (answer.status, answer.body) in ((200, coded(clean.body)), (200, clean.body))
+
+
+def test_an_image_that_calls_itself_coded_and_is_not(front: Stage) -> None:
+    """Bytes under a coding that they don't have are never delivered unjudged as an image."""
+    photo = _listed(front)
+    front.origin.put(photo.path, photo.body, "image/jpeg", headers=[("Content-Encoding", "br")])
+    answer = front.get(photo.path, Accept_Encoding="br")
+    assert answer.status in (451, 503)
+    assert photo.body[:1000] not in answer.body
+
+
+def test_chunks_and_slowness_do_not_hide_it(front: Stage) -> None:
+    """A body of unknown length, or one that trickles in, is judged when it is whole."""
+    photo, slow = _listed(front), _listed(front)
+    front.origin.put(photo.path, photo.body, None, chunked=True)
+    front.origin.put(slow.path, slow.body, None, delay=0.3)
+    assert front.get(photo.path).status == 451
+    assert front.get(slow.path).status == 451
+
+
+@pytest.mark.parametrize("status", [201, 203, 404, 410, 500])
+def test_another_status_does_not_hide_it(front: Stage, status: int) -> None:
+    """Browsers show an image of an error page too: it is judged."""
+    photo, clean = _listed(front), fresh()
+    for each in (photo, clean):
+        front.origin.put(each.path, each.body, status=status)
+    assert front.get(photo.path).status == 451
+    answer = front.get(clean.path)
+    assert (answer.status, answer.body) == (status, clean.body)

@@ -1,0 +1,94 @@
+"""An upstream that is down, or breaks off, gives an error that tells nothing of what is behind Edgeward."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.parts import require
+from tests.scenarios.pictures import picture
+
+from edgeward.demo.answer import Answer, ask
+from edgeward.demo.edge import Edge, free_address
+
+
+@pytest.fixture(scope="module")
+def upstream() -> str:
+    return free_address()
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory, upstream: str) -> Iterator[Edge]:
+    require("redis-server")
+    settings = {"proxy": {"upstream": f"http://{upstream}", "workers": 1}, "hashing": {"processes": 1}}
+    with Edge(Path(tmp_path_factory.mktemp("down")), settings) as running:
+        yield running
+
+
+def _tells_nothing(answer: Answer, upstream: str) -> bool:
+    text = repr(answer.headers) + answer.body.decode(errors="replace")
+    banners = ("mitmproxy", "127.0.0.1", upstream.rpartition(":")[2], "Errno", "Traceback", "Server")
+    return not any(banner in text for banner in banners)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_nobody_there(edge: Edge, upstream: str, method: str) -> None:
+    """502 without inner addresses, error texts or version banners; never to be cached."""
+    answer = ask(edge.proxy, "/photo.jpg", method, body=b"x" if method == "POST" else None)
+    assert (answer.status, answer.header("Cache-Control")) == (502, "no-store")
+    assert _tells_nothing(answer, upstream), (answer.headers, answer.body)
+
+
+def test_conditions_and_ranges_without_an_upstream(edge: Edge, upstream: str) -> None:
+    """The fetches that Edgeward would make itself fail the same way."""
+    for headers in ({"Range": "bytes=0-9"}, {"If-None-Match": '"x"'}):
+        answer = ask(edge.proxy, "/photo.jpg", headers=headers)
+        assert answer.status == 502
+        assert _tells_nothing(answer, upstream)
+
+
+def _serve_once(address: str, pieces: list[bytes]) -> threading.Thread:
+    """A server for one connection that sends these pieces and hangs up."""
+    host, _, port = address.rpartition(":")
+    listener = socket.create_server((host, int(port)))
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65536)
+            for piece in pieces:
+                connection.sendall(piece)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 100000\r\n\r\n", picture(1)[:9000]],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2000\r\n", picture(1)[:5000]],
+        [b"HTTP/1.1 200 OK\r\nContent-Le"],
+        [b"\x16\x03\x01\x00\x00"],
+    ],
+    ids=["short body", "broken chunk", "broken head", "no HTTP"],
+)
+def test_an_answer_that_breaks_off(edge: Edge, upstream: str, pieces: list[bytes]) -> None:
+    """Half an image is no image that was judged: 502, and none of its bytes."""
+    server = _serve_once(upstream, pieces)
+    answer = ask(edge.proxy, "/photo.jpg")
+    server.join()
+    assert answer.status == 502
+    assert picture(1)[:100] not in answer.body
+    assert _tells_nothing(answer, upstream), (answer.headers, answer.body)
+
+
+def test_it_goes_on_when_the_upstream_is_back(edge: Edge, upstream: str) -> None:
+    """The next answer of a healthy upstream passes."""
+    body = picture(2)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server = _serve_once(upstream, [head, body])
+    answer = ask(edge.proxy, "/photo.jpg")
+    server.join()
+    assert (answer.status, answer.body) == (200, body)
