@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgeward.matching.matcher import Matcher
 from edgeward.types import DEFAULT_RADIUS, Entry, Fingerprint, HashList, Signal
 
-from .harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, quantity, ratio
+from .harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
 
 BITS = 256
 RADIUS = DEFAULT_RADIUS["pdq"]

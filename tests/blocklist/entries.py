@@ -1,8 +1,14 @@
-"""Lists and entries for the tests of this room."""
+"""Entries, images and waiting, for the tests of this room."""
 
+import asyncio
 import random
+import time
+from collections.abc import Callable
 
 from edgeward.types import Entry, Fingerprint, Signal
+
+NEVER = 10**9
+"""A version that no replica has applied: all live ones lag behind it."""
 
 _chance = random.Random(3)
 
@@ -20,3 +26,11 @@ def entries(count: int, list_name: str = "a") -> list[Entry]:
 def image(*of: Entry) -> Fingerprint:
     """An image that has the signals of these entries."""
     return Fingerprint("0" * 64, "image/png", 1, tuple(one.signal for one in of))
+
+
+async def until(what: str, condition: Callable[[], object], seconds: float = 5) -> None:
+    """Wait until `condition` holds, at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.005)

@@ -69,3 +69,15 @@ async def test_a_beat_tells_the_stores_history(rollcall: RollCall, store: Store)
     assert (await rollcall.beat("one", 9)).at is None
     await store.redis.xtrim(store.key("{blocklist}", "changes"), maxlen=1, approximate=False)
     assert (await rollcall.beat("one", 2)).at is None
+
+
+async def test_who_is_present(store: Store) -> None:
+    """Each live replica with what it reported and how long ago; one that has signed off is not there."""
+    calls = RollCall(store)
+    await calls.beat("one", 3)
+    await calls.beat("two", LOADING)
+    await calls.beat("gone", 3)
+    await calls.leave("gone")
+    present = await calls.present()
+    assert [(each.id, each.version) for each in present] == [("one", 3), ("two", 0)]
+    assert all(0 <= each.age < module.LEASE_SECONDS for each in present)

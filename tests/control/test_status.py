@@ -12,7 +12,7 @@ from edgeward.store.connection import Store
 
 
 def test_lists_processes_and_uptime_are_told(callers: dict[str, Api], a_list: str) -> None:
-    """A viewer sees how much is listed, which processes live, and that they are current."""
+    """A viewer sees how much is listed, which processes live, and what they act on."""
     callers["operator"].post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "4" * 32]})
     answer = callers["viewer"].get("/status")
     assert answer.status == 200
@@ -21,7 +21,7 @@ def test_lists_processes_and_uptime_are_told(callers: dict[str, Api], a_list: st
     assert status["entries"] >= 1
     assert (status["ready"], status["store"], status["caches"]) == (True, "connected", [])
     ours = [each for each in status["replicas"] if each["id"].startswith(f"{socket.gethostname()}/{os.getpid()}")]
-    assert [each["current"] for each in ours] == [True]
+    assert [each["version"] for each in ours] == [status["version"]]
     assert status["uptime_seconds"] > 0
     assert "4" * 32 not in answer.body.decode()
 
@@ -36,9 +36,11 @@ def test_a_process_that_is_behind_is_told(edge: Edge) -> None:
         await RollCall(store).leave("behind")
         return answer
 
-    replicas = with_store(edge.config, ask_beside_one_that_is_behind).json["replicas"]
-    assert {each["id"]: each["current"] for each in replicas}.pop("behind") is False
-    assert sorted(each["current"] for each in replicas) == [False, True]
+    status = with_store(edge.config, ask_beside_one_that_is_behind).json
+    versions = {each["id"]: each["version"] for each in status["replicas"]}
+    assert versions.pop("behind") == 0
+    assert list(versions.values()) == [status["version"]]
+    assert all(0 <= each["age"] < 2 for each in status["replicas"])
 
 
 def test_a_cache_that_owes_is_told_with_its_backlog(edge: Edge) -> None:

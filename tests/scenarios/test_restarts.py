@@ -141,8 +141,8 @@ def test_a_response_under_way_ends_before_a_stop(breakable: Stage) -> None:
         answer = client.submit(stage.get, photo.path)
         until(lambda: stage.origin.count(photo.path) == 1, 5)
         stage.edge.stop()
-    assert (answer.result().status, answer.result().body) == (200, photo.body)
     stage.edge.start()
+    assert (answer.result().status, answer.result().body) == (200, photo.body)
 
 
 def test_a_killed_supervisor_takes_its_processes_with_it(breakable: Stage) -> None:

@@ -15,7 +15,7 @@ from itertools import batched
 from typing import Any
 
 from edgeward.blocklist import scripts
-from edgeward.blocklist.rollcall import RollCall
+from edgeward.blocklist.rollcall import Presence, RollCall
 from edgeward.errors import Conflict, NotFound
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList
@@ -167,6 +167,10 @@ class Catalogue:
     async def laggards(self, version: int) -> list[str]:
         """Names of the live replicas that have not applied `version`."""
         return await self._rollcall.laggards(version)
+
+    async def replicas(self) -> list[Presence]:
+        """The live replicas of all machines, with the version that each has applied."""
+        return await self._rollcall.present()
 
     async def wait_applied(self, version: int, timeout: float) -> list[str]:
         """Wait until every live replica has applied `version`, at most `timeout` seconds. Returns who has not."""

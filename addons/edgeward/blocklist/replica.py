@@ -17,7 +17,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import batched
 from typing import Any
 
@@ -49,6 +49,9 @@ class Replica:
         """Unix time of the last call that the store answered."""
         self.on_change: list[Callable[[Change], None]] = []
         """Called for each change as it is applied; not for what is loaded."""
+        self.before_report: Callable[[], Awaitable[None]] | None = None
+        """Awaited before an applied version is reported: who says that it has applied a version says with it that
+        all that follows from what it did by older ones is on record."""
         self._store = store
         # No other may sign off or report in this one's place, so that one name is never two processes.
         self._name = f"{name}#{secrets.token_hex(3)}"
@@ -56,6 +59,8 @@ class Replica:
         self._rollcall = RollCall(store)
         self._reader: Redis | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reported = 0
+        self._reporter: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._moved = asyncio.Condition()
         self._calling = asyncio.Lock()
@@ -84,6 +89,9 @@ class Replica:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        if self._reporter is not None:
+            self._reporter.cancel()
+            await asyncio.gather(self._reporter, return_exceptions=True)
         await self._reader.aclose()
         with contextlib.suppress(*STORE_AWAY):
             await self._rollcall.leave(self._name)
@@ -129,24 +137,26 @@ class Replica:
         sent = time.time()
         self._next_beat = time.monotonic() + (BEAT_SECONDS if self._loaded else LOADING_BEAT_SECONDS)
         async with self._calling:
-            beat = await self._rollcall.beat(self._name, self._applied())
+            # Two tasks call in: what the answer is compared with is what it was asked about.
+            loaded, version, last_at = self._loaded, self.version, self._last_at
+            beat = await self._rollcall.beat(self._name, self._to_report(), version if loaded else LOADING)
         if self._away:
             logger.warning("replica %s: store back", self._name)
         self._away = False
         self.contact = sent
         metrics.blocklist_contact.set(sent)
-        another = beat.at is not None and self._last_at is not None and beat.at != self._last_at
-        if self._loaded and (beat.version < self.version or another):
+        another = beat.at is not None and last_at is not None and beat.at != last_at
+        if loaded and self._loaded and (beat.version < version or another):
             logger.error(
                 "replica %s: the store lost changes (it is at version %d, this copy at %d): keeping what is here",
-                self._name, beat.version, self.version,
+                self._name, beat.version, version,
             )  # fmt: skip
             self._loaded = False
             self._keep = True
 
-    def _applied(self) -> int:
+    def _to_report(self) -> int:
         if self._loaded:
-            return self.version
+            return self._reported
         return ASTRAY if self.ready else LOADING
 
     async def _beat_if_due(self) -> None:
@@ -234,6 +244,16 @@ class Replica:
         if changes:
             await self._tell()
 
+    async def _report_later(self, before: Callable[[], Awaitable[None]]) -> None:
+        """Report what is applied when all before it is on record; changes go on being applied meanwhile."""
+        while self._reported != self.version:
+            version = self.version
+            await before()
+            self._reported = version
+        if self._loaded:
+            with contextlib.suppress(*STORE_AWAY):
+                await self._beat()
+
     async def _delete_list(self, name: str) -> None:
         """In steps, so that a long list does not stall the loop."""
         await self._remove(name, set(self.matcher.entries(name)))
@@ -258,5 +278,9 @@ class Replica:
         metrics.blocklist_version.set(self.version)
         for (list_name, signal_type), number in self.matcher.counts().items():
             metrics.blocklist_entries.labels(list_name, signal_type).set(number)
+        if self.before_report is None:
+            self._reported = self.version
+        elif self._reporter is None or self._reporter.done():
+            self._reporter = asyncio.create_task(self._report_later(self.before_report), name="replica report")
         async with self._moved:
             self._moved.notify_all()

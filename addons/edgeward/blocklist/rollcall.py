@@ -18,14 +18,14 @@ ASTRAY = -2
 """Said by a replica that acts on lists which are not the store's: every change waits for it."""
 
 _BEAT = """
--- name, applied version -> {the store's version, when the change of the applied version was made}
+-- name, version to report, version that is applied -> {the store's version, when the applied change was made}
 local time = redis.call('TIME')
 local newest = redis.call('GET', KEYS[2]) or '0'
 local applied = ARGV[2] == '-1' and newest or ARGV[2]
 redis.call('HSET', KEYS[1], ARGV[1], applied .. ' ' .. time[1] .. '.' .. string.format('%06d', time[2]))
 local at = false
-if tonumber(ARGV[2]) > 0 then
-  local id = ARGV[2] .. '-0'
+if tonumber(ARGV[3]) > 0 then
+  local id = ARGV[3] .. '-0'
   for _, change in ipairs(redis.call('XRANGE', KEYS[3], id, id)) do
     for i = 1, #change[2], 2 do
       if change[2][i] == 'at' then at = change[2][i + 1] end
@@ -56,6 +56,24 @@ end
 return names
 """
 
+_PRESENT = """
+-- lease -> name, reported version and age of each live replica, one after the other
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local found = {}
+local calls = redis.call('HGETALL', KEYS[1])
+for i = 1, #calls, 2 do
+  local reported, seen = string.match(calls[i + 1], '(%S+) (%S+)')
+  local age = now - tonumber(seen)
+  if age <= tonumber(ARGV[1]) then
+    found[#found + 1] = calls[i]
+    found[#found + 1] = reported
+    found[#found + 1] = string.format('%.3f', age)
+  end
+end
+return found
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Beat:
@@ -68,6 +86,15 @@ class Beat:
     at: float | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Presence:
+    """A live replica: the version that it reported last, or ASTRAY, and how many seconds ago."""
+
+    id: str
+    version: int
+    age: float
+
+
 class RollCall:
     """The replicas that have called in."""
 
@@ -76,10 +103,17 @@ class RollCall:
         self._replicas = store.key("{blocklist}", "replicas")
         self._keys = (self._replicas, store.key("{blocklist}", "version"), store.key("{blocklist}", "changes"))
 
-    async def beat(self, name: str, applied: int) -> Beat:
-        """Call in as `name`, with the version applied so far, LOADING or ASTRAY."""
-        version, at = await self._store.run(_BEAT, self._keys, (name, applied))
+    async def beat(self, name: str, reported: int, applied: int | None = None) -> Beat:
+        """Call in as `name`, with the version to report, LOADING or ASTRAY; and the one applied, if it is ahead."""
+        applied = reported if applied is None else applied
+        version, at = await self._store.run(_BEAT, self._keys, (name, reported, applied))
         return Beat(version, float(at) if at else None)
+
+    async def present(self) -> list[Presence]:
+        """The replicas that are alive, by name."""
+        calls = await self._store.run(_PRESENT, self._keys[:1], (LEASE_SECONDS,))
+        named = zip(calls[::3], calls[1::3], calls[2::3], strict=True)
+        return sorted(Presence(name.decode(), int(version), float(age)) for name, version, age in named)
 
     async def leave(self, name: str) -> None:
         """Sign off: `name` is not waited for any more."""

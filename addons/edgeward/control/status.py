@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 
 from aiohttp import web
 
@@ -9,9 +10,6 @@ from edgeward.config import CacheSettings
 
 from . import bodies, health, views
 from .services import Services, services
-
-NO_VERSION = 2**53
-"""A version that no process has applied: whoever lags behind it is alive."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -36,10 +34,8 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _replicas(within: Services) -> list[views.Json]:
-    """Every live process and whether it acts on the newest version."""
-    live = await within.catalogue.laggards(NO_VERSION)
-    behind = await within.catalogue.laggards(await within.catalogue.version())
-    return [{"id": each, "current": each not in behind} for each in live]
+    """Every live process, the version of the lists that it acts on, and how long ago it said so."""
+    return [asdict(each) for each in await within.catalogue.replicas()]
 
 
 async def _cache(within: Services, cache: CacheSettings) -> views.Json:

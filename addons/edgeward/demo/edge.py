@@ -61,20 +61,19 @@ class Edge:
                 env=environment,
                 start_new_session=True,
             )
-        try:
-            until(self._is_ready, START_SECONDS)
-        except BaseException as error:
-            log_end = self._log_end()
-            with contextlib.suppress(EdgewardError):
-                self.stop()
-            if isinstance(error, TimeoutError):
-                raise Unavailable(f"edgeward was not ready after {START_SECONDS:.0f} s\n{log_end}") from None
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            try:
+                until(self._is_ready, START_SECONDS)
+            except TimeoutError:
+                late = f"edgeward was not ready after {START_SECONDS:.0f} s"
+                raise Unavailable(f"{late}\n{self._log_end()}") from None
+            undo.pop_all()
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:
             raise Unavailable(f"edgeward ended with status {self.process.returncode}\n{self._log_end()}")
-        with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException, ApiUnavailable):
+        with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException, ApiUnavailable, ApiError):
             if self.run_file["pid"] != self.process.pid or ask(self.admin, "/readyz").status != 200:
                 return False
             workers = len(self.run_file["processes"]["proxy"])

@@ -55,6 +55,7 @@ class Runtime:
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes)
         sightings = Sightings(store, config.sightings)
         recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store))
+        self.replica.before_report = recorder.flush
         judge = Judge(config, self.replica, pool, sightings)
         for part in (pool, self.replica, recorder):
             await part.start()

@@ -33,8 +33,8 @@ class Outbox[T]:
         self._absence = Absence(name)
         self._items: deque[T] = deque()
         self._filled = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._put = self._done = 0
+        self._progress = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
     def put(self, item: T) -> bool:
@@ -42,9 +42,15 @@ class Outbox[T]:
         if len(self._items) >= self._size:
             return False
         self._items.append(item)
+        self._put += 1
         self._filled.set()
-        self._empty.clear()
         return True
+
+    async def flush(self) -> None:
+        """Wait until all that was put before is written."""
+        goal = self._put
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._done >= goal)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"outbox of {self._name}")
@@ -55,7 +61,7 @@ class Outbox[T]:
             return
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
-                await self._empty.wait()
+                await self.flush()
         except TimeoutError:
             logger.error("%d %s lost: the store is away", len(self._items), self._name)
         self._task.cancel()
@@ -71,7 +77,9 @@ class Outbox[T]:
                 self._items.popleft()
             if not self._items:
                 self._filled.clear()
-                self._empty.set()
+            async with self._progress:
+                self._done += len(batch)
+                self._progress.notify_all()
 
     async def _write_until_done(self, batch: Sequence[T]) -> None:
         pause, longest = RETRY_SECONDS

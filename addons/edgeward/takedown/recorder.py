@@ -50,16 +50,21 @@ class Recorder:
         self._ordered = Recent(ORDER_SECONDS, REMEMBERED)
         self._reported = Recent(INCIDENT_SECONDS, REMEMBERED)
         self._sighting_box = Outbox("sightings", self._write_sightings, SIGHTINGS_HELD)
+        self._late_box = Outbox("late sightings", self._match_again, SIGHTINGS_HELD)
         self._order_box = Outbox("purge orders", self._place, ORDERS_HELD)
         self._incident_box = Outbox("incidents", incidents.add, INCIDENTS_HELD)
 
     async def start(self) -> None:
-        for box in (self._sighting_box, self._order_box, self._incident_box):
+        for box in (self._sighting_box, self._late_box, self._order_box, self._incident_box):
             await box.start()
+
+    async def flush(self) -> None:
+        """Wait until all that was noted before is on record."""
+        await self._sighting_box.flush()
 
     async def close(self) -> None:
         """Write what is left, orders first; a store that is away is waited for a few seconds."""
-        for box in (self._order_box, self._sighting_box, self._incident_box):
+        for box in (self._order_box, self._sighting_box, self._late_box, self._incident_box):
             await box.close()
 
     def note(self, sighting: Sighting) -> None:
@@ -111,15 +116,16 @@ class Recorder:
         await self._sightings.write(batch)
         # Read after the write: a change that comes later still is matched backwards with this batch on record.
         version = await self._catalogue.version()
-        late = [sighting for sighting in batch if sighting.version < version]
-        if late:
-            await self._match_again(late, version)
+        for sighting in batch:
+            if sighting.version < version and not self._late_box.put((sighting, version)):
+                metrics.sightings_dropped.inc()
 
-    async def _match_again(self, late: Sequence[Sighting], version: int) -> None:
+    async def _match_again(self, late: Sequence[tuple[Sighting, int]]) -> None:
+        version = max(version for _, version in late)
         if not await self._replica.wait_version(version, REPLICA_SECONDS):
             raise StoreUnavailable(f"the lists have not reached version {version} here")
         orders = []
-        for sighting in late:
+        for sighting, _ in late:
             verdict = self._replica.matcher.verdict(sighting.fingerprint)
             if verdict.blocks and verdict.match:
                 entry = verdict.match.entry

@@ -36,6 +36,8 @@ BLOCK_MS = 1000
 CLAIM_SECONDS = 10.0
 """Changes that another controller left alone for so long are taken over."""
 REPLICA_SECONDS = 5.0
+WORKERS_SECONDS = 2.5
+"""How long the workers' sightings are waited for: a little longer than one that is dead counts as alive."""
 RETRY_SECONDS = 0.2
 REBUILD_SECONDS = 86400.0
 """How often the index is built anew, to forget images that have expired."""
@@ -48,7 +50,8 @@ class Retro:
 
     def __init__(self, store: Store, replica: Replica, sightings: Sightings, orders: Orders) -> None:
         self._store, self._replica, self._sightings, self._orders = store, replica, sightings, orders
-        self._group = Group(store, Catalogue(store).stream, "retro")
+        self._catalogue = Catalogue(store)
+        self._group = Group(store, self._catalogue.stream, "retro")
         self._consumer = socket.gethostname()
         self._absence = Absence("retro")
         self._seen = SeenImages()
@@ -103,6 +106,9 @@ class Retro:
             return
         while not await self._replica.wait_version(changes[-1].version, REPLICA_SECONDS):
             logger.warning("retro: waiting for the lists to reach version %d here", changes[-1].version)
+        # What a worker judged by older lists is on record before it says that it has applied these.
+        if late := await self._catalogue.wait_applied(changes[-1].version, WORKERS_SECONDS):
+            logger.warning("retro: not waiting any longer for %d replicas; what they saw they match again", len(late))
         await self._catch_up()
         await self._match(changes)
         metrics.retro_version.set(await self.version())

@@ -1,0 +1,47 @@
+"""What a replica reports: a version only when all that came of older ones is on record."""
+
+import asyncio
+
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.store.connection import Store
+from edgeward.types import Entry, HashList, Signal
+
+
+async def test_a_version_is_reported_after_what_came_before_is_on_record(store: Store) -> None:
+    """It acts at once, and is said to be applied when `before_report` has ended; meanwhile the replica is alive."""
+    catalogue, replica, on_record = Catalogue(store), Replica(store, "one"), asyncio.Event()
+
+    async def wait() -> None:
+        await on_record.wait()
+
+    await catalogue.create_list(HashList("staff"), "me")
+    await replica.start()
+    replica.before_report = wait
+    (change,) = await catalogue.add_entries([Entry("staff", Signal("md5", "1" * 32))], "me")
+    assert await replica.wait_version(change.version, 2)
+    left = await catalogue.wait_applied(change.version, 2.5)
+    assert len(left) == 1
+    assert left[0].startswith("one#")
+    on_record.set()
+    assert await catalogue.wait_applied(change.version, 2) == []
+    await replica.close()
+
+
+async def test_changes_during_a_report_are_reported_too(store: Store) -> None:
+    """A change that is applied while the report of another waits is not forgotten."""
+    catalogue, replica, calls = Catalogue(store), Replica(store, "one"), []
+
+    async def slow() -> None:
+        calls.append(replica.version)
+        await asyncio.sleep(0.2)
+
+    await catalogue.create_list(HashList("staff"), "me")
+    replica.before_report = slow
+    await replica.start()
+    for digit in "123":
+        (change,) = await catalogue.add_entries([Entry("staff", Signal("md5", digit * 32))], "me")
+        await asyncio.sleep(0.1)
+    assert await catalogue.wait_applied(change.version, 3) == []
+    assert calls
+    await replica.close()
