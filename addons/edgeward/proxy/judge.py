@@ -30,6 +30,8 @@ PASSING_FLAWS = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
 class _Known:
     fingerprint: Fingerprint
     verdict: Verdict | None = None
+    generation: int = -1
+    """Of the matcher, when the verdict was made. A version would not do: they repeat after the store lost data."""
 
 
 class Judge:
@@ -83,9 +85,10 @@ class Judge:
         await asyncio.gather(*self._running.values(), *self._keeping, return_exceptions=True)
 
     def _verdict(self, known: _Known) -> Verdict:
-        if known.verdict is None or known.verdict.version != self._replica.matcher.version:
+        generation = self._replica.matcher.generation
+        if known.verdict is None or known.generation != generation:
             with metrics.match_seconds.time():
-                known.verdict = self.verdict(known.fingerprint)
+                known.verdict, known.generation = self.verdict(known.fingerprint), generation
         return known.verdict
 
     async def _key(self, body: bytes, codings: tuple[str, ...]) -> str:

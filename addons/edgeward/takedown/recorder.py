@@ -117,7 +117,7 @@ class Recorder:
         # Read after the write: a change that comes later still is matched backwards with this batch on record.
         version = await self._catalogue.version()
         for sighting in batch:
-            if sighting.version < version and not self._late_box.put((sighting, version)):
+            if sighting.version != version and not self._late_box.put((sighting, version)):
                 metrics.sightings_dropped.inc()
 
     async def _match_again(self, late: Sequence[tuple[Sighting, int]]) -> None:
