@@ -117,8 +117,8 @@ class HashingSettings(_Section):
     """A hasher that works longer on one image is ended, in milliseconds: policy.timeout decides."""
     processes: int = Field(default=2, ge=1, le=64)
     """Isolated hasher processes of each proxy worker."""
-    memory_mb: int = Field(default=1024, ge=384, le=65536)
-    """Address space that one hasher may use, in MiB: one that wants more crashes, and policy.crashed decides."""
+    memory_mb: int = Field(default=1024, ge=256, le=65536)
+    """Address space of one hasher, in MiB, of which 230 go before the first image. Beyond it policy.crashed decides."""
     queue: int = Field(default=256, ge=1, le=100_000)
     """Images that may wait for a hasher in one worker; one more is policy.overloaded."""
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeward.config import Config
-from edgeward.errors import ConfigError, Conflict, Exit
+from edgeward.errors import ConfigError, Conflict, EdgewardError, Exit
 from edgeward.listen import ADMIN_FD, PROXY_FD, address_of, listening, shared_sockets
 from edgeward.store import embedded
 from edgeward.store.connection import Store
@@ -177,11 +177,21 @@ class Supervisor:
             self._forget_metrics(child.process.pid)
             if time.monotonic() - started > STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            await asyncio.sleep(pause)
+            await self._restart(child, pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             started = time.monotonic()
-            await child.start()
-            self._write_state()
+
+    async def _restart(self, child: Child, pause: float) -> None:
+        """Try until it starts: out of memory or processes for a moment must not be the end of it."""
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await child.start()
+                self._write_state()
+                return
+            except (OSError, EdgewardError) as error:
+                logger.error("%s can't be started: %s", child.role, error)
+                pause = LONGEST_PAUSE_SECONDS
 
     def _forget_metrics(self, pid: int) -> None:
         """A dead process's live gauges go, its counters stay.

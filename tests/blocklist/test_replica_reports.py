@@ -1,6 +1,7 @@
 """What a replica reports: a version only when all that came of older ones is on record."""
 
 import asyncio
+from pathlib import Path
 
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
@@ -45,3 +46,16 @@ async def test_changes_during_a_report_are_reported_too(store: Store) -> None:
     assert await catalogue.wait_applied(change.version, 3) == []
     assert calls
     await replica.close()
+
+
+async def test_catching_up(store: Store, tmp_path: Path) -> None:
+    """All that the store holds at that moment is applied; where it can't be asked the answer is no."""
+    catalogue, replica = Catalogue(store), Replica(store, "one")
+    await replica.start()
+    changes = [await catalogue.create_list(HashList(f"list{number}"), "me") for number in range(50)]
+    assert await replica.catch_up(2)
+    assert replica.version == changes[-1].version
+    await replica.close()
+    nowhere = Store(f"unix://{tmp_path}/nowhere", "x", 100)
+    assert not await Replica(nowhere, "two").catch_up(0.5)
+    await nowhere.close()

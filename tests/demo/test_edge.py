@@ -45,6 +45,15 @@ def test_the_api_is_asked_with_the_local_token(edge: Edge) -> None:
         edge.api("GET", "/lists/unknown")
 
 
+def test_a_metric_is_read_by_its_name(edge: Edge) -> None:
+    """A series that is there has its value, one that is not is 0."""
+    series = 'edgeward_responses_total{reason="not_image",verdict="deliver"}'
+    before = edge.metric(series)
+    ask(edge.proxy, "/page")
+    until(lambda: edge.metric(series) == before + 1, 5)
+    assert edge.metric("edgeward_no_such_thing") == 0
+
+
 def test_it_ends_with_nothing_left_behind(tmp_path: Path) -> None:
     """After stop none of its processes lives and its API is gone."""
     edge = Edge(tmp_path / "e", {"proxy": {"workers": 1}, "hashing": {"processes": 1}})

@@ -136,3 +136,19 @@ async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: H
     assert verdict.reason is Reason.NO_MATCH
     await judge.close()
     await nowhere.close()
+
+
+async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: Store, replica: Replica) -> None:
+    """After longer than it is waited for it asks the store before it judges; with the store away it goes on."""
+    await judge.judge(jpeg(), ())
+    caught: list[float] = []
+    original = replica.catch_up
+
+    async def counted(timeout: float) -> bool:
+        caught.append(timeout)
+        return await original(timeout)
+
+    replica.catch_up = counted  # type: ignore[method-assign]
+    replica.contact = 0.0
+    await asyncio.gather(*(judge.judge(jpeg(), ()) for _ in range(5)))
+    assert len(caught) == 1

@@ -104,6 +104,16 @@ class Replica:
         except TimeoutError:
             return False
 
+    async def catch_up(self, timeout: float) -> bool:
+        """Apply all that the store holds by now, within `timeout` seconds. False: not in time, or the store is away."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.wait_version(await self._catalogue.version(), timeout)
+        except TimeoutError:
+            return False
+        except STORE_AWAY:
+            return False
+
     async def _run(self, reader: Redis) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:

@@ -102,12 +102,14 @@ class EdgewardGate:
 
     @_decides
     async def response(self, flow: http.HTTPFlow) -> None:
-        self._under_way.discard(flow)
         way, response = passage.of(flow), flow.response
         if way is None or response is None:
             raise RuntimeError("a response without a request that the gate has seen")
-        if not way.decided:
-            await self._judge_body(flow, way, response)
+        try:
+            if not way.decided:
+                await self._judge_body(flow, way, response)
+        finally:
+            self._under_way.discard(flow)
         if way.instead is not None:
             flow.response = way.instead
         self._say_goodbye(flow)
@@ -196,6 +198,7 @@ class EdgewardGate:
 
     async def _bodiless(self, flow: http.HTTPFlow, way: Passage, response: http.Response) -> None:
         """HEAD, 204, 304: nothing to hash, so the target's image is judged; a 304's is fetched when it isn't known."""
+        await self._judge.be_current()
         known = self._memory.get(way.target)
         if known is not None and self._is_current(known, response):
             self._conclude_known(flow, way, known, Reason.NO_BODY)
@@ -211,6 +214,7 @@ class EdgewardGate:
 
     async def _partial(self, flow: http.HTTPFlow, way: Passage, response: http.Response) -> None:
         """206: a part can't be hashed. The whole is fetched and, if an image, sent (a server may ignore Range)."""
+        await self._judge.be_current()
         known = self._memory.get(way.target)
         if known is not None and known.validators.same(Validators.of(response.headers)):
             self._conclude_known(flow, way, known, Reason.NOT_IMAGE)

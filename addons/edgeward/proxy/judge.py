@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edgeward import metrics
 from edgeward.blocklist.replica import Replica
+from edgeward.blocklist.rollcall import LEASE_SECONDS
 from edgeward.config import Config
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import STORE_AWAY
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 STORE_PATIENCE_SECONDS = 0.1
 """How long a lookup in the store may hold up a response: hashing anew is dearer than that, waiting longer is not."""
+CATCH_UP_SECONDS = 0.25
+"""How long a process that was not heard from for a while may take to catch up before it judges again."""
+CATCH_UP_PAUSE_SECONDS = 0.5
+"""How often that is tried while the store is away."""
 THREAD_BYTES = 512 * 1024
 """Bodies from this size on are digested in a thread, so that the event loop never stalls."""
 PASSING_FLAWS = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
@@ -44,6 +49,8 @@ class Judge:
         settings = f"{config.hashing.signals} {config.hashing.max_frames}"
         self._generation = hashlib.sha256(settings.encode()).hexdigest()[:8]
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._catching: asyncio.Task[None] | None = None
+        self._catch_again = 0.0
         self._running: dict[str, asyncio.Task[Fingerprint]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -61,9 +68,26 @@ class Judge:
         else:
             metrics.fingerprint_cache.labels("memory").inc()
             self._known.move_to_end(key)
+        await self.be_current()
         verdict = self._verdict(known)
         metrics.response_seconds.observe(time.perf_counter() - started)
         return known.fingerprint, verdict
+
+    async def be_current(self) -> None:
+        """Catch up with the store, if this process has not heard from it for longer than it is waited for.
+
+        It was frozen (a paused machine, swapping), or the store is away; then, after a moment, it goes on with what it
+        has. Without this a process that wakes could judge by lists older than those acknowledged meanwhile.
+        """
+        if time.time() - self._replica.contact <= LEASE_SECONDS:
+            return
+        if self._catching is None or (self._catching.done() and time.monotonic() > self._catch_again):
+            self._catching = asyncio.create_task(self._catch_up(), name="catch up")
+        await asyncio.shield(self._catching)
+
+    async def _catch_up(self) -> None:
+        await self._replica.catch_up(CATCH_UP_SECONDS)
+        self._catch_again = time.monotonic() + CATCH_UP_PAUSE_SECONDS
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """The verdict on a known image by the lists of this moment, flaws judged by policy."""
@@ -80,9 +104,10 @@ class Judge:
         return Verdict(Decision.BLOCK, reason, version=version)
 
     async def close(self) -> None:
-        for task in (*self._running.values(), *self._keeping):
+        tasks = [*self._running.values(), *self._keeping, *([self._catching] if self._catching else ())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._running.values(), *self._keeping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _verdict(self, known: _Known) -> Verdict:
         generation = self._replica.matcher.generation

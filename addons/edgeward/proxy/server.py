@@ -30,6 +30,8 @@ from edgeward.proxy.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
+IDLE_LOOKS = 3
+
 
 class SharedMode(mode_specs.ReverseMode):
     """A reverse proxy on a socket that the supervisor opened."""
@@ -91,7 +93,10 @@ class EdgeMaster(Master):
         self.gate.draining = True
         await self.proxyserver.servers.update([])
         deadline = asyncio.get_running_loop().time() + seconds
-        while not self._idle() and asyncio.get_running_loop().time() < deadline:
+        quiet = 0
+        # What a hook has decided is written a moment after it: only a quiet of several looks is the end.
+        while quiet < IDLE_LOOKS and asyncio.get_running_loop().time() < deadline:
+            quiet = quiet + 1 if self._idle() else 0
             await asyncio.sleep(0.02)
         self.should_exit.set()
 
