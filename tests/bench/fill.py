@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeward.demo.stage import Stage
 
 from .harness import Budget, Effort, Row, Section, interleaved, quantity, ratio
-from .load import BODIES, CONNECTIONS, PlainVarnish, on_core, path_of, rate_of
+from .load import BODIES, CONNECTIONS, Load, PlainVarnish, on_core, path_of
 
 VERSUS_CACHE = Budget(">=", 0.98)
 TURNS = 2
@@ -27,8 +27,8 @@ def measure(effort: Effort) -> Section:
             stage.origin.put(path_of(body_name), body)
         rows = [_row(body_name, stage, plain, effort) for body_name in BODIES]
     how = (
-        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that both caches hold, medians of rounds "
-        "in which both take turns: a Varnish with deploy/varnish/edgeward.vcl and Edgeward between it and the origin, "
+        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that both caches hold, medians of "
+        "rounds in which both take turns: a Varnish with deploy/varnish/edgeward.vcl and Edgeward between it and the origin, "
         "and one that knows nothing of Edgeward. One core for wrk, the other for everything else."
     )
     return Section("Placement fill", how, rows)
@@ -36,7 +36,7 @@ def measure(effort: Effort) -> Section:
 
 def _row(name: str, stage: Stage, plain: PlainVarnish, effort: Effort) -> Row:
     addresses = (stage.cache_address, plain.url.removeprefix("http://"))
-    contenders = [rate_of(address, path_of(name), effort.load_seconds) for address in addresses]
+    contenders = [Load(address, path_of(name), effort.load_seconds) for address in addresses]
     ours, theirs = interleaved(contenders, 0, TURNS * effort.rounds)
     return Row(f"fill, cache hit, {name}", _rate(ours), _rate(theirs), ratio(ours, theirs), "x", VERSUS_CACHE)
 

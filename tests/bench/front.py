@@ -13,7 +13,7 @@ from edgeward.demo.origin import Origin
 from edgeward.errors import Unavailable
 
 from .harness import Budget, Effort, Row, Section, interleaved, quantity, ratio
-from .load import BODIES, CONNECTIONS, Mitmdump, on_core, path_of, rate_of
+from .load import BODIES, CONNECTIONS, Load, Mitmdump, on_core, path_of
 
 ENTRIES = 1000
 """Hashes on the block list, none of which matches."""
@@ -36,10 +36,10 @@ def measure(effort: Effort) -> Section:
             origin.put(path_of(body_name), body)
         rows = [row for body_name in BODIES for row in _rows(body_name, edge, mitmdump, cache, effort)]
     how = (
-        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that Varnish holds, medians of rounds in "
-        "which all take turns. One core for wrk and Varnish, the other for all of Edgeward's processes (one worker) or "
+        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that Varnish holds, medians of rounds "
+        "in which all take turns. One core for wrk and Varnish, the other for all of Edgeward's processes (one worker) or "
         f"mitmdump. Every body is digested and judged against {ENTRIES:,} entries; its fingerprint is known. mitmdump: "
-        "`--mode reverse:... -q --set flow_detail=0`."
+        "`--mode reverse:... -q --set flow_detail=0`. CPU: of all these processes, for one request."
     )
     return Section("Placement front", how, rows)
 
@@ -50,17 +50,23 @@ def _edge(directory: Path, upstream: str) -> Edge:
 
 def _rows(name: str, edge: Edge, mitmdump: Mitmdump, cache: Varnish, effort: Effort) -> Iterator[Row]:
     _fill_list(edge, name)
-    contenders = [
-        rate_of(address, path_of(name), effort.load_seconds)
-        for address in (edge.proxy, mitmdump.address, cache.url.removeprefix("http://"))
+    loads = [
+        Load(address, path_of(name), effort.load_seconds, processes)
+        for address, processes in (
+            (edge.proxy, edge.members),
+            (mitmdump.address, mitmdump.members),
+            (cache.url.removeprefix("http://"), list),
+        )
     ]
     before = edge.metric(CHECKED), edge.metric(KNOWN)
-    ours, theirs, alone = interleaved(contenders, 0, effort.rounds)
-    sent = sum(ours) * effort.load_seconds
+    ours, theirs, alone = interleaved(loads, 0, effort.rounds)
+    sent = loads[0].requests
     for series, count in zip((CHECKED, KNOWN), before, strict=True):
         if edge.metric(series) - count < sent:
             raise Unavailable(f"{series} rose by {edge.metric(series) - count:.0f} in {sent:.0f} requests")
     yield Row(f"front, {name}, against mitmdump", _rate(ours), _rate(theirs), ratio(ours, theirs), "x", VERSUS_MITMDUMP)
+    used = [load.seconds_a_request * 1000 for load in loads[:2]]
+    yield Row(f"front, {name}, CPU", *(quantity(each, "ms") for each in used), used[0] / used[1], "x")
     yield Row(f"front, {name}, against Varnish alone", _rate(ours), _rate(alone), ratio(ours, alone), "x")
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -46,9 +47,9 @@ def measure(effort: Effort) -> Section:
         blocked = [_race(stage, picture, lambda path: stage.get(path).status == 451) for picture in blocking]
     how = (
         f"{effort.listings} images, seen and cached, each listed by its PDQ through the admin API. Verified gone: as "
-        "Edgeward records it, from the listing to the purge that Varnish's answer proved. Gone: from sending the request "
-        "to Varnish, asked directly all the time, no longer having it. First block: from sending the request to the "
-        "first 451 for clients who ask all the time; what they cost is included."
+        "Edgeward records it, from the listing to the purge that Varnish's answer proved. Gone: from sending the listing "
+        "to Varnish, asked directly all the time, no longer having it. First block: from sending the listing to the "
+        "first 451 for a client that asks all the time; what asking costs is included."
     )
     rows = [
         *_rows("Listing to verified gone", verified, MEDIAN, WORST),
@@ -72,7 +73,7 @@ def _serve(stage: Stage, pictures: Sequence[Picture]) -> None:
         if stage.get(picture.photo.path).status != 200 or not stage.held(picture.photo.path):
             raise Unavailable(f"{picture.photo.path} was not delivered and cached")
     for picture in pictures:
-        until(lambda asked=picture: _on_record(stage, asked), PATIENCE)
+        until(partial(_on_record, stage, picture), PATIENCE)
 
 
 def _on_record(stage: Stage, picture: Picture) -> bool:

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -39,33 +39,52 @@ def on_core(number: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-def wrk(address: str, path: str, seconds: int) -> float:
-    """Requests per second, kept up for `seconds` by as many clients as CONNECTIONS.
+class Load:
+    """wrk with CONNECTIONS clients for `seconds`. Each call puts it on once more and returns the requests per second.
+
+    Args:
+        processes: the ids of those whose CPU time is added up meanwhile.
 
     Raises:
-        Unavailable: an answer was an error, or none came.
         UserError: wrk is not installed.
+        Unavailable: the answer is not the photograph of that path; later, that any answer was an error.
     """
-    if not shutil.which("wrk"):
-        raise UserError("wrk is not installed: apt-get install wrk")
-    url = f"http://{address}{path}"
-    command = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {HOST}", url)
-    with on_core(0):
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    failed = re.search(r"Non-2xx.*|Socket errors:.*", done.stdout)
-    if rate is None or failed or float(rate[1]) == 0:
-        raise Unavailable(f"{url}: {failed[0] if failed else done.stdout}")
-    return float(rate[1])
+
+    def __init__(self, address: str, path: str, seconds: int, processes: Callable[[], Sequence[int]] = tuple) -> None:
+        if not shutil.which("wrk"):
+            raise UserError("wrk is not installed: apt-get install wrk")
+        expected = next(body for name, body in BODIES.items() if path_of(name) == path)
+        answer = ask(address, path)
+        if answer.status != 200 or answer.body != expected:
+            raise Unavailable(f"{address}{path}: status {answer.status}, {len(answer.body)} bytes")
+        url = f"http://{address}{path}"
+        self._command = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {HOST}", url)
+        self._processes = processes
+        self._cpu_seconds = 0.0
+        self.requests = 0
+
+    @property
+    def seconds_a_request(self) -> float:
+        """CPU time of the processes for each of all requests so far."""
+        return self._cpu_seconds / self.requests
+
+    def __call__(self) -> float:
+        before = cpu_seconds_of(self._processes())
+        with on_core(0):
+            printed = subprocess.run(self._command, capture_output=True, text=True, check=True).stdout
+        self._cpu_seconds += cpu_seconds_of(self._processes()) - before
+        rate, requests = re.search(r"Requests/sec:\s+([\d.]+)", printed), re.search(r"(\d+) requests in", printed)
+        failed = re.search(r"Non-2xx.*|Socket errors:.*", printed)
+        if rate is None or requests is None or failed or requests[1] == "0":
+            raise Unavailable(f"{self._command[-1]}: {failed[0] if failed else printed}")
+        self.requests += int(requests[1])
+        return float(rate[1])
 
 
-def rate_of(address: str, path: str, seconds: int) -> Callable[[], float]:
-    """The same as a measurement. The answer must be the photograph before it counts how many there are."""
-    expected = next(body for name, body in BODIES.items() if path_of(name) == path)
-    answer = ask(address, path)
-    if answer.status != 200 or answer.body != expected:
-        raise Unavailable(f"{address}{path}: status {answer.status}, {len(answer.body)} bytes")
-    return lambda: wrk(address, path, seconds)
+def cpu_seconds_of(pids: Sequence[int]) -> float:
+    """CPU time of these processes so far (proc(5): utime and stime)."""
+    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 class PlainVarnish(Varnish):
@@ -104,6 +123,10 @@ class Mitmdump:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def members(self) -> list[int]:
+        """The ids of its processes."""
+        return [self._process.pid] if self._process else []
 
     def _answers(self) -> bool:
         try:

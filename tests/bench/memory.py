@@ -32,8 +32,8 @@ def measure(effort: Effort) -> Section:
         if edge.run_file["processes"]["proxy"] != [worker]:
             raise Unavailable("the worker died")
     how = (
-        f"Peak resident memory of one proxy worker (its hashers are processes of their own) while {CLIENTS} clients fetch "
-        f"{CLIENTS} different images of {IMAGE_BYTES // 10**6} MB at once, {effort.rounds} times, none of them seen before."
+        f"Peak resident memory of one proxy worker (its hashers are processes of their own) while {CLIENTS} clients "
+        f"fetch as many different images of {IMAGE_BYTES // 10**6} MB at once, {effort.rounds} times, none seen before."
     )
     row = Row(
         f"Worker, {CLIENTS} clients, 4 MB images", quantity(peak, "MB"), f"{before:.0f} MB idle", peak, "MB", PEAK

@@ -12,7 +12,7 @@ from edgeward.demo.photos import encoded, shipped
 PHOTOGRAPH = "coffee.jpg"
 QUALITY = 85
 GRAIN = 2.5
-"""Standard deviation of a sensor's noise: without it, a photograph scaled up to 12 megapixels is smaller than real ones."""
+"""Standard deviation of a sensor's noise: a photograph that is only scaled up is smaller, in bytes, than real ones."""
 
 
 @cache

@@ -3,12 +3,11 @@
 import argparse
 from typing import Any
 
+from edgeward.cli import files
+from edgeward.cli.client import Client
+from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.output import cell, print_json
 from edgeward.errors import Exit
-
-from . import files
-from .client import Client
-from .options import Subparsers, add_command
-from .output import cell, print_json
 
 
 def add_parser(subparsers: Subparsers) -> None:

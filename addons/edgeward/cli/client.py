@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from edgeward.cli.options import load_config
 from edgeward.errors import (
     ApiUnavailable,
     ConfigError,
@@ -20,8 +21,6 @@ from edgeward.errors import (
     NotFound,
     UserError,
 )
-
-from .options import load_config
 
 if TYPE_CHECKING:
     import argparse

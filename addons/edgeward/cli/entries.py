@@ -4,14 +4,13 @@ import argparse
 from collections import Counter
 from typing import Any
 
+from edgeward.cli import files
+from edgeward.cli.client import Client
+from edgeward.cli.lists import print_entries
+from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.output import note, print_json
+from edgeward.cli.waiting import add_wait, status_of, wait_query, wait_seconds
 from edgeward.errors import BadImage, Exit, UserError
-
-from . import files
-from .client import Client
-from .lists import print_entries
-from .options import Subparsers, add_command
-from .output import note, print_json
-from .waiting import add_wait, status_of, wait_query, wait_seconds
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -4,12 +4,11 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from edgeward.cli import files
+from edgeward.cli.options import Subparsers, add_command, load_config
+from edgeward.cli.output import print_json
 from edgeward.errors import BadImage, EdgewardError, Exit
 from edgeward.types import Fingerprint, Signal
-
-from . import files
-from .options import Subparsers, add_command, load_config
-from .output import print_json
 
 if TYPE_CHECKING:
     from edgeward.config import HashingSettings

@@ -2,11 +2,10 @@
 
 import argparse
 
+from edgeward.cli.client import Client
+from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.output import moment, print_json, print_table
 from edgeward.errors import Exit
-
-from .client import Client
-from .options import Subparsers, add_command
-from .output import moment, print_json, print_table
 
 TITLES = ("at", "decision", "reason", "list", "entry", "type", "distance", "url")
 

@@ -3,13 +3,12 @@
 import argparse
 from typing import Any
 
+from edgeward.cli.client import Client
+from edgeward.cli.options import Subparsers, add_command, add_group
+from edgeward.cli.output import moment, print_fields, print_json, print_table
+from edgeward.cli.waiting import status_of
 from edgeward.errors import Exit, UserError
 from edgeward.types import Action, Kind, Mode
-
-from .client import Client
-from .options import Subparsers, add_command, add_group
-from .output import moment, print_fields, print_json, print_table
-from .waiting import status_of
 
 TITLES = ("name", "kind", "mode", "action", "entries", "radius", "description")
 ENTRY_TITLES = ("id", "type", "value", "quality", "added", "by", "reason")

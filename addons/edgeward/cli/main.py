@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edgeward import __version__
+from edgeward.cli import check, entries, hashes, incidents, lists, processes, purges, settings, sightings, tokens
+from edgeward.cli.options import add_common
 from edgeward.errors import EdgewardError, UserError
-
-from . import check, entries, hashes, incidents, lists, processes, purges, settings, sightings, tokens
-from .options import add_common
 
 COMMANDS = (processes, hashes, check, lists, entries, purges, sightings, incidents, tokens, settings)
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""

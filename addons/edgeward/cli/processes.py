@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeward.cli.options import Subparsers, add_command, config_path, load_config
 from edgeward.errors import ConfigError, Exit, UserError
-
-from .options import Subparsers, add_command, config_path, load_config
 
 if TYPE_CHECKING:
     from edgeward.config import Config

@@ -3,12 +3,11 @@
 import argparse
 from typing import Any
 
+from edgeward.cli.client import Client
+from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.output import moment, note, print_fields, print_json, print_table
+from edgeward.cli.waiting import add_wait, wait_query, wait_seconds
 from edgeward.errors import Exit
-
-from .client import Client
-from .options import Subparsers, add_command
-from .output import moment, note, print_fields, print_json, print_table
-from .waiting import add_wait, wait_query, wait_seconds
 
 TITLES = ("id", "started", "cause", "owed", "linger s", "url")
 OUTCOME_TITLES = ("cache", "delivery", "at", "attempts", "status", "linger s", "detail")

@@ -5,11 +5,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edgeward.cli import toml
+from edgeward.cli.options import Subparsers, add_command, add_group, config_path, load_config
+from edgeward.cli.output import print_json
 from edgeward.errors import Exit
-
-from . import toml
-from .options import Subparsers, add_command, add_group, config_path, load_config
-from .output import print_json
 
 if TYPE_CHECKING:
     from edgeward.config import Config

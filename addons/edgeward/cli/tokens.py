@@ -2,12 +2,11 @@
 
 import argparse
 
+from edgeward.cli.client import Client
+from edgeward.cli.options import Subparsers, add_command, add_group
+from edgeward.cli.output import moment, note, print_json, print_table
 from edgeward.errors import Exit
 from edgeward.types import Role
-
-from .client import Client
-from .options import Subparsers, add_command, add_group
-from .output import moment, note, print_json, print_table
 
 TITLES = ("id", "name", "role", "created")
 

@@ -3,10 +3,9 @@
 import argparse
 from typing import Any
 
+from edgeward.cli.client import Query
+from edgeward.cli.output import note
 from edgeward.errors import Exit
-
-from .client import Query
-from .output import note
 
 DEFAULT_TIMEOUT = 30.0
 

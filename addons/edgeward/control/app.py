@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from edgeward.control import check, entries, health, incidents, lists, problems, purges, sightings, status, tokens
+from edgeward.control.problems import Handler
+from edgeward.control.services import CALLER, SERVICES, Services, services
 from edgeward.errors import Unavailable
 from edgeward.types import Role
-
-from . import check, entries, health, incidents, lists, problems, purges, sightings, status, tokens
-from .problems import Handler
-from .services import CALLER, SERVICES, Services, services
 
 API = "/api/v1"
 

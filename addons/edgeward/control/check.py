@@ -3,11 +3,10 @@
 from aiohttp import web
 
 from edgeward.config import Config
+from edgeward.control import bodies, images, views
+from edgeward.control.services import Services, services
 from edgeward.hashing import signals
 from edgeward.types import Fingerprint, Reason, Signal, Verdict
-
-from . import bodies, images, views
-from .services import Services, services
 
 
 async def check(request: web.Request) -> web.Response:

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from edgeward.control import bodies, images, settled, views
+from edgeward.control.services import Services, caller, services
 from edgeward.errors import BadImage, BadSignal, NotFound
 from edgeward.hashing import signals
 from edgeward.types import MIN_PDQ_QUALITY, Entry, Fingerprint, Signal
-
-from . import bodies, images, settled, views
-from .services import Services, caller, services
 
 
 class _Asked(NamedTuple):

@@ -7,8 +7,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from edgeward import metrics
-
-from .services import Services, services
+from edgeward.control.services import Services, services
 
 AWAY_SECONDS = 2.0
 """So long without a word from the store, which is asked twice a second, and it counts as away."""

@@ -2,12 +2,11 @@
 
 from aiohttp import web
 
+from edgeward.control import bodies
+from edgeward.control.services import services
 from edgeward.errors import BadImage, Unavailable
 from edgeward.hashing import media
 from edgeward.types import Fingerprint, Flaw
-
-from . import bodies
-from .services import services
 
 
 def is_json(request: web.Request) -> bool:

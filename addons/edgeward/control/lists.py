@@ -2,10 +2,9 @@
 
 from aiohttp import web
 
+from edgeward.control import bodies, settled, views
+from edgeward.control.services import Services, caller, services
 from edgeward.types import HashList
-
-from . import bodies, settled, views
-from .services import Services, caller, services
 
 
 async def index(request: web.Request) -> web.Response:

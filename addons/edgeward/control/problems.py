@@ -8,11 +8,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from edgeward import metrics
+from edgeward.control.auth import Unauthenticated
+from edgeward.control.bodies import BadBody, Malformed, TooMuch, WrongType
 from edgeward.errors import Conflict, EdgewardError, Forbidden, NotFound, Unavailable, UserError
 from edgeward.store.connection import STORE_AWAY
-
-from .auth import Unauthenticated
-from .bodies import BadBody, Malformed, TooMuch, WrongType
 
 logger = logging.getLogger(__name__)
 

@@ -4,10 +4,9 @@ import time
 
 from aiohttp import web
 
+from edgeward.control import bodies, views
+from edgeward.control.services import Services, caller, services
 from edgeward.types import Cause, PurgeOrder, Target
-
-from . import bodies, views
-from .services import Services, caller, services
 
 VARIANTS = 1000
 """Variants of one URL that a purge by hand looks up."""

@@ -14,6 +14,10 @@ from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config
+from edgeward.control.app import make_app
+from edgeward.control.auth import Tokens
+from edgeward.control.door import Door, url_of
+from edgeward.control.services import Services
 from edgeward.hashing.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
 from edgeward.store.connection import Store
@@ -22,11 +26,6 @@ from edgeward.takedown.orders import Orders
 from edgeward.takedown.purger import purgers
 from edgeward.takedown.retro import Retro
 from edgeward.takedown.sightings import Sightings
-
-from .app import make_app
-from .auth import Tokens
-from .door import Door, url_of
-from .services import Services
 
 logger = logging.getLogger(__name__)
 

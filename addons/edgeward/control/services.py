@@ -7,14 +7,13 @@ from aiohttp import web
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config
+from edgeward.control.auth import Caller, Tokens
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import Store
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.orders import Orders
 from edgeward.takedown.retro import Retro
 from edgeward.takedown.sightings import Sightings
-
-from .auth import Caller, Tokens
 
 
 @dataclass(frozen=True, slots=True)

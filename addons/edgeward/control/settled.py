@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections.abc import Sequence, Set
 
+from edgeward.control.services import Services
+from edgeward.control.views import Json
 from edgeward.types import Change
-
-from .services import Services
-from .views import Json
 
 APPLY_SECONDS = 3.0
 """How long an answer waits for processes that have not applied its change; it then names them."""

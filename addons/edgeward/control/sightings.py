@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from . import bodies, views
-from .services import services
+from edgeward.control import bodies, views
+from edgeward.control.services import services
 
 
 async def index(request: web.Request) -> web.Response:

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from aiohttp import web
 
 from edgeward.config import CacheSettings
-
-from . import bodies, health, views
-from .services import Services, services
+from edgeward.control import bodies, health, views
+from edgeward.control.services import Services, services
 
 
 async def show(request: web.Request) -> web.Response:

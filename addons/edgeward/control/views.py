@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from edgeward.control.auth import Token
 from edgeward.takedown.sightings import Seen
 from edgeward.types import (
     DEFAULT_RADIUS,
@@ -17,8 +18,6 @@ from edgeward.types import (
     Signal,
     Target,
 )
-
-from .auth import Token
 
 type Json = dict[str, Any]
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import edgeward
+from edgeward.demo.answer import Answer, ask
 from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
-
-from .answer import Answer, ask
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0

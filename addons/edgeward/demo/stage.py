@@ -4,11 +4,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, Self
 
-from .answer import Answer, ask
-from .caches import CacheServer, Varnish
-from .edge import Edge, Settings, free_address, merged
-from .origin import PROBE, Origin
-from .photos import Photo
+from edgeward.demo.answer import Answer, ask
+from edgeward.demo.caches import CacheServer, Varnish
+from edgeward.demo.edge import Edge, Settings, free_address, merged
+from edgeward.demo.origin import PROBE, Origin
+from edgeward.demo.photos import Photo
 
 type Placement = Literal["front", "fill"]
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from edgeward.demo.answer import HOST, Answer
+from edgeward.demo.edge import until
+from edgeward.demo.photos import Photo, distinct, of_directory, shipped, smaller_webp
+from edgeward.demo.report import Report
+from edgeward.demo.stage import Placement, Stage
 from edgeward.errors import EdgewardError, Exit
-
-from .answer import HOST, Answer
-from .edge import until
-from .photos import Photo, distinct, of_directory, shipped, smaller_webp
-from .report import Report
-from .stage import Placement, Stage
 
 RETRIED = 'edgeward_purges_total{cache="varnish",outcome="retried"}'
 PATIENCE = 15.0

@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from edgeward.config import HashingSettings
+from edgeward.hashing.codings import CodingError, TooLarge, decode
+from edgeward.hashing.images import TooManyPixels, pictures, size
+from edgeward.hashing.media import DECODABLE
+from edgeward.hashing.perceptual import PERCEPTUAL, perceptual
+from edgeward.hashing.plain import plain
 from edgeward.types import Fingerprint, Flaw, Signal
-
-from .codings import CodingError, TooLarge, decode
-from .images import TooManyPixels, pictures, size
-from .media import DECODABLE
-from .perceptual import PERCEPTUAL, perceptual
-from .plain import plain
 
 
 def fingerprint(body: bytes, codings: tuple[str, ...], settings: HashingSettings, exact: bool = False) -> Fingerprint:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from edgeward.config import HashingSettings
+from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.signals import BITS
 from edgeward.types import Fingerprint, Signal
-
-from .frames import BEGUN, LENGTH_BYTES, READY, length_of
-from .signals import BITS
 
 START_SECONDS = 30
 """Longer than the slowest machine takes to import numpy, SciPy and Pillow."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin
 
-from .promises import promised_size
+from edgeward.hashing.promises import promised_size
 
 FORMATS = {
     "image/jpeg": "JPEG",

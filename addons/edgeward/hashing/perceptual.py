@@ -6,10 +6,9 @@ import imagehash
 import scipy.fftpack  # noqa: F401  imagehash loads it at its first phash: better while a hasher starts
 from PIL import Image
 
+from edgeward.hashing.images import Picture
+from edgeward.hashing.pdq import pdq
 from edgeward.types import Signal
-
-from .images import Picture
-from .pdq import pdq
 
 MIN_SIDE = 17
 """Pictures with a side of fewer pixels have no perceptual signals: tracking pixels and spacers all look alike.

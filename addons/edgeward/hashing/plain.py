@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from edgeward.hashing.codings import CodingError, peek
+from edgeward.hashing.digests import digest, digests
+from edgeward.hashing.media import PREFIX, sniff
 from edgeward.types import Fingerprint, Flaw
-
-from .codings import CodingError, peek
-from .digests import digest, digests
-from .media import PREFIX, sniff
 
 _CODED_PREFIX = 160 * 1024
 """A block of zstd, of at most 128 KiB, gives nothing before it is whole."""

@@ -10,10 +10,9 @@ from typing import Any
 from edgeward import metrics
 from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
+from edgeward.hashing.hasher import Hasher, HasherDied
+from edgeward.hashing.plain import plain
 from edgeward.types import Fingerprint, Flaw
-
-from .hasher import Hasher, HasherDied
-from .plain import plain
 
 logger = logging.getLogger(__name__)
 

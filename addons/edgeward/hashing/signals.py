@@ -5,9 +5,8 @@ import re
 
 from edgeward.config import SIGNAL_TYPES
 from edgeward.errors import BadSignal
+from edgeward.hashing.digests import DIGESTS
 from edgeward.types import DEFAULT_RADIUS, Signal
-
-from .digests import DIGESTS
 
 BITS = {"sha256": 256, "sha1": 160, "md5": 128, "pdq": 256, "phash": 64, "dhash": 64}
 """Bits of a value, per signal type."""

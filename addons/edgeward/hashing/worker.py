@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import IO
 
 from edgeward.config import HashingSettings
-
-from .fingerprint import fingerprint
-from .frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
 
 _OPEN_FILES = 16
 _PR_SET_PDEATHSIG = 1

@@ -10,9 +10,8 @@ from typing import Any
 
 from edgeward.errors import NotFound
 from edgeward.store.connection import Store
+from edgeward.takedown.group import Group, Item
 from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Target
-
-from .group import Group, Item
 
 PLACE_AT_ONCE = 500
 LEASE_SECONDS = 30.0

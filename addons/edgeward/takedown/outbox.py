@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from edgeward import metrics
 from edgeward.store.connection import STORE_AWAY
-
-from .absence import Absence
+from edgeward.takedown.absence import Absence
 
 logger = logging.getLogger(__name__)
 

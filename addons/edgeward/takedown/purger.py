@@ -17,11 +17,10 @@ from edgeward import metrics
 from edgeward.config import CacheSettings, Config, PurgeSettings
 from edgeward.errors import CacheUnavailable
 from edgeward.store.connection import STORE_AWAY
+from edgeward.takedown.absence import Absence
+from edgeward.takedown.caches import CacheDriver, Purged, driver_for
+from edgeward.takedown.orders import GONE, Orders
 from edgeward.types import Delivery, Outcome, PurgeOrder
-
-from .absence import Absence
-from .caches import CacheDriver, Purged, driver_for
-from .orders import GONE, Orders
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,12 @@ from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.config import SightingsSettings
 from edgeward.errors import StoreUnavailable
+from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.outbox import Outbox
+from edgeward.takedown.recent import Recent
+from edgeward.takedown.sightings import Sightings
 from edgeward.types import Cause, Incident, PurgeOrder, Sighting, Target, Verdict
-
-from .incidents import Incidents
-from .orders import Orders
-from .outbox import Outbox
-from .recent import Recent
-from .sightings import Sightings
 
 logger = logging.getLogger(__name__)
 

@@ -21,13 +21,12 @@ from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue, parse_changes
 from edgeward.blocklist.replica import Replica
 from edgeward.store.connection import STORE_AWAY, Store
+from edgeward.takedown.absence import Absence
+from edgeward.takedown.group import Group
+from edgeward.takedown.orders import Orders
+from edgeward.takedown.seen import SeenImages
+from edgeward.takedown.sightings import PlaceLost, Sightings
 from edgeward.types import Cause, Change, Fingerprint, HashList, Kind, Mode, PurgeOrder
-
-from .absence import Absence
-from .group import Group
-from .orders import Orders
-from .seen import SeenImages
-from .sightings import PlaceLost, Sightings
 
 logger = logging.getLogger(__name__)
 

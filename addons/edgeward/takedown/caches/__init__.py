@@ -1,10 +1,9 @@
 """One small class per kind of cache."""
 
 from edgeward.config import CacheSettings
-
-from .base import CacheDriver, Purged
-from .nginx import Nginx
-from .varnish import Varnish
+from edgeward.takedown.caches.base import CacheDriver, Purged
+from edgeward.takedown.caches.nginx import Nginx
+from edgeward.takedown.caches.varnish import Varnish
 
 DRIVERS: tuple[type[CacheDriver], ...] = (Varnish, Nginx)
 

@@ -6,9 +6,8 @@ from typing import ClassVar
 
 from edgeward.config import CacheSettings
 from edgeward.errors import CacheUnavailable
+from edgeward.takedown.caches.wire import Answer, TargetError, Wire
 from edgeward.types import Delivery, Target
-
-from .wire import Answer, TargetError, Wire
 
 CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
 """Pauses between the purges that go on until the cache says that nothing is left."""

@@ -1,9 +1,8 @@
 """nginx with ngx_http_cache_purge, through the purge listener of deploy/nginx/edgeward-cache.conf."""
 
+from edgeward.takedown.caches.base import CONFIRM_SECONDS, CacheDriver, Purged, refused
+from edgeward.takedown.caches.wire import Answer
 from edgeward.types import Delivery, Target
-
-from .base import CONFIRM_SECONDS, CacheDriver, Purged, refused
-from .wire import Answer
 
 _GONE = (404, 412)
 """Nothing stored there: 404 from Debian's module, 412 from the fork of nginx-modules."""

@@ -2,9 +2,8 @@
 
 import asyncio
 
+from edgeward.takedown.caches.base import CONFIRM_SECONDS, CacheDriver, Purged, refused
 from edgeward.types import Delivery, Target
-
-from .base import CONFIRM_SECONDS, CacheDriver, Purged, refused
 
 _NOT_SENT = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "range")
