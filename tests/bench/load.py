@@ -60,24 +60,29 @@ class Load:
         url = f"http://{address}{path}"
         self._command = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Host: {HOST}", url)
         self._processes = processes
-        self._cpu_seconds = 0.0
-        self.requests = 0
+        self._taken: list[tuple[float, int]] = []
+
+    @property
+    def requests(self) -> int:
+        """All that were answered so far."""
+        return sum(requests for _, requests in self._taken)
 
     @property
     def seconds_a_request(self) -> float:
-        """CPU time of the processes for each of all requests so far."""
-        return self._cpu_seconds / self.requests
+        """CPU time of the processes for each request, the first call, a warm-up, left out."""
+        seconds, requests = zip(*self._taken[1:], strict=True)
+        return float(sum(seconds) / sum(requests))
 
     def __call__(self) -> float:
         before = cpu_seconds_of(self._processes())
         with on_core(0):
             printed = subprocess.run(self._command, capture_output=True, text=True, check=True).stdout
-        self._cpu_seconds += cpu_seconds_of(self._processes()) - before
+        used = cpu_seconds_of(self._processes()) - before
         rate, requests = re.search(r"Requests/sec:\s+([\d.]+)", printed), re.search(r"(\d+) requests in", printed)
         failed = re.search(r"Non-2xx.*|Socket errors:.*", printed)
         if rate is None or requests is None or failed or requests[1] == "0":
             raise Unavailable(f"{self._command[-1]}: {failed[0] if failed else printed}")
-        self.requests += int(requests[1])
+        self._taken.append((used, int(requests[1])))
         return float(rate[1])
 
 

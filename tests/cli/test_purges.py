@@ -63,3 +63,10 @@ def test_one_order_shows_each_cache(api: Api, edgeward: Run) -> None:
         "0.100",
         "-",
     ]
+
+
+def test_a_refusal_does_not_look_done(api: Api, edgeward: Run) -> None:
+    """A cache that refuses purges still holds the image: the table says so."""
+    outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
+    api.answer("GET /api/v1/purges", {"purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]})
+    assert "varnish-1 (refused)" in edgeward("purges").out

@@ -59,8 +59,14 @@ def _purges(args: argparse.Namespace) -> int:
 def _print_orders(orders: list[dict[str, Any]]) -> None:
     print_table(
         TITLES,
-        [[o["id"], moment(o["started_at"]), o["cause"], ",".join(o["owed"]), _linger(o), o["url"]] for o in orders],
+        [[o["id"], moment(o["started_at"]), o["cause"], _owed(o), _linger(o), o["url"]] for o in orders],
     )
+
+
+def _owed(order: dict[str, Any]) -> str:
+    """The caches that have not removed it; one that refuses will not by itself."""
+    refused = (name for name, outcome in order["outcomes"].items() if outcome["delivery"] == "refused")
+    return ", ".join([*order["owed"], *(f"{name} (refused)" for name in refused if name not in order["owed"])])
 
 
 def _linger(order: dict[str, Any]) -> str | None:
@@ -77,7 +83,7 @@ def _print_order(order: dict[str, Any]) -> None:
     fields = ("id", "url", "cause", "started_at", "sha256", "entry", "why", "by")
     readable = {**order, "started_at": moment(order["started_at"])}
     vary = ", ".join(f"{name}: {value}" for name, value in order["vary"].items())
-    print_fields([*((name, readable[name]) for name in fields), ("vary", vary), ("owed", ", ".join(order["owed"]))])
+    print_fields([*((name, readable[name]) for name in fields), ("vary", vary), ("owed", _owed(order))])
     print()
     print_table(
         OUTCOME_TITLES,
