@@ -309,3 +309,13 @@ async def test_every_response_is_counted_once(worker: Worker) -> None:
     ):
         await worker.get(path, method=method)
     assert total() == before + 6
+
+
+async def test_the_answer_to_a_post_says_nothing_of_the_target(worker: Worker) -> None:
+    """A listed image in answer to POST is refused; what GET gives at that target is another matter."""
+    image = jpeg()
+    worker.upstream.put("/a", image, *IMAGE, method="POST")
+    worker.upstream.put("/a", b"text", "Content-Type: text/plain")
+    await worker.list(sha256(image))
+    assert (await worker.get("/a", method="POST")).status == 451
+    assert (await worker.get("/a")).body == b"text"

@@ -174,7 +174,7 @@ class EdgewardGate:
         """Stream what is no image; have what may be one buffered, within its bound."""
         if not way.candidate:
             response.stream = True
-            self._remember(way, None, response)
+            self._remember(flow, way, None)
             way.deliver(Reason.NOT_IMAGE)
             return
         way.body_limit = self._config.hashing.max_bytes
@@ -192,8 +192,9 @@ class EdgewardGate:
         fingerprint, verdict = await self._judge.judge(body, way.codings)
         if fingerprint is not None:
             way.target = Target(way.target.scheme, way.target.host, way.target.path, way.target.vary, len(body))
-            self._remember(way, fingerprint, response)
-            self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
+            self._remember(flow, way, fingerprint)
+            if flow.request.method == "GET":  # caches store no others
+                self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
         self._conclude(flow, way, fingerprint, verdict)
 
     async def _bodiless(self, flow: http.HTTPFlow, way: Passage, response: http.Response) -> None:
@@ -303,9 +304,10 @@ class EdgewardGate:
         if flow.response is None:
             flow.response = page
 
-    def _remember(self, way: Passage, fingerprint: Fingerprint | None, response: http.Response) -> None:
-        if response.status_code == 200:
-            self._memory.remember(way.target, Memory(fingerprint, Validators.of(response.headers)))
+    def _remember(self, flow: http.HTTPFlow, way: Passage, fingerprint: Fingerprint | None) -> None:
+        assert flow.response is not None
+        if flow.request.method == "GET" and flow.response.status_code == 200:
+            self._memory.remember(way.target, Memory(fingerprint, Validators.of(flow.response.headers)))
 
     def _fail(self, flow: http.HTTPFlow) -> None:
         """The policy for our own defects. Must not raise: what it relies on is as little as can be."""
