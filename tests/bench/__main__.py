@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgeward.errors import EdgewardError, Exit
+from tests.bench.harness import FULL, QUICK, Section, summary, table
+from tests.bench.machine import facts
 
-from .harness import FULL, QUICK, Section, summary, table
-from .machine import facts
+from edgeward.errors import EdgewardError, Exit
 
 ROOMS = ("hashing", "lookup", "front", "fill", "linger", "memory")
 """Modules of this package with a `measure(effort)`, in the order of the document."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench.harness import Budget, Effort, Row, Section, interleaved, milliseconds, quantity, ratio
+from tests.bench.load import BODIES, CONNECTIONS, Load, Mitmdump, on_core, path_of
+
 from edgeward.demo.caches import Varnish
 from edgeward.demo.edge import Edge
 from edgeward.demo.origin import Origin
 from edgeward.errors import Unavailable
-
-from .harness import Budget, Effort, Row, Section, interleaved, quantity, ratio
-from .load import BODIES, CONNECTIONS, Load, Mitmdump, on_core, path_of
 
 ENTRIES = 1000
 """Hashes on the block list, none of which matches."""
@@ -34,12 +34,13 @@ def measure(effort: Effort) -> Section:
             mitmdump = parts.enter_context(Mitmdump(directory, cache.url.removeprefix("http://")))
         for body_name, body in BODIES.items():
             origin.put(path_of(body_name), body)
+        _fill_list(edge)
         rows = [row for body_name in BODIES for row in _rows(body_name, edge, mitmdump, cache, effort)]
     how = (
         f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that Varnish holds, medians of rounds "
-        "in which all take turns. One core for wrk and Varnish, the other for all of Edgeward's processes (one worker) or "
-        f"mitmdump. Every body is digested and judged against {ENTRIES:,} entries; its fingerprint is known. mitmdump: "
-        "`--mode reverse:... -q --set flow_detail=0`. CPU: of all these processes, for one request."
+        "in which all take turns. One core for wrk and Varnish, the other for all processes of Edgeward (one worker) "
+        f"or mitmdump. Every body is digested and judged against {ENTRIES:,} entries; its fingerprint is known. "
+        "mitmdump: `--mode reverse:... -q --set flow_detail=0`. CPU: of all these processes, for one request."
     )
     return Section("Placement front", how, rows)
 
@@ -49,7 +50,6 @@ def _edge(directory: Path, upstream: str) -> Edge:
 
 
 def _rows(name: str, edge: Edge, mitmdump: Mitmdump, cache: Varnish, effort: Effort) -> Iterator[Row]:
-    _fill_list(edge, name)
     loads = [
         Load(address, path_of(name), effort.load_seconds, processes)
         for address, processes in (
@@ -65,18 +65,17 @@ def _rows(name: str, edge: Edge, mitmdump: Mitmdump, cache: Varnish, effort: Eff
         if edge.metric(series) - count < sent:
             raise Unavailable(f"{series} rose by {edge.metric(series) - count:.0f} in {sent:.0f} requests")
     yield Row(f"front, {name}, against mitmdump", _rate(ours), _rate(theirs), ratio(ours, theirs), "x", VERSUS_MITMDUMP)
-    used = [load.seconds_a_request * 1000 for load in loads[:2]]
-    yield Row(f"front, {name}, CPU", *(quantity(each, "ms") for each in used), used[0] / used[1], "x")
+    used, mitmdumps = (load.seconds_a_request for load in loads[:2])
+    yield Row(f"front, {name}, CPU", milliseconds([used]), milliseconds([mitmdumps]), used / mitmdumps, "x")
     yield Row(f"front, {name}, against Varnish alone", _rate(ours), _rate(alone), ratio(ours, alone), "x")
 
 
-def _fill_list(edge: Edge, name: str) -> None:
-    numbers = random.Random(name)
-    name = name.replace(" ", "-").lower()
-    edge.create_list(name)
-    edge.api(
-        "POST", f"/lists/{name}/entries", {"hashes": [f"pdq:{numbers.randbytes(32).hex()}" for _ in range(ENTRIES)]}
-    )
+def _fill_list(edge: Edge) -> None:
+    """List what matches nothing, and wait until nobody is busy with it any more."""
+    numbers = random.Random(0)
+    hashes = [f"pdq:{numbers.randbytes(32).hex()}" for _ in range(ENTRIES)]
+    edge.create_list("bench")
+    edge.api("POST", "/lists/bench/entries?wait=verified&timeout=30", {"hashes": hashes})
 
 
 def _rate(values: list[float]) -> str:

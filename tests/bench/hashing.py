@@ -8,13 +8,12 @@ import imagehash
 import numpy as np
 import pdqhash
 from PIL import Image
+from tests.bench.harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
+from tests.bench.pictures import photograph
 
 from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.pdq import pdq
-
-from .harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
-from .pictures import photograph
 
 SIZES = ((256, 256), (800, 800), (4000, 3000))
 WHOLE = {(800, 800): Budget("<=", 1 / 4), (4000, 3000): Budget("<=", 1 / 20)}

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+from tests.bench.harness import Budget, Effort, Row, Section, percentile, quantity
+from tests.bench.pictures import drawn
+
 from edgeward.config import HashingSettings
 from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
-
-from .harness import Budget, Effort, Row, Section, percentile, quantity
-from .pictures import drawn
 
 LIST = "bench"
 PATIENCE = 10.0
@@ -47,9 +47,9 @@ def measure(effort: Effort) -> Section:
         blocked = [_race(stage, picture, lambda path: stage.get(path).status == 451) for picture in blocking]
     how = (
         f"{effort.listings} images, seen and cached, each listed by its PDQ through the admin API. Verified gone: as "
-        "Edgeward records it, from the listing to the purge that Varnish's answer proved. Gone: from sending the listing "
-        "to Varnish, asked directly all the time, no longer having it. First block: from sending the listing to the "
-        "first 451 for a client that asks all the time; what asking costs is included."
+        "Edgeward records it, from the listing to the purge that Varnish's answer proved. Gone: from sending the "
+        "listing to Varnish, asked directly all the time, no longer having it. First block: from sending the listing "
+        "to the first 451 for a client that asks all the time; what asking costs is included."
     )
     rows = [
         *_rows("Listing to verified gone", verified, MEDIAN, WORST),

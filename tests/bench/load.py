@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from tests.bench.pictures import photograph
+
 from edgeward.demo.answer import HOST, ask
 from edgeward.demo.caches import Varnish
 from edgeward.demo.edge import free_address, until
 from edgeward.errors import Unavailable, UserError
-
-from .pictures import photograph
 
 CONNECTIONS = 32
 START_SECONDS = 20.0

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.bench.harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
 
 from edgeward.matching.matcher import Matcher
 from edgeward.types import DEFAULT_RADIUS, Entry, Fingerprint, HashList, Signal
-
-from .harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
 
 BITS = 256
 RADIUS = DEFAULT_RADIUS["pdq"]

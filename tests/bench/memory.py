@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench.harness import Budget, Effort, Row, Section, quantity
+from tests.bench.pictures import of_bytes
+
 from edgeward.demo.answer import ask
 from edgeward.demo.edge import Edge
 from edgeward.demo.origin import Origin
 from edgeward.errors import Unavailable
-
-from .harness import Budget, Effort, Row, Section, quantity
-from .pictures import of_bytes
 
 CLIENTS = 64
 IMAGE_BYTES = 4_000_000

@@ -25,10 +25,11 @@ def test_a_flow_is_counted_once() -> None:
 
 def test_overflow_by_policy() -> None:
     """Past its bound a body is refused where there is a page for it, else delivered."""
-    strict, lenient = Passage(TARGET, too_large=Response.make(503)), Passage(TARGET)
+    page = Response.make(503)
+    strict, lenient = Passage(TARGET, too_large=lambda: page), Passage(TARGET)
     strict.overflowed()
     lenient.overflowed()
-    assert strict.instead is strict.too_large
+    assert strict.instead is page
     assert lenient.instead is None
     assert lenient.decided
 

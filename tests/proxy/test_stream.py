@@ -1,12 +1,15 @@
 """What we rely on in mitmproxy's private layers, on real connections."""
 
 import asyncio
+import gc
 import io
 
 from backports import zstd
+from mitmproxy import http
 from PIL import Image
 from pytest import LogCaptureFixture
 from skimage import data
+from tests.proxy import pictures
 from tests.proxy.conftest import StartWorker, Worker, read_reply
 from tests.proxy.pictures import sha256
 
@@ -113,3 +116,17 @@ async def test_image_under_zstd_and_a_wrong_type(worker: Worker) -> None:
     worker.upstream.put("/z", zstd.compress(image), "Content-Type: text/html", "Content-Encoding: zstd")
     await worker.list(sha256(image))
     assert (await worker.get("/z")).status == 451
+
+
+async def test_bodies_are_forgotten_once_sent(worker: Worker) -> None:
+    """A body that was sent is not kept until the next full collection of garbage."""
+    image = pictures.jpeg("rocket", 71)  # that no other test serves
+    worker.upstream.put("/a", image, "Content-Type: image/jpeg")
+    gc.disable()
+    try:
+        for _ in range(3):
+            await worker.get("/a")
+        kept = [one for one in gc.get_objects() if isinstance(one, http.Response) and one.raw_content == image]
+    finally:
+        gc.enable()
+    assert kept == []

@@ -5,6 +5,8 @@
     judge       a body, or the lack of one -> verdict
     memory      which target last served which image
     refetch     a whole fetch, to judge a partial or bodiless response
+    candidate   which bodies must be judged, told by their first bytes
+    connection  clients' connections, whose hooks go straight to the gate
     stream      mitmproxy's HTTP stream with a look at the first bytes, and bounded buffers
     pages       451 and the other refusals
     runtime     a worker's parts put together

@@ -179,7 +179,7 @@ class EdgewardGate:
             return
         way.body_limit = self._config.hashing.max_bytes
         if self._judge.unchecked(Reason.TOO_LARGE).blocks:
-            way.too_large = pages.refusal(flow.request, 503)
+            way.too_large = functools.partial(pages.refusal, flow.request, 503)
         length = response.headers.get("content-length", "")
         if length.isdigit() and int(length) > way.body_limit:
             way.overflowed()

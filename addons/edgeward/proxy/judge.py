@@ -6,7 +6,6 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from edgeward import metrics
 from edgeward.blocklist.replica import Replica
@@ -31,14 +30,6 @@ PASSING_FLAWS = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
 """Flaws of the moment, not of the image: they are not remembered."""
 
 
-@dataclass(slots=True)
-class _Known:
-    fingerprint: Fingerprint
-    verdict: Verdict | None = None
-    generation: int = -1
-    """Of the matcher, when the verdict was made. A version would not do: they repeat after the store lost data."""
-
-
 class Judge:
     """Judges bodies against the lists of this moment. No method raises for what an image does."""
 
@@ -48,7 +39,9 @@ class Judge:
         # A fingerprint made under other settings holds other signals.
         settings = f"{config.hashing.signals} {config.hashing.max_frames}"
         self._generation = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[str, Fingerprint] = OrderedDict()
+        self._verdicts: dict[tuple[str, Flaw | None], Verdict] = {}
+        self._verdicts_of = -1
         self._catching: asyncio.Task[None] | None = None
         self._catch_again = 0.0
         self._running: dict[str, asyncio.Task[Fingerprint]] = {}
@@ -60,18 +53,18 @@ class Judge:
             return None, self.unchecked(Reason.NOT_READY)
         started = time.perf_counter()
         key = await self._key(body, codings)
-        known = self._known.get(key)
-        if known is None:
-            known = _Known(await self._fingerprint(key, body, codings))
-            if known.fingerprint.flaw not in PASSING_FLAWS:
-                self._remember(key, known)
+        fingerprint = self._known.get(key)
+        if fingerprint is None:
+            fingerprint = await self._fingerprint(key, body, codings)
+            if fingerprint.flaw not in PASSING_FLAWS:
+                self._remember(key, fingerprint)
         else:
             metrics.fingerprint_cache.labels("memory").inc()
             self._known.move_to_end(key)
         await self.be_current()
-        verdict = self._verdict(known)
+        verdict = self.verdict(fingerprint)
         metrics.response_seconds.observe(time.perf_counter() - started)
-        return known.fingerprint, verdict
+        return fingerprint, verdict
 
     async def be_current(self) -> None:
         """Catch up with the store, if this process has not heard from it for longer than it is waited for.
@@ -91,7 +84,20 @@ class Judge:
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """The verdict on a known image by the lists of this moment, flaws judged by policy."""
-        verdict = self._replica.matcher.verdict(fingerprint)
+        generation = self._replica.matcher.generation
+        # Not by version: versions repeat after the store lost data.
+        if generation != self._verdicts_of or len(self._verdicts) > self._size:
+            self._verdicts.clear()
+            self._verdicts_of = generation
+        key = (fingerprint.sha256, fingerprint.flaw)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._verdicts[key] = self._match(fingerprint)
+        return verdict
+
+    def _match(self, fingerprint: Fingerprint) -> Verdict:
+        with metrics.match_seconds.time():
+            verdict = self._replica.matcher.verdict(fingerprint)
         if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
             return self.unchecked(Reason(fingerprint.flaw.value))
         return verdict
@@ -108,13 +114,6 @@ class Judge:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _verdict(self, known: _Known) -> Verdict:
-        generation = self._replica.matcher.generation
-        if known.verdict is None or known.generation != generation:
-            with metrics.match_seconds.time():
-                known.verdict, known.generation = self.verdict(known.fingerprint), generation
-        return known.verdict
 
     async def _key(self, body: bytes, codings: tuple[str, ...]) -> str:
         if len(body) < THREAD_BYTES:
@@ -153,7 +152,7 @@ class Judge:
         except STORE_AWAY as error:
             logger.debug("a fingerprint was not kept: %s", type(error).__name__)
 
-    def _remember(self, key: str, known: _Known) -> None:
-        self._known[key] = known
+    def _remember(self, key: str, fingerprint: Fingerprint) -> None:
+        self._known[key] = fingerprint
         while len(self._known) > self._size:
             self._known.popitem(last=False)

@@ -1,5 +1,6 @@
 """What the gate knows of one flow on its way through: kept in the flow's metadata."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mitmproxy import http
@@ -20,8 +21,8 @@ class Passage:
     codings: tuple[str, ...] = ()
     body_limit: int | None = None
     """Bytes of body that may be buffered. None: it is streamed, or has none."""
-    too_large: http.Response | None = None
-    """What the client gets when the body goes past body_limit. None: then it is delivered unchecked."""
+    too_large: Callable[[], http.Response] | None = None
+    """Makes what the client gets when the body goes past body_limit. None: then it is delivered unchecked."""
     instead: http.Response | None = None
     """What the client gets instead. Once it is set nothing of the upstream's body is kept."""
     decided: bool = field(default=False, init=False)
@@ -41,7 +42,7 @@ class Passage:
         if self.too_large is None:
             self.deliver(Reason.TOO_LARGE)
         else:
-            self.refuse(self.too_large, Reason.TOO_LARGE)
+            self.refuse(self.too_large(), Reason.TOO_LARGE)
 
     def refuse(self, page: http.Response, reason: Reason) -> None:
         self.decide(Decision.BLOCK, reason)

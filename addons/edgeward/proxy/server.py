@@ -14,54 +14,19 @@ from mitmproxy.addons import proxyserver, tlsconfig
 from mitmproxy.connection import Client
 from mitmproxy.master import Master
 from mitmproxy.options import Options
-from mitmproxy.proxy import layers, mode_servers, mode_specs
-from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.events import Event
-from mitmproxy.proxy.layer import CommandGenerator, Layer
-from mitmproxy.proxy.layers.http import HTTPMode
 
 from edgeward import metrics
 from edgeward.config import Config
 from edgeward.errors import Exit
-from edgeward.listen import BACKLOG, PROXY_FD, inherited, listening
+from edgeward.listen import PROXY_FD
 from edgeward.proxy import stream
+from edgeward.proxy.connection import SharedMode
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 IDLE_LOOKS = 3
-
-
-class SharedMode(mode_specs.ReverseMode):
-    """A reverse proxy on a socket that the supervisor opened."""
-
-
-class _ReverseProxy(layers.modes.ReverseProxy):
-    """Straight to HTTP: what a connection speaks is known here and need not be guessed from its first bytes."""
-
-    def _handle_event(self, event: Event) -> CommandGenerator[None]:
-        spec = self.context.client.proxy_mode
-        assert isinstance(spec, SharedMode)
-        self.context.server.address = spec.address
-        if spec.scheme == "https":
-            self.context.server.sni = spec.address[0]
-            self.child_layer = layers.ServerTLSLayer(self.context)
-            self.child_layer.child_layer = layers.HttpLayer(self.context, HTTPMode.transparent)
-        else:
-            self.child_layer = layers.HttpLayer(self.context, HTTPMode.transparent)
-        yield from self.finish_start()
-
-
-class SharedInstance(mode_servers.AsyncioServerInstance[SharedMode]):
-    """Listens on the inherited socket, or opens one that other processes may share."""
-
-    def make_top_layer(self, context: Context) -> Layer:
-        return _ReverseProxy(context)
-
-    async def listen(self, host: str, port: int) -> list[asyncio.Server]:  # type: ignore[override]
-        sock = inherited(PROXY_FD) or listening(f"{host}:{port}", "proxy.listen", shared=True)
-        return [await asyncio.start_server(self.handle_stream, sock=sock, backlog=BACKLOG)]
 
 
 class EdgeMaster(Master):
@@ -80,7 +45,7 @@ class EdgeMaster(Master):
             if name not in self.options:
                 self.options.add_option(name, bool, default, "")
         self.options.update(
-            mode=[f"shared:{config.proxy.upstream}@{config.proxy.listen}"],
+            mode=[f"{SharedMode.type_name}:{config.proxy.upstream}@{config.proxy.listen}"],
             confdir=str(config.state_dir / "mitmproxy"),
             connection_strategy="lazy",
             keep_host_header=True,
