@@ -10,7 +10,7 @@ tests/proxy/test_stream.py holds what we rely on.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from mitmproxy import http
 from mitmproxy.proxy import events, layer
@@ -26,12 +26,36 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseTrailers,
 )
+from mitmproxy.proxy.utils import ReceiveBuffer
 
 from edgeward.hashing import codings as content_codings
 from edgeward.proxy import pages, passage
 from edgeward.proxy.candidate import candidate
 
 type Steps = layer.CommandGenerator[None]
+
+
+class _Body(ReceiveBuffer):
+    """A body as it comes, in one piece of memory. mitmproxy keeps a list of small ones, which leave holes behind."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def __iadd__(self, other: bytes) -> Self:
+        self._bytes += other
+        return self
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def __bool__(self) -> bool:
+        return bool(self._bytes)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bytes)
+
+    def clear(self) -> None:
+        self._bytes = bytearray()
 
 
 class GateStream(HttpStream):
@@ -41,6 +65,7 @@ class GateStream(HttpStream):
 
     def __init__(self, context: Context, stream_id: int) -> None:
         super().__init__(context, stream_id)
+        self.response_body_buf = _Body()
         self._held = bytearray()
 
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Steps:
