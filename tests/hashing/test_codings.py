@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import brotli
 import pytest
@@ -31,7 +32,7 @@ def raw_deflate(body: bytes) -> bytes:
 CODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": brotli.compress,
+    "br": partial(brotli.compress, quality=5),
     "zstd": zstd.compress,
 }
 

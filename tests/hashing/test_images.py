@@ -103,6 +103,19 @@ def test_a_draft_is_smaller_and_knows_its_original() -> None:
     (picture,) = pictures(jpeg((2101, 1700)), "image/jpeg", max_pixels=10_000_000, max_frames=1, drafted=True)
     assert (picture.image.mode, picture.image.size) == ("L", (1051, 850))
     assert (picture.scale, picture.size) == (2, (2101, 1700))
+    assert picture.drafted
+
+
+@pytest.mark.parametrize(
+    ("mode", "format", "drafted"), [("RGB", "JPEG", False), ("L", "PNG", True), ("CMYK", "JPEG", True)]
+)
+def test_only_luma_of_a_draft_is_a_draft(mode: str, format: str, drafted: bool) -> None:
+    """A JPEG not drafted, another format, and CMYK, of which no draft is luma, are hashed as the libraries do."""
+    body = encoded(small(mode), format)
+    media_type = sniff(body)
+    assert media_type
+    (picture,) = pictures(body, media_type, max_pixels=10_000, max_frames=1, drafted=drafted)
+    assert not picture.drafted
 
 
 @pytest.mark.parametrize("format", FORMATS.values())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.hashing.pictures import encoded, jpeg, noise
+from tests.hashing.pictures import encoded, jpeg
 
 from edgeward import metrics
 from edgeward.config import HashingSettings
@@ -23,8 +23,8 @@ from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.pool import HasherPool
 from edgeward.types import Flaw
 
-SLOW = encoded(noise((2600, 2600)), "PNG", compress_level=1)
-"""Some half a second of decoding and hashing."""
+SLOW = encoded(Image.new("P", (7900, 7900)), "PNG")
+"""Small to hand over, and more than half a second of decoding and hashing."""
 
 
 @asynccontextmanager
@@ -93,21 +93,19 @@ async def test_killing_idle_hashers_costs_nothing() -> None:
 async def test_a_hang_is_ended() -> None:
     """An image over its time is TIMEOUT, its hasher is killed and replaced, and the next image is hashed."""
     before = restarts("timeout")
-    huge = encoded(Image.new("RGB", (7900, 7900)), "PNG", compress_level=1)
     async with running(processes=1, timeout_ms=100) as pool:
         (pid,) = pool.pids
-        found = await pool.fingerprint(huge)
+        found = await pool.fingerprint(SLOW)
         assert found.flaw is Flaw.TIMEOUT
-        assert found.sha256 == hashlib.sha256(huge).hexdigest()
+        assert found.sha256 == hashlib.sha256(SLOW).hexdigest()
         await until(lambda: pool.pids not in ([pid], []))
     assert restarts("timeout") == before + 1
 
 
 async def test_memory_is_bounded() -> None:
     """An image that needs more than memory_mb is CRASHED; the next one is hashed."""
-    huge = encoded(Image.new("P", (7900, 7900)), "PNG")
     async with running(processes=1, memory_mb=300) as pool:
-        assert (await pool.fingerprint(huge)).flaw is Flaw.CRASHED
+        assert (await pool.fingerprint(SLOW)).flaw is Flaw.CRASHED
         assert (await pool.fingerprint(jpeg())).flaw is None
 
 

@@ -45,11 +45,15 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class Picture(NamedTuple):
-    """A decoded frame, in mode "L" or "RGB". Each pixel stands for scale x scale of `size`, the picture as sent."""
+    """A decoded frame, in mode "L" or "RGB". Each pixel stands for scale x scale of `size`, the picture as sent.
+
+    `drafted`: it is luma from a draft, of any scale, for which hashes that are nearly the libraries' will do.
+    """
 
     image: Image.Image
     scale: int
     size: tuple[int, int]
+    drafted: bool = False
 
 
 class TooManyPixels(ValueError):
@@ -85,7 +89,8 @@ def pictures(
     with _truncated_allowed(lenient), _open(body, media_type, max_pixels) as image:
         single = image.format in _SINGLE
         original = image.size
-        if drafted and single:
+        drafted = drafted and single
+        if drafted:
             image.draft("L", DRAFT)
         scale = round(original[0] / image.size[0])
         for frame in range(1 if single else max_frames):
@@ -94,7 +99,8 @@ def pictures(
             except EOFError:
                 return
             _check_size(image.size, max_pixels)
-            yield Picture(_load(image), scale, original if single else image.size)
+            loaded = _load(image)
+            yield Picture(loaded, scale, original if single else image.size, drafted and loaded.mode == "L")
 
 
 def _open(body: bytes, media_type: str, max_pixels: int | None) -> Image.Image:

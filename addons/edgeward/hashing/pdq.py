@@ -13,7 +13,7 @@ reference would filter and sample half a pixel beside.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,13 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-type Floats = NDArray[np.float32]
+from edgeward.hashing.luma import Floats, Luma
+
 type _Strips = Sequence[tuple[int, Floats]]
 
 _SAMPLES = 64
 _LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
 _STRIP_VALUES = 256 * 1024
 """Values of a strip: as floats it stays in a core's cache."""
+_AT_HAND = 4
+"""Rows of A to take at once where rows of X cost nothing: its band is narrow, so few have few zeros."""
 _MAX_WIDTH = 65536
 """Between the two products 64 x width floats are held: wider pictures are laid on their side."""
 _CACHED_LENGTH = 8192
@@ -41,19 +44,22 @@ class _Axis(NamedTuple):
     scale: int
 
 
-def pdq(picture: Image.Image, scale: int = 1, size: tuple[int, int] | None = None) -> tuple[str, int]:
+def pdq(
+    picture: Image.Image, scale: int = 1, size: tuple[int, int] | None = None, luma: Luma | None = None
+) -> tuple[str, int]:
     """The PDQ (64 hexadecimal digits, as the reference prints it) and quality (0..100) of an "L" or "RGB" picture.
 
     The luma of "RGB" is 0.299 R + 0.587 G + 0.114 B, not rounded, as in the reference. With `scale` > 1 each pixel
-    stands for scale x scale pixels of an original of `size`, and it is the original's PDQ that is sought.
+    stands for scale x scale pixels of an original of `size`, and it is the original's PDQ that is sought. `luma` is
+    that of an "L" picture, where it is at hand.
     """
     width, height = size or picture.size
-    samples = _samples(picture, _Axis(width, scale), _Axis(height, scale))
+    samples = _samples(picture, _Axis(width, scale), _Axis(height, scale), luma)
     frequencies = np.asarray(_DCT @ samples @ _DCT.T, dtype=np.float32)
     return _bits(frequencies), _quality(samples)
 
 
-def _samples(picture: Image.Image, across: _Axis, down: _Axis) -> Floats:
+def _samples(picture: Image.Image, across: _Axis, down: _Axis, luma: Luma | None = None) -> Floats:
     """The 64 x 64 samples of the filtered luma."""
     width = picture.width
     if (across, down) == (_Axis(_SAMPLES, 1), _Axis(_SAMPLES, 1)):
@@ -65,9 +71,12 @@ def _samples(picture: Image.Image, across: _Axis, down: _Axis) -> Floats:
         strip = picture.crop((0, top, width, bottom))
         return np.asarray(strip).astype(np.float32).reshape(bottom - top, -1)
 
-    filtered = _apply(down, rows, width * len(picture.getbands()))
+    if luma and luma.whole:
+        filtered = _apply(down, luma.rows, _AT_HAND)
+    else:
+        filtered = _apply(down, rows, _per_strip(down, width * len(picture.getbands())))
     columns = np.ascontiguousarray(_luma(filtered.reshape(_SAMPLES, width, -1)).T)
-    return _apply(across, lambda left, right: columns[left:right], _SAMPLES).T
+    return _apply(across, lambda left, right: columns[left:right], _AT_HAND).T
 
 
 def _luma(values: Floats) -> Floats:
@@ -77,18 +86,21 @@ def _luma(values: Floats) -> Floats:
     return values[:, :, 0] if values.shape[2] == 1 else values @ _LUMA
 
 
-def _apply(axis: _Axis, rows: Callable[[int, int], Floats], width: int) -> Floats:
-    """A . X (64 x width) for the A of `axis`, where `rows(a, b)` gives the rows a to b of X as floats."""
-    wanted = _STRIP_VALUES * _SAMPLES * axis.scale // (axis.length * width)
-    per_strip = min(_SAMPLES, 1 << max(0, wanted.bit_length() - 1))
+def _apply(axis: _Axis, rows: Callable[[int, int], Floats], per_strip: int) -> Floats:
+    """A . X (64 x n) for the A of `axis`, where `rows(a, b)` gives the rows a to b of X as floats."""
     strips = _strips(axis, per_strip) if axis.length <= _CACHED_LENGTH else _make_strips(axis, per_strip)
     return np.concatenate([block @ rows(start, start + block.shape[1]) for start, block in strips])
 
 
+def _per_strip(axis: _Axis, width: int) -> int:
+    """How many rows of A to take at once where rows of X, of `width` values, are converted for each strip anew."""
+    wanted = _STRIP_VALUES * _SAMPLES * axis.scale // (axis.length * width)
+    return min(_SAMPLES, 1 << max(0, wanted.bit_length() - 1))
+
+
 def _make_strips(axis: _Axis, per_strip: int) -> _Strips:
     """The A of `axis` in blocks of `per_strip` rows: each with the column at which it starts, zeros left out."""
-    places = ((2 * sample + 1) * axis.length // (2 * _SAMPLES) for sample in range(_SAMPLES))
-    bands = [_fold(*_band(axis.length, place), axis.scale) for place in places]
+    bands = [_fold(first, weights, axis.scale) for first, weights in _bands(axis.length)]
     return [_block(bands[first : first + per_strip]) for first in range(0, _SAMPLES, per_strip)]
 
 
@@ -110,6 +122,16 @@ def _block(bands: Sequence[tuple[int, Floats]]) -> tuple[int, Floats]:
     for row, (first, weights) in zip(block, bands, strict=True):
         row[first - start : first - start + len(weights)] = weights
     return start, block
+
+
+def _bands(length: int) -> Iterator[tuple[int, Floats]]:
+    """The `_band` of each sample. All that lie clear of the edges are one and the same, moved."""
+    reach, middle = -(-length // _SAMPLES) + 2, length // 2
+    first, weights = _band(length, middle)
+    for sample in range(_SAMPLES):
+        place = (2 * sample + 1) * length // (2 * _SAMPLES)
+        clear = reach <= place < length - reach
+        yield (first + place - middle, weights) if clear else _band(length, place)
 
 
 def _band(length: int, at: int) -> tuple[int, Floats]:

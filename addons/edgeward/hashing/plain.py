@@ -20,10 +20,12 @@ def plain(body: bytes, types: Sequence[str], flaw: Flaw | None = None, codings: 
         prefix = peek(body[:_CODED_PREFIX], codings, PREFIX) if codings else body[:PREFIX]
     except CodingError:
         prefix = b""
+    signals = digests(body, types)
+    values = {signal.type: signal.value for signal in signals}
     return Fingerprint(
-        sha256=digest(body, "sha256"),
+        sha256=values.get("sha256") or digest(body, "sha256"),
         media_type=sniff(prefix) or "",
         size=len(body),
-        signals=digests(body, types),
+        signals=signals,
         flaw=flaw,
     )
