@@ -12,11 +12,13 @@ import purge;
 
 sub vcl_recv {
   # One spelling of a host, so that purge and fetch agree.
-  set req.http.Host = std.tolower(regsub(req.http.Host, ":[0-9]+$", ""));
-  set req.http.Host = regsub(req.http.Host, "\.$", "");
+  if (req.http.Host ~ "[A-Z]|:[0-9]+$|\.$") {
+    set req.http.Host = std.tolower(regsub(req.http.Host, ":[0-9]+$", ""));
+    set req.http.Host = regsub(req.http.Host, "\.$", "");
+  }
 
-  unset req.http.Edgeward-Purged;
   if (req.method == "PURGE") {
+    unset req.http.Edgeward-Purged;
     if (client.ip !~ edgeward_purgers) {
       return (synth(403, "Purge refused"));
     }
