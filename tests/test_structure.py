@@ -32,8 +32,8 @@ ROWS = (
 CONFINED = {
     "mitmproxy": {"proxy"},
     "redis": {"store"},
-    "aiohttp.web": {"control"},
-    "aiohttp": {"control", "takedown"},
+    "aiohttp": {"control"},
+    "h11": {"proxy"},
     "PIL": {"hashing", "demo/photos.py"},
     "imagehash": {"hashing"},
     "numpy": {"hashing", "matching"},
