@@ -127,9 +127,31 @@ def test_state_dir_is_relative_to_the_file(tmp_path: Path) -> None:
 )
 def test_passwords_are_not_repeated(tmp_path: Path, text: str) -> None:
     """An impossible URL is named by its key, without what it holds."""
-    with pytest.raises(ConfigError, match="url must be") as caught:
+    with pytest.raises(ConfigError, match=r"url: .*\(its value is not shown here\)") as caught:
         load(write(tmp_path, text), {})
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["caches", "hosts", "webhooks"])
+def test_two_tables_of_one_name(tmp_path: Path, section: str) -> None:
+    """Every table of an array has a name of its own, whatever it is about."""
+    more = {
+        "caches": "driver = 'varnish'\nurl = 'http://a'",
+        "hosts": "origin = 'http://a'",
+        "webhooks": "secret = '0123456789abcdef'\nhosts = ['*']",
+    }[section]
+    with pytest.raises(ConfigError, match=f"{section}: two are named 'x'"):
+        load(write(tmp_path, f"[[{section}]]\nname = 'x'\n{more}\n" * 2), {})
+
+
+def test_the_origin_of_a_host(tmp_path: Path) -> None:
+    """A host's own table wins over that of all others; in fill the upstream is the origin of those without one."""
+    hosts = "[[hosts]]\nname = 'a.test'\norigin = 'http://a'\n[[hosts]]\nname = '*'\norigin = 'http://rest'\n"
+    named = load(write(tmp_path, hosts), {})
+    assert [named.origin_of(host) for host in ("a.test", "A.TEST", "b.test")] == ["http://a", "http://a", "http://rest"]
+    front = load(write(tmp_path, "[proxy]\nupstream = 'http://up'"), {})
+    fill = load(write(tmp_path, "[proxy]\nupstream = 'http://up'\nplacement = 'fill'"), {})
+    assert (front.origin_of("a.test"), fill.origin_of("a.test")) == (None, "http://up")
 
 
 def test_store_url() -> None:

@@ -5,6 +5,7 @@ Settings come from a TOML file; `EDGEWARD_<SECTION>__<KEY>` in the environment o
 is a `ConfigError` that names the key.
 """
 
+import base64
 import json
 import os
 import tomllib
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from edgeward.cache_settings import AnyCache
+from edgeward.complaints import explain
 from edgeward.errors import ConfigError
+from edgeward.fields import Address, BaseUrl, Hidden, HttpUrl, Section, secret_value
 from edgeward.types import Flaw, Reason
 
 PREFIX = "EDGEWARD_"
@@ -24,42 +28,19 @@ NOT_SETTINGS = frozenset({"EDGEWARD_CONFIG", "EDGEWARD_API", "EDGEWARD_TOKEN"})
 INTERNAL_PREFIX = "EDGEWARD_INTERNAL_"
 """What the supervisor tells its children."""
 
-SECRETS = frozenset({"secret", "url"})
-"""Keys whose values may hold a password: errors don't repeat them."""
-STORE_SCHEMES = ("redis", "rediss", "unix")
+STORE_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 SIGNAL_TYPES = ("sha256", "sha1", "md5", "pdq", "phash", "dhash")
+
+WEBHOOK_PREFIX = "whsec_"
 
 type Decide = Literal["deliver", "block"]
 
 
-def _address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{value!r} is not HOST:PORT")
-    return value
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not an http:// or https:// URL")
-    return value
-
-
-def _base_url(value: str) -> str:
-    if urlsplit(_http_url(value)).path not in ("", "/"):
-        raise ValueError(f"{value!r} must have no path: the request's own is used")
-    return value.rstrip("/")
-
-
 def _store_url(value: str) -> str:
     if value != "embedded" and urlsplit(value).scheme not in STORE_SCHEMES:
-        raise ValueError(f"neither 'embedded' nor a {_schemes()} URL")
+        schemes = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
+        raise ValueError(f"neither 'embedded' nor a {schemes} URL")
     return value
-
-
-def _schemes() -> str:
-    return ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
 
 
 def _signals(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,16 +52,17 @@ def _signals(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-type Address = Annotated[str, AfterValidator(_address)]
-type HttpUrl = Annotated[str, AfterValidator(_http_url)]
-type BaseUrl = Annotated[str, AfterValidator(_base_url)]
+def _webhook_key(value: str) -> str:
+    """A plain text, or "whsec_" and a key in base64, as Standard Webhooks writes it."""
+    if value.startswith(WEBHOOK_PREFIX):
+        try:
+            base64.b64decode(value.removeprefix(WEBHOOK_PREFIX), validate=True)
+        except ValueError:
+            raise ValueError(f"what follows {WEBHOOK_PREFIX} is not base64") from None
+    return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class ProxySettings(_Section):
+class ProxySettings(Section):
     listen: Address = "127.0.0.1:8080"
     """Where clients (front) or the cache (fill) reach Edgeward, HOST:PORT; port 0 takes a free one."""
     upstream: BaseUrl = "http://127.0.0.1:6081"
@@ -95,16 +77,20 @@ class ProxySettings(_Section):
     """A connection on which nothing has moved for so long is closed, in seconds."""
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     url: Annotated[str, AfterValidator(_store_url)] = "embedded"
-    """'embedded' (a server started on a Unix socket in state_dir), redis://, rediss:// or unix://."""
+    """'embedded' (a server started on a Unix socket in state_dir), redis://, rediss://, unix://, redis+sentinel://
+    (HOST:PORT,HOST:PORT/SERVICE) or redis+cluster:// (HOST:PORT,HOST:PORT); the last two with rediss+ for TLS."""
     namespace: str = Field(default="edgeward", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Prefix of every key, so that several Edgewards can share a server."""
     timeout_ms: int = Field(default=2000, ge=50, le=60000)
     """How long one command to the store may take, in milliseconds."""
+    replicas: int | None = Field(default=None, ge=0, le=10)
+    """Replicas that must have a change of the lists or a purge order before it is acknowledged (WAIT). None: one where
+    the URL is of a Sentinel set or a cluster, else none."""
 
 
-class HashingSettings(_Section):
+class HashingSettings(Section):
     signals: Annotated[tuple[str, ...], AfterValidator(_signals), Field(strict=False)] = SIGNAL_TYPES
     """Signal types that are computed of every image."""
     max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024**3)
@@ -123,7 +109,7 @@ class HashingSettings(_Section):
     """Images that may wait for a hasher in one worker; one more is policy.overloaded."""
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     too_large: Decide = "block"
     """An image over hashing.max_bytes: deliver or block. It is not read to its end, so its digests are not known."""
     too_many_pixels: Decide = "block"
@@ -149,8 +135,8 @@ class PolicySettings(_Section):
     )  # fmt: skip
     """Methods that pass. All others (PURGE, BAN, ...) get a 405: a cache may take this host's word for them."""
     refused_headers: Annotated[tuple[str, ...], Field(strict=False)] = (
-        "edgeward-secret", "xkey-purge", "xkey-softpurge", "x-ban-url", "x-ban-tag", "x-ban-path", "x-purge",
-        "x-purge-regex", "x-refresh", "ats-purger", "fastly-soft-purge", "fastly-key", "x-slice-range",
+        "edgeward-secret", "edgeward-forget", "xkey-purge", "xkey-softpurge", "x-ban-url", "x-ban-tag", "x-ban-path",
+        "x-purge", "x-purge-regex", "x-refresh", "ats-purger", "fastly-soft-purge", "fastly-key", "x-slice-range",
     )  # fmt: skip
     """Request headers that can purge or refresh a cache: a request that carries one is refused with 403."""
     blocked_by: HttpUrl | None = None
@@ -159,22 +145,7 @@ class PolicySettings(_Section):
     """How long a target known to hold a listed image is refused without asking the upstream again, in seconds."""
 
 
-class CacheSettings(_Section):
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    """Name in metrics, logs and outcomes."""
-    driver: Literal["varnish", "nginx"]
-    """How it is purged."""
-    url: BaseUrl
-    """Where it takes purges: Varnish's own address, nginx's purge listener."""
-    tier: int = Field(default=0, ge=0, le=9)
-    """Distance from the origin: the caches of a lower tier are purged before those of a higher one."""
-    secret: str = ""
-    """Sent as the header Edgeward-Secret with every purge."""
-    timeout_ms: int = Field(default=2000, ge=50, le=60000)
-    """How long one purge may take, in milliseconds."""
-
-
-class PurgeSettings(_Section):
+class PurgeSettings(Section):
     repeat_seconds: Annotated[tuple[Annotated[float, Field(gt=0, le=86400)], ...], Field(strict=False)] = (
         1.0,
         5.0,
@@ -187,40 +158,84 @@ class PurgeSettings(_Section):
     """How long finished orders and their outcomes are kept, in days."""
 
 
-class SightingsSettings(_Section):
+class SightingsSettings(Section):
     keep_days: float = Field(default=30.0, gt=0, le=3650)
     """How long a target is remembered after it was last served, in days."""
     refresh_seconds: float = Field(default=3600.0, ge=1, le=86400)
     """A target that goes on serving the same image is written again so rarely, in seconds."""
 
 
-class AdminSettings(_Section):
+class SweepSettings(Section):
+    enabled: bool = True
+    """Re-check at the origin what is being served, and purge what the origin has removed. It is done for hosts whose
+    origin is known: [[hosts]], or in placement fill proxy.upstream."""
+    within_seconds: float = Field(default=60.0, ge=1, le=86400)
+    """An image that goes on being served is gone so long after the origin removed it, in seconds."""
+    share: float = Field(default=0.01, gt=0, le=1)
+    """Requests to the origin per response served, at most: 0.01 is one per hundred."""
+    per_second: float = Field(default=5.0, gt=0, le=10000)
+    """Requests to one host's origin in a second, at most."""
+    timeout_ms: int = Field(default=5000, ge=50, le=60000)
+    """How long an origin may take to answer, in milliseconds. One that takes longer is down: nothing is purged."""
+
+
+class HostSettings(Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9*_.\[\]:-]{1,255}$")
+    """Host as clients ask for it, with its port where that is not the scheme's own. "*" stands for all others."""
+    origin: BaseUrl
+    """Where this host's origin answers, past every cache."""
+
+
+class WebhookSettings(Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")
+    """Who sends: the name in takedowns, orders and the audit trail."""
+    secret: Annotated[str, Field(min_length=16), AfterValidator(secret_value), AfterValidator(_webhook_key), Hidden()]
+    """Key of the signature (HMAC-SHA256 as in Standard Webhooks). "env:NAME" or "file:PATH" says where it is."""
+    hosts: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    """Hosts whose images the sender may take down. ["*"]: of every host."""
+    lists: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Lists that the sender may add hashes to."""
+
+
+class AdminSettings(Section):
     listen: Address = "127.0.0.1:8081"
     """Where the admin API and /metrics listen, HOST:PORT; port 0 takes a free one. Keep it off the public net."""
 
 
-class Config(_Section):
+class Config(Section):
     """All settings."""
 
     state_dir: Path = Field(default=Path(".state"), strict=False)
     """Directory for the embedded store, the metrics of the processes and the local operator token."""
     proxy: ProxySettings = ProxySettings()
     store: StoreSettings = StoreSettings()
-    caches: Annotated[tuple[CacheSettings, ...], Field(strict=False)] = ()
+    caches: Annotated[tuple[AnyCache, ...], Field(strict=False)] = ()
     """The cache nodes that purges go to, each one an array table."""
+    hosts: Annotated[tuple[HostSettings, ...], Field(strict=False)] = ()
+    """What differs from host to host, each one an array table."""
+    webhooks: Annotated[tuple[WebhookSettings, ...], Field(strict=False)] = ()
+    """Who may report takedowns by a signed request, each one an array table."""
     hashing: HashingSettings = HashingSettings()
     policy: PolicySettings = PolicySettings()
     purge: PurgeSettings = PurgeSettings()
     sightings: SightingsSettings = SightingsSettings()
+    sweep: SweepSettings = SweepSettings()
     admin: AdminSettings = AdminSettings()
 
     @model_validator(mode="after")
-    def _cache_names_differ(self) -> "Config":
-        names = [cache.name for cache in self.caches]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"caches: two are named {twice[0]!r}")
+    def _names_differ(self) -> "Config":
+        for key in ("caches", "hosts", "webhooks"):
+            names = [table.name for table in getattr(self, key)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: two are named {twice[0]!r}")
         return self
+
+    def origin_of(self, host: str) -> str | None:
+        """The base URL of a host's origin, past every cache; None where it is not known."""
+        origins = {each.name.lower(): each.origin for each in self.hosts}
+        found = origins.get(host.lower()) or origins.get("*")
+        return found or (self.proxy.upstream if self.proxy.placement == "fill" else None)
 
     def decide(self, reason: Reason | Flaw) -> Decide:
         """The operator's policy for what could not be checked: `reason` is a Flaw, NOT_READY or ERROR."""
@@ -256,7 +271,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(source, problem) for problem in error.errors())) from None
+        raise ConfigError("\n".join(explain(source, problem) for problem in error.errors())) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -304,18 +319,3 @@ def _parse(keys: list[str], name: str, text: str) -> Any:
 
 def _kind(default: object) -> str:
     return "a JSON list" if isinstance(default, tuple) else "a number"
-
-
-def _explain(source: str, problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "settings"
-    if problem["type"] == "extra_forbidden":
-        return f"{source}: unknown key {key}"
-    if problem["type"] == "missing":
-        return f"{source}: {key} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return f"{source}: {message}"
-    if problem["loc"][-1] in SECRETS:
-        allowed = {"url": f"'embedded' or a {_schemes()} URL" if problem["loc"][0] == "store" else "an http(s):// URL"}
-        return f"{source}: {key} must be {allowed.get(problem['loc'][-1], 'a string')} (its value is not shown here)"
-    return f"{source}: {key} = {problem['input']!r}: {message}"

@@ -74,4 +74,9 @@ class ApiUnavailable(Unavailable):
 
 
 class CacheUnavailable(Unavailable):
-    pass
+    """`retry_after`: seconds that the cache asked to be left alone for, where it did (429, RFC 9110 section 10.2.3)."""
+
+    def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after

@@ -111,6 +111,21 @@ class Cause(StrEnum):
     LISTING = "listing"
     """A new entry, matched backwards over all sightings."""
     MANUAL = "manual"
+    TAKEDOWN = "takedown"
+    """A host, a site's own software or a person said that it is taken down."""
+    ORIGIN = "origin"
+    """The origin has removed or replaced it."""
+
+
+class Scope(StrEnum):
+    """What one purge order removes."""
+
+    TARGET = "target"
+    """One target, with every variant of it that the cache holds."""
+    PREFIX = "prefix"
+    """All of a host whose request target begins with the order's `target.path`."""
+    TAG = "tag"
+    """All that the cache stored under the order's `tag`, whatever its URL."""
 
 
 class Delivery(StrEnum):
@@ -303,9 +318,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class PurgeOrder:
-    """Remove one target from every cache. `started_at` is when lingering began: the listing, or the match in transit.
+    """Remove something from every cache. `started_at` is when lingering began: the listing, or the match in transit.
 
-    `id` is given by the store ("" before). `entry_id` and `sha256` are "" for an order by hand.
+    `scope` says what `target` and `tag` mean. `id` is given by the store ("" before). `entry_id` and `sha256` are ""
+    for an order by hand; `takedown` is the id of the takedown that it belongs to, or "".
     """
 
     target: Target
@@ -315,7 +331,19 @@ class PurgeOrder:
     entry_id: str = ""
     why: str = ""
     by: str = ""
+    scope: Scope = Scope.TARGET
+    tag: str = ""
+    takedown: str = ""
     id: str = ""
+
+
+NOWHERE = Target("", "", "")
+"""The target of an order that is about a tag."""
+
+
+def image_tag(sha256: str) -> str:
+    """The tag that an image is stored under in caches behind `fill`: half of its digest is enough to tell it apart."""
+    return f"ew-{sha256[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

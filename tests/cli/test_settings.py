@@ -11,14 +11,22 @@ import pytest
 from pydantic import BaseModel
 from tests.cli.conftest import Ended
 
+from edgeward.cache_settings import KINDS, CacheSettings, driver_of, parse_cache
 from edgeward.cli import toml
 from edgeward.cli.settings import shown
-from edgeward.config import CacheSettings, Config, load
+from edgeward.config import Config, HostSettings, WebhookSettings, load
 from edgeward.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "edgeward.toml"
 DOCUMENT = ROOT / "docs" / "settings.md"
+
+TABLES: dict[str, tuple[type[BaseModel], ...]] = {
+    "caches": (CacheSettings, *KINDS),
+    "hosts": (HostSettings,),
+    "webhooks": (WebhookSettings,),
+}
+"""The arrays of tables, each with the models of its tables."""
 
 type Run = Callable[..., Ended]
 
@@ -37,11 +45,21 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
     for key, field in model.model_fields.items():
         if isinstance(field.default, BaseModel):
             yield from _settings(type(field.default), key)
-        elif key == "caches":
-            yield from _settings(CacheSettings, key)
+        elif not prefix and key in TABLES:
+            for table in TABLES[key]:
+                yield from _settings(table, key)
         else:
-            default = ... if field.is_required() else field.get_default()
+            default = ... if field.is_required() else field.get_default(call_default_factory=True)
             yield prefix, key, default, field.description or ""
+
+
+def _documented() -> Iterator[tuple[str, str, Any, str]]:
+    """The settings that have a row in the document: of a kind of cache only what not every cache has alike."""
+    shared = list(_settings(CacheSettings, "caches"))
+    kinds = {kind: [row for row in _settings(kind, "caches") if row not in shared] for kind in KINDS}
+    yield from (row for row in _settings(Config) if row[0] != "caches")
+    yield from shared
+    yield from (row for rows in kinds.values() for row in rows if row[1] != "driver")
 
 
 def test_check_says_ok(edgeward: Run) -> None:
@@ -82,8 +100,16 @@ def test_show_prints_what_takes_effect(edgeward: Run, monkeypatch: pytest.Monkey
 
 def test_secrets_are_hidden(edgeward: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a cache's secret nor a password in a URL is ever shown, in TOML or JSON."""
-    node = {"name": "v", "driver": "varnish", "url": "http://user:hush1@127.0.0.1:6081", "secret": "hush2"}
-    monkeypatch.setenv("EDGEWARD_CACHES", json.dumps([node]))
+    nodes = [
+        {"name": "v", "driver": "varnish", "url": "http://user:hush1@127.0.0.1:6081", "secret": "hush2"},
+        {"name": "c", "driver": "cloudflare", "zone": "0" * 32, "token": "hush6"},
+        {"name": "g", "driver": "generic", "url": "http://127.0.0.1:1", "headers": {"Authorization": "hush7"}},
+    ]
+    webhook = {"name": "w", "secret": "hush8-and-more-of-it", "hosts": ["*"]}
+    host = {"name": "h", "origin": "http://u:hush9@127.0.0.1:1"}
+    monkeypatch.setenv("EDGEWARD_CACHES", json.dumps(nodes))
+    monkeypatch.setenv("EDGEWARD_WEBHOOKS", json.dumps([webhook]))
+    monkeypatch.setenv("EDGEWARD_HOSTS", json.dumps([host]))
     monkeypatch.setenv("EDGEWARD_STORE__URL", "rediss://u:hush3@redis:6380/0?password=hush4&x=1")
     monkeypatch.setenv("EDGEWARD_PROXY__UPSTREAM", "http://u:hush5@127.0.0.1:1")
     for options in ([], ["--json"]):
@@ -94,7 +120,7 @@ def test_secrets_are_hidden(edgeward: Run, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_no_secret_is_shown_as_it_is() -> None:
     """URLs without a password, and an empty secret, are not touched."""
-    node = CacheSettings(name="v", driver="varnish", url="http://127.0.0.1:6081")
+    node = parse_cache({"name": "v", "driver": "varnish", "url": "http://127.0.0.1:6081"})
     values = shown(Config(caches=(node,)))
     assert values["caches"][0]["secret"] == ""
     assert values["caches"][0]["url"] == "http://127.0.0.1:6081"
@@ -105,8 +131,10 @@ def test_the_reference_holds_the_defaults() -> None:
     """config/edgeward.toml has every key with its default; only what has no default is behind a "#"."""
     values = tomllib.loads(REFERENCE.read_text())
     defaults = _defaults()
-    del defaults["caches"]
+    for name in TABLES:
+        del defaults[name]
     defaults["policy"].pop("blocked_by")
+    defaults["store"].pop("replicas")
     assert values == defaults
 
 
@@ -116,13 +144,16 @@ def test_the_reference_shows_what_has_no_default() -> None:
     config = Config.model_validate(values)
     assert config.policy.blocked_by
     assert {(section, key) for section, key, *_ in _settings(Config)} == set(_keys(values))
+    assert [cache.driver for cache in config.caches] == [driver_of(kind) for kind in KINDS]
+    for cache, table in zip(config.caches, values["caches"], strict=True):
+        assert set(type(cache).model_fields) == set(table), cache.driver
 
 
 def _keys(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from ((name, key) for key in value)
-        elif name == "caches":
+        elif name in TABLES:
             yield from ((name, key) for table in value for key in table)
         else:
             yield "", name
@@ -140,10 +171,12 @@ def test_the_reference_loads() -> None:
     assert load(REFERENCE, {}).state_dir == REFERENCE.parent / ".state"
 
 
-@pytest.mark.parametrize(("section", "key", "default", "description"), list(_settings(Config)))
+@pytest.mark.parametrize(("section", "key", "default", "description"), list(_documented()))
 def test_the_document_has_a_row_for_every_setting(section: str, key: str, default: Any, description: str) -> None:
     """docs/settings.md names the key, its variable, its default and its meaning."""
-    variable = {"": f"EDGEWARD_{key}", "caches": "-"}.get(section, f"EDGEWARD_{section}__{key}").upper()
+    variable = (
+        "-" if section in TABLES else "_".join(filter(None, ("EDGEWARD", section and f"{section}_", key))).upper()
+    )
     plain = list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Path) else default
     written = "(must be given)" if default is ... else "not set" if default is None else f"`{toml.literal(plain)}`"
     cells = f"| `{key}` | {'-' if variable == '-' else f'`{variable}`'} | {written} |"
@@ -155,4 +188,4 @@ def test_the_document_has_a_row_for_every_setting(section: str, key: str, defaul
 def test_the_document_has_no_row_for_anything_else() -> None:
     """A setting that is gone is gone from the document too."""
     rows = re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text(), re.MULTILINE)
-    assert sorted(rows) == sorted(key for _, key, *_ in _settings(Config))
+    assert sorted(rows) == sorted(key for _, key, *_ in _documented())

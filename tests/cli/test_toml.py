@@ -5,17 +5,19 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeward.cache_settings import parse_cache
 from edgeward.cli import toml
-from edgeward.config import CacheSettings, Config
+from edgeward.config import Config
 
 
 def test_reads_back_as_the_same_settings() -> None:
     """A rendered configuration, cache nodes included, is the configuration."""
     caches = (
-        CacheSettings(name="a", driver="varnish", url="http://127.0.0.1:6081", tier=1),
-        CacheSettings(name="b", driver="nginx", url="http://127.0.0.1:6082", secret='"\\'),
+        {"name": "a", "driver": "varnish", "url": "http://127.0.0.1:6081", "tier": 1},
+        {"name": "b", "driver": "nginx", "url": "http://127.0.0.1:6082", "secret": '"\\'},
+        {"name": "c", "driver": "generic", "url": "http://127.0.0.1:6083", "headers": {"X-Key": '"a"', "b": "c d"}},
     )
-    config = Config(caches=caches)
+    config = Config(caches=tuple(map(parse_cache, caches)))
     text = toml.render(Config, config.model_dump(mode="json"))
     assert Config.model_validate(tomllib.loads(text)) == config
 

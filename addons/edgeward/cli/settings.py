@@ -12,6 +12,7 @@ from edgeward.errors import Exit
 
 if TYPE_CHECKING:
     from edgeward.config import Config
+    from edgeward.fields import Section
 
 HIDDEN = "***"
 
@@ -52,12 +53,26 @@ def _show(args: argparse.Namespace) -> int:
 def shown(config: "Config") -> dict[str, Any]:
     """The settings as plain values, fit to be shown: secrets are hidden."""
     values = config.model_dump(mode="json")
-    for cache in values["caches"]:
-        cache["secret"] = cache["secret"] and HIDDEN
-        cache["url"] = _without_password(cache["url"])
+    for name in ("caches", "webhooks"):
+        for table, shown_table in zip(getattr(config, name), values[name], strict=True):
+            _hide(type(table), shown_table)
+    for table in (*values["caches"], *values["hosts"]):
+        key = "url" if "url" in table else "origin"
+        table[key] = _without_password(table[key])
     values["store"]["url"] = _without_password(values["store"]["url"])
     values["proxy"]["upstream"] = _without_password(values["proxy"]["upstream"])
     return values
+
+
+def _hide(model: "type[Section]", values: dict[str, Any]) -> None:
+    """Put stars where the model says that a value is never shown."""
+    from edgeward.fields import is_hidden
+
+    for name, field in model.model_fields.items():
+        if isinstance(values[name], dict):
+            values[name] = dict.fromkeys(values[name], HIDDEN)
+        elif is_hidden(field):
+            values[name] = values[name] and HIDDEN
 
 
 def _without_password(url: str) -> str:

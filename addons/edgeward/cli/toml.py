@@ -21,12 +21,11 @@ def render(model: "type[BaseModel]", values: Mapping[str, Any]) -> str:
 
 
 def _section(model: "type[BaseModel]", name: str, value: Any) -> Iterator[str]:
-    inner = _model_of(model, name)
     tables, brackets = (value, "[[{}]]") if isinstance(value, list) else ([value], "[{}]")
     for table in tables:
         yield ""
         yield brackets.format(name)
-        yield from _keys(inner, table)
+        yield from _keys(_model_of(model, name, table), table)
 
 
 def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
@@ -38,11 +37,17 @@ def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def literal(value: Any) -> str:
-    """A string, number, boolean or list of these. JSON's spelling of them is TOML's too, but for DEL."""
+    """A string, number, boolean, a list of these, or a table of strings. JSON's spelling is TOML's too, but for DEL."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(name)} = {literal(each)}" for name, each in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _model_of(model: "type[BaseModel]", name: str) -> "type[BaseModel]":
-    """The model of a section, or of the tables in a list of them."""
+def _model_of(model: "type[BaseModel]", name: str, table: Mapping[str, Any]) -> "type[BaseModel]":
+    """The model of a section, or of the tables in a list of them; that of a cache depends on its driver."""
+    if name == "caches":
+        from edgeward.cache_settings import KINDS, driver_of
+
+        return next(kind for kind in KINDS if driver_of(kind) == table["driver"])
     annotation: Any = model.model_fields[name].annotation
     return annotation if isinstance(annotation, type) else annotation.__args__[0]
