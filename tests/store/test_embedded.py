@@ -44,9 +44,10 @@ async def test_what_was_written_survives_sigkill(each: Server) -> None:
 
 
 async def test_the_options_act(each: Server) -> None:
-    """Every write is on disk before its answer, nothing is evicted, and no TCP port is open."""
+    """Every write is on disk before its answer, nothing is evicted, sightings are small, and no TCP port is open."""
     store = await Store.connect(each.url)
     wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "port": "0", "save": ""}
+    wanted |= {"hash-max-listpack-value": "512"}
     for name, value in wanted.items():
         assert await store.redis.config_get(name) == {name: value}
     await store.close()

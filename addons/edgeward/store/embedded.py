@@ -78,6 +78,7 @@ def _options(socket_path: Path, data: Path) -> list[str]:
         "appendfsync": "always",
         "save": "",
         "maxmemory-policy": "noeviction",
+        "hash-max-listpack-value": "512",  # a target of usual length keeps its image in one piece of memory
         "daemonize": "no",
         "loglevel": "warning",
     }

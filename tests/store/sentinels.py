@@ -1,0 +1,82 @@
+"""A real Sentinel set: a master with two replicas, and three sentinels that watch over them."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.parts import require
+from tests.store.nodes import Lock, Node, Nodes, addresses, until
+
+SERVICE = "edge"
+DOWN_AFTER_MS = 2000
+"""Not much less: sentinels connect to a new master once a second, and take it for dead in between."""
+QUORUM = 2
+
+
+class SentinelNode(Node):
+    """One sentinel; it keeps its configuration in a file that it rewrites."""
+
+    def __init__(self, directory: Path, master: Node, *options: str, lock: Lock | None = None) -> None:
+        super().__init__(directory, lock=lock)
+        lines = (
+            *self.settings,
+            f"dir {directory}",
+            f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {QUORUM}",
+            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {SERVICE} 3000",
+            f"sentinel parallel-syncs {SERVICE} 2",
+            *options,
+        )
+        self._config = directory / "sentinel.conf"
+        self._config.write_text("\n".join((*lines, "")))
+
+    def command(self) -> list[str]:
+        return [str(require("redis-server")), str(self._config), "--sentinel", "--loglevel", "notice"]
+
+
+class SentinelSet(Nodes):
+    """The set, started in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        first = Node(directory / "0")
+        self.nodes = [first, *(Node(directory / str(number), master=first) for number in (1, 2))]
+        self.sentinels = [SentinelNode(directory / f"s{number}", first) for number in range(3)]
+        self.url = f"redis+sentinel://{addresses(self.sentinels)}/{SERVICE}"
+
+    def start(self) -> None:
+        for node in (*self.nodes, *self.sentinels):
+            node.start()
+        until(self.whole)
+
+    def whole(self) -> bool:
+        masters = self.masters()
+        return len(masters) == 1 and self.replicas_in_step(masters[0]) == 2 and all(map(self._agrees, self.sentinels))
+
+    def _agrees(self, sentinel: Node) -> bool:
+        """Whether this sentinel knows of all others, and of a master that is well."""
+        answer: Any = sentinel.ask("SENTINEL", "MASTER", SERVICE)
+        state = dict(zip(answer[::2], answer[1::2], strict=True)) if answer else {}
+        here = str(self.masters()[0].port).encode()
+        known = (state.get(b"num-slaves"), state.get(b"num-other-sentinels"), state.get(b"port"))
+        return state.get(b"flags") == b"master" and known == (b"2", b"2", here)
+
+    def master_of(self, key: str) -> Node:
+        """Whom the sentinels name."""
+        _, port = self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
+        return next(node for node in self.nodes if node.port == int(port))
+
+    def heal(self) -> None:
+        """Start what was killed as replicas of the present master; what still takes itself for one is killed first:
+        sentinels take ten seconds to demote it."""
+        master = self.master_of("")
+        for node in self.masters():
+            if node is not master:
+                node.kill()
+        for node in self.nodes:
+            node.master = None if node is master else master
+        super().heal()
+
+    def stop(self) -> None:
+        super().stop()
+        for sentinel in self.sentinels:
+            sentinel.kill()

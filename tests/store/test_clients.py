@@ -1,0 +1,85 @@
+"""A real Sentinel set: the client of whatever server the sentinels name."""
+
+import asyncio
+import time
+
+import pytest
+from tests.store.nodes import Nodes, until
+from tests.store.sentinels import SERVICE, SentinelSet
+
+from edgeward.errors import StoreUnavailable
+from edgeward.store.connection import Store
+
+
+async def test_the_master_is_found(redis_sentinels: Nodes) -> None:
+    """What is written goes to the master, by any of the sentinels."""
+    assert isinstance(redis_sentinels, SentinelSet)
+    for sentinel in redis_sentinels.sentinels:
+        store = await Store.connect(f"redis+sentinel://{sentinel.address}/{SERVICE}", "found")
+        await store.redis.set(store.key("x"), sentinel.port)
+        assert redis_sentinels.master_of("").ask("GET", store.key("x")) == str(sentinel.port).encode()
+        await store.close()
+
+
+async def test_dead_sentinels(redis_sentinels: Nodes) -> None:
+    """Sentinels that are gone are passed over at once."""
+    assert isinstance(redis_sentinels, SentinelSet)
+    alive = redis_sentinels.sentinels[2].address
+    started = time.monotonic()
+    store = await Store.connect(f"redis+sentinel://127.0.0.1:1,127.0.0.1:2,{alive}/{SERVICE}")
+    await store.close()
+    assert time.monotonic() - started < 1
+
+
+async def test_no_sentinel(redis_sentinels: Nodes) -> None:
+    """Where no sentinel answers the store is unavailable, by its URL without the passwords, within a second or two."""
+    started = time.monotonic()
+    with pytest.raises(
+        StoreUnavailable, match=r"u:\*\*\*@127.0.0.1:1,127.0.0.1:2/edge\?sentinel_password=\*\*\*:"
+    ) as e:
+        await Store.connect("redis+sentinel://u:geheim@127.0.0.1:1,127.0.0.1:2/edge?sentinel_password=geheim")
+    assert "geheim" not in str(e.value)
+    assert time.monotonic() - started < 2
+
+
+async def test_an_unknown_service(redis_sentinels: Nodes) -> None:
+    """A service that the sentinels do not know is named."""
+    with pytest.raises(StoreUnavailable, match="No master found for 'another'"):
+        await Store.connect(redis_sentinels.url.replace(SERVICE, "another"))
+
+
+async def test_a_master_that_lives_on(nodes: Nodes, spread: Store) -> None:
+    """Who is connected to a master that was replaced leaves it soon, though it answers as ever; idle or waiting."""
+    key, stream = spread.key("{lives}", "n"), spread.key("{lives}", "stream")
+    reader = await spread.blocking()
+    old = nodes.master_of(key)
+    await spread.redis.set(key, 1)
+    waiting = asyncio.create_task(reader.xread({stream: "$"}, block=3000))
+    old.pause()
+    await asyncio.to_thread(until, lambda: nodes.master_of(key) is not old)
+    old.resume()
+    async with asyncio.timeout(3):
+        while not nodes.master_of(key).ask("GET", key) == b"2":
+            await spread.redis.set(key, 2)
+            await asyncio.sleep(0.01)
+    await asyncio.gather(waiting, return_exceptions=True)
+    await spread.redis.xadd(stream, {"a": "b"})
+    assert await reader.xread({stream: "0"}, block=1000)
+
+
+async def test_nothing_stays_open(redis_sentinels: Nodes) -> None:
+    """A closed store has no connection left, to the servers or to the sentinels."""
+    assert isinstance(redis_sentinels, SentinelSet)
+    master, sentinel = redis_sentinels.master_of(""), redis_sentinels.sentinels[0]
+    before = [_clients(node.ask("CLIENT", "LIST")) for node in (master, sentinel)]
+    store = await Store.connect(f"redis+sentinel://{sentinel.address}/{SERVICE}")
+    await (await store.blocking()).ping()
+    assert _clients(master.ask("CLIENT", "LIST")) > before[0]
+    await store.close()
+    await asyncio.to_thread(
+        until, lambda: [_clients(node.ask("CLIENT", "LIST")) for node in (master, sentinel)] == before, 2
+    )
+
+
+def _clients(listed: bytes) -> int:
+    return listed.count(b" flags=N ")

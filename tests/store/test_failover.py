@@ -1,0 +1,199 @@
+"""A master is killed or hangs while work goes on: nothing that was acknowledged is lost, and the work goes on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.store.nodes import Node, Nodes, until
+
+from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.replica import Replica
+from edgeward.errors import StoreUnavailable
+from edgeward.store import connection
+from edgeward.store.connection import STORE_AWAY, Store
+from edgeward.takedown.orders import Done, Orders
+from edgeward.types import Cause, Delivery, Entry, HashList, Outcome, PurgeOrder, Signal, Target
+
+INCREMENT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+PAUSE = 0.02
+GOAL = 20
+"""Acknowledgements to be had before the failure, and after it."""
+
+
+class Work:
+    """Lists are changed, purges ordered and carried out, all at once, whatever becomes of the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.catalogue, self.orders, self.replica = Catalogue(store), Orders(store), Replica(store, "here")
+        self.entries: list[str] = []
+        """Ids of the entries whose adding was acknowledged."""
+        self.ids: list[str] = []
+        """Ids of the orders whose placing was acknowledged."""
+        self.done = 0
+        self._number = 0
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        await self.catalogue.create_list(HashList("bad"), "tester")
+        await self.orders.ensure_group("edge")
+        await self.replica.start()
+        async with asyncio.TaskGroup() as tasks:
+            going = [tasks.create_task(_for_ever(step)) for step in (self._add, self._place, self._take)]
+            yield
+            for task in going:
+                task.cancel()
+        await self.replica.close()
+
+    async def _add(self) -> None:
+        self._number += 1
+        (change,) = await self.catalogue.add_entries([Entry("bad", Signal("sha256", f"{self._number:064x}"))], "tester")
+        assert change.entry
+        self.entries.append(change.entry.id)
+
+    async def _place(self) -> None:
+        order = PurgeOrder(Target("https", "img.test", "/a"), Cause.MANUAL, time.time())
+        self.ids += await self.orders.place([order])
+
+    async def _take(self) -> None:
+        taken = await self.orders.take("edge", "here", 50, 200)
+        taken += await self.orders.claim("edge", "here", 500)
+        outcomes = [Outcome(order.id, "edge", Delivery.VERIFIED, time.time()) for order in taken]
+        await self.orders.done_many("edge", [Done(each.order_id, each) for each in outcomes])
+        self.done += len(outcomes)
+
+    async def progress(self, seconds: float = 15.0) -> None:
+        """Return when as much has been acknowledged again, and taken."""
+        entries, ids, done = len(self.entries) + GOAL, len(self.ids) + GOAL, self.done + GOAL
+        async with asyncio.timeout(seconds):
+            while len(self.entries) < entries or len(self.ids) < ids or self.done < done:
+                await asyncio.sleep(PAUSE)
+
+    async def check(self) -> None:
+        """All that was acknowledged is on record and known to the replica; all that was ordered is carried out."""
+        entries, ids = set(self.entries), list(self.ids)
+        assert entries - {entry.id async for some in self.catalogue.scan("bad") for entry in some} == set()
+        assert await self.replica.catch_up(10)
+        assert entries - set(self.replica.matcher.entries("bad")) == set()
+        async with asyncio.timeout(10):
+            # By what is on record: the taker is not told of all that it has done.
+            while not all(outcomes for _, outcomes in await self.orders.of(ids)):
+                await asyncio.sleep(PAUSE)
+        assert len(await self.orders.of(ids)) == len(ids)
+
+
+async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+            await asyncio.sleep(PAUSE / 4)
+        except STORE_AWAY:
+            await asyncio.sleep(PAUSE)
+
+
+@pytest.mark.parametrize("tag", ["{blocklist}", "{purges}"])
+async def test_a_killed_master(nodes: Nodes, spread: Store, tag: str) -> None:
+    """Every change and order that was acknowledged is there after its master was killed, and all work goes on."""
+    work = Work(spread)
+    async with work.going_on():
+        await work.progress()
+        master = nodes.master_of(spread.key(tag))
+        master.kill()
+        await asyncio.to_thread(until, lambda: nodes.master_of(spread.key(tag)) is not master)
+        await asyncio.to_thread(nodes.heal)  # a shard's new master has a replica again
+        await work.progress()
+        await work.check()
+
+
+async def test_a_master_that_hangs(nodes: Nodes, spread: Store) -> None:
+    """A master that answers nothing any more is left for the new one, by who writes, pipes, waits or makes sure."""
+    key, stream = spread.key("{hang}", "n"), spread.key("{hang}", "stream")
+    reader = await spread.blocking()
+
+    async def read() -> None:
+        async with asyncio.timeout(1):
+            assert await reader.xread({stream: "0"}, block=200) is not None
+
+    async def pipe() -> None:
+        async with spread.pipeline() as commands:
+            commands.incr(key)
+            await commands.execute()
+
+    async def write() -> None:
+        await spread.run(INCREMENT, [key], [1])
+
+    for step in (read, pipe, write):
+        await step()
+    await spread.run_durably(INCREMENT, [key], [1])
+    master = nodes.master_of(key)
+    master.pause()
+    try:
+        await asyncio.wait_for(asyncio.gather(*(_until_done(step) for step in (read, pipe, write))), 20)
+        assert nodes.master_of(key) is not master
+    finally:
+        master.kill()
+
+
+async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
+    """At first the step fails, or else nothing has been tried."""
+    with pytest.raises(STORE_AWAY):
+        await step()
+    while True:
+        try:
+            return await step()
+        except STORE_AWAY:
+            await asyncio.sleep(PAUSE)
+
+
+async def test_a_change_that_no_replica_confirms(nodes: Nodes, spread: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a replica in time a change is not acknowledged, though it was made; with as many as are wanted it is."""
+    monkeypatch.setattr(connection, "CONFIRM_SECONDS", 0.3)
+    strict = await _again(nodes, spread, 1)
+    key = strict.key("{strict}", "n")
+    assert await strict.run_durably(INCREMENT, [key], [1]) == 1
+    replicas = nodes.replicas_of(nodes.master_of(key))
+    _each(replicas, Node.pause)
+    try:
+        with pytest.raises(StoreUnavailable, match=r"changed, but not confirmed by 1 replica$"):
+            await strict.run_durably(INCREMENT, [key], [1])
+    finally:
+        _each(replicas, Node.resume)
+    await asyncio.to_thread(until, nodes.whole)
+    assert await strict.run_durably(INCREMENT, [key], [1]) == 3
+    await strict.close()
+
+
+async def test_as_many_replicas_as_the_settings_say(
+    nodes: Nodes, spread: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """store.replicas is held to exactly: 0 asks none, the number that there are is had, one more is not."""
+    monkeypatch.setattr(connection, "CONFIRM_SECONDS", 0.3)
+    key = spread.key("{many}", "n")
+    there = len(nodes.replicas_of(nodes.master_of(key)))
+    for number in (0, there):
+        store = await _again(nodes, spread, number)
+        await store.run_durably(INCREMENT, [key], [1])
+        await store.close()
+    store = await _again(nodes, spread, there + 1)
+    with pytest.raises(StoreUnavailable, match=rf"not confirmed by {there + 1} replicas$"):
+        await store.run_durably(INCREMENT, [key], [1])
+    await store.close()
+
+
+async def _again(nodes: Nodes, store: Store, replicas: int) -> Store:
+    return await Store.connect(nodes.url, store.namespace, replicas=replicas)
+
+
+def _each(nodes: list[Node], action: Callable[[Node], None]) -> None:
+    for node in nodes:
+        action(node)
+
+
+async def test_it_starts_with_a_part_of_the_set(nodes: Nodes, spread: Store) -> None:
+    """A process can start while a replica and, with Sentinel, the first host of the URL are gone."""
+    master = nodes.master_of(spread.key("{blocklist}"))
+    nodes.replicas_of(master)[0].kill()
+    store = await Store.connect(nodes.url, spread.namespace)
+    await store.redis.set(store.key("x"), 1)
+    await store.close()
