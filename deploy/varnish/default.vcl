@@ -14,6 +14,8 @@ acl edgeward_purgers {
 }
 
 include "edgeward.vcl";
+# include "edgeward-tags.vcl";  # fill: one purge takes every URL of an image
+# include "edgeward-bans.vcl";  # purges of a prefix
 
 # RFC 9111, 5.2.1.7: ask the cache and nobody behind it. So a copy can be looked for without making one.
 sub vcl_miss {

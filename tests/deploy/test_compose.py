@@ -64,6 +64,7 @@ def test_container_may_stop_in_order() -> None:
 
 
 def test_store_keeps_everything() -> None:
-    """The store writes each change to disk before it answers and never evicts."""
+    """The store writes each change to disk before it answers, never evicts, and keeps sightings small."""
     command = " ".join(services()["store"]["command"])
     assert "--appendonly yes --appendfsync always --maxmemory-policy noeviction" in command
+    assert "--hash-max-listpack-value 512" in command

@@ -4,7 +4,10 @@ import http.client
 import os
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -78,16 +81,112 @@ def test_default_vcl_wants_a_secret_only_if_it_has_one(tmp_path: Path, secret: s
         server.wait(10)
 
 
-def purge(port: int, headers: dict[str, str]) -> int:
-    """The status of a PURGE for something that is not cached, once Varnish answers."""
+class Telling(BaseHTTPRequestHandler):
+    """An origin that tells which of our headers reached it."""
+
+    def do_GET(self) -> None:
+        ours = [name for name in self.headers if name.lower().startswith("edgeward")]
+        self.send_response(200)
+        self.send_header("Reached", " ".join([self.command, *ours]))
+        self.end_headers()
+
+    do_PURGETAG = do_BAN = do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def origin() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Telling)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+@pytest.fixture
+def varnish(tmp_path: Path, origin: int, request: pytest.FixtureRequest) -> Iterator[int]:
+    """default.vcl before that origin with these includes, in this order, and a secret: its port."""
+    port = free_port()
+    text = (DEPLOY / "varnish" / "default.vcl").read_text()
+    assert text.count('"8000"') == text.count('include "edgeward.vcl";') == 1
+    includes = "\n".join(f'include "{name}.vcl";' for name in request.param)
+    text = text.replace('"8000"', f'"{origin}"').replace('include "edgeward.vcl";', includes)
+    (tmp_path / "default.vcl").write_text(text)
+    command: list[str | Path] = [require("varnishd"), "-F", "-j", "none", "-n", tmp_path, "-a", f"127.0.0.1:{port}",
+               "-f", tmp_path / "default.vcl", "-p", f"vcl_path={DEPLOY / 'varnish'}",
+               "-s", "malloc,16m"]  # fmt: skip
+    environment = {**os.environ, "EDGEWARD_PURGE_SECRET": SECRET}
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield port
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+SECRET = "0123456789abcdef"
+ALL = ("edgeward", "edgeward-tags", "edgeward-bans")
+ORDERS = [ALL, ("edgeward-tags", "edgeward", "edgeward-bans"), ("edgeward-bans", "edgeward-tags", "edgeward")]
+
+
+@pytest.mark.parametrize("varnish", ORDERS, indirect=True, ids="-".join)
+def test_the_door_holds_in_any_order_of_includes(varnish: int) -> None:
+    """However the three files are included, no purge passes without the secret, and each passes with it."""
+    tag = {"Edgeward-Tag": "ew-1"}
+    for method in ("PURGE", "PURGETAG", "BAN"):
+        for headers in ({}, {"Edgeward-Secret": "guess"}, {"Edgeward-Purged": "0"}):
+            assert ask(varnish, method, {**headers, **tag}) == (403, None)
+    expected = {"PURGE": (404, "0"), "PURGETAG": (404, "0"), "BAN": (200, "ban")}
+    assert {method: ask(varnish, method, {"Edgeward-Secret": SECRET, **tag}) for method in expected} == expected
+
+
+@pytest.mark.parametrize("varnish", [("edgeward",)], indirect=True)
+def test_the_secret_never_reaches_the_origin(varnish: int) -> None:
+    """Whatever becomes of a request that carries the secret, the origin does not see it."""
+    for method in ("GET", "POST", "PURGETAG", "BAN"):
+        connection = _connected(varnish)
+        connection.request(method, "/", headers={"Edgeward-Secret": SECRET, "Host": "img.test"})
+        assert connection.getresponse().headers["Reached"] == method
+        connection.close()
+
+
+@pytest.mark.parametrize("varnish", [ALL], indirect=True)
+def test_what_is_no_tag_and_no_prefix_is_refused(varnish: int) -> None:
+    """A tag or a prefix that could mean more than itself ends with 400."""
+    for value in ("", "a b", 'a"', "*"):
+        assert ask(varnish, "PURGETAG", {"Edgeward-Secret": SECRET, "Edgeward-Tag": value})[0] == 400
+    assert ask(varnish, "PURGETAG", {"Edgeward-Secret": SECRET})[0] == 400
+    for host in ("a b", "a && obj.status != 0"):
+        assert ask(varnish, "BAN", {"Edgeward-Secret": SECRET, "Host": host})[0] == 400
+    assert ask(varnish, "BAN", {"Edgeward-Secret": SECRET}, "*")[0] == 400
+
+
+def ask(port: int, method: str, headers: dict[str, str], path: str = "/") -> tuple[int, str | None]:
+    """(Status, X-Purged) of a request, once Varnish answers."""
+    connection = _connected(port)
+    connection.request(method, path, headers=headers)
+    response = connection.getresponse()
+    connection.close()
+    return response.status, response.headers["X-Purged"]
+
+
+def _connected(port: int) -> http.client.HTTPConnection:
     deadline = time.monotonic() + 20
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("PURGE", "/", headers=headers)
-            return connection.getresponse().status
+            connection.connect()
         except ConnectionRefusedError:
             assert time.monotonic() < deadline, "Varnish does not answer"
             time.sleep(0.05)
-        finally:
-            connection.close()
+        else:
+            return connection
+
+
+def purge(port: int, headers: dict[str, str]) -> int:
+    """The status of a PURGE for something that is not cached, once Varnish answers."""
+    return ask(port, "PURGE", headers)[0]

@@ -39,6 +39,10 @@ class Edge:
         self.log = directory / "edgeward.log"
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Write these settings: they count from its next start on."""
         defaults = {"proxy": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
         self.config.write_text(toml({"state_dir": "state", **merged(defaults, settings)}))
 

@@ -19,7 +19,8 @@ from that, or passes the 404 on. Asking never fills it."""
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is served under one path. `delay` is waited in the middle of the body, in seconds."""
+    """What is served under one path. `thought` is waited before the answer, `delay` in the middle of the body, in
+    seconds."""
 
     body: bytes
     content_type: str | None = "image/jpeg"
@@ -27,6 +28,7 @@ class Resource:
     max_age: int = 3600
     chunked: bool = False
     delay: float = 0.0
+    thought: float = 0.0
     status: int = 200
     modified: float = 1_700_000_000.0
 
@@ -64,6 +66,10 @@ class Origin:
         resource = Resource(body, content_type, **more)  # type: ignore[arg-type]
         self.resources[path] = resource
         return resource
+
+    def resource(self, target: str) -> Resource | None:
+        """What is served under a path with its query, or under the path whatever the query."""
+        return self.resources.get(target) or self.resources.get(target.partition("?")[0])
 
     def count(self, path: str) -> int:
         """Requests for that path so far, of whatever method."""
@@ -112,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Resource(b"", None, [("Cache-Control", "no-store")], status=404))
             return
         self.site.note(self.command, self.path)
-        resource = self.site.resources.get(self.path.partition("?")[0])
+        resource = self.site.resource(self.path)
         if resource is None:
             self._send(Resource(b"nothing here\n", "text/plain", status=404, max_age=0))
         elif resource.status == 200 and self._unmodified(resource):
@@ -166,6 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, resource: Resource, status: int | None = None, span: tuple[int, int] | None = None) -> None:
         status = status or resource.status
+        time.sleep(resource.thought)
         body = resource.body[slice(*span)] if span else resource.body
         self.send_response_only(status, HTTPStatus(status).phrase)
         for name, value in _headers(resource, status, span, len(body)):

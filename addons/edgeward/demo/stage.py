@@ -1,6 +1,7 @@
-"""Origin, cache and Edgeward, wired in one placement on free ports, all of them real."""
+"""Origin, caches and Edgeward, wired in one placement on free ports, all of them real."""
 
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,10 +18,20 @@ QUICK: Settings = {
     "purge": {"backoff_max_seconds": 0.5},
 }
 """What differs from the defaults: fewer processes, and a short wait for a cache that is away."""
+TIMEOUT_MS = 500
 
 
 class Stage:
-    """The whole of it. front: client -> edge -> cache -> origin; fill: client -> cache -> edge -> origin."""
+    """The whole of it. front: client -> edge -> cache -> origin; fill: client -> cache -> edge -> origin.
+
+    Args:
+        beside: more caches with the same behind them. Who wants one of them asks it by itself.
+        outer: each cache has one of these before it, as a second tier.
+
+    Attributes:
+        cache: the one that the others stand beside.
+        inner, outer: the caches of each tier by their names in the settings: the driver's, and that with "-outer".
+    """
 
     def __init__(
         self,
@@ -28,36 +39,47 @@ class Stage:
         placement: Placement = "front",
         cache: type[CacheServer] = Varnish,
         settings: Settings | None = None,
+        *,
+        beside: Sequence[type[CacheServer]] = (),
+        outer: type[CacheServer] | None = None,
     ) -> None:
         self.directory = directory
         self.placement = placement
         self.origin = Origin()
         self._listen = free_address()
-        backend = self.origin.address if placement == "front" else self._listen
-        host, _, port = backend.rpartition(":")
-        self.cache = cache(directory / cache.driver, (host, int(port)))
-        self.edge = Edge(directory / "edge", self._settings(settings or {}))
+        host, _, port = (self.origin.address if placement == "front" else self._listen).rpartition(":")
+        self.inner: dict[str, CacheServer] = {}
+        for kind in (cache, *beside):
+            name = f"{kind.driver}-2" if kind.driver in self.inner else kind.driver
+            self.inner[name] = kind(directory / name, (host, int(port)))
+        self.cache = self.inner[cache.driver]
+        behind = {f"{name}-outer": node.address for name, node in self.inner.items()}
+        self.outer = {name: outer(directory / name, address) for name, address in behind.items()} if outer else {}
+        self.edge = Edge(directory / "edge", self.settings(settings))
         self._parts = ExitStack()
 
-    def _settings(self, more: Settings) -> Settings:
-        upstream = self.cache.url if self.placement == "front" else f"http://{self.origin.address}"
+    def settings(self, more: Settings | None = None) -> dict[str, object]:
+        """Edgeward's settings for this stage, with `more` over them."""
+        tiers = enumerate((self.inner, self.outer))
         own: Settings = {
             "proxy": {
                 "listen": self._listen,
-                "upstream": upstream,
+                "upstream": self._asked.url if self.placement == "front" else f"http://{self.origin.address}",
                 "placement": self.placement,
                 "workers": 2,
             },
             "caches": [
-                {
-                    "name": self.cache.driver,
-                    "driver": self.cache.driver,
-                    "url": self.cache.purge_url,
-                    "timeout_ms": 500,
-                }
+                {**node.section(name), "tier": tier, "timeout_ms": TIMEOUT_MS}
+                for tier, nodes in tiers
+                for name, node in nodes.items()
             ],
         }
-        return merged(merged(QUICK, own), more)
+        return merged(merged(QUICK, own), more or {})
+
+    @property
+    def _asked(self) -> CacheServer:
+        """The cache that is asked first."""
+        return next(iter((self.outer or self.inner).values()))
 
     def start(self) -> None:
         """Start all parts.
@@ -66,9 +88,15 @@ class Stage:
             EdgewardError: one of them does not start; what had started is stopped.
         """
         with ExitStack() as parts:
-            for part in (self.origin, self.cache, self.edge):
+            for part in self._from_the_origin_on:
                 parts.enter_context(part)
             self._parts = parts.pop_all()
+
+    @property
+    def _from_the_origin_on(self) -> list[AbstractContextManager[object]]:
+        """All parts: each comes after those that it asks."""
+        caches = [*self.inner.values(), *self.outer.values()]
+        return [self.origin, *caches, self.edge] if self.placement == "front" else [self.origin, self.edge, *caches]
 
     def stop(self) -> None:
         self._parts.close()
@@ -83,22 +111,30 @@ class Stage:
     @property
     def door(self) -> str:
         """The address that clients come to."""
-        return self._listen if self.placement == "front" else self.cache_address
+        return self._listen if self.placement == "front" else address_of(self._asked)
 
     @property
     def cache_address(self) -> str:
-        return self.cache.url.removeprefix("http://")
+        return address_of(self.cache)
 
     def serve(self, photo: Photo) -> None:
         """Put a photograph up at the origin."""
         self.origin.put(photo.path, photo.body, photo.media_type)
 
-    def get(self, path: str, **headers: str) -> Answer:
-        """What a client gets; header names are written with underscores."""
+    def get(self, path: str, at: CacheServer | None = None, **headers: str) -> Answer:
+        """What a client gets, or who asks a node itself (`at`); header names are written with underscores."""
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        return ask(self.door, path, headers=fields)
+        return ask(address_of(at) if at else self.door, path, headers=fields)
 
-    def held(self, path: str, **headers: str) -> bool:
-        """Whether the cache holds a picture under that path, asked directly and without filling it."""
-        fields = {"Cache-Control": "only-if-cached", PROBE: "1", **headers}
-        return ask(self.cache_address, path, headers=fields).status == 200
+    def held(self, path: str, at: CacheServer | None = None, **headers: str) -> bool:
+        """Whether the cache (`at`: another node) holds a picture under that path, asked directly and without
+        filling it."""
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {"Cache-Control": "only-if-cached", PROBE: "1", **fields}
+        return ask(address_of(at or self.cache), path, headers=fields).status == 200
+
+
+def address_of(cache: CacheServer) -> str:
+    """HOST:PORT at which a cache serves."""
+    host, port = cache.address
+    return f"{host}:{port}"

@@ -1,22 +1,71 @@
 """The nginx driver against a real nginx with the configuration of deploy/."""
 
+import http.client
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.parts import require
+from tests.takedown.caches.raw import answer, order, prefix, purge, server
 from tests.takedown.caches.test_varnish import SPELLINGS
 from tests.takedown.conftest import cached, fetch, fetch_raw, settings, target
 
+from edgeward.cache_settings import parse_cache
 from edgeward.demo.caches import DEPLOY, CacheServer, Nginx
-from edgeward.takedown.caches import driver_for
-from edgeward.types import Delivery
+from edgeward.takedown.caches import CacheDriver, driver_for
+from edgeward.types import Delivery, Target
+
+SLICE = 1000
+LONG = b"/s/" + b"a" * 3000
+"""About as long as nginx stores with its proxy_buffer_size of 4k: a longer key is never cached."""
+
+
+class Ranges(BaseHTTPRequestHandler):
+    """An origin of cacheable bodies, as long as their path says, that answers ranges. Each answer differs."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    serial = 0
+
+    def do_GET(self) -> None:
+        Ranges.serial += 1
+        size = int(self.path.split("/")[2])
+        first, last = map(int, re.findall(r"\d+", self.headers["Range"]))
+        body = str(Ranges.serial).encode().ljust(min(last + 1, size) - first)
+        self.send_response(206)
+        self.send_header("Cache-Control", "max-age=1000")
+        self.send_header("Content-Range", f"bytes {first}-{first + len(body) - 1}/{size}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """An nginx that stores slices of 1,000 bytes."""
+    require("nginx")
+    origin = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+    thread = threading.Thread(target=origin.serve_forever, daemon=True)
+    thread.start()
+    cache = Nginx(tmp_path_factory.mktemp("slices"), ("127.0.0.1", origin.server_address[1]))
+    cache.slice_bytes = SLICE
+    with cache:
+        yield cache
+    origin.shutdown()
+    origin.server_close()
+    thread.join(5)
 
 
 async def test_purges_the_target_and_nothing_else(nginx: CacheServer) -> None:
     """A purge removes its target, says so, and leaves neighbours and other queries alone."""
     for path in ("/p", "/p?a=1", "/px"):
         fetch(nginx, path)
-    purged = await driver_for(settings(nginx)).purge(target("/p"))
+    purged = await purge(driver_for(settings(nginx)), target("/p"))
     assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 1)
     assert not cached(nginx, "/p")
     assert cached(nginx, "/p?a=1")
@@ -28,17 +77,19 @@ async def test_removes_every_variant(nginx: CacheServer) -> None:
     accepts = ("image/avif,image/webp", "image/webp", "*/*")
     for accept in accepts:
         fetch(nginx, "/vary", accept)
-    purged = await driver_for(settings(nginx)).purge(target("/vary", accept="*/*"))
+    purged = await purge(driver_for(settings(nginx)), target("/vary", accept="*/*"))
     assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 3)
     assert [cached(nginx, "/vary", accept) for accept in accepts] == [False, False, False]
 
 
-@pytest.mark.parametrize("path", [path for path in SPELLINGS if b"#" not in path])
+@pytest.mark.parametrize(
+    "path", [*(path for path in SPELLINGS if b"#" not in path and len(path) < 4000), b"/s/" + b"a" * 3000]
+)
 async def test_purges_byte_for_byte(nginx: CacheServer, path: bytes) -> None:
     """Whatever the spelling on the wire, the purge finds the file that it was stored under."""
     status, first = fetch_raw(nginx, path)
     assert (status, fetch_raw(nginx, path)[1]) == (200, first)
-    purged = await driver_for(settings(nginx)).purge(target(path.decode("latin-1")))
+    purged = await purge(driver_for(settings(nginx)), target(path.decode("latin-1")))
     assert purged.count == 1
     assert fetch_raw(nginx, path)[1] != first
 
@@ -49,10 +100,10 @@ async def test_secret(cold: Callable[..., CacheServer]) -> None:
     cache.start()
     fetch(cache, "/p")
     for wrong in ("", "open"):
-        refused = await driver_for(settings(cache, secret=wrong)).purge(target("/p"))
+        refused = await purge(driver_for(settings(cache, secret=wrong)), target("/p"))
         assert (refused.delivery, refused.status) == (Delivery.REFUSED, 403)
     assert cached(cache, "/p")
-    assert (await driver_for(settings(cache, secret="open sesame")).purge(target("/p"))).count == 1
+    assert (await purge(driver_for(settings(cache, secret="open sesame")), target("/p"))).count == 1
 
 
 async def test_a_listener_without_variants_is_not_trusted(cold: Callable[..., CacheServer]) -> None:
@@ -61,14 +112,121 @@ async def test_a_listener_without_variants_is_not_trusted(cold: Callable[..., Ca
     cache.start()
     # The listener for clients: an ordinary server that names no variants.
     driver = driver_for(settings(cache).model_copy(update={"url": cache.url}))
-    purged = await driver.purge(target("/p"))
+    purged = await purge(driver, target("/p"))
     assert purged.delivery is Delivery.DELIVERED
 
 
-def test_the_listener_names_the_variants_of_the_map() -> None:
+async def test_a_batch_is_purged_together(nginx: CacheServer) -> None:
+    """Of many orders each gets its own outcome: gone, never there, and one that no request can carry."""
+    for number in range(0, 90, 3):
+        fetch(nginx, f"/batch/{number}", "image/webp")
+    driver = driver_for(settings(nginx))
+    bad, *purged = await driver.purge([order(target(path)) for path in ("/a b", *(f"/batch/{n}" for n in range(90)))])
+    await driver.close()
+    assert bad.delivery is Delivery.REFUSED
+    assert {each.delivery for each in purged} == {Delivery.VERIFIED}
+    assert [each.count for each in purged] == [1, 0, 0] * 30
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_every_slice_goes(slices: CacheServer, known: bool) -> None:
+    """All slices of an image go in every variant, whether or not its size is known; another image's stay."""
+    path, size = f"/{known}/9500", 9500
+    accepts = ("image/webp", "*/*")
+    before = [fetch(slices, path, accept)[0] for accept in accepts]
+    fetch(slices, "/other/9500")
+    purged = await purge(_sliced(slices), Target("http", "img.test", path, size=size if known else 0))
+    assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 20)
+    assert not {*b"".join(before).split()} & {*b"".join(fetch(slices, path, accept)[0] for accept in accepts).split()}
+    assert (await purge(_sliced(slices), Target("http", "img.test", "/other/9500"))).count == 10
+
+
+async def test_a_hole_is_no_end(slices: CacheServer) -> None:
+    """Where only some slices are stored, those behind a hole go too: all that the size tells of."""
+    path = "/holes/30500"
+    for part in ("0-10", "29000-29010"):
+        _fetch_range(slices, path, part)
+    purged = await purge(_sliced(slices), Target("http", "img.test", path, size=30500))
+    assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 2)
+
+
+async def test_an_image_that_has_grown_leaves_nothing(slices: CacheServer) -> None:
+    """Slices behind those that the size tells of go as well, as long as they follow one another."""
+    fetch(slices, "/grown/8000")
+    purged = await purge(_sliced(slices), Target("http", "img.test", "/grown/8000", size=1500))
+    assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 8)
+
+
+async def test_slices_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener that has every slice that it is asked for does not keep the driver for ever."""
+    monkeypatch.setattr("edgeward.takedown.caches.nginx.MAX_SLICES", 300)
+    answers: dict[str, int] = {}
+
+    def reply(head: bytes, _: int) -> bytes:
+        name = head.partition(b"Edgeward-Slice: ")[2].partition(b"\r\n")[0].decode()
+        answers[name] = answers.get(name, 0) + 1
+        return answer(200 if answers[name] % 2 else 404)
+
+    async with server(reply) as (url, _):
+        driver = driver_for(parse_cache({"name": "n", "driver": "nginx", "url": url, "slice_bytes": 1}))
+        purged = await purge(driver, target("/p"))
+    assert purged.delivery is Delivery.DELIVERED
+    assert "slice_bytes is too small" in purged.detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "delivery"),
+    [(answer(302, "Location: /"), Delivery.REFUSED), (answer(429, "Retry-After: 3"), Delivery.WAITING),
+     (answer(502), Delivery.WAITING), (b"garbage\r\n\r\n", Delivery.WAITING), (answer(200), Delivery.DELIVERED),
+     (answer(404), Delivery.DELIVERED)],
+)  # fmt: skip
+async def test_answers_that_prove_nothing(raw: bytes, delivery: Delivery) -> None:
+    """A node that redirects, is overloaded, talks nonsense or says yes to everything is never verified."""
+    async with server(lambda head, number: raw) as (url, _):
+        driver = driver_for(parse_cache({"name": "n", "driver": "nginx", "url": url}))
+        purged = await purge(driver, target("/p"))
+    assert purged.delivery is delivery
+    assert purged.retry_after == (3.0 if b"429" in raw else None)
+
+
+async def test_a_node_that_is_away(cold: Callable[..., CacheServer]) -> None:
+    """An nginx that is down makes the order wait; back again with its files, it loses the image."""
+    cache = cold(Nginx)
+    cache.start()
+    fetch(cache, "/p")
+    cache.kill()
+    assert (await purge(driver_for(settings(cache)), target("/p"))).delivery is Delivery.WAITING
+    cache.start()
+    assert cached(cache, "/p")
+    assert (await purge(driver_for(settings(cache)), target("/p"))).count == 1
+    assert not cached(cache, "/p")
+
+
+async def test_prefixes_are_left_to_the_targets(nginx: CacheServer) -> None:
+    """This module knows no prefixes: such an order touches nothing."""
+    fetch(nginx, "/prefix/1")
+    driver = driver_for(settings(nginx))
+    (purged,) = await driver.purge([prefix("/prefix/")])
+    assert (purged.delivery, purged.status) == (Delivery.DELIVERED, 0)
+    assert cached(nginx, "/prefix/1")
+
+
+@pytest.mark.parametrize("name", ["edgeward-cache.conf", "edgeward-slice.conf"])
+def test_the_listener_names_the_variants_of_the_map(name: str) -> None:
     """The tokens that the purge listener announces are exactly those that the cache key is made of."""
     text = (DEPLOY / "nginx" / "edgeward-cache.conf").read_text()
     tokens = re.search(r"map \$http_accept \$edgeward_variant \{(.*?)\}", text, re.DOTALL)
-    announced = re.search(r'Edgeward-Variants "(.*?)"', text)
+    announced = re.search(r'Edgeward-Variants "(.*?)"', (DEPLOY / "nginx" / name).read_text())
     assert tokens and announced
     assert sorted(announced[1].split()) == sorted(re.findall(r"(\w+);", tokens[1]))
+
+
+def _sliced(cache: CacheServer) -> CacheDriver:
+    return driver_for(settings(cache, slice_bytes=SLICE))
+
+
+def _fetch_range(cache: CacheServer, path: str, part: str) -> None:
+    connection = http.client.HTTPConnection(*cache.address, timeout=10)
+    connection.request("GET", path, headers={"Host": "img.test", "Range": f"bytes={part}"})
+    assert connection.getresponse().read()
+    connection.close()

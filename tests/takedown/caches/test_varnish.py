@@ -1,26 +1,48 @@
 """The Varnish driver against a real varnishd with the VCL of deploy/."""
 
 import asyncio
+import http.client
+import itertools
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from tests.takedown.conftest import Origin, cached, fetch, fetch_raw, settings, target
+from tests.parts import require
+from tests.takedown.caches.raw import answer, order, prefix, purge, server, tag
+from tests.takedown.conftest import Origin, address_of, cached, fetch, fetch_raw, settings, target
 
+from edgeward.cache_settings import parse_cache
 from edgeward.demo.caches import CacheServer, Varnish
-from edgeward.errors import CacheUnavailable
 from edgeward.takedown.caches import driver_for
 from edgeward.types import Delivery
 
 SPELLINGS = [b"/s/%7Ea", b"/s/~a", b"/s/a%2Fb", b"/s/a%2fb", b"//s//a", b"/s/a?", b"/s/a", b"/s/./a", b"/s/\xe9.png",
-             b"/s/%C3%A9", b"/s/a?x=%41&y", b"/s/a?b#c"]  # fmt: skip
+             b"/s/%C3%A9", b"/s/a?x=%41&y", b"/s/a?b#c", b"/s/" + b"a" * 8000]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def full(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Varnish with a secret that takes purges by tag and by prefix as well."""
+    require("varnishd")
+    cache = Varnish(tmp_path_factory.mktemp("full"), address_of(origin), "s3cret")
+    cache.tags = cache.bans = True
+    with cache:
+        yield cache
+
+
+@pytest.fixture(scope="module")
+def spare(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Varnish whose VCL the tests replace."""
+    require("varnishd")
+    with Varnish(tmp_path_factory.mktemp("spare"), address_of(origin)) as cache:
+        yield cache
 
 
 async def test_purges_the_target_and_nothing_else(varnish: CacheServer) -> None:
     """A purge removes its target, says so, and leaves neighbours and other queries alone."""
     for path in ("/p", "/p?a=1", "/px"):
         fetch(varnish, path)
-    purged = await driver_for(settings(varnish)).purge(target("/p"))
+    purged = await purge(driver_for(settings(varnish)), target("/p"))
     assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 1)
     assert not cached(varnish, "/p")
     assert cached(varnish, "/p?a=1")
@@ -32,7 +54,7 @@ async def test_removes_every_variant(varnish: CacheServer) -> None:
     accepts = ("image/avif", "image/webp", "*/*")
     for accept in accepts:
         fetch(varnish, "/vary", accept)
-    purged = await driver_for(settings(varnish)).purge(target("/vary", accept="image/png"))
+    purged = await purge(driver_for(settings(varnish)), target("/vary", accept="image/png"))
     assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 3)
     assert [cached(varnish, "/vary", accept) for accept in accepts] == [False, False, False]
 
@@ -42,7 +64,7 @@ async def test_purges_byte_for_byte(varnish: CacheServer, path: bytes) -> None:
     """Whatever the spelling on the wire, the purge finds the object that it was stored under."""
     status, first = fetch_raw(varnish, path)
     assert (status, fetch_raw(varnish, path)[1]) == (200, first)
-    purged = await driver_for(settings(varnish)).purge(target(path.decode("latin-1")))
+    purged = await purge(driver_for(settings(varnish)), target(path.decode("latin-1")))
     assert purged.count == 1
     assert fetch_raw(varnish, path)[1] != first
 
@@ -51,7 +73,7 @@ async def test_purges_byte_for_byte(varnish: CacheServer, path: bytes) -> None:
 async def test_a_host_has_one_spelling(varnish: CacheServer, host: str) -> None:
     """An object fetched under another spelling of its host is purged too."""
     fetch(varnish, f"/host/{host}", host=host)
-    purged = await driver_for(settings(varnish)).purge(target(f"/host/{host}"))
+    purged = await purge(driver_for(settings(varnish)), target(f"/host/{host}"))
     assert purged.count == 1
 
 
@@ -67,7 +89,7 @@ async def test_waits_for_a_fetch_under_way(varnish: CacheServer, origin: Origin,
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, path, "image/webp"))
     await asyncio.to_thread(origin.arrived.wait, 5)
-    purging = asyncio.create_task(driver_for(settings(varnish)).purge(target(path, accept="image/webp")))
+    purging = asyncio.create_task(purge(driver_for(settings(varnish)), target(path, accept="image/webp")))
     await asyncio.sleep(0.1)
     assert not purging.done()
     origin.release.set()
@@ -77,16 +99,39 @@ async def test_waits_for_a_fetch_under_way(varnish: CacheServer, origin: Origin,
     assert not cached(varnish, path, "image/webp")
 
 
+async def test_a_fetch_under_way_holds_up_no_other_order(varnish: CacheServer, origin: Origin) -> None:
+    """Of many orders one waits for its fetch; the copies of all others are gone meanwhile."""
+    paths = [f"/inflight/{number}" for number in range(60)]
+    for path in paths:
+        fetch(varnish, path)
+    origin.arrived.clear()
+    origin.release.clear()
+    fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, "/inflight/slow"))
+    await asyncio.to_thread(origin.arrived.wait, 5)
+    driver = driver_for(settings(varnish))
+    purging = asyncio.create_task(driver.purge([order(target(path)) for path in ("/inflight/slow", *paths)]))
+    await asyncio.sleep(0.4)
+    held = [cached(varnish, path) for path in paths]
+    assert not purging.done()
+    origin.release.set()
+    purged = await purging
+    await fetching
+    await driver.close()
+    assert not any(held)
+    assert {each.delivery for each in purged} == {Delivery.VERIFIED}
+    assert not cached(varnish, "/inflight/slow")
+
+
 async def test_secret(cold: Callable[..., CacheServer]) -> None:
     """Where a secret is set, only who knows it can purge; the object stays for all others."""
     cache = cold(Varnish, secret="open sesame")
     cache.start()
     fetch(cache, "/p")
     for wrong in ("", "open"):
-        refused = await driver_for(settings(cache, secret=wrong)).purge(target("/p"))
+        refused = await purge(driver_for(settings(cache, secret=wrong)), target("/p"))
         assert (refused.delivery, refused.status) == (Delivery.REFUSED, 403)
     assert cached(cache, "/p")
-    purged = await driver_for(settings(cache, secret="open sesame")).purge(target("/p"))
+    purged = await purge(driver_for(settings(cache, secret="open sesame")), target("/p"))
     assert purged.count == 1
 
 
@@ -99,45 +144,186 @@ async def test_only_the_acl_may_purge(varnish: CacheServer) -> None:
     assert cached(varnish, "/acl")
 
 
-async def test_plain_purge_is_delivered(cold: Callable[..., CacheServer]) -> None:
+async def test_plain_purge_is_delivered(spare: CacheServer) -> None:
     """The `return (purge)` of Varnish's documentation says 200 to everything: delivered, never verified."""
-    cache = cold(Varnish)
-    cache.start()
-    await _use(cache, 'sub vcl_recv { if (req.method == "PURGE") { return (purge); } }')
-    before, _ = fetch(cache, "/p")
-    purged = await driver_for(settings(cache)).purge(target("/p"))
+    await _use(spare, 'sub vcl_recv { if (req.method == "PURGE") { return (purge); } }')
+    before, _ = fetch(spare, "/p")
+    purged = await purge(driver_for(settings(spare)), target("/p"))
     assert (purged.delivery, purged.status, purged.count) == (Delivery.DELIVERED, 200, None)
-    assert fetch(cache, "/p")[0] != before
+    assert fetch(spare, "/p")[0] != before
 
 
-async def test_a_vcl_that_knows_no_purge(cold: Callable[..., CacheServer]) -> None:
+async def test_a_vcl_that_knows_no_purge(spare: CacheServer) -> None:
     """Where PURGE is passed on to the origin, nothing is taken for a purge that went through."""
-    cache = cold(Varnish)
-    cache.start()
-    await _use(cache, "")
-    with pytest.raises(CacheUnavailable, match="501"):
-        await driver_for(settings(cache)).purge(target("/p"))
+    await _use(spare, "")
+    purged = await purge(driver_for(settings(spare)), target("/p"))
+    assert (purged.delivery, purged.status) == (Delivery.REFUSED, 501)
+
+
+@pytest.mark.parametrize(("status", "pause"), [(429, 7.0), (503, 7.0), (500, None)])
+async def test_an_overloaded_node_is_asked_later(spare: CacheServer, status: int, pause: float | None) -> None:
+    """429 and 5xx wait, for as long as the node asks for."""
+    header = 'set resp.http.Retry-After = "7";' if pause else ""
+    await _use(spare, f"sub vcl_recv {{ return (synth({status})); }} sub vcl_synth {{ {header} return (deliver); }}")
+    purged = await purge(driver_for(settings(spare)), target("/p"))
+    assert (purged.delivery, purged.status, purged.retry_after) == (Delivery.WAITING, status, pause)
+
+
+@pytest.mark.parametrize("raw", [answer(200), answer(200, "X-Purged: many"), answer(302, "Location: /"), answer(404)])
+async def test_a_lying_answer_is_never_verified(raw: bytes) -> None:
+    """What does not say how many objects are left is not taken for a proof that none is."""
+    async with server(lambda head, number: raw) as (url, heads):
+        purged = await purge(driver_for(parse_cache({"name": "v", "driver": "varnish", "url": url})), target("/p"))
+    assert purged.delivery is (Delivery.DELIVERED if raw.startswith(b"HTTP/1.1 200") else Delivery.REFUSED)
+    assert len(heads) == 1
+
+
+async def test_what_stays_is_not_verified() -> None:
+    """A node that counts an object however often it is purged is not believed to have dropped it."""
+    async with server(lambda head, number: answer(200, "X-Purged: 1")) as (url, _):
+        purged = await purge(driver_for(parse_cache({"name": "v", "driver": "varnish", "url": url})), target("/p"))
+    assert (purged.delivery, purged.count) == (Delivery.DELIVERED, 1)
 
 
 async def test_a_node_that_is_away(cold: Callable[..., CacheServer]) -> None:
-    """No connection and no answer in time both say that the node is away."""
+    """No connection and no answer in time both say that the node is away; back again, it takes the purge."""
     cache = cold(Varnish)
     driver = driver_for(settings(cache, timeout_ms=100))
-    with pytest.raises(CacheUnavailable, match="Connect"):
-        await driver.purge(target("/p"))
+    (away,) = await driver.purge([order(target("/p"))])
     cache.start()
     cache.pause()
-    with pytest.raises(CacheUnavailable, match="no answer within"):
-        await driver.purge(target("/p"))
+    (silent,) = await driver.purge([order(target("/p"))])
     cache.resume()
+    (back,) = await driver.purge([order(target("/p"))])
+    await driver.close()
+    assert [away.delivery, silent.delivery, back.delivery] == [Delivery.WAITING, Delivery.WAITING, Delivery.VERIFIED]
+    assert "Connect" in away.detail
+    assert "no answer within" in silent.detail
+
+
+async def test_a_batch_is_purged_together(varnish: CacheServer) -> None:
+    """Of many orders each gets its own outcome: gone, never there, and one that no request can carry."""
+    for number in range(0, 300, 3):
+        fetch(varnish, f"/batch/{number}")
+    driver = driver_for(settings(varnish))
+    targets = [target("/batch/a b"), *(target(f"/batch/{number}") for number in range(300))]
+    bad, *purged = await driver.purge([order(each) for each in targets])
+    await driver.close()
+    assert bad.delivery is Delivery.REFUSED
+    assert {each.delivery for each in purged} == {Delivery.VERIFIED}
+    assert [each.count for each in purged] == [1, 0, 0] * 100
+
+
+async def test_headers_that_no_response_should_vary_on_do_not_disturb(varnish: CacheServer) -> None:
+    """Names that an origin made up for Vary are left out of the request: the purge goes through without them."""
+    fetch(varnish, "/p/names")
+    odd = {"content-length": "5", "x y": "1", "edgeward-secret": "guess", "transfer-encoding": "chunked", "": "1"}
+    assert (await purge(driver_for(settings(varnish)), target("/p/names", **odd))).count == 1
+
+
+async def test_a_prefix_takes_all_below_it(full: CacheServer) -> None:
+    """A ban takes what begins with the prefix at its host, however that is spelled, at once, and nothing else."""
+    for path in ("/a/1", "/a/2?q=1", "/a", "/ab/1"):
+        fetch(full, path)
+    fetch(full, "/a/1", host="other.test")
+    driver = driver_for(settings(full, secret="s3cret", bans=True))
+    (purged,) = await driver.purge([prefix("/a/", host="IMG.test:80")])
+    await driver.close()
+    assert (purged.delivery, purged.status) == (Delivery.DELIVERED, 200)
+    assert "ban" in purged.detail
+    assert [cached(full, path) for path in ("/a/1", "/a/2?q=1", "/a", "/ab/1")] == [False, False, True, True]
+    assert fetch(full, "/a/1", host="other.test")[1] == "HIT"
+
+
+HOSTILE = ["/.*", "/h[a-z]", "/(h", "/h|/", "/h$", "/h\\", "/h\\E.*", '/h"', "/h'", "/h&&obj.http.x~.", "/h?", "/h*",
+           "/h+{1}", "/h{", "/h#", "/h;", "/h%2", "/h\xe9", "/^", "/h" + "." * 7000]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+async def test_a_prefix_means_its_very_bytes(full: CacheServer, path: str) -> None:
+    """Whatever means something in a regular expression or a ban stands for itself in a prefix."""
+    raw = path.encode("latin-1")
+    inside, outside = fetch_raw(full, raw + b"x"), [fetch_raw(full, other) for other in (b"/h", b"/hx", b"/h1", b"/")]
+    driver = driver_for(settings(full, secret="s3cret", bans=True))
+    (purged,) = await driver.purge([prefix(path)])
+    await driver.close()
+    assert purged.delivery is Delivery.DELIVERED, purged
+    assert fetch_raw(full, raw + b"x") != inside
+    assert [fetch_raw(full, other) for other in (b"/h", b"/hx", b"/h1", b"/")] == outside
+
+
+async def test_a_prefix_where_there_are_no_bans(varnish: CacheServer) -> None:
+    """A Varnish that takes no bans is not asked for one: the targets have orders of their own."""
+    fetch(varnish, "/nobans/1")
+    driver = driver_for(settings(varnish))
+    (purged,) = await driver.purge([prefix("/nobans/")])
+    await driver.close()
+    assert (purged.delivery, purged.status) == (Delivery.DELIVERED, 0)
+    assert cached(varnish, "/nobans/1")
+
+
+async def test_bans_that_this_vcl_does_not_know(varnish: CacheServer) -> None:
+    """Where the settings promise bans that the VCL has not, that is a configuration error."""
+    driver = driver_for(settings(varnish, bans=True, tags=True))
+    purged = await driver.purge([prefix("/a/"), tag("ew-1")])
+    await driver.close()
+    assert [each.delivery for each in purged] == [Delivery.REFUSED, Delivery.REFUSED]
+
+
+async def test_a_tag_takes_every_url_and_variant(full: CacheServer) -> None:
+    """One purge by tag takes all that is stored under it, also where an object has several tags."""
+    paths = ("/tags/ew-1/a", "/tags/ew-1/b?q", "/tags/ew-1,ew-2/vary", "/tags/ew-2/c")
+    for path in paths:
+        fetch(full, path)
+    fetch(full, "/tags/ew-1,ew-2/vary", "image/webp")
+    driver = driver_for(settings(full, secret="s3cret", tags=True))
+    first, again, unknown = [(await driver.purge([tag(name)]))[0] for name in ("ew-1", "ew-1", "ew-3")]
+    await driver.close()
+    assert [(each.delivery, each.count) for each in (first, again, unknown)] == [
+        (Delivery.VERIFIED, 4), (Delivery.VERIFIED, 0), (Delivery.VERIFIED, 0)]  # fmt: skip
+    assert [cached(full, path) for path in paths] == [False, False, False, True]
+
+
+def test_tags_and_marks_do_not_leave_to_clients(full: CacheServer) -> None:
+    """What the cache keeps for purging is no business of clients."""
+    connection = http.client.HTTPConnection(*full.address, timeout=10)
+    connection.request("GET", "/tags/ew-9/x", headers={"Host": "img.test"})
+    names = [name.lower() for name, _ in connection.getresponse().getheaders()]
+    connection.close()
+    assert "x-cache" in names
+    assert not [name for name in names if name == "xkey" or name.startswith("edgeward")]
+
+
+@pytest.mark.parametrize("secret", ["", "wrong"])
+async def test_every_door_has_the_secret(full: CacheServer, secret: str) -> None:
+    """Purges by prefix and by tag are refused without the secret as well."""
+    fetch(full, "/tags/ew-5/doors")
+    driver = driver_for(settings(full, secret=secret, tags=True, bans=True))
+    purged = await driver.purge([order(target("/tags/ew-5/doors")), prefix("/"), tag("ew-5")])
+    await driver.close()
+    assert [(each.delivery, each.status) for each in purged] == [(Delivery.REFUSED, 403)] * 3
+    assert cached(full, "/tags/ew-5/doors")
+
+
+@pytest.mark.parametrize("method", ["PURGE", "PURGETAG", "BAN"])
+def test_every_door_has_the_acl(full: CacheServer, method: str) -> None:
+    """Who knows the secret but asks from another address is refused, whatever the kind of purge."""
+    lines = (f"{method} / HTTP/1.1", "Host: img.test", "Edgeward-Secret: s3cret", "Edgeward-Tag: ew-1", "", "")
+    with socket.create_connection(full.address, source_address=("127.0.0.2", 0), timeout=5) as stranger:
+        stranger.sendall("\r\n".join(lines).encode())
+        assert stranger.recv(100).startswith(b"HTTP/1.1 403")
+
+
+_vcls = itertools.count()
 
 
 async def _use(cache: CacheServer, vcl: str) -> None:
     """Let a running Varnish go on with another VCL."""
     host, port = cache.backend
-    path = (cache.directory / "other.vcl").absolute()
+    label = f"other{next(_vcls)}"
+    path = (cache.directory / f"{label}.vcl").absolute()
     path.write_text(f'vcl 4.1;\nbackend default {{ .host = "{host}"; .port = "{port}"; }}\n{vcl}\n')
     name = ("-n", str((cache.directory / "varnish").absolute()))
-    for command in (("vcl.load", "other", str(path)), ("vcl.use", "other")):
+    for command in (("vcl.load", label, str(path)), ("vcl.use", label)):
         process = await asyncio.create_subprocess_exec("varnishadm", *name, *command, stdout=asyncio.subprocess.DEVNULL)
         assert await process.wait() == 0

@@ -1,0 +1,62 @@
+"""Squid, run for tests, benchmarks and the demonstration."""
+
+import re
+from pathlib import Path
+
+from edgeward.demo.caches.base import DEPLOY, CacheServer, free_port, replaced
+
+_CALM = """
+cache_log /dev/null
+netdb_filename none
+pid_filename none
+shutdown_lifetime 0 seconds
+"""
+"""It writes no files: run by root it becomes another user, who may write nowhere here."""
+
+
+class Squid(CacheServer):
+    """Squid with deploy/squid/squid.conf, its storage in memory. It takes HTCP at `htcp_address`."""
+
+    driver = "squid"
+    program = "squid"
+    cannot_bind = "Cannot bind"
+
+    def __init__(self, directory: Path, backend: tuple[str, int], secret: str = "") -> None:
+        super().__init__(directory, backend, secret)
+        self.htcp_address = ("127.0.0.1", free_port())
+        self.nowhere_address = ("127.0.0.1", free_port())
+
+    def _command(self) -> list[str]:
+        root = self.directory.absolute()
+        main = (DEPLOY / "squid" / "squid.conf").read_text() + _CALM
+        main = replaced(r"visible_hostname \S+", f"visible_hostname squid-{self.address[1]}", main)
+        main = replaced(r"http_port \S+", f"http_port {self.address[0]}:{self.address[1]}", main)
+        main = replaced(r"cache_peer \S+ parent \d+", f"cache_peer {self.backend[0]} parent {self.backend[1]}", main)
+        main = replaced(r"cache_mem \d+", "cache_mem 64", main)
+        main = replaced(r"include \S+", f"include {root}/edgeward.conf", main)
+        ours = (DEPLOY / "squid" / "edgeward.conf").read_text() + self._htcp
+        host, port = self.nowhere_address
+        ours = replaced(r"http_port \S+", f"http_port {host}:{port}", ours)
+        ours = replaced(r"cache_peer \S+ parent \d+", f"cache_peer {host} parent {port}", ours)
+        ours = replaced(r"include \S+", f"include {root}/edgeward-secret.conf", ours)
+        secret = (DEPLOY / "squid" / "edgeward-secret.conf").read_text()
+        if self.secret:
+            secret = f"acl edgeward_secret req_header Edgeward-Secret ^{_escaped(self.secret)}$\n"
+        (root / "squid.conf").write_text(main)
+        (root / "edgeward.conf").write_text(ours)
+        (root / "edgeward-secret.conf").write_text(secret)
+        return [self._program, "-N", "-d", "1", "-f", str(root / "squid.conf")]
+
+    @property
+    def _htcp(self) -> str:
+        host, port = self.htcp_address
+        return f"\nudp_incoming_address {host}\nhtcp_port {port}\nhtcp_clr_access allow edgeward_purgers\n"
+
+    def _ready(self) -> bool:
+        # Once both ports are its own: before that another server may answer there.
+        return self._logged().count("Accepting reverse-proxy") == 2 and super()._ready()
+
+
+def _escaped(secret: str) -> str:
+    """As a regular expression without a blank, at which Squid's configuration would end it."""
+    return re.escape(secret).replace("\\ ", "[[:space:]]")

@@ -1,0 +1,46 @@
+"""Varnish, run for tests, benchmarks and the demonstration."""
+
+import os
+from collections.abc import Mapping
+
+from edgeward.demo.caches.base import DEPLOY, CacheServer, replaced
+
+
+class Varnish(CacheServer):
+    """varnishd with deploy/varnish/default.vcl, its storage in memory.
+
+    `tags` and `bans`, set before `start`: whether it takes purges by tag and by prefix.
+    """
+
+    driver = "varnish"
+    program = "varnishd"
+    tags = False
+    bans = False
+
+    def section(self, name: str) -> dict[str, object]:
+        return {**super().section(name), "tags": self.tags, "bans": self.bans}
+
+    def _command(self) -> list[str]:
+        vcl = (DEPLOY / "varnish" / "default.vcl").read_text()
+        vcl = replaced(r'\.host = ".*?"', f'.host = "{self.backend[0]}"', vcl)
+        vcl = replaced(r'\.port = ".*?"', f'.port = "{self.backend[1]}"', vcl)
+        vcl = replaced(r'include "edgeward.vcl";', self._includes(), vcl)
+        (self.directory / "default.vcl").write_text(vcl)
+        return [
+            *(self._program, "-F", "-n", str((self.directory / "varnish").absolute())),
+            *(
+                "-a",
+                f"{self.address[0]}:{self.address[1]}",
+                "-f",
+                str((self.directory / "default.vcl").absolute()),
+            ),
+            *("-p", f"vcl_path={DEPLOY / 'varnish'}", "-s", "malloc,64m", "-T", "127.0.0.1:0"),
+            *(("-j", "none") if os.geteuid() == 0 else ()),
+        ]
+
+    def _includes(self) -> str:
+        more = (("edgeward-tags.vcl", self.tags), ("edgeward-bans.vcl", self.bans))
+        return "\n".join(f'include "{name}";' for name, on in (("edgeward.vcl", True), *more) if on)
+
+    def _environment(self) -> Mapping[str, str]:
+        return {"EDGEWARD_PURGE_SECRET": self.secret}

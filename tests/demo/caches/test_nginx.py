@@ -1,0 +1,17 @@
+"""The runner of nginx."""
+
+from pathlib import Path
+
+from tests.parts import require
+
+from edgeward.demo.answer import ask
+from edgeward.demo.caches import Nginx
+
+
+def test_purges_have_a_listener_of_their_own(tmp_path: Path) -> None:
+    """Clients and purges come to different ports, and only that of purges names the variants."""
+    require("nginx")
+    with Nginx(tmp_path, ("127.0.0.1", 9)) as cache:
+        assert cache.purge_address != cache.address
+        answers = [ask(url.removeprefix("http://"), "/a.jpg") for url in (cache.url, cache.purge_url)]
+        assert [answer.header("Edgeward-Variants") for answer in answers] == [None, "std avif webp"]
