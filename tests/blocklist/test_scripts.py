@@ -8,7 +8,7 @@ from tests.blocklist.entries import entry
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.errors import NotFound
 from edgeward.store.connection import Store
-from edgeward.types import HashList
+from edgeward.types import HashList, Kind
 
 
 async def test_versions_have_no_gaps(store: Store) -> None:
@@ -60,3 +60,32 @@ async def test_an_unknown_list_among_known_ones_writes_nothing(store: Store) -> 
         await catalogue.add_entries([entry("a", 1), entry("none", 1), entry("a", 2)], "me")
     assert await catalogue.count("a") == 0
     assert await catalogue.version() == 1
+
+
+async def test_what_a_change_replaced_is_on_record(store: Store) -> None:
+    """The list before its policy changed, or before it lost an entry, is in the stream as `was`."""
+    catalogue = Catalogue(store)
+    before = HashList("a", radius={"pdq": 9})
+    await catalogue.create_list(before, "me")
+    await catalogue.set_list(HashList("a"), "me")
+    await catalogue.add_entries([entry("a", 1)], "me")
+    await catalogue.remove_entry("a", entry("a", 1).id, "me")
+    records = await store.redis.xrange(catalogue.stream)
+    was = [HashList.from_json(fields[b"was"]) if b"was" in fields else None for _, fields in records]
+    assert was == [None, before, None, HashList("a")]
+
+
+async def test_entries_of_a_deleted_allowlist_stay_for_a_while(store: Store) -> None:
+    """What an allowlist held when it was deleted can be read; of a block list nothing stays."""
+    catalogue = Catalogue(store)
+    for name, kind in (("fine", Kind.ALLOW), ("bad", Kind.BLOCK), ("empty", Kind.ALLOW)):
+        await catalogue.create_list(HashList(name, kind=kind), "me")
+    await catalogue.add_entries([entry("fine", 1), entry("bad", 1)], "me")
+    gone = {}
+    for name in ("fine", "bad", "empty"):
+        await catalogue.delete_list(name, "me")
+        gone[name] = [each.id async for some in catalogue.scan(name, gone=True) for each in some]
+        assert [each async for some in catalogue.scan(name) for each in some] == []
+    assert gone == {"fine": [entry("fine", 1).id], "bad": [], "empty": []}
+    key = store.key("{blocklist}", "gone", "fine")
+    assert 6 * 86400 < await store.redis.ttl(key) <= 7 * 86400

@@ -4,6 +4,7 @@
 {blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
+{blocklist}:gone:<list>     the entries of an allowlist that was deleted, for GONE_DAYS: see takedown/suspects.py
 {blocklist}:replicas        see rollcall.py
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from edgeward.blocklist import scripts
 from edgeward.blocklist.rollcall import Presence, RollCall
-from edgeward.errors import Conflict, NotFound
+from edgeward.errors import Conflict, NotFound, StoreUnavailable
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList
 
@@ -24,6 +25,7 @@ CHUNK = 1000
 """Entries that one script call adds: some 10 ms in which the store does nothing else."""
 SCAN_CHUNK = 500
 POLL_SECONDS = 0.003
+GONE_DAYS = 7
 
 
 class Catalogue:
@@ -38,6 +40,9 @@ class Catalogue:
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
+
+    def _gone(self, list_name: str) -> str:
+        return self._store.key("{blocklist}", "gone", list_name)
 
     def _keys(self, *more: str) -> tuple[str, ...]:
         return (self._version, self.stream, self._lists, *more)
@@ -79,8 +84,8 @@ class Catalogue:
 
     async def delete_list(self, name: str, who: str, why: str = "") -> Change:
         """Remove a list and all its entries, else NotFound."""
-        keys = self._keys(self._entries(name))
-        done = await self._store.run_durably(scripts.DELETE_LIST, keys, (who, why, name))
+        keys = self._keys(self._entries(name), self._gone(name))
+        done = await self._store.run_durably(scripts.DELETE_LIST, keys, (who, why, name, GONE_DAYS * 86_400_000))
         if not done:
             raise NotFound(f"no list is named {name!r}")
         version, at, text = done
@@ -123,7 +128,7 @@ class Catalogue:
     async def remove_entry(self, list_name: str, entry_id: str, who: str, why: str = "") -> Change:
         """Remove an entry, else NotFound."""
         keys = self._keys(self._entries(list_name))
-        done = await self._store.run_durably(scripts.REMOVE_ENTRY, keys, (who, why, entry_id))
+        done = await self._store.run_durably(scripts.REMOVE_ENTRY, keys, (who, why, entry_id, list_name))
         if not done:
             raise NotFound(f"list {list_name!r} has no entry {entry_id!r}")
         version, at, text = done
@@ -138,21 +143,29 @@ class Catalogue:
             NotFound: there is no such list.
         """
         await self.get_list(list_name)
-        return await self._scan(list_name, cursor, limit)
+        return await self._scan(self._entries(list_name), cursor, limit)
 
-    async def _scan(self, list_name: str, cursor: int, limit: int) -> tuple[list[Entry], int]:
-        reply: Any = await self._store.redis.hscan(self._entries(list_name), cursor, count=limit)
+    async def _scan(self, key: str, cursor: int, limit: int) -> tuple[list[Entry], int]:
+        reply: Any = await self._store.redis.hscan(key, cursor, count=limit)
         after, found = reply
         return [Entry.from_json(text) for text in found.values()], int(after)
 
-    async def scan(self, list_name: str) -> AsyncIterator[list[Entry]]:
-        """All entries of a list in chunks; none for an unknown list."""
+    async def scan(self, list_name: str, gone: bool = False) -> AsyncIterator[list[Entry]]:
+        """All entries of a list in chunks; none for an unknown list. `gone`: of the allowlist that was deleted last.
+
+        Raises:
+            StoreUnavailable: at its end, when another server has taken over meanwhile: some may not have come.
+        """
+        key = self._gone(list_name) if gone else self._entries(list_name)
+        server = await self._store.server_of(key)
         cursor = 0
         while True:
-            chunk, cursor = await self._scan(list_name, cursor, SCAN_CHUNK)
+            chunk, cursor = await self._scan(key, cursor, SCAN_CHUNK)
             yield chunk
             if cursor == 0:
-                return
+                break
+        if await self._store.server_of(key) != server:
+            raise StoreUnavailable("another server took over while a list was read")
 
     async def count(self, list_name: str) -> int:
         """Number of entries of a list, else NotFound."""

@@ -2,15 +2,20 @@
 
 Keys in front of every script: the version, the stream of changes, the hash of lists. Arguments in front: who, why.
 The stream's ids are "<version>-0": Redis itself then refuses a version that was there before.
+What a change replaces goes on record as `was`: the list before its policy changed, or before it lost an entry.
 """
 
 _RECORD = """
 local time = redis.call('TIME')
 local at = time[1] .. '.' .. string.format('%06d', time[2])
-local function record(op, what, json)
+local function record(op, what, json, was)
   local version = redis.call('INCR', KEYS[1])
-  redis.call('XADD', KEYS[2], version .. '-0',
-    'op', op, 'who', ARGV[1], 'at', at, 'why', ARGV[2], what, json)
+  local fields = {'op', op, 'who', ARGV[1], 'at', at, 'why', ARGV[2], what, json}
+  if was then
+    fields[#fields + 1] = 'was'
+    fields[#fields + 1] = was
+  end
+  redis.call('XADD', KEYS[2], version .. '-0', unpack(fields))
   return version
 end
 """
@@ -19,20 +24,27 @@ PUT_LIST = (
     _RECORD
     + """
 -- name, json, whether it must exist (1) or must not (0) -> {version, at}, or nil where that does not hold
-if redis.call('HEXISTS', KEYS[3], ARGV[3]) ~= tonumber(ARGV[5]) then return false end
+local was = redis.call('HGET', KEYS[3], ARGV[3])
+if (was and 1 or 0) ~= tonumber(ARGV[5]) then return false end
 redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])
-return {record('list.set', 'list', ARGV[4]), at}
+return {record('list.set', 'list', ARGV[4], was), at}
 """
 )
 
 DELETE_LIST = (
     _RECORD
     + """
--- key 4: its entries; name -> {version, at, json of the list}, or nil for an unknown list
+-- key 4: its entries, 5: where those of an allowlist are left for a while; name, while (ms)
+-- -> {version, at, json of the list}, or nil for an unknown list
 local json = redis.call('HGET', KEYS[3], ARGV[3])
 if not json then return false end
 redis.call('HDEL', KEYS[3], ARGV[3])
-redis.call('UNLINK', KEYS[4])
+if cjson.decode(json)['kind'] == 'allow' and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('RENAME', KEYS[4], KEYS[5])
+  redis.call('PEXPIRE', KEYS[5], ARGV[4])
+else
+  redis.call('UNLINK', KEYS[4])
+end
 return {record('list.delete', 'list', json), at, json}
 """
 )
@@ -62,10 +74,10 @@ return added
 REMOVE_ENTRY = (
     _RECORD
     + """
--- key 4: the entries of its list; id -> {version, at, json of the entry}, or nil where there is none
+-- key 4: the entries of its list; id, name of the list -> {version, at, json of the entry}, or nil where there is none
 local json = redis.call('HGET', KEYS[4], ARGV[3])
 if not json then return false end
 redis.call('HDEL', KEYS[4], ARGV[3])
-return {record('entry.remove', 'entry', json), at, json}
+return {record('entry.remove', 'entry', json, redis.call('HGET', KEYS[3], ARGV[4])), at, json}
 """
 )

@@ -66,8 +66,9 @@ class HammingIndex[Key: Hashable]:
         found: list[tuple[Key, int]] = []
         for start in range(0, len(self._keys), BLOCK):
             block = self._words[:, start : min(start + BLOCK, len(self._keys))]
-            rows, distances = _scan(block, query, radius)
-            found += [(self._keys[start + row], distance) for row, distance in zip(rows, distances, strict=True)]
+            rows, distances = scan(block, query, radius)
+            near = zip(rows.tolist(), distances.tolist(), strict=True)
+            found += [(self._keys[start + row], distance) for row, distance in near]
         found.sort(key=lambda pair: pair[1])
         return found
 
@@ -78,8 +79,8 @@ class HammingIndex[Key: Hashable]:
         return np.frombuffer(padded, ">u8").astype(np.uint64)
 
 
-def _scan(block: Words, query: Words, radius: int) -> tuple[list[int], list[int]]:
-    """Rows of the block within the radius, and their distances."""
+def scan(block: Words, query: Words, radius: int) -> tuple[Distances, Distances]:
+    """Rows of a block (words of a value, number of values) within the radius, and their distances."""
     head = np.bitwise_count(block[0] ^ query[0])
     for word in range(1, min(HEAD_WORDS, len(query))):
         head += np.bitwise_count(block[word] ^ query[word])
@@ -88,4 +89,4 @@ def _scan(block: Words, query: Words, radius: int) -> tuple[list[int], list[int]
     for word in range(HEAD_WORDS, len(query)):
         distances += np.bitwise_count(block[word, rows] ^ query[word])
     near = distances <= radius
-    return rows[near].tolist(), distances[near].tolist()
+    return rows[near], distances[near]

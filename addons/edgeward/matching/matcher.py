@@ -199,6 +199,15 @@ def _says_enough(signal: Signal) -> bool:
     return signal.type != "pdq" or signal.quality is None or signal.quality >= MIN_PDQ_QUALITY
 
 
+def is_near(one: Signal, other: Signal, radius: int) -> bool:
+    """Whether two signals match: digests that are equal, or perceptual ones within the radius that say enough."""
+    if one.type != other.type or one.type not in PERCEPTUAL:
+        return (one.type, one.value) == (other.type, other.value)
+    if len(one.value) != len(other.value) or not (_says_enough(one) and _says_enough(other)):
+        return False
+    return (int(one.value, 16) ^ int(other.value, 16)).bit_count() <= radius
+
+
 def _rank(match: Match) -> tuple[bool, int, str, str]:
     """Digests first, then by distance; ties by list and entry, so that every process says the same."""
     return (match.signal.type in PERCEPTUAL, match.distance, match.entry.list, match.entry.id)

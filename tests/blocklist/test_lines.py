@@ -1,0 +1,104 @@
+"""Files of hashes: what is good is read, and what is not is named by its line."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeward.blocklist.lines import BadLine, BadLines, Format, Listed, read
+from edgeward.errors import UserError
+from edgeward.types import Signal
+
+MD5 = "9e107d9d372bb6826bd81d3542a419d6"
+PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
+
+
+def test_text() -> None:
+    """TYPE:HEX and bare HEX, comments, empty lines, any line end, upper case, and a mark at the beginning."""
+    body = f"\ufeff# ours\r\nmd5:{MD5.upper()}\n\n  {PDQ}  \n".encode()
+    found = read(body, "text", "pdq", 80)
+    assert found.listed == [Listed(Signal("md5", MD5)), Listed(Signal("pdq", PDQ, 80))]
+    assert (found.bad, found.repeated) == ([], 0)
+
+
+def test_csv() -> None:
+    """Columns in any order, quoted text with commas and line ends, a quality of its own."""
+    body = f'reason,Value,type,quality\n"a, ""b""\nc",{MD5},md5,\n,{PDQ},pdq,70\n'.encode()
+    assert read(body, "csv").listed == [Listed(Signal("md5", MD5), 'a, "b"\nc'), Listed(Signal("pdq", PDQ, 70))]
+
+
+def test_json_lines() -> None:
+    """One object a line; what is null is as if it were not there."""
+    rows = [{"type": "md5", "value": MD5, "reason": "r", "quality": None}, {"value": PDQ, "quality": 70}]
+    body = "\n".join(map(json.dumps, rows)).encode()
+    assert read(body, "jsonl", "pdq").listed == [Listed(Signal("md5", MD5), "r"), Listed(Signal("pdq", PDQ, 70))]
+
+
+def test_each_signal_comes_once() -> None:
+    """What is repeated is counted, and the first stays."""
+    found = read(f"md5:{MD5}\nmd5:{MD5.upper()}\nmd5:{MD5}\n".encode(), "text")
+    assert found.listed == [Listed(Signal("md5", MD5))]
+    assert found.repeated == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "number", "why"),
+    [
+        ("text", f"md5:{MD5}\nmd5:12\n", 2, "2 digits"),
+        ("text", f"\n\n{MD5}", 3, "no type"),
+        ("text", "nonsense:" + MD5, 1, "no signal type"),
+        ("text", "pdq:" + "0" * 64, 1, "blank"),
+        ("csv", f"type,value\nmd5,{MD5}\nmd5,{MD5},3\n", 3, "3 columns where the header has 2"),
+        ("csv", f"type,value,quality\npdq,{PDQ},x\n", 2, "'x' is no quality"),
+        ("csv", f"type,value,quality\npdq,{PDQ},10\n", 2, "never matches"),
+        ("csv", f"type,value,quality\nmd5,{MD5},90\n", 2, "no quality"),
+        ("csv", f'type,value\nmd5,"{MD5}\n', 2, "no CSV"),
+        ("jsonl", '{"type": "md5"}', 1, "there is no value"),
+        ("jsonl", '\n{"value": 5}', 2, "must be text"),
+        ("jsonl", '["md5"]', 1, "no JSON object"),
+        ("jsonl", "{", 1, "no JSON"),
+        ("jsonl", "[" * 100_000, 1, "no JSON"),
+        ("jsonl", '{"value": "' + MD5 + '", "color": 1}', 1, "unknown key color"),
+        ("jsonl", '{"type": "md5", "value": "' + MD5 + '", "reason": "' + "x" * 2001 + '"}', 1, "2000 characters"),
+    ],
+)
+def test_bad_lines_are_named(kind: Format, body: str, number: int, why: str) -> None:
+    """What is wrong is said of the line that it is wrong with, and the others are read."""
+    found = read(body.encode(), kind)
+    assert [each.number for each in found.bad] == [number]
+    assert why in found.bad[0].why
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "message"),
+    [
+        ("text", b"md5:\xff", "no UTF-8"),
+        ("csv", b"", "first line must name"),
+        ("csv", b"type,hash\n", "first line must name"),
+        ("csv", b"value,value\n", "first line must name"),
+    ],
+)
+def test_files_that_are_none(kind: Format, body: bytes, message: str) -> None:
+    """A file that can't be read at all is refused as a whole."""
+    with pytest.raises(UserError, match=message):
+        read(body, kind)
+
+
+def test_many_bad_lines_are_told_shortly() -> None:
+    """A message names the first hundred, and says how many more there are."""
+    message = str(BadLines([BadLine(number, "why") for number in range(1, 251)]))
+    assert message.startswith("250 bad lines")
+    assert message.count("\n") == 101
+    assert message.endswith("and 150 more")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(["text", "csv", "jsonl"]))
+def test_garbage_is_never_a_crash(body: bytes, kind: Format) -> None:
+    """Whatever comes, it is read, named line by line, or refused as a whole."""
+    try:
+        found = read(body, kind, "md5")
+    except UserError:
+        return
+    assert all(each.number >= 1 and each.why for each in found.bad)

@@ -1,0 +1,79 @@
+"""Many against many, against brute force: no pair within the radius is ever missed, and no other is found."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgeward.matching import pairs as module
+from edgeward.matching.pairs import pairs
+
+type Words = NDArray[np.uint64]
+
+
+def flipped(value: int, bits: int, count: int, chance: random.Random) -> int:
+    return value ^ sum(1 << bit for bit in chance.sample(range(bits), count))
+
+
+def words(values: list[int], bits: int) -> Words:
+    """(words of a value, number of values)."""
+    size = bits // 8
+    text = b"".join(value.to_bytes(size) for value in values)
+    return np.ascontiguousarray(np.frombuffer(text, ">u8").astype(np.uint64).reshape(len(values), size // 8).T)
+
+
+def brute_force(rows: list[int], queries: list[int], radius: int) -> set[tuple[int, int]]:
+    return {
+        (number, row)
+        for number, query in enumerate(queries)
+        for row, value in enumerate(rows)
+        if (query ^ value).bit_count() <= radius
+    }
+
+
+def found(rows: list[int], queries: list[int], bits: int, radius: int) -> set[tuple[int, int]]:
+    chunks = pairs(words(rows, bits), words(queries, bits), radius)
+    return {pair for numbers, hits in chunks for pair in zip(numbers.tolist(), hits.tolist(), strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("bits", "radius"),
+    [(256, 0), (256, 9), (256, 15), (256, 16), (256, 31), (256, 32), (256, 64), (64, 0), (64, 3), (64, 6), (64, 16)],
+)
+def test_recall_is_one(bits: int, radius: int) -> None:
+    """At every distance about the radius, exactly the pairs of brute force are found, however the bits are spread."""
+    chance = random.Random(radius)
+    queries = [chance.getrandbits(bits) for _ in range(60)]
+    distances = range(max(0, radius - 2), min(bits, radius + 3))
+    rows = [flipped(query, bits, distance, chance) for query in queries for distance in distances]
+    rows += [query ^ ((1 << radius) - 1) << chance.randrange(bits - radius) for query in queries]
+    rows += [chance.getrandbits(bits) for _ in range(2000)]
+    assert found(rows, queries, bits, radius) == brute_force(rows, queries, radius)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), bits=st.sampled_from([64, 256]), radius=st.integers(0, 64), at_once=st.integers(1, 99)
+)
+def test_any_values_and_radius(seed: int, bits: int, radius: int, at_once: int) -> None:
+    """Any radius, any size of the pieces: what is found is what brute force finds."""
+    chance = random.Random(seed)
+    queries = [chance.getrandbits(bits) for _ in range(40)]
+    rows = [flipped(chance.choice(queries), bits, chance.randrange(radius + 2), chance) for _ in range(100)]
+    rows += [chance.getrandbits(bits) for _ in range(200)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AT_ONCE", at_once)
+        patch.setattr(module, "WORTH", 10.0)  # pick candidates out, even where comparing all were faster
+        patch.setattr(module, "_is_worth", lambda size, asked: asked // (size * 4) <= 2)
+        assert found(rows, queries, bits, radius) == brute_force(rows, queries, radius)
+
+
+@pytest.mark.parametrize("queries", [0, 1, 40])
+def test_a_crowd_in_one_place(queries: int) -> None:
+    """Rows that are all alike, which no band tells apart, are found all the same; so is nothing for no query."""
+    rows = [5] * 3000
+    assert found(rows, [5] * queries, 256, 31) == {(number, row) for number in range(queries) for row in range(3000)}
+    assert found([], [5] * queries, 256, 31) == set()
