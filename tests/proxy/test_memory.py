@@ -61,3 +61,11 @@ def test_validators_tell_representations_apart(one: Validators, other: Validator
 def test_vary_names(header: str | None, names: tuple[str, ...]) -> None:
     """Names come lower-case, sorted, once each."""
     assert vary_names(header) == names
+
+
+@pytest.mark.parametrize("raw", [b"plain", b"caf\xc3\xa9", b"caf\xe9", b"\xff\xfe"])
+def test_varying_headers_keep_their_bytes(raw: bytes) -> None:
+    """A target holds one character for each byte of the header, whether or not it was UTF-8."""
+    headers = Headers([(b"Accept", raw)])
+    (found,) = with_vary(Target("http", "img.test", "/"), ("accept",), headers).vary
+    assert found[1].encode("latin-1") == raw

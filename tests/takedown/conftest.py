@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,14 +13,15 @@ from pathlib import Path
 import pytest
 from tests.parts import require
 
-from edgeward.config import CacheSettings
-from edgeward.demo.caches import CacheServer, Nginx, Varnish
+from edgeward.cache_settings import CacheSettings, parse_cache
+from edgeward.demo.caches import CacheServer, Nginx, Squid, TrafficServer, Varnish
 from edgeward.types import Fingerprint, Signal, Target
 
 
 class Origin(ThreadingHTTPServer):
-    """Answers each fetch with its serial number, cacheable. Paths with "vary" vary on Accept, "slow" ones wait,
-    "brief" ones are fresh for a second."""
+    """Answers each fetch with its serial number, cacheable. Paths with "vary" vary on Accept, with "both" on Origin
+    too; "slow" ones wait, "brief" ones are fresh for a second, "large" ones have 300 kB, "ahead" ones are dated
+    tomorrow. Those below /tags/A,B/ are tagged A and B."""
 
     daemon_threads = True
 
@@ -33,12 +35,13 @@ class Origin(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Origin
 
     def do_GET(self) -> None:
         self.server.serial += 1
         self.server.fetches[self.path] += 1
-        body = str(self.server.serial).encode()
+        body = str(self.server.serial).encode().ljust(300_000 if "large" in self.path else 1)
         if "slow" in self.path:
             self.server.arrived.set()
             self.server.release.wait(10)
@@ -46,9 +49,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "max-age=1" if "brief" in self.path else "max-age=1000")
         self.send_header("Content-Length", str(len(body)))
         if "vary" in self.path:
-            self.send_header("Vary", "Accept")
+            self.send_header("Vary", "Origin, Accept" if "both" in self.path else "Accept")
+        if self.path.startswith("/tags/"):
+            self.send_header("xkey", self.path.split("/")[2].replace(",", " "))
         self.end_headers()
         self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(timestamp or time.time() + 86400 * ("ahead" in getattr(self, "path", "")))
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -82,6 +90,22 @@ def nginx(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield cache
 
 
+@pytest.fixture(scope="session")
+def squid(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Squid that the tests share; each uses paths of its own."""
+    require("squid")
+    with Squid(tmp_path_factory.mktemp("squid"), address_of(origin)) as cache:
+        yield cache
+
+
+@pytest.fixture(scope="session")
+def trafficserver(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
+    """A Traffic Server that the tests share; each uses paths of its own."""
+    require("traffic_server")
+    with TrafficServer(tmp_path_factory.mktemp("trafficserver"), address_of(origin)) as cache:
+        yield cache
+
+
 @pytest.fixture
 def cold(origin: Origin, tmp_path: Path) -> Iterator[Callable[..., CacheServer]]:
     """Makes caches of a test's own, not started: `cold(Varnish, secret="s")`."""
@@ -94,7 +118,8 @@ def cold(origin: Origin, tmp_path: Path) -> Iterator[Callable[..., CacheServer]]
 
     yield make
     for cache in made:
-        cache.stop()
+        # Some take seconds to end in good order.
+        cache.kill()
 
 
 def address_of(server: ThreadingHTTPServer) -> tuple[str, int]:
@@ -103,7 +128,7 @@ def address_of(server: ThreadingHTTPServer) -> tuple[str, int]:
 
 def settings(cache: CacheServer, name: str = "edge", **more: object) -> CacheSettings:
     """The [[caches]] section for a running cache."""
-    return CacheSettings.model_validate({"name": name, "driver": cache.driver, "url": cache.purge_url, **more})
+    return parse_cache({"name": name, "driver": cache.driver, "url": cache.purge_url, **more})
 
 
 def target(path: str, **vary: str) -> Target:

@@ -1,5 +1,9 @@
 """Consumer groups on a real Redis stream."""
 
+import asyncio
+
+import pytest
+
 from edgeward.store.connection import Store
 from edgeward.takedown.group import Group, Owed
 
@@ -44,3 +48,46 @@ async def test_what_was_trimmed_is_not_handed_out(store: Store) -> None:
     await store.redis.xtrim(stream, maxlen=0, approximate=False)
     assert await group.mine("c") == []
     assert await group.claim("d", 0) == []
+
+
+async def test_claims_past_those_in_good_hands(store: Store) -> None:
+    """What the dead left is found behind a thousand items that the living hold, no more of it than asked for."""
+    group = Group(store, store.key("stream"), "g")
+    await group.ensure()
+    async with store.redis.pipeline(transaction=False) as pipe:
+        for number in range(1, 1206):
+            pipe.xadd(store.key("stream"), {"n": number}, id=f"{number}-0")
+        await pipe.execute()
+    held = [item_id for item_id, _ in await group.take("alive", 1200, 10)]
+    left = [item_id for item_id, _ in await group.take("dead", 5, 10)]
+    await asyncio.sleep(0.3)
+    await group.hold("alive", held)
+    assert [item_id for item_id, _ in await group.claim("other", 200, 3)] == left[:3]
+    assert [item_id for item_id, _ in await group.claim("other", 200, 10)] == left[3:]
+
+
+async def test_forgets_consumers_that_owe_nothing(store: Store) -> None:
+    """A consumer that has been silent and owes nothing is removed; one that owes something, or spoke lately, stays."""
+    stream = store.key("stream")
+    group = Group(store, stream, "g")
+    await group.ensure()
+    for number in range(1, 4):
+        await store.redis.xadd(stream, {"n": number}, id=f"{number}-0")
+    await group.take("owing", 1, 10)
+    await group.take("idle", 1, 10)
+    await asyncio.sleep(0.2)
+    await group.take("busy", 1, 10)
+    await group.acknowledge(["2-0", "3-0"])
+    assert await group.forget_consumers(0.15) == 1
+    assert {each["name"] for each in await store.redis.xinfo_consumers(stream, "g")} == {b"owing", b"busy"}
+
+
+async def test_a_lost_group_is_no_error(store: Store) -> None:
+    """Without its group a consumer gets nothing, until the group is there again; any other error is raised."""
+    group = Group(store, store.key("stream"), "g")
+    assert await group.take("c", 1, 10) == []
+    await store.redis.set(store.key("stream"), "no stream")
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        await group.take("c", 1, 10)
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        await group.ensure()

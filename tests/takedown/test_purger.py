@@ -9,7 +9,8 @@ import pytest
 from tests.takedown.conftest import Origin, cached, fetch, settings, target
 
 from edgeward import metrics
-from edgeward.config import CacheSettings, PurgeSettings
+from edgeward.cache_settings import CacheSettings
+from edgeward.config import PurgeSettings
 from edgeward.demo.caches import CacheServer, Varnish
 from edgeward.store.connection import Store
 from edgeward.takedown.caches import driver_for
@@ -75,7 +76,11 @@ async def test_purges_what_is_ordered(kind: str, request: pytest.FixtureRequest,
     assert await orders.wait_done(ids, [name], 5) == {}
     assert not cached(cache, "/ordered")
     assert (await outcome(orders, ids[0], name)).delivery is Delivery.VERIFIED
-    assert sample("edgeward_purges_total", cache=name, outcome="verified") == 1
+
+    async def counted() -> bool:
+        return sample("edgeward_purges_total", cache=name, outcome="verified") == 1
+
+    await eventually(counted)
     assert sample("edgeward_linger_seconds_count", cache=name) == 1
 
 
@@ -128,6 +133,12 @@ async def test_a_refusal_is_told_and_not_repeated_at_once(
     assert await orders.due_repeats("refusing", time.time()) == []
     assert len(await orders.due_repeats("refusing", time.time() + 400)) == 1
 
+    async def reported() -> bool:
+        owed = sample("edgeward_purges_pending", cache="refusing")
+        return owed == 0 and sample("edgeward_purges_unverified", cache="refusing") == 1
+
+    await eventually(reported)
+
 
 async def test_takes_over_from_a_dead_controller(varnish: CacheServer, orders: Orders, start: Start) -> None:
     """What a killed controller took is done by one that starts under the same name, at once."""
@@ -157,7 +168,8 @@ async def test_what_waits_for_a_node_is_not_claimed(
     cold: Callable[..., CacheServer], orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An order that waits for its node to come back stays with its controller, however long that takes."""
-    monkeypatch.setattr("edgeward.takedown.purger.TICK_SECONDS", 0.03)
+    monkeypatch.setattr("edgeward.takedown.purger.CARE_SECONDS", 0.1)
+    monkeypatch.setattr("edgeward.takedown.purger.HOLD_SECONDS", 0.1)
     await start(settings(cold(Varnish)))
     await orders.place([order("/held")])
     await asyncio.sleep(1)
@@ -179,7 +191,11 @@ async def test_a_copy_stored_again_is_removed(varnish: CacheServer, orders: Orde
     await eventually(repeated)
     assert not cached(varnish, "/again")
     assert "stored again" in (await outcome(orders, ids[0], "again")).detail
-    assert sample("edgeward_purges_total", cache="again", outcome="stored_again") == 1
+
+    async def counted() -> bool:
+        return sample("edgeward_purges_total", cache="again", outcome="stored_again") == 1
+
+    await eventually(counted)
     assert sample("edgeward_linger_seconds_count", cache="again") == 1
 
 
@@ -248,3 +264,4 @@ async def test_reports_what_is_owed(cold: Callable[..., CacheServer], orders: Or
 
     await eventually(reported)
     assert sample("edgeward_purge_oldest_seconds", cache="owing") > 0
+    assert sample("edgeward_purges_unverified", cache="owing") == 2

@@ -18,7 +18,7 @@ from edgeward.takedown.orders import Orders
 from edgeward.takedown.recorder import Recorder
 from edgeward.takedown.retro import Retro
 from edgeward.takedown.sightings import Sightings
-from edgeward.types import Cause, Change, Entry, HashList, Mode, Sighting, Signal
+from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, image_tag
 
 
 class Bench:
@@ -97,7 +97,7 @@ async def test_repeats_are_not_written_again(bench: Bench, store: Store) -> None
     for _ in range(3):
         bench.recorder.note(bench.sighting("/1", "a"))
     await asyncio.sleep(0.05)
-    await store.redis.delete(store.key("sightings", "targets", image("a").sha256))
+    await store.redis.delete(*await store.redis.keys(store.key("*:i")))
     bench.recorder.note(bench.sighting("/1", "a"))
     bench.recorder.note(bench.sighting("/1", "b"))
     await bench.recorder.close()
@@ -115,6 +115,26 @@ async def test_orders_a_match_in_transit_once(bench: Bench) -> None:
     found = [order for order, _ in await bench.orders.recent()]
     assert sorted(order.target.path for order in found) == ["/1", "/2"]
     assert change.entry and {order.entry_id for order in found} == {change.entry.id}
+
+
+async def test_orders_by_tag(bench: Bench) -> None:
+    """Where a cache keeps tags, a match in transit also orders out what was stored under the image's, once a second;
+    so does a sighting that was overtaken by a listing."""
+    tagging = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents, tags=True)
+    await tagging.start()
+    checked = bench.sighting("/late", "late")
+    for name in ("bad", "late"):
+        await bench.list_image(name)
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for path in ("/1", "/2"):
+        tagging.order(target(path), image("bad").sha256, verdict)
+    tagging.note(checked)
+    await tagging.close()
+    found = [(order.scope, order.target.path or order.tag) for order, _ in await bench.orders.recent()]
+    late = [(Scope.TAG, image_tag(image("late").sha256)), (Scope.TARGET, "/late")]
+    assert sorted(found) == sorted(
+        [*late, (Scope.TAG, image_tag(image("bad").sha256)), (Scope.TARGET, "/1"), (Scope.TARGET, "/2")]
+    )
 
 
 async def test_reports_incidents_once(bench: Bench) -> None:

@@ -18,8 +18,10 @@ from edgeward.proxy.judge import Judge
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
 from edgeward.proxy.passage import Passage
 from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole
+from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.recorder import Recorder
-from edgeward.types import Decision, Fingerprint, Reason, Sighting, Target, Verdict
+from edgeward.takedown.sweep.reporter import ServedReporter
+from edgeward.types import Decision, Fingerprint, Reason, Sighting, Target, Verdict, image_tag
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +56,12 @@ class EdgewardGate:
         recorder: Recorder,
         refetcher: Refetcher,
         memory: TargetMemory | None = None,
+        served: ServedReporter | None = None,
     ) -> None:
         self._config, self._judge, self._recorder, self._refetcher = config, judge, recorder, refetcher
         self._memory = memory or TargetMemory()
+        self._served = served
+        self._tag_headers = tag_headers(config.caches) if config.proxy.placement == "fill" else ()
         self._methods = frozenset(config.policy.methods)
         self._refused_headers = frozenset(name.lower() for name in config.policy.refused_headers)
         self.draining = False
@@ -79,6 +84,9 @@ class EdgewardGate:
         status, reason = self._refusable(request)
         if status:
             self._refuse(flow, way, pages.refusal(request, status), reason)
+        elif self._config.proxy.placement == "fill" and pages.is_doctors(request):
+            way.deliver(Reason.NOT_IMAGE)
+            flow.response = way.instead = pages.doctors_object(request)
         elif request.method in ("GET", "HEAD") and self._known_listed(flow, way):
             pass
         else:
@@ -195,7 +203,17 @@ class EdgewardGate:
             self._remember(flow, way, fingerprint)
             if flow.request.method == "GET":  # caches store no others
                 self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
+                self._note_served(way, response, fingerprint, verdict)
         self._conclude(flow, way, fingerprint, verdict)
+
+    def _note_served(self, way: Passage, response: http.Response, fingerprint: Fingerprint, verdict: Verdict) -> None:
+        """What is delivered is looked at by the sweep, and in fill stored under the image's tag."""
+        if verdict.blocks:
+            return
+        if self._served and response.status_code == 200:
+            self._served.note(way.target, fingerprint.sha256)
+        for name in self._tag_headers:
+            response.headers[name] = _joined(name, response.headers.get(name), image_tag(fingerprint.sha256))
 
     async def _bodiless(self, flow: http.HTTPFlow, way: Passage, response: http.Response) -> None:
         """HEAD, 204, 304: nothing to hash, so the target's image is judged; a 304's is fetched when it isn't known."""
@@ -320,6 +338,12 @@ class EdgewardGate:
         if not delivers:
             way.instead = way.instead or pages.refusal(flow.request, 503)
             flow.response = way.instead
+
+
+def _joined(name: str, tags: str | None, tag: str) -> str:
+    """The origin's own tags stay: Cache-Tag and its like are lists with commas, the others with spaces."""
+    separator = "," if name.lower().endswith("-tag") else " "
+    return f"{tags}{separator}{tag}" if tags else tag
 
 
 def _end_to_end(whole: Whole) -> http.Headers:

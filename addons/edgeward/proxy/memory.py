@@ -79,5 +79,10 @@ def vary_names(header: str | None) -> tuple[str, ...]:
 
 
 def with_vary(base: Target, names: tuple[str, ...], request_headers: Mapping[str, str]) -> Target:
-    vary = tuple((name, request_headers.get(name, "")) for name in names)
+    vary = tuple((name, _as_latin_1(request_headers.get(name, ""))) for name in names)
     return Target(base.scheme, base.host, base.path, vary, base.size)
+
+
+def _as_latin_1(value: str) -> str:
+    """mitmproxy reads header values as UTF-8 with surrogates for what is none; a target has one character a byte."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -6,6 +6,8 @@ default and would outlive the block, so every page here says `no-store`.
 
 import html
 import json
+import re
+from email.utils import formatdate
 from http import HTTPStatus
 
 from mitmproxy import http
@@ -26,6 +28,25 @@ _PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 9" preserveAspectRatio="none">'
     b'<rect width="16" height="9" fill="#ccc"/></svg>'
 )
+
+
+_DOCTORS = re.compile(rb"/\.well-known/edgeward/doctor/[0-9a-f]{32}")
+
+
+def is_doctors(request: http.Request) -> bool:
+    """Whether `edgeward doctor` asks, by way of the cache, for the object that it tries the cache with."""
+    return request.method == "GET" and bool(_DOCTORS.fullmatch(request.data.path))
+
+
+def doctors_object(request: http.Request) -> http.Response:
+    """A harmless text that a cache stores for a minute, in variants by Accept."""
+    headers = {
+        "Content-Type": "text/plain",
+        "Date": formatdate(usegmt=True),
+        "Cache-Control": "public, max-age=60",
+        "Vary": "Accept",
+    }
+    return http.Response.make(200, b"an object for edgeward doctor\n", headers)
 
 
 def blocked(request: http.Request, action: Action, blocked_by: str | None) -> http.Response:

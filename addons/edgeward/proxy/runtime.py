@@ -15,10 +15,13 @@ from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.refetch import Refetcher
 from edgeward.store.connection import Store
+from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.orders import Orders
 from edgeward.takedown.recorder import Recorder
 from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.sweep.queue import SweepQueue
+from edgeward.takedown.sweep.reporter import ServedReporter
 
 logger = logging.getLogger(__name__)
 
@@ -54,24 +57,28 @@ class Runtime:
         pool = HasherPool(config.hashing)
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes)
         sightings = Sightings(store, config.sightings)
-        recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store))
+        tags = bool(tag_headers(config.caches))
+        recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags)
         self.replica.before_report = recorder.flush
         judge = Judge(config, self.replica, pool, sightings)
-        for part in (pool, self.replica, recorder):
+        served = ServedReporter(SweepQueue(store), config.sweep) if config.sweep.enabled else None
+        for part in (pool, self.replica, recorder, *([served] if served else ())):
             await part.start()
             stack.push_async_callback(part.close)
         stack.push_async_callback(judge.close)
-        self.gate = EdgewardGate(config, judge, recorder, refetcher)
+        self.gate = EdgewardGate(config, judge, recorder, refetcher, served=served)
 
     async def _store(self) -> Store:
         settings = self._config.store
         try:
-            return await Store.connect(self._config.store_url, settings.namespace, settings.timeout_ms)
+            return await Store.connect(
+                self._config.store_url, settings.namespace, settings.timeout_ms, settings.replicas
+            )
         except StoreUnavailable as error:
             if not self._patient:
                 raise
             logger.warning("starting without the store: %s", error)
-            return Store(self._config.store_url, settings.namespace, settings.timeout_ms)
+            return Store(self._config.store_url, settings.namespace, settings.timeout_ms, settings.replicas)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -11,8 +11,27 @@ type Item = tuple[str, Mapping[bytes, bytes]]
 """An item of the stream: (id, fields)."""
 
 _ENSURE = """
-redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 """
+
+# Reads and deletes in one go: a consumer that takes something meanwhile is not deleted.
+# KEYS: stream. ARGV: group, least idle time in ms
+_FORGET = """
+local gone = 0
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
+  if consumer.pending == 0 and consumer.idle >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+    gone = gone + 1
+  end
+end
+return gone
+"""
+
+NO_GROUP = "NOGROUP"
+"""How the store's answer begins where there is no such group (any more)."""
 _NO_GROUP_PAUSE = 0.25
 
 
@@ -46,9 +65,11 @@ class Group:
             self._blocking.pipeline(transaction=False) as pipe,
         ):
             pipe.xreadgroup(self._name, consumer, {self._stream: ">"}, count=count, block=block_ms)
-            # As a value, not raised: the one thing that can be wrong is that the store lost the group.
+            # As a value, not raised: a store that lost its data has no group any more.
             (answer,) = await pipe.execute(raise_on_error=False)
         if isinstance(answer, Exception):
+            if not str(answer).startswith(NO_GROUP):
+                raise answer
             await asyncio.sleep(_NO_GROUP_PAUSE)
             return []
         return _items(answer[0][1]) if answer else []
@@ -59,16 +80,27 @@ class Group:
         return _items(answer[0][1]) if answer else []
 
     async def claim(self, consumer: str, idle_ms: int, count: int = 100) -> list[Item]:
-        """Take over items that their consumers have left alone for `idle_ms`: those consumers are dead."""
-        _, claimed, *_ = await self._redis.xautoclaim(
-            self._stream, self._name, consumer, idle_ms, start_id="0-0", count=count
-        )
-        return _items(claimed)
+        """Take over up to `count` items that their consumers have left alone for `idle_ms`: those are dead."""
+        items: list[Item] = []
+        place = "0-0"
+        while len(items) < count:
+            # One call looks only at so many items, most of which may be in good hands.
+            place, claimed, *_ = await self._redis.xautoclaim(
+                self._stream, self._name, consumer, idle_ms, start_id=place, count=count - len(items)
+            )
+            items += _items(claimed)
+            if place == b"0-0":
+                break
+        return items
 
     async def hold(self, consumer: str, ids: Sequence[str]) -> None:
         """Tell the others that these are being worked on, so that nobody claims them."""
         if ids:
             await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), justid=True)
+
+    async def forget_consumers(self, idle_seconds: float) -> int:
+        """Remove consumers that have been silent for so long and owe nothing. Returns how many."""
+        return int(await self._store.run(_FORGET, [self._stream], [self._name, int(idle_seconds * 1000)]))
 
     async def acknowledge(self, ids: Sequence[str]) -> None:
         """These are done."""

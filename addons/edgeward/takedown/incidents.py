@@ -10,6 +10,9 @@ from edgeward.types import Decision, Incident, Reason, Target
 
 KEPT = 100_000
 """About so many are kept; older ones go."""
+READ_AT_ONCE = 1000
+CLOCKS_SECONDS = 60.0
+"""How far the clocks of the store and of whoever listed an entry may be apart."""
 
 
 class Incidents:
@@ -33,6 +36,16 @@ class Incidents:
         """The latest `limit` incidents, newest first."""
         found = await self._redis.xrevrange(self._stream, count=limit)
         return [replace(_incident(fields[b"incident"]), id=incident_id.decode()) for incident_id, fields in found]
+
+    async def first(self, entry_id: str, since: float) -> Incident | None:
+        """The first incident of an entry that is listed since then (Unix seconds), or None; of those that are kept."""
+        wanted, start = entry_id.encode(), f"{max(0, int((since - CLOCKS_SECONDS) * 1000))}-0"
+        while found := await self._redis.xrange(self._stream, start, "+", count=READ_AT_ONCE):
+            for incident_id, fields in found:
+                if wanted in fields[b"incident"] and (made := _incident(fields[b"incident"])).entry_id == entry_id:
+                    return replace(made, id=incident_id.decode())
+            start = f"({found[-1][0].decode()}"
+        return None
 
 
 def _incident(text: bytes) -> Incident:

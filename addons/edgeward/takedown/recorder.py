@@ -13,6 +13,7 @@ from edgeward.blocklist.replica import Replica
 from edgeward.config import SightingsSettings
 from edgeward.errors import StoreUnavailable
 from edgeward.takedown.incidents import Incidents
+from edgeward.takedown.listing import orders_for
 from edgeward.takedown.orders import Orders
 from edgeward.takedown.outbox import Outbox
 from edgeward.takedown.recent import Recent
@@ -27,7 +28,7 @@ INCIDENTS_HELD = 2_000
 REMEMBERED = 200_000
 """Sightings that are not written again before `refresh_seconds`."""
 ORDER_SECONDS = 1.0
-"""One order per target in this time."""
+"""One order per target, and one per tag, in this time."""
 INCIDENT_SECONDS = 60.0
 """One incident per target and entry in this time."""
 REPLICA_SECONDS = 2.0
@@ -37,13 +38,20 @@ class Recorder:
     """Writes sightings, orders and incidents of one proxy worker.
 
     A sighting whose lists have changed since it was checked is matched again after it was written: the change may have
-    been matched backwards over the sightings before this one was among them.
+    been matched backwards over the sightings before this one was among them. `tags`: a cache keeps what it stores under
+    the tags of images.
     """
 
     def __init__(
-        self, sightings: Sightings, orders: Orders, replica: Replica, settings: SightingsSettings, incidents: Incidents
+        self,
+        sightings: Sightings,
+        orders: Orders,
+        replica: Replica,
+        settings: SightingsSettings,
+        incidents: Incidents,
+        tags: bool = False,
     ) -> None:
-        self._sightings, self._orders, self._replica = sightings, orders, replica
+        self._sightings, self._orders, self._replica, self._tags = sightings, orders, replica, tags
         self._catalogue = Catalogue(sightings.store)
         self._noted = Recent(min(settings.refresh_seconds, settings.keep_days * 86400 / 4), REMEMBERED)
         self._ordered = Recent(ORDER_SECONDS, REMEMBERED)
@@ -81,8 +89,14 @@ class Recorder:
         if target in self._ordered:
             return
         entry_id = verdict.match.entry.id if verdict.match else ""
-        if self._order_box.put(PurgeOrder(target, Cause.MATCH, time.time(), sha256, entry_id)):
+        tags = self._tags and sha256 not in self._ordered
+        placed = [
+            self._order_box.put(order)
+            for order in orders_for(sha256, [target], Cause.MATCH, time.time(), entry_id=entry_id, tags=tags)
+        ]
+        if all(placed):
             self._ordered.add(target)
+            self._ordered.add(sha256)
         else:
             logger.error("a purge order is lost: the store has been away for too long")
 
@@ -123,11 +137,12 @@ class Recorder:
         version = max(version for _, version in late)
         if not await self._replica.wait_version(version, REPLICA_SECONDS):
             raise StoreUnavailable(f"the lists have not reached version {version} here")
-        orders = []
-        for sighting, _ in late:
-            verdict = self._replica.matcher.verdict(sighting.fingerprint)
-            if verdict.blocks and verdict.match:
-                entry = verdict.match.entry
-                began = max(sighting.seen_at, entry.added_at)
-                orders.append(PurgeOrder(sighting.target, Cause.MATCH, began, sighting.fingerprint.sha256, entry.id))
-        await self._orders.place(orders)
+        await self._orders.place([order for sighting, _ in late for order in self._late_orders(sighting)])
+
+    def _late_orders(self, sighting: Sighting) -> list[PurgeOrder]:
+        verdict = self._replica.matcher.verdict(sighting.fingerprint)
+        if not verdict.blocks or verdict.match is None:
+            return []
+        entry, sha256 = verdict.match.entry, sighting.fingerprint.sha256
+        began = max(sighting.seen_at, entry.added_at)
+        return orders_for(sha256, [sighting.target], Cause.MATCH, began, entry_id=entry.id, tags=self._tags)

@@ -1,57 +1,55 @@
-"""What was served where: image -> targets, target -> images, and a stream of images seen for the first time.
+"""What was served where: image -> targets, address -> images, and a stream of images seen for the first time.
 
 Each key expires `keep_days` after its last sighting, so the store's memory is bounded by what is still being served.
+An image is announced before its targets are written: who follows the stream and then reads targets misses none that
+was on record by then.
 """
 
-import hashlib
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 
 from edgeward import metrics
 from edgeward.config import SightingsSettings
 from edgeward.store.connection import Store
+from edgeward.takedown.addresses import Addresses
+from edgeward.takedown.arrivals import Arrivals, PlaceLost
+from edgeward.takedown.draft import Draft, drafts
+from edgeward.takedown.images import Images, name_of, wants_pruning
+from edgeward.takedown.packing import (
+    GENERATION,
+    SHA256,
+    generation_of,
+    image_id,
+    pack_fingerprint,
+    same_fingerprint,
+    unpack_fingerprint,
+    unpack_target,
+)
+from edgeward.takedown.recent import Recent
+from edgeward.takedown.spelling import bare_host, flat, spelling_of, target_of
 from edgeward.types import Fingerprint, Flaw, Sighting, Target
 
-WRITE_AT_ONCE = 100
-SCAN_COUNT = 1000
-STREAM_LENGTH = 1_000_000
-"""About so many new images are kept in the stream. Who falls further behind reads all images again."""
-TARGETS_KEPT = 100_000
-"""Targets of one image that are remembered, the latest: a bound on what random query strings can fill. What is
-dropped is counted."""
+__all__ = ["PlaceLost", "Seen", "Sightings"]
+
+WRITE_AT_ONCE = 200
+READ_AT_ONCE = 1000
+ANNOUNCED_SECONDS = 5.0
+"""An image is not announced twice by one process in this time."""
+ANNOUNCED = 10_000
 PASSING = (Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED)
 """Flaws that say more about the moment than about the image: hashed again next time."""
 
-# KEYS: stream of new images, its counter; then for each sighting: image, targets, images of the URL
-# ARGV: keep (ms), stream length, targets kept; then for each: fingerprint, has flaw, sha256, target, at, forget before
-_WRITE = """
-local dropped = 0
-for i = 0, (#KEYS - 2) / 3 - 1 do
-  local image, targets, url = KEYS[3 + i * 3], KEYS[4 + i * 3], KEYS[5 + i * 3]
-  local fingerprint, flawed, sha256, target, at, before = unpack(ARGV, 4 + i * 6, 9 + i * 6)
-  local old = redis.call('GET', image)
-  if not old or (old ~= fingerprint and flawed == '0') then
-    redis.call('SET', image, fingerprint)
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], redis.call('INCR', KEYS[2]) .. '-0', 'sha256', sha256)
-  end
-  redis.call('ZADD', targets, 'GT', at, target)
-  dropped = dropped + redis.call('ZREMRANGEBYRANK', targets, 0, -ARGV[3] - 1)
-  redis.call('ZADD', url, 'GT', at, sha256)
-  for _, key in ipairs({targets, url}) do redis.call('ZREMRANGEBYSCORE', key, '-inf', before) end
-  for _, key in ipairs({image, targets, url}) do redis.call('PEXPIRE', key, ARGV[1]) end
-end
-return dropped
-"""
-
-
-class PlaceLost(LookupError):
-    """The place in the stream of new images is no longer there: read all images again."""
+type Page = tuple[bytes, Mapping[bytes, bytes]]
+"""A packed fingerprint, and some of the image's packed targets with the second of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """This target served the image with this SHA-256, last at `seen_at` (Unix seconds)."""
+    """This target served the image with this SHA-256, last at `seen_at` (Unix seconds, whole)."""
 
     target: Target
     sha256: str
@@ -66,96 +64,171 @@ class Sightings:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._keep = settings.keep_days * 86400
-        self._new = store.key("sightings", "new")
-        self._counter = store.key("sightings", "count")
-        self._image_prefix = store.key("sightings", "image", "")
+        self._images = Images(store, self._keep)
+        self._addresses = Addresses(store, self._keep)
+        self._arrivals = Arrivals(store)
+        self._announcing = asyncio.Lock()
+        self._announced = Recent(ANNOUNCED_SECONDS, ANNOUNCED)
 
     async def fingerprint(self, key: str) -> Fingerprint | None:
-        """The fingerprint that was kept under `key`: of the raw body's SHA-256 and its content-codings."""
-        text = await self._redis.get(self.store.key("fingerprint", key))
-        return Fingerprint.from_json(text) if text else None
+        """The fingerprint that was kept under `key`: "SHA-256 of the raw body,generation[,content-codings]"."""
+        sha256, generation, *codings = key.split(",")
+        if codings:
+            digest = await self._redis.get(self._alias(key))
+            if digest is None:
+                return None
+            sha256 = digest.hex()
+        (packed,) = await self._images.packed([image_id(sha256)])
+        if packed is None or generation_of(packed) != generation:
+            return None
+        found = unpack_fingerprint(packed)
+        return found if found.sha256 == sha256 else None
 
     async def keep_fingerprint(self, key: str, fingerprint: Fingerprint) -> None:
         """Keep a fingerprint for `keep_days`, unless a flaw that will pass makes it incomplete."""
-        if fingerprint.flaw not in PASSING:
-            await self._redis.set(self.store.key("fingerprint", key), fingerprint.to_json(), px=int(self._keep * 1000))
+        if fingerprint.flaw in PASSING:
+            return
+        _, generation, *codings = key.split(",")
+        packed = pack_fingerprint(fingerprint, generation)
+        image = image_id(packed)
+        (old,) = await self._images.packed([image])
+        if old is None or not same_fingerprint(old, packed):
+            await self._announce([packed])
+        async with self.store.pipeline() as pipe:
+            self._images.queue_fingerprint(pipe, image, packed)
+            if codings:
+                pipe.set(self._alias(key), packed[SHA256], px=int(self._keep * 1000))
+            await pipe.execute()
 
     async def write(self, batch: Sequence[Sighting]) -> None:
         """Record sightings. What is there already is refreshed; an image seen for the first time goes to the stream."""
-        for start in range(0, len(batch), WRITE_AT_ONCE):
-            keys = [self._new, self._counter]
-            args: list[str | int | float] = [int(self._keep * 1000), STREAM_LENGTH, TARGETS_KEPT]
-            for sighting in batch[start : start + WRITE_AT_ONCE]:
-                image, at = sighting.fingerprint, sighting.seen_at
-                keys += [self._image_prefix + image.sha256, self._targets(image.sha256), self._url(sighting.target.url)]
-                args += [image.to_json(), int(image.flaw is not None), image.sha256, sighting.target.to_json()]
-                args += [at, at - self._keep]
-            metrics.sightings_dropped.inc(await self.store.run(_WRITE, keys, args))
+        for some in batched(batch, WRITE_AT_ONCE):
+            images = drafts(some)
+            on_record = await self._images.packed([image.id for image in images])
+            new = [image for image, old in zip(images, on_record, strict=True) if image.settle(old)]
+            await self._announce([image.packed for image in new])
+            await self._write(images)
 
     async def targets(self, sha256: str) -> list[tuple[Target, float]]:
         """Where the image was served, and when last (Unix seconds), oldest first."""
-        found = await self._redis.zrange(self._targets(sha256), 0, -1, withscores=True)
-        return [(Target.from_json(text), seen_at) for text, seen_at in found]
+        found = {}
+        async for page in self._images.targets([image_id(sha256)]):
+            found.update({seen.target: seen.seen_at for seen in self._seen(page)})
+        return sorted(found.items(), key=lambda each: each[1])
 
     async def images(self) -> AsyncIterator[Fingerprint]:
         """Every image on record, some of them twice."""
-        cursor = 0
-        pattern = _literal(self._image_prefix) + "*"
-        while True:
-            cursor, keys = await self._redis.scan(cursor, match=pattern, count=SCAN_COUNT)
-            for text in await self._redis.mget(keys) if keys else ():
-                if text:
-                    yield Fingerprint.from_json(text)
-            if not cursor:
-                return
+        async for batch in self.packed():
+            for packed in batch:
+                yield unpack_fingerprint(packed)
 
-    async def images_of(self, digests: Sequence[str]) -> list[Fingerprint]:
-        """The images with these SHA-256, without those that have expired."""
-        found = await self._redis.mget([self._image_prefix + sha256 for sha256 in digests]) if digests else ()
-        return [Fingerprint.from_json(text) for text in found if text]
+    def packed(self) -> AsyncIterator[list[bytes]]:
+        """Every image on record as a packed fingerprint, in batches, some of them twice."""
+        return self._images.all_packed()
+
+    async def images_of(self, ids: Sequence[str]) -> list[Fingerprint]:
+        """The images with these SHA-256, or first halves of them, without those that have expired."""
+        found = []
+        for some in batched(ids, READ_AT_ONCE):
+            found += [each for each in await self._images.packed([image_id(one) for one in some]) if each]
+        return [unpack_fingerprint(packed) for packed in found]
 
     async def newest(self) -> str:
         """The place of the latest image in the stream, to go on from with `new_images`."""
-        return str(int(await self._redis.get(self._counter) or 0))
+        return await self._arrivals.newest()
 
-    async def new_images(self, after: str, limit: int = SCAN_COUNT) -> tuple[list[Fingerprint], str]:
-        """Images first seen, or seen with other signals, after the place `after`; and the place reached.
+    async def new_images(self, after: str, limit: int = READ_AT_ONCE) -> tuple[list[bytes], str]:
+        """Packed fingerprints of images first seen, or seen with other signals, after a place; the place reached.
 
         Raises:
-            PlaceLost: images after `after` were trimmed from the stream, or the store lost its data.
+            PlaceLost: the place was trimmed from the stream, or the store lost its data.
         """
-        found = await self._redis.xrange(self._new, f"({after}-0", "+", count=limit)
-        first = int(found[0][0].split(b"-")[0]) if found else int(await self.newest()) + 1
-        if first != int(after) + 1:
-            raise PlaceLost(after)
-        if not found:
-            return [], after
-        images = await self.images_of([fields[b"sha256"].decode() for _, fields in found])
-        return images, found[-1][0].split(b"-")[0].decode()
+        return await self._arrivals.since(after, limit)
 
     async def find(self, url: str | None = None, sha256: str | None = None, limit: int = 100) -> list[Seen]:
         """Sightings of a URL, of an image, of both, or (neither) of the images that came last; newest first."""
-        found: list[Seen] = []
-        for image in [sha256] if sha256 else await self._candidates(url, limit):
-            for target, seen_at in await self.targets(image):
-                if url is None or target.url == url:
-                    found.append(Seen(target, image, seen_at))
-        return sorted(found, key=lambda seen: -seen.seen_at)[:limit]
+        if url is None:
+            images = [image_id(sha256)] if sha256 else await self._latest(limit)
+            return await self._newest(images, lambda _: True, "", limit)
+        asked = target_of(url)
+        images = [image_id(sha256)] if sha256 else await self._addresses.images(spelling_of(asked))
+        return await self._newest(images, lambda target: target.url == url, asked.host, limit)
 
-    async def _candidates(self, url: str | None, limit: int) -> list[str]:
-        if url is not None:
-            return [image.decode() for image in await self._redis.zrange(self._url(url), 0, -1)]
-        latest = await self._redis.xrevrange(self._new, count=limit)
-        return list(dict.fromkeys(fields[b"sha256"].decode() for _, fields in latest))
+    async def spelled(self, url: str, limit: int = 10_000) -> list[Seen]:
+        """Sightings of a URL under every spelling, scheme and variant; newest first.
 
-    def _targets(self, sha256: str) -> str:
-        return self.store.key("sightings", "targets", sha256)
+        A URL without a query stands for its path with every query string.
+        """
+        asked = target_of(url)
+        spelling = spelling_of(asked)
+        images = await self._addresses.images(spelling)
+        return await self._newest(images, lambda target: spelling.covers(spelling_of(target)), asked.host, limit)
 
-    def _url(self, url: str) -> str:
-        digest = hashlib.blake2b(url.encode("latin-1", "backslashreplace"), digest_size=16).hexdigest()
-        return self.store.key("sightings", "url", digest)
+    async def under(self, prefix: str) -> AsyncIterator[list[Seen]]:
+        """Sightings whose address begins with a host and path prefix, in any spelling. It reads all images."""
+        asked = target_of(prefix)
+        host, path = bare_host(asked.host), flat(asked)
+
+        def below(target: Target) -> bool:
+            return bare_host(target.host) == host and flat(target).startswith(path)
+
+        async for page in self._images.all_targets():
+            if found := list(self._seen(page, below, _hint(host))):
+                yield found
+
+    async def _announce(self, images: Sequence[bytes]) -> None:
+        """Announce packed fingerprints, each once where it is kept and seen at the same time."""
+        async with self._announcing:
+            new = [packed for packed in images if packed[GENERATION.stop :] not in self._announced]
+            await self._arrivals.announce(new)
+            for packed in new:
+                self._announced.add(packed[GENERATION.stop :])
+
+    async def _write(self, images: Sequence[Draft]) -> None:
+        """Write drafts, and forget what is too much where one has grown."""
+        untidy: list[str] = []
+        async with self.store.pipeline() as pipe:
+            for image in images:
+                self._images.queue_fingerprint(pipe, image.id, image.packed, image.replaces)
+                self._images.queue_targets(pipe, image.id, image.targets)
+            for image in images:
+                for spelling, at in image.spellings.items():
+                    untidy += self._addresses.queue(pipe, spelling, image.id, at)
+            answers = await pipe.execute()
+        dropped = await self._addresses.tidy(untidy)
+        for image, added, length in zip(images, answers[2::4], answers[3::4], strict=False):
+            if wants_pruning(added, length):
+                dropped += await self._images.prune(image.id)
+        metrics.sightings_dropped.inc(dropped)
+
+    async def _latest(self, limit: int) -> list[bytes]:
+        return list(dict.fromkeys(image_id(packed) for packed in await self._arrivals.latest(limit)))
+
+    async def _newest(
+        self, images: Sequence[bytes], wanted: Callable[[Target], bool], host: str, limit: int
+    ) -> list[Seen]:
+        """The latest `limit` sightings of images that are `wanted`, newest first; `host` is what all of them have."""
+        found: dict[tuple[Target, str], Seen] = {}
+        hint = _hint(bare_host(host))
+        async for page in self._images.targets(images):
+            found.update({(seen.target, seen.sha256): seen for seen in self._seen(page, wanted, hint)})
+        return heapq.nlargest(limit, found.values(), key=lambda seen: seen.seen_at)
+
+    def _seen(self, page: Page, wanted: Callable[[Target], bool] = lambda _: True, hint: bytes = b"") -> Iterator[Seen]:
+        """The sightings of a page that are not too old. `hint`: bytes that every packed target that is wanted holds."""
+        packed, targets = page
+        sha256, oldest = packed[SHA256].hex(), self._images.oldest
+        for field, at in targets.items():
+            if field and hint in field.lower() and int(at) >= oldest:
+                target = unpack_target(field)
+                if wanted(target):
+                    yield Seen(target, sha256, float(at))
+
+    def _alias(self, key: str) -> str:
+        """Where the SHA-256 of an image is kept under the key of its coded body."""
+        sha256, _, codings = key.split(",", 2)
+        return self.store.key(f"{{{name_of(image_id(sha256))}}}", "coded", codings)
 
 
-def _literal(prefix: str) -> str:
-    """`prefix` for a pattern in which it stands for itself."""
-    return "".join(f"\\{sign}" if sign in "*?[]\\" else sign for sign in prefix)
+def _hint(host: str) -> bytes:
+    return host.encode() if host.isascii() else b""
