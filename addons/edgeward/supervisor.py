@@ -155,7 +155,9 @@ class Supervisor:
 
     async def _check_store(self) -> None:
         config = self._config
-        store = await Store.connect(config.store_url, config.store.namespace, config.store.timeout_ms)
+        store = await Store.connect(
+            config.store_url, config.store.namespace, config.store.timeout_ms, config.store.replicas
+        )
         await store.close()
 
     def _command(self, role: str) -> Callable[[], Sequence[str]]:

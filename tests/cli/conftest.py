@@ -35,10 +35,13 @@ PURGE = {
     "id": "1767225600000-0",
     "url": "http://host/a.jpg",
     "vary": {"accept": "image/webp"},
+    "scope": "target",
+    "tag": "",
     "cause": "listing",
     "started_at": 1767225600.5,
     "sha256": "ab" * 32,
     "entry": ENTRY["id"],
+    "takedown": "",
     "why": "",
     "by": "local",
     "outcomes": {

@@ -70,3 +70,16 @@ def test_a_refusal_does_not_look_done(api: Api, edgeward: Run) -> None:
     outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
     api.answer("GET /api/v1/purges", {"purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]})
     assert "varnish-1 (refused)" in edgeward("purges").out
+
+
+def test_what_is_no_url_is_named(api: Api, edgeward: Run) -> None:
+    """An order of a tag and one for all below a URL say so; one order shows its scope, tag and takedown."""
+    tagged = {**PURGE, "scope": "tag", "url": "", "tag": "ew-12", "takedown": "td-1"}
+    api.answer("GET /api/v1/purges", {"purges": [tagged, {**PURGE, "scope": "prefix", "url": "http://host/u/"}]})
+    out = edgeward("purges").out
+    assert "tag ew-12" in out
+    assert "http://host/u/*" in out
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", tagged)
+    out = edgeward("purges", PURGE["id"]).out
+    for line in ("scope       tag", "tag         ew-12", "takedown    td-1"):
+        assert line in out

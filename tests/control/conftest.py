@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.control.controllers import Api, RunningController, settings
-from tests.control.edges import Edge, running_edge
+from tests.control.edges import WEBHOOKS, Edge, running_edge
 
 _lists = itertools.count()
 
@@ -13,7 +13,7 @@ _lists = itertools.count()
 @pytest.fixture(scope="session")
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
     """The session's controller: no caches. Tests tell their lists apart by name."""
-    with RunningController(settings(redis_url, tmp_path_factory.mktemp("state"))) as running:
+    with RunningController(settings(redis_url, tmp_path_factory.mktemp("state"), webhooks=WEBHOOKS)) as running:
         yield running
 
 

@@ -21,6 +21,11 @@ from edgeward.takedown.sightings import Sightings
 from edgeward.types import Sighting, Target
 
 HOST = "photos.example"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WEBHOOKS = (
+    {"name": "gallery", "secret": SECRET, "hosts": [HOST], "lists": ["gallery-removed"]},
+    {"name": "everyone", "secret": "a secret that is plain text", "hosts": ["*"]},
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Edge:
         """Whether the cache has a copy, asked without making one (RFC 9111, section 5.2.1.7)."""
         return self._get(path, {"Cache-Control": "only-if-cached"}) == 200
 
-    def see(self, path: str, body: bytes, vary: tuple[tuple[str, str], ...] = ()) -> None:
+    def see(self, path: str, body: bytes, vary: tuple[tuple[str, str], ...] = (), host: str = HOST) -> None:
         """Write the sighting that a proxy would have written when it passed the image on."""
-        target = Target("http", HOST, path, vary, len(body))
+        target = Target("http", host, path, vary, len(body))
         seen = Sighting(target, fingerprint(body, (), self.config.hashing), time.time(), 0)
         with_store(self.config, lambda store: Sightings(store, self.config.sightings).write([seen]))
 
@@ -70,7 +75,7 @@ def running_edge(redis_url: str, directory: Path) -> Iterator[Edge]:
                 {"name": "edge", "driver": "varnish", "url": varnish.purge_url},
                 {"name": "dead", "driver": "varnish", "url": f"http://127.0.0.1:{free_port()}"},
             ]
-            config = settings(redis_url, directory / "state", caches=caches)
+            config = settings(redis_url, directory / "state", caches=caches, webhooks=WEBHOOKS)
             with RunningController(config) as running:
                 yield Edge(running.api, config, origin, varnish)
 

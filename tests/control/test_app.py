@@ -4,12 +4,15 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from tests.control.controllers import Api, photo
+from tests.control.edges import SECRET
 
 from edgeward.control.app import ROUTES, Route
+from edgeward.control.webhooks import key_of
 
 API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
@@ -40,8 +43,9 @@ def test_each_role_reaches_what_it_may_and_no_more(callers: dict[str, Api], rout
 
 
 def test_only_the_doors_for_machines_need_no_token() -> None:
-    """A route that is added without a role must be added here too."""
-    assert [route.path for route in ROUTES if not route.role] == ["/metrics", "/healthz", "/readyz"]
+    """A route that is added without a role must be added here too: machines, and senders who sign what they send."""
+    doors = [route.path for route in ROUTES if not route.role]
+    assert doors == ["/metrics", "/healthz", "/readyz", "/api/v1/webhooks/{name}/takedowns"]
 
 
 def test_a_viewer_reaches_no_urls_and_no_hashes() -> None:
@@ -76,6 +80,8 @@ def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> Non
     api.post("/lists", {"name": "trial"})
     environ = {"PATH": os.environ["PATH"], "EDGEWARD": api.url, "API": f"{api.url}/api/v1"}
     environ["AUTH"] = f"Authorization: Bearer {api.token}"
+    environ |= {"ID": "msg_1", "NOW": str(int(time.time())), "BODY": '{"urls": ["https://photos.example/a.jpg"]}'}
+    environ["KEY"] = key_of(SECRET).hex()
     entries: list[str] = []
     for heading, section in _sections().items():
         for example in _examples(section):
@@ -83,8 +89,12 @@ def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> Non
             told = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
             if heading == "POST /api/v1/lists/{name}/entries":
                 entries += [entry["id"] for entry in json.loads(told)["entries"]]
+            elif heading.endswith("/imports"):
+                environ["JOB"] = json.loads(told)["job"]["id"]
             elif heading == "POST /api/v1/tokens":
                 environ["TOKEN"] = json.loads(told)["id"]
+            elif heading == "POST /api/v1/takedowns":
+                environ["TAKEDOWN"] = json.loads(told)["id"]
             elif heading.endswith("/api/v1/purges"):
                 environ["PURGE"] = next((purge["id"] for purge in json.loads(told)["purges"]), "")
 

@@ -55,10 +55,12 @@ async def test_each_error_has_its_status(error: Exception, status: int, kind: st
 @pytest.mark.parametrize("kind", STORE_AWAY)
 async def test_a_store_that_is_away_is_503_without_its_address(kind: type[Exception]) -> None:
     """Whatever shape the loss of the store takes, the client is told to come again, and nothing of the network."""
-    response = await _answered(kind(SECRET))
+    # A redirection of a cluster is read when it is made: slot, host and port.
+    said = f"1 {SECRET}:6379".replace("redis://", "") if kind.__name__ == "AskError" else SECRET
+    response = await _answered(kind(said))
     assert response.status == 503
     assert response.headers["Retry-After"] == "1"
-    assert SECRET not in (response.text or "")
+    assert "10.0.0.7" not in (response.text or "")
 
 
 @pytest.mark.parametrize("error", [RuntimeError(SECRET), errors.EdgewardError(SECRET), KeyError(SECRET)])

@@ -57,3 +57,13 @@ def test_a_bad_wait_is_refused(api: Api) -> None:
     """Only `verified` can be waited for, and not for ever."""
     for query in ({"wait": "yes"}, {"wait": "verified", "timeout": 0}, {"wait": "verified", "timeout": 601}):
         assert api.post("/purges", {"urls": ["http://h/"]}, **query).status == 422
+
+
+def test_every_spelling_that_was_seen_is_purged(edge: Edge) -> None:
+    """Query strings and other spellings of the URL, seen in transit, are purged with it."""
+    body = photo("gravel")
+    for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg"):
+        edge.serve(path, body)
+        edge.see(path, body)
+    edge.api.post("/purges", {"urls": ["http://photos.example/sp.jpg"]}, wait="verified", timeout=1)
+    assert not any(edge.holds(path) for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg"))

@@ -50,7 +50,7 @@ def test_a_cache_that_owes_is_told_with_its_backlog(edge: Edge) -> None:
     caches = {cache["name"]: cache for cache in edge.api.get("/status").json["caches"]}
     assert caches["dead"]["pending"] >= 1
     assert caches["dead"]["oldest_seconds"] > 0.5
-    assert caches["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0}
+    assert caches["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0, "refused": 0}
 
 
 def test_matching_backwards_keeps_up(edge: Edge) -> None:

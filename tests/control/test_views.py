@@ -3,7 +3,9 @@
 import pytest
 
 from edgeward.control import views
+from edgeward.takedown.takedowns import Progress, Takedown
 from edgeward.types import (
+    NOWHERE,
     Cause,
     Decision,
     Delivery,
@@ -14,12 +16,13 @@ from edgeward.types import (
     Outcome,
     PurgeOrder,
     Reason,
+    Scope,
     Signal,
     Target,
 )
 
 TARGET = Target("http", "h", "/a?b", (("accept", "image/webp"),), 9)
-ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", "7-0")
+ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", id="7-0")
 
 
 def test_a_list_shows_the_radius_that_counts() -> None:
@@ -68,6 +71,24 @@ def test_a_purge_names_who_owes_it(delivery: Delivery, owes: bool, lingers: floa
     assert shown["outcomes"]["one"]["linger_seconds"] == lingers
     assert shown["url"] == "http://h/a?b"
     assert shown["vary"] == {"accept": "image/webp"}
+
+
+def test_a_purge_says_what_it_removes() -> None:
+    """A target, all below one, or what is stored under a tag; and the takedown that it belongs to."""
+    shown = views.purge(PurgeOrder(NOWHERE, Cause.TAKEDOWN, 1.0, scope=Scope.TAG, tag="ew-1", takedown="td-1"), {}, [])
+    assert (shown["scope"], shown["tag"], shown["takedown"], shown["url"]) == ("tag", "ew-1", "td-1", "")
+    assert (views.purge(ORDER, {}, [])["scope"], views.purge(ORDER, {}, [])["takedown"]) == ("target", "")
+
+
+def test_a_takedown_is_shown_in_counts() -> None:
+    """How much of what, by whom and by which way; placed once all its orders are."""
+    signals = (Signal("md5", "ff"),)
+    takedown = Takedown("ana", "api", 1.5, "why", (TARGET, TARGET), (), signals, "court", id="td-1")
+    shown = views.takedown(takedown, Progress(placed_at=0.0, orders=3, trouble="t"))
+    assert (shown["urls"], shown["prefixes"], shown["hashes"], shown["list"]) == (2, 0, 1, "court")
+    assert (shown["by"], shown["way"], shown["at"], shown["orders"]) == ("ana", "api", 1.5, 3)
+    assert (shown["state"], shown["trouble"]) == ("placing", "t")
+    assert views.takedown(takedown, Progress(placed_at=2.5))["state"] == "placed"
 
 
 def test_a_cache_without_an_outcome_owes_the_purge() -> None:

@@ -8,11 +8,39 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edgeward import __version__
-from edgeward.cli import check, entries, hashes, incidents, lists, processes, purges, settings, sightings, tokens
+from edgeward.cli import (
+    check,
+    doctor,
+    entries,
+    hashes,
+    imports,
+    incidents,
+    lists,
+    processes,
+    purges,
+    settings,
+    sightings,
+    takedowns,
+    tokens,
+)
 from edgeward.cli.options import add_common
 from edgeward.errors import EdgewardError, UserError
 
-COMMANDS = (processes, hashes, check, lists, entries, purges, sightings, incidents, tokens, settings)
+COMMANDS = (
+    processes,
+    hashes,
+    check,
+    lists,
+    entries,
+    imports,
+    purges,
+    takedowns,
+    sightings,
+    incidents,
+    tokens,
+    settings,
+    doctor,
+)
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""
 
 INTERRUPTED = 128 + 2

@@ -59,8 +59,15 @@ def _purges(args: argparse.Namespace) -> int:
 def _print_orders(orders: list[dict[str, Any]]) -> None:
     print_table(
         TITLES,
-        [[o["id"], moment(o["started_at"]), o["cause"], _owed(o), _linger(o), o["url"]] for o in orders],
+        [[o["id"], moment(o["started_at"]), o["cause"], _owed(o), _linger(o), _what(o)] for o in orders],
     )
+
+
+def _what(order: dict[str, Any]) -> str:
+    """What it removes, in one word: a URL, all below one, or what is stored under a tag."""
+    if order["scope"] == "tag":
+        return f"tag {order['tag']}"
+    return f"{order['url']}*" if order["scope"] == "prefix" else str(order["url"])
 
 
 def _owed(order: dict[str, Any]) -> str:
@@ -80,7 +87,7 @@ def _seconds(seconds: float | None) -> str | None:
 
 
 def _print_order(order: dict[str, Any]) -> None:
-    fields = ("id", "url", "cause", "started_at", "sha256", "entry", "why", "by")
+    fields = ("id", "scope", "url", "tag", "cause", "started_at", "sha256", "entry", "takedown", "why", "by")
     readable = {**order, "started_at": moment(order["started_at"])}
     vary = ", ".join(f"{name}: {value}" for name, value in order["vary"].items())
     print_fields([*((name, readable[name]) for name in fields), ("vary", vary), ("owed", _owed(order))])

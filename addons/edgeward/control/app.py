@@ -4,7 +4,24 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from edgeward.control import check, entries, health, incidents, lists, problems, purges, sightings, status, tokens
+from edgeward.control import (
+    check,
+    entries,
+    health,
+    imports,
+    incidents,
+    jobs,
+    lists,
+    problems,
+    purges,
+    receipts,
+    sightings,
+    status,
+    takedowns,
+    tokens,
+    webhooks,
+)
+from edgeward.control.doctor import handler as doctor
 from edgeward.control.problems import Handler
 from edgeward.control.services import CALLER, SERVICES, Services, services
 from edgeward.errors import Unavailable
@@ -17,7 +34,7 @@ class Route(NamedTuple):
     method: str
     path: str
     role: Role | None
-    """The least role that it needs; None: no token at all."""
+    """The least role that it needs; None: no token at all (a webhook's request is signed instead)."""
     handler: Handler
 
 
@@ -34,14 +51,23 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.index),
     Route("POST", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.add),
     Route("DELETE", f"{API}/lists/{{name}}/entries/{{id}}", Role.OPERATOR, entries.delete),
+    Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
+    Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
+    Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
     Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
     Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),
+    Route("GET", f"{API}/entries/{{id}}/receipt", Role.OPERATOR, receipts.of_entry),
     Route("POST", f"{API}/check", Role.OPERATOR, check.check),
     Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
     Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
+    Route("GET", f"{API}/takedowns", Role.OPERATOR, takedowns.index),
+    Route("POST", f"{API}/takedowns", Role.OPERATOR, takedowns.create),
+    Route("GET", f"{API}/takedowns/{{id}}", Role.OPERATOR, receipts.of_takedown),
+    Route("POST", f"{API}/webhooks/{{name}}/takedowns", None, webhooks.take_down),
     Route("GET", f"{API}/sightings", Role.OPERATOR, sightings.index),
     Route("GET", f"{API}/incidents", Role.OPERATOR, incidents.index),
+    Route("POST", f"{API}/doctor", Role.OPERATOR, doctor.examine),
     Route("GET", f"{API}/tokens", Role.ADMIN, tokens.index),
     Route("POST", f"{API}/tokens", Role.ADMIN, tokens.create),
     Route("DELETE", f"{API}/tokens/{{id}}", Role.ADMIN, tokens.revoke),
@@ -54,19 +80,23 @@ def make_app(within: Services) -> web.Application:
     app[SERVICES] = within
     app.on_response_prepare.append(_mark)
     for route in ROUTES:
-        handler = _guarded(route.role, route.handler) if route.role else route.handler
-        app.router.add_route(route.method, route.path, handler)
+        app.router.add_route(route.method, route.path, _behind_door(route))
     return app
 
 
-def _guarded(role: Role, handler: Handler) -> Handler:
+def _behind_door(route: Route) -> Handler:
+    """The handler, for those who may, once the lists are loaded."""
+    if not route.path.startswith(API):
+        return route.handler
+
     async def guarded(request: web.Request) -> web.StreamResponse:
-        caller = await services(request).tokens.caller(request.headers.get("Authorization"))
-        caller.require(role)
+        if route.role:
+            caller = await services(request).tokens.caller(request.headers.get("Authorization"))
+            caller.require(route.role)
+            request[CALLER] = caller
         if not services(request).replica.ready:
             raise Unavailable("the lists are not loaded yet: ask again")
-        request[CALLER] = caller
-        return await handler(request)
+        return await route.handler(request)
 
     return guarded
 

@@ -15,6 +15,9 @@ MAX_JSON_BYTES = 1024 * 1024
 MAX_HASHES = 10_000
 """Hashes in one request: so many are listed in one go."""
 MAX_URLS = 1000
+MAX_PREFIXES = 100
+MAX_TAKEDOWN_BYTES = 16 * 1024 * 1024
+"""A takedown may hold so many URLs as long as there are."""
 MAX_RADIUS = {"pdq": 64, "phash": 16, "dhash": 16}
 """A quarter of the bits. Unrelated pictures lie around half of them apart: a greater radius blocks at random."""
 LIST_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
@@ -69,6 +72,12 @@ def _signal_types(value: str) -> str:
     return value
 
 
+def _signal_type(value: str) -> str:
+    if value not in SIGNAL_TYPES:
+        raise ValueError(f"unknown signal type {value!r}; known are {', '.join(SIGNAL_TYPES)}")
+    return value
+
+
 type Text = Annotated[str, Field(max_length=2000)]
 type Radius = Annotated[dict[str, int | None], AfterValidator(_radius)]
 
@@ -117,9 +126,33 @@ class Urls(_Body):
     why: Text = ""
 
 
+class Takedown(_Body):
+    """What is gone: URLs, all below a prefix, images by hash. With `list` the hashes are listed too."""
+
+    urls: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()
+    prefixes: Annotated[tuple[str, ...], Field(max_length=MAX_PREFIXES)] = ()
+    hashes: Annotated[tuple[str, ...], Field(max_length=MAX_HASHES)] = ()
+    list: Annotated[str, Field(pattern=LIST_NAME)] | None = None
+    why: Text = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.urls or self.prefixes or self.hashes):
+            raise ValueError("nothing to take down: give urls, prefixes or hashes")
+        if self.list and not self.hashes:
+            raise ValueError("only hashes can be listed: give some, or no list")
+        return self
+
+
 class NewToken(_Body):
     name: Annotated[str, Field(pattern=TOKEN_NAME)]
     role: Role
+
+
+class Examination(_Body):
+    """`url`: a harmless object that the caches store."""
+
+    url: str | None = None
 
 
 class NoQuery(_Query):
@@ -135,6 +168,8 @@ class Limit(_Query):
 
 
 class Page(Limit):
+    """The `cursor` of an answer leads to the next page."""
+
     cursor: Annotated[int, Field(ge=0)] = 0
 
 
@@ -148,6 +183,17 @@ class Wait(_Query):
 class ImageToList(Wait):
     reason: Text = ""
     signals: Annotated[str, AfterValidator(_signal_types)] = "sha256,pdq"
+
+
+class Import(Wait):
+    """A file of hashes. `format`: that of the Content-Type where it is not given."""
+
+    format: Literal["text", "csv", "jsonl"] | None = None
+    type: Annotated[str, AfterValidator(_signal_type)] | None = None
+    quality: Annotated[int, Field(ge=MIN_PDQ_QUALITY, le=100)] | None = None
+    reason: Text = ""
+    skip_bad: bool = False
+    dry_run: bool = False
 
 
 class SightingsOf(Limit):
@@ -176,15 +222,20 @@ async def read(request: web.Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def parse[M: BaseModel](request: web.Request, model: type[M]) -> M:
-    """The JSON body as a `model`.
+async def parse[M: BaseModel](request: web.Request, model: type[M], limit: int = MAX_JSON_BYTES) -> M:
+    """The JSON body, of `limit` bytes at most, as a `model`.
 
     Raises:
         Malformed: it is no JSON.
         BadBody: a key is unknown, missing or impossible.
     """
+    return parsed(await read(request, limit), model)
+
+
+def parsed[M: BaseModel](body: bytes, model: type[M]) -> M:
+    """A body that was read already as a `model`. Raises Malformed and BadBody as `parse` does."""
     try:
-        return model.model_validate_json(await read(request, MAX_JSON_BYTES))
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise _explain(error) from None
 
@@ -197,15 +248,17 @@ def query[M: BaseModel](request: web.Request, model: type[M]) -> M:
         raise _explain(error) from None
 
 
-def target(url: str) -> Target:
+def target(url: str, key: str = "urls") -> Target:
     """What a cache stores `url` under, byte for byte: a character stands for the byte of its number.
+
+    `key` names where it comes from in the error.
 
     Raises:
         BadBody: it is no absolute http:// or https:// URL that could be on the wire.
     """
     match = _URL.fullmatch(url)
     if not match or not _has_host(url):
-        raise BadBody(f"urls: {url!r} is not an absolute http:// or https:// URL, percent-encoded, without #", "urls")
+        raise BadBody(f"{key}: {url!r} is not an absolute http:// or https:// URL, percent-encoded, without #", key)
     scheme, host, path = match.groups()
     return Target(scheme, host, path or "/")
 

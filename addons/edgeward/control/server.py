@@ -12,20 +12,29 @@ from aiohttp import web
 
 from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.jobs import Jobs
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config
 from edgeward.control.app import make_app
 from edgeward.control.auth import Tokens
 from edgeward.control.door import Door, url_of
+from edgeward.control.importer import Importer
 from edgeward.control.services import Services
 from edgeward.hashing.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
 from edgeward.store.connection import Store
+from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.orders import Orders
+from edgeward.takedown.parts import Parts
+from edgeward.takedown.placer import Placer
 from edgeward.takedown.purger import purgers
+from edgeward.takedown.reach import Reach
 from edgeward.takedown.retro import Retro
 from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.sweep.queue import SweepQueue
+from edgeward.takedown.sweep.sweeper import Sweeper
+from edgeward.takedown.takedowns import Takedowns
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +63,23 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
     sock = inherited(ADMIN_FD) or listening(config.admin.listen, "admin.listen")
     async with AsyncExitStack() as stack:
         stack.callback(sock.close)
-        store = await Store.connect(config.store_url, config.store.namespace, config.store.timeout_ms)
+        store = await Store.connect(
+            config.store_url, config.store.namespace, config.store.timeout_ms, config.store.replicas
+        )
         stack.push_async_callback(store.close)
-        within = _compose(config, store)
-        parts: list[_Part] = [*purgers(within.orders, config), within.pool, within.replica, within.retro]
+        # The address stays the same over a restart: what this controller left unfinished is its own again at once.
+        consumer = f"{socket.gethostname()}:{sock.getsockname()[1]}"
+        within = _compose(config, store, consumer)
+        sweeper = Sweeper(config, SweepQueue(store), within.sightings, within.orders, within.pool)
+        parts: list[_Part] = [
+            *purgers(within.orders, config, consumer),
+            within.pool,
+            within.replica,
+            within.retro,
+            within.placer,
+            within.importer,
+            sweeper,
+        ]
         for part in parts:
             stack.push_async_callback(part.close)
         await _answer(within, sock, stack)
@@ -68,19 +90,28 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
         logger.info("controller stopping")
 
 
-def _compose(config: Config, store: Store) -> Services:
+def _compose(config: Config, store: Store, consumer: str) -> Services:
     replica = Replica(store, f"{socket.gethostname()}/{os.getpid()}")
     sightings = Sightings(store, config.sightings)
-    orders = Orders(store)
+    orders, catalogue, takedowns, jobs = Orders(store), Catalogue(store), Takedowns(store), Jobs(store)
+    tags = bool(tag_headers(config.caches))
+    retro = Retro(store, replica, sightings, orders, consumer=consumer, tags=tags)
+    reach = Reach(sightings, retro)
+    parts = Parts(takedowns, reach, orders, catalogue, retro, tags)
     return Services(
         config=config,
         store=store,
-        catalogue=Catalogue(store),
+        catalogue=catalogue,
         replica=replica,
         sightings=sightings,
         orders=orders,
         incidents=Incidents(store),
-        retro=Retro(store, replica, sightings, orders),
+        retro=retro,
+        reach=reach,
+        takedowns=takedowns,
+        placer=Placer(takedowns, parts, orders, config.purge.keep_days * 86400),
+        jobs=jobs,
+        importer=Importer(jobs, catalogue, retro, orders),
         pool=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         tokens=Tokens(store),
         started_at=time.time(),

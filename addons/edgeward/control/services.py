@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edgeward.blocklist.catalogue import Catalogue
+from edgeward.blocklist.jobs import Jobs
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config
 from edgeward.control.auth import Caller, Tokens
+from edgeward.control.importer import Importer
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import Store
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.orders import Orders
+from edgeward.takedown.placer import Placer
+from edgeward.takedown.reach import Reach
 from edgeward.takedown.retro import Retro
 from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.takedowns import Takedowns
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,11 @@ class Services:
     orders: Orders
     incidents: Incidents
     retro: Retro
+    reach: Reach
+    takedowns: Takedowns
+    placer: Placer
+    jobs: Jobs
+    importer: Importer
     pool: HasherPool
     tokens: Tokens
     started_at: float

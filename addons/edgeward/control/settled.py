@@ -11,8 +11,7 @@ from edgeward.types import Change
 APPLY_SECONDS = 3.0
 """How long an answer waits for processes that have not applied its change; it then names them."""
 POLL_SECONDS = 0.005
-LATEST = 1000
-"""Orders among which those of an entry that was listed before are looked for."""
+MOST_POLL_SECONDS = 0.25
 
 
 async def applied(services: Services, version: int) -> Json:
@@ -24,19 +23,38 @@ async def applied(services: Services, version: int) -> Json:
 async def purged(services: Services, version: int, changes: Sequence[Change], known: Set[str], timeout: float) -> Json:
     """Wait until all up to `version` is matched backwards and every order that came of it is done on every cache.
 
-    The orders are those of `changes` and, for entries that were listed before (`known`, by id), the latest that name
-    them. `timeout` in seconds. Says how many orders there were, what each cache still owes of them, and whether
-    matching backwards came to its end: with `matched` true and `owed` empty, nothing that is listed lingers.
+    The orders are those of `changes`, and all that entries listed before (`known`, by id) ever led to. `timeout` in
+    seconds. Says how many orders there were, what each cache still owes of them, and whether matching backwards came
+    to its end: with `matched` true and `owed` empty, nothing that is listed lingers.
     """
     deadline = time.monotonic() + timeout
     while not (matched := await services.retro.version() >= version) and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
     orders: set[str] = set()
-    for change in changes:
-        orders.update(await services.retro.orders_of(change.version) or ())
-    if known:
-        latest = await services.orders.recent(LATEST)
-        orders.update(order.id for order, _ in latest if order.entry_id in known)
+    for ids in await services.retro.orders_of_each([change.version for change in changes]):
+        orders.update(ids or ())
+    orders.update(await services.orders.of_entries(list(known)))
+    return await _done(services, sorted(orders), matched, deadline)
+
+
+async def taken_down(services: Services, takedown_id: str, timeout: float, verified: bool) -> Json:
+    """Wait until all orders of a takedown are placed and, if asked, `verified`; the same answer as `purged`.
+
+    `timeout` in seconds. `matched`: all its orders are placed, those included that came of a listing.
+    """
+    deadline = time.monotonic() + timeout
+    pause = POLL_SECONDS
+    while True:
+        _, progress = await services.takedowns.get(takedown_id)
+        if progress.placed_at or time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(pause)
+        pause = min(MOST_POLL_SECONDS, pause * 1.5)
+    ids = [order_id async for order_id in services.takedowns.all_orders(takedown_id)]
+    return await _done(services, ids, bool(progress.placed_at), deadline if verified else 0.0)
+
+
+async def _done(services: Services, ids: Sequence[str], matched: bool, deadline: float) -> Json:
     left = max(0.0, deadline - time.monotonic())
-    owed = await services.orders.wait_done(sorted(orders), services.caches, left)
-    return {"orders": len(orders), "owed": owed, "matched": matched}
+    owed = await services.orders.wait_done(ids, services.caches, left)
+    return {"orders": len(ids), "owed": owed, "matched": matched}

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from edgeward.config import CacheSettings
+from edgeward.cache_settings import CacheSettings
 from edgeward.control import bodies, health, views
 from edgeward.control.services import Services, services
 
@@ -39,4 +39,6 @@ async def _replicas(within: Services) -> list[views.Json]:
 
 async def _cache(within: Services, cache: CacheSettings) -> views.Json:
     pending, oldest = await within.orders.pending(cache.name)
-    return {"name": cache.name, "driver": cache.driver, "pending": pending, "oldest_seconds": oldest}
+    refused = await within.orders.refused(cache.name)
+    state = {"pending": pending, "oldest_seconds": oldest, "refused": refused}
+    return {"name": cache.name, "driver": cache.driver, **state}

@@ -5,6 +5,7 @@ from typing import Any
 
 from edgeward.control.auth import Token
 from edgeward.takedown.sightings import Seen
+from edgeward.takedown.takedowns import Progress, Takedown
 from edgeward.types import (
     DEFAULT_RADIUS,
     Delivery,
@@ -79,7 +80,7 @@ def match(value: Match, of: HashList) -> Json:
 
 
 def target(value: Target) -> Json:
-    return {"url": value.url, "vary": dict(value.vary)}
+    return {"url": value.url if value.host else "", "vary": dict(value.vary)}
 
 
 def purge(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Iterable[str]) -> Json:
@@ -87,10 +88,13 @@ def purge(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Iterable[s
     return {
         "id": order.id,
         **target(order.target),
+        "scope": order.scope,
+        "tag": order.tag,
         "cause": order.cause,
         "started_at": order.started_at,
         "sha256": order.sha256,
         "entry": order.entry_id,
+        "takedown": order.takedown,
         "why": order.why,
         "by": order.by,
         "outcomes": {cache: _outcome(order, outcome) for cache, outcome in outcomes.items()},
@@ -126,6 +130,24 @@ def incident(value: Incident) -> Json:
         "entry": value.entry_id,
         "type": value.signal_type,
         "distance": value.distance,
+    }
+
+
+def takedown(value: Takedown, progress: Progress) -> Json:
+    """Who said that what is gone. `state`: "placing" until all its orders are placed, then "placed"."""
+    return {
+        "id": value.id,
+        "at": value.at,
+        "by": value.by,
+        "way": value.way,
+        "why": value.why,
+        "urls": len(value.urls),
+        "prefixes": len(value.prefixes),
+        "hashes": len(value.signals),
+        "list": value.list or None,
+        "state": "placed" if progress.placed_at else "placing",
+        "orders": progress.orders,
+        "trouble": progress.trouble,
     }
 
 

@@ -1,0 +1,18 @@
+"""The examination of the lists of a running controller."""
+
+from tests.control.controllers import Api
+
+
+def _found(api: Api) -> dict[str, dict[str, str]]:
+    findings = api.post("/doctor", {}).json["findings"]
+    return {each["check"]: each for each in findings if each["about"] == "lists"}
+
+
+def test_lists_are_looked_at(api: Api, a_list: str) -> None:
+    """Entries in force, the age of the last change, and every process up to date."""
+    api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "3c" * 16]})
+    found = _found(api)
+    assert {check: each["health"] for check, each in found.items()} == dict.fromkeys(
+        ("entries", "age", "replicas"), "ok"
+    )
+    assert "0.0 hours" in found["age"]["said"]
