@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench chaos clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ lint: setup  ## ruff and mypy (strict)
 
 bench: setup  ## Side-by-side measurements; writes docs/benchmarks.md
 	@PYTHONPATH=. $(PY) -m tests.bench $(ARGS)
+
+chaos: setup  ## Five minutes of kills at random under load: nothing may be lost or left (ARGS="--seed N")
+	@PYTHONPATH=. $(PY) -m tests.chaos $(ARGS)
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) .state dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.parts import require
+from tests.store.clusters import ClusterNodes
+from tests.store.nodes import Nodes
+from tests.store.sentinels import SentinelSet
 
 from edgeward.store.connection import Store
 
@@ -52,5 +55,42 @@ def _wait_for(path: Path, seconds: float = 10) -> None:
 async def store(redis_url: str) -> AsyncIterator[Store]:
     """A connection to the session's Redis in a namespace of its own."""
     connected = await Store.connect(redis_url, f"test{next(_namespaces)}")
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A real Redis Cluster of six that lives as long as the session. Who breaks it heals it."""
+    yield from _running(ClusterNodes(tmp_path_factory.mktemp("cluster")))
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A real Sentinel set: a master, two replicas, three sentinels; as long as the session. Who breaks it heals it."""
+    yield from _running(SentinelSet(tmp_path_factory.mktemp("sentinels")))
+
+
+def _running(nodes: Nodes) -> Iterator[Nodes]:
+    require("redis-cli")
+    try:
+        nodes.start()
+        yield nodes
+    finally:
+        nodes.stop()
+
+
+@pytest.fixture(params=["redis_sentinels", "redis_cluster"])
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    """Each kind of store of several servers, whole again after the test."""
+    each: Nodes = request.getfixturevalue(request.param)
+    yield each
+    each.heal()
+
+
+@pytest.fixture
+async def spread(nodes: Nodes) -> AsyncIterator[Store]:
+    """A connection to each kind of store of several servers, in a namespace of its own."""
+    connected = await Store.connect(nodes.url, f"test{next(_namespaces)}")
     yield connected
     await connected.close()

@@ -11,7 +11,7 @@ from prometheus_client import Metric
 
 from edgeward import metrics
 
-UNITS = ("_seconds", "_total", "_entries", "_version", "_pending", "_info")
+UNITS = ("_seconds", "_total", "_entries", "_version", "_pending", "_info", "_unverified", "_images", "_queue")
 ALLOWED_LABELS = {
     "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
     "route", "status", "le", "pid",

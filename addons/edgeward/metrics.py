@@ -64,7 +64,7 @@ process_starts = Counter(
 )
 gate_errors = Counter(
     "edgeward_gate_errors_total",
-    "Defects that were caught, by place: a hook of the gate, replica, retro, purger. Must not rise: see the log.",
+    "Defects that were caught, by place: a hook of the gate, or a task (retro, purger). Must not rise: see the log.",
     ["hook"],
     registry=registry,
 )
@@ -95,7 +95,7 @@ blocklist_lag_seconds = Gauge(
 )
 sightings_dropped = Counter(
     "edgeward_sightings_dropped_total",
-    "Sightings lost since the store was away longer than the buffer holds. They can't be matched backwards.",
+    "Sightings lost: the store was away for longer than the buffer holds, or one image or address had too many.",
     registry=registry,
 )
 purges = Counter(
@@ -118,6 +118,13 @@ purge_oldest_seconds = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+purges_unverified = Gauge(
+    "edgeward_purges_unverified",
+    "Orders that a cache has neither verified nor accepted: still owed, or refused. What is listed may linger there.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 linger_seconds = Histogram(
     "edgeward_linger_seconds",
     "Seconds from the listing (or the match in transit) to the purge that a cache verified or accepted.",
@@ -131,11 +138,52 @@ retro_seconds = Histogram(
     buckets=_FAST,
     registry=registry,
 )
+retro_images = Gauge(
+    "edgeward_retro_images",
+    "Images that new entries are matched backwards over.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+retro_behind = Gauge(
+    "edgeward_retro_pending",
+    "Changes of the lists that are not yet matched backwards over all sightings.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 retro_version = Gauge(
     "edgeward_retro_version",
     "Version of the lists up to which all sightings have been matched backwards.",
     registry=registry,
     multiprocess_mode="livemax",
+)
+served_images = Counter(
+    "edgeward_served_images_total",
+    "Images delivered: what the sweep's share of requests to the origin is counted against.",
+    registry=registry,
+)
+sweep_checks = Counter(
+    "edgeward_sweep_checks_total",
+    "Targets re-checked at their origin, by result: same, gone, replaced, down (nothing is purged), unclear.",
+    ["result"],
+    registry=registry,
+)
+sweep_queue = Gauge(
+    "edgeward_sweep_queue",
+    "Targets that were served and wait to be re-checked at their origin.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+takedowns = Counter(
+    "edgeward_takedowns_total",
+    "Takedowns asked for, by the way they came: api, webhook.",
+    ["way"],
+    registry=registry,
+)
+webhook_refusals = Counter(
+    "edgeward_webhook_refusals_total",
+    "Signed requests that were refused, by reason: unknown, signature, stale, host, list.",
+    ["reason"],
+    registry=registry,
 )
 api_requests = Counter(
     "edgeward_api_requests_total",

@@ -19,7 +19,7 @@ from tests.bench.machine import facts
 
 from edgeward.errors import EdgewardError, Exit
 
-ROOMS = ("hashing", "lookup", "front", "fill", "linger", "memory")
+ROOMS = ("hashing", "lookup", "retro", "sightings", "front", "fill", "linger", "memory")
 """Modules of this package with a `measure(effort)`, in the order of the document."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 

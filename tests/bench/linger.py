@@ -1,8 +1,10 @@
-"""Linger: from the listing of an image that a Varnish holds to its copy gone, and to its first refusal in front."""
+"""Linger: from the listing of an image that three caches hold to its last copy gone, and to its first refusal."""
 
+import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +12,10 @@ from time import perf_counter
 
 from tests.bench.harness import Budget, Effort, Row, Section, percentile, quantity
 from tests.bench.pictures import drawn
+from tests.bench.population import fill, keep_on_disk, running
 
 from edgeward.config import HashingSettings
+from edgeward.demo.caches import Nginx, Squid
 from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
@@ -20,10 +24,12 @@ from edgeward.hashing.fingerprint import fingerprint
 
 LIST = "bench"
 PATIENCE = 10.0
+READING_SECONDS = 120.0
 MEDIAN = Budget("<=", 25)
 WORST = Budget("<=", 100)
 FIRST_BLOCK = Budget("<=", 50)
-VERIFIED = 'edgeward_linger_seconds_count{cache="varnish"}'
+BESIDE = (Nginx, Squid)
+"""Caches that hold the same images as the Varnish behind Edgeward: clients of their own have filled them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +42,44 @@ class Picture:
 
 
 def measure(effort: Effort) -> Section:
-    """One Varnish, Edgeward in front with two workers; each image is listed by its PDQ, one after the other."""
+    """Three caches, Edgeward in front with two workers; each image is listed by its PDQ, one after the other."""
+    seen = effort.entries[-1] if effort.rounds > 2 else effort.entries[-1] // 2
     pictures = [_picture(number) for number in range(2 * effort.listings)]
-    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, Stage(Path(name), "front") as stage:
+    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, _stage(Path(name), seen) as stage:
         stage.edge.create_list(LIST)
         _serve(stage, pictures)
         lingering, blocking = pictures[: effort.listings], pictures[effort.listings :]
-        gone = [_race(stage, picture, lambda path: not stage.held(path)) for picture in lingering]
+        gone = [_race(stage, picture, partial(_is_gone, stage)) for picture in lingering]
         verified = _verified(stage, len(lingering))
         blocked = [_race(stage, picture, lambda path: stage.get(path).status == 451) for picture in blocking]
+        caches = list(stage.inner)
     how = (
-        f"{effort.listings} images, seen and cached, each listed by its PDQ through the admin API. Verified gone: as "
-        "Edgeward records it, from the listing to the purge that Varnish's answer proved. Gone: from sending the "
-        "listing to Varnish, asked directly all the time, no longer having it. First block: from sending the listing "
-        "to the first 451 for a client that asks all the time; what asking costs is included."
+        f"{effort.listings} images in {', '.join(caches[:-1])} and {caches[-1]}, each listed by its PDQ through the "
+        f"admin API, with {seen:,} other images on record and in the index. Verified gone: as Edgeward records it, "
+        "from the listing to the answer of the last cache that proved its purge; below it each cache by itself. Gone: "
+        "from sending the listing to none of the caches, asked directly all the time, having it. First block: from "
+        "sending the listing to the first 451 for a client that asks all the time. What asking costs is included."
     )
     rows = [
-        *_rows("Listing to verified gone", verified, MEDIAN, WORST),
-        *_rows("Request to gone from Varnish", gone, None, None),
-        *_rows("Request to first block in front", blocked, None, FIRST_BLOCK),
+        *_rows("Listing to verified gone from all", [max(each.values()) for each in verified], MEDIAN, WORST),
+        *(row for cache in caches for row in _rows(f"The same, {cache}", [each[cache] for each in verified])),
+        *_rows("Request to gone from all", gone),
+        *_rows("Request to first block in front", blocked, worst=FIRST_BLOCK),
     ]
-    return Section("Linger, one Varnish", how, rows)
+    return Section(f"Linger, three caches, {seen:,} images seen", how, rows)
+
+
+@contextmanager
+def _stage(directory: Path, seen: int) -> Iterator[Stage]:
+    """Varnish behind Edgeward and the others beside it, and a store with so many sightings, all read."""
+    store = directory / "store"
+    store.mkdir()
+    with running(store) as url:
+        fill(url, range(seen), targets=1)
+        asyncio.run(keep_on_disk(url))
+        with Stage(directory, settings={"store": {"url": url}}, beside=BESIDE) as stage:
+            until(lambda: stage.edge.metric("edgeward_retro_images") >= seen, READING_SECONDS, pause=0.1)
+            yield stage
 
 
 def _picture(number: int) -> Picture:
@@ -67,17 +90,24 @@ def _picture(number: int) -> Picture:
 
 
 def _serve(stage: Stage, pictures: Sequence[Picture]) -> None:
-    """Have every picture delivered, cached and on record."""
+    """Have every picture delivered, in every cache and on record."""
     for picture in pictures:
+        path = picture.photo.path
         stage.serve(picture.photo)
-        if stage.get(picture.photo.path).status != 200 or not stage.held(picture.photo.path):
-            raise Unavailable(f"{picture.photo.path} was not delivered and cached")
+        answers = [stage.get(path), *(stage.get(path, at=node) for node in stage.inner.values())]
+        held = [stage.held(path, at=node) for node in stage.inner.values()]
+        if any(answer.status != 200 for answer in answers) or not all(held):
+            raise Unavailable(f"{path} was not delivered and cached")
     for picture in pictures:
         until(partial(_on_record, stage, picture), PATIENCE)
 
 
 def _on_record(stage: Stage, picture: Picture) -> bool:
     return bool(stage.edge.api("GET", f"/sightings?sha256={picture.sha256}")["sightings"])
+
+
+def _is_gone(stage: Stage, path: str) -> bool:
+    return not any(stage.held(path, at=node) for node in stage.inner.values())
 
 
 def _race(stage: Stage, picture: Picture, holds: Callable[[str], bool]) -> float:
@@ -91,8 +121,8 @@ def _race(stage: Stage, picture: Picture, holds: Callable[[str], bool]) -> float
     return seconds
 
 
-def _verified(stage: Stage, expected: int) -> list[float]:
-    """The linger of every order, once each was verified."""
+def _verified(stage: Stage, expected: int) -> list[dict[str, float]]:
+    """The linger of every order at each cache, once all were verified."""
     entries = [entry["id"] for entry in stage.edge.api("GET", f"/lists/{LIST}/entries?limit=1000")["entries"]]
 
     def settled() -> bool:
@@ -100,15 +130,16 @@ def _verified(stage: Stage, expected: int) -> list[float]:
         return len(purges) >= expected and not any(purge["owed"] for purge in purges)
 
     until(settled, PATIENCE)
-    outcomes = [purge["outcomes"]["varnish"] for purge in stage.edge.purges_of(entries)]
-    if any(outcome["delivery"] != "verified" for outcome in outcomes):
+    outcomes = [purge["outcomes"] for purge in stage.edge.purges_of(entries)]
+    if any(outcome["delivery"] != "verified" for each in outcomes for outcome in each.values()):
         raise Unavailable("a purge was not verified")
-    if stage.edge.metric(VERIFIED) < len(outcomes):
-        raise Unavailable("edgeward_linger_seconds has missed some of the purges")
-    return [outcome["linger_seconds"] for outcome in outcomes]
+    for cache in stage.inner:
+        if stage.edge.metric(f'edgeward_linger_seconds_count{{cache="{cache}"}}') < len(outcomes):
+            raise Unavailable("edgeward_linger_seconds has missed some of the purges")
+    return [{cache: outcome["linger_seconds"] for cache, outcome in each.items()} for each in outcomes]
 
 
-def _rows(what: str, seconds: Sequence[float], median: Budget | None, worst: Budget | None) -> list[Row]:
+def _rows(what: str, seconds: Sequence[float], median: Budget | None = None, worst: Budget | None = None) -> list[Row]:
     rows = []
     for name, share, budget in (("p50", 0.5, median), ("p99", 0.99, worst)):
         figure = percentile(seconds, share) * 1000

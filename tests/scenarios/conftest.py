@@ -6,7 +6,7 @@ import pytest
 from tests.parts import require
 
 from edgeward.demo.answer import ask
-from edgeward.demo.caches import Nginx
+from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
 from edgeward.demo.stage import Stage
 
 
@@ -37,6 +37,19 @@ def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """client -> Varnish -> Edgeward -> origin, with the same lists."""
     require("varnishd")
     with Stage(tmp_path_factory.mktemp("fill"), "fill") as stage:
+        _lists(stage)
+        yield stage
+        _without_defects(stage)
+
+
+@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.driver)
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """client -> Edgeward -> a cache -> origin, with each kind of cache in turn and a Varnish beside it."""
+    kind: type[CacheServer] = request.param
+    require("varnishd")
+    require(kind.program)
+    quick = {"proxy": {"workers": 1}, "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5}}
+    with Stage(tmp_path_factory.mktemp(kind.driver), "front", kind, quick, beside=[Varnish]) as stage:
         _lists(stage)
         yield stage
         _without_defects(stage)

@@ -1,0 +1,120 @@
+"""Matching backwards: one new entry, and a long import, against all images seen; and whether all is found."""
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.bench.harness import Budget, Effort, Row, Section, interleaved, percentile, quantity
+
+from edgeward.matching.crowd import Crowd
+from edgeward.takedown.packing import pack_fingerprint
+from edgeward.takedown.retro import BATCH
+from edgeward.takedown.seen import SeenImages
+from edgeward.types import DEFAULT_RADIUS, Fingerprint, Signal
+
+SIZE = 32
+RADIUS = DEFAULT_RADIUS["pdq"]
+AT_ONCE = 1_000_000
+SAMPLE = 200
+BUILT = 20_000
+ONE = Budget("<=", 50)
+MANY = Budget("<=", 120)
+RECALL = Budget(">=", 1.0)
+
+
+def measure(effort: Effort) -> Section:
+    """The index that a controller holds, with synthetic PDQs of as many images as the budgets speak of."""
+    many = effort.entries[-1]
+    how = (
+        f"Random PDQs, radius {RADIUS}, searched by the index of images that a controller holds (one core; time by the "
+        f"clock). The import goes in batches of {BATCH}, as changes do. Recall: of the images within the radius of "
+        f"{SAMPLE} entries, by comparing all, the share that each way finds. Building: packed fingerprints with six "
+        "signals each into the index, without what reading them from the store takes."
+    )
+    return Section("Matching backwards", how, [*_single(10 * many, effort), *_import(many, many // 10), _build()])
+
+
+def _single(count: int, effort: Effort) -> Iterator[Row]:
+    values = np.random.default_rng(1).integers(0, 2**64, (count, SIZE // 8), np.uint64)
+    crowd = _crowd(values)
+
+    def once() -> float:
+        value, began = random.randbytes(SIZE), perf_counter()
+        crowd.near(value, RADIUS)
+        return perf_counter() - began
+
+    (taken,) = interleaved((once,), effort.seconds, least=50)
+    name = f"One entry, {count:,} images"
+    for share, title in ((0.5, "p50"), (0.99, "p99")):
+        figure = percentile(taken, share) * 1000
+        yield Row(f"{name}: {title}", quantity(figure, "ms"), "", figure, "ms", ONE)
+    sample = _near(values, SAMPLE)
+    found = [set(crowd.near(value, RADIUS)) for value in sample]
+    yield Row(f"{name}: recall", "", "", _recall(values, sample, found), "", RECALL)
+
+
+def _import(count: int, entries: int) -> Iterator[Row]:
+    values = np.random.default_rng(3).integers(0, 2**64, (count, SIZE // 8), np.uint64)
+    crowd, sample = _crowd(values), _near(values, SAMPLE)
+    asked = [*sample, *(random.randbytes(SIZE) for _ in range(entries - SAMPLE))]
+    found: list[set[int]] = [set() for _ in asked]
+    began = perf_counter()
+    for start, batch in enumerate(batched(asked, BATCH)):
+        for numbers, marks in crowd.near_each(batch, RADIUS):
+            for number, mark in zip(numbers, marks, strict=True):
+                found[start * BATCH + number].add(mark)
+    taken = perf_counter() - began
+    name = f"{entries:,} entries, {count:,} images"
+    yield Row(name, quantity(taken, "s"), "", taken, "s", MANY)
+    yield Row(f"{name}: recall", "", "", _recall(values, sample, found), "", RECALL)
+
+
+def _build() -> Row:
+    images = [pack_fingerprint(_fingerprint(number)) for number in range(BUILT)]
+    index, began = SeenImages(), perf_counter()
+    for batch in batched(images, 1000):
+        index.add(batch)
+    rate = BUILT / (perf_counter() - began)
+    return Row("Building the index", quantity(rate, "images/s"), "", rate, "images/s")
+
+
+def _fingerprint(number: int) -> Fingerprint:
+    chance = random.Random(number)
+    sizes = {"sha256": 32, "sha1": 20, "md5": 16, "pdq": 32, "phash": 8, "dhash": 8}
+    values = {kind: chance.randbytes(size).hex() for kind, size in sizes.items()}
+    signals = tuple(Signal(kind, value) for kind, value in values.items())
+    return Fingerprint(values["sha256"], "image/jpeg", 100_000, signals, 1600, 1200)
+
+
+def _crowd(values: NDArray[np.uint64]) -> Crowd:
+    crowd = Crowd(SIZE)
+    for start in range(0, len(values), AT_ONCE):
+        some = values[start : start + AT_ONCE]
+        crowd.add(some.astype(">u8").tobytes(), range(start, start + len(some)))
+    return crowd
+
+
+def _near(values: NDArray[np.uint64], count: int) -> list[bytes]:
+    """Values that differ from one of `values` in 0 to 64 bits."""
+    chance = random.Random(4)
+    near = []
+    for number in range(count):
+        flips = sum(1 << bit for bit in chance.sample(range(8 * SIZE), number % 65))
+        value = values[chance.randrange(len(values))].astype(">u8").tobytes()
+        near.append((int.from_bytes(value) ^ flips).to_bytes(SIZE))
+    return near
+
+
+def _recall(values: NDArray[np.uint64], sample: Sequence[bytes], found: Sequence[set[int]]) -> float:
+    wanted = got = 0
+    for value, marks in zip(sample, found, strict=False):
+        distances = np.zeros(len(values), np.uint16)
+        for word, query in enumerate(np.frombuffer(value, ">u8").astype(np.uint64)):
+            distances += np.bitwise_count(values[:, word] ^ query)
+        expected = set(np.flatnonzero(distances <= RADIUS).tolist())
+        wanted += len(expected)
+        got += len(expected & marks)
+    return got / wanted

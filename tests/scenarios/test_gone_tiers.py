@@ -1,0 +1,88 @@
+"""Two tiers of caches in placement fill, each kind of cache behind a Varnish, while clients never stop asking."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.parts import require
+from tests.scenarios.load import Load
+from tests.scenarios.orders import Json, listed, orders_of
+from tests.scenarios.pictures import fresh
+
+from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Squid, TrafficServer, Varnish
+from edgeward.demo.edge import until
+from edgeward.demo.photos import Photo
+from edgeward.demo.stage import Stage, address_of
+
+
+@pytest.fixture(scope="module")
+def tiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """client -> Varnish -> a cache of each kind -> Edgeward -> origin."""
+    for kind in SERVERS:
+        require(kind.program)
+    settings = {"proxy": {"workers": 1}, "sweep": {"enabled": False}}
+    beside = [Nginx, Squid, TrafficServer]
+    with Stage(tmp_path_factory.mktemp("tiers"), "fill", Varnish, settings, beside=beside, outer=Varnish) as stage:
+        stage.edge.create_list("removed")
+        yield stage
+
+
+@pytest.fixture(params=[kind.driver for kind in SERVERS])
+def inner(request: pytest.FixtureRequest, tiers: Stage) -> str:
+    """The name of the inner cache."""
+    name: str = request.param
+    return name
+
+
+def _pair(tiers: Stage, inner: str) -> list[CacheServer]:
+    return [tiers.inner[inner], tiers.outer[f"{inner}-outer"]]
+
+
+def _load(tiers: Stage, inner: str, photo: Photo) -> Load:
+    """Clients of the outer cache, once both tiers hold the picture."""
+    outer = tiers.outer[f"{inner}-outer"]
+    tiers.serve(photo)
+    assert tiers.get(photo.path, at=outer).body == photo.body
+    for cache in _pair(tiers, inner):
+        until(lambda cache=cache: tiers.held(photo.path, at=cache), 2)
+    return Load(address_of(outer), [photo], threads=2)
+
+
+def _at(orders: list[Json], cache: str) -> float:
+    return max(order["outcomes"][cache]["at"] for order in orders)
+
+
+def test_the_inner_tier_goes_first(tiers: Stage, inner: str) -> None:
+    """So the outer one can't fill itself from it: once a listing that waits is answered nobody gets the image."""
+    photo = fresh()
+    with _load(tiers, inner, photo) as load:
+        load.wait_for(20)
+        orders = listed(tiers, photo)
+        held = [cache.driver for cache in _pair(tiers, inner) if tiers.held(photo.path, at=cache)]
+        count = len(load.served)
+        load.wait_for(40)
+    assert held == []
+    assert _at(orders, inner) <= _at(orders, f"{inner}-outer")
+    # Two of them may have been on their way.
+    assert [one.answer.status for one in load.served[count + 2 :] if one.shows] == []
+    assert {one.answer.status for one in load.served[count + 2 :]} == {451}
+    assert load.failed == 0
+
+
+def test_an_inner_cache_that_was_away(tiers: Stage, inner: str) -> None:
+    """The outer one is purged without it, fills itself from it when it is back, and is purged again after it."""
+    photo = fresh()
+    near, far = _pair(tiers, inner)
+    with _load(tiers, inner, photo) as load:
+        load.wait_for(20)
+        near.pause()
+        try:
+            answer = tiers.edge.call("POST", "/lists/removed/entries?wait=verified&timeout=1.5", body=photo.body)
+        finally:
+            near.resume()
+        assert answer.json()["purge"]["owed"][inner] >= 1
+        until(lambda: not any(order["owed"] for order in orders_of(tiers, answer.json())), 10, 0.02)
+        until(lambda: not tiers.held(photo.path, at=near) and not tiers.held(photo.path, at=far), 3, 0.01)
+        count = len(load.served)
+        load.wait_for(40)
+    assert [one.answer.status for one in load.served[count + 2 :] if one.shows] == []
+    assert not any(tiers.held(photo.path, at=cache) for cache in (near, far))
