@@ -13,10 +13,10 @@ from pathlib import Path
 
 from edgeward.store import embedded
 from edgeward.store.connection import Store
-from edgeward.takedown.addresses import Addresses
-from edgeward.takedown.arrivals import Arrivals
-from edgeward.takedown.draft import Draft, drafts
-from edgeward.takedown.images import Images
+from edgeward.takedown.seen.addresses import Addresses
+from edgeward.takedown.seen.arrivals import Arrivals
+from edgeward.takedown.seen.draft import Draft, drafts
+from edgeward.takedown.seen.images import Images
 from edgeward.types import Fingerprint, Sighting, Signal, Target
 
 SECONDS = 30 * 86400

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tests.bench.harness import Budget, Effort, Row, Section, interleaved, percentile, quantity
 
 from edgeward.matching.crowd import Crowd
-from edgeward.takedown.packing import pack_fingerprint
-from edgeward.takedown.retro import BATCH
-from edgeward.takedown.seen import SeenImages
+from edgeward.takedown.backwards.index import SeenImages
+from edgeward.takedown.backwards.retro import BATCH
+from edgeward.takedown.seen.packing import pack_fingerprint
 from edgeward.types import DEFAULT_RADIUS, Fingerprint, Signal
 
 SIZE = 32

@@ -12,7 +12,7 @@ from tests.bench.population import fill, running, sightings_of
 
 from edgeward.config import SightingsSettings
 from edgeward.store.connection import Store
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 
 GOAL = 10_000_000
 TARGETS = 3

@@ -59,7 +59,7 @@ def run(directory: Path, seed: int, seconds: float) -> Report:
 
 
 def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, monkey: Monkey) -> Report:
-    inspection = Inspection(site, pictures, book, clients.asked)
+    inspection = Inspection(site, pictures, book, clients.asks)
     inspection.everything_up()
     quiet = inspection.wait_until_quiet()
     orders, lost = inspection.lost()
@@ -67,7 +67,7 @@ def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, 
         blows=monkey.done,
         troubles=monkey.troubles,
         answers=clients.answers,
-        variants=len(clients.asked),
+        variants=len({(each.number, each.variant) for each in clients.asks}),
         works=book.counts,
         promised=len(book.promised()),
         doubtful=len(book.doubtful()),
@@ -79,7 +79,7 @@ def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, 
         slowest=inspection.slowest(),
         cached=inspection.cached(),
         lost=[*lost, *inspection.unfinished()],
-        left=[f"{name} holds picture {p.number} as {v}" for name, p, v in inspection.left()],
+        left=[inspection.history(copy) for copy in inspection.left()],
         surprises=book.surprises,
         wrong=inspection.wrong_answers(),
         defects=inspection.defects(),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tests.chaos.book import Book
 from tests.chaos.pictures import Picture, Variant
@@ -19,16 +20,28 @@ LISTED_SHARE = 0.2
 """What is listed is asked for so much less often: else each request for it would mend what a purge has missed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: when it was sent and over (time.time), where, for what, and the status; 0: no answer."""
+
+    began: float
+    ended: float
+    door: str
+    number: int
+    variant: Variant
+    status: int
+
+
 class Clients:
     """`with Clients(...)`: they ask until the end of the block.
 
     Attributes:
-        asked: every way in which a picture was asked for.
+        asks: what was asked for, in order.
         answers: how many, by status; 0: there was none.
     """
 
     def __init__(self, doors: Sequence[str], pictures: Sequence[Picture], book: Book, seed: int) -> None:
-        self.asked: set[tuple[int, Variant]] = set()
+        self.asks: list[Ask] = []
         self.answers: Counter[int] = Counter()
         self._doors, self._pictures, self._book = doors, pictures, book
         self._ended = threading.Event()
@@ -58,8 +71,6 @@ class Clients:
     def _ask(self, door: str, picture: Picture, variant: Variant) -> None:
         active = self._book.of(picture.number).active
         began, status = time.time(), 0
-        with self._lock:
-            self.asked.add((picture.number, variant))
         try:
             answer = ask(door, variant.target, headers=variant.headers, timeout=TIMEOUT_SECONDS)
         except (OSError, http.client.HTTPException):
@@ -72,3 +83,4 @@ class Clients:
                 self._book.surprise(f"picture {picture.number} was served {late:.3f} s after its listing was active")
         with self._lock:
             self.answers[status] += 1
+            self.asks.append(Ask(began, time.time(), door, picture.number, variant, status))

@@ -17,7 +17,7 @@ from edgeward.demo.caches import Varnish
 from edgeward.demo.origin import Origin, Resource
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.store.connection import Store
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Sighting, Target
 
 HOST = "photos.example"

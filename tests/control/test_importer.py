@@ -16,9 +16,9 @@ from edgeward.config import SightingsSettings
 from edgeward.control import importer as module
 from edgeward.control.importer import Importer
 from edgeward.store.connection import Store
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.retro import Retro
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.backwards.retro import Retro
+from edgeward.takedown.purging.orders import Orders
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Entry, Fingerprint, HashList, Sighting, Signal, Target
 
 TOTAL = 200

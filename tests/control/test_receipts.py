@@ -10,7 +10,7 @@ from tests.control.edges import HOST, Edge, with_store
 
 from edgeward.control.receipts import Total
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
+from edgeward.takedown.purging.orders import Orders
 from edgeward.types import Cause, Decision, Delivery, Incident, Outcome, PurgeOrder, Reason, Target
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeward.control import views
-from edgeward.takedown.takedowns import Progress, Takedown
+from edgeward.takedown.removals.takedowns import Progress, Takedown
 from edgeward.types import (
     NOWHERE,
     Cause,

@@ -11,7 +11,7 @@ from tests.proxy.pictures import encoded, jpeg, pdq, sha256
 from edgeward import metrics
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
+from edgeward.takedown.purging.orders import Orders
 from edgeward.types import Action, Kind, Mode
 
 IMAGE = ("Content-Type: image/jpeg", 'ETag: "1"')

@@ -13,7 +13,7 @@ from edgeward.config import Config, HashingSettings, SightingsSettings
 from edgeward.hashing.pool import HasherPool
 from edgeward.proxy.judge import Judge
 from edgeward.store.connection import Store
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Decision, Entry, Flaw, HashList, Reason
 
 SETTINGS = HashingSettings(processes=1)

@@ -12,7 +12,7 @@ from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
 
-ON_DISK = {"nginx": 0.0, "trafficserver": 2.5}
+ON_DISK = {"nginx": 0.0, "trafficserver": 4.0}
 """Caches that keep what they hold through a stop, and after how many seconds they do."""
 
 

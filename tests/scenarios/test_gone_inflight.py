@@ -44,7 +44,7 @@ def _slow_fetch(stage: Stage, photo: Photo, slow: str, at: CacheServer | None = 
 def _told(stage: Stage, photo: Photo) -> bool:
     """Whether an order says that a repeat found the picture cached once more."""
     purges = stage.edge.api("GET", "/purges?limit=100")["purges"]
-    outcomes = [purge["outcomes"][stage.cache.driver] for purge in purges if purge["url"] == SITE + photo.path]
+    outcomes = [purge["outcomes"][stage.cache.driver] for purge in purges if purge["url"].endswith(photo.path)]
     return any("stored again" in outcome["detail"] for outcome in outcomes)
 
 

@@ -13,7 +13,7 @@ from edgeward.blocklist.replica import Replica
 from edgeward.errors import StoreUnavailable
 from edgeward.store import connection
 from edgeward.store.connection import STORE_AWAY, Store
-from edgeward.takedown.orders import Done, Orders
+from edgeward.takedown.purging.orders import Done, Orders
 from edgeward.types import Cause, Delivery, Entry, HashList, Outcome, PurgeOrder, Signal, Target
 
 INCREMENT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"

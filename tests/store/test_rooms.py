@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from tests.takedown.conftest import image
-from tests.takedown.desk import Desk, asked, open_desk
+from tests.takedown.removals.desk import Desk, asked, open_desk
 
 from edgeward.control.auth import Tokens
 from edgeward.errors import NotFound
 from edgeward.store.connection import Store
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Done
+from edgeward.takedown.purging.orders import Done
 from edgeward.types import Decision, Delivery, Entry, HashList, Incident, Outcome, Reason, Role, Signal, Target
 
 URL = "https://img.test/a/one.jpg"

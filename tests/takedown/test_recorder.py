@@ -13,11 +13,11 @@ from edgeward.blocklist.replica import Replica
 from edgeward.config import SightingsSettings
 from edgeward.store.connection import Store
 from edgeward.takedown import recorder as module
+from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
+from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recorder import Recorder
-from edgeward.takedown.retro import Retro
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, image_tag
 
 

@@ -4,7 +4,7 @@
 {blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
-{blocklist}:gone:<list>     the entries of an allowlist that was deleted, for GONE_DAYS: see takedown/suspects.py
+{blocklist}:gone:<list>     an allowlist that was deleted, for GONE_DAYS: see takedown/backwards/suspects.py
 {blocklist}:replicas        see rollcall.py
 """
 

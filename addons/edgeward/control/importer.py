@@ -14,8 +14,8 @@ from edgeward.blocklist.jobs import Advance, Job, Jobs
 from edgeward.errors import NotFound
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.absence import Absence
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.retro import Retro
+from edgeward.takedown.backwards.retro import Retro
+from edgeward.takedown.purging.orders import Orders
 from edgeward.types import Change, Entry
 
 logger = logging.getLogger(__name__)

@@ -23,18 +23,18 @@ from edgeward.control.services import Services
 from edgeward.hashing.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
 from edgeward.store.connection import Store
+from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.parts import Parts
-from edgeward.takedown.placer import Placer
-from edgeward.takedown.purger import purgers
-from edgeward.takedown.reach import Reach
-from edgeward.takedown.retro import Retro
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.purging.orders import Orders
+from edgeward.takedown.purging.purger import purgers
+from edgeward.takedown.removals.parts import Parts
+from edgeward.takedown.removals.placer import Placer
+from edgeward.takedown.removals.reach import Reach
+from edgeward.takedown.removals.takedowns import Takedowns
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.takedown.sweep.queue import SweepQueue
 from edgeward.takedown.sweep.sweeper import Sweeper
-from edgeward.takedown.takedowns import Takedowns
 
 logger = logging.getLogger(__name__)
 

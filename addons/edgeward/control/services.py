@@ -12,13 +12,13 @@ from edgeward.control.auth import Caller, Tokens
 from edgeward.control.importer import Importer
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import Store
+from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.placer import Placer
-from edgeward.takedown.reach import Reach
-from edgeward.takedown.retro import Retro
-from edgeward.takedown.sightings import Sightings
-from edgeward.takedown.takedowns import Takedowns
+from edgeward.takedown.purging.orders import Orders
+from edgeward.takedown.removals.placer import Placer
+from edgeward.takedown.removals.reach import Reach
+from edgeward.takedown.removals.takedowns import Takedowns
+from edgeward.takedown.seen.sightings import Sightings
 
 
 @dataclass(frozen=True, slots=True)

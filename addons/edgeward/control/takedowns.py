@@ -9,7 +9,7 @@ from edgeward import metrics
 from edgeward.control import bodies, settled, views
 from edgeward.control.services import Services, caller, services
 from edgeward.hashing import signals
-from edgeward.takedown.takedowns import PREFIX, Takedown
+from edgeward.takedown.removals.takedowns import PREFIX, Takedown
 
 PLACING_SECONDS = 1.0
 """How long an answer waits for the orders: those that need longer go on, and the answer says so."""

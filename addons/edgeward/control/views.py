@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgeward.control.auth import Token
-from edgeward.takedown.sightings import Seen
-from edgeward.takedown.takedowns import Progress, Takedown
+from edgeward.takedown.removals.takedowns import Progress, Takedown
+from edgeward.takedown.seen.sightings import Seen
 from edgeward.types import (
     DEFAULT_RADIUS,
     Delivery,

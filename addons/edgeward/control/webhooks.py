@@ -19,8 +19,8 @@ from edgeward.control import bodies, takedowns
 from edgeward.control.auth import Unauthenticated
 from edgeward.control.services import services
 from edgeward.errors import Forbidden
-from edgeward.takedown.reach import is_among
-from edgeward.takedown.takedowns import Takedown
+from edgeward.takedown.removals.reach import is_among
+from edgeward.takedown.removals.takedowns import Takedown
 
 TOLERANCE_SECONDS = 300.0
 """How old or early a request may be."""

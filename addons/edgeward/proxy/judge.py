@@ -13,7 +13,7 @@ from edgeward.blocklist.rollcall import LEASE_SECONDS
 from edgeward.config import Config
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import STORE_AWAY
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Decision, Fingerprint, Flaw, Reason, Verdict
 
 logger = logging.getLogger(__name__)

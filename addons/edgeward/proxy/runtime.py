@@ -17,9 +17,9 @@ from edgeward.proxy.refetch import Refetcher
 from edgeward.store.connection import Store
 from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.orders import Orders
+from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recorder import Recorder
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.takedown.sweep.queue import SweepQueue
 from edgeward.takedown.sweep.reporter import ServedReporter
 

@@ -62,7 +62,7 @@ class _MasterPool(SentinelConnectionPool):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._asked = 0.0
         self._asking: asyncio.Task[None] | None = None
 
@@ -70,7 +70,7 @@ class _MasterPool(SentinelConnectionPool):
         if time.monotonic() - self._asked > ASK_SECONDS and (self._asking is None or self._asking.done()):
             self._asked = time.monotonic()
             self._asking = asyncio.create_task(self._ask(), name="ask the sentinels")
-        return await super().get_connection(*args, **kwargs)
+        return await super().get_connection(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     async def _ask(self) -> None:
         # Where no sentinel answers nothing is known against the present master.
@@ -80,9 +80,9 @@ class _MasterPool(SentinelConnectionPool):
     async def get_master_address(self) -> Any:
         """The master's address. Connections to another are made anew, at the latest after the command under way."""
         before = self.master_address
-        address = await super().get_master_address()
+        address = await super().get_master_address()  # type: ignore[no-untyped-call]
         if address != before:
-            await self.update_active_connections_for_reconnect()
+            await self.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
         return address
 
     async def aclose(self) -> None:

@@ -14,10 +14,10 @@ from edgeward.config import SightingsSettings
 from edgeward.errors import StoreUnavailable
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.listing import orders_for
-from edgeward.takedown.orders import Orders
 from edgeward.takedown.outbox import Outbox
+from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recent import Recent
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Cause, Incident, PurgeOrder, Sighting, Target, Verdict
 
 logger = logging.getLogger(__name__)

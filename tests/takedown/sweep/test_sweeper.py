@@ -15,8 +15,8 @@ from edgeward.demo.origin import Origin as Site
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import Store
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.purging.orders import Orders
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.takedown.sweep.queue import Checked, Served, SweepQueue
 from edgeward.takedown.sweep.sweeper import Sweeper
 from edgeward.types import Cause, PurgeOrder, Sighting, Target

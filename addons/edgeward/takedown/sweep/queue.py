@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from edgeward.store.connection import Store
-from edgeward.takedown.packing import pack_target, unpack_target
+from edgeward.takedown.seen.packing import pack_target, unpack_target
 from edgeward.types import Target
 
 LENGTH = 100_000

@@ -14,8 +14,8 @@ from edgeward.config import Config
 from edgeward.hashing.pool import HasherPool
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.absence import Absence
-from edgeward.takedown.orders import Orders
-from edgeward.takedown.sightings import Sightings
+from edgeward.takedown.purging.orders import Orders
+from edgeward.takedown.seen.sightings import Sightings
 from edgeward.takedown.sweep.origin import Found, Holds, Origin
 from edgeward.takedown.sweep.queue import Checked, Leave, Served, SweepQueue
 from edgeward.types import DEFAULT_RADIUS, Cause, Fingerprint, PurgeOrder

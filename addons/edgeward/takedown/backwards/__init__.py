@@ -1,0 +1,1 @@
+"""Matching backwards: what was served before it was listed."""

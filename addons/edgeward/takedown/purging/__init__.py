@@ -1,0 +1,1 @@
+"""Purge orders: placed, carried out at each cache, recorded, repeated."""

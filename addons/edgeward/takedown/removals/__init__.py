@@ -1,0 +1,1 @@
+"""Takedowns: removals that a host, its software or a person asks for."""

@@ -1,0 +1,1 @@
+"""What was served where, kept small: images, their targets, and every spelling of a URL."""

@@ -1,0 +1,114 @@
+"""The index of images seen, kept up with a real store."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.takedown.conftest import image, target
+
+from edgeward.config import SightingsSettings
+from edgeward.errors import StoreUnavailable
+from edgeward.store.connection import Store
+from edgeward.takedown.backwards import lookback as module
+from edgeward.takedown.backwards.lookback import Lookback
+from edgeward.takedown.backwards.suspects import Search
+from edgeward.takedown.seen.sightings import Sightings
+from edgeward.types import Fingerprint, Sighting, Signal
+
+MD5 = Signal("md5", "ab" * 16)
+
+
+@pytest.fixture
+async def sightings(store: Store) -> Sightings:
+    return Sightings(store, SightingsSettings())
+
+
+@pytest.fixture
+async def lookback(sightings: Sightings) -> AsyncIterator[Lookback]:
+    made = Lookback(sightings)
+    yield made
+    await made.close()
+
+
+async def see(sightings: Sightings, *images: Fingerprint) -> None:
+    await sightings.write([Sighting(target("/"), each, time.time(), 0) for each in images])
+
+
+async def test_knows_what_was_seen_before_and_since(sightings: Sightings, lookback: Lookback) -> None:
+    """It is ready when all is read; what is seen later it finds without being told."""
+    await see(sightings, image("a", MD5))
+    assert not lookback.ready
+    with pytest.raises(StoreUnavailable, match="still being read"):
+        await lookback.near(MD5, 0)
+    await lookback.refresh()
+    assert lookback.ready
+    await see(sightings, image("b", MD5))
+    assert {each.sha256 for each in await lookback.near(MD5, 0)} == {image("a").sha256, image("b").sha256}
+
+
+async def test_a_lost_place_is_read_anew(sightings: Sightings, lookback: Lookback, store: Store) -> None:
+    """Where the stream was trimmed beyond its place, a search says so, and the next refresh reads all images."""
+    await lookback.refresh()
+    for number in range(5):
+        await see(sightings, image(str(number), MD5))
+    await store.redis.xtrim(store.key("{seen}", "new"), maxlen=1, approximate=False)
+    with pytest.raises(StoreUnavailable, match="being read anew"):
+        await lookback.near(MD5, 0)
+    assert not lookback.ready
+    await lookback.refresh()
+    assert len(await lookback.near(MD5, 0)) == 5
+
+
+async def test_a_twin_in_what_is_kept_of_a_digest_is_no_match(sightings: Sightings, lookback: Lookback) -> None:
+    """Of digests only half is in memory: the other half is compared too."""
+    await see(sightings, image("a", MD5), image("b", Signal("md5", "ab" * 8 + "cd" * 8)))
+    await lookback.refresh()
+    assert [each.sha256 for each in await lookback.near(MD5, 0)] == [image("a").sha256]
+
+
+async def test_forgets_now_and_then(
+    sightings: Sightings, lookback: Lookback, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that have expired leave the index when it is built anew, and it answers meanwhile."""
+    await see(sightings, image("a", MD5))
+    await lookback.refresh()
+    keys = [key async for batch in store.scan(f"{store.namespace}:*") for key in batch]
+    for key in keys:
+        if await store.redis.type(key) == b"hash":
+            await store.redis.delete(key)
+    await lookback.refresh()
+    assert (await lookback.near_each([Search(MD5, 0)]))[0]
+    monkeypatch.setattr(module, "REBUILD_SECONDS", 0.0)
+    await lookback.refresh()
+    assert lookback.ready
+    deadline = time.monotonic() + 5
+    while (await lookback.near_each([Search(MD5, 0)]))[0]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+    assert lookback.ready
+
+
+async def test_a_long_search_does_not_stop_the_loop(sightings: Sightings, lookback: Lookback) -> None:
+    """While thousands of searches are made in a thread, other tasks have their turns."""
+    chance = random.Random(1)
+    some = [image(str(number), Signal("pdq", chance.randbytes(32).hex(), 90)) for number in range(3000)]
+    for start in range(0, len(some), 500):
+        await see(sightings, *some[start : start + 500])
+    await lookback.refresh()
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - began)
+
+    watching = asyncio.create_task(watch())
+    searches = [Search(each.signals[1], 40) for each in some]
+    found = await lookback.near_each(searches)
+    watching.cancel()
+    assert all(each.sha256[:32] in near for each, near in zip(some, found, strict=True))
+    assert longest < 0.05

@@ -1,0 +1,85 @@
+"""What a change of the blocklist makes worth looking for."""
+
+from dataclasses import replace
+
+import pytest
+
+from edgeward.takedown.backwards.suspects import Search, around_entry, around_list, chunks, grouped
+from edgeward.types import Action, Change, Entry, HashList, Kind, Mode, Signal
+
+PDQ = Signal("pdq", "0f" * 32)
+PHASH = Signal("phash", "0f" * 8)
+BLOCK = HashList("bad", radius={"pdq": 20})
+ALLOW = HashList("fine", kind=Kind.ALLOW, radius={"pdq": 20})
+DIGESTS = {"sha256": 0, "sha1": 0, "md5": 0}
+WHOLE = {**DIGESTS, "pdq": 20, "phash": 6, "dhash": 6}
+
+
+def change(op: str, hash_list: HashList | None = None, entry: Entry | None = None) -> Change:
+    return Change(1, op, "me", 1.0, "", hash_list, entry)
+
+
+@pytest.mark.parametrize(
+    ("op", "was", "now", "radius"),
+    [
+        ("entry.add", None, BLOCK, 20),
+        ("entry.add", None, replace(BLOCK, mode=Mode.MONITOR), None),
+        ("entry.add", None, replace(BLOCK, mode=Mode.OFF), None),
+        ("entry.add", None, ALLOW, None),
+        ("entry.add", None, None, None),
+        ("entry.remove", BLOCK, BLOCK, None),
+        ("entry.remove", ALLOW, ALLOW, 64),
+        ("entry.remove", ALLOW, None, 64),
+        ("entry.remove", replace(ALLOW, mode=Mode.OFF), BLOCK, 64),
+    ],
+)
+def test_entries(op: str, was: HashList | None, now: HashList | None, radius: int | None) -> None:
+    """An entry of an enforced block list is looked around; one that left an allowlist as far as any radius goes."""
+    found = around_entry(change(op, entry=Entry("any", PDQ)), was, now)
+    assert found == (None if radius is None else Search(PDQ, radius))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "expected"),
+    [
+        (None, BLOCK, {}),
+        (BLOCK, BLOCK, {}),
+        (BLOCK, replace(BLOCK, radius={"pdq": 19}), {}),
+        (BLOCK, replace(BLOCK, action=Action.GONE, description="other"), {}),
+        (BLOCK, replace(BLOCK, radius={"pdq": 40, "phash": 2}), {"pdq": 40}),
+        (BLOCK, replace(BLOCK, mode=Mode.MONITOR, radius={"pdq": 40}), {}),
+        (replace(BLOCK, mode=Mode.MONITOR), BLOCK, WHOLE),
+        (replace(BLOCK, mode=Mode.OFF, radius={"pdq": 60}), BLOCK, WHOLE),
+        (ALLOW, replace(ALLOW, radius={"pdq": 10}), {"pdq": 20}),
+        (ALLOW, replace(ALLOW, radius={"pdq": 30}), {}),
+        (ALLOW, replace(ALLOW, mode=Mode.OFF), WHOLE),
+        (replace(ALLOW, mode=Mode.OFF), ALLOW, {}),
+    ],
+)
+def test_policies(was: HashList | None, now: HashList, expected: dict[str, int]) -> None:
+    """Only a block list that reaches further and an allowlist that reaches less far make anything listed."""
+    assert around_list(change("list.set", now), was) == expected
+
+
+@pytest.mark.parametrize(("gone", "expected"), [(BLOCK, {}), (ALLOW, WHOLE), (replace(ALLOW, mode=Mode.MONITOR), {})])
+def test_deleted_lists(gone: HashList, expected: dict[str, int]) -> None:
+    """What a deleted allowlist protected is looked for."""
+    assert around_list(change("list.delete", gone), None) == expected
+
+
+def test_chunks_can_be_gone_on_with() -> None:
+    """Every id is in one chunk; who knows the name of the last chunk done finds the rest by it."""
+    ids = [f"{number * 7919 % 4096:03x}{number:05x}" for number in range(5000)]
+    made = list(chunks(ids, 700))
+    assert sorted(each for _, chunk in made for each in chunk) == sorted(ids)
+    assert all(700 <= len(chunk) < 800 for _, chunk in made[:-1])
+    name = made[3][0]
+    rest = {each for each in ids if each[:3] > name}
+    assert rest == {each for _, chunk in made[4:] for each in chunk}
+    assert list(chunks([], 10)) == []
+
+
+def test_one_pass_is_of_one_kind() -> None:
+    """Searches that differ in type, length or radius are made apart."""
+    searches = [Search(PDQ, 31), Search(PHASH, 6), Search(PDQ, 30), Search(PDQ, 31), Search(PHASH, 6)]
+    assert sorted(grouped(dict(enumerate(searches)))) == [[0, 3], [1, 4], [2]]
