@@ -1,6 +1,7 @@
 """The settings of each kind of cache node: one class per driver, told apart by the key `driver`."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
@@ -11,6 +12,9 @@ type Token = Annotated[str, Field(min_length=1)]
 
 class CacheSettings(Section):
     """What every cache node has."""
+
+    tag_header: ClassVar[str] = ""
+    """The response header that this kind of cache takes tags from; "" where it knows none."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Name in metrics, logs and outcomes."""
@@ -36,6 +40,7 @@ class LocalCache(CacheSettings):
 
 
 class VarnishCache(LocalCache):
+    tag_header: ClassVar[str] = "xkey"
     driver: Literal["varnish"]
     """Varnish with deploy/varnish/edgeward.vcl."""
     tags: bool = False
@@ -69,6 +74,7 @@ class TrafficServerCache(LocalCache):
 
 
 class SouinCache(LocalCache):
+    tag_header: ClassVar[str] = "Surrogate-Key"
     driver: Literal["souin"]
     """Souin, also as Caddy's cache-handler."""
     api_path: str = Field(default="/souin-api/souin", pattern=r"^(/[A-Za-z0-9_.-]+)+$")
@@ -89,6 +95,7 @@ class VendorCache(CacheSettings):
 
 
 class CloudflareCache(VendorCache):
+    tag_header: ClassVar[str] = "Cache-Tag"
     driver: Literal["cloudflare"]
     """Cloudflare."""
     url: ApiUrl = "https://api.cloudflare.com/client/v4"
@@ -100,6 +107,7 @@ class CloudflareCache(VendorCache):
 
 
 class FastlyCache(VendorCache):
+    tag_header: ClassVar[str] = "Surrogate-Key"
     driver: Literal["fastly"]
     """Fastly."""
     url: ApiUrl = "https://api.fastly.com"
@@ -111,6 +119,7 @@ class FastlyCache(VendorCache):
 
 
 class AkamaiCache(VendorCache):
+    tag_header: ClassVar[str] = "Edge-Cache-Tag"
     driver: Literal["akamai"]
     """Akamai Fast Purge (CCU v3)."""
     url: ApiUrl
@@ -126,6 +135,7 @@ class AkamaiCache(VendorCache):
 
 
 class CloudFrontCache(VendorCache):
+    tag_header: ClassVar[str] = "Cache-Tag"
     driver: Literal["cloudfront"]
     """Amazon CloudFront. For `tags` its CacheTagConfig must name the header Cache-Tag."""
     url: ApiUrl = "https://cloudfront.amazonaws.com"
@@ -141,6 +151,7 @@ class CloudFrontCache(VendorCache):
 
 
 class GoogleCache(VendorCache):
+    tag_header: ClassVar[str] = "Cache-Tag"
     driver: Literal["google"]
     """Google Cloud CDN."""
     url: ApiUrl = "https://compute.googleapis.com/compute/v1"
@@ -154,6 +165,7 @@ class GoogleCache(VendorCache):
 
 
 class BunnyCache(VendorCache):
+    tag_header: ClassVar[str] = "CDN-Tag"
     driver: Literal["bunny"]
     """bunny.net."""
     url: ApiUrl = "https://api.bunny.net"
@@ -171,6 +183,7 @@ class BunnyCache(VendorCache):
 
 
 class KeyCdnCache(VendorCache):
+    tag_header: ClassVar[str] = "Cache-Tag"
     driver: Literal["keycdn"]
     """KeyCDN."""
     url: ApiUrl = "https://api.keycdn.com"
@@ -240,3 +253,8 @@ def driver_of(kind: type[CacheSettings]) -> str:
     """The value of `driver` that a class of settings is for."""
     name: str = kind.model_fields["driver"].annotation.__args__[0]  # type: ignore[union-attr]
     return name
+
+
+def tag_headers(caches: Iterable[CacheSettings]) -> tuple[str, ...]:
+    """The response headers that an image must carry its tag in, for those of these caches that purge by tag."""
+    return tuple(sorted({cache.tag_header for cache in caches if cache.tag_header and getattr(cache, "tags", False)}))

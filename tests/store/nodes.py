@@ -57,14 +57,14 @@ class Node:
         return self.lock.settings(self.port) if self.lock else [f"port {self.port}"]
 
     def command(self) -> list[str]:
-        here = (*self.settings, f"dir {self.directory}", "loglevel notice")
+        here = (*self.settings, f"dir {self.directory}", "logfile log")
         data = ("save ", "appendonly yes", "repl-diskless-sync-delay 0")
         follow = (f"replicaof 127.0.0.1 {self.master.port}",) if self.master else ()
         words = [word for line in (*here, *data, *follow, *self._options) for word in f"--{line}".split(" ")]
         return [str(require("redis-server")), *words]
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command(), stdout=(self.directory / "log").open("ab"), cwd=self.directory)
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL, cwd=self.directory)
         until(lambda: self.ask("PING"))
 
     def ask(self, *words: str) -> Any:

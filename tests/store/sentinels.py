@@ -20,6 +20,7 @@ class SentinelNode(Node):
         lines = (
             *self.settings,
             f"dir {directory}",
+            "logfile log",
             f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {QUORUM}",
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} 3000",
@@ -30,7 +31,7 @@ class SentinelNode(Node):
         self._config.write_text("\n".join((*lines, "")))
 
     def command(self) -> list[str]:
-        return [str(require("redis-server")), str(self._config), "--sentinel", "--loglevel", "notice"]
+        return [str(require("redis-server")), str(self._config), "--sentinel"]
 
 
 class SentinelSet(Nodes):

@@ -5,11 +5,13 @@ import time
 from dataclasses import replace
 
 import pytest
+from tests.store.server import Server
 from tests.takedown.conftest import image
 from tests.takedown.removals.desk import Desk, asked, open_desk
 
+from edgeward.blocklist.catalogue import Catalogue
 from edgeward.control.auth import Tokens
-from edgeward.errors import NotFound
+from edgeward.errors import NotFound, StoreUnavailable
 from edgeward.store.connection import Store
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.purging.orders import Done
@@ -72,3 +74,17 @@ async def test_tokens_and_incidents(spread: Store) -> None:
     blocked = Incident(time.time(), Decision.BLOCK, Reason.MATCH, TARGET, "00", "bad", "e1", "pdq", 0)
     await incidents.add([blocked])
     assert len(await incidents.recent()) == 1
+
+
+async def test_a_list_read_across_a_restart(server: Server) -> None:
+    """A list that was read in part before the server started anew, and in part after it, is not passed off as whole."""
+    store = await Store.connect(server.url)
+    catalogue = Catalogue(store)
+    await catalogue.create_list(HashList("bad"), "tester")
+    await catalogue.add_entries([Entry("bad", Signal("sha256", f"{n:064x}")) for n in range(1200)], "tester")
+    before = await store.server_of(catalogue.stream)
+    with pytest.raises(StoreUnavailable, match="took over"):
+        async for _ in catalogue.scan("bad"):
+            if await store.server_of(catalogue.stream) == before:
+                await server.restart()
+    await store.close()

@@ -14,6 +14,7 @@ from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.jobs import Jobs
 from edgeward.blocklist.replica import Replica
+from edgeward.cache_settings import tag_headers
 from edgeward.config import Config
 from edgeward.control.app import make_app
 from edgeward.control.auth import Tokens
@@ -24,7 +25,6 @@ from edgeward.hashing.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
 from edgeward.store.connection import Store
 from edgeward.takedown.backwards.retro import Retro
-from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.purging.purger import purgers

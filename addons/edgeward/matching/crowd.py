@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeward.matching.hamming import BLOCK, Words, scan
-from edgeward.matching.pairs import pairs
+from edgeward.matching.pairs import LEAST_QUERIES, pairs
 
 SEGMENT = 1 << 16
 PAGE = 16
@@ -66,7 +66,8 @@ class Crowd:
         A pair may come more than once.
         """
         queries = self._parse(b"".join(values))
-        for words, marks in self._pages():
+        # Few are compared with all: putting segments together would cost as much as that.
+        for words, marks in self._pages() if len(values) >= LEAST_QUERIES else self._filled():
             for numbers, rows in pairs(words, queries, radius):
                 if len(numbers):
                     yield numbers.tolist(), marks[rows].tolist()

@@ -12,13 +12,13 @@ from weakref import WeakSet
 from mitmproxy import http
 
 from edgeward import metrics
+from edgeward.cache_settings import tag_headers
 from edgeward.config import Config
 from edgeward.proxy import pages, passage
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
 from edgeward.proxy.passage import Passage
 from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole
-from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.recorder import Recorder
 from edgeward.takedown.sweep.reporter import ServedReporter
 from edgeward.types import Decision, Fingerprint, Reason, Sighting, Target, Verdict, image_tag

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from edgeward.blocklist.replica import Replica
+from edgeward.cache_settings import tag_headers
 from edgeward.config import Config
 from edgeward.errors import StoreUnavailable
 from edgeward.hashing.pool import HasherPool
@@ -15,7 +16,6 @@ from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.refetch import Refetcher
 from edgeward.store.connection import Store
-from edgeward.takedown.caches import tag_headers
 from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recorder import Recorder

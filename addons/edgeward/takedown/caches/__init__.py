@@ -1,7 +1,5 @@
 """One small class per kind of cache."""
 
-from collections.abc import Iterable
-
 from edgeward.cache_settings import CacheSettings
 from edgeward.takedown.caches.akamai import Akamai
 from edgeward.takedown.caches.base import CacheDriver, Purged
@@ -36,19 +34,9 @@ DRIVERS: tuple[type[CacheDriver], ...] = (
     Varnish,
 )
 
-__all__ = ["DRIVERS", "CacheDriver", "Purged", "driver_for", "tag_headers"]
+__all__ = ["DRIVERS", "CacheDriver", "Purged", "driver_for"]
 
 
 def driver_for(settings: CacheSettings) -> CacheDriver:
     """The driver that `settings.driver` names, for this node."""
-    return _kind(settings)(settings)
-
-
-def tag_headers(caches: Iterable[CacheSettings]) -> tuple[str, ...]:
-    """The response headers that an image must carry its tag in, for those of these caches that purge by tag."""
-    tagged = [_kind(cache).tag_header for cache in caches if getattr(cache, "tags", False)]
-    return tuple(sorted({header for header in tagged if header}))
-
-
-def _kind(settings: CacheSettings) -> type[CacheDriver]:
-    return next(driver for driver in DRIVERS if driver.name == settings.driver)
+    return next(driver for driver in DRIVERS if driver.name == settings.driver)(settings)

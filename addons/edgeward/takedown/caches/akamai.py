@@ -28,7 +28,6 @@ class Akamai(Vendor):
     """Everything that the API client may purge, on one network."""
 
     name = "akamai"
-    tag_header = "Edge-Cache-Tag"
     credentials = "client_token, client_secret and access_token (and the clock)"
     place = "url"
     abilities = Abilities(tag=True, repeat_seconds=5, batch=250, rate=Rate(50, 100))

@@ -72,8 +72,6 @@ class CacheDriver(ABC):
 
     name: ClassVar[str]
     abilities: ClassVar[Abilities]
-    tag_header: ClassVar[str] = ""
-    """The response header that this kind of cache takes tags from; "" where it knows none."""
 
     def __init__(self, settings: CacheSettings) -> None:
         self.settings = settings

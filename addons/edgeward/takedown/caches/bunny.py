@@ -19,7 +19,6 @@ class Bunny(Vendor):
     """All pull zones of an account; tags in one of them. A call waits until the purge is complete there."""
 
     name = "bunny"
-    tag_header = "CDN-Tag"
     place = "url, or the hostname among the pull zones"
     abilities = Abilities(prefix=True, tag=True, repeat_seconds=5, batch=16, rate=Rate(5, 120))
     rates = {Scope.PREFIX: WIDE, Scope.TAG: WIDE}  # noqa: RUF012

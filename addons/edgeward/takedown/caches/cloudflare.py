@@ -33,7 +33,6 @@ class Cloudflare(Vendor):
     """One zone. Rates are those of the Free plan: 800 URLs a second are 8 full requests."""
 
     name = "cloudflare"
-    tag_header = "Cache-Tag"
     abilities = Abilities(prefix=True, tag=True, repeat_seconds=2, batch=100, rate=Rate(8, 8))
     rates = {Scope.PREFIX: SMALLEST_PLAN, Scope.TAG: SMALLEST_PLAN}  # noqa: RUF012
     settings: CloudflareCache

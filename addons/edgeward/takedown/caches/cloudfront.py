@@ -38,7 +38,6 @@ class CloudFront(Vendor):
     """
 
     name = "cloudfront"
-    tag_header = "Cache-Tag"
     credentials = "access_key, secret_key and session_token (and the clock)"
     place = "distribution"
     abilities = Abilities(all_variants=True, prefix=True, tag=True, repeat_seconds=5, batch=1000)

@@ -26,7 +26,6 @@ class Fastly(Vendor):
     """One service. 100,000 purges an hour are what is documented; shielding makes repeats after 2 s worth while."""
 
     name = "fastly"
-    tag_header = "Surrogate-Key"
     place = "service"
     abilities = Abilities(all_variants=True, tag=True, repeat_seconds=2, batch=256, rate=Rate(100_000 / 3600, 100))
     settings: FastlyCache

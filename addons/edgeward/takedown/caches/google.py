@@ -29,7 +29,6 @@ class Google(Vendor):
     """The responses behind one URL map. An invalidation takes effect within about 10 s."""
 
     name = "google"
-    tag_header = "Cache-Tag"
     credentials = "credentials (and the clock)"
     place = "project and url_map"
     abilities = Abilities(

@@ -22,7 +22,6 @@ class KeyCdn(Vendor):
     """One zone. 20 calls a minute is the last limit that was documented; it has been raised since, not said to what."""
 
     name = "keycdn"
-    tag_header = "Cache-Tag"
     abilities = Abilities(tag=True, repeat_seconds=5, batch=100, rate=Rate(20 / 60, 20))
     settings: KeyCdnCache
 

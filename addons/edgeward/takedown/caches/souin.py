@@ -27,7 +27,6 @@ class Souin(LocalDriver):
 
     name = "souin"
     abilities = Abilities(all_variants=True, prefix=True, tag=True, regex=True, verifies=True, batch=32)
-    tag_header = "Surrogate-Key"
     settings: SouinCache
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:

@@ -24,7 +24,6 @@ class Varnish(LocalDriver):
 
     name = "varnish"
     abilities = Abilities(all_variants=True, prefix=True, tag=True, counts=True, waits=True, verifies=True, batch=256)
-    tag_header = "xkey"
     settings: VarnishCache
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
