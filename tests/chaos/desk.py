@@ -63,7 +63,7 @@ class Desk:
     @staticmethod
     def _read(answer: Answer) -> Any:
         if answer.status >= 500:
-            raise NoAnswer(f"{answer.status}")
+            raise NoAnswer(f"{answer.status} {answer.json()['title']}")
         if answer.status >= 400:
             raise Refused(f"{answer.status} {answer.body.decode(errors='replace')}")
         return answer.json()
