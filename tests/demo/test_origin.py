@@ -40,6 +40,18 @@ def test_a_query_does_not_change_the_resource(origin: Origin) -> None:
     assert _get(origin, "/photo?a=1").body == BODY
 
 
+def test_a_query_may_have_a_resource_of_its_own(origin: Origin) -> None:
+    """What was put up with a query is served for that query alone."""
+    origin.put("/photo?b=1", b"another")
+    assert [_get(origin, path).body for path in ("/photo?b=1", "/photo?b=2")] == [b"another", BODY]
+
+
+def test_it_can_take_its_time_to_think(origin: Origin) -> None:
+    """Nothing of an answer comes before that."""
+    origin.put("/slow", BODY, thought=0.2)
+    assert _get(origin, "/slow").seconds >= 0.2
+
+
 def test_head_has_the_headers_without_the_body(origin: Origin) -> None:
     """HEAD gives the length that GET would have."""
     answer = _get(origin, method="HEAD")

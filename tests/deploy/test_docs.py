@@ -89,8 +89,10 @@ def test_settings_named_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_settings_shown_are_accepted(page: Path, tmp_path: Path) -> None:
-    """Every block of TOML is a file of settings that Edgeward takes."""
+def test_settings_shown_are_accepted(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every block of TOML is a file of settings that Edgeward takes, with the secrets where it says they are."""
+    for name in re.findall(r'"env:(\w+)"', page.read_text()):
+        monkeypatch.setenv(name, "0123456789abcdef")
     for number, block in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)):
         file = tmp_path / f"{number}.toml"
         file.write_text(block)

@@ -4,22 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from tests.parts import require
+from tests.scenarios.defects import without_defects
 
-from edgeward.demo.answer import ask
-from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
+from edgeward.demo.caches import SERVERS, CacheServer, Varnish
 from edgeward.demo.stage import Stage
 
 
 def _lists(stage: Stage) -> None:
     stage.edge.create_list("removed")
     stage.edge.create_list("cleared", kind="allow")
-
-
-def _without_defects(stage: Stage) -> None:
-    """Whatever was played: no hook failed, and no traceback stands in the log."""
-    metrics = ask(stage.edge.admin, "/metrics").body.decode()
-    assert [line for line in metrics.splitlines() if line.startswith("edgeward_gate_errors_total{")] == []
-    assert "Traceback" not in stage.edge.log.read_text(errors="replace")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +22,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(tmp_path_factory.mktemp("front"), "front") as stage:
         _lists(stage)
         yield stage
-        _without_defects(stage)
+        without_defects(stage)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +32,7 @@ def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(tmp_path_factory.mktemp("fill"), "fill") as stage:
         _lists(stage)
         yield stage
-        _without_defects(stage)
+        without_defects(stage)
 
 
 @pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.driver)
@@ -52,17 +45,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with Stage(tmp_path_factory.mktemp(kind.driver), "front", kind, quick, beside=[Varnish]) as stage:
         _lists(stage)
         yield stage
-        _without_defects(stage)
-
-
-@pytest.fixture(scope="module")
-def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """client -> Edgeward -> nginx -> origin, with the same lists."""
-    require("nginx")
-    with Stage(tmp_path_factory.mktemp("nginx"), "front", Nginx) as stage:
-        _lists(stage)
-        yield stage
-        _without_defects(stage)
+        without_defects(stage)
 
 
 @pytest.fixture(scope="module")
@@ -72,4 +55,4 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(tmp_path_factory.mktemp("breakable"), "front") as stage:
         _lists(stage)
         yield stage
-        _without_defects(stage)
+        without_defects(stage)

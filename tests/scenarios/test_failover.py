@@ -5,11 +5,11 @@ import itertools
 from pathlib import Path
 
 from tests.parts import require
+from tests.scenarios.defects import without_defects
 from tests.scenarios.load import Load
 from tests.scenarios.pictures import fresh
 from tests.store.nodes import Nodes, until
 
-from edgeward.demo.answer import ask
 from edgeward.demo.edge import ApiError
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
@@ -44,7 +44,7 @@ def test_masters_are_killed(nodes: Nodes, tmp_path: Path) -> None:
         assert {(one.photo.name, one.answer.status) for one in load.served} == {(listed.name, 451), (clean.name, 200)}
         assert load.failed == 0
         assert {stage.get(photo.path).status for photo in others[: len(masters)]} == {451}
-        _without_defects(stage)
+        without_defects(stage)
 
 
 def _kill_master_of(nodes: Nodes, key: str) -> None:
@@ -62,9 +62,3 @@ def _is_gone(stage: Stage, photo: Photo) -> bool:
         assert not any(added["purge"]["owed"].values()), added
         return not stage.held(photo.path)
     return False
-
-
-def _without_defects(stage: Stage) -> None:
-    metrics = ask(stage.edge.admin, "/metrics").body.decode()
-    assert [line for line in metrics.splitlines() if line.startswith("edgeward_gate_errors_total{")] == []
-    assert "Traceback" not in stage.edge.log.read_text(errors="replace")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.parts import require
+from tests.scenarios.defects import without_defects
 from tests.scenarios.load import Load
 from tests.scenarios.pictures import fresh
 
@@ -23,6 +24,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     )
     with stage:
         yield stage
+        without_defects(stage)
 
 
 def test_a_removal_is_followed(followed: Stage) -> None:

@@ -44,7 +44,7 @@ def test_neighbours_stay(stage: Stage) -> None:
 def test_a_takedown_by_url_leaves_the_neighbours(stage: Stage) -> None:
     """With a query it means that query; without one all of them, and no longer path."""
     photo = fresh()
-    queries = [_cached(stage, fresh(), f"{photo.path}?v={number}") for number in range(3)]
+    queries = [_cached(stage, each, f"{photo.path}?v={number}") for number, each in enumerate((photo, photo, fresh()))]
     longer = _cached(stage, fresh(), f"{photo.path}x")
     taken_down(stage, urls=[SITE + queries[0]])
     assert [stage.held(path) for path in (*queries, longer)] == [False, True, True, True]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.parts import require
+from tests.scenarios.defects import without_defects
 from tests.scenarios.orders import SITE, deliveries, listed, taken_down
 from tests.scenarios.pictures import fresh
 
@@ -30,6 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with Stage(tmp_path_factory.mktemp("site"), "fill", Tagged, settings, beside=[Squid]) as site:
         site.edge.create_list("removed")
         yield site
+        without_defects(site)
 
 
 def _forget(site: Stage) -> None:

@@ -8,7 +8,7 @@ from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
 
 HOSTS = ["photos.example", "PHOTOS.Example", "photos.example:80", "photos.example:8080", "photos.example."]
-QUERIES = ["", "?", "?a=1&b=2", "?b=2&a=1", "?b=%32&a=1", "?a=1&&b=2", "?a=%2F", "?a=/", "?q=a%20b", "?q=a+b"]
+QUERIES = ["", "?", "?a=1&b=2", "?b=2&a=1", "?b=%32&a=1", "?a=1&&b=2", "?a=%2F", "?a=/", "?q=a%20b", "?q=a+b", "?q=%41"]
 
 
 def _paths(photo: Photo) -> list[str]:

@@ -58,7 +58,7 @@ class Stage:
         self.edge = Edge(directory / "edge", self.settings(settings))
         self._parts = ExitStack()
 
-    def settings(self, more: Settings | None = None) -> dict[str, object]:
+    def settings(self, more: Settings | None = None) -> Settings:
         """Edgeward's settings for this stage, with `more` over them."""
         tiers = enumerate((self.inner, self.outer))
         own: Settings = {

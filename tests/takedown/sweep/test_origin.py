@@ -44,6 +44,8 @@ async def test_the_same_image_is_the_same(site: Site, origin: Origin) -> None:
         Holds.SAME,
         Checked(20.0, first.checked.etag, first.checked.last_modified),
     )
+    for known in (Checked(0.0, etag=first.checked.etag), Checked(0.0, last_modified=first.checked.last_modified)):
+        assert (await origin.look(target(), "not looked at", known, 30.0)).holds is Holds.SAME
 
 
 @pytest.mark.parametrize("status", [404, 410, 451])

@@ -32,6 +32,9 @@ async def test_a_target_is_reported_once_in_a_while(reporter: ServedReporter, st
     assert (served.target.path, served.image) == ("/a", SHA256[:32])
     leaves = [await queue.spend("img.test", 100, counted=True) for _ in range(3)]
     assert leaves == [Leave.GO, Leave.GO, Leave.SHARE]
+    reporter.note(Target("http", "img.test", "/a"), SHA256)
+    await reporter.close()
+    assert await queue.take(9) == []
 
 
 async def test_it_reports_by_itself(reporter: ServedReporter, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
