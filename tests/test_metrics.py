@@ -13,7 +13,7 @@ from edgeward import metrics
 
 UNITS = ("_seconds", "_total", "_entries", "_version", "_pending", "_info", "_unverified", "_images", "_queue")
 ALLOWED_LABELS = {
-    "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
+    "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
     "route", "status", "le", "pid",
 }  # fmt: skip
 

@@ -206,7 +206,7 @@ class Config(Section):
     """All settings."""
 
     state_dir: Path = Field(default=Path(".state"), strict=False)
-    """Directory for the embedded store, the metrics of the processes and the local operator token."""
+    """Directory for the embedded store, the requests under way, the metrics of the processes and the local token."""
     proxy: ProxySettings = ProxySettings()
     store: StoreSettings = StoreSettings()
     caches: Annotated[tuple[AnyCache, ...], Field(strict=False)] = ()

@@ -95,7 +95,7 @@ blocklist_lag_seconds = Gauge(
 )
 sightings_dropped = Counter(
     "edgeward_sightings_dropped_total",
-    "Sightings lost: the store was away for longer than the buffer holds, or one image or address had too many.",
+    "Sightings lost: a store that was away for too long, or too many of one image, one address, or to be asked again.",
     registry=registry,
 )
 purges = Counter(

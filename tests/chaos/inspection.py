@@ -53,7 +53,13 @@ class Inspection:
     def _is_quiet(self) -> bool:
         status = self._desk.call("GET", "/status")
         owed = sum(cache["pending"] for cache in status["caches"])
-        return not owed and status["retro_version"] == status["version"] and not self.unfinished()
+        return not owed and status["retro_version"] == status["version"] and not self.unfinished() and not self._open()
+
+    def _open(self) -> bool:
+        """Whether anything is still to be listed or ordered: also what nobody had an answer to may be on record."""
+        takedowns = self._desk.call("GET", f"/takedowns?limit={PAGE}")["takedowns"]
+        jobs = self._desk.call("GET", f"/jobs?limit={PAGE}")["jobs"]
+        return any(each["state"] != "placed" for each in takedowns) or any(job["state"] != "done" for job in jobs)
 
     def unfinished(self) -> list[str]:
         """Takedowns and imports that were acknowledged and have not come to their end, or are gone."""

@@ -23,12 +23,19 @@ _namespaces = itertools.count()
 
 @dataclass(slots=True)
 class Upstream:
-    """Answers each request with what `answers` holds for its request line, and keeps what it was sent."""
+    """Answers each request with what `answers` holds for its request line, and keeps what it was sent.
+
+    While `hold` is not set, it does not answer.
+    """
 
     answers: dict[str, bytes] = field(default_factory=dict)
     seen: list[bytes] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     address: str = ""
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.hold.set()
 
     def put(self, path: str, body: bytes, *headers: str, status: str = "200 OK", method: str = "GET") -> None:
         lines = [f"HTTP/1.1 {status}", *headers]
@@ -40,6 +47,7 @@ class Upstream:
         self.writers.append(writer)
         while head := await _head(reader):
             self.seen.append(head)
+            await self.hold.wait()
             method, path, _ = head.split(b"\r\n")[0].decode("latin-1").split(" ", 2)
             if b"range: " in head.lower() and (part := self.answers.get(f"RANGE {path}")):
                 answer = part

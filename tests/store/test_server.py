@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.store.server import Server
 
 from edgeward.store.connection import STORE_AWAY, Store
 
@@ -35,18 +36,17 @@ async def test_too_few_replicas(store: Store) -> None:
         await store.redis.config_set("min-replicas-to-write", 0)
 
 
-async def test_a_master_that_becomes_a_replica(store: Store) -> None:
+async def test_a_master_that_becomes_a_replica(server: Server) -> None:
     """Who waits at a server that is made a replica hears that it is away."""
+    store = await Store.connect(server.url, "x")
     client = await store.blocking()
     waiting = asyncio.create_task(client.xread({store.key("stream"): "0"}, block=5000))
     while not any(one["cmd"] == "xread" for one in await store.redis.client_list()):
         await asyncio.sleep(0.005)
-    try:
-        await store.redis.replicaof("127.0.0.1", "1")
-        with pytest.raises(STORE_AWAY):
-            await waiting
-    finally:
-        await store.redis.replicaof("NO", "ONE")
+    await store.redis.replicaof("127.0.0.1", "1")
+    with pytest.raises(STORE_AWAY):
+        await waiting
+    await store.close()
 
 
 async def test_commands_together(store: Store) -> None:

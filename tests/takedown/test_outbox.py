@@ -60,3 +60,25 @@ async def test_waits_for_the_store() -> None:
     away.set()
     await box.close()
     assert written == [0, 1, 2]
+
+
+async def test_a_mark_is_reached_when_what_was_put_before_it_is_written() -> None:
+    """What is put after the mark does not count."""
+    away = asyncio.Event()
+
+    async def write(batch: Sequence[int]) -> None:
+        if not away.is_set():
+            raise ConnectionError
+
+    box = Outbox("numbers", write, 1000)
+    await box.start()
+    assert box.reached(box.mark)
+    box.put(0)
+    mark = box.mark
+    assert not box.reached(mark)
+    away.set()
+    await box.flush()
+    assert box.reached(mark)
+    box.put(1)
+    assert box.reached(mark)
+    await box.close()

@@ -163,3 +163,18 @@ async def test_what_cannot_be_held_is_counted(bench: Bench, monkeypatch: pytest.
     small.note(bench.sighting("/2", "a"))
     await small.close()
     assert len(await bench.sightings.targets(image("a").sha256)) == 2
+
+
+async def test_a_mark_is_reached_when_sightings_and_orders_are_on_record(bench: Bench) -> None:
+    """Before that a worker that dies takes them with it."""
+    waiting = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    assert waiting.reached(waiting.mark())
+    await bench.list_image("bad")
+    waiting.note(bench.sighting("/1", "a"))
+    seen = waiting.mark()
+    waiting.order(target("/2"), image("bad").sha256, bench.replica.matcher.verdict(image("bad")))
+    assert not waiting.reached(seen)
+    await waiting.start()
+    await waiting.close()
+    assert waiting.reached(waiting.mark())
+    assert len(await bench.orders.recent()) == 1

@@ -16,6 +16,7 @@ from edgeward.cache_settings import tag_headers
 from edgeward.config import Config
 from edgeward.proxy import pages, passage
 from edgeward.proxy.judge import Judge
+from edgeward.proxy.loose_ends import LooseEnds
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
 from edgeward.proxy.passage import Passage
 from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole
@@ -55,11 +56,12 @@ class EdgewardGate:
         judge: Judge,
         recorder: Recorder,
         refetcher: Refetcher,
+        loose: LooseEnds,
         memory: TargetMemory | None = None,
         served: ServedReporter | None = None,
     ) -> None:
         self._config, self._judge, self._recorder, self._refetcher = config, judge, recorder, refetcher
-        self._memory = memory or TargetMemory()
+        self._loose, self._memory = loose, memory or TargetMemory()
         self._served = served
         self._tag_headers = tag_headers(config.caches) if config.proxy.placement == "fill" else ()
         self._methods = frozenset(config.policy.methods)
@@ -91,6 +93,8 @@ class EdgewardGate:
             pass
         else:
             request.stream = True  # uploads are none of our business and need no memory of ours
+            if request.method in ("GET", "HEAD"):
+                way.number = self._loose.begin(request)
 
     @_decides
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -118,6 +122,7 @@ class EdgewardGate:
                 await self._judge_body(flow, way, response)
         finally:
             self._under_way.discard(flow)
+        self._let_go(way)
         if way.instead is not None:
             flow.response = way.instead
         self._say_goodbye(flow)
@@ -127,8 +132,22 @@ class EdgewardGate:
         """The upstream or the client broke off. mitmproxy answers with our error page, if anybody is left."""
         self._under_way.discard(flow)
         way = passage.of(flow)
-        if way is not None and flow.error is not None and "client disconnected" not in flow.error.msg.lower():
+        if way is None:
+            return
+        # In fill it is the cache that did not get what it would have stored.
+        asked = self._config.proxy.placement == "front" and flow.server_conn.timestamp_tcp_setup is not None
+        way.unjudged = asked and not way.decided
+        self._let_go(way)
+        if flow.error is not None and "client disconnected" not in flow.error.msg.lower():
             way.decide(Decision.BLOCK, Reason.UPSTREAM_ERROR)
+
+    def _let_go(self, way: Passage) -> None:
+        """The request is no longer under way. What could not be judged is looked at again."""
+        number, way.number = way.number, 0
+        if way.unjudged:
+            self._loose.again(number)
+        else:
+            self._loose.end(number, way.noted)
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """mitmproxy keeps every message for as long as the connection lives: nobody here reads them."""
@@ -198,13 +217,17 @@ class EdgewardGate:
         if body is None:
             raise RuntimeError("a body was streamed past the gate")
         fingerprint, verdict = await self._judge.judge(body, way.codings)
+        way.unjudged = fingerprint is None
         if fingerprint is not None:
             way.target = Target(way.target.scheme, way.target.host, way.target.path, way.target.vary, len(body))
             self._remember(flow, way, fingerprint)
             if flow.request.method == "GET":  # caches store no others
-                self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
+                self._note(flow, way, fingerprint, verdict)
                 self._note_served(way, response, fingerprint, verdict)
         self._conclude(flow, way, fingerprint, verdict)
+
+    def _note(self, flow: http.HTTPFlow, way: Passage, fingerprint: Fingerprint, verdict: Verdict) -> None:
+        way.noted |= self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
 
     def _note_served(self, way: Passage, response: http.Response, fingerprint: Fingerprint, verdict: Verdict) -> None:
         """What is delivered is looked at by the sweep, and in fill stored under the image's tag."""
@@ -269,13 +292,15 @@ class EdgewardGate:
             whole = await self._refetcher.fetch(flow.request)
         except RefetchFailed as error:
             logger.warning("a whole response could not be fetched to judge a part: %s", error)
+            way.unjudged = True
             self._conclude(flow, way, None, self._judge.unchecked(Reason.ERROR))
             return None
         fingerprint = None
         if whole.body is not None:
             fingerprint, verdict = await self._judge.judge(whole.body, whole.codings)
+            way.unjudged = fingerprint is None
             if fingerprint is not None:
-                self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
+                self._note(flow, way, fingerprint, verdict)
             self._conclude_refetched(flow, way, whole, fingerprint, verdict)
         self._memory.remember(way.target, Memory(fingerprint, Validators.of(whole.headers)))
         return whole
@@ -309,7 +334,7 @@ class EdgewardGate:
         if verdict.match is not None and fingerprint is not None and verdict.reason is not Reason.ALLOWLISTED:
             self._recorder.incident(way.target, fingerprint.sha256, verdict)
             if verdict.blocks:
-                self._recorder.order(way.target, fingerprint.sha256, verdict)
+                way.noted |= self._recorder.order(way.target, fingerprint.sha256, verdict)
 
     def _page(self, request: http.Request, verdict: Verdict) -> http.Response:
         blocked_by = self._config.policy.blocked_by
@@ -333,6 +358,8 @@ class EdgewardGate:
         if way is None:
             way = Passage(Target("", "", ""))
             passage.attach(flow, way)
+        way.unjudged = True
+        self._let_go(way)
         delivers = self._config.policy.error == "deliver" and way.instead is None
         way.decide(Decision.DELIVER if delivers else Decision.BLOCK, Reason.ERROR)
         if not delivers:

@@ -23,6 +23,12 @@ class Passage:
     """Bytes of body that may be buffered. None: it is streamed, or has none."""
     too_large: Callable[[], http.Response] | None = None
     """Makes what the client gets when the body goes past body_limit. None: then it is delivered unchecked."""
+    number: int = 0
+    """Of its request among those under way; 0: it went nowhere."""
+    noted: bool = False
+    """What was learnt from it is on its way to the store."""
+    unjudged: bool = False
+    """What the upstream sent could not be judged, and it, or a cache behind it, may have stored an image."""
     instead: http.Response | None = None
     """What the client gets instead. Once it is set nothing of the upstream's body is kept."""
     decided: bool = field(default=False, init=False)

@@ -13,7 +13,9 @@ from edgeward.config import Config
 from edgeward.errors import StoreUnavailable
 from edgeward.hashing.pool import HasherPool
 from edgeward.proxy.gate import EdgewardGate
+from edgeward.proxy.journal import Journal
 from edgeward.proxy.judge import Judge
+from edgeward.proxy.loose_ends import LooseEnds
 from edgeward.proxy.refetch import Refetcher
 from edgeward.store.connection import Store
 from edgeward.takedown.incidents import Incidents
@@ -66,7 +68,11 @@ class Runtime:
             await part.start()
             stack.push_async_callback(part.close)
         stack.push_async_callback(judge.close)
-        self.gate = EdgewardGate(config, judge, recorder, refetcher, served=served)
+        journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
+        loose = LooseEnds(journal, judge, recorder, refetcher)
+        await loose.start()
+        stack.push_async_callback(loose.close)
+        self.gate = EdgewardGate(config, judge, recorder, refetcher, loose, served=served)
 
     async def _store(self) -> Store:
         settings = self._config.store

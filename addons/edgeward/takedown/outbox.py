@@ -45,11 +45,20 @@ class Outbox[T]:
         self._filled.set()
         return True
 
+    @property
+    def mark(self) -> int:
+        """Stands for all that was put so far; see `reached`."""
+        return self._put
+
+    def reached(self, mark: int) -> bool:
+        """Whether all that was put before the mark is written."""
+        return self._done >= mark
+
     async def flush(self) -> None:
         """Wait until all that was put before is written."""
-        goal = self._put
+        goal = self.mark
         async with self._progress:
-            await self._progress.wait_for(lambda: self._done >= goal)
+            await self._progress.wait_for(lambda: self.reached(goal))
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"outbox of {self._name}")

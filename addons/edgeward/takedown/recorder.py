@@ -33,6 +33,8 @@ INCIDENT_SECONDS = 60.0
 """One incident per target and entry in this time."""
 REPLICA_SECONDS = 2.0
 
+type Mark = tuple[int, int]
+
 
 class Recorder:
     """Writes sightings, orders and incidents of one proxy worker.
@@ -65,6 +67,20 @@ class Recorder:
         for box in (self._sighting_box, self._late_box, self._order_box, self._incident_box):
             await box.start()
 
+    def mark(self) -> Mark:
+        """Stands for all that was noted and ordered so far; see `reached`."""
+        return self._sighting_box.mark, self._order_box.mark
+
+    def reached(self, mark: Mark) -> bool:
+        """Whether all that was noted and ordered before the mark is on record."""
+        sightings, orders = mark
+        # A sighting that is matched again once it is written is in the box for that before its mark is reached.
+        return (
+            self._sighting_box.reached(sightings)
+            and self._order_box.reached(orders)
+            and self._late_box.reached(self._late_box.mark)
+        )
+
     async def flush(self) -> None:
         """Wait until all that was noted before is on record."""
         await self._sighting_box.flush()
@@ -74,20 +90,22 @@ class Recorder:
         for box in (self._order_box, self._sighting_box, self._late_box, self._incident_box):
             await box.close()
 
-    def note(self, sighting: Sighting) -> None:
-        """This was delivered. Repeats within `refresh_seconds` are not written again."""
+    def note(self, sighting: Sighting) -> bool:
+        """This was delivered. Repeats within `refresh_seconds` are not written again. Returns whether it is written."""
         key = (sighting.target, sighting.fingerprint.sha256)
         if key in self._noted:
-            return
+            return False
         if self._sighting_box.put(sighting):
             self._noted.add(key)
-        else:
-            metrics.sightings_dropped.inc()
+            return True
+        metrics.sightings_dropped.inc()
+        return False
 
-    def order(self, target: Target, sha256: str, verdict: Verdict) -> None:
-        """This matched on its way through: have it removed from every cache."""
+    def order(self, target: Target, sha256: str, verdict: Verdict) -> bool:
+        """This matched on its way through: have it removed from every cache. Returns whether an order is placed: one
+        for the same target may have been a moment ago."""
         if target in self._ordered:
-            return
+            return False
         entry_id = verdict.match.entry.id if verdict.match else ""
         tags = self._tags and sha256 not in self._ordered
         placed = [
@@ -99,6 +117,7 @@ class Recorder:
             self._ordered.add(sha256)
         else:
             logger.error("a purge order is lost: the store has been away for too long")
+        return any(placed)
 
     def incident(self, target: Target, sha256: str, verdict: Verdict) -> None:
         """Tell people of a block, or of a match on a monitored list. A verdict without a match is no incident."""

@@ -175,12 +175,12 @@ async def test_tries_at_a_dead_node_grow_rarer(orders: Orders, start: Start) -> 
     times: list[float] = []
     driver.answer = lambda path: (times.append(time.monotonic()), AWAY)[1]
     await orders.place([order("/a")])
-    await start(driver, "dead")
+    await start(driver, "silent")
     await asyncio.sleep(2)
     pauses = [later - sooner for sooner, later in pairwise(times)]
     assert pauses[0] < 0.2 <= min(pauses[4:]) + 0.01
     assert max(pauses) < 0.7
-    assert sample("edgeward_purges_total", cache="dead", outcome="retried") == len(times)
+    assert sample("edgeward_purges_total", cache="silent", outcome="retried") == len(times)
 
 
 async def test_hours_away_fill_no_memory(orders: Orders, start: Start) -> None:
