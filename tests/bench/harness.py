@@ -13,7 +13,7 @@ type Measure = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure. `full` stays under six minutes in all, `quick` near one."""
+    """How long to measure. `full` stays under twelve minutes in all, `quick` near two."""
 
     seconds: float
     """CPU measurements: seconds for each row."""

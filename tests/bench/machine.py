@@ -10,7 +10,13 @@ from pathlib import Path
 import edgeward
 
 LIBRARIES = ("mitmproxy", "pillow", "numpy", "pdqhash", "ImageHash", "redis")
-PROGRAMS = {"varnishd": ("varnishd", "-V"), "redis-server": ("redis-server", "--version"), "wrk": ("wrk", "-v")}
+PROGRAMS = {
+    "varnishd": ("varnishd", "-V"),
+    "nginx": ("nginx", "-v"),
+    "squid": ("squid", "-v"),
+    "redis-server": ("redis-server", "--version"),
+    "wrk": ("wrk", "-v"),
+}
 """The command that makes each say its version."""
 
 

@@ -43,7 +43,7 @@ def _single(count: int, effort: Effort) -> Iterator[Row]:
 
     def once() -> float:
         value, began = random.randbytes(SIZE), perf_counter()
-        crowd.near(value, RADIUS)
+        list(crowd.near_each([value], RADIUS))
         return perf_counter() - began
 
     (taken,) = interleaved((once,), effort.seconds, least=50)
@@ -52,7 +52,7 @@ def _single(count: int, effort: Effort) -> Iterator[Row]:
         figure = percentile(taken, share) * 1000
         yield Row(f"{name}: {title}", quantity(figure, "ms"), "", figure, "ms", ONE)
     sample = _near(values, SAMPLE)
-    found = [set(crowd.near(value, RADIUS)) for value in sample]
+    found = [{mark for _, marks in crowd.near_each([value], RADIUS) for mark in marks} for value in sample]
     yield Row(f"{name}: recall", "", "", _recall(values, sample, found), "", RECALL)
 
 
