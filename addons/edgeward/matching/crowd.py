@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeward.matching.hamming import BLOCK, Words, scan
+from edgeward.matching.hamming import Words
 from edgeward.matching.pairs import LEAST_QUERIES, pairs
 
 SEGMENT = 1 << 16
@@ -50,18 +50,8 @@ class Crowd:
             done += some
             self._count += some
 
-    def near(self, value: bytes, radius: int) -> list[int]:
-        """Marks of the values that differ from this one in at most `radius` bits."""
-        query = self._parse(value)[:, 0]
-        found: list[int] = []
-        for words, marks in self._filled():
-            for start in range(0, len(marks), BLOCK):
-                rows, _ = scan(words[:, start : start + BLOCK], query, radius)
-                found += marks[start + rows].tolist()
-        return found
-
     def near_each(self, values: Sequence[bytes], radius: int) -> Iterator[tuple[list[int], list[int]]]:
-        """The same for many at once, piece by piece: numbers of values, and for each the mark of one that is near it.
+        """What lies within `radius` bits of each value, in pieces: numbers of values, each with the mark of a near one.
 
         A pair may come more than once.
         """

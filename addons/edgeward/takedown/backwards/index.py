@@ -47,17 +47,9 @@ class SeenImages:
         for place, together in values.items():
             self._crowds.setdefault(place, Crowd(place[1])).add(bytes(together), rows[place])
 
-    def near(self, signal: Signal, radius: int) -> set[str]:
-        """Images with a signal of this type within `radius` bits; a digest's must be equal in what is kept of it."""
-        if signal.type == "sha256":
-            return {signal.value[: 2 * ID_BYTES]}
-        place, value = _place(signal)
-        if place not in self._crowds:
-            return set()
-        return {self._id(row) for row in self._crowds[place].near(value, _within(signal, radius))}
-
     def near_each(self, signals: Sequence[Signal], radius: int) -> Iterator[tuple[int, str]]:
-        """The same for many signals, of one type and length: (number of a signal, an image near it), some twice."""
+        """Pairs of a signal's number and an image with one within `radius` bits of it, some twice. The signals are of
+        one type and length; a digest must be equal in what is kept of it."""
         if signals and signals[0].type == "sha256":
             yield from ((number, signal.value[: 2 * ID_BYTES]) for number, signal in enumerate(signals))
             return
