@@ -21,6 +21,7 @@ from edgeward.blocklist.catalogue import CHUNK
 from edgeward.blocklist.lines import Listed
 from edgeward.errors import NotFound
 from edgeward.store.connection import Store
+from edgeward.store.leases import CLAIM
 from edgeward.types import Entry, Signal
 
 PREFIX = "job-"
@@ -35,17 +36,6 @@ redis.call('HSET', KEYS[1], 'job', ARGV[2])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 redis.call('EXPIRE', KEYS[4], ARGV[4])
-"""
-
-# KEYS: open. ARGV: lease, limit, then the ids in hand: their leases are renewed. -> ids that nobody works on
-_CLAIM = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local lease = now + ARGV[1]
-for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease, ARGV[i]) end
-local free = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])
-for _, id in ipairs(free) do redis.call('ZADD', KEYS[1], lease, id) end
-return free
 """
 
 # KEYS: record. ARGV: number of the chunk, version now. -> {version when it was begun, whether that is now}
@@ -193,7 +183,7 @@ class Jobs:
 
     async def claim(self, limit: int, in_hand: Sequence[str]) -> list[str]:
         """Up to `limit` jobs that nobody works on; they are the caller's for LEASE_SECONDS, as are `in_hand`."""
-        free = await self._store.run(_CLAIM, [self._open], [LEASE_SECONDS, limit, *in_hand])
+        free = await self._store.run(CLAIM, [self._open], [LEASE_SECONDS, limit, *in_hand])
         return [job_id.decode() for job_id in free]
 
     async def chunk(self, job: Job, number: int) -> list[Entry]:

@@ -60,6 +60,10 @@ class Importer:
                 self._absence.over()
             except STORE_AWAY as error:
                 self._absence.note(error)
+            except Exception:
+                # A defect must not end the imports for good: it is counted, and they stay open.
+                metrics.gate_errors.labels("importer").inc()
+                logger.exception("imports: defect; going on")
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._wake.wait()

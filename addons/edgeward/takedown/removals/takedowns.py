@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from edgeward.errors import Conflict, NotFound
 from edgeward.store.connection import Store
+from edgeward.store.leases import CLAIM
 from edgeward.types import Signal, Target
 
 PREFIX = "td-"
@@ -35,17 +36,6 @@ redis.call('HSET', KEYS[1], 'takedown', ARGV[2])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return false
-"""
-
-# KEYS: open. ARGV: lease, limit, then the ids in hand: their leases are renewed. -> ids that nobody works on
-_CLAIM = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local lease = now + ARGV[1]
-for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease, ARGV[i]) end
-local free = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])
-for _, id in ipairs(free) do redis.call('ZADD', KEYS[1], lease, id) end
-return free
 """
 
 # KEYS: record, orders. ARGV: field, value, then ids of orders
@@ -187,7 +177,7 @@ class Takedowns:
 
     async def claim(self, limit: int, in_hand: Sequence[str]) -> list[str]:
         """Up to `limit` takedowns that nobody works on; they are the caller's for LEASE_SECONDS, as are `in_hand`."""
-        free = await self._store.run(_CLAIM, [self._open], [LEASE_SECONDS, limit, *in_hand])
+        free = await self._store.run(CLAIM, [self._open], [LEASE_SECONDS, limit, *in_hand])
         return [takedown_id.decode() for takedown_id in free]
 
     async def note_part(self, takedown_id: str, parts: int, order_ids: Sequence[str]) -> None:
