@@ -23,7 +23,7 @@ demo: setup  ## The main job with real photographs and a real Varnish, checked (
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup  ## All tests, with real parts
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
 	@$(PY) -m ruff check .

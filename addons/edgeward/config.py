@@ -98,7 +98,12 @@ class HashingSettings(Section):
     max_pixels: int = Field(default=64_000_000, ge=4096, le=1_000_000_000)
     """Images of more pixels (width x height) are not hashed: policy.too_many_pixels decides."""
     max_frames: int = Field(default=16, ge=1, le=1000)
-    """Frames of an animation that are hashed, from the first on."""
+    """Distinct frames or pages of one image that are hashed, from the first on; one that hardly differs from the one
+    before it does not count. With more of them policy.too_many_frames decides, if the first match nothing."""
+    min_quality: int = Field(default=50, ge=0, le=100)
+    """A picture whose PDQ has less quality has digests alone: policy.flat decides. Entries of less never match."""
+    data_uris: bool = False
+    """Look for images in the data: URIs of HTML and CSS too. Such texts are then held back until they are judged."""
     timeout_ms: int = Field(default=5000, ge=50, le=60000)
     """A hasher that works longer on one image is ended, in milliseconds: policy.timeout decides."""
     processes: int = Field(default=2, ge=1, le=64)
@@ -126,6 +131,12 @@ class PolicySettings(Section):
     """An image on which a hasher crashed or ran out of memory."""
     overloaded: Decide = "block"
     """An image that found every hasher busy and the queue full."""
+    too_many_frames: Decide = "deliver"
+    """An image with more distinct frames than hashing.max_frames, of which the first match nothing."""
+    too_small: Decide = "deliver"
+    """An image with a side of less than 17 pixels. Digests are matched all the same."""
+    flat: Decide = "deliver"
+    """An image in which too little happens to be told from others. Digests are matched all the same."""
     not_ready: Decide = "block"
     """An image that came before the lists were loaded."""
     error: Decide = "block"

@@ -45,7 +45,7 @@ def _pdq(size: tuple[int, int], effort: Effort) -> list[Row]:
 def _whole(size: tuple[int, int], budget: Budget, effort: Effort) -> Row:
     body = photograph(*size)
     settings = HashingSettings()
-    ours, theirs = _turns(lambda: fingerprint(body, (), settings), lambda: reference(body), effort)
+    ours, theirs = _turns(lambda: fingerprint(body, settings), lambda: reference(body), effort)
     name = f"New JPEG, {size[0]}x{size[1]}, {len(body) // 1000} KB"
     return Row(name, milliseconds(ours), milliseconds(theirs), ratio(ours, theirs), "x", budget)
 

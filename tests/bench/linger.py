@@ -84,7 +84,7 @@ def _stage(directory: Path, seen: int) -> Iterator[Stage]:
 
 def _picture(number: int) -> Picture:
     body = drawn(number)
-    found = fingerprint(body, (), HashingSettings(signals=("sha256", "pdq")))
+    found = fingerprint(body, HashingSettings(signals=("sha256", "pdq")))
     pdq = next(signal.value for signal in found.signals if signal.type == "pdq")
     return Picture(Photo(f"{number}.jpg", body), found.sha256, f"pdq:{pdq}")
 

@@ -64,7 +64,7 @@ class Picture:
 def drawn(number: int, choices: random.Random) -> Picture:
     """A picture with its spellings."""
     body = picture(number, size=SIZE)
-    found = fingerprint(body, (), HashingSettings())
+    found = fingerprint(body, HashingSettings())
     pdq = next(signal.value for signal in found.signals if signal.type == "pdq")
     folder = f"/gallery/{number % 40}"
     paths = (f"{folder}/photo-{number}.jpg", f"{folder}/photo%2D{number}.jpg", f"{folder}/%70hoto-{number}.jpg")

@@ -51,7 +51,7 @@ class Edge:
     def see(self, path: str, body: bytes, vary: tuple[tuple[str, str], ...] = (), host: str = HOST) -> None:
         """Write the sighting that a proxy would have written when it passed the image on."""
         target = Target("http", host, path, vary, len(body))
-        seen = Sighting(target, fingerprint(body, (), self.config.hashing), time.time(), 0)
+        seen = Sighting(target, fingerprint(body, self.config.hashing), time.time(), 0)
         with_store(self.config, lambda store: Sightings(store, self.config.sightings).write([seen]))
 
     def _get(self, path: str, headers: dict[str, str] | None = None) -> int:

@@ -16,6 +16,7 @@ from tests.hashing.test_pdq import reference
 from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.images import FORMATS
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw
 
 SETTINGS = HashingSettings()
@@ -28,7 +29,7 @@ def values(found: Fingerprint) -> dict[str, str]:
 def test_all_signals_of_a_photograph() -> None:
     """Every signal type once, digests first; size, dimensions and media type; no flaw; JSON there and back."""
     body = jpeg((321, 240))
-    found = fingerprint(body, (), SETTINGS)
+    found = fingerprint(body, SETTINGS)
     assert tuple(signal.type for signal in found.signals) == SIGNAL_TYPES
     assert (found.media_type, found.size, found.width, found.height) == ("image/jpeg", len(body), 321, 240)
     assert found.flaw is None
@@ -44,7 +45,7 @@ def test_every_format_has_the_values_of_the_libraries(format: str, exact: bool) 
     with Image.open(io.BytesIO(body)) as picture:
         expected = {"phash": str(imagehash.phash(picture)), "dhash": str(imagehash.dhash(picture))}
         expected["pdq"] = reference(picture)[0]
-    found = values(fingerprint(body, (), SETTINGS, exact))
+    found = values(fingerprint(body, SETTINGS, HashRequest(exact=exact)))
     drafted = format == "JPEG" and not exact
     for name, value in expected.items():
         assert distance(found[name], value) <= ({"pdq": 4}.get(name, 2) if drafted else 0), name
@@ -55,7 +56,7 @@ def test_drafted_photographs_stay_near(size: tuple[int, int]) -> None:
     """Whatever the scale of the draft: PDQ within 4 bits, phash and dhash within 2, quality within 1."""
     for name in PHOTOGRAPHS:
         body = jpeg(size, name, quality=85)
-        exact, drafted = (fingerprint(body, (), SETTINGS, exact) for exact in (True, False))
+        exact, drafted = (fingerprint(body, SETTINGS, HashRequest(exact=exact)) for exact in (True, False))
         for one, other in zip(exact.signals, drafted.signals, strict=True):
             assert distance(one.value, other.value) <= (4 if one.type == "pdq" else 2), (name, one.type)
             assert abs((one.quality or 0) - (other.quality or 0)) <= 1
@@ -63,7 +64,7 @@ def test_drafted_photographs_stay_near(size: tuple[int, int]) -> None:
 
 def test_only_the_signals_asked_for() -> None:
     """Settings choose the signal types; digests alone need no decoder, the SHA-256 is always known."""
-    found = fingerprint(jpeg(), (), HashingSettings(signals=("sha256", "md5")))
+    found = fingerprint(jpeg(), HashingSettings(signals=("sha256", "md5")))
     assert [signal.type for signal in found.signals] == ["sha256", "md5"]
     assert (found.width, found.height, len(found.sha256)) == (320, 240, 64)
 
@@ -71,7 +72,7 @@ def test_only_the_signals_asked_for() -> None:
 @pytest.mark.parametrize(("codings", "coder"), [(("gzip",), gzip.compress), (("br",), brotli.compress)])
 def test_codings_are_undone(codings: tuple[str, ...], coder: type) -> None:
     """Under a content-coding lies the same image with the same fingerprint."""
-    assert fingerprint(coder(jpeg()), codings, SETTINGS) == fingerprint(jpeg(), (), SETTINGS)
+    assert fingerprint(coder(jpeg()), SETTINGS, HashRequest(codings)) == fingerprint(jpeg(), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -91,21 +92,21 @@ def test_codings_are_undone(codings: tuple[str, ...], coder: type) -> None:
 )
 def test_flaws(body: bytes, codings: tuple[str, ...], flaw: Flaw | None, media_type: str) -> None:
     """Each way in which bytes can't be judged has its own flaw, and the digests are known all the same."""
-    found = fingerprint(body, codings, HashingSettings(max_bytes=65536, max_pixels=100_000))
+    found = fingerprint(body, HashingSettings(max_bytes=65536, max_pixels=100_000), HashRequest(codings))
     assert (found.flaw, found.media_type) == (flaw, media_type)
     assert values(found) == {name: hashlib.new(name, body).hexdigest() for name in ("sha256", "sha1", "md5")}
 
 
 def test_a_flaw_of_pixels_says_how_many() -> None:
     """People see in the API how large the refused picture was."""
-    found = fingerprint(encoded(Image.new("1", (500, 201)), "PNG"), (), HashingSettings(max_pixels=100_000))
+    found = fingerprint(encoded(Image.new("1", (500, 201)), "PNG"), HashingSettings(max_pixels=100_000))
     assert (found.width, found.height) == (500, 201)
 
 
 def test_a_cut_image_is_hashed_as_far_as_it_goes() -> None:
     """A listed photograph that lacks its last bytes still matches."""
     body = jpeg((640, 480), quality=90)
-    whole, cut = (fingerprint(part, (), SETTINGS) for part in (body, body[: len(body) * 98 // 100]))
+    whole, cut = (fingerprint(part, SETTINGS) for part in (body, body[: len(body) * 98 // 100]))
     assert cut.flaw is None
     assert distance(values(cut)["pdq"], values(whole)["pdq"]) <= 31
 
@@ -114,16 +115,14 @@ def test_distinct_frames_only() -> None:
     """An animation has the signals of each frame that was read, equal ones once."""
     one, other = (photograph(name).resize((160, 120)) for name in ("astronaut", "coffee"))
     body = encoded(one, "WEBP", save_all=True, append_images=[other, one, other], lossless=True)
-    found = fingerprint(body, (), HashingSettings(signals=("sha256", "pdq")))
+    found = fingerprint(body, HashingSettings(signals=("sha256", "pdq")))
     assert [signal.value for signal in found.signals[1:]] == [reference(one)[0], reference(other)[0]]
-    assert len(fingerprint(body, (), HashingSettings(signals=("sha256", "pdq"), max_frames=1)).signals) == 2
+    assert len(fingerprint(body, HashingSettings(signals=("sha256", "pdq"), max_frames=1)).signals) == 2
 
 
 def test_low_quality_is_kept() -> None:
     """A PDQ of low quality is given with its quality: the matcher judges."""
-    found = fingerprint(
-        encoded(Image.new("RGB", (64, 64), "navy"), "PNG"), (), HashingSettings(signals=("sha256", "pdq"))
-    )
+    found = fingerprint(encoded(Image.new("RGB", (64, 64), "navy"), "PNG"), HashingSettings(signals=("sha256", "pdq")))
     assert [signal.quality for signal in found.signals] == [None, 0]
 
 
@@ -135,5 +134,5 @@ def test_damaged_files_never_raise(format: str, damage: dict[int, int]) -> None:
     body = bytearray(encoded(photograph().resize((48, 32)), format))
     for at, value in damage.items():
         body[at % len(body)] = value
-    found = fingerprint(bytes(body), (), HashingSettings(max_pixels=1_000_000))
+    found = fingerprint(bytes(body), HashingSettings(max_pixels=1_000_000))
     assert found.sha256 == hashlib.sha256(body).hexdigest()

@@ -12,6 +12,7 @@ from tests.hashing.pictures import jpeg
 from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hasher import Hasher, HasherDied, read_answer
+from edgeward.hashing.request import HashRequest
 
 SETTINGS = HashingSettings()
 
@@ -26,8 +27,8 @@ async def hasher() -> AsyncIterator[Hasher]:
 async def test_an_image_is_hashed(hasher: Hasher) -> None:
     """What comes back is what `fingerprint` makes of it, large bodies and codings included."""
     for body in (jpeg(), jpeg() + bytes(3_000_000)):
-        await hasher.begin(body, (), exact=True)
-        assert await hasher.answer() == fingerprint(body, (), SETTINGS, exact=True)
+        await hasher.begin(body, HashRequest(exact=True))
+        assert await hasher.answer() == fingerprint(body, SETTINGS, HashRequest(exact=True))
     assert hasher.alive
 
 
@@ -37,7 +38,7 @@ async def test_a_dead_hasher_does_not_begin(hasher: Hasher) -> None:
     assert await hasher.ended() == -signal.SIGKILL
     assert not hasher.alive
     with pytest.raises(HasherDied):
-        await hasher.begin(jpeg(), (), exact=False)
+        await hasher.begin(jpeg(), HashRequest())
 
 
 async def test_killing_is_final(hasher: Hasher) -> None:
@@ -66,7 +67,7 @@ async def test_settings_that_do_not_start_are_named() -> None:
         await Hasher.start(SETTINGS.model_copy(update={"memory_mb": 64}))
 
 
-GOOD = json.loads(fingerprint(jpeg(), (), SETTINGS).to_json())
+GOOD = json.loads(fingerprint(jpeg(), SETTINGS).to_json())
 
 
 def test_a_good_answer_is_read() -> None:

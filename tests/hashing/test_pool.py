@@ -22,6 +22,7 @@ from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Flaw
 
 SLOW = encoded(Image.new("P", (7900, 7900)), "PNG")
@@ -54,9 +55,9 @@ async def test_many_at_once() -> None:
     bodies = [jpeg((200 + step, 150)) for step in range(12)]
     async with running(processes=2) as pool:
         found = await asyncio.gather(*(pool.fingerprint(body) for body in bodies))
-        coded = await pool.fingerprint(gzip.compress(bodies[0]), ("gzip",), exact=True)
-    assert found == [fingerprint(body, (), HashingSettings()) for body in bodies]
-    assert coded == fingerprint(bodies[0], (), HashingSettings(), exact=True)
+        coded = await pool.fingerprint(gzip.compress(bodies[0]), HashRequest(("gzip",), exact=True))
+    assert found == [fingerprint(body, HashingSettings()) for body in bodies]
+    assert coded == fingerprint(bodies[0], HashingSettings(), HashRequest(exact=True))
 
 
 async def test_a_crash_costs_one_image() -> None:
@@ -161,7 +162,7 @@ async def test_the_event_loop_never_stalls() -> None:
     gc.freeze()
     async with running(processes=2, timeout_ms=30_000) as pool:
         await until(lambda: len(pool.pids) == 2)
-        work = asyncio.gather(*(pool.fingerprint(large, codings) for codings in ((), ("gzip",), ())))
+        work = asyncio.gather(*(pool.fingerprint(large, HashRequest(codings)) for codings in ((), ("gzip",), ())))
         worst, last = 0.0, time.thread_time()
         while not work.done():
             await asyncio.sleep(0)

@@ -29,7 +29,7 @@ def test_every_type_has_a_length() -> None:
 
 def test_what_is_computed_can_be_listed() -> None:
     """The signals of a photograph are all valid as they are."""
-    signals = fingerprint(jpeg(), (), HashingSettings()).signals
+    signals = fingerprint(jpeg(), HashingSettings()).signals
     assert [validate(signal) for signal in signals] == list(signals)
     assert {signal.type for signal in signals} == set(SIGNAL_TYPES)
 

@@ -1,7 +1,6 @@
 """The hasher process: it owns nothing, answers in JSON and ends with its parent."""
 
 import asyncio
-import json
 import os
 import resource
 import signal
@@ -20,6 +19,7 @@ from tests.hashing.pictures import encoded, jpeg, noise
 from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint
 
 SOURCE = str(Path(__file__).parents[2] / "addons")
@@ -55,8 +55,8 @@ def read(connection: socket.socket) -> bytes:
     return exactly(int.from_bytes(exactly(LENGTH_BYTES), "big"))
 
 
-def ask(connection: socket.socket, body: bytes, **options: object) -> None:
-    request = json.dumps({"codings": [], "exact": False, **options}).encode()
+def ask(connection: socket.socket, body: bytes, asked: HashRequest | None = None) -> None:
+    request = (asked or HashRequest()).to_json().encode()
     connection.sendall(length_of(request) + request + length_of(body) + body)
 
 
@@ -94,7 +94,7 @@ def test_images_are_answered_one_after_another() -> None:
         for body in (jpeg(), b"no image", jpeg((200, 200))):
             ask(connection, body)
             assert read(connection) == BEGUN
-            assert Fingerprint.from_json(read(connection)) == fingerprint(body, (), HashingSettings())
+            assert Fingerprint.from_json(read(connection)) == fingerprint(body, HashingSettings())
 
 
 def test_it_is_confined() -> None:
@@ -133,7 +133,7 @@ def test_out_of_memory_inside_a_decoder_is_death_too(format: str, options: dict[
     """Decoders report a failed allocation as broken data: it must not end as a black picture that matches nothing."""
     body = encoded(noise((64, 64)).resize((4000, 4000)), format, **options)
     with worker(HashingSettings(memory_mb=270)) as (process, connection):
-        ask(connection, body, exact=True)
+        ask(connection, body, HashRequest(exact=True))
         assert read(connection) == BEGUN
         assert process.wait(20) != 0
 

@@ -40,13 +40,14 @@ def _hash(args: argparse.Namespace) -> int:
 async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint]]:
     """The fingerprint of each file, in order; no more of them in memory than there are hashers."""
     from edgeward.hashing.pool import HasherPool
+    from edgeward.hashing.request import HashRequest
 
     pool = HasherPool(settings)
     slots = asyncio.Semaphore(settings.processes)
 
     async def one(name: str) -> tuple[str, Fingerprint]:
         async with slots:
-            return name, await pool.fingerprint(_read_picture(name, settings.max_bytes), exact=True)
+            return name, await pool.fingerprint(_read_picture(name, settings.max_bytes), HashRequest(exact=True))
 
     await pool.start()
     try:

@@ -6,6 +6,7 @@ from edgeward.control import bodies
 from edgeward.control.services import services
 from edgeward.errors import BadImage, Unavailable
 from edgeward.hashing import media
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw
 
 
@@ -34,7 +35,7 @@ async def fingerprint(request: web.Request) -> Fingerprint:
     body = await bodies.read(request, services(request).config.hashing.max_bytes)
     if media.sniff(body) is None:
         raise BadImage("the bytes are no picture: they begin like no image format" if body else "the body is empty")
-    made = await services(request).pool.fingerprint(body, exact=True)
+    made = await services(request).pool.fingerprint(body, HashRequest(exact=True))
     if made.flaw is Flaw.OVERLOADED:
         raise Unavailable("every hasher is busy: ask again")
     return made

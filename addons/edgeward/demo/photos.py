@@ -93,7 +93,7 @@ def distinct(photos: Sequence[Photo], count: int) -> list[Photo]:
 
 def _pdq(photo: Photo) -> Signal | None:
     settings = HashingSettings(signals=("sha256", "pdq"))
-    signals = fingerprint(photo.body, (), settings).signals
+    signals = fingerprint(photo.body, settings).signals
     return next((s for s in signals if s.type == "pdq" and (s.quality or 0) >= MIN_PDQ_QUALITY), None)
 
 

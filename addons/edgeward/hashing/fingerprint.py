@@ -8,33 +8,34 @@ from edgeward.hashing.images import TooManyPixels, pictures, size
 from edgeward.hashing.media import DECODABLE
 from edgeward.hashing.perceptual import PERCEPTUAL, perceptual
 from edgeward.hashing.plain import plain
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw, Signal
 
 
-def fingerprint(body: bytes, codings: tuple[str, ...], settings: HashingSettings, exact: bool = False) -> Fingerprint:
+def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
     """All signals that `settings` ask for: digests first, then perceptual ones in the order of frames.
 
-    `codings` are undone first: digests and `size` are those of the result, or of `body` where that failed (flaw
-    TOO_LARGE or BAD_CODING). `exact` decodes the full image, so the values are those that `pdqhash.compute` and
-    imagehash give; without it a JPEG is drafted, which costs up to 10 bits of PDQ (99 % of images: up to 4).
+    Codings are undone first: digests and `size` are those of the result, or of `body` where that failed (flaw
+    TOO_LARGE or BAD_CODING). Unless the request is exact a JPEG is drafted, which costs up to 10 bits of PDQ (99 % of
+    images: up to 4).
 
     What the bytes hold never raises: it is the fingerprint's flaw. A body that is no image that we know has the media
     type "" and no flaw. MemoryError passes through where the process runs out of address space.
     """
     if len(body) > settings.max_bytes:
-        return plain(body, settings.signals, Flaw.TOO_LARGE, codings)
+        return plain(body, settings.signals, Flaw.TOO_LARGE, request.codings)
     try:
-        decoded = decode(body, codings, settings.max_bytes)
+        decoded = decode(body, request.codings, settings.max_bytes)
     except TooLarge:
-        return plain(body, settings.signals, Flaw.TOO_LARGE, codings)
+        return plain(body, settings.signals, Flaw.TOO_LARGE, request.codings)
     except CodingError:
-        return plain(body, settings.signals, Flaw.BAD_CODING, codings)
+        return plain(body, settings.signals, Flaw.BAD_CODING, request.codings)
     found = plain(decoded, settings.signals)
     if not found.media_type:
         return found
     if found.media_type not in DECODABLE:
         return replace(found, flaw=Flaw.UNSUPPORTED)
-    return _look(decoded, found, settings, exact)
+    return _look(decoded, found, settings, request.exact)
 
 
 def _look(body: bytes, found: Fingerprint, settings: HashingSettings, exact: bool) -> Fingerprint:

@@ -1,7 +1,6 @@
 """One hasher as its parent sees it: a process, a socket to it, and distrust of what it says."""
 
 import asyncio
-import json
 import os
 import re
 import socket
@@ -13,6 +12,7 @@ from typing import Self
 
 from edgeward.config import HashingSettings
 from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.request import HashRequest
 from edgeward.hashing.signals import BITS
 from edgeward.types import Fingerprint, Signal
 
@@ -78,11 +78,11 @@ class Hasher:
     def alive(self) -> bool:
         return not self._killed and self._process.returncode is None and not self._reader.at_eof()
 
-    async def begin(self, body: bytes, codings: tuple[str, ...], exact: bool) -> None:
+    async def begin(self, body: bytes, request: HashRequest) -> None:
         """Hand over an image. HasherDied: it never looked at it, so another hasher may safely."""
-        request = json.dumps({"codings": codings, "exact": exact}).encode()
+        asked = request.to_json().encode()
         try:
-            self._writer.write(length_of(request) + request)
+            self._writer.write(length_of(asked) + asked)
             self._writer.write(length_of(body))
             # In slices: to hand a large body to the kernel in one go would hold up the event loop.
             for at in range(0, len(body), _SLICE):

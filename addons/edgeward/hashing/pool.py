@@ -12,6 +12,7 @@ from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
 from edgeward.hashing.hasher import Hasher, HasherDied
 from edgeward.hashing.plain import plain
+from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class HasherPool:
             self._waiting.popleft().cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def fingerprint(self, body: bytes, codings: tuple[str, ...] = (), exact: bool = False) -> Fingerprint:
+    async def fingerprint(self, body: bytes, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
         """As `fingerprint.fingerprint`, in a hasher. Never raises for what an image does.
 
         Flaw TIMEOUT: a hasher worked on it for longer than `settings.timeout_ms`. CRASHED: a hasher died of it.
@@ -72,30 +73,28 @@ class HasherPool:
         started = time.monotonic()
         try:
             if len(body) > self._settings.max_bytes:
-                return await self._plain(body, codings, Flaw.TOO_LARGE)
-            found = await self._hash(body, codings, exact)
-            return await self._plain(body, codings, found) if isinstance(found, Flaw) else found
+                return await self._plain(body, request.codings, Flaw.TOO_LARGE)
+            found = await self._hash(body, request)
+            return await self._plain(body, request.codings, found) if isinstance(found, Flaw) else found
         finally:
             metrics.hash_seconds.observe(time.monotonic() - started)
 
-    async def _hash(self, body: bytes, codings: tuple[str, ...], exact: bool) -> Fingerprint | Flaw:
+    async def _hash(self, body: bytes, request: HashRequest) -> Fingerprint | Flaw:
         for _ in range(_TRIES):
             hasher = await self._acquire()
             if hasher is None:
                 return Flaw.OVERLOADED
-            found = await asyncio.shield(self._spawn(self._work(hasher, body, codings, exact)))
+            found = await asyncio.shield(self._spawn(self._work(hasher, body, request)))
             if found is not None:
                 return found
         return Flaw.CRASHED
 
-    async def _work(
-        self, hasher: Hasher, body: bytes, codings: tuple[str, ...], exact: bool
-    ) -> Fingerprint | Flaw | None:
+    async def _work(self, hasher: Hasher, body: bytes, request: HashRequest) -> Fingerprint | Flaw | None:
         """One image on one hasher. None: the hasher died before it looked, so another may try."""
         begun = False
         try:
             async with asyncio.timeout(self._limit):
-                await hasher.begin(body, codings, exact)
+                await hasher.begin(body, request)
             begun = True
             async with asyncio.timeout(self._limit):
                 return await hasher.answer()

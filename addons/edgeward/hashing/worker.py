@@ -5,13 +5,12 @@
 It parses hostile bytes and may be taken over, so it owns nothing: an empty environment, one socket, no files to write,
 a bound on memory. It ends when the socket does, and the kernel ends it with its parent. It answers in JSON.
 
-It sends READY once (frames.py). Then for each image it reads two frames, a JSON object with `codings` and `exact` and
-the body, and sends two: BEGUN before it looks at the body, so that the parent knows whether a death was the image's
-doing, and the fingerprint. Out of memory it just dies.
+It sends READY once (frames.py). Then for each image it reads two frames, the request (request.py) and the body, and
+sends two: BEGUN before it looks at the body, so that the parent knows whether a death was the image's doing, and the
+fingerprint. Out of memory it just dies.
 """
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -25,6 +24,7 @@ from typing import IO
 from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.request import HashRequest
 
 _OPEN_FILES = 16
 _PR_SET_PDEATHSIG = 1
@@ -38,8 +38,7 @@ def main(fd: int, settings: HashingSettings) -> None:
         _send(parent, READY)
         while (request := _receive(requests)) is not None and (body := _receive(requests)) is not None:
             _send(parent, BEGUN)
-            job = json.loads(request)
-            found = fingerprint(body, tuple(job["codings"]), settings, job["exact"])
+            found = fingerprint(body, settings, HashRequest.from_json(request))
             _send(parent, found.to_json().encode())
 
 

@@ -12,6 +12,7 @@ from edgeward.blocklist.replica import Replica
 from edgeward.blocklist.rollcall import LEASE_SECONDS
 from edgeward.config import Config
 from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.request import HashRequest
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Decision, Fingerprint, Flaw, Reason, Verdict
@@ -139,7 +140,7 @@ class Judge:
                 metrics.fingerprint_cache.labels("store").inc()
                 return kept
         metrics.fingerprint_cache.labels("hashed").inc()
-        fingerprint = await self._pool.fingerprint(body, codings)
+        fingerprint = await self._pool.fingerprint(body, HashRequest(codings))
         if fingerprint.flaw is None:  # a flaw may be gone after a change of settings or an update
             task = asyncio.create_task(self._keep(key, fingerprint), name="keep fingerprint")
             self._keeping.add(task)

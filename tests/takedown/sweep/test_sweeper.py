@@ -22,7 +22,7 @@ from edgeward.takedown.sweep.sweeper import Sweeper
 from edgeward.types import Cause, PurgeOrder, Sighting, Target
 
 BODY = picture(1)
-MADE = fingerprint(BODY, (), HashingSettings())
+MADE = fingerprint(BODY, HashingSettings())
 
 
 def target(path: str = "/a.jpg", host: str = "img.test") -> Target:

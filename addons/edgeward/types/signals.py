@@ -1,0 +1,171 @@
+"""Signals, what they are listed with, and what comes of them: entry, list, match, verdict."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from edgeward.types.choices import ALWAYS, Action, Decision, Flaw, Kind, Mode, Reason, View
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One hash of an image. `quality` is 0..100 where its type has one (PDQ), else None.
+
+    `view` and `frame` say what of the image it is a hash of; frames count from 0.
+    """
+
+    type: str
+    value: str
+    quality: int | None = None
+    view: View = View.STORED
+    frame: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON. A view and a frame that are the ordinary ones are left out."""
+        data: dict[str, Any] = {"type": self.type, "value": self.value, "quality": self.quality}
+        if self.view is not View.STORED:
+            data["view"] = self.view.value
+        if self.frame:
+            data["frame"] = self.frame
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        view = View(data.get("view", View.STORED))
+        return cls(data["type"], data["value"], data.get("quality"), view, data.get("frame", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """All signals of one image. An animation holds the perceptual signals of each distinct frame that was read.
+
+    `size` counts the bytes of the image with content-codings undone; `width`, `height` are pixels, 0 where unknown.
+    """
+
+    sha256: str
+    media_type: str
+    size: int
+    signals: tuple[Signal, ...]
+    width: int = 0
+    height: int = 0
+    flaw: Flaw | None = None
+
+    def to_json(self) -> str:
+        data = asdict(self) | {"signals": [signal.to_dict() for signal in self.signals]}
+        return json.dumps(data, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        data = json.loads(text)
+        signals = tuple(Signal.from_dict(signal) for signal in data.pop("signals"))
+        flaw = data.pop("flaw")
+        return cls(signals=signals, flaw=Flaw(flaw) if flaw else None, **data)
+
+
+def entry_id(list_name: str, signal: Signal) -> str:
+    """The id of a signal on a list: the same signal listed twice is one entry (20 hex digits)."""
+    text = f"{list_name}\0{signal.type}\0{signal.value}"
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One listed signal: who listed it, when and why."""
+
+    list: str
+    signal: Signal
+    reason: str = ""
+    added_by: str = ""
+    added_at: float = 0.0
+
+    @property
+    def id(self) -> str:
+        return entry_id(self.list, self.signal)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self) | {"signal": self.signal.to_dict()}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        data = json.loads(text)
+        return cls(signal=Signal.from_dict(data.pop("signal")), **data)
+
+
+DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 6}
+"""Bits that may differ in a match, per perceptual signal type. Digests match exactly.
+
+PDQ: 31 of 256 (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019).
+The 64-bit hashes: 6, above which chance matches on lists of millions begin."""
+
+MIN_PDQ_QUALITY = 50
+"""Below it a PDQ says too little to match on (Meta discards quality <= 49)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashList:
+    """A named set of entries with its policy. `radius` holds the types that differ from their default.
+
+    `rotations`: an image matches also mirrored and turned by right angles. `geometry`: also cropped, or turned by a few
+    degrees, at the cost of many more hashes of each image and lookups.
+    """
+
+    name: str
+    kind: Kind = Kind.BLOCK
+    mode: Mode = Mode.ENFORCE
+    action: Action = Action.UNAVAILABLE_FOR_LEGAL_REASONS
+    radius: Mapping[str, int] = field(default_factory=dict)
+    description: str = ""
+    rotations: bool = False
+    geometry: bool = False
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The views of an image that its entries are matched with."""
+        asked = ((View.TURNED, self.rotations), (View.SEARCHED, self.geometry))
+        return ALWAYS | {view for view, wanted in asked if wanted}
+
+    def radius_of(self, signal_type: str) -> int:
+        return self.radius.get(signal_type, DEFAULT_RADIUS.get(signal_type, 0))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        data = json.loads(text)
+        return cls(
+            name=data["name"],
+            kind=Kind(data["kind"]),
+            mode=Mode(data["mode"]),
+            action=Action(data["action"]),
+            radius=dict(data["radius"]),
+            description=data["description"],
+            rotations=data.get("rotations", False),
+            geometry=data.get("geometry", False),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A signal of the image that lies within the list's radius of an entry. `distance` is in its type's unit: bits."""
+
+    signal: Signal
+    entry: Entry
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Deliver or block, and why. `version` is the version of the lists that it was made at."""
+
+    decision: Decision
+    reason: Reason
+    match: Match | None = None
+    action: Action | None = None
+    version: int = 0
+
+    @property
+    def blocks(self) -> bool:
+        return self.decision is Decision.BLOCK
