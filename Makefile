@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench chaos clean
+.PHONY: help setup demo test lint bench detection chaos clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ lint: setup  ## ruff and mypy (strict)
 
 bench: setup  ## Side-by-side measurements; writes docs/benchmarks.md
 	@PYTHONPATH=. $(PY) -m tests.bench $(ARGS)
+
+detection: setup  ## Photographs, changed in every way: which are recognised; writes docs/detection.md
+	@PYTHONPATH=. $(PY) -m tests.detection $(ARGS)
 
 chaos: setup  ## Five minutes of kills at random under load: nothing may be lost or left (ARGS="--seed N")
 	@PYTHONPATH=. $(PY) -m tests.chaos $(ARGS)

@@ -132,13 +132,14 @@ def test_passwords_are_not_repeated(tmp_path: Path, text: str) -> None:
     assert "pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize("section", ["caches", "hosts", "webhooks"])
+@pytest.mark.parametrize("section", ["caches", "hosts", "webhooks", "classifiers"])
 def test_two_tables_of_one_name(tmp_path: Path, section: str) -> None:
     """Every table of an array has a name of its own, whatever it is about."""
     more = {
         "caches": "driver = 'varnish'\nurl = 'http://a'",
         "hosts": "origin = 'http://a'",
         "webhooks": "secret = '0123456789abcdef'\nhosts = ['*']",
+        "classifiers": "sample = 0.5",
     }[section]
     with pytest.raises(ConfigError, match=f"{section}: two are named 'x'"):
         load(write(tmp_path, f"[[{section}]]\nname = 'x'\n{more}\n" * 2), {})

@@ -11,10 +11,21 @@ from prometheus_client import Metric
 
 from edgeward import metrics
 
-UNITS = ("_seconds", "_total", "_entries", "_version", "_pending", "_info", "_unverified", "_images", "_queue")
+UNITS = (
+    "_seconds",
+    "_total",
+    "_entries",
+    "_version",
+    "_pending",
+    "_info",
+    "_unverified",
+    "_images",
+    "_queue",
+    "_isolation",
+)
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
-    "route", "status", "le", "pid",
+    "route", "status", "le", "pid", "layer", "classifier",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     {"errors", "types"},
-    {"fields"},
+    {"fields", "plug_ins"},
     {"cache_settings"},
     {"complaints"},
     {"config", "metrics", "listen"},
@@ -23,6 +23,7 @@ ROWS = (
     {"matching"},
     {"blocklist"},
     {"takedown"},
+    {"classifying"},
     {"proxy"},
     {"control"},
     {"supervisor"},
@@ -34,13 +35,15 @@ ROWS = (
 
 CONFINED = {
     "mitmproxy": {"proxy"},
+    "defusedxml": {"hashing"},
     "redis": {"store"},
     "aiohttp": {"control", "takedown/caches"},
     "aiolimiter": {"takedown"},
     "cryptography": {"takedown/caches/google_token.py"},
     "yarl": {"takedown/caches/api.py"},
     "h11": {"proxy"},
-    "PIL": {"hashing", "demo/photos.py"},
+    "PIL": {"hashing", "classifying/classifier.py", "classifying/picture.py", "demo/photos.py"},
+    "pillow_heif": {"hashing/formats.py"},
     "imagehash": {"hashing"},
     "numpy": {"hashing", "matching"},
     "skimage": {"demo/photos.py"},

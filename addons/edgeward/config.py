@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from edgeward import plug_ins
 from edgeward.cache_settings import AnyCache
 from edgeward.complaints import explain
 from edgeward.errors import ConfigError
@@ -45,8 +46,9 @@ def _store_url(value: str) -> str:
 
 def _signals(value: tuple[str, ...]) -> tuple[str, ...]:
     unknown = sorted(set(value) - set(SIGNAL_TYPES))
-    if unknown:
-        raise ValueError(f"unknown signal type {unknown[0]!r}; known are {', '.join(SIGNAL_TYPES)}")
+    if unknown and (missing := sorted(set(unknown) - set(installed := plug_ins.names(plug_ins.SIGNALS)))):
+        known = ", ".join((*SIGNAL_TYPES, *installed))
+        raise ValueError(f"unknown signal type {missing[0]!r}; known are {known}")
     if "sha256" not in value:
         raise ValueError("'sha256' must be among them: it is what an image is known by")
     return value
@@ -92,7 +94,7 @@ class StoreSettings(Section):
 
 class HashingSettings(Section):
     signals: Annotated[tuple[str, ...], AfterValidator(_signals), Field(strict=False)] = SIGNAL_TYPES
-    """Signal types that are computed of every image."""
+    """Signal types that are computed of every image. One that is installed beside Edgeward must be named here too."""
     max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, le=1024**3)
     """Images of more bytes, coded or decoded, are not hashed: policy.too_large decides."""
     max_pixels: int = Field(default=64_000_000, ge=4096, le=1_000_000_000)
@@ -103,13 +105,14 @@ class HashingSettings(Section):
     min_quality: int = Field(default=50, ge=0, le=100)
     """A picture whose PDQ has less quality has digests alone: policy.flat decides. Entries of less never match."""
     data_uris: bool = False
-    """Look for images in the data: URIs of HTML and CSS too. Such texts are then held back until they are judged."""
+    """Look for images in the data: URIs of HTML, CSS and other XML than SVG too. Such texts are then held back until
+    they are judged, and a listed image blocks the page that it is in."""
     timeout_ms: int = Field(default=5000, ge=50, le=60000)
     """A hasher that works longer on one image is ended, in milliseconds: policy.timeout decides."""
     processes: int = Field(default=2, ge=1, le=64)
     """Isolated hasher processes of each proxy worker."""
-    memory_mb: int = Field(default=1024, ge=256, le=65536)
-    """Address space of one hasher, in MiB, of which 230 go before the first image. Beyond it policy.crashed decides."""
+    memory_mb: int = Field(default=1024, ge=384, le=65536)
+    """Address space of one hasher, in MiB, of which 310 go before the first image. Beyond it policy.crashed decides."""
     queue: int = Field(default=256, ge=1, le=100_000)
     """Images that may wait for a hasher in one worker; one more is policy.overloaded."""
 
@@ -128,7 +131,7 @@ class PolicySettings(Section):
     timeout: Decide = "block"
     """An image on which a hasher ran out of time."""
     crashed: Decide = "block"
-    """An image on which a hasher crashed or ran out of memory."""
+    """An image on which a hasher crashed or ran out of memory, or on which an installed signal type failed."""
     overloaded: Decide = "block"
     """An image that found every hasher busy and the queue full."""
     too_many_frames: Decide = "deliver"
@@ -208,6 +211,21 @@ class WebhookSettings(Section):
     """Lists that the sender may add hashes to."""
 
 
+class ClassifierSettings(Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    """Name of its entry point."""
+    sample: float = Field(default=0.01, ge=0, le=1)
+    """Share of the images that no list knows which it looks at: 0.01 is one per hundred. Each is looked at once."""
+    threshold: float = Field(default=0.8, ge=0, le=1)
+    """A label with this score or a higher one makes an incident."""
+    memory_mb: int = Field(default=2048, ge=384, le=1_048_576)
+    """Address space of its process, in MiB, of which each proxy worker has one. Beyond it an image is given up."""
+    timeout_ms: int = Field(default=10_000, ge=50, le=600_000)
+    """A process that works longer on one image is ended, in milliseconds."""
+    queue: int = Field(default=16, ge=1, le=10_000)
+    """Images that may wait for it in one proxy worker, with 64 MiB in all; more are not looked at."""
+
+
 class AdminSettings(Section):
     listen: Address = "127.0.0.1:8081"
     """Where the admin API and /metrics listen, HOST:PORT; port 0 takes a free one. Keep it off the public net."""
@@ -226,6 +244,8 @@ class Config(Section):
     """What differs from host to host, each one an array table."""
     webhooks: Annotated[tuple[WebhookSettings, ...], Field(strict=False)] = ()
     """Who may report takedowns by a signed request, each one an array table."""
+    classifiers: Annotated[tuple[ClassifierSettings, ...], Field(strict=False)] = ()
+    """An operator's own models, which look at what no list knows, each one an array table."""
     hashing: HashingSettings = HashingSettings()
     policy: PolicySettings = PolicySettings()
     purge: PurgeSettings = PurgeSettings()
@@ -235,7 +255,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Config":
-        for key in ("caches", "hosts", "webhooks"):
+        for key in ("caches", "hosts", "webhooks", "classifiers"):
             names = [table.name for table in getattr(self, key)]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:

@@ -56,6 +56,26 @@ hasher_restarts = Counter(
     ["cause"],
     registry=registry,
 )
+hasher_isolation = Gauge(
+    "edgeward_hasher_isolation",
+    "1 where the hashers of every process here are isolated by a layer (no_new_privs, landlock, seccomp), 0 where not.",
+    ["layer"],
+    registry=registry,
+    multiprocess_mode="livemin",
+)
+classified = Counter(
+    "edgeward_classified_total",
+    "Images of the sample by classifier and result: labelled (an incident), unlabelled, dropped (no room), failed.",
+    ["classifier", "result"],
+    registry=registry,
+)
+classifier_seconds = Histogram(
+    "edgeward_classifier_seconds",
+    "Time in which a classifier answered for one image, in seconds. No request waits for it.",
+    ["classifier"],
+    buckets=_FAST,
+    registry=registry,
+)
 process_starts = Counter(
     "edgeward_process_starts_total",
     "Starts of an Edgeward process by role (proxy, controller). More than one each means restarts.",
@@ -71,6 +91,13 @@ gate_errors = Counter(
 blocklist_entries = Gauge(
     "edgeward_blocklist_entries",
     "Entries per list and signal type, as this machine has them loaded.",
+    ["list", "signal"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+not_matchable_entries = Gauge(
+    "edgeward_blocklist_not_matchable_entries",
+    "Entries per list and signal type that match nothing: images are given no such signal (hashing.signals).",
     ["list", "signal"],
     registry=registry,
     multiprocess_mode="livemostrecent",

@@ -28,7 +28,10 @@ HASH_LIST = {
     "action": "451",
     "radius": {"pdq": 31, "phash": 6, "dhash": 6},
     "description": "orders",
+    "rotations": True,
+    "geometry": False,
     "entries": 1,
+    "not_matchable": {},
 }
 ACTIVE = {"version": 7, "active": True, "waiting_for": []}
 PURGE = {

@@ -17,6 +17,8 @@ MATCH = {
     "entry": ENTRY["id"],
     "type": "pdq",
     "distance": 12,
+    "view": "stored",
+    "frame": 0,
     "reason": "order 17",
 }
 BLOCKED = {**CLEAN, "decision": "block", "reason": "match", "matches": [MATCH]}
@@ -43,6 +45,15 @@ def test_a_blocked_picture_is_status_1(api: Api, edgeward: Run, picture: Path) -
     ended = edgeward("check", picture)
     assert ended.status == 1
     assert f"pdq at distance 12 of entry {ENTRY['id']} on blocklist court (enforce): order 17" in ended.out
+
+
+def test_what_of_the_picture_matched_is_said(api: Api, edgeward: Run, picture: Path) -> None:
+    """A match that is not simply the picture as it is stored names the view and the frame."""
+    matches = [{**MATCH, "view": "inner", "frame": 4}, {**MATCH, "view": "turned", "reason": ""}]
+    api.answer("POST /api/v1/check", {**BLOCKED, "matches": matches})
+    _, first, second = edgeward("check", picture).out.splitlines()
+    assert first.endswith("on blocklist court (enforce), inner, frame 4: order 17")
+    assert second.endswith("on blocklist court (enforce), turned")
 
 
 def test_json_is_the_answer_with_its_source(api: Api, edgeward: Run, picture: Path) -> None:

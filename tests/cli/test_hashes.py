@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pdqhash
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 from tests.cli.conftest import Ended
 
@@ -84,6 +84,33 @@ def test_a_broken_picture_is_status_1(edgeward: Run, tmp_path: Path) -> None:
     assert ended.status == 1
     assert "flaw: undecodable" in ended.out
     assert "sha256:" in ended.out
+
+
+def test_says_of_what_a_hash_is(edgeward: Run, tmp_path: Path) -> None:
+    """Hashes of the picture inside a border, and of a later frame, follow the ordinary ones and are told apart."""
+    one, other = (Image.fromarray(each).resize((200, 150)) for each in (data.astronaut(), data.coffee()))
+    path = tmp_path / "framed.webp"
+    ImageOps.expand(one, 20, "white").save(path, save_all=True, append_images=[ImageOps.expand(other, 20, "white")])
+    lines = [line for line in edgeward("hash", path).out.splitlines() if line.startswith("pdq:")]
+    notes = [line.partition("  ")[2] for line in lines]
+    assert notes == ["quality 100", "quality 100  inner", "quality 100  frame 1", "quality 100  inner  frame 1"]
+    found = [each for each in edgeward("hash", "--json", path).json[0]["signals"] if each["type"] == "pdq"]
+    assert [(each.get("view"), each.get("frame")) for each in found] == [
+        (None, None),
+        ("inner", None),
+        (None, 1),
+        ("inner", 1),
+    ]
+
+
+def test_a_plain_picture_says_why_it_has_no_hashes(edgeward: Run, tmp_path: Path) -> None:
+    """A flat picture has digests alone, with the reason; status 1, since it can't be matched by how it looks."""
+    path = tmp_path / "flat.png"
+    Image.new("RGB", (200, 200), "teal").save(path)
+    ended = edgeward("hash", path)
+    assert ended.status == 1
+    assert "flaw: flat (no perceptual hashes)" in ended.out
+    assert "pdq:" not in ended.out
 
 
 def test_a_file_over_the_bound_is_refused(edgeward: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

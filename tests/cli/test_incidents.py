@@ -16,6 +16,11 @@ INCIDENT = {
     "entry": ENTRY["id"],
     "type": "pdq",
     "distance": 0,
+    "view": "turned",
+    "frame": 7,
+    "classifier": "",
+    "label": "",
+    "score": 0.0,
 }
 
 
@@ -32,9 +37,22 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
         entry,
         "pdq",
         "0",
+        "turned",
+        "7",
+        "-",
+        "-",
         "http://host/a.jpg",
     ]
     assert api.requests[0].path.endswith("?limit=4")
+
+
+def test_what_a_classifier_says_has_no_match(api: Api, edgeward: Callable[..., Ended]) -> None:
+    """Its label and score are there, and nothing that only a match has."""
+    nothing = {"list": "", "entry": "", "type": "", "view": "stored", "frame": 0}
+    said = {"decision": "deliver", "reason": "classified", "classifier": "model", "label": "a cat", "score": 0.93}
+    api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT | nothing | said]})
+    words = edgeward("incidents").out.splitlines()[1].split()
+    assert words[1:] == ["deliver", "classified", *"------", "model:", "a", "cat", "0.93", "http://host/a.jpg"]
 
 
 def test_json_is_the_apis_own(api: Api, edgeward: Callable[..., Ended]) -> None:

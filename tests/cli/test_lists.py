@@ -16,7 +16,14 @@ def test_lists_shows_a_table(api: Api, edgeward: Run) -> None:
     api.answer("GET /api/v1/lists", {"lists": [HASH_LIST]})
     header, line = edgeward("lists").out.splitlines()
     assert header.split()[:5] == ["NAME", "KIND", "MODE", "ACTION", "ENTRIES"]
-    assert line.split(maxsplit=5) == ["court", "block", "enforce", "451", "1", "pdq=31, phash=6, dhash=6  orders"]
+    assert line.split(maxsplit=5) == [
+        "court",
+        "block",
+        "enforce",
+        "451",
+        "1",
+        "pdq=31, phash=6, dhash=6  yes        no        orders",
+    ]
 
 
 def test_lists_as_json_is_the_apis_own(api: Api, edgeward: Run) -> None:
@@ -31,7 +38,8 @@ def test_create_sends_what_was_said(api: Api, edgeward: Run) -> None:
     edgeward("list", "create", "court")
     edgeward(
         *("list", "create", "court", "--kind", "allow", "--mode", "monitor", "--action", "placeholder"),
-        *("--radius", "pdq=20", "--radius", "phash=4", "--description", "d", "--reason", "r"),
+        *("--radius", "pdq=20", "--radius", "phash=4", "--rotations", "--geometry", "--description", "d"),
+        *("--reason", "r"),
     )
     assert api.requests[0].json == {"name": "court"}
     assert api.requests[1].json == {
@@ -40,6 +48,8 @@ def test_create_sends_what_was_said(api: Api, edgeward: Run) -> None:
         "mode": "monitor",
         "action": "placeholder",
         "radius": {"pdq": 20, "phash": 4},
+        "rotations": True,
+        "geometry": True,
         "description": "d",
         "why": "r",
     }
@@ -49,7 +59,9 @@ def test_set_sends_only_changes(api: Api, edgeward: Run) -> None:
     """What was not named is not sent, so it stays; a radius can be given its default back."""
     api.answer(f"PATCH {LIST}", {**HASH_LIST, **ACTIVE})
     edgeward("list", "set", "court", "--mode", "off", "--radius", "pdq=default")
+    edgeward("list", "set", "court", "--no-rotations")
     assert api.requests[0].json == {"mode": "off", "radius": {"pdq": None}}
+    assert api.requests[1].json == {"rotations": False}
 
 
 def test_set_without_a_change_is_refused(api: Api, edgeward: Run) -> None:
@@ -82,6 +94,15 @@ def test_show_shows_list_and_entries(api: Api, edgeward: Run) -> None:
     assert ENTRY["id"] in out
     assert out.endswith("more: edgeward list show court --cursor 5\n")
     assert api.requests[1].path.endswith("?cursor=0&limit=1")
+
+
+def test_show_counts_what_matches_nothing(api: Api, edgeward: Run) -> None:
+    """Entries of types that images are not given are named, where there are any."""
+    api.answer(f"GET {LIST}/entries", {"entries": [ENTRY], "cursor": 0})
+    api.answer(f"GET {LIST}", HASH_LIST)
+    assert "match nothing" not in edgeward("list", "show", "court").out
+    api.answer(f"GET {LIST}", {**HASH_LIST, "not_matchable": {"photodna": 3, "md5": 1}})
+    assert "match nothing  photodna=3, md5=1\n" in edgeward("list", "show", "court").out
 
 
 def test_show_as_json(api: Api, edgeward: Run) -> None:

@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 import pytest
+from tests.stand_in import in_this_process, install
 
 from edgeward.cli.main import parser
-from edgeward.cli.options import config_path, load_config
+from edgeward.cli.options import checked_config, config_path, load_config
+from edgeward.errors import ConfigError
 
 
 @pytest.mark.parametrize("argv", [["--json", "-c", "x.toml", "lists"], ["lists", "--json", "--config", "x.toml"]])
@@ -32,3 +34,10 @@ def test_the_file_of_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_file_means_defaults() -> None:
     """Without a file the built-in defaults are in force."""
     assert load_config(argparse.Namespace(config=None)).state_dir == Path(".state")
+
+
+def test_what_is_installed_is_tried_with_the_settings(tmp_path: Path) -> None:
+    """A signal type that is broken is named before anything is done by it."""
+    assert checked_config(argparse.Namespace(config=None)).state_dir == Path(".state")
+    with in_this_process(install(tmp_path, "1 / 0")), pytest.raises(ConfigError, match="'photodna' of stand-in"):
+        checked_config(argparse.Namespace(config=None))

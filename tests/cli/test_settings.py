@@ -14,7 +14,7 @@ from tests.cli.conftest import Ended
 from edgeward.cache_settings import KINDS, CacheSettings, driver_of, parse_cache
 from edgeward.cli import toml
 from edgeward.cli.settings import shown
-from edgeward.config import Config, HostSettings, WebhookSettings, load
+from edgeward.config import ClassifierSettings, Config, HostSettings, WebhookSettings, load
 from edgeward.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "caches": (CacheSettings, *KINDS),
     "hosts": (HostSettings,),
     "webhooks": (WebhookSettings,),
+    "classifiers": (ClassifierSettings,),
 }
 """The arrays of tables, each with the models of its tables."""
 

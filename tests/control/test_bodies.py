@@ -22,6 +22,7 @@ from edgeward.types import Target
         ({"name": "a", "radius": {"pdq": 65}}, "radius"),
         ({"name": "a", "radius": {"pdq": -1}}, "radius"),
         ({"name": "a", "radius": {"md5": 1}}, "radius"),
+        ({"name": "a", "radius": {"photodna": 1}}, "radius"),
         ({"name": "a", "radius": {"pdq": "31"}}, "radius.pdq"),
         ({"name": "a", "description": "x" * 2001}, "description"),
         ([], ""),

@@ -1,11 +1,13 @@
 """Entries through the API: listed by hash or by image, shown, removed."""
 
+import io
+
 import imagehash
 import numpy as np
 import pdqhash
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.control.controllers import Api, encoded, photo
 
 PDQ = "pdq:" + "0f1e2d3c4b5a6978" * 3 + "8796a5b4c3d2e1f1"
@@ -128,3 +130,19 @@ def test_the_caller_is_who_added_it(callers: dict[str, Api], a_list: str) -> Non
     """An entry carries the name of the token that it was listed with."""
     made = callers["operator"].post(f"/lists/{a_list}/entries", {"hashes": [PDQ]}).json
     assert made["entries"][0]["added_by"] == "the-operator"
+
+
+def test_a_picture_is_listed_as_it_is_stored(api: Api, a_list: str) -> None:
+    """What lies within its border, or is shown by its EXIF orientation, is looked at but never listed; of an animation
+    every frame is."""
+    framed = ImageOps.expand(Image.open(io.BytesIO(photo("coffee"))), 40, "white")
+    shown = api.post("/check", encoded(framed)).json["fingerprint"]["signals"]
+    assert {signal["view"] for signal in shown} == {"stored", "inner"}
+    made = api.post(f"/lists/{a_list}/entries", encoded(framed), signals="pdq").json
+    stored = [signal["value"] for signal in shown if signal["type"] == "pdq" and signal["view"] == "stored"]
+    assert [entry["value"] for entry in made["entries"]] == stored
+    frames = [Image.open(io.BytesIO(photo(name))) for name in ("coffee", "chelsea", "rocket")]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    made = api.post(f"/lists/{a_list}/entries", file.getvalue(), signals="pdq").json
+    assert len({entry["value"] for entry in made["entries"]}) == 3

@@ -14,6 +14,7 @@ def test_a_list_is_made_shown_changed_and_deleted(api: Api) -> None:
     assert shown["radius"] == {"pdq": 10, "phash": 6, "dhash": 6}
     changed = api.patch("/lists/life", {"mode": "monitor", "action": "410"}).json
     assert (changed["mode"], changed["action"], changed["description"]) == ("monitor", "410", "d")
+    assert (changed["rotations"], changed["geometry"]) == (False, False)
     assert changed["version"] == made.json["version"] + 1
     removed = api.delete("/lists/life", why="done")
     assert (removed.status, removed.json["removed"]["name"]) == (200, "life")
@@ -25,6 +26,20 @@ def test_a_patch_of_the_radius_touches_only_the_types_it_names(api: Api) -> None
     api.post("/lists", {"name": "radii", "radius": {"pdq": 10, "phash": 2}})
     changed = api.patch("/lists/radii", {"radius": {"pdq": None, "dhash": 0}}).json
     assert changed["radius"] == {"pdq": 31, "phash": 2, "dhash": 0}
+
+
+def test_a_list_asks_for_more_views(api: Api) -> None:
+    """Rotations and geometry are off unless asked for; each is changed without the other."""
+    assert api.post("/lists", {"name": "both", "rotations": True, "geometry": True}).status == 201
+    for asked, expected in (
+        ({"mode": "monitor"}, (True, True)),
+        ({"rotations": False}, (False, True)),
+        ({"geometry": False, "rotations": True}, (True, False)),
+    ):
+        assert api.patch("/lists/both", asked).status == 200
+        shown = api.get("/lists/both").json
+        assert (shown["rotations"], shown["geometry"]) == expected
+    assert api.patch("/lists/both", {"geometry": "yes"}).json["key"] == "geometry"
 
 
 def test_all_lists_are_told_with_their_counts(api: Api, a_list: str) -> None:

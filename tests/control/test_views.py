@@ -19,6 +19,7 @@ from edgeward.types import (
     Scope,
     Signal,
     Target,
+    View,
 )
 
 TARGET = Target("http", "h", "/a?b", (("accept", "image/webp"),), 9)
@@ -27,9 +28,9 @@ ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", id="7
 
 def test_a_list_shows_the_radius_that_counts() -> None:
     """Defaults are filled in, so that nobody has to know them."""
-    shown = views.hash_list(HashList("a", radius={"pdq": 20}), 3)
+    shown = views.hash_list(HashList("a", radius={"pdq": 20}), {"pdq": 2, "photodna": 1}, ("sha256", "pdq"))
     assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 6}
-    assert shown["entries"] == 3
+    assert (shown["entries"], shown["not_matchable"]) == (3, {"photodna": 1})
 
 
 def test_an_entry_is_flat() -> None:
@@ -50,8 +51,9 @@ def test_an_entry_is_flat() -> None:
 def test_a_match_tells_list_and_distance() -> None:
     """A match says which entry of which list, and how near."""
     entry = Entry("a", Signal("pdq", "ff"), "why")
-    shown = views.match(Match(Signal("pdq", "fe"), entry, 1), HashList("a"))
+    shown = views.match(Match(Signal("pdq", "fe", 90, View.TURNED, 2), entry, 1), HashList("a"))
     assert (shown["list"], shown["entry"], shown["distance"], shown["reason"]) == ("a", entry.id, 1, "why")
+    assert (shown["view"], shown["frame"]) == ("turned", 2)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,17 @@ def test_a_cache_without_an_outcome_owes_the_purge() -> None:
 
 def test_an_incident_names_its_entry() -> None:
     """An incident leads to the entry, so that a mistake can be undone."""
-    incident = Incident(1.0, Decision.BLOCK, Reason.MATCH, TARGET, "ab", "a", "e1", "pdq", 4, "3-0")
+    incident = Incident(1.0, Decision.BLOCK, Reason.MATCH, TARGET, "ab", "a", "e1", "pdq", 4, View.INNER, 3, id="3-0")
     shown = views.incident(incident)
     assert (shown["entry"], shown["list"], shown["url"], shown["distance"]) == ("e1", "a", "http://h/a?b", 4)
+    assert (shown["view"], shown["frame"]) == ("inner", 3)
+    assert (shown["classifier"], shown["label"]) == ("", "")
+
+
+def test_an_incident_of_a_classifier_says_what_it_saw() -> None:
+    """Its label and score, and no entry."""
+    nothing = ("", "", "", 0)
+    said = {"classifier": "model", "label": "cat", "score": 0.9}
+    incident = Incident(1.0, Decision.DELIVER, Reason.CLASSIFIED, TARGET, "ab", *nothing, **said)
+    assert said.items() <= views.incident(incident).items()
+    assert views.incident(incident)["entry"] == ""

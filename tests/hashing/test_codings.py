@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import random
 import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
@@ -163,3 +164,52 @@ def test_damaged_bodies_raise_nothing_else(coding: str, at: int, value: int) -> 
     coded[at % len(coded)] = value
     with contextlib.suppress(CodingError):
         decode(bytes(coded), (coding,), LIMIT)
+
+
+NOTHING = gzip.compress(b"", mtime=0)
+"""A member that holds nothing."""
+
+
+def nested(body: bytes, layers: int) -> bytes:
+    for _ in range(layers):
+        body = gzip.compress(body, mtime=0)
+    return body
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4])
+def test_bombs_inside_a_stack_are_left_unread(layers: int) -> None:
+    """What comes to nothing in the end, but is huge under the last coding but one, ends as a bomb does, and soon."""
+    bomb = nested(b"\0\0\0\xff\xff" * 4_000_000, layers - 1)  # stored blocks of no bytes
+    started = time.process_time()
+    with pytest.raises(TooLarge):
+        decode(bomb, ("deflate", *("gzip",) * (layers - 1)), LIMIT)
+    with pytest.raises(TooLarge):
+        peek(bomb[:1000], ("deflate", *("gzip",) * (layers - 1)))
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(("coding", "member"), [("gzip", NOTHING), ("zstd", zstd.compress(b""))], ids=["gzip", "zstd"])
+def test_swarms_of_empty_members_are_left_unread(coding: str, member: bytes) -> None:
+    """Millions of members that hold nothing cost no more than a moment."""
+    started = time.process_time()
+    with pytest.raises(TooLarge):
+        decode(member * 1_000_000, (coding,), LIMIT)
+    with pytest.raises(TooLarge):
+        peek(member * 10_000, (coding,))
+    assert time.process_time() - started < 0.5
+
+
+def test_a_full_stack_of_honest_codings_is_undone() -> None:
+    """Four layers over bytes that do not compress, up to the limit: each layer is larger than what it holds."""
+    body = random.Random(2).randbytes(LIMIT)
+    coded = body
+    for coding in CODERS:
+        coded = CODERS[coding](coded)
+    assert decode(coded, tuple(CODERS), LIMIT) == body
+
+
+def test_many_small_members_are_honest() -> None:
+    """Members of a few KiB, as some writers make them, are one body."""
+    body = random.Random(3).randbytes(LIMIT)
+    coded = b"".join(gzip.compress(body[at : at + 4096]) for at in range(0, LIMIT, 4096))
+    assert decode(coded, ("gzip",), LIMIT) == body

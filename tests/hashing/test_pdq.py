@@ -6,10 +6,11 @@ import numpy as np
 import pdqhash
 import pytest
 from PIL import Image
+from tests.hashing import orientations
 from tests.hashing.pictures import PHOTOGRAPHS, distance, noise, photograph
 
 from edgeward.hashing.luma import Luma
-from edgeward.hashing.pdq import pdq
+from edgeward.hashing.pdq import pdq, turned
 
 SIZES = (
     (451, 300),
@@ -94,3 +95,29 @@ def test_a_thread_of_pixels_takes_no_time() -> None:
 def test_flat_pictures_have_no_quality() -> None:
     """A picture of one colour says nothing: quality 0."""
     assert pdq(Image.new("RGB", (200, 100), "orange"))[1] == 0
+
+
+@pytest.mark.parametrize("size", [(451, 300), (256, 256), (129, 127), (17, 300), (640, 427)])
+def test_no_bit_differs_as_shown(size: tuple[int, int]) -> None:
+    """All eight orientations of all shapes: the reference's hash of the turned picture, not of one a little moved."""
+    for name in PHOTOGRAPHS[::2]:
+        picture = photograph(name).resize(size)
+        for orientation, value in turned(picture).items():
+            assert value == reference(orientations.turned(picture, orientation))[0], (name, orientation)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_scaled_picture_is_turned_as_its_original(scale: int) -> None:
+    """Also where the last pixels stand for less than the others: they are the first of the mirrored picture."""
+    original = photograph("chelsea").convert("L").resize((scale * 512 + 3, scale * 520 + 1), Image.Resampling.BICUBIC)
+    values, exact = turned(original.reduce(scale), scale, original.size), turned(original)
+    assert max(distance(values[orientation], exact[orientation]) for orientation in range(1, 9)) <= 4
+
+
+def test_only_the_orientations_asked_for() -> None:
+    """Each alone is what it is among all, also of a picture so wide that it is laid on its side."""
+    for picture in (photograph("coins"), noise((500, 40)).resize((70_000, 100))):
+        everything = turned(picture)
+        assert everything[1] == pdq(picture).value
+        for orientation in (2, 6, 7):
+            assert turned(picture, orientations=(orientation,)) == {orientation: everything[orientation]}

@@ -21,12 +21,13 @@ from edgeward import metrics
 from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.frames import LAYERS, SECCOMP
 from edgeward.hashing.pool import HasherPool
 from edgeward.hashing.request import HashRequest
 from edgeward.types import Flaw
 
 SLOW = encoded(Image.new("P", (7900, 7900)), "PNG")
-"""Small to hand over, and more than half a second of decoding and hashing."""
+"""Small to hand over, flat, and more than half a second of decoding and hashing."""
 
 
 @asynccontextmanager
@@ -71,8 +72,8 @@ async def test_a_crash_costs_one_image() -> None:
         victim = min(first)
         os.kill(victim, signal.SIGKILL)
         found = await asyncio.gather(*slow)
-        assert sorted(str(one.flaw) for one in found) == ["None", "crashed"]
-        crashed = next(one for one in found if one.flaw)
+        assert sorted(str(one.flaw) for one in found) == ["crashed", "flat"]
+        crashed = next(one for one in found if one.flaw is Flaw.CRASHED)
         assert crashed.sha256 == hashlib.sha256(SLOW).hexdigest()
         assert [one.type for one in crashed.signals] == ["sha256", "sha1", "md5"]
         assert crashed.media_type == "image/png"
@@ -106,7 +107,7 @@ async def test_a_hang_is_ended() -> None:
 
 async def test_memory_is_bounded() -> None:
     """An image that needs more than memory_mb is CRASHED; the next one is hashed."""
-    async with running(processes=1, memory_mb=300) as pool:
+    async with running(processes=1, memory_mb=384) as pool:
         assert (await pool.fingerprint(SLOW)).flaw is Flaw.CRASHED
         assert (await pool.fingerprint(jpeg())).flaw is None
 
@@ -120,7 +121,7 @@ async def test_a_full_queue_refuses_at_once() -> None:
         refused = await pool.fingerprint(jpeg())
         assert time.monotonic() - started < 0.1
         assert refused.flaw is Flaw.OVERLOADED
-        assert [found.flaw for found in await asyncio.gather(*waiting)] == [None, None, None]
+        assert [found.flaw for found in await asyncio.gather(*waiting)] == [Flaw.FLAT, None, None]
 
 
 async def test_waiting_is_bounded() -> None:
@@ -188,6 +189,35 @@ async def test_hashers_that_do_not_start_are_an_error() -> None:
     pool = HasherPool(HashingSettings().model_copy(update={"memory_mb": 64}))
     with pytest.raises(Unavailable, match="hasher"):
         await pool.start()
+
+
+def isolation() -> dict[str, float | None]:
+    return {layer: metrics.registry.get_sample_value("edgeward_hasher_isolation", {"layer": layer}) for layer in LAYERS}
+
+
+async def test_isolation_is_told() -> None:
+    """A pool knows which layers isolate its hashers, and the metrics do."""
+    async with running(processes=1) as pool:
+        layers = pool.layers
+        assert layers is not None
+        assert isolation() == {layer: float(layer in layers) for layer in LAYERS}
+    assert pool.layers is None
+
+
+async def test_a_missing_layer_is_no_end_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where libseccomp is unusable images are hashed all the same; the log says it once, and the metrics."""
+    (tmp_path / "libseccomp.so.2").write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path), prepend=os.pathsep)
+    async with running(processes=2) as pool:
+        await until(lambda: len(pool.pids) == 2)
+        assert (await pool.fingerprint(jpeg())).flaw is None
+        assert SECCOMP not in (pool.layers or ())
+    assert isolation()[SECCOMP] == 0
+    told = [record.message for record in caplog.records if SECCOMP in record.message]
+    assert len(told) == 1
+    assert told[0].startswith("hashers run without seccomp:")
 
 
 def test_the_parent_loads_no_decoder() -> None:

@@ -11,7 +11,8 @@ from tests.hashing.pictures import jpeg
 from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.errors import BadSignal
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.signals import BITS, parse, validate
+from edgeward.hashing.registry import known
+from edgeward.hashing.signals import parse, validate
 from edgeward.types import Signal
 
 PDQ = "2d2f1af3a856c529679ca3d6526fa836d4196c81c6dd04de0a26f855fc99b724"
@@ -20,11 +21,6 @@ PDQ = "2d2f1af3a856c529679ca3d6526fa836d4196c81c6dd04de0a26f855fc99b724"
 def test_a_signal_is_normalised() -> None:
     """Case and white space around do not matter; the quality is unknown."""
     assert parse(f"  PDQ:{PDQ.upper()}\n") == Signal("pdq", PDQ, None)
-
-
-def test_every_type_has_a_length() -> None:
-    """A signal type that can be computed can also be listed."""
-    assert BITS.keys() == set(SIGNAL_TYPES)
 
 
 def test_what_is_computed_can_be_listed() -> None:
@@ -39,7 +35,8 @@ def test_what_is_computed_can_be_listed() -> None:
     [
         ("", "TYPE:HEX"),
         (PDQ, "TYPE:HEX"),
-        (f"photodna:{PDQ}", "photodna"),
+        (f"photo:{PDQ}", "'photo' is no signal type: .*photodna"),
+        (f"photodna:{PDQ}", "64 digits: photodna has 288"),
         ("pdq:", "hexadecimal"),
         (f"pdq:{PDQ[:-1]}g", "hexadecimal"),
         (f"pdq:-{PDQ[1:]}", "hexadecimal"),
@@ -71,7 +68,7 @@ def test_bad_signals_are_named(text: str, named: str | None) -> None:
 def test_qualities_are_checked(type_: str, quality: int) -> None:
     """Only PDQ has a quality, and it is a percentage."""
     with pytest.raises(BadSignal, match=str(quality)):
-        validate(Signal(type_, PDQ[: BITS[type_] // 4], quality))
+        validate(Signal(type_, PDQ[: known()[type_].bits // 4], quality))
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from edgeward.matching import crowd as module
-from edgeward.matching import pairs
+from edgeward.matching import scan
 from edgeward.matching.crowd import Crowd
 
 
@@ -14,7 +14,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several segments, pages and blocks also of few values."""
     monkeypatch.setattr(module, "SEGMENT", 64)
     monkeypatch.setattr(module, "PAGE", 3)
-    monkeypatch.setattr(pairs, "BLOCK", 40)
+    monkeypatch.setattr(scan, "BLOCK", 40)
 
 
 def filled(size: int, count: int, chance: random.Random) -> tuple[Crowd, list[bytes]]:

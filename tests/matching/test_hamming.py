@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeward.matching import hamming
+from edgeward.matching import hamming, scan
 from edgeward.matching.hamming import HammingIndex
 
 
@@ -29,7 +29,7 @@ def brute_force(values: dict[int, int], query: int, radius: int) -> set[tuple[in
 @pytest.mark.parametrize(("bits", "radius"), [(256, 31), (256, 0), (256, 128), (256, 256), (64, 6), (64, 32), (96, 9)])
 def test_recall_is_one(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every distance about the radius, over many blocks, the index finds exactly what brute force finds."""
-    monkeypatch.setattr(hamming, "BLOCK", 256)
+    monkeypatch.setattr(scan, "BLOCK", 256)
     chance = random.Random(7)
     centres = [chance.getrandbits(bits) for _ in range(20)]
     near = [flip(c, bits, d, chance) for c in centres for d in range(max(0, radius - 3), min(bits, radius + 4))]
@@ -39,6 +39,35 @@ def test_recall_is_one(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) 
         index.add(key, text(value, bits))
     for centre in centres:
         assert set(index.search(text(centre, bits), radius)) == brute_force(values, centre, radius)
+
+
+@pytest.mark.parametrize(("bits", "radius"), [(256, 31), (256, 0), (256, 40), (64, 6), (64, 1), (96, 9)])
+def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was added, replaced and removed since the values were sorted, and while they were, each of many values
+    finds exactly what brute force finds, at its distance."""
+    monkeypatch.setattr(hamming, "SORTED_FROM", 100)
+    monkeypatch.setattr(hamming, "WORTH_PICKING", 0)
+    chance = random.Random(radius)
+    centres = [chance.getrandbits(bits) for _ in range(40)]
+    index, values = HammingIndex[int](bits), dict[int, int]()
+    for _ in range(12):
+        for _ in range(200):
+            key = chance.randrange(1500)
+            near = flip(chance.choice(centres), bits, chance.randrange(min(bits, radius + 4)), chance)
+            values[key] = near if chance.random() < 0.3 else chance.getrandbits(bits)
+            index.add(key, text(values[key], bits))
+        for key in chance.sample(sorted(values), 60):
+            del values[key]
+            index.remove(key)
+        found: list[set[tuple[int, int]]] = [set() for _ in centres]
+        for piece in index.search_each([text(centre, bits) for centre in centres], radius):
+            for number, key, distance in piece:
+                found[number].add((key, distance))
+        assert found == [brute_force(values, centre, radius) for centre in centres]
+        if index._sorting and chance.random() < 0.8:
+            index._sorting.join()
+    assert index._sorted.bands, "nothing was sorted"
+    assert list(index.search_each([], radius)) == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edgeward.errors import BadSignal
-from edgeward.matching.matcher import Matcher
+from edgeward.matching.matcher import Matcher, is_near
 from edgeward.types import (
     Action,
     Change,
@@ -182,6 +182,16 @@ def test_pdq_of_low_quality_says_nothing(listed: int | None, seen: int | None, b
     one = matcher(HashList("a"))
     one.add_entry(Entry("a", pdq(quality=listed)))
     assert one.verdict(image(pdq(quality=seen))).blocks is blocks
+
+
+def test_the_least_quality_is_a_setting() -> None:
+    """An operator may ask for more or less of it, of what is listed and of what is seen."""
+    for least, blocks in ((30, True), (31, False)):
+        one = Matcher(min_quality=least)
+        one.set_list(HashList("a"))
+        one.add_entry(Entry("a", pdq(quality=30)))
+        assert one.verdict(image(pdq(quality=90))).blocks is blocks
+        assert is_near(pdq(quality=30), pdq(quality=90), 0, least) is blocks
 
 
 def test_any_frame_counts() -> None:

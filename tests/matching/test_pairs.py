@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgeward.matching import bands
 from edgeward.matching import pairs as module
 from edgeward.matching.pairs import pairs
 
@@ -36,7 +37,9 @@ def brute_force(rows: list[int], queries: list[int], radius: int) -> set[tuple[i
 
 def found(rows: list[int], queries: list[int], bits: int, radius: int) -> set[tuple[int, int]]:
     chunks = pairs(words(rows, bits), words(queries, bits), radius)
-    return {pair for numbers, hits in chunks for pair in zip(numbers.tolist(), hits.tolist(), strict=True)}
+    triples = {three for chunk in chunks for three in zip(*(part.tolist() for part in chunk), strict=True)}
+    assert all((queries[number] ^ rows[row]).bit_count() == distance for number, row, distance in triples)
+    return {(number, row) for number, row, _ in triples}
 
 
 @pytest.mark.parametrize(
@@ -62,12 +65,13 @@ def test_any_values_and_radius(seed: int, bits: int, radius: int, at_once: int) 
     """Any radius, any size of the pieces: what is found is what brute force finds."""
     chance = random.Random(seed)
     queries = [chance.getrandbits(bits) for _ in range(40)]
-    rows = [flipped(chance.choice(queries), bits, chance.randrange(radius + 2), chance) for _ in range(100)]
+    furthest = min(bits, radius + 1)
+    rows = [flipped(chance.choice(queries), bits, chance.randrange(furthest + 1), chance) for _ in range(100)]
     rows += [chance.getrandbits(bits) for _ in range(200)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "AT_ONCE", at_once)
+        patch.setattr(bands, "AT_ONCE", at_once)
         patch.setattr(module, "WORTH", 10.0)  # pick candidates out, even where comparing all were faster
-        patch.setattr(module, "_is_worth", lambda size, asked: asked // (size * 4) <= 2)
+        patch.setattr(module, "worth_picking", lambda size, asked: asked // (size * 4) <= 2)
         assert found(rows, queries, bits, radius) == brute_force(rows, queries, radius)
 
 

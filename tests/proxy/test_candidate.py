@@ -1,6 +1,7 @@
 """Which bodies must be judged."""
 
 import gzip
+import time
 import zlib
 
 import brotli
@@ -26,9 +27,9 @@ HTML = b"<!doctype html><p>hello</p>" * 20
         (b"da", (), "text/event-stream", None),
         (b"GIF8", (), "text/plain", None),
         (b"BMW is a make of cars", (), "text/plain", None),
-        (b"BMW is a make of cars" * 9, (), "text/plain", False),
+        (b"BMW is a make of cars" * 13, (), "text/plain", False),
         (b"\0\0\0\x18ftyp", (), "video/mp4", None),
-        (b"\0\0\0\x18ftypmp42" + bytes(60), (), "video/mp4", False),
+        (b"\0\0\0\x18ftypmp42" + bytes(300), (), "video/mp4", False),
         (b"\x00\x01\x00\x18ftyp", (), "video/mp4", None),
         (gzip.compress(JPEG)[:200], ("gzip",), "text/plain", True),
         (gzip.compress(HTML), ("gzip",), "text/plain", False),
@@ -52,6 +53,40 @@ def test_a_body_that_ends_is_told(prefix: bytes) -> None:
     assert candidate(prefix, (), "text/plain", ended=True) is False
 
 
+@pytest.mark.parametrize(
+    ("prefix", "codings", "content_type", "plainly", "with_data_uris"),
+    [
+        (b"<svg ", (), "text/xml", True, True),
+        (gzip.compress(b"<?xml?><svg ", mtime=0), ("gzip",), "application/xml", True, True),
+        (b"<svg ", (), "", True, True),
+        (b"<svg width=1>", (), "text/plain", False, False),
+        (b"<!-- long", (), "application/xhtml+xml", None, None),
+        (b"<html a=1>", (), "application/xhtml+xml", False, True),
+        (b"<rss a=1>", (), "application/rss+xml", False, True),
+        (HTML, (), "", False, True),
+        (HTML, (), "text/html; charset=utf-8", False, True),
+        (b"", (), "text/html", None, True),
+        (b"a {} b {}", (), "text/css", False, True),
+        (b"data: x\n\n", (), "text/event-stream", False, False),
+        (b'{"a": "<svg>"}', (), "application/json", False, False),
+        (b'{"a": "<svg>"}', (), "", False, False),
+        (bytes(300), (), "", False, False),
+    ],
+)
+def test_texts(
+    prefix: bytes, codings: tuple[str, ...], content_type: str, plainly: bool | None, with_data_uris: bool | None
+) -> None:
+    """SVG is judged wherever browsers show it; HTML, CSS and other XML only if their data: URIs are looked for."""
+    assert candidate(prefix, codings, content_type, ended=False) is plainly
+    assert candidate(prefix, codings, content_type, ended=False, data_uris=True) is with_data_uris
+
+
+def test_xml_that_never_shows_its_root_is_judged() -> None:
+    """A comment that is longer than what is held back is no way past."""
+    assert candidate(b"<!-- " + bytes(MOST_BYTES), (), "text/xml", ended=False) is True
+    assert candidate(b"<!-- and no more", (), "text/xml", ended=True) is False
+
+
 def test_zstd_gives_nothing_before_a_block_is_whole() -> None:
     """More is asked for until it does; an image under zstd is not taken for a text."""
     coded = zstd.compress(JPEG + b"".join(b"%d," % number for number in range(20_000)))
@@ -64,3 +99,12 @@ def test_what_never_shows_itself_is_judged() -> None:
     empty_members = gzip.compress(b"") * (MOST_BYTES // 20 + 1)
     assert candidate(empty_members[:1000], ("gzip",), "text/html", ended=False) is None
     assert candidate(empty_members[:MOST_BYTES], ("gzip",), "text/html", ended=False) is True
+
+
+def test_what_lies_behind_a_bomb_is_judged() -> None:
+    """First bytes that take long to get at are no reason to let a body pass, nor to hold up the event loop."""
+    bomb = gzip.compress(gzip.compress(b"\0\0\0\xff\xff" * 4_000_000))
+    assert len(bomb) < 300
+    started = time.process_time()
+    assert candidate(bomb, ("deflate", "gzip", "gzip"), "text/plain", ended=False) is True
+    assert time.process_time() - started < 0.05

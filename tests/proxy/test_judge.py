@@ -1,20 +1,27 @@
 """A body -> its fingerprint -> a verdict."""
 
 import asyncio
+import base64
+import io
+import random
+import time
 from collections.abc import AsyncIterator
 
 import pytest
+from PIL import Image, ImageOps
 from tests.proxy.pictures import jpeg, sha256
 
 from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config, HashingSettings, SightingsSettings
+from edgeward.hashing.fingerprint import fingerprint as hashed_here
 from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.request import HashRequest
 from edgeward.proxy.judge import Judge
 from edgeward.store.connection import Store
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Decision, Entry, Flaw, HashList, Reason
+from edgeward.types import Decision, Entry, Fingerprint, Flaw, HashList, Reason, Signal, View
 
 SETTINGS = HashingSettings(processes=1)
 
@@ -152,3 +159,146 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
     replica.contact = 0.0
     await asyncio.gather(*(judge.judge(jpeg(), ()) for _ in range(5)))
     assert len(caught) == 1
+
+
+async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Replica, pool: HasherPool) -> None:
+    """An SVG is an image; a page without one is not, and is not kept in the store."""
+    sightings = Sightings(store, SightingsSettings())
+    judge = Judge(Config(hashing=SETTINGS), replica, pool, sightings)
+    drawing, page = b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<p>hello"
+    assert (await judge.judge(drawing, (), "image/svg+xml"))[1].reason is Reason.NO_MATCH
+    assert (await judge.judge(page, (), "text/xml"))[1].reason is Reason.NOT_IMAGE
+    assert (await judge.judge(page, (), "image/png"))[1].reason is Reason.NO_MATCH
+    before = lookups("hashed")
+    assert (await judge.judge(page, (), ""))[1].reason is Reason.NOT_IMAGE
+    assert lookups("hashed") == before
+    await judge.judge(b"<p>another", (), "text/xml")
+    await judge.close()
+    kept = {found.size async for found in sightings.images()}
+    assert len(drawing) in kept
+    assert len(b"<p>another") not in kept
+
+
+async def test_the_same_bytes_as_another_kind_of_text(store: Store, replica: Replica) -> None:
+    """What was remembered of a style sheet says nothing of an HTML page of the same bytes, here or in the store."""
+    settings = HashingSettings(processes=1, data_uris=True)
+    pool = HasherPool(settings)
+    await pool.start()
+    body = f"<a b='&#100;ata:;base64,{base64.b64encode(jpeg()).decode()}'".encode()
+    for _ in range(2):
+        judge = Judge(Config(hashing=settings), replica, pool, Sightings(store, SightingsSettings()))
+        assert (await judge.judge(body, (), "text/css"))[1].reason is Reason.NOT_IMAGE
+        fingerprint, verdict = await judge.judge(body, (), "text/html")
+        assert fingerprint is not None
+        assert (fingerprint.media_type, verdict.reason) == ("text/html", Reason.NO_MATCH)
+        await asyncio.sleep(0.1)
+        await judge.close()
+    await pool.close()
+
+
+async def set_list(store: Store, replica: Replica, hash_list: HashList) -> None:
+    change = await Catalogue(store).set_list(hash_list, "test")
+    assert await replica.wait_version(change.version, 5)
+
+
+async def list_mirrored(store: Store, replica: Replica) -> bytes:
+    """A picture of which the mirror image is listed, on a list that does not ask for rotations."""
+    (entry,) = [signal for signal in await mirrored_signals() if signal.type == "pdq"]
+    await Catalogue(store).create_list(HashList("staff"), "test", "")
+    (change,) = await Catalogue(store).add_entries([Entry("staff", entry)], "test")
+    assert await replica.wait_version(change.version, 5)
+    return jpeg()
+
+
+async def mirrored_signals() -> tuple[Signal, ...]:
+    out = io.BytesIO()
+    ImageOps.mirror(Image.open(io.BytesIO(jpeg()))).save(out, "PNG")
+    return (await asyncio.to_thread(hashed_here, out.getvalue(), SETTINGS)).signals
+
+
+async def test_a_list_that_asks_for_more_has_images_hashed_again(
+    judge: Judge, store: Store, replica: Replica, pool: HasherPool
+) -> None:
+    """What was looked at in too few views is looked at again, once, when a list asks; not when it stops asking, and
+    not by another worker."""
+    body = await list_mirrored(store, replica)
+    assert not (await judge.judge(body, ()))[1].blocks
+    hashed = lookups("hashed")
+    await set_list(store, replica, HashList("staff", rotations=True))
+    for _ in range(2):
+        _, verdict = await judge.judge(body, ())
+        assert verdict.match and verdict.match.signal.view is View.TURNED
+    assert lookups("hashed") == hashed + 1
+    await asyncio.gather(*judge._keeping)
+    await set_list(store, replica, HashList("staff"))
+    other = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+    for each in (judge, other):
+        assert not (await each.judge(body, ()))[1].blocks
+        assert lookups("hashed") == hashed + 1
+    await other.close()
+
+
+async def test_what_a_list_asks_for_while_an_image_is_hashed_counts(
+    judge: Judge, store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that began to ask when the image was on its way to the hasher is matched with what it asks for."""
+    body = await list_mirrored(store, replica)
+    original = judge._pool.fingerprint
+
+    async def overtaken(body: bytes, request: HashRequest) -> Fingerprint:
+        found = await original(body, request)
+        if not request.views:
+            await set_list(store, replica, HashList("staff", rotations=True))
+        return found
+
+    monkeypatch.setattr(judge._pool, "fingerprint", overtaken)
+    assert (await judge.judge(body, ()))[1].blocks
+
+
+async def test_matching_against_long_lists_leaves_others_their_turns(judge: Judge, replica: Replica) -> None:
+    """The verdict on an image with hundreds of signals is found in steps; afterwards it is at hand."""
+    chance = random.Random(5)
+    matcher = replica.matcher
+    matcher.set_list(HashList("long", geometry=True, radius={"pdq": 60}))
+    for _ in range(30_000):
+        matcher.add_entry(Entry("long", Signal("pdq", chance.randbytes(32).hex(), 100)))
+    looks = (Signal("pdq", chance.randbytes(32).hex(), 100, View.SEARCHED) for _ in range(300))
+    seen = Fingerprint("ab" * 32, "image/jpeg", 1, tuple(looks))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(other())
+    await judge.settle(seen)
+    watching.cancel()
+    assert turns > 3
+    began = time.perf_counter()
+    assert judge.verdict(seen).reason is Reason.NO_MATCH
+    assert time.perf_counter() - began < 0.005
+
+
+async def test_what_is_all_there_is_is_kept(judge: Judge, replica: Replica) -> None:
+    """An image whose flaw says that nothing is missing is kept for all workers; one that lacks something is not."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(out, "PNG")
+    fingerprint, verdict = await judge.judge(out.getvalue(), ())
+    assert fingerprint is not None
+    assert (fingerprint.flaw, verdict.reason) == (Flaw.FLAT, Reason.FLAT)
+    broken, _ = await judge.judge(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4, ())
+    assert broken is not None
+    assert broken.flaw is Flaw.UNDECODABLE
+    await asyncio.gather(*judge._keeping)
+    kept = {found.sha256 async for found in judge._sightings.images()}
+    assert fingerprint.sha256 in kept
+    assert broken.sha256 not in kept
+
+
+async def test_a_coding_by_any_name_is_only_unknown(judge: Judge) -> None:
+    """Whatever bytes a Content-Encoding holds: the verdict is that of a coding nobody knows, not a defect."""
+    for name in ("\udcff", "\0", "gzip\udc80", "%ff", "x" * 10_000):
+        _, verdict = await judge.judge(jpeg(), (name,))
+        assert verdict.reason is Reason.BAD_CODING

@@ -163,3 +163,19 @@ async def test_one_request_is_looked_at_once(worker: Worker) -> None:
         ends.again(ends._journal.begin(f"http\r\n{path}\r\nhost: img.test".encode()))
     assert len(ends) == 2
     worker.upstream.hold.set()
+
+
+async def test_a_page_without_images_is_done_with(start_worker: StartWorker) -> None:
+    """It is looked at once and leaves nothing behind."""
+    worker = await start_worker(hashing={"data_uris": True, "processes": 1})
+    worker.upstream.put("/page", b"<p>hello", "Content-Type: text/html")
+    worker.upstream.hold.clear()
+    await hang_up(worker, "/page")
+    await asyncio.sleep(0.1)
+    worker.upstream.hold.set()
+
+    async def done() -> bool:
+        return len(worker.upstream.seen) == 2 and not loose(worker)._loose and len(loose(worker)._journal) == 0
+
+    await until(done)
+    assert [each async for each in Sightings(worker.store, SightingsSettings()).images()] == []

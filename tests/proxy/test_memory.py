@@ -3,8 +3,9 @@
 import pytest
 from mitmproxy.http import Headers
 
+from edgeward.proxy import memory as module
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
-from edgeward.types import Target
+from edgeward.types import Fingerprint, Signal, Target
 
 BASE = Target("http", "img.test", "/a.jpg")
 
@@ -69,3 +70,28 @@ def test_varying_headers_keep_their_bytes(raw: bytes) -> None:
     headers = Headers([(b"Accept", raw)])
     (found,) = with_vary(Target("http", "img.test", "/"), ("accept",), headers).vary
     assert found[1].encode("latin-1") == raw
+
+
+def test_many_signals_leave_room_for_fewer_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signals of all images together are bounded, whatever takes the place of what; a single one always fits."""
+    monkeypatch.setattr(module, "SIGNALS_HELD", 100)
+    memory = TargetMemory()
+
+    def remember(path: str, signals: int) -> None:
+        fingerprint = Fingerprint("ab" * 32, "image/jpeg", 1, (Signal("md5", "cd" * 16),) * signals)
+        memory.remember(Target("http", "img.test", path), Memory(fingerprint, Validators()))
+
+    def known() -> str:
+        return "".join(path for path in "abcd" if memory.get(Target("http", "img.test", path)))
+
+    for _ in range(5):
+        remember("a", 40)
+    remember("b", 60)
+    assert known() == "ab"
+    remember("c", 1)
+    assert known() == "bc"
+    memory.remember(Target("http", "img.test", "b"), Memory(None, Validators()))
+    remember("d", 99)
+    assert known() == "bcd"
+    remember("a", 500)
+    assert known() == "a"

@@ -63,3 +63,11 @@ async def test_limits_and_failures(upstream: Upstream, refetcher: Refetcher) -> 
     nobody = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
     with pytest.raises(RefetchFailed):
         await nobody.fetch(request("/"))
+
+
+async def test_pages_are_read_if_images_are_looked_for_in_them(upstream: Upstream, refetcher: Refetcher) -> None:
+    """Else they are left alone as what is no image."""
+    upstream.put("/page", b"<p>" + bytes(500), "Content-Type: text/html")
+    assert (await refetcher.fetch(request("/page"))).body is None
+    whole = await Refetcher(f"http://{upstream.address}", 10_000, data_uris=True).fetch(request("/page"))
+    assert (whole.body, whole.declared) == (b"<p>" + bytes(500), "text/html")

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,16 @@ def fresh(suffix: str = "jpg", form: str = "JPEG", media_type: str = "image/jpeg
     """A picture that no other test has, with a path of its own."""
     seed = next(_seeds)
     return Photo(f"{seed}.{suffix}", picture(seed, form, **options), media_type)
+
+
+@cache
+def _slow() -> bytes:
+    """A drawing of 36 million pixels: few bytes, and half a second of decoding and hashing."""
+    buffer = io.BytesIO()
+    drawn(7, (24, 18)).convert("L").resize((6000, 6000), Image.Resampling.NEAREST).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def slow(number: int) -> bytes:
+    """The file of a picture that takes long to hash; each number is another file."""
+    return _slow() + b"%d" % number

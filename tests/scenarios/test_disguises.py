@@ -1,12 +1,16 @@
 """A listed image is one whatever it is declared as, however it is coded, and however its bytes arrive."""
 
 import gzip
+import io
 import zlib
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import brotli
 import pytest
+from PIL import Image
+from tests.hashing.pictures import encoded
 from tests.scenarios.pictures import fresh
 
 from edgeward.demo.photos import Photo
@@ -21,6 +25,11 @@ FORMS: list[tuple[str, str, dict[str, Any]]] = [
     ("AVIF", "image/avif", {}),
     ("BMP", "image/bmp", {}),
     ("TIFF", "image/tiff", {}),
+    ("HEIF", "image/heic", {}),
+    ("JXL", "image/jxl", {}),
+    ("JPEG2000", "image/jp2", {}),
+    ("ICO", "image/x-icon", {}),
+    ("MPO", "image/jpeg", {}),
 ]
 
 
@@ -28,6 +37,11 @@ def _status(stage: Stage, photo: Photo, **headers: str) -> int:
     answer = stage.get(photo.path, **headers)
     assert answer.status == 451 or answer.body, photo.path
     return answer.status
+
+
+def _written_as(photo: Photo, form: str, media_type: str, options: dict[str, Any]) -> Photo:
+    with Image.open(io.BytesIO(photo.body)) as picture:
+        return Photo(f"{uuid4()}.{form.lower()}", encoded(picture, form, **options), media_type)
 
 
 def _listed(stage: Stage) -> Photo:
@@ -50,10 +64,18 @@ def test_the_declared_type_does_not_matter(front: Stage, content_type: str | Non
 @pytest.mark.parametrize(("form", "media_type", "options"), FORMS)
 def test_every_format_that_is_decoded(front: Stage, form: str, media_type: str, options: dict[str, Any]) -> None:
     """A listed image is recognised in the format that it was listed in, declared as something else."""
-    photo = fresh(form.lower(), form, media_type, **options)
+    photo = _written_as(fresh(), form, media_type, options)
     front.origin.put(photo.path, photo.body, "text/plain")
     assert front.get(photo.path).body == photo.body
     front.edge.add_image("removed", photo.body)
+    assert front.get(photo.path).status == 451
+
+
+@pytest.mark.parametrize(("form", "media_type", "options"), FORMS)
+def test_another_format_does_not_hide_it(front: Stage, form: str, media_type: str, options: dict[str, Any]) -> None:
+    """A photograph that was listed as a JPEG is refused in every format that is decoded."""
+    photo = _written_as(_listed(front), form, media_type, options)
+    front.origin.put(photo.path, photo.body, media_type)
     assert front.get(photo.path).status == 451
 
 

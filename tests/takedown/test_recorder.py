@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.takedown.conftest import image, target
@@ -18,7 +19,7 @@ from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recorder import Recorder
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, image_tag
+from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, View, image_tag
 
 
 class Bench:
@@ -148,6 +149,30 @@ async def test_reports_incidents_once(bench: Bench) -> None:
     await bench.recorder.close()
     found = await bench.incidents.recent()
     assert [(one.list, one.reason) for one in found] == [("watched", "monitored"), ("bad", "match")]
+
+
+async def test_an_incident_says_what_of_the_image_matched(bench: Bench) -> None:
+    """The frame of an animation, and the view of it."""
+    await bench.catalogue.set_list(HashList("bad", rotations=True), "tester")
+    signal = Signal("pdq", "0123456789abcdef" * 4, 90)
+    (change,) = await bench.catalogue.add_entries([Entry("bad", signal)], "tester")
+    assert await bench.replica.wait_version(change.version, 5)
+    seen = image("a", replace(signal, view=View.TURNED, frame=12))
+    bench.recorder.incident(target("/1"), seen.sha256, bench.replica.matcher.verdict(seen))
+    await bench.recorder.close()
+    (found,) = await bench.incidents.recent()
+    assert (found.signal_type, found.view, found.frame) == ("pdq", View.TURNED, 12)
+
+
+async def test_what_a_classifier_says_is_an_incident(bench: Bench) -> None:
+    """With its label and score, without a list or an entry, and nothing is ordered."""
+    bench.recorder.classified("model", target("/1"), "ab" * 32, "cat", 0.9)
+    await bench.recorder.close()
+    (found,) = await bench.incidents.recent()
+    assert (found.decision, found.reason, found.target) == ("deliver", "classified", target("/1"))
+    assert (found.classifier, found.label, found.score) == ("model", "cat", 0.9)
+    assert (found.list, found.entry_id) == ("", "")
+    assert await bench.orders.recent() == []
 
 
 async def test_what_cannot_be_held_is_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

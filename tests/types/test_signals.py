@@ -4,7 +4,6 @@ import json
 
 from edgeward.types import (
     ALWAYS,
-    DEFAULT_RADIUS,
     Entry,
     Fingerprint,
     Flaw,
@@ -37,13 +36,6 @@ def test_the_same_signal_on_a_list_is_one_entry() -> None:
     assert Entry("a", PDQ, "x", "y", 1).id == Entry("a", Signal("pdq", PDQ.value)).id == entry_id("a", PDQ)
     assert entry_id("a", PDQ) != entry_id("b", PDQ)
     assert entry_id("a", PDQ) != entry_id("a", Signal("sha256", PDQ.value))
-
-
-def test_radius_defaults_per_type() -> None:
-    """A list overrides single types; digests match exactly."""
-    hash_list = HashList("a", radius={"pdq": 10})
-    assert (hash_list.radius_of("pdq"), hash_list.radius_of("phash")) == (10, DEFAULT_RADIUS["phash"])
-    assert hash_list.radius_of("md5") == 0
 
 
 def test_what_was_written_before_there_were_views() -> None:

@@ -54,12 +54,19 @@ class Read:
     repeated: int
 
 
-def read(body: bytes, kind: Format, signal_type: str | None = None, quality: int | None = None) -> Read:
+def read(
+    body: bytes,
+    kind: Format,
+    signal_type: str | None = None,
+    quality: int | None = None,
+    min_quality: int = MIN_PDQ_QUALITY,
+) -> Read:
     """The hashes of a file.
 
     Args:
         signal_type: of lines that do not say it.
         quality: of PDQ hashes whose lines do not say it.
+        min_quality: a PDQ hash of less is wrong, as it would never match.
 
     Raises:
         UserError: it is no UTF-8, or a CSV without the header. (A single line that is wrong is in `bad`.)
@@ -76,7 +83,7 @@ def read(body: bytes, kind: Format, signal_type: str | None = None, quality: int
             bad.append(BadLine(number, row))
             continue
         try:
-            listed = _listed(row, signal_type, quality)
+            listed = _listed(row, signal_type, quality, min_quality)
         except BadSignal as error:
             bad.append(BadLine(number, str(error)))
             continue
@@ -135,7 +142,7 @@ def _jsonl(text: str) -> Iterator[_Row]:
 _ROWS: Mapping[Format, Callable[[str], Iterator[_Row]]] = {"text": _text, "csv": _csv, "jsonl": _jsonl}
 
 
-def _listed(row: Mapping[str, object], signal_type: str | None, quality: int | None) -> Listed:
+def _listed(row: Mapping[str, object], signal_type: str | None, quality: int | None, min_quality: int) -> Listed:
     """Raises BadSignal, which says what is wrong with the row."""
     kind, value, reason = row.get("type", signal_type), row.get("value"), row.get("reason", "")
     if not isinstance(value, str) or not isinstance(reason, str):
@@ -147,9 +154,9 @@ def _listed(row: Mapping[str, object], signal_type: str | None, quality: int | N
     own = _quality(row.get("quality"))
     is_pdq = kind.strip().lower() == "pdq"
     signal = validate(Signal(kind, value, own if own is not None else quality if is_pdq else None))
-    if signal.quality is not None and signal.quality < MIN_PDQ_QUALITY:
+    if signal.quality is not None and signal.quality < min_quality:
         raise BadSignal(
-            f"{signal.type}:{signal.value} has quality {signal.quality}: below {MIN_PDQ_QUALITY} it never matches"
+            f"{signal.type}:{signal.value} has quality {signal.quality}: below {min_quality} it never matches"
         )
     return Listed(signal, reason)
 

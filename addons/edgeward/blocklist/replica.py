@@ -288,6 +288,8 @@ class Replica:
         metrics.blocklist_version.set(self.version)
         for (list_name, signal_type), number in self.matcher.counts().items():
             metrics.blocklist_entries.labels(list_name, signal_type).set(number)
+        for (list_name, signal_type), number in self.matcher.not_matchable().items():
+            metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
         if self.before_report is None:
             self._reported = self.version
         elif self._reporter is None or self._reporter.done():

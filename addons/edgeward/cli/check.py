@@ -8,6 +8,7 @@ from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
 from edgeward.cli.output import cell, print_json
 from edgeward.errors import Exit
+from edgeward.types import View
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -48,5 +49,12 @@ def _print(source: str, answer: dict[str, Any]) -> None:
         reason = f": {cell(match['reason'])}" if match["reason"] else ""
         print(
             f"  {match['type']} at distance {match['distance']} of entry {match['entry']} "
-            f"on {match['kind']}list {match['list']} ({match['mode']}){reason}"
+            f"on {match['kind']}list {match['list']} ({match['mode']}){_where(match)}{reason}"
         )
+
+
+def _where(match: dict[str, Any]) -> str:
+    """What of the picture matched, where it is not simply the picture."""
+    view = "" if match["view"] == View.STORED else f", {match['view']}"
+    frame = f", frame {match['frame']}" if match["frame"] else ""
+    return view + frame

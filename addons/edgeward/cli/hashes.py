@@ -5,10 +5,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from edgeward.cli import files
-from edgeward.cli.options import Subparsers, add_command, load_config
+from edgeward.cli.options import Subparsers, add_command, checked_config
 from edgeward.cli.output import print_json
 from edgeward.errors import BadImage, EdgewardError, Exit
-from edgeward.types import Fingerprint, Signal
+from edgeward.hashing.registry import is_measured
+from edgeward.types import Fingerprint, Signal, View
 
 if TYPE_CHECKING:
     from edgeward.config import HashingSettings
@@ -27,7 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _hash(args: argparse.Namespace) -> int:
-    settings = load_config(args).hashing
+    settings = checked_config(args).hashing
     found = asyncio.run(_fingerprints(args.files, settings))
     if args.json:
         print_json([_as_json(file, fingerprint) for file, fingerprint in found])
@@ -73,10 +74,23 @@ def _print(file: str, fingerprint: Fingerprint) -> None:
     size = f", {fingerprint.width} x {fingerprint.height} pixels" if fingerprint.width else ""
     print(f"{file}: {fingerprint.media_type}{size}")
     if fingerprint.flaw:
-        print(f"flaw: {fingerprint.flaw} (no perceptual hashes)")
+        print(f"flaw: {fingerprint.flaw} ({_meaning(fingerprint)})")
     for signal in fingerprint.signals:
-        quality = "" if signal.quality is None else f"  quality {signal.quality}"
-        print(f"{signal.type}:{signal.value}{quality}")
+        print(f"{signal.type}:{signal.value}{_notes(signal)}")
+
+
+def _meaning(fingerprint: Fingerprint) -> str:
+    if any(is_measured(signal.type) for signal in fingerprint.signals):
+        return "perceptual hashes of a part of it only"
+    return "no perceptual hashes"
+
+
+def _notes(signal: Signal) -> str:
+    """The quality, and of what the hash is where it is not simply the picture's own."""
+    quality = "" if signal.quality is None else f"  quality {signal.quality}"
+    view = "" if signal.view is View.STORED else f"  {signal.view}"
+    frame = f"  frame {signal.frame}" if signal.frame else ""
+    return quality + view + frame
 
 
 def _as_json(file: str, fingerprint: Fingerprint) -> dict[str, Any]:
@@ -87,9 +101,5 @@ def _as_json(file: str, fingerprint: Fingerprint) -> dict[str, Any]:
         "width": fingerprint.width,
         "height": fingerprint.height,
         "flaw": fingerprint.flaw,
-        "signals": [_signal(signal) for signal in fingerprint.signals],
+        "signals": [signal.to_dict() for signal in fingerprint.signals],
     }
-
-
-def _signal(signal: Signal) -> dict[str, Any]:
-    return {"type": signal.type, "value": signal.value, "quality": signal.quality}

@@ -1,6 +1,7 @@
 """`lists`, `list create|set|delete|show`: the lists and their policies."""
 
 import argparse
+from argparse import BooleanOptionalAction
 from typing import Any
 
 from edgeward.cli.client import Client
@@ -10,7 +11,7 @@ from edgeward.cli.waiting import status_of
 from edgeward.errors import Exit, UserError
 from edgeward.types import Action, Kind, Mode
 
-TITLES = ("name", "kind", "mode", "action", "entries", "radius", "description")
+TITLES = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "description")
 ENTRY_TITLES = ("id", "type", "value", "quality", "added", "by", "reason")
 
 
@@ -50,6 +51,16 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         metavar="TYPE=BITS",
         help="bits of a perceptual hash that may differ in a match, as pdq=31, or pdq=default (repeatable)",
     )
+    parser.add_argument(
+        "--rotations",
+        action=BooleanOptionalAction,
+        help="match pictures that are mirrored or turned by right angles too",
+    )
+    parser.add_argument(
+        "--geometry",
+        action=BooleanOptionalAction,
+        help="match pictures that are cropped or turned by a few degrees too: many more lookups an image",
+    )
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
@@ -65,7 +76,7 @@ def _radius(text: str) -> tuple[str, int | None]:
 
 def _policy(args: argparse.Namespace) -> dict[str, Any]:
     """What was said of the policy; what was not is left to the API."""
-    asked = {name: getattr(args, name) for name in ("mode", "action", "description")}
+    asked = {name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry")}
     asked["radius"] = dict(args.radius) if args.radius else None
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -91,7 +102,9 @@ def _create(args: argparse.Namespace) -> int:
 def _set(args: argparse.Namespace) -> int:
     body = _policy(args)
     if not body:
-        raise UserError("list set: nothing to change; give --mode, --action, --radius or --description")
+        raise UserError(
+            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry or --description"
+        )
     answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args))
     _print_list(args, answer)
     return status_of(answer)
@@ -130,12 +143,19 @@ def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
         print_json(hash_list)
     else:
         readable = _readable(hash_list)
-        print_fields([(title, readable[title]) for title in TITLES])
+        fields = [(title, readable[title]) for title in TITLES]
+        if hash_list["not_matchable"]:
+            fields.append(("match nothing", _pairs(hash_list["not_matchable"])))
+        print_fields(fields)
 
 
 def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
-    radius = ", ".join(f"{name}={bits}" for name, bits in hash_list["radius"].items())
-    return {**hash_list, "radius": radius}
+    asked = {name: "yes" if hash_list[name] else "no" for name in ("rotations", "geometry")}
+    return {**hash_list, **asked, "radius": _pairs(hash_list["radius"])}
+
+
+def _pairs(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{name}={number}" for name, number in numbers.items())
 
 
 def print_entries(entries: list[dict[str, Any]]) -> None:

@@ -60,3 +60,14 @@ def load_config(args: argparse.Namespace) -> "Config":
     from edgeward.config import load  # pydantic takes longer to import than `edgeward --help` may take
 
     return load(config_path(args))
+
+
+def checked_config(args: argparse.Namespace) -> "Config":
+    """The settings, for who works with what is installed beside Edgeward. ConfigError names what of that is broken."""
+    from edgeward.classifying.registry import check
+    from edgeward.hashing.registry import known
+
+    known()
+    config = load_config(args)
+    check(classifier.name for classifier in config.classifiers)
+    return config

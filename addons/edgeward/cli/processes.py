@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeward.cli.options import Subparsers, add_command, config_path, load_config
+from edgeward.cli.options import Subparsers, add_command, checked_config, config_path
 from edgeward.errors import ConfigError, Exit, UserError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _prepare(args: argparse.Namespace) -> "Config":
     """Read the settings, then make ready what must be there before the process's own modules are imported."""
-    config = load_config(args)
+    config = checked_config(args)
     _log(as_json=args.json or LOG_AS_JSON in os.environ)
     metrics = config.state_dir.absolute() / "metrics"
     try:

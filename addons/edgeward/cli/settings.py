@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edgeward.cli import toml
-from edgeward.cli.options import Subparsers, add_command, add_group, config_path, load_config
+from edgeward.cli.options import Subparsers, add_command, add_group, checked_config, config_path, load_config
 from edgeward.cli.output import print_json
 from edgeward.errors import Exit
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    load_config(args)
+    checked_config(args)
     path = config_path(args)
     if args.json:
         print_json({"ok": True, "config": str(path) if path else None})

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edgeward.config import SIGNAL_TYPES
 from edgeward.errors import UserError
-from edgeward.types import MIN_PDQ_QUALITY, Action, Kind, Mode, Role, Target
+from edgeward.hashing.registry import available, furthest, known, measured
+from edgeward.types import Action, Kind, Mode, Role, Target
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_HASHES = 10_000
@@ -18,8 +18,6 @@ MAX_URLS = 1000
 MAX_PREFIXES = 100
 MAX_TAKEDOWN_BYTES = 16 * 1024 * 1024
 """A takedown may hold so many URLs as long as there are."""
-MAX_RADIUS = {"pdq": 64, "phash": 16, "dhash": 16}
-"""A quarter of the bits. Unrelated pictures lie around half of them apart: a greater radius blocks at random."""
 LIST_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 TOKEN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$"  # noqa: S105 (a pattern, no password)
 
@@ -56,25 +54,24 @@ class _Query(BaseModel):
 
 
 def _radius(value: dict[str, int | None]) -> dict[str, int | None]:
-    for name, bits in value.items():
-        limit = MAX_RADIUS.get(name)
-        if limit is None:
-            raise ValueError(f"{name!r} has no radius; {', '.join(MAX_RADIUS)} have one")
-        if bits is not None and not 0 <= bits <= limit:
-            raise ValueError(f"{name} = {bits} is not within 0 to {limit} bits")
+    for name, radius in value.items():
+        if name not in measured():
+            raise ValueError(f"{name!r} has no radius; {', '.join(measured())} have one")
+        if radius is not None and not 0 <= radius <= furthest(name):
+            raise ValueError(f"{name} = {radius} is not within 0 to {furthest(name)}")
     return value
 
 
 def _signal_types(value: str) -> str:
-    unknown = [name for name in value.split(",") if name not in SIGNAL_TYPES]
+    unknown = [name for name in value.split(",") if name not in available()]
     if unknown:
-        raise ValueError(f"unknown signal type {unknown[0]!r}; known are {', '.join(SIGNAL_TYPES)}")
+        raise ValueError(f"unknown signal type {unknown[0]!r}; known are {', '.join(available())}")
     return value
 
 
 def _signal_type(value: str) -> str:
-    if value not in SIGNAL_TYPES:
-        raise ValueError(f"unknown signal type {value!r}; known are {', '.join(SIGNAL_TYPES)}")
+    if value not in known():
+        raise ValueError(f"unknown signal type {value!r}; known are {', '.join(known())}")
     return value
 
 
@@ -89,6 +86,8 @@ class NewList(_Body):
     action: Action = Action.UNAVAILABLE_FOR_LEGAL_REASONS
     radius: Radius = {}
     description: Text = ""
+    rotations: bool = False
+    geometry: bool = False
     why: Text = ""
 
 
@@ -99,20 +98,22 @@ class ListPatch(_Body):
     action: Action | None = None
     radius: Radius | None = None
     description: Text | None = None
+    rotations: bool | None = None
+    geometry: bool | None = None
     why: Text = ""
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.model_fields_set - {"why"}:
-            raise ValueError("nothing to change: give mode, action, radius or description")
+            raise ValueError("nothing to change: give mode, action, radius, description, rotations or geometry")
         return self
 
 
 class Hashes(_Body):
-    """`quality` is that of the PDQ hashes: one below MIN_PDQ_QUALITY would never match."""
+    """`quality` is that of the PDQ hashes: see `enough`."""
 
     hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_HASHES)]
-    quality: Annotated[int, Field(ge=MIN_PDQ_QUALITY, le=100)] | None = None
+    quality: Annotated[int, Field(ge=0, le=100)] | None = None
     reason: Text = ""
 
 
@@ -190,7 +191,7 @@ class Import(Wait):
 
     format: Literal["text", "csv", "jsonl"] | None = None
     type: Annotated[str, AfterValidator(_signal_type)] | None = None
-    quality: Annotated[int, Field(ge=MIN_PDQ_QUALITY, le=100)] | None = None
+    quality: Annotated[int, Field(ge=0, le=100)] | None = None
     reason: Text = ""
     skip_bad: bool = False
     dry_run: bool = False
@@ -246,6 +247,13 @@ def query[M: BaseModel](request: web.Request, model: type[M]) -> M:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
         raise _explain(error) from None
+
+
+def enough(quality: int | None, least: int) -> int | None:
+    """The quality of what is to be listed. BadBody where it is below `least`: then it would never match."""
+    if quality is not None and quality < least:
+        raise BadBody(f"quality: {quality} is less than hashing.min_quality, {least}: it would never match", "quality")
+    return quality
 
 
 def target(url: str, key: str = "urls") -> Target:

@@ -1,15 +1,17 @@
 """Entries: listed signals with their provenance."""
 
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 from aiohttp import web
 
+from edgeward.config import HashingSettings
 from edgeward.control import bodies, images, settled, views
 from edgeward.control.services import Services, caller, services
 from edgeward.errors import BadImage, BadSignal, NotFound
 from edgeward.hashing import signals
-from edgeward.types import MIN_PDQ_QUALITY, Entry, Fingerprint, Signal
+from edgeward.types import Entry, Fingerprint, Signal, View
 
 
 class _Asked(NamedTuple):
@@ -74,6 +76,7 @@ def _find(within: Services, entry_id: str) -> Entry:
 async def _hashes(request: web.Request) -> _Asked:
     wait = bodies.query(request, bodies.Wait)
     body = await bodies.parse(request, bodies.Hashes)
+    bodies.enough(body.quality, services(request).config.hashing.min_quality)
     listed = [_signal(text, body.quality) for text in body.hashes]
     if body.quality is not None and all(signal.type != "pdq" for signal in listed):
         raise bodies.BadBody("quality: none of the hashes is a pdq", "quality")
@@ -89,31 +92,42 @@ def _signal(text: str, quality: int | None) -> Signal:
 async def _image(request: web.Request) -> _Asked:
     asked = bodies.query(request, bodies.ImageToList)
     made = await images.fingerprint(request)
-    chosen, notes = _choose(made, asked.signals.split(","), services(request).config.hashing.signals)
+    chosen, notes = _choose(made, asked.signals.split(","), services(request).config.hashing)
     if not chosen:
         raise BadImage(f"nothing of it can be listed: {'; '.join(notes)}")
     return _Asked(chosen, asked.reason, notes, asked)
 
 
-def _choose(made: Fingerprint, types: list[str], computed: tuple[str, ...]) -> tuple[list[Signal], list[str]]:
-    """The signals of `types` that are fit to be listed, and a note on each type that has none."""
+def _choose(made: Fingerprint, types: list[str], settings: HashingSettings) -> tuple[list[Signal], list[str]]:
+    """The signals of `types` that are fit to be listed, and a note on each type that has none.
+
+    Of an animation every distinct frame is listed. Only what is stored is: what was made of it in another view could
+    be the picture of something else.
+    """
     chosen: list[Signal] = []
     notes: list[str] = []
     for kind in types:
-        of_kind = [each for each in made.signals if each.type == kind]
-        fit = [each for each in of_kind if _is_fit(each)]
+        of_kind = _of_kind(made, kind)
+        fit = [each for each in of_kind if _is_fit(each, settings.min_quality)]
         chosen += fit
         if not fit:
-            notes.append(f"{kind} was left out: {_lack(made, kind, of_kind, computed)}")
+            notes.append(f"{kind} was left out: {_lack(made, kind, of_kind, settings.signals)}")
     return chosen, notes
 
 
-def _is_fit(signal: Signal) -> bool:
+def _of_kind(made: Fingerprint, kind: str) -> list[Signal]:
+    """The signals of one type; as shown only where it has none as stored, since it was installed and knows no other."""
+    signals = [each for each in made.signals if each.type == kind]
+    chosen = [[each for each in signals if each.view is view] for view in (View.STORED, View.SHOWN)]
+    return [replace(each, view=View.STORED, frame=0) for each in chosen[0] or chosen[1]]
+
+
+def _is_fit(signal: Signal, min_quality: int) -> bool:
     try:
         signals.validate(signal)
     except BadSignal:
         return False
-    return signal.quality is None or signal.quality >= MIN_PDQ_QUALITY
+    return signal.quality is None or signal.quality >= min_quality
 
 
 def _lack(made: Fingerprint, kind: str, of_kind: list[Signal], computed: tuple[str, ...]) -> str:

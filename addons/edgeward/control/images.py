@@ -7,7 +7,7 @@ from edgeward.control.services import services
 from edgeward.errors import BadImage, Unavailable
 from edgeward.hashing import media
 from edgeward.hashing.request import HashRequest
-from edgeward.types import Fingerprint, Flaw
+from edgeward.types import Fingerprint, Flaw, View
 
 
 def is_json(request: web.Request) -> bool:
@@ -24,8 +24,8 @@ def is_json(request: web.Request) -> bool:
     raise bodies.WrongType(f"Content-Type {kind}: send application/json, image/* or application/octet-stream")
 
 
-async def fingerprint(request: web.Request) -> Fingerprint:
-    """The exact fingerprint of the picture in the body.
+async def fingerprint(request: web.Request, views: frozenset[View] = frozenset()) -> Fingerprint:
+    """The exact fingerprint of the picture in the body, in `views` too.
 
     Raises:
         TooMuch: it has more bytes than hashing.max_bytes.
@@ -35,7 +35,7 @@ async def fingerprint(request: web.Request) -> Fingerprint:
     body = await bodies.read(request, services(request).config.hashing.max_bytes)
     if media.sniff(body) is None:
         raise BadImage("the bytes are no picture: they begin like no image format" if body else "the body is empty")
-    made = await services(request).pool.fingerprint(body, HashRequest(exact=True))
+    made = await services(request).pool.fingerprint(body, HashRequest(exact=True, views=views))
     if made.flaw is Flaw.OVERLOADED:
         raise Unavailable("every hasher is busy: ask again")
     return made

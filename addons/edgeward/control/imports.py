@@ -33,7 +33,9 @@ async def create(request: web.Request) -> web.Response:
     await within.catalogue.get_list(name)
     kind = asked.format or _format(request)
     body = await bodies.read(request, MAX_BYTES)
-    found = await asyncio.to_thread(lines.read, body, kind, asked.type, asked.quality)
+    least = within.config.hashing.min_quality
+    quality = bodies.enough(asked.quality, least)
+    found = await asyncio.to_thread(lines.read, body, kind, asked.type, quality, least)
     if found.bad and not asked.skip_bad and not asked.dry_run:
         raise BadLines(found.bad)
     report = {"bad": len(found.bad), "bad_lines": _bad(found.bad), "repeated": found.repeated}

@@ -12,16 +12,26 @@ async def index(request: web.Request) -> web.Response:
     bodies.query(request, bodies.NoQuery)
     within = services(request)
     lists = await within.catalogue.lists()
-    return web.json_response({"lists": [views.hash_list(each, _size(within, each.name)) for each in lists]})
+    return web.json_response({"lists": [_shown(within, each) for each in lists]})
 
 
 async def create(request: web.Request) -> web.Response:
     """POST /lists"""
     asked = await bodies.parse(request, bodies.NewList)
-    made = HashList(asked.name, asked.kind, asked.mode, asked.action, _merge({}, asked.radius), asked.description)
-    change = await services(request).catalogue.create_list(made, caller(request).name, asked.why)
-    state = await settled.applied(services(request), change.version)
-    return web.json_response({**views.hash_list(made, 0), **state}, status=201)
+    made = HashList(
+        asked.name,
+        asked.kind,
+        asked.mode,
+        asked.action,
+        _merge({}, asked.radius),
+        asked.description,
+        asked.rotations,
+        asked.geometry,
+    )
+    within = services(request)
+    change = await within.catalogue.create_list(made, caller(request).name, asked.why)
+    state = await settled.applied(within, change.version)
+    return web.json_response({**_shown(within, made), **state}, status=201)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -29,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
     bodies.query(request, bodies.NoQuery)
     within = services(request)
     found = await within.catalogue.get_list(request.match_info["name"])
-    return web.json_response(views.hash_list(found, _size(within, found.name)))
+    return web.json_response(_shown(within, found))
 
 
 async def change(request: web.Request) -> web.Response:
@@ -44,10 +54,12 @@ async def change(request: web.Request) -> web.Response:
         action=asked.action or old.action,
         radius=_merge(dict(old.radius), asked.radius or {}),
         description=old.description if asked.description is None else asked.description,
+        rotations=old.rotations if asked.rotations is None else asked.rotations,
+        geometry=old.geometry if asked.geometry is None else asked.geometry,
     )
     change = await within.catalogue.set_list(new, caller(request).name, asked.why)
     state = await settled.applied(within, change.version)
-    return web.json_response({**views.hash_list(new, _size(within, new.name)), **state})
+    return web.json_response({**_shown(within, new), **state})
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -55,14 +67,16 @@ async def delete(request: web.Request) -> web.Response:
     why = bodies.query(request, bodies.Why).why
     within = services(request)
     old = await within.catalogue.get_list(request.match_info["name"])
-    removed = views.hash_list(old, _size(within, old.name))
+    removed = _shown(within, old)
     change = await within.catalogue.delete_list(old.name, caller(request).name, why)
     return web.json_response({"removed": removed, **await settled.applied(within, change.version)})
 
 
-def _size(within: Services, name: str) -> int:
-    """Entries of a list, as this process has them loaded: an acknowledged one is always among them."""
-    return len(within.replica.matcher.entries(name))
+def _shown(within: Services, hash_list: HashList) -> views.Json:
+    """A list with its entries counted as this process has them loaded: an acknowledged one is always among them."""
+    matcher = within.replica.matcher
+    counts = {kind: number for (name, kind), number in matcher.counts().items() if number and name == hash_list.name}
+    return views.hash_list(hash_list, counts, matcher.types)
 
 
 def _merge(radius: dict[str, int], changes: dict[str, int | None]) -> dict[str, int]:

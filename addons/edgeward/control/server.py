@@ -23,6 +23,7 @@ from edgeward.control.importer import Importer
 from edgeward.control.services import Services
 from edgeward.hashing.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
+from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import Store
 from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.incidents import Incidents
@@ -91,7 +92,8 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
 
 
 def _compose(config: Config, store: Store, consumer: str) -> Services:
-    replica = Replica(store, f"{socket.gethostname()}/{os.getpid()}")
+    matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
+    replica = Replica(store, f"{socket.gethostname()}/{os.getpid()}", matcher)
     sightings = Sightings(store, config.sightings)
     orders, catalogue, takedowns, jobs = Orders(store), Catalogue(store), Takedowns(store), Jobs(store)
     tags = bool(tag_headers(config.caches))

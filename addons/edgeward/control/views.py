@@ -1,13 +1,13 @@
 """What an answer looks like: the words of types.py as JSON objects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from edgeward.control.auth import Token
+from edgeward.hashing.registry import default_radius, measured
 from edgeward.takedown.removals.takedowns import Progress, Takedown
 from edgeward.takedown.seen.sightings import Seen
 from edgeward.types import (
-    DEFAULT_RADIUS,
     Delivery,
     Entry,
     Fingerprint,
@@ -27,16 +27,22 @@ FINAL = frozenset({Delivery.VERIFIED, Delivery.DELIVERED, Delivery.REFUSED})
 """What a cache answered for good. WAITING, or no outcome at all: it still owes the order."""
 
 
-def hash_list(value: HashList, entries: int) -> Json:
-    """`radius` names every perceptual type with what counts, defaults included, in bits."""
+def hash_list(value: HashList, counts: Mapping[str, int], types: Container[str]) -> Json:
+    """`counts`: its entries by signal type; `types`: those that images are given, so that the others match nothing.
+
+    `radius` names every type that is compared by distance with what counts, defaults included.
+    """
     return {
         "name": value.name,
         "kind": value.kind,
         "mode": value.mode,
         "action": value.action,
-        "radius": {**DEFAULT_RADIUS, **value.radius},
+        "radius": {**{name: default_radius(name) for name in measured()}, **value.radius},
         "description": value.description,
-        "entries": entries,
+        "rotations": value.rotations,
+        "geometry": value.geometry,
+        "entries": sum(counts.values()),
+        "not_matchable": {name: number for name, number in counts.items() if name not in types},
     }
 
 
@@ -63,7 +69,7 @@ def fingerprint(value: Fingerprint) -> Json:
         "width": value.width,
         "height": value.height,
         "flaw": value.flaw,
-        "signals": [signal(each) for each in value.signals],
+        "signals": [{**signal(each), "view": each.view, "frame": each.frame} for each in value.signals],
     }
 
 
@@ -75,6 +81,8 @@ def match(value: Match, of: HashList) -> Json:
         "entry": value.entry.id,
         "type": value.signal.type,
         "distance": value.distance,
+        "view": value.signal.view,
+        "frame": value.signal.frame,
         "reason": value.entry.reason,
     }
 
@@ -119,6 +127,7 @@ def sighting(value: Seen) -> Json:
 
 
 def incident(value: Incident) -> Json:
+    """Of one by a classifier `list`, `entry` and `type` are empty; of all others `classifier` and `label` are."""
     return {
         "id": value.id,
         "at": value.at,
@@ -130,6 +139,11 @@ def incident(value: Incident) -> Json:
         "entry": value.entry_id,
         "type": value.signal_type,
         "distance": value.distance,
+        "view": value.view,
+        "frame": value.frame,
+        "classifier": value.classifier,
+        "label": value.label,
+        "score": value.score,
     }
 
 

@@ -1,7 +1,8 @@
 """Content-codings undone with bounds: RFC 9110 section 8.4, gzip, deflate, br (RFC 7932), zstd (RFC 8878).
 
 A decoder is a generator from coded pieces to decoded ones of at most some 64 KiB, so a stack of codings is a stack of
-generators and none runs further than its reader asks: a bomb is left unread.
+generators and none runs further than its reader asks: a bomb is left unread. What comes out of each layer counts, not
+of the last alone: gigabytes under one coding may be nothing at all under two. That bounds the ratio as well.
 """
 
 import itertools
@@ -20,6 +21,10 @@ MAX_CODINGS = 4
 """Codings on one body; browsers see one, an attacker would like hundreds."""
 
 _PIECE = 64 * 1024
+_FEW = 1000
+"""Pieces that any body may come in, however small."""
+_PEEK = 512 * 1024
+"""Bytes of all layers that `peek` decodes."""
 _GZIP = zlib.MAX_WBITS | 16
 _GZIP_MAGIC = b"\x1f\x8b"
 _ALIASES = {"x-gzip": "gzip"}
@@ -34,11 +39,26 @@ class CodingError(ValueError):
 
 
 class TooLarge(CodingError):
-    """The decoded body has more bytes than are allowed."""
+    """The decoded body has more bytes than are allowed, or more are to be decoded on the way to it."""
 
 
 class _CutShort(CodingError):
     pass
+
+
+class _Work:
+    """What all layers of a stack may give, in bytes and in pieces: members and frames of a few bytes, or none, cost
+    time as well.
+    """
+
+    def __init__(self, most_bytes: int, most_pieces: int) -> None:
+        self._bytes, self._pieces = most_bytes, most_pieces
+
+    def count(self, piece: bytes) -> None:
+        self._bytes -= len(piece)
+        self._pieces -= 1
+        if self._bytes < 0 or self._pieces < 0:
+            raise TooLarge("it takes too much to be undone")
 
 
 def parse(header: str | None) -> tuple[str, ...]:
@@ -51,13 +71,15 @@ def decode(body: bytes, codings: tuple[str, ...], max_bytes: int) -> bytes:
     """`body` with all its codings undone, the last first.
 
     Raises:
-        TooLarge: the result has more than `max_bytes`; little more than that was ever held.
+        TooLarge: the result has more than `max_bytes`, or a layer on the way to it; little more was ever held. Or it
+            comes in pieces of less than a KiB or so.
         CodingError: a coding is unknown, broken, cut short or one of more than MAX_CODINGS.
     """
     if not codings:
         return body
     decoded = bytearray()
-    for piece in _stack(body, codings):
+    work = _Work(len(codings) * (max_bytes + _PIECE), _FEW + max_bytes // 1024)
+    for piece in _stack(body, codings, work):
         decoded += piece
         if len(decoded) > max_bytes:
             raise TooLarge(f"more than {max_bytes} bytes under {', '.join(codings)}")
@@ -70,11 +92,12 @@ def peek(prefix: bytes, codings: tuple[str, ...], limit: int = 64) -> bytes:
     Fewer or none where the prefix holds no more: zstd gives nothing before a whole block of up to 128 KiB.
 
     Raises:
+        TooLarge: they lie behind so much that only a hasher may look for them: this takes no more than milliseconds.
         CodingError: a coding is unknown, broken or one of more than MAX_CODINGS.
     """
     decoded = bytearray()
     try:
-        for piece in _stack(prefix, codings):
+        for piece in _stack(prefix, codings, _Work(_PEEK + limit, _FEW)):
             decoded += piece
             if len(decoded) >= limit:
                 break
@@ -83,7 +106,7 @@ def peek(prefix: bytes, codings: tuple[str, ...], limit: int = 64) -> bytes:
     return bytes(decoded[:limit])
 
 
-def _stack(body: bytes, codings: tuple[str, ...]) -> _Pieces:
+def _stack(body: bytes, codings: tuple[str, ...], work: _Work) -> _Pieces:
     if len(codings) > MAX_CODINGS:
         raise CodingError(f"{len(codings)} content-codings on one body")
     pieces: _Pieces = (body[at : at + _PIECE] for at in range(0, len(body), _PIECE))
@@ -91,13 +114,15 @@ def _stack(body: bytes, codings: tuple[str, ...]) -> _Pieces:
         decoder = _DECODERS.get(coding)
         if decoder is None:
             raise CodingError(f"unknown content-coding {coding!r}")
-        pieces = _named(coding, decoder(pieces))
+        pieces = _named(coding, decoder(pieces), work)
     return pieces
 
 
-def _named(coding: str, pieces: _Pieces) -> _Pieces:
+def _named(coding: str, pieces: _Pieces, work: _Work) -> _Pieces:
     try:
-        yield from pieces
+        for piece in pieces:
+            work.count(piece)
+            yield piece
     except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
         raise CodingError(f"{coding}: {error}") from None
 

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 from edgeward.config import HashingSettings
+from edgeward.hashing import texts
 from edgeward.hashing.codings import CodingError, TooLarge, decode
-from edgeward.hashing.images import TooManyPixels, pictures, size
+from edgeward.hashing.digests import DIGESTS
+from edgeward.hashing.embedded import inflated, with_embedded
+from edgeward.hashing.images import size
 from edgeward.hashing.media import DECODABLE
-from edgeward.hashing.perceptual import PERCEPTUAL, perceptual
 from edgeward.hashing.plain import plain
+from edgeward.hashing.reading import read
 from edgeward.hashing.request import HashRequest
-from edgeward.types import Fingerprint, Flaw, Signal
+from edgeward.types import Fingerprint, Flaw
 
 
 def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
@@ -20,7 +23,9 @@ def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = H
     images: up to 4).
 
     What the bytes hold never raises: it is the fingerprint's flaw. A body that is no image that we know has the media
-    type "" and no flaw. MemoryError passes through where the process runs out of address space.
+    type "" and no flaw. A text that shows images has their signals, `frame` being the number of the image: an SVG, and
+    by setting HTML and CSS, which are told by `request.declared`. MemoryError passes through where the process runs out
+    of address space.
     """
     if len(body) > settings.max_bytes:
         return plain(body, settings.signals, Flaw.TOO_LARGE, request.codings)
@@ -31,48 +36,38 @@ def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = H
     except CodingError:
         return plain(body, settings.signals, Flaw.BAD_CODING, request.codings)
     found = plain(decoded, settings.signals)
-    if not found.media_type:
+    if found.media_type in DECODABLE:
+        found = _look(decoded, found, settings, request)
+    elif found.media_type:
+        found = replace(found, flaw=Flaw.UNSUPPORTED)
+    return _read_as_text(decoded, found, settings, request)
+
+
+def _read_as_text(body: bytes, found: Fingerprint, settings: HashingSettings, request: HashRequest) -> Fingerprint:
+    """`found` with the signals of the images inside, if the body is a text that shows such.
+
+    What is declared as HTML is HTML even where it begins like an image.
+    """
+    kind = texts.kind(request.declared, settings.data_uris)
+    if found.media_type and kind is texts.Kind.MARKUP:
         return found
-    if found.media_type not in DECODABLE:
-        return replace(found, flaw=Flaw.UNSUPPORTED)
-    return _look(decoded, found, settings, request.exact)
+    text = inflated(body, settings.max_bytes)
+    media_type = texts.reading(text, kind)
+    if not media_type:
+        return found
+    of_image = replace(request, codings=(), declared="")
+    return with_embedded(
+        found, text, media_type, settings.max_bytes, lambda image: fingerprint(image, settings, of_image)
+    )
 
 
-def _look(body: bytes, found: Fingerprint, settings: HashingSettings, exact: bool) -> Fingerprint:
+def _look(body: bytes, found: Fingerprint, settings: HashingSettings, request: HashRequest) -> Fingerprint:
     """`found` with what the picture itself says: its pixels and perceptual signals, or the flaw that kept them away."""
     width, height = size(body, found.media_type)
     found = replace(found, width=width, height=height)
     if width * height > settings.max_pixels:
         return replace(found, flaw=Flaw.TOO_MANY_PIXELS)
-    if PERCEPTUAL.keys().isdisjoint(settings.signals):
+    if set(settings.signals) <= set(DIGESTS):
         return found
-    signals, flaw = _read(body, found.media_type, settings, exact, lenient=False)
-    if flaw is Flaw.UNDECODABLE:
-        # What a browser would show of a broken file. Not the first choice: a lenient decoder hides its failures.
-        signals, flaw = _read(body, found.media_type, settings, exact, lenient=True)
+    signals, flaw = read(body, found.media_type, settings, request)
     return replace(found, signals=(*found.signals, *signals), flaw=flaw)
-
-
-def _read(
-    body: bytes, media_type: str, settings: HashingSettings, exact: bool, lenient: bool
-) -> tuple[tuple[Signal, ...], Flaw | None]:
-    """The distinct perceptual signals of all frames that could be read, and the flaw that ended the reading."""
-    signals: dict[Signal, None] = {}
-    flaw = None
-    try:
-        for picture in pictures(
-            body,
-            media_type,
-            max_pixels=settings.max_pixels,
-            max_frames=settings.max_frames,
-            drafted=not exact,
-            lenient=lenient,
-        ):
-            signals.update(dict.fromkeys(perceptual(picture, settings.signals)))
-    except TooManyPixels:
-        flaw = Flaw.TOO_MANY_PIXELS
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001  Pillow's parsers raise nearly anything; each is counted by its flaw
-        flaw = Flaw.UNDECODABLE
-    return tuple(signals), flaw

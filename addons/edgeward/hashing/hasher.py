@@ -1,148 +1,66 @@
-"""One hasher as its parent sees it: a process, a socket to it, and distrust of what it says."""
+"""One hasher as its parent sees it: an isolated process that makes fingerprints, and whose answers are checked."""
 
 import asyncio
-import os
 import re
-import socket
-import sys
-from asyncio.subprocess import DEVNULL, Process
-from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
 from edgeward.config import HashingSettings
-from edgeward.hashing.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.isolated import Isolated, ProcessDied
+from edgeward.hashing.registry import known
 from edgeward.hashing.request import HashRequest
-from edgeward.hashing.signals import BITS
 from edgeward.types import Fingerprint, Signal
 
-START_SECONDS = 30
-"""Longer than the slowest machine takes to import numpy, SciPy and Pillow."""
-
 _WORKER = "edgeward.hashing.worker"
-_SOURCE_ROOT = str(Path(__file__).parents[2])
-_PASSED_ON = ("PYTHONHOME", "LD_LIBRARY_PATH")
-_MAX_ANSWER = 1024 * 1024
-_SLICE = 256 * 1024
+_MAX_FRAME = 10**6
+_MAX_FRAME_ANSWER = 64 * 1024
+"""Bytes for the signals of one frame, in all views."""
+_IN_THREAD = 128 * 1024
+"""Answers of more bytes are read in a thread: the event loop has other clients."""
 _HEX = re.compile(r"[0-9a-f]*")
-_MEDIA_TYPE = re.compile(r"(image/[a-z.-]+)?")
+_MEDIA_TYPE = re.compile(r"(image/[a-z0-9.+-]+|text/(html|css|xml))?")
 
 
-class HasherDied(Exception):
-    """The hasher ended, or said what no sane hasher says. It must be replaced."""
+class Hasher(Isolated):
+    """A process that hashes one image at a time. Whatever raises ProcessDied leaves it fit only for `close`."""
 
-
-class Hasher:
-    """A process that hashes one image at a time. Whatever raises HasherDied leaves it fit only for `close`."""
-
-    def __init__(
-        self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, types: tuple[str, ...]
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._types = types
-        self._killed = False
-        self.pid = process.pid
-        self.cause = "crashed"
-        """Why it ended, or will have: "crashed" or "timeout"."""
+    _types: tuple[str, ...] = ()
 
     @classmethod
     async def start(cls, settings: HashingSettings) -> Self:
-        """A hasher that is ready. HasherDied if it does not get so within START_SECONDS."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            arguments = ("-P", "-s", "-m", _WORKER, str(theirs.fileno()), settings.model_dump_json())
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *arguments,
-                pass_fds=(theirs.fileno(),),
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                env=_environment(),
-            )
-        reader, writer = await asyncio.open_connection(sock=ours)
-        hasher = cls(process, reader, writer, settings.signals)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await hasher._expect(READY)
-        except TimeoutError:
-            await hasher.close()
-            raise HasherDied(f"it was not ready within {START_SECONDS} s") from None
-        except BaseException:
-            await hasher.close()
-            raise
+        """A hasher that is ready. ProcessDied if it does not get so in time."""
+        hasher = await cls.launch(_WORKER, settings.model_dump_json())
+        hasher._types = settings.signals
+        hasher.max_answer = max(hasher.max_answer, settings.max_frames * _MAX_FRAME_ANSWER)
         return hasher
 
-    @property
-    def alive(self) -> bool:
-        return not self._killed and self._process.returncode is None and not self._reader.at_eof()
-
     async def begin(self, body: bytes, request: HashRequest) -> None:
-        """Hand over an image. HasherDied: it never looked at it, so another hasher may safely."""
-        asked = request.to_json().encode()
-        try:
-            self._writer.write(length_of(asked) + asked)
-            self._writer.write(length_of(body))
-            # In slices: to hand a large body to the kernel in one go would hold up the event loop.
-            for at in range(0, len(body), _SLICE):
-                self._writer.write(memoryview(body)[at : at + _SLICE])
-                await self._writer.drain()
-        except OSError as error:
-            raise HasherDied(str(error)) from None
-        await self._expect(BEGUN)
+        """Hand over an image. ProcessDied: it never looked at it, so another hasher may safely."""
+        await self.ask(request.to_json().encode(), body)
 
     async def answer(self) -> Fingerprint:
-        """What it made of the image. HasherDied: this image may have killed it."""
-        return read_answer(await self._receive(), self._types)
-
-    def kill(self, cause: str) -> None:
-        """End it now, whatever it is doing."""
-        self.cause = cause
-        self._killed = True
-        with suppress(ProcessLookupError):
-            self._process.kill()
-
-    async def ended(self) -> int:
-        """Wait for its end: the exit status, or minus the signal that killed it."""
-        return await self._process.wait()
-
-    async def close(self) -> None:
-        """Kill it if it still lives, and wait until it is gone."""
-        self.kill(self.cause)
-        self._writer.close()
-        await self._process.wait()
-
-    async def _expect(self, word: bytes) -> None:
-        if await self._receive() != word:
-            raise HasherDied("it spoke out of turn")
-
-    async def _receive(self) -> bytes:
-        try:
-            length = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES), "big")
-            if length > _MAX_ANSWER:
-                raise HasherDied(f"it wants to answer with {length} bytes")
-            return await self._reader.readexactly(length)
-        except (EOFError, OSError) as error:
-            raise HasherDied(f"its socket closed: {error}") from None
+        """What it made of the image. ProcessDied: this image may have killed it."""
+        payload = await self.receive()
+        if len(payload) <= _IN_THREAD:
+            return read_answer(payload, self._types)
+        return await asyncio.to_thread(read_answer, payload, self._types)
 
 
 def read_answer(payload: bytes, types: tuple[str, ...]) -> Fingerprint:
-    """The fingerprint that a hasher sent. HasherDied unless it is well formed and holds none but `types`."""
+    """The fingerprint that a hasher sent. ProcessDied unless it is well formed and holds none but `types`."""
     try:
         found = Fingerprint.from_json(payload)
         sound = _is_sound(found, types)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise HasherDied("its answer is malformed")
+        raise ProcessDied("its answer is malformed")
     return found
 
 
 def _is_sound(found: Fingerprint, types: tuple[str, ...]) -> bool:
     numbers = (found.size, found.width, found.height)
     return (
-        _is_hex(found.sha256, BITS["sha256"])
+        _is_hex(found.sha256, known()["sha256"].bits)
         and _MEDIA_TYPE.fullmatch(found.media_type) is not None
         and all(type(number) is int and number >= 0 for number in numbers)
         and all(signal.type in types and _is_sound_signal(signal) for signal in found.signals)
@@ -151,18 +69,13 @@ def _is_sound(found: Fingerprint, types: tuple[str, ...]) -> bool:
 
 def _is_sound_signal(signal: Signal) -> bool:
     quality = signal.quality
-    return _is_hex(signal.value, BITS[signal.type]) and (
-        quality is None or (type(quality) is int and 0 <= quality <= 100)
+    return (
+        _is_hex(signal.value, known()[signal.type].bits)
+        and (quality is None or (type(quality) is int and 0 <= quality <= 100))
+        and type(signal.frame) is int
+        and 0 <= signal.frame < _MAX_FRAME
     )
 
 
 def _is_hex(value: str, bits: int) -> bool:
     return len(value) * 4 == bits and _HEX.fullmatch(value) is not None
-
-
-def _environment() -> dict[str, str]:
-    """As little as Python needs; linear algebra on one thread, since the pool is what runs in parallel."""
-    path = os.pathsep.join(filter(None, (_SOURCE_ROOT, os.environ.get("PYTHONPATH"))))
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **threads, **passed_on}

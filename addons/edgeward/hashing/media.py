@@ -6,10 +6,15 @@ this skips no leading white space. SVG is text that draws: it has no magic bytes
 
 from collections.abc import Callable
 
-PREFIX = 64
-"""Bytes that `sniff` wants to see; all its signatures lie within them."""
+PREFIX = 256
+"""Bytes that `sniff` wants to see; all its signatures lie within them, and 58 brands of an ISO container."""
 
-DECODABLE = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp", "image/tiff"})
+DECODABLE = frozenset(
+    {
+        *("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp", "image/x-icon"),
+        *("image/heic", "image/jxl", "image/jp2", "image/tiff"),
+    }
+)
 """The media types that a hasher can decode."""
 
 _MAGIC = (
@@ -30,7 +35,8 @@ _MAGIC = (
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"})
-_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_BMP_HEADER_SIZES = frozenset({12, *range(16, 65, 4), 42, 46, 108, 124})
+"""Of Windows, and of OS/2, whose header may end after any field."""
 _ICON_TYPES = (1, 2)
 
 

@@ -10,10 +10,15 @@ where A_n (64 x n) folds both filter passes and the sampling, and the frequencie
 band, so it is applied in strips of rows: no picture is ever held as floats as a whole. Of a picture that was scaled
 down by s, A_n with each s columns added up gives the samples of the original, not of a smaller picture, which the
 reference would filter and sample half a pixel beside.
+
+A mirrored picture is hashed by mirroring A, one that lies on its side by transposing the frequencies: one product along
+columns serves two orientations, the other costs next to nothing. The reference's "dihedral" hashes change the signs of
+the odd frequencies instead. That is free, but the samples lie unevenly, so what it hashes is moved by up to three
+pixels: at 200 x 150 up to 46 bits from the hash of the mirrored picture, which is past any radius; here it is none.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,35 +42,71 @@ _CACHED_LENGTH = 8192
 """Longer sides are rare, and their matrices are large: made anew each time."""
 
 
+_SHOWN = {(False, False): (1, 5), (False, True): (2, 8), (True, True): (3, 7), (True, False): (4, 6)}
+"""By whether a picture is mirrored down and across: the EXIF orientation that is shown so, and the one that is shown
+so and then transposed."""
+
+
 class _Axis(NamedTuple):
-    """One side of the original, in pixels, and how many of them a pixel at hand stands for."""
+    """One side of the original, in pixels, how many of them a pixel at hand stands for, and whether it is mirrored."""
 
     length: int
     scale: int
+    mirrored: bool = False
 
 
-def pdq(
-    picture: Image.Image, scale: int = 1, size: tuple[int, int] | None = None, luma: Luma | None = None
-) -> tuple[str, int]:
-    """The PDQ (64 hexadecimal digits, as the reference prints it) and quality (0..100) of an "L" or "RGB" picture.
+class Pdq(NamedTuple):
+    """A picture's PDQ (64 hexadecimal digits, as the reference prints it) and its quality (0..100)."""
+
+    value: str
+    quality: int
+
+
+def pdq(picture: Image.Image, scale: int = 1, size: tuple[int, int] | None = None, luma: Luma | None = None) -> Pdq:
+    """The PDQ and quality of an "L" or "RGB" picture as it is stored.
 
     The luma of "RGB" is 0.299 R + 0.587 G + 0.114 B, not rounded, as in the reference. With `scale` > 1 each pixel
     stands for scale x scale pixels of an original of `size`, and it is the original's PDQ that is sought. `luma` is
     that of an "L" picture, where it is at hand.
     """
     width, height = size or picture.size
-    samples = _samples(picture, _Axis(width, scale), _Axis(height, scale), luma)
-    frequencies = np.asarray(_DCT @ samples @ _DCT.T, dtype=np.float32)
-    return _bits(frequencies), _quality(samples)
+    (samples,) = _samples(picture, _Axis(width, scale), _Axis(height, scale), luma, ((False, False),))
+    return Pdq(_bits(_frequencies(samples)), _quality(samples))
 
 
-def _samples(picture: Image.Image, across: _Axis, down: _Axis, luma: Luma | None = None) -> Floats:
-    """The 64 x 64 samples of the filtered luma."""
+def turned(
+    picture: Image.Image,
+    scale: int = 1,
+    size: tuple[int, int] | None = None,
+    luma: Luma | None = None,
+    *,
+    orientations: Collection[int] = range(1, 9),
+) -> dict[int, str]:
+    """The PDQ of a picture, as of `pdq`, as it is shown with each of these EXIF orientations (1 to 8)."""
+    width, height = size or picture.size
+    wanted = {mirrored: shown for mirrored, shown in _SHOWN.items() if not set(shown).isdisjoint(orientations)}
+    found = _samples(picture, _Axis(width, scale), _Axis(height, scale), luma, tuple(wanted))
+    values = {}
+    for (upright, aside), samples in zip(wanted.values(), found, strict=True):
+        frequencies = _frequencies(samples)
+        values[upright], values[aside] = _bits(frequencies), _bits(frequencies.T)
+    return {orientation: values[orientation] for orientation in orientations}
+
+
+def _samples(
+    picture: Image.Image, across: _Axis, down: _Axis, luma: Luma | None, mirrored: Sequence[tuple[bool, bool]]
+) -> list[Floats]:
+    """The 64 x 64 samples of the filtered luma, for each (down, across) by which the picture is to be mirrored."""
+    if picture.width > _MAX_WIDTH:
+        aside = picture.transpose(Image.Transpose.TRANSPOSE)
+        return [samples.T for samples in _samples(aside, down, across, None, [pair[::-1] for pair in mirrored])]
+    columns = {back: _columns(picture, down._replace(mirrored=back), luma) for back, _ in mirrored}
+    return [_across(columns[back], across._replace(mirrored=sideways)) for back, sideways in mirrored]
+
+
+def _columns(picture: Image.Image, down: _Axis, luma: Luma | None) -> Floats:
+    """The luma filtered and sampled along columns, transposed: width x 64."""
     width = picture.width
-    if (across, down) == (_Axis(_SAMPLES, 1), _Axis(_SAMPLES, 1)):
-        return _luma(np.asarray(picture, dtype=np.float32))
-    if width > _MAX_WIDTH:
-        return _samples(picture.transpose(Image.Transpose.TRANSPOSE), down, across).T
 
     def rows(top: int, bottom: int) -> Floats:
         strip = picture.crop((0, top, width, bottom))
@@ -75,7 +116,10 @@ def _samples(picture: Image.Image, across: _Axis, down: _Axis, luma: Luma | None
         filtered = _apply(down, luma.rows, _AT_HAND)
     else:
         filtered = _apply(down, rows, _per_strip(down, width * len(picture.getbands())))
-    columns = np.ascontiguousarray(_luma(filtered.reshape(_SAMPLES, width, -1)).T)
+    return np.ascontiguousarray(_luma(filtered.reshape(_SAMPLES, width, -1)).T)
+
+
+def _across(columns: Floats, across: _Axis) -> Floats:
     return _apply(across, lambda left, right: columns[left:right], _AT_HAND).T
 
 
@@ -100,11 +144,11 @@ def _per_strip(axis: _Axis, width: int) -> int:
 
 def _make_strips(axis: _Axis, per_strip: int) -> _Strips:
     """The A of `axis` in blocks of `per_strip` rows: each with the column at which it starts, zeros left out."""
-    bands = [_fold(first, weights, axis.scale) for first, weights in _bands(axis.length)]
+    bands = [_fold(first, weights, axis.scale) for first, weights in _mirror(axis)]
     return [_block(bands[first : first + per_strip]) for first in range(0, _SAMPLES, per_strip)]
 
 
-_strips = lru_cache(maxsize=32)(_make_strips)
+_strips = lru_cache(maxsize=64)(_make_strips)
 
 
 def _fold(first: int, weights: Floats, scale: int) -> tuple[int, Floats]:
@@ -113,6 +157,11 @@ def _fold(first: int, weights: Floats, scale: int) -> tuple[int, Floats]:
         return first, weights
     groups = (np.arange(first, first + len(weights)) // scale) - first // scale
     return first // scale, np.bincount(groups, weights).astype(np.float32)
+
+
+def _mirror(axis: _Axis) -> Iterator[tuple[int, Floats]]:
+    for first, weights in _bands(axis.length):
+        yield (axis.length - first - len(weights), weights[::-1]) if axis.mirrored else (first, weights)
 
 
 def _block(bands: Sequence[tuple[int, Floats]]) -> tuple[int, Floats]:
@@ -165,6 +214,10 @@ def _dct() -> Floats:
 
 
 _DCT: Floats = _dct()
+
+
+def _frequencies(samples: Floats) -> Floats:
+    return np.asarray(_DCT @ samples @ _DCT.T, dtype=np.float32)
 
 
 def _bits(frequencies: Floats) -> str:

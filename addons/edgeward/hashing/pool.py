@@ -10,7 +10,9 @@ from typing import Any
 from edgeward import metrics
 from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
-from edgeward.hashing.hasher import Hasher, HasherDied
+from edgeward.hashing.frames import LAYERS
+from edgeward.hashing.hasher import Hasher
+from edgeward.hashing.isolated import ProcessDied
 from edgeward.hashing.plain import plain
 from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw
@@ -42,13 +44,19 @@ class HasherPool:
         """Process ids of the live hashers."""
         return sorted(hasher.pid for hasher in self._hashers if hasher.alive)
 
+    @property
+    def layers(self) -> frozenset[str] | None:
+        """Those of frames.LAYERS that isolate every live hasher; None where none lives."""
+        live = [hasher.layers for hasher in self._hashers if hasher.alive]
+        return frozenset.intersection(*live) if live else None
+
     async def start(self) -> None:
         """Start all hashers; return when one is ready. Unavailable if the first can't be started."""
         first = asyncio.get_running_loop().create_future()
         self._keepers = [asyncio.create_task(self._keep(first)) for _ in range(self._settings.processes)]
         try:
             await first
-        except (HasherDied, OSError) as error:
+        except (ProcessDied, OSError) as error:
             await self.close()
             raise Unavailable(f"no hasher starts: {error}") from None
 
@@ -101,7 +109,7 @@ class HasherPool:
         except TimeoutError:
             hasher.kill("timeout")
             return Flaw.TIMEOUT if begun else None
-        except HasherDied:
+        except ProcessDied:
             hasher.kill("crashed")
             return Flaw.CRASHED if begun else None
         finally:
@@ -156,7 +164,7 @@ class HasherPool:
         while True:
             try:
                 hasher = await Hasher.start(self._settings)
-            except (HasherDied, OSError) as error:
+            except (ProcessDied, OSError) as error:
                 logger.error("a hasher does not start: %s", error)
                 if not first.done():
                     first.set_exception(error)
@@ -166,6 +174,7 @@ class HasherPool:
             pause = 0.0
             if not first.done():
                 first.set_result(None)
+                _report(hasher.layers)
             await self._watch(hasher)
 
     async def _watch(self, hasher: Hasher) -> None:
@@ -185,3 +194,11 @@ class HasherPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _report(layers: frozenset[str]) -> None:
+    """Say how well hashers are isolated on this machine: their like get the same."""
+    for layer in LAYERS:
+        metrics.hasher_isolation.labels(layer).set(layer in layers)
+    if missing := [layer for layer in LAYERS if layer not in layers]:
+        logger.warning("hashers run without %s: `edgeward doctor` says what is missing", " and ".join(missing))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeward.matching.hamming import Words
 from edgeward.matching.pairs import LEAST_QUERIES, pairs
+from edgeward.matching.scan import Words
 
 SEGMENT = 1 << 16
 PAGE = 16
@@ -58,7 +58,7 @@ class Crowd:
         queries = self._parse(b"".join(values))
         # Few are compared with all: putting segments together would cost as much as that.
         for words, marks in self._pages() if len(values) >= LEAST_QUERIES else self._filled():
-            for numbers, rows in pairs(words, queries, radius):
+            for numbers, rows, _ in pairs(words, queries, radius):
                 if len(numbers):
                     yield numbers.tolist(), marks[rows].tolist()
 

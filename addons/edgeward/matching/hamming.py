@@ -1,23 +1,27 @@
 """Exact nearest-neighbour search in Hamming space: every value within the radius is found, never an approximation.
 
-A scan over 64-bit words, column by column: most values already differ in more bits than the radius in their first
-two words, so the others are read only for the few that do not.
+Values are compared one by one, or picked out by their bands where that is less work: many queries, or many values. What
+is sorted by bands is what the values were a while ago. That misses nothing, for each row that was written since is
+compared, and whatever is picked out is compared with its value of now.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Words = NDArray[np.uint64]
-type Distances = NDArray[np.int64]
+from edgeward.matching.bands import bands_for
+from edgeward.matching.pairs import picked, worth_picking
+from edgeward.matching.scan import WORD_BITS, Found, Words, scan
+from edgeward.matching.sorting import Sorted, Sorting
 
-WORD_BITS = 64
-HEAD_WORDS = 2
-"""Words that are compared of every value. Two hold 128 bits, so their distance fits a byte."""
-BLOCK = 1 << 15
-"""Values per step of a scan: so few that the intermediate results stay in the processor's cache."""
-FIRST_CAPACITY = 1024
+FIRST_CAPACITY = 128
+SORTED_FROM = 1 << 15
+"""Values from which on they are sorted. Of fewer all are compared soon enough."""
+STALE_SHARE = 1 / 16
+"""Of the values that may have been written since, before they are sorted again."""
+WORTH_PICKING = 1 << 19
+"""Pairs of values and queries from which on picking out is faster than comparing all."""
 
 
 class HammingIndex[Key: Hashable]:
@@ -31,6 +35,8 @@ class HammingIndex[Key: Hashable]:
         self._words: Words = np.zeros((-(-bits // WORD_BITS), FIRST_CAPACITY), np.uint64)
         self._keys: list[Key] = []
         self._rows: dict[Key, int] = {}
+        self._sorted = Sorted()
+        self._sorting: Sorting | None = None
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -41,13 +47,13 @@ class HammingIndex[Key: Hashable]:
         Raises:
             ValueError: the value is no hexadecimal number of this many bits.
         """
-        words = self._parse(value_hex)
+        words = _words(self.bits, (value_hex,))[:, 0]
         row = self._rows.setdefault(key, len(self._keys))
         if row == len(self._keys):
             self._keys.append(key)
         if row == self._words.shape[1]:
             self._words = np.concatenate((self._words, np.zeros_like(self._words)), axis=1)
-        self._words[:, row] = words
+        self._write(row, words)
 
     def remove(self, key: Key) -> None:
         """Remove a key; one that is not there is ignored. The last value takes its place."""
@@ -58,35 +64,69 @@ class HammingIndex[Key: Hashable]:
         if row < len(self._keys):
             self._keys[row] = last
             self._rows[last] = row
-            self._words[:, row] = self._words[:, len(self._keys)]
+            self._write(row, self._words[:, len(self._keys)])
+
+    def _write(self, row: int, words: Words) -> None:
+        self._sorted.note(row)
+        if self._sorting:
+            self._sorting.made.note(row)
+        self._words[:, row] = words
 
     def search(self, value_hex: str, radius: int) -> list[tuple[Key, int]]:
         """All keys whose value differs from this one in at most `radius` bits, with the distance, nearest first."""
-        query = self._parse(value_hex)
-        found: list[tuple[Key, int]] = []
-        for start in range(0, len(self._keys), BLOCK):
-            block = self._words[:, start : min(start + BLOCK, len(self._keys))]
-            rows, distances = scan(block, query, radius)
-            near = zip(rows.tolist(), distances.tolist(), strict=True)
-            found += [(self._keys[start + row], distance) for row, distance in near]
-        found.sort(key=lambda pair: pair[1])
-        return found
+        found = {key: distance for piece in self.search_each([value_hex], radius) for _, key, distance in piece}
+        return sorted(found.items(), key=lambda pair: pair[1])
 
-    def _parse(self, value_hex: str) -> Words:
-        if len(value_hex) * 4 != self.bits:
-            raise ValueError(f"{len(value_hex) * 4} bits where {self.bits} are due")
-        padded = bytes.fromhex(value_hex.rjust(len(self._words) * 16, "0"))
-        return np.frombuffer(padded, ">u8").astype(np.uint64)
+    def search_each(self, values_hex: Sequence[str], radius: int) -> Iterator[list[tuple[int, Key, int]]]:
+        """The same for many values, in pieces: (number of the value, key, distance), some of them twice.
+
+        A piece is a few milliseconds' work. The index must not change before the last one came.
+        """
+        if not values_hex:
+            return
+        queries = _queries(self.bits, tuple(values_hex))
+        self._keep_sorted()
+        for numbers, rows, distances in self._near(queries, radius):
+            near = zip(numbers.tolist(), rows.tolist(), distances.tolist(), strict=True)
+            yield [(number, self._keys[row], distance) for number, row, distance in near]
+
+    def _near(self, queries: Words, radius: int) -> Iterator[Found]:
+        words = self._words[:, : len(self._keys)]
+        few = words.shape[1] * queries.shape[1] < WORTH_PICKING
+        if few or not self._sorted.bands or not worth_picking(len(words), radius):
+            yield from scan(words, queries, radius)
+            return
+        covered = min(self._sorted.count, words.shape[1])
+        bands = self._sorted.bands[: len(bands_for(len(words), radius))]
+        yield from picked(words[:, :covered], queries, radius, bands)
+        written = self._sorted.written(words.shape[1])
+        for numbers, places, distances in scan(words[:, written], queries, radius):
+            yield numbers, written[places], distances
+        for numbers, rows, distances in scan(words[:, covered:], queries, radius):
+            yield numbers, rows + covered, distances
+
+    def _keep_sorted(self) -> None:
+        """Have the values sorted beside the caller where enough have changed, and take over what was sorted."""
+        if self._sorting and not self._sorting.is_alive():
+            if self._sorting.made.bands:  # else it ran out of memory, and is tried again
+                self._sorted = self._sorting.made
+            self._sorting = None
+        count = len(self._keys)
+        if self._sorting is None and self._sorted.unsorted(count) > max(SORTED_FROM, STALE_SHARE * count):
+            self._sorting = Sorting(self._words, count)
+            self._sorting.start()
 
 
-def scan(block: Words, query: Words, radius: int) -> tuple[Distances, Distances]:
-    """Rows of a block (words of a value, number of values) within the radius, and their distances."""
-    head = np.bitwise_count(block[0] ^ query[0])
-    for word in range(1, min(HEAD_WORDS, len(query))):
-        head += np.bitwise_count(block[word] ^ query[word])
-    rows = np.flatnonzero(head <= radius)
-    distances: Distances = head[rows].astype(np.int64)
-    for word in range(HEAD_WORDS, len(query)):
-        distances += np.bitwise_count(block[word, rows] ^ query[word])
-    near = distances <= radius
-    return rows[near], distances[near]
+def _words(bits: int, values_hex: Sequence[str]) -> Words:
+    size = -(-bits // WORD_BITS)
+    for value in values_hex:
+        if len(value) * 4 != bits:
+            raise ValueError(f"{len(value) * 4} bits where {bits} are due")
+    padded = bytes.fromhex("".join(value.rjust(size * 16, "0") for value in values_hex))
+    return np.frombuffer(padded, ">u8").astype(np.uint64).reshape(len(values_hex), size).T
+
+
+@lru_cache(maxsize=64)
+def _queries(bits: int, values_hex: tuple[str, ...]) -> Words:
+    """Kept, as one image is looked up in the index of each list."""
+    return np.ascontiguousarray(_words(bits, values_hex))

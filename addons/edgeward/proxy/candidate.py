@@ -1,27 +1,41 @@
 """Which bodies must be judged: told by the first bytes, with as few of them as can be."""
 
-from edgeward.hashing import media
-from edgeward.hashing.codings import CodingError, peek
+from edgeward.hashing import media, texts
+from edgeward.hashing.codings import CodingError, TooLarge, peek
+from edgeward.hashing.texts import Kind
 
 MOST_BYTES = 160 * 1024
 """More than a whole block of zstd, which gives nothing before it is complete (128 KiB, RFC 8878 section 3.1.1.2)."""
 
 
-def candidate(prefix: bytes, codings: tuple[str, ...], content_type: str, ended: bool) -> bool | None:
+def declares_image(content_type: str) -> bool:
+    return content_type.strip().lower().startswith("image/")
+
+
+def candidate(
+    prefix: bytes, codings: tuple[str, ...], content_type: str, ended: bool, data_uris: bool = False
+) -> bool | None:
     """Whether a body that begins with `prefix` must be judged. None: more of it is needed to tell.
 
     A declared image always is; but what is declared never lets a body pass. A text shows itself as one with its first
-    bytes, so that what is sent bit by bit (server-sent events) is not held up. Under a coding that can't be undone the
-    bytes are looked at as they are: browsers show a body under a coding they don't know as if it had none.
+    bytes, so that what is sent bit by bit (server-sent events) is not held up; what may be XML shows by its root
+    whether it is an SVG. Under a coding that can't be undone the bytes are looked at as they are: browsers show a body
+    under a coding they don't know as if it had none. `data_uris` (hashing.data_uris): HTML, CSS and all XML are judged.
     """
-    if content_type.strip().lower().startswith("image/"):
+    if declares_image(content_type) or texts.kind(content_type, data_uris) is not Kind.MARKUP:
         return True
+    xml = texts.may_be_xml(content_type)
     try:
-        decoded = peek(prefix, codings, media.PREFIX) if codings else prefix
+        decoded = peek(prefix, codings, MOST_BYTES if xml else media.PREFIX) if codings else prefix
+    except TooLarge:
+        return True  # a hasher has the time to find out
     except CodingError:
         decoded = prefix
     if media.sniff(decoded) is not None or media.sniff(prefix) is not None:
         return True
-    if ended or not media.may_begin(decoded):
+    svg = texts.has_svg_root(decoded) if xml else False
+    if svg or (svg is False and xml and data_uris and texts.begins_like_markup(decoded)):
+        return True
+    if ended or not (svg is None or media.may_begin(decoded)):
         return False
     return True if len(prefix) >= MOST_BYTES else None

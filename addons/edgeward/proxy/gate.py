@@ -6,15 +6,17 @@ mitmproxy fails open: what a hook raises is logged, and the response goes out un
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakSet
 
 from mitmproxy import http
 
 from edgeward import metrics
 from edgeward.cache_settings import tag_headers
+from edgeward.classifying.desk import Desk
 from edgeward.config import Config
 from edgeward.proxy import pages, passage
+from edgeward.proxy.candidate import declares_image
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.loose_ends import LooseEnds
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
@@ -59,10 +61,11 @@ class EdgewardGate:
         loose: LooseEnds,
         memory: TargetMemory | None = None,
         served: ServedReporter | None = None,
+        desks: Sequence[Desk] = (),
     ) -> None:
         self._config, self._judge, self._recorder, self._refetcher = config, judge, recorder, refetcher
         self._loose, self._memory = loose, memory or TargetMemory()
-        self._served = served
+        self._served, self._desks = served, desks
         self._tag_headers = tag_headers(config.caches) if config.proxy.placement == "fill" else ()
         self._methods = frozenset(config.policy.methods)
         self._refused_headers = frozenset(name.lower() for name in config.policy.refused_headers)
@@ -81,7 +84,7 @@ class EdgewardGate:
         self._under_way.add(flow)
         request = flow.request
         base = Target(request.scheme, request.host_header or "", request.data.path.decode("latin-1"))
-        way = Passage(self._memory.variant(base, request.headers))
+        way = Passage(self._memory.variant(base, request.headers), self._config.hashing.data_uris)
         passage.attach(flow, way)
         status, reason = self._refusable(request)
         if status:
@@ -89,7 +92,7 @@ class EdgewardGate:
         elif self._config.proxy.placement == "fill" and pages.is_doctors(request):
             way.deliver(Reason.NOT_IMAGE)
             flow.response = way.instead = pages.doctors_object(request)
-        elif request.method in ("GET", "HEAD") and self._known_listed(flow, way):
+        elif request.method in ("GET", "HEAD") and await self._known_listed(flow, way):
             pass
         else:
             request.stream = True  # uploads are none of our business and need no memory of ours
@@ -176,11 +179,12 @@ class EdgewardGate:
             return 400, Reason.BAD_REQUEST
         return 0, Reason.BAD_REQUEST
 
-    def _known_listed(self, flow: http.HTTPFlow, way: Passage) -> bool:
+    async def _known_listed(self, flow: http.HTTPFlow, way: Passage) -> bool:
         """Refuse without the upstream what this target was just seen to hold, if the lists of this moment block it."""
         known = self._memory.get(way.target)
         if known is None or known.fingerprint is None or known.age() > self._config.policy.recheck_seconds:
             return False
+        await self._judge.settle(known.fingerprint)
         verdict = self._judge.verdict(known.fingerprint)
         if verdict.match is None or not verdict.blocks:
             return False
@@ -216,15 +220,26 @@ class EdgewardGate:
         body = response.raw_content
         if body is None:
             raise RuntimeError("a body was streamed past the gate")
-        fingerprint, verdict = await self._judge.judge(body, way.codings)
+        fingerprint, verdict = await self._judge.judge(body, way.codings, response.headers.get("content-type", ""))
         way.unjudged = fingerprint is None
-        if fingerprint is not None:
+        if verdict.reason is Reason.NOT_IMAGE:
+            self._remember(flow, way, None)
+        elif fingerprint is not None:
             way.target = Target(way.target.scheme, way.target.host, way.target.path, way.target.vary, len(body))
             self._remember(flow, way, fingerprint)
             if flow.request.method == "GET":  # caches store no others
                 self._note(flow, way, fingerprint, verdict)
                 self._note_served(way, response, fingerprint, verdict)
         self._conclude(flow, way, fingerprint, verdict)
+        self._offer(way, fingerprint, verdict, body, way.codings)
+
+    def _offer(
+        self, way: Passage, fingerprint: Fingerprint | None, verdict: Verdict, body: bytes, codings: tuple[str, ...]
+    ) -> None:
+        """What no list knows is delivered, and an operator's own models may look at it afterwards."""
+        if fingerprint is not None and verdict.reason is Reason.NO_MATCH:
+            for desk in self._desks:
+                desk.offer(way.target, fingerprint, body, codings)
 
     def _note(self, flow: http.HTTPFlow, way: Passage, fingerprint: Fingerprint, verdict: Verdict) -> None:
         way.noted |= self._recorder.note(Sighting(way.target, fingerprint, flow.timestamp_created, verdict.version))
@@ -243,7 +258,7 @@ class EdgewardGate:
         await self._judge.be_current()
         known = self._memory.get(way.target)
         if known is not None and self._is_current(known, response):
-            self._conclude_known(flow, way, known, Reason.NO_BODY)
+            await self._conclude_known(flow, way, known, Reason.NO_BODY)
         elif response.status_code == 304 or (flow.request.method == "HEAD" and self._declares_image(response)):
             whole = await self._refetch(flow, way)
             if whole is None or way.decided:
@@ -259,7 +274,7 @@ class EdgewardGate:
         await self._judge.be_current()
         known = self._memory.get(way.target)
         if known is not None and known.validators.same(Validators.of(response.headers)):
-            self._conclude_known(flow, way, known, Reason.NOT_IMAGE)
+            await self._conclude_known(flow, way, known, Reason.NOT_IMAGE)
             response.stream = way.instead is None
             return
         whole = await self._refetch(flow, way)
@@ -280,8 +295,7 @@ class EdgewardGate:
 
     @staticmethod
     def _declares_image(response: http.Response) -> bool:
-        content_type: str = response.headers.get("content-type", "")
-        return content_type.strip().lower().startswith("image/")
+        return declares_image(response.headers.get("content-type", ""))
 
     async def _refetch(self, flow: http.HTTPFlow, way: Passage) -> Whole | None:
         """Fetch the whole response and judge it. Afterwards the passage is decided unless it is no listed image.
@@ -297,11 +311,14 @@ class EdgewardGate:
             return None
         fingerprint = None
         if whole.body is not None:
-            fingerprint, verdict = await self._judge.judge(whole.body, whole.codings)
+            fingerprint, verdict = await self._judge.judge(whole.body, whole.codings, whole.declared)
             way.unjudged = fingerprint is None
+            if verdict.reason is Reason.NOT_IMAGE:
+                fingerprint = None
             if fingerprint is not None:
                 self._note(flow, way, fingerprint, verdict)
             self._conclude_refetched(flow, way, whole, fingerprint, verdict)
+            self._offer(way, fingerprint, verdict, whole.body, whole.codings)
         self._memory.remember(way.target, Memory(fingerprint, Validators.of(whole.headers)))
         return whole
 
@@ -319,10 +336,11 @@ class EdgewardGate:
             # The bytes that were judged are the bytes that are sent.
             way.instead = http.Response.make(whole.status, whole.body or b"", _end_to_end(whole))
 
-    def _conclude_known(self, flow: http.HTTPFlow, way: Passage, known: Memory, otherwise: Reason) -> None:
+    async def _conclude_known(self, flow: http.HTTPFlow, way: Passage, known: Memory, otherwise: Reason) -> None:
         if known.fingerprint is None:
             way.deliver(otherwise)
         else:
+            await self._judge.settle(known.fingerprint)
             self._conclude(flow, way, known.fingerprint, self._judge.verdict(known.fingerprint))
 
     def _conclude(self, flow: http.HTTPFlow, way: Passage, fingerprint: Fingerprint | None, verdict: Verdict) -> None:

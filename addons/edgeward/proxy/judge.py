@@ -2,20 +2,25 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import logging
 import time
-from collections import OrderedDict
+from urllib.parse import quote
 
 from edgeward import metrics
 from edgeward.blocklist.replica import Replica
 from edgeward.blocklist.rollcall import LEASE_SECONDS
 from edgeward.config import Config
+from edgeward.hashing import texts
+from edgeward.hashing.generation import generation
 from edgeward.hashing.pool import HasherPool
 from edgeward.hashing.request import HashRequest
+from edgeward.proxy.candidate import declares_image
+from edgeward.proxy.known import KnownFingerprints
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Decision, Fingerprint, Flaw, Reason, Verdict
+from edgeward.types import PASSING, Decision, Fingerprint, Flaw, Reason, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +32,8 @@ CATCH_UP_PAUSE_SECONDS = 0.5
 """How often that is tried while the store is away."""
 THREAD_BYTES = 512 * 1024
 """Bodies from this size on are digested in a thread, so that the event loop never stalls."""
-PASSING_FLAWS = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
-"""Flaws of the moment, not of the image: they are not remembered."""
+
+type Look = tuple[str, str, Flaw | None, int]
 
 
 class Judge:
@@ -37,33 +42,36 @@ class Judge:
     def __init__(self, config: Config, replica: Replica, pool: HasherPool, sightings: Sightings, size: int = 20_000):
         self._config, self._replica, self._pool, self._sightings = config, replica, pool, sightings
         self._size = size
-        # A fingerprint made under other settings holds other signals.
-        settings = f"{config.hashing.signals} {config.hashing.max_frames}"
-        self._generation = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        self._known: OrderedDict[str, Fingerprint] = OrderedDict()
-        self._verdicts: dict[tuple[str, Flaw | None], Verdict] = {}
+        self._generation = functools.cache(functools.partial(generation, config.hashing))
+        self._known = KnownFingerprints(size)
+        self._verdicts: dict[Look, Verdict] = {}
         self._verdicts_of = -1
         self._catching: asyncio.Task[None] | None = None
         self._catch_again = 0.0
         self._running: dict[str, asyncio.Task[Fingerprint]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
 
-    async def judge(self, body: bytes, codings: tuple[str, ...]) -> tuple[Fingerprint | None, Verdict]:
-        """The verdict on a whole body; its fingerprint too, unless the lists are not loaded yet."""
+    async def judge(
+        self, body: bytes, codings: tuple[str, ...], declared: str = ""
+    ) -> tuple[Fingerprint | None, Verdict]:
+        """The verdict on a whole body; its fingerprint too, unless the lists are not loaded yet.
+
+        `declared` is its Content-Type. A text that shows no image and matches nothing is NOT_IMAGE.
+        """
         if not self._replica.ready:
             return None, self.unchecked(Reason.NOT_READY)
         started = time.perf_counter()
-        key = await self._key(body, codings)
-        fingerprint = self._known.get(key)
-        if fingerprint is None:
-            fingerprint = await self._fingerprint(key, body, codings)
-            if fingerprint.flaw not in PASSING_FLAWS:
-                self._remember(key, fingerprint)
-        else:
-            metrics.fingerprint_cache.labels("memory").inc()
-            self._known.move_to_end(key)
-        await self.be_current()
+        digest = await self._digest(body)
+        while True:
+            views = self._replica.matcher.views
+            fingerprint = await self._look(digest, body, HashRequest(codings, views=views, declared=declared))
+            await self.be_current()
+            await self.settle(fingerprint)
+            if self._replica.matcher.views <= views:  # else a list has begun to ask for more meanwhile
+                break
         verdict = self.verdict(fingerprint)
+        if verdict.reason is Reason.NO_MATCH and not fingerprint.media_type and not declares_image(declared):
+            verdict = Verdict(Decision.DELIVER, Reason.NOT_IMAGE, version=verdict.version)
         metrics.response_seconds.observe(time.perf_counter() - started)
         return fingerprint, verdict
 
@@ -85,20 +93,31 @@ class Judge:
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """The verdict on a known image by the lists of this moment, flaws judged by policy."""
-        generation = self._replica.matcher.generation
-        # Not by version: versions repeat after the store lost data.
-        if generation != self._verdicts_of or len(self._verdicts) > self._size:
-            self._verdicts.clear()
-            self._verdicts_of = generation
-        key = (fingerprint.sha256, fingerprint.flaw)
-        verdict = self._verdicts.get(key)
+        verdict = self._verdicts_now().get(_look_of(fingerprint))
         if verdict is None:
-            verdict = self._verdicts[key] = self._match(fingerprint)
+            with metrics.match_seconds.time():
+                verdict = self._replica.matcher.verdict(fingerprint)
+            verdict = self._verdicts[_look_of(fingerprint)] = self._by_policy(fingerprint, verdict)
         return verdict
 
-    def _match(self, fingerprint: Fingerprint) -> Verdict:
+    async def settle(self, fingerprint: Fingerprint) -> None:
+        """Have its verdict at hand. Where matching takes longer than a moment other requests go on meanwhile."""
+        if _look_of(fingerprint) in self._verdicts_now():
+            return
         with metrics.match_seconds.time():
-            verdict = self._replica.matcher.verdict(fingerprint)
+            verdict = await self._replica.matcher.patient_verdict(fingerprint)
+        self._verdicts_now()[_look_of(fingerprint)] = self._by_policy(fingerprint, verdict)
+
+    def _verdicts_now(self) -> dict[Look, Verdict]:
+        """The remembered verdicts that hold by the lists of this moment."""
+        changes = self._replica.matcher.generation
+        # Not by version: versions repeat after the store lost data.
+        if changes != self._verdicts_of or len(self._verdicts) > self._size:
+            self._verdicts.clear()
+            self._verdicts_of = changes
+        return self._verdicts
+
+    def _by_policy(self, fingerprint: Fingerprint, verdict: Verdict) -> Verdict:
         if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
             return self.unchecked(Reason(fingerprint.flaw.value))
         return verdict
@@ -116,23 +135,36 @@ class Judge:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _key(self, body: bytes, codings: tuple[str, ...]) -> str:
+    @staticmethod
+    async def _digest(body: bytes) -> str:
         if len(body) < THREAD_BYTES:
-            digest = hashlib.sha256(body)
-        else:
-            digest = await asyncio.to_thread(hashlib.sha256, body)
-        return ",".join((digest.hexdigest(), self._generation, *codings))
+            return hashlib.sha256(body).hexdigest()
+        return (await asyncio.to_thread(hashlib.sha256, body)).hexdigest()
 
-    async def _fingerprint(self, key: str, body: bytes, codings: tuple[str, ...]) -> Fingerprint:
+    async def _look(self, digest: str, body: bytes, request: HashRequest) -> Fingerprint:
+        """The fingerprint that is asked for: remembered, kept in the store, or made."""
+        kind = texts.kind(request.declared, self._config.hashing.data_uris)
+        codings = (quote(coding, errors="surrogateescape") for coding in request.codings)  # any bytes a header may hold
+        key = ",".join((digest, self._generation(request.views, kind), *codings))
+        fingerprint = self._known.get(key)
+        if fingerprint is not None:
+            metrics.fingerprint_cache.labels("memory").inc()
+            return fingerprint
+        fingerprint = await self._fingerprint(key, body, request)
+        if fingerprint.flaw not in PASSING:
+            self._known.remember(key, fingerprint)
+        return fingerprint
+
+    async def _fingerprint(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
         """One hashing for all who ask for the same body at the same time."""
         task = self._running.get(key)
         if task is None:
-            task = asyncio.create_task(self._find_or_hash(key, body, codings), name="fingerprint")
+            task = asyncio.create_task(self._find_or_hash(key, body, request), name="fingerprint")
             self._running[key] = task
             task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _find_or_hash(self, key: str, body: bytes, codings: tuple[str, ...]) -> Fingerprint:
+    async def _find_or_hash(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
         with contextlib.suppress(*STORE_AWAY, TimeoutError):
             async with asyncio.timeout(STORE_PATIENCE_SECONDS):
                 kept = await self._sightings.fingerprint(key)
@@ -140,8 +172,9 @@ class Judge:
                 metrics.fingerprint_cache.labels("store").inc()
                 return kept
         metrics.fingerprint_cache.labels("hashed").inc()
-        fingerprint = await self._pool.fingerprint(body, HashRequest(codings))
-        if fingerprint.flaw is None:  # a flaw may be gone after a change of settings or an update
+        fingerprint = await self._pool.fingerprint(body, request)
+        is_image = fingerprint.media_type or declares_image(request.declared)
+        if is_image and fingerprint.is_complete:  # what it lacks may be there after a change of settings or an update
             task = asyncio.create_task(self._keep(key, fingerprint), name="keep fingerprint")
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
@@ -153,7 +186,7 @@ class Judge:
         except STORE_AWAY as error:
             logger.debug("a fingerprint was not kept: %s", type(error).__name__)
 
-    def _remember(self, key: str, fingerprint: Fingerprint) -> None:
-        self._known[key] = fingerprint
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)
+
+def _look_of(fingerprint: Fingerprint) -> Look:
+    """Tells apart what was made of the same bytes: as another type of text, or in more views."""
+    return fingerprint.sha256, fingerprint.media_type, fingerprint.flaw, len(fingerprint.signals)

@@ -19,7 +19,7 @@ from edgeward.proxy.judge import Judge
 from edgeward.proxy.memory import vary_names, with_vary
 from edgeward.proxy.refetch import Refetcher, RefetchFailed, Whole
 from edgeward.takedown.recorder import Mark, Recorder
-from edgeward.types import Sighting, Target
+from edgeward.types import Reason, Sighting, Target
 
 logger = logging.getLogger(__name__)
 
@@ -160,9 +160,11 @@ class LooseEnds:
         return whole.body is None or await self._note(request, whole, whole.body)
 
     async def _note(self, request: http.Request, whole: Whole, body: bytes) -> bool:
-        fingerprint, verdict = await self._judge.judge(body, whole.codings)
+        fingerprint, verdict = await self._judge.judge(body, whole.codings, whole.declared)
         if fingerprint is None:
             return False
+        if verdict.reason is Reason.NOT_IMAGE:
+            return True
         base = Target(request.scheme, request.host_header or "", request.data.path.decode("latin-1"), (), len(body))
         target = with_vary(base, vary_names(whole.headers.get("vary")), request.headers)
         self._recorder.note(Sighting(target, fingerprint, time.time(), verdict.version))

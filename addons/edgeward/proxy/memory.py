@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgeward.proxy.known import SIGNALS_HELD
 from edgeward.types import Fingerprint, Target
 
 
@@ -41,12 +42,17 @@ class Memory:
     def age(self) -> float:
         return time.monotonic() - self.at
 
+    @property
+    def signals(self) -> int:
+        return len(self.fingerprint.signals) if self.fingerprint else 0
+
 
 class TargetMemory:
-    """The last `size` targets of this worker."""
+    """The last `size` targets of this worker, or fewer whose images have SIGNALS_HELD signals together."""
 
     def __init__(self, size: int = 50_000) -> None:
         self._size = size
+        self._signals = 0
         self._vary: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
         self._memories: OrderedDict[Target, Memory] = OrderedDict()
 
@@ -64,12 +70,17 @@ class TargetMemory:
         if names or base in self._vary:
             self._vary[base] = names
             self._vary.move_to_end(base)
+        self._signals += memory.signals - self._forget(target)
         self._memories[target] = memory
-        self._memories.move_to_end(target)
-        while len(self._memories) > self._size:
-            self._memories.popitem(last=False)
+        while len(self._memories) > self._size or (self._signals > SIGNALS_HELD and len(self._memories) > 1):
+            self._signals -= self._forget(next(iter(self._memories)))
         while len(self._vary) > self._size:
             self._vary.popitem(last=False)
+
+    def _forget(self, target: Target) -> int:
+        """How many signals go with it."""
+        memory = self._memories.pop(target, None)
+        return memory.signals if memory else 0
 
 
 def vary_names(header: str | None) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ class Passage:
     """One flow's way through the gate. It is decided once; the decision is counted once."""
 
     target: Target
+    data_uris: bool = False
+    """hashing.data_uris: HTML and CSS may hold images."""
     candidate: bool = False
     """The response's body may be an image: it must be judged."""
     codings: tuple[str, ...] = ()

@@ -42,16 +42,24 @@ class Whole:
     body: bytes | None = field(default=None)
 
     @property
+    def declared(self) -> str:
+        content_type: str = self.headers.get("content-type", "")
+        return content_type
+
+    @property
     def codings(self) -> tuple[str, ...]:
         return content_codings.parse(self.headers.get("content-encoding"))
 
 
 class Refetcher:
-    """Fetches whole responses from one upstream (http:// or https://, no path), images up to `max_bytes`."""
+    """Fetches whole responses from one upstream (http:// or https://, no path), images up to `max_bytes`.
 
-    def __init__(self, upstream: str, max_bytes: int) -> None:
+    `data_uris` (hashing.data_uris): HTML and CSS too.
+    """
+
+    def __init__(self, upstream: str, max_bytes: int, data_uris: bool = False) -> None:
         parts = urlsplit(upstream)
-        self._host, self._max_bytes = parts.hostname or "", max_bytes
+        self._host, self._max_bytes, self._data_uris = parts.hostname or "", max_bytes, data_uris
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
@@ -88,20 +96,19 @@ class Refetcher:
                 whole = Whole(event.status_code, http.Headers(event.headers.raw_items()))
             elif isinstance(event, h11.Data) and whole is not None:
                 body += event.data
-                image = _looks_like_image(whole, body) if image is None else image
+                image = self._looks_like_image(whole, body) if image is None else image
                 if image is False:
                     return whole
                 if len(body) > self._max_bytes:
                     raise ValueError("larger than hashing.max_bytes")
         if whole is None:
             raise ValueError("no response")
-        if image or _looks_like_image(whole, body, ended=True):
+        if image or self._looks_like_image(whole, body, ended=True):
             whole.body = bytes(body)
         return whole
 
-
-def _looks_like_image(whole: Whole, body: bytearray, ended: bool = False) -> bool | None:
-    return candidate(bytes(body), whole.codings, whole.headers.get("content-type", ""), ended)
+    def _looks_like_image(self, whole: Whole, body: bytearray, ended: bool = False) -> bool | None:
+        return candidate(bytes(body), whole.codings, whole.declared, ended, self._data_uris)
 
 
 def _whole_request(request: http.Request) -> bytes:

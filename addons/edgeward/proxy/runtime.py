@@ -9,9 +9,13 @@ from typing import Self
 
 from edgeward.blocklist.replica import Replica
 from edgeward.cache_settings import tag_headers
-from edgeward.config import Config
+from edgeward.classifying.claims import Claims
+from edgeward.classifying.desk import Desk
+from edgeward.classifying.registry import version
+from edgeward.config import ClassifierSettings, Config
 from edgeward.errors import StoreUnavailable
 from edgeward.hashing.pool import HasherPool
+from edgeward.matching.matcher import Matcher
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.judge import Judge
@@ -55,16 +59,17 @@ class Runtime:
         config = self._config
         store = await self._store()
         stack.push_async_callback(store.close)
-        self.replica = Replica(store, replica_name())
+        self.replica = Replica(store, replica_name(), Matcher(config.hashing.min_quality, config.hashing.signals))
         pool = HasherPool(config.hashing)
-        refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes)
+        refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris)
         sightings = Sightings(store, config.sightings)
         tags = bool(tag_headers(config.caches))
         recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags)
         self.replica.before_report = recorder.flush
         judge = Judge(config, self.replica, pool, sightings)
         served = ServedReporter(SweepQueue(store), config.sweep) if config.sweep.enabled else None
-        for part in (pool, self.replica, recorder, *([served] if served else ())):
+        desks = [self._desk(settings, store, recorder) for settings in config.classifiers]
+        for part in (pool, self.replica, recorder, *([served] if served else ()), *desks):
             await part.start()
             stack.push_async_callback(part.close)
         stack.push_async_callback(judge.close)
@@ -72,7 +77,11 @@ class Runtime:
         loose = LooseEnds(journal, judge, recorder, refetcher)
         await loose.start()
         stack.push_async_callback(loose.close)
-        self.gate = EdgewardGate(config, judge, recorder, refetcher, loose, served=served)
+        self.gate = EdgewardGate(config, judge, recorder, refetcher, loose, served=served, desks=desks)
+
+    def _desk(self, settings: ClassifierSettings, store: Store, recorder: Recorder) -> Desk:
+        claims = Claims(store, settings.name, version(settings.name), self._config.sightings.keep_days)
+        return Desk(settings, self._config.hashing, claims, recorder.classified)
 
     async def _store(self) -> Store:
         settings = self._config.store

@@ -91,7 +91,7 @@ class GateStream(HttpStream):
         headers = self._held_headers.response.headers
         ended = isinstance(event, ResponseEndOfMessage | ResponseTrailers)
         codings = content_codings.parse(headers.get("content-encoding"))
-        verdict = candidate(bytes(self._held), codings, headers.get("content-type", ""), ended)
+        verdict = candidate(bytes(self._held), codings, headers.get("content-type", ""), ended, way.data_uris)
         if verdict is None:
             return
         way.candidate, way.codings = verdict, codings

@@ -1,4 +1,4 @@
-"""Incidents, for people: what was blocked, or would have been."""
+"""Incidents, for people: what was blocked, or would have been, or is to be reviewed."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from edgeward.store.connection import Store
-from edgeward.types import Decision, Incident, Reason, Target
+from edgeward.types import Decision, Incident, Reason, Target, View
 
 KEPT = 100_000
 """About so many are kept; older ones go."""
@@ -51,4 +51,5 @@ class Incidents:
 def _incident(text: bytes) -> Incident:
     data = json.loads(text)
     decision, reason = Decision(data.pop("decision")), Reason(data.pop("reason"))
-    return Incident(decision=decision, reason=reason, target=Target.from_dict(data.pop("target")), **data)
+    target, view = Target.from_dict(data.pop("target")), View(data.pop("view", View.STORED))
+    return Incident(decision=decision, reason=reason, target=target, view=view, **data)

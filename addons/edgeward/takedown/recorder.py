@@ -18,7 +18,7 @@ from edgeward.takedown.outbox import Outbox
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.recent import Recent
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Cause, Incident, PurgeOrder, Sighting, Target, Verdict
+from edgeward.types import Cause, Decision, Incident, PurgeOrder, Reason, Sighting, Target, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -137,9 +137,29 @@ class Recorder:
             entry_id=entry.id,
             signal_type=signal.type,
             distance=verdict.match.distance,
+            view=signal.view,
+            frame=signal.frame,
         )
         if self._incident_box.put(report):
             self._reported.add(key)
+
+    def classified(self, classifier: str, target: Target, sha256: str, label: str, score: float) -> None:
+        """Have people look at an image that no list knows. It was delivered, and nothing else comes of it."""
+        report = Incident(
+            at=time.time(),
+            decision=Decision.DELIVER,
+            reason=Reason.CLASSIFIED,
+            target=target,
+            sha256=sha256,
+            list="",
+            entry_id="",
+            signal_type="",
+            distance=0,
+            classifier=classifier,
+            label=label,
+            score=score,
+        )
+        self._incident_box.put(report)
 
     async def _place(self, orders: Sequence[PurgeOrder]) -> None:
         await self._orders.place(orders)
@@ -156,10 +176,10 @@ class Recorder:
         version = max(version for _, version in late)
         if not await self._replica.wait_version(version, REPLICA_SECONDS):
             raise StoreUnavailable(f"the lists have not reached version {version} here")
-        await self._orders.place([order for sighting, _ in late for order in self._late_orders(sighting)])
+        await self._orders.place([order for sighting, _ in late for order in await self._late_orders(sighting)])
 
-    def _late_orders(self, sighting: Sighting) -> list[PurgeOrder]:
-        verdict = self._replica.matcher.verdict(sighting.fingerprint)
+    async def _late_orders(self, sighting: Sighting) -> list[PurgeOrder]:
+        verdict = await self._replica.matcher.patient_verdict(sighting.fingerprint)
         if not verdict.blocks or verdict.match is None:
             return []
         entry, sha256 = verdict.match.entry, sighting.fingerprint.sha256

@@ -10,13 +10,15 @@ target      what a cache stores under
 sighting    this target served this fingerprint then
 purge order remove this target from the caches; durable until verified on each
 outcome     what one cache node made of one order
-incident    a block or a would-have-blocked, for people
+incident    a block, a would-have-blocked or what a classifier wants reviewed: for people
 
 Times are Unix seconds (float). Hash values are lower-case hexadecimal.
 """
 
 from edgeward.types.choices import (
     ALWAYS,
+    LASTING,
+    PASSING,
     Action,
     Cause,
     Decision,
@@ -54,8 +56,10 @@ from edgeward.types.takedown import (
 __all__ = [
     "ALWAYS",
     "DEFAULT_RADIUS",
+    "LASTING",
     "MIN_PDQ_QUALITY",
     "NOWHERE",
+    "PASSING",
     "Action",
     "Cause",
     "Change",

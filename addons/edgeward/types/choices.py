@@ -77,6 +77,13 @@ class Flaw(StrEnum):
     """So little happens in the picture that its perceptual hashes would match others by chance: digests alone."""
 
 
+PASSING = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
+"""Flaws of the moment, not of the image: it is hashed again at next sight."""
+
+LASTING = frozenset({Flaw.TOO_MANY_FRAMES, Flaw.TOO_SMALL, Flaw.FLAT})
+"""Flaws of images that were read as far as the settings say: hashed again they would get the same signals."""
+
+
 class Reason(StrEnum):
     """Why a response got its verdict: the `reason` label of edgeward_responses_total. Flaws are reasons too."""
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from edgeward.types.choices import ALWAYS, Action, Decision, Flaw, Kind, Mode, Reason, View
+from edgeward.types.choices import ALWAYS, LASTING, Action, Decision, Flaw, Kind, Mode, Reason, View
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One hash of an image. `quality` is 0..100 where its type has one (PDQ), else None.
 
-    `view` and `frame` say what of the image it is a hash of; frames count from 0.
+    `view` and `frame` say what of the image it is a hash of; frames count from 0. In a text that shows
+    images `frame` is the number of the image.
     """
 
     type: str
@@ -51,6 +52,11 @@ class Fingerprint:
     width: int = 0
     height: int = 0
     flaw: Flaw | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it holds all that its settings can find in the image: worth keeping for its next sight."""
+        return self.flaw is None or self.flaw in LASTING
 
     def to_json(self) -> str:
         data = asdict(self) | {"signals": [signal.to_dict() for signal in self.signals]}
@@ -94,7 +100,7 @@ class Entry:
 
 
 DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 6}
-"""Bits that may differ in a match, per perceptual signal type. Digests match exactly.
+"""Bits that may differ in a match, per perceptual signal type that ships. Digests match exactly.
 
 PDQ: 31 of 256 (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019).
 The 64-bit hashes: 6, above which chance matches on lists of millions begin."""
@@ -125,9 +131,6 @@ class HashList:
         """The views of an image that its entries are matched with."""
         asked = ((View.TURNED, self.rotations), (View.SEARCHED, self.geometry))
         return ALWAYS | {view for view, wanted in asked if wanted}
-
-    def radius_of(self, signal_type: str) -> int:
-        return self.radius.get(signal_type, DEFAULT_RADIUS.get(signal_type, 0))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

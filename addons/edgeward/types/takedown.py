@@ -98,8 +98,8 @@ class Outcome:
 class Incident:
     """A block, or (list in monitor mode) a would-have-blocked; or what an operator's classifier wants reviewed.
 
-    `view` and `frame` are those of the signal that matched. One with reason CLASSIFIED has `label` and `score` (0..1)
-    and names, instead of a list and an entry, none.
+    `view` and `frame` are those of the signal that matched. One with reason CLASSIFIED names, instead of a list and an
+    entry, the `classifier`, its `label` and the `score` (0..1).
     """
 
     at: float
@@ -113,6 +113,7 @@ class Incident:
     distance: int
     view: View = View.STORED
     frame: int = 0
+    classifier: str = ""
     label: str = ""
     score: float = 0.0
     id: str = ""

@@ -9,7 +9,7 @@ def test_everything_is_looked_at(edge: Edge) -> None:
     url = edge.serve("/doctors.jpg", b"harmless")
     answer = edge.api.post("/doctor", {"url": url}).json
     by_cache = {(each["about"], each["check"]): each["health"] for each in answer["findings"]}
-    assert {about for about, _ in by_cache} == {"store", "lists", "clock", "proxy", "edge", "dead"}
+    assert {about for about, _ in by_cache} == {"store", "lists", "clock", "proxy", "hashers", "edge", "dead"}
     assert by_cache["edge", "object"] == "ok"
     assert by_cache["dead", "purge"] == "fail"
     assert answer["well"] is False

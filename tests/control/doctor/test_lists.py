@@ -13,6 +13,15 @@ def test_lists_are_looked_at(api: Api, a_list: str) -> None:
     api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "3c" * 16]})
     found = _found(api)
     assert {check: each["health"] for check, each in found.items()} == dict.fromkeys(
-        ("entries", "age", "replicas"), "ok"
+        ("entries", "types", "age", "replicas"), "ok"
     )
     assert "0.0 hours" in found["age"]["said"]
+
+
+def test_entries_that_match_nothing_are_named(api: Api, a_list: str) -> None:
+    """PhotoDNA can be listed, and nobody has installed it here."""
+    api.post(f"/lists/{a_list}/entries", {"hashes": ["photodna:" + "3c" * 144]})
+    found = _found(api)["types"]
+    assert (found["health"], "1 of type photodna" in found["said"]) == ("warn", True)
+    api.delete(f"/lists/{a_list}")
+    assert _found(api)["types"]["health"] == "ok"

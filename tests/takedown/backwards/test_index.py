@@ -5,7 +5,7 @@ from tests.takedown.conftest import image
 
 from edgeward.takedown.backwards.index import SeenImages
 from edgeward.takedown.seen.packing import pack_fingerprint
-from edgeward.types import Fingerprint, Signal
+from edgeward.types import ALWAYS, Fingerprint, Signal, View
 
 BASE = "0f" * 32
 NEAR = "0e" + BASE[2:]
@@ -59,6 +59,15 @@ def test_many_at_once_find_what_each_finds_alone(kind: str) -> None:
     for number, signal in enumerate(signals):
         assert {found for each, found in pairs if each == number} == near(index, signal, 8)
     assert list(index.near_each([], 8)) == list(seen().near_each([Signal("md5", "00" * 16)], 8)) == []
+
+
+def test_views_are_kept_apart() -> None:
+    """What was turned or searched for is found by those who ask for it alone; the others compare nothing with it."""
+    index = seen(*(image(view, Signal("pdq", BASE, 90, view)) for view in View))
+    for views, work in ((ALWAYS, 3), (frozenset({View.TURNED}), 1), (ALWAYS | {View.SEARCHED}, 4)):
+        found = {name for _, name in index.near_each([Signal("pdq", BASE)], 0, views)}
+        assert found == ids(*views)
+        assert index.work(Signal("pdq", BASE), views) == work
 
 
 def test_how_much_there_is() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.takedown.conftest import image, target
@@ -15,7 +16,7 @@ from edgeward.takedown.backwards import lookback as module
 from edgeward.takedown.backwards.lookback import Lookback
 from edgeward.takedown.backwards.suspects import Search
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Fingerprint, Sighting, Signal
+from edgeward.types import Fingerprint, Sighting, Signal, View
 
 MD5 = Signal("md5", "ab" * 16)
 
@@ -46,6 +47,27 @@ async def test_knows_what_was_seen_before_and_since(sightings: Sightings, lookba
     assert lookback.ready
     await see(sightings, image("b", MD5))
     assert {each.sha256 for each in await lookback.near(MD5, 0)} == {image("a").sha256, image("b").sha256}
+
+
+async def test_what_few_lists_ask_for_is_not_near(sightings: Sightings, lookback: Lookback) -> None:
+    """Who asks what is near a signal is told of what always matches; a search may ask for other views."""
+    signal = Signal("pdq", "0f" * 32, 40, View.TURNED)
+    await see(sightings, image("a", signal))
+    await lookback.refresh()
+    assert await lookback.near(replace(signal, view=View.STORED), 31) == []
+    (found,) = await lookback.near_each([Search(signal, 31, frozenset({View.TURNED}))])
+    assert found == {image("a").sha256[:32]}
+
+
+async def test_the_least_quality_is_a_setting(sightings: Sightings) -> None:
+    """A PDQ of less than what is asked for is near nothing."""
+    signal = Signal("pdq", "0f" * 32, 40)
+    await see(sightings, image("a", signal))
+    for least, number in ((40, 1), (41, 0)):
+        lookback = Lookback(sightings, least)
+        await lookback.refresh()
+        assert len(await lookback.near(signal, 0)) == number
+        await lookback.close()
 
 
 async def test_a_lost_place_is_read_anew(sightings: Sightings, lookback: Lookback, store: Store) -> None:

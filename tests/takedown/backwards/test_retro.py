@@ -33,6 +33,7 @@ from edgeward.types import (
     Scope,
     Sighting,
     Signal,
+    View,
     image_tag,
 )
 
@@ -134,6 +135,32 @@ async def test_a_change_of_policy_counts(bench: Bench, start: Start) -> None:
     enforced = replace(watched, mode=Mode.ENFORCE)
     assert await bench.paths(await bench.catalogue.set_list(enforced, "tester")) == []
     assert await bench.paths(await bench.catalogue.set_list(replace(enforced, radius={}), "tester")) == ["/1"]
+
+
+async def test_views_that_a_list_asks_for_count(bench: Bench, start: Start) -> None:
+    """An entry finds what was seen turned or searched for where its list asks for that, at once or when it begins to;
+    lists that do not ask leave it alone."""
+    await start()
+    await bench.see("/turned", image("a", Signal("pdq", "fe" * 32, 90), Signal("pdq", PDQ, 90, View.TURNED)))
+    await bench.see("/searched", image("b", Signal("pdq", "fe" * 32, 90), Signal("pdq", PDQ, 90, View.SEARCHED)))
+    assert await bench.paths(await bench.add(Signal("pdq", NEAR, 90))) == []
+    turning = HashList("bad", rotations=True)
+    assert await bench.paths(await bench.catalogue.set_list(turning, "tester")) == ["/turned"]
+    both = replace(turning, geometry=True)
+    assert "/searched" in await bench.paths(await bench.catalogue.set_list(both, "tester"))
+    await bench.catalogue.create_list(HashList("more", geometry=True), "tester")
+    assert "/searched" in await bench.paths(await bench.add(Signal("pdq", PDQ, 90), "more"))
+
+
+async def test_an_allowlist_that_asks_for_less_protects_less(bench: Bench, start: Start) -> None:
+    """What an allowlist protected by a view goes when it no longer asks for that."""
+    await start()
+    fine = HashList("fine", kind=Kind.ALLOW, rotations=True)
+    await bench.catalogue.create_list(fine, "tester")
+    await bench.see("/1", image("a", Signal("pdq", "fe" * 32, 90), Signal("pdq", PDQ, 90, View.TURNED)))
+    await bench.add(Signal("pdq", NEAR, 90), "fine")
+    assert await bench.paths(await bench.add(Signal("sha256", image("a").sha256))) == []
+    assert await bench.paths(await bench.catalogue.set_list(replace(fine, rotations=False), "tester")) == ["/1"]
 
 
 @pytest.mark.parametrize("way", ["entry", "list", "off"])

@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from edgeward.takedown.backwards.suspects import Search, around_entry, around_list, chunks, grouped
-from edgeward.types import Action, Change, Entry, HashList, Kind, Mode, Signal
+from edgeward.takedown.backwards.suspects import Extent, Search, around_entry, around_list, chunks, grouped
+from edgeward.types import ALWAYS, Action, Change, Entry, HashList, Kind, Mode, Signal, View
 
 PDQ = Signal("pdq", "0f" * 32)
 PHASH = Signal("phash", "0f" * 8)
 BLOCK = HashList("bad", radius={"pdq": 20})
 ALLOW = HashList("fine", kind=Kind.ALLOW, radius={"pdq": 20})
-DIGESTS = {"sha256": 0, "sha1": 0, "md5": 0}
-WHOLE = {**DIGESTS, "pdq": 20, "phash": 6, "dhash": 6}
+WHOLE = {kind: Extent(radius) for kind, radius in (("pdq", 20), ("phash", 6), ("dhash", 6))} | {
+    kind: Extent(0) for kind in ("sha256", "sha1", "md5")
+}
+TURNING = replace(BLOCK, rotations=True)
+TURNED = frozenset({View.TURNED})
+MEASURED = ("pdq", "phash", "dhash")
 
 
 def change(op: str, hash_list: HashList | None = None, entry: Entry | None = None) -> Change:
@@ -36,7 +40,15 @@ def change(op: str, hash_list: HashList | None = None, entry: Entry | None = Non
 def test_entries(op: str, was: HashList | None, now: HashList | None, radius: int | None) -> None:
     """An entry of an enforced block list is looked around; one that left an allowlist as far as any radius goes."""
     found = around_entry(change(op, entry=Entry("any", PDQ)), was, now)
-    assert found == (None if radius is None else Search(PDQ, radius))
+    views = frozenset(View) if op == "entry.remove" else ALWAYS
+    assert found == (None if radius is None else Search(PDQ, radius, views))
+
+
+@pytest.mark.parametrize(("now", "view"), [(TURNING, View.TURNED), (replace(BLOCK, geometry=True), View.SEARCHED)])
+def test_entries_are_looked_around_in_the_views_that_their_list_asks_for(now: HashList, view: View) -> None:
+    """An entry of a list that says `rotations` or `geometry` is looked for in that view too."""
+    found = around_entry(change("entry.add", entry=Entry("bad", PDQ)), None, now)
+    assert found == Search(PDQ, 20, ALWAYS | {view})
 
 
 @pytest.mark.parametrize(
@@ -46,23 +58,33 @@ def test_entries(op: str, was: HashList | None, now: HashList | None, radius: in
         (BLOCK, BLOCK, {}),
         (BLOCK, replace(BLOCK, radius={"pdq": 19}), {}),
         (BLOCK, replace(BLOCK, action=Action.GONE, description="other"), {}),
-        (BLOCK, replace(BLOCK, radius={"pdq": 40, "phash": 2}), {"pdq": 40}),
+        (BLOCK, replace(BLOCK, radius={"pdq": 40, "phash": 2}), {"pdq": Extent(40)}),
+        (TURNING, BLOCK, {}),
+        (BLOCK, TURNING, {"pdq": Extent(20, TURNED), "phash": Extent(6, TURNED), "dhash": Extent(6, TURNED)}),
+        (
+            replace(BLOCK, geometry=True),
+            replace(TURNING, radius={"pdq": 40, "phash": 2}),
+            {"pdq": Extent(40, ALWAYS | TURNED), "phash": Extent(2, TURNED), "dhash": Extent(6, TURNED)},
+        ),
+        (replace(ALLOW, rotations=True), ALLOW, {kind: Extent(WHOLE[kind].radius, TURNED) for kind in MEASURED}),
+        (ALLOW, replace(ALLOW, rotations=True), {}),
         (BLOCK, replace(BLOCK, mode=Mode.MONITOR, radius={"pdq": 40}), {}),
         (replace(BLOCK, mode=Mode.MONITOR), BLOCK, WHOLE),
         (replace(BLOCK, mode=Mode.OFF, radius={"pdq": 60}), BLOCK, WHOLE),
-        (ALLOW, replace(ALLOW, radius={"pdq": 10}), {"pdq": 20}),
+        (ALLOW, replace(ALLOW, radius={"pdq": 10}), {"pdq": Extent(20)}),
         (ALLOW, replace(ALLOW, radius={"pdq": 30}), {}),
         (ALLOW, replace(ALLOW, mode=Mode.OFF), WHOLE),
         (replace(ALLOW, mode=Mode.OFF), ALLOW, {}),
     ],
 )
-def test_policies(was: HashList | None, now: HashList, expected: dict[str, int]) -> None:
-    """Only a block list that reaches further and an allowlist that reaches less far make anything listed."""
+def test_policies(was: HashList | None, now: HashList, expected: dict[str, Extent]) -> None:
+    """Only a block list that reaches further or looks at more, and an allowlist of which the opposite is true, make
+    anything listed; what was reached already is not looked for again."""
     assert around_list(change("list.set", now), was) == expected
 
 
 @pytest.mark.parametrize(("gone", "expected"), [(BLOCK, {}), (ALLOW, WHOLE), (replace(ALLOW, mode=Mode.MONITOR), {})])
-def test_deleted_lists(gone: HashList, expected: dict[str, int]) -> None:
+def test_deleted_lists(gone: HashList, expected: dict[str, Extent]) -> None:
     """What a deleted allowlist protected is looked for."""
     assert around_list(change("list.delete", gone), None) == expected
 
@@ -80,6 +102,7 @@ def test_chunks_can_be_gone_on_with() -> None:
 
 
 def test_one_pass_is_of_one_kind() -> None:
-    """Searches that differ in type, length or radius are made apart."""
+    """Searches that differ in type, length, radius or views are made apart."""
     searches = [Search(PDQ, 31), Search(PHASH, 6), Search(PDQ, 30), Search(PDQ, 31), Search(PHASH, 6)]
-    assert sorted(grouped(dict(enumerate(searches)))) == [[0, 3], [1, 4], [2]]
+    searches += [Search(PDQ, 31, TURNED), Search(PDQ, 31, TURNED | ALWAYS), Search(PDQ, 31, ALWAYS)]
+    assert sorted(grouped(dict(enumerate(searches)))) == [[0, 3, 7], [1, 4], [2], [5], [6]]

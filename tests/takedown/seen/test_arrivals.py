@@ -26,6 +26,18 @@ async def test_follows(arrivals: Arrivals) -> None:
     assert await arrivals.latest(2) == [b"c", b"b\r\n\0"]
 
 
+async def test_large_arrivals_are_fewer(arrivals: Arrivals, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream is bounded in bytes too, whatever came before; the latest stay."""
+    monkeypatch.setattr(module, "STREAM_BYTES", 500_000)
+    for _ in range(5):
+        await arrivals.announce([b"x" * 100] * 1000)
+    assert await store.redis.xlen(store.key("{seen}", "new")) == 5000
+    for number in range(30):
+        await arrivals.announce([bytes((number,)) * 5000] * 10)
+    assert 100 <= await store.redis.xlen(store.key("{seen}", "new")) < 300
+    assert await arrivals.latest(1) == [bytes((29,)) * 5000]
+
+
 async def test_a_trimmed_place_is_lost(arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who fell behind the trimmed stream is told so, also where it had read nothing yet."""
     monkeypatch.setattr(module, "LENGTH", 10)

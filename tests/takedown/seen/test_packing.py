@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 from tests.takedown.conftest import image, target
 
 from edgeward.takedown.seen import packing
-from edgeward.types import Fingerprint, Flaw, Signal, Target
+from edgeward.types import Fingerprint, Flaw, Signal, Target, View
 
 DIGEST = "ab" * 32
 HEX = st.binary(max_size=64).map(bytes.hex)
 NUMBERS = st.integers(0, 2**63 - 1)
 TEXT = st.text(st.characters(), max_size=60)  # surrogates too
-SIGNALS = st.builds(Signal, st.sampled_from(packing.SIGNAL_TYPES) | TEXT, HEX | st.just(DIGEST), st.none() | NUMBERS)
+SIGNALS = st.builds(
+    Signal,
+    st.sampled_from(packing.SIGNAL_TYPES) | TEXT,
+    HEX | st.just(DIGEST),
+    st.none() | NUMBERS,
+    st.just(View.STORED) | st.sampled_from(View),
+    st.just(0) | NUMBERS,
+)
 FINGERPRINTS = st.builds(
     Fingerprint,
     st.binary(min_size=32, max_size=32).map(bytes.hex) | st.just(DIGEST),
@@ -35,6 +42,9 @@ TARGETS = st.builds(
     NUMBERS,
 )
 PDQ = Signal("pdq", "0f" * 32, 80)
+PACKED_BEFORE_VIEWS = (
+    "0100000000ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb0100e8070a0a802350" + PDQ.value
+)
 
 
 @given(FINGERPRINTS, st.binary(min_size=4, max_size=4).map(bytes.hex))
@@ -42,8 +52,8 @@ def test_fingerprints_come_back(fingerprint: Fingerprint, generation: str) -> No
     """Any fingerprint comes back as it was, and its parts can be read without unpacking all of it."""
     packed = packing.pack_fingerprint(fingerprint, generation)
     assert packing.unpack_fingerprint(packed) == fingerprint
-    found = [(kind, value.hex()) for kind, value in packing.signals_of(packed)]
-    assert found == [(signal.type, signal.value) for signal in fingerprint.signals]
+    found = [(kind, value.hex(), view) for kind, value, view in packing.signals_of(packed)]
+    assert found == [(signal.type, signal.value, signal.view) for signal in fingerprint.signals]
     assert packing.generation_of(packed) == generation
     assert packing.image_id(packed) == packing.image_id(fingerprint.sha256) == bytes.fromhex(fingerprint.sha256[:32])
 
@@ -111,8 +121,18 @@ def test_is_small() -> None:
     assert len(packing.pack_target(varied)) < 50 < len(varied.to_json()) / 2
 
 
+def test_a_view_costs_next_to_nothing() -> None:
+    """Signals of one view and frame share one mark: 150 that were searched take 34 bytes each. Without views a packed
+    fingerprint is what it was before there were any."""
+    plain = packing.pack_fingerprint(image("a", PDQ))
+    searched = [Signal("pdq", f"{number:064x}", 80, View.SEARCHED) for number in range(150)]
+    assert len(packing.pack_fingerprint(image("a", PDQ, *searched))) == len(plain) + 3 + 150 * 34
+    assert plain.hex() == PACKED_BEFORE_VIEWS
+    assert packing.unpack_fingerprint(plain) == image("a", PDQ)
+
+
 def test_tables_only_grow() -> None:
     """What is in the store was packed by these tables: a change before their ends would change its meaning."""
-    assert tuple(Flaw) == packing.FLAWS
+    assert (tuple(Flaw), tuple(View)) == (packing.FLAWS, packing.VIEWS)
     tables = json.dumps((packing.SIGNAL_TYPES, packing.MEDIA_TYPES[:15], packing.SCHEMES)).encode()
     assert zlib.crc32(tables) == 3306635820

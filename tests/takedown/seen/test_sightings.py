@@ -16,7 +16,7 @@ from edgeward.takedown.seen import images as image_module
 from edgeward.takedown.seen.arrivals import START, Arrivals
 from edgeward.takedown.seen.packing import unpack_fingerprint
 from edgeward.takedown.seen.sightings import PlaceLost, Seen, Sightings
-from edgeward.types import Fingerprint, Flaw, Sighting, Signal, Target
+from edgeward.types import Fingerprint, Flaw, Sighting, Signal, Target, View
 
 DAY = 86400
 PDQ = Signal("pdq", "0f" * 32, 80)
@@ -225,9 +225,29 @@ async def test_fingerprints_are_kept(sightings: Sightings) -> None:
     lasting = replace(image("l"), flaw=Flaw.UNDECODABLE)
     await sightings.keep_fingerprint(key_of("l"), lasting)
     assert await sightings.fingerprint(key_of("l")) == lasting
+    assert await sightings.fingerprint(key_of("a", "01234560")) == complete, "made in more views than are asked for"
     for flaw in (Flaw.OVERLOADED, Flaw.TIMEOUT, Flaw.CRASHED):
         await sightings.keep_fingerprint(key_of(flaw), replace(image(flaw), flaw=flaw))
         assert await sightings.fingerprint(key_of(flaw)) is None
+
+
+async def test_more_views_replace_fewer(sightings: Sightings) -> None:
+    """What was looked at in a view that a list asked for stays when it is seen by who was not asked yet; and a
+    fingerprint that holds all that there is to find replaces one with a flaw, whether it has one itself or not."""
+    turned = image("a", PDQ, replace(PDQ, view=View.TURNED))
+    shown = image("a", PDQ, replace(PDQ, view=View.SHOWN))
+    short = replace(image("f", PDQ), flaw=Flaw.TOO_MANY_FRAMES)
+    for seen_as, expected in ((image("a", PDQ), 0), (turned, 1), (image("a", PDQ), 1), (shown, 1), (turned, 1)):
+        await sightings.write([Sighting(target("/"), seen_as, time.time(), 1)])
+        (found,) = await sightings.images_of([turned.sha256])
+        assert sum(signal.view is View.TURNED for signal in found.signals) == expected
+    for seen_as in (
+        replace(short, signals=(), flaw=Flaw.TIMEOUT),
+        short,
+        replace(short, signals=(), flaw=Flaw.CRASHED),
+    ):
+        await sightings.write([Sighting(target("/"), seen_as, time.time(), 1)])
+    assert await sightings.images_of([short.sha256]) == [short]
 
 
 async def test_fingerprints_of_coded_bodies(sightings: Sightings, store: Store) -> None:

@@ -15,7 +15,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`about`: the part that was looked at: a cache's name, "store", "lists", "proxy", "clock". `check`: what of it."""
+    """`about`: the part that was looked at: a cache's name, "store", "lists", "proxy", "hashers", "clock".
+
+    `check`: what of it.
+    """
 
     about: str
     check: str

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from edgeward.control import bodies
-from edgeward.control.doctor import lists, proxy, store
+from edgeward.control.doctor import hashers, lists, proxy, store
 from edgeward.control.doctor.cache import CacheExam
 from edgeward.control.doctor.finding import Finding, Health, warn
 from edgeward.control.services import Services, services
@@ -44,4 +44,5 @@ async def _findings(within: Services, target: Target | None) -> list[Finding]:
         proxy.examine(config.proxy.listen),
         *exams,
     )
-    return [finding for part in parts for finding in part] + ([] if config.caches else [NO_CACHES])
+    found = [finding for part in parts for finding in part]
+    return [*found, *hashers.examine(within.pool.layers), *([] if config.caches else [NO_CACHES])]

@@ -1,6 +1,7 @@
 """Looks at the lists: are they loaded, is anything enforced, how old are they, does every process act on them?"""
 
 import time
+from collections import Counter
 
 from edgeward.control.doctor.finding import Finding, fail, ok, warn
 from edgeward.control.services import Services
@@ -11,7 +12,7 @@ DAY = 86400.0
 
 
 async def examine(within: Services) -> list[Finding]:
-    return [_enforced(within), await _age(within), await _replicas(within)]
+    return [_enforced(within), _matchable(within), await _age(within), await _replicas(within)]
 
 
 def _enforced(within: Services) -> Finding:
@@ -22,6 +23,16 @@ def _enforced(within: Services) -> Finding:
         mend = "create a list and add what was removed: edgeward list create NAME, edgeward add NAME --image FILE"
         return warn("lists", "entries", "no list is enforced, or none has an entry: nothing is blocked", mend)
     return ok("lists", "entries", f"{entries} entries on {len(enforced)} enforced lists")
+
+
+def _matchable(within: Services) -> Finding:
+    waiting = Counter[str]()
+    for (_, kind), number in within.replica.matcher.not_matchable().items():
+        waiting[kind] += number
+    if said := ", ".join(f"{number} of type {kind}" for kind, number in waiting.items() if number):
+        mend = "install the signal type where it is missing, and name it in hashing.signals (docs/signals.md)"
+        return warn("lists", "types", f"entries match nothing, as images have no such signal: {said}", mend)
+    return ok("lists", "types", "images have a signal of every type that is listed")
 
 
 async def _age(within: Services) -> Finding:

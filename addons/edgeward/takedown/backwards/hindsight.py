@@ -73,13 +73,13 @@ class Hindsight:
     async def policy(self, work: Work, placed: Placed) -> list[str]:
         """The orders that a change of policy led to. It goes on after the last part that is on record."""
         change, was = work
-        radii = around_list(change, was)
-        if not radii or not change.list:
+        extents = around_list(change, was)
+        if not extents or not change.list:
             return []
         entries = await self._entries_of(change.list, change.op)
         for part, ids in await self._parts(entries, await self._progress.part(change.version)):
             signals = [entry.signal for each in ids if (entry := entries.get(each))]
-            searches = [Search(signal, radii[signal.type]) for signal in signals if signal.type in radii]
+            searches = [Search(signal, *extents[signal.type]) for signal in signals if signal.type in extents]
             found = set[str]().union(*await self._lookback.near_each(searches))
             await self._order_out(dict.fromkeys(found, change), placed)
             await self._progress.note(change.version, part, _orders(found, placed))
@@ -116,7 +116,7 @@ class Hindsight:
         listed = []
         began = time.monotonic()
         for image in images:
-            verdict = self._replica.matcher.verdict(image)
+            verdict = await self._replica.matcher.patient_verdict(image)
             if verdict.blocks and verdict.match:
                 listed.append((image, verdict.match.entry))
             if time.monotonic() - began > BREATH_SECONDS:

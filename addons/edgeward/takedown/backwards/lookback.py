@@ -15,7 +15,7 @@ from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.backwards.index import SeenImages
 from edgeward.takedown.backwards.suspects import Search, grouped
 from edgeward.takedown.seen.sightings import PlaceLost, Sightings
-from edgeward.types import Fingerprint, Signal
+from edgeward.types import ALWAYS, MIN_PDQ_QUALITY, Fingerprint, Signal
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ AT_ONCE = 500
 class Lookback:
     """The images that were seen. One task calls `refresh`; any may search."""
 
-    def __init__(self, sightings: Sightings) -> None:
-        self._sightings = sightings
+    def __init__(self, sightings: Sightings, min_quality: int = MIN_PDQ_QUALITY) -> None:
+        self._sightings, self._min_quality = sightings, min_quality
         self._seen = SeenImages()
         self._place = ""
         self._built = 0.0
@@ -63,6 +63,8 @@ class Lookback:
     async def near(self, signal: Signal, radius: int) -> list[Fingerprint]:
         """Every image on record with a signal that lies within `radius` bits of this one, or is the same digest.
 
+        Views that only some lists ask for do not count.
+
         Raises:
             StoreUnavailable: the images seen are still being read.
         """
@@ -74,22 +76,22 @@ class Lookback:
             raise StoreUnavailable("the images seen are being read anew: ask again") from None
         (found,) = await self.near_each([Search(signal, radius)])
         images = await self._sightings.images_of(sorted(found))
-        return [image for image in images if _is_it(image, signal, radius)]
+        return [image for image in images if self._is_it(image, signal, radius)]
 
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
         """For each search the ids of the images near it: some may be gone meanwhile, or no match when looked at."""
         found: list[set[str]] = [set() for _ in searches]
         for numbers in grouped(dict(enumerate(searches))):
             first = searches[numbers[0]]
-            if self._seen.work(first.signal) * len(numbers) <= AT_ONCE:
+            if self._seen.work(first.signal, first.views) * len(numbers) <= AT_ONCE:
                 self._search(numbers, searches, found)
             else:
                 await asyncio.to_thread(self._search, numbers, searches, found)
         return found
 
     def _search(self, numbers: Sequence[int], searches: Sequence[Search], found: Sequence[set[str]]) -> None:
-        radius = searches[numbers[0]].radius
-        for place, image in self._seen.near_each([searches[number].signal for number in numbers], radius):
+        _, radius, views = searches[numbers[0]]
+        for place, image in self._seen.near_each([searches[number].signal for number in numbers], radius, views):
             found[numbers[place]].add(image)
 
     async def _build(self) -> None:
@@ -124,7 +126,7 @@ class Lookback:
                 self._seen.add(images)
                 self._place = place
 
-
-def _is_it(image: Fingerprint, signal: Signal, radius: int) -> bool:
-    own = signal.type == "sha256" and image.sha256 == signal.value
-    return own or any(is_near(each, signal, radius) for each in image.signals)
+    def _is_it(self, image: Fingerprint, signal: Signal, radius: int) -> bool:
+        own = signal.type == "sha256" and image.sha256 == signal.value
+        always = (each for each in image.signals if each.view in ALWAYS)
+        return own or any(is_near(each, signal, radius, self._min_quality) for each in always)

@@ -67,7 +67,7 @@ class Retro:
         self._catalogue = Catalogue(store)
         self._group = Group(store, self._catalogue.stream, "retro")
         self._progress = Progress(store)
-        self._lookback = Lookback(sightings)
+        self._lookback = Lookback(sightings, replica.matcher.min_quality)
         self._hindsight = Hindsight(self._lookback, replica, self._catalogue, sightings, orders, self._progress, tags)
         self._consumer = consumer or socket.gethostname()
         self._absence = Absence("retro")

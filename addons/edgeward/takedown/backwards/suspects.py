@@ -1,27 +1,36 @@
 """Which images may a change of the blocklist make listed? Those near these signals; the verdict decides on each.
 
-A block list grows by an entry, by being enforced, by a greater radius. An allowlist that protected images shrinks by
-the opposite. Nothing else makes anything listed.
+A block list grows by an entry, by being enforced, by a greater radius, by asking for more views. An allowlist that
+protected images shrinks by the opposite. Nothing else makes anything listed.
 
 What is asked for stays right when later changes are known already: each later change asks for what it made listed
-itself. So one entry that left an allowlist is looked around as far as any radius reaches, whatever became of the list.
+itself. So one entry that left an allowlist is looked around as far as any radius reaches and in all views, whatever
+became of the list.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from edgeward.config import SIGNAL_TYPES
-from edgeward.types import Change, HashList, Kind, Mode, Signal
+from edgeward.hashing.registry import available, furthest, measured, radius_of
+from edgeward.types import ALWAYS, Change, HashList, Kind, Mode, Signal, View
 
 PREFIX_DIGITS = 3
 
 
+class Extent(NamedTuple):
+    """How far to look, and among the signals of which views."""
+
+    radius: int
+    views: frozenset[View] = ALWAYS
+
+
 class Search(NamedTuple):
-    """Look for images within `radius` bits of the signal."""
+    """Look for images with a signal of one of `views` within `radius` bits of this one."""
 
     signal: Signal
     radius: int
+    views: frozenset[View] = ALWAYS
 
 
 def around_entry(change: Change, was: HashList | None, now: HashList | None) -> Search | None:
@@ -30,14 +39,13 @@ def around_entry(change: Change, was: HashList | None, now: HashList | None) -> 
         return None
     signal = change.entry.signal
     if change.op == "entry.add" and now and now.kind is Kind.BLOCK and now.mode is Mode.ENFORCE:
-        return Search(signal, now.radius_of(signal.type))
+        return Search(signal, radius_of(now, signal.type), now.views)
     if change.op == "entry.remove" and was and was.kind is Kind.ALLOW:
-        # No list has a greater radius than a quarter of the bits: as many as there are hexadecimal digits.
-        return Search(signal, len(signal.value))
+        return Search(signal, furthest(signal.type), frozenset(View))
     return None
 
 
-def around_list(change: Change, was: HashList | None) -> dict[str, int]:
+def around_list(change: Change, was: HashList | None) -> dict[str, Extent]:
     """By signal type, how far to look around the entries of the list whose policy changed; types not named: not at all.
 
     `was` is the list before the change, None where there was none: then it has no entries yet.
@@ -55,11 +63,15 @@ def around_list(change: Change, was: HashList | None) -> dict[str, int]:
         return {}
     if smaller.mode is not Mode.ENFORCE:
         return _all(larger)
-    return {kind: radius for kind, radius in _all(larger).items() if radius > smaller.radius_of(kind)}
+    grown = {kind: extent for kind, extent in _all(larger).items() if extent.radius > radius_of(smaller, kind)}
+    if more := larger.views - smaller.views:
+        # What the views that it had already reach at the radius that it had is listed by now.
+        return {kind: Extent(radius_of(larger, kind), more) for kind in measured()} | grown
+    return grown
 
 
-def _all(hash_list: HashList) -> dict[str, int]:
-    return {kind: hash_list.radius_of(kind) for kind in SIGNAL_TYPES}
+def _all(hash_list: HashList) -> dict[str, Extent]:
+    return {kind: Extent(radius_of(hash_list, kind), hash_list.views) for kind in available()}
 
 
 def chunks(ids: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
@@ -81,10 +93,10 @@ def chunks(ids: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def grouped(searches: Mapping[int, Search]) -> list[list[int]]:
-    """Numbers of the searches that can be made in one pass: of one type, one length and one radius."""
+    """Numbers of the searches that can be made in one pass: of one type, one length, one radius and the same views."""
 
-    def key(number: int) -> tuple[str, int, int]:
-        signal, radius = searches[number]
-        return signal.type, len(signal.value), radius
+    def key(number: int) -> tuple[str, int, int, list[View]]:
+        signal, radius, views = searches[number]
+        return signal.type, len(signal.value), radius, sorted(views)
 
     return [list(group) for _, group in groupby(sorted(searches, key=key), key=key)]

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from edgeward.hashing.registry import default_radius
 from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.seen.sightings import Sightings
 from edgeward.takedown.seen.spelling import bare_host, flat
-from edgeward.types import DEFAULT_RADIUS, Fingerprint, Signal, Target
+from edgeward.types import Fingerprint, Signal, Target
 
 SPELLINGS = 10_000
 """Targets of one URL that are looked up: so many are remembered of one path."""
@@ -36,7 +37,7 @@ class Reach:
         """The images within the default radius of the signal, once they can be searched."""
         while not self._retro.ready:
             await asyncio.sleep(READY_SECONDS)
-        return await self._retro.near(signal, DEFAULT_RADIUS.get(signal.type, 0))
+        return await self._retro.near(signal, default_radius(signal.type))
 
     async def targets(self, sha256: str, hosts: Sequence[str] = ()) -> list[Target]:
         """Where the image was served: on one of `hosts`, or anywhere where there are none."""

@@ -81,7 +81,7 @@ class Takedown:
         data = json.loads(text)
         for name in ("urls", "prefixes"):
             data[name] = tuple(map(Target.from_dict, data[name]))
-        data["signals"] = tuple(Signal(**signal) for signal in data["signals"])
+        data["signals"] = tuple(Signal.from_dict(signal) for signal in data["signals"])
         data["hosts"] = tuple(data["hosts"])
         return cls(**data)
 

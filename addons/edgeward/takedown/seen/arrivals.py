@@ -12,6 +12,8 @@ from edgeward.store.connection import Arg, Store
 
 LENGTH = 1_000_000
 """About so many arrivals are kept. Who falls further behind reads all images again."""
+STREAM_BYTES = 256 * 1024 * 1024
+"""Or about so many bytes of them: where a list asks for `geometry` an image has thousands."""
 START = "0-0"
 
 # KEYS: stream, counter   ARGV: length, check, packed fingerprints
@@ -40,7 +42,8 @@ class Arrivals:
     async def announce(self, images: Sequence[bytes]) -> None:
         """Append packed fingerprints. Twice does no harm."""
         if images:
-            args: list[Arg] = [LENGTH, time.time_ns(), *images]
+            length = min(LENGTH, STREAM_BYTES * len(images) // sum(map(len, images)))
+            args: list[Arg] = [length, time.time_ns(), *images]
             await self._store.run(_ANNOUNCE, [self._stream, self._counter], args)
 
     async def newest(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edgeward.takedown.seen.packing import image_id, pack_fingerprint, pack_target, same_fingerprint
+from edgeward.takedown.seen.packing import asked_views, image_id, pack_fingerprint, pack_target, same_fingerprint
 from edgeward.takedown.seen.spelling import Spelling, spelling_of
 from edgeward.types import Fingerprint, Sighting
 
@@ -21,8 +21,8 @@ class Draft:
     spellings: dict[Spelling, int] = field(default_factory=dict)
 
     def add(self, sighting: Sighting) -> None:
-        """Add a target. A complete fingerprint replaces one with a flaw."""
-        if self.fingerprint.flaw is not None and sighting.fingerprint.flaw is None:
+        """Add a target. A complete fingerprint replaces one that lacks something."""
+        if sighting.fingerprint.is_complete and not self.fingerprint.is_complete:
             self.fingerprint, self.packed = sighting.fingerprint, pack_fingerprint(sighting.fingerprint)
         at = int(sighting.seen_at)
         target, spelling = pack_target(sighting.target), spelling_of(sighting.target)
@@ -32,11 +32,13 @@ class Draft:
     def settle(self, old: bytes | None) -> bool:
         """Given what is on record, settle what is to be. Returns whether it must be announced.
 
-        What need not be replaced stays as it is, with its generation.
+        What need not be replaced stays as it is, with its generation: so does what was looked at in more views, when a
+        list asked for them.
         """
         if old is None:
             return True
-        if same_fingerprint(old, self.packed) or self.fingerprint.flaw:
+        kept = same_fingerprint(old, self.packed) or not self.fingerprint.is_complete
+        if kept or asked_views(self.packed) < asked_views(old):
             self.packed = old
             return False
         self.replaces = True

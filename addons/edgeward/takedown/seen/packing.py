@@ -1,7 +1,8 @@
 """Fingerprints and targets as few bytes: what the store keeps of each is most of its memory.
 
 A packed fingerprint is: version (1 byte), generation (4), SHA-256 (32), media type, flaw, then size, width and height
-as varints, then its signals in order. A packed target is: flags (1 byte), size as a varint, host, path, and the request
+as varints, then its signals in order; a mark goes before those of another view or frame than the ones before them,
+which at first are STORED and 0. A packed target is: flags (1 byte), size as a varint, host, path, and the request
 headers of Vary, deflated with a dictionary of what browsers send where that is shorter. A varint is base 128, lowest
 first, as in Protocol Buffers. The tables may grow at their ends, and never change before; the dictionary never changes.
 """
@@ -11,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 
 from edgeward.takedown.seen.browsers import BROWSERS
-from edgeward.types import Fingerprint, Flaw, Signal, Target
+from edgeward.types import ALWAYS, Fingerprint, Flaw, Signal, Target, View
 
 VERSION = 1
 SIGNAL_TYPES = ("sha256", "sha1", "md5", "pdq", "phash", "dhash")
@@ -19,9 +20,14 @@ VALUE_BYTES = (32, 20, 16, 32, 8, 8)
 """Bytes of a value, for each of SIGNAL_TYPES."""
 MEDIA_TYPES = (
     "", "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp", "image/tiff", "image/heic",
-    "image/jxl", "image/jxr", "image/jp2", "image/x-icon", "image/vnd.adobe.photoshop", "image/svg+xml",
+    "image/jxl", "image/jxr", "image/jp2", "image/x-icon", "image/vnd.adobe.photoshop", "image/svg+xml", "text/html",
+    "text/css",
 )  # fmt: skip
-FLAWS = ("too_large", "too_many_pixels", "undecodable", "unsupported", "bad_coding", "timeout", "crashed", "overloaded")
+FLAWS = (
+    "too_large", "too_many_pixels", "undecodable", "unsupported", "bad_coding", "timeout", "crashed", "overloaded",
+    "too_many_frames", "too_small", "flat",
+)  # fmt: skip
+VIEWS = ("stored", "shown", "inner", "turned", "searched")
 SCHEMES = ("http", "https")
 NAMED = 0xFF
 """Instead of a place in MEDIA_TYPES: the name follows."""
@@ -29,6 +35,8 @@ NAMED = 0xFF
 # A signal's first byte: the place of its type in SIGNAL_TYPES, and these.
 _TYPE, _OTHER_TYPE, _QUALITY, _LENGTH, _OWN = 0x1F, 0x1F, 0x20, 0x40, 0x80
 """A name follows; a quality follows; the value has a length of its own; the value is the image's own SHA-256."""
+_LOOK = 0x1E
+"""Instead of a type: no signal, but a mark. The place in VIEWS and the frame, as varints, of the signals behind it."""
 # A target's first byte: the place of its scheme in SCHEMES, and these.
 _SCHEME, _OTHER_SCHEME, _VARIES, _DEFLATED = 0x03, 0x03, 0x04, 0x08
 GENERATION, SHA256 = slice(1, 5), slice(5, 37)
@@ -54,7 +62,11 @@ def pack_fingerprint(fingerprint: Fingerprint, generation: str = "") -> bytes:
     out.append(FLAWS.index(fingerprint.flaw) + 1 if fingerprint.flaw else 0)
     for number in (fingerprint.size, fingerprint.width, fingerprint.height):
         out += _varint(number)
+    look = (View.STORED, 0)
     for signal in fingerprint.signals:
+        if look != (signal.view, signal.frame):
+            look = (signal.view, signal.frame)
+            out += bytes((_LOOK,)) + _varint(VIEWS.index(signal.view)) + _varint(signal.frame)
         out += _pack_signal(signal, sha256)
     return bytes(out)
 
@@ -67,15 +79,18 @@ def unpack_fingerprint(packed: bytes) -> Fingerprint:
     """
     reader = _Reader(packed, "fingerprint")
     sha256, media_type, flaw, size, width, height = _head(reader)
-    signals = tuple(Signal(kind, value.hex(), quality) for kind, value, quality in _signals(reader, sha256))
+    signals = tuple(
+        Signal(kind, value.hex(), quality, view, frame)
+        for kind, value, quality, view, frame in _signals(reader, sha256)
+    )
     return Fingerprint(sha256.hex(), media_type, size, signals, width, height, flaw)
 
 
-def signals_of(packed: bytes) -> Iterator[tuple[str, bytes]]:
-    """(type, value) of each signal of a packed fingerprint. ValueError as in `unpack_fingerprint`."""
+def signals_of(packed: bytes) -> Iterator[tuple[str, bytes, View]]:
+    """(type, value, view) of each signal of a packed fingerprint. ValueError as in `unpack_fingerprint`."""
     reader = _Reader(packed, "fingerprint")
     sha256, *_ = _head(reader)
-    return ((kind, value) for kind, value, _ in _signals(reader, sha256))
+    return ((kind, value, view) for kind, value, _, view, _ in _signals(reader, sha256))
 
 
 def image_id(image: bytes | str) -> bytes:
@@ -88,6 +103,11 @@ def image_id(image: bytes | str) -> bytes:
 def generation_of(packed: bytes) -> str:
     """What a packed fingerprint was made with; "00000000" where nobody said."""
     return packed[GENERATION].hex()
+
+
+def asked_views(packed: bytes) -> frozenset[View]:
+    """The views of a packed fingerprint's signals, but those that always match."""
+    return frozenset(view for _, _, view in signals_of(packed)) - ALWAYS
 
 
 def same_fingerprint(packed: bytes, other: bytes) -> bool:
@@ -207,20 +227,28 @@ def _pack_signal(signal: Signal, sha256: bytes) -> bytes:
     return bytes((place | flags,)) + name + quality + value
 
 
-def _signals(reader: _Reader, sha256: bytes) -> Iterator[tuple[str, bytes, int | None]]:
+def _signals(reader: _Reader, sha256: bytes) -> Iterator[tuple[str, bytes, int | None, View, int]]:
+    """Type, value, quality, view and frame of each."""
+    view, frame = View.STORED, 0
     while reader:
         head = reader.byte()
+        if head == _LOOK:
+            view, frame = View(reader.listed(VIEWS, reader.varint(), "view")), reader.varint()
+            continue
         place = head & _TYPE
         kind = reader.text() if place == _OTHER_TYPE else reader.listed(SIGNAL_TYPES, place, "signal type")
         quality = reader.varint() if head & _QUALITY else None
-        if head & _OWN:
-            yield kind, sha256, quality
-        elif head & _LENGTH:
-            yield kind, reader.take(reader.varint()), quality
-        elif place < len(VALUE_BYTES):
-            yield kind, reader.take(VALUE_BYTES[place]), quality
-        else:
-            raise reader.wrong("a value without a length")
+        yield kind, _value(reader, head, sha256), quality, view, frame
+
+
+def _value(reader: _Reader, head: int, sha256: bytes) -> bytes:
+    if head & _OWN:
+        return sha256
+    if head & _LENGTH:
+        return reader.take(reader.varint())
+    if head & _TYPE < len(VALUE_BYTES):
+        return reader.take(VALUE_BYTES[head & _TYPE])
+    raise reader.wrong("a value without a length")
 
 
 def _hex(text: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 
 from edgeward import metrics
 from edgeward.config import SightingsSettings
+from edgeward.hashing.generation import suffices
 from edgeward.store.connection import Store
 from edgeward.takedown.recent import Recent
 from edgeward.takedown.seen.addresses import Addresses
@@ -31,7 +32,7 @@ from edgeward.takedown.seen.packing import (
     unpack_target,
 )
 from edgeward.takedown.seen.spelling import bare_host, flat, spelling_of, target_of
-from edgeward.types import Fingerprint, Flaw, Sighting, Target
+from edgeward.types import PASSING, Fingerprint, Sighting, Target
 
 __all__ = ["PlaceLost", "Seen", "Sightings"]
 
@@ -40,8 +41,6 @@ READ_AT_ONCE = 1000
 ANNOUNCED_SECONDS = 5.0
 """An image is not announced twice by one process in this time."""
 ANNOUNCED = 10_000
-PASSING = (Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED)
-"""Flaws that say more about the moment than about the image: hashed again next time."""
 
 type Page = tuple[bytes, Mapping[bytes, bytes]]
 """A packed fingerprint, and some of the image's packed targets with the second of each."""
@@ -79,7 +78,7 @@ class Sightings:
                 return None
             sha256 = digest.hex()
         (packed,) = await self._images.packed([image_id(sha256)])
-        if packed is None or generation_of(packed) != generation:
+        if packed is None or not suffices(generation_of(packed), generation):
             return None
         found = unpack_fingerprint(packed)
         return found if found.sha256 == sha256 else None

@@ -1,0 +1,114 @@
+"""`data:` URIs (RFC 2397) in texts: found by a scan, since where they may stand depends on the language around them.
+
+Read as browsers do (WHATWG URL and Fetch standards): tabs and line breaks count for nothing, the scheme may have
+capitals, Base64 may hold spaces and lack its padding, and may be percent-encoded once more.
+"""
+
+import binascii
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+PREFIX = 64
+"""Bytes of a payload by which it is told whether it is wanted."""
+
+_PASSED_OVER = b"\t\n\r\0"
+_SCHEME = b"data:"
+_BASE64 = re.compile(rb";\s*base64\s*\Z", re.IGNORECASE)
+_OPENED = re.compile(rb"[\"'(] *\Z")
+_OPENED_LATER = re.compile(rb"[\"'(] *data:", re.IGNORECASE)
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_% -]*+")
+_BASE64_DECODED = re.compile(rb"[A-Za-z0-9+/_\s-]*+")
+_DESCRIPTOR = re.compile(rb" +[0-9.]+[wxh] *\Z")
+"""What follows a URL in a srcset."""
+_ENDS = {
+    b'"': re.compile(rb'[^"]*+'),
+    b"'": re.compile(rb"[^']*+"),
+    b"(": re.compile(rb"[^)]*+"),
+    b"": re.compile(rb"[^\s\"'<>)]*+"),
+}
+"""A payload that is not Base64, by what stands before its URI."""
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_LEADING_ZEROS = re.compile(r"&#(x?)0+(?=[0-9a-f])", re.IGNORECASE)
+_NO_CHARACTER = re.compile(r"&#[0-9]{8,};?")
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{1,6})(?:\r\n|[ \t\r\n\f])?|(\r\n|[\r\n\f])|(.))")
+
+
+class DataUri(NamedTuple):
+    """A data: URI: the media type that it declares, in lower case, and its decoded payload."""
+
+    media_type: str
+    payload: bytes
+
+
+def find(text: bytes, wanted: Callable[[str, bytes], bool], whole: bool = False) -> Iterator[DataUri]:
+    """The URIs in `text`, also those inside the payload of another that is not Base64.
+
+    `wanted(media_type, first PREFIX bytes)` says which are decoded to their ends. `whole`: the text is one value that
+    begins with a URI and ends where that ends, if it begins with one.
+    """
+    text = text.translate(None, _PASSED_OVER)
+    lower = text.lower()
+    at = 0
+    while (start := lower.find(_SCHEME, at)) >= 0 and (comma := text.find(b",", start)) >= 0:
+        header = text[start + len(_SCHEME) : comma]
+        at = comma + 1
+        media_type = _media_type(header)
+        opener = _opener(text, start, header)
+        if whole and not text[:start].strip(b" "):
+            opener = b"whole"
+        if _BASE64.search(header):
+            payload = _base64(text, at, spaced=bool(opener))
+            if wanted(media_type, payload[:PREFIX]):
+                yield DataUri(media_type, payload)
+        elif wanted(media_type, unquote_to_bytes(text[at : at + 3 * PREFIX])[:PREFIX]):
+            end = _ENDS[opener].match(text, at) if opener in _ENDS else None
+            yield DataUri(media_type, unquote_to_bytes(end[0] if end else text[at:]))
+
+
+def unescape_html(text: str) -> str:
+    """`text` with its character references replaced (HTML, section 13.5), whatever their number of zeros."""
+    if "&" not in text:
+        return text
+    # int() refuses numbers of thousands of digits, and html.unescape asks it.
+    return html.unescape(_NO_CHARACTER.sub("\ufffd", _LEADING_ZEROS.sub(r"&#\1", text)))
+
+
+def unescape_css(text: str) -> str:
+    """`text` with its escapes replaced (CSS Syntax, section 4.3.7)."""
+    return _CSS_ESCAPE.sub(_css_character, text) if "\\" in text else text
+
+
+def _css_character(escape: re.Match[str]) -> str:
+    if escape[1]:
+        number = int(escape[1], 16)
+        return chr(number) if 0 < number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else "\ufffd"
+    return escape[3] or ""
+
+
+def _media_type(header: bytes) -> str:
+    """Of the last URI that the header holds: what is in front of that is prose."""
+    own = header.lower().rpartition(_SCHEME)[2]
+    return own.partition(b";")[0].strip().decode("latin-1")
+
+
+def _opener(text: bytes, start: int, header: bytes) -> bytes:
+    """The quote or bracket in front of a URI; b"" where there is none."""
+    opened = _OPENED.search(text[max(0, start - 8) : start]) or _OPENED_LATER.search(header)
+    return opened[0][:1] if opened else b""
+
+
+def _base64(text: bytes, at: int, spaced: bool) -> bytes:
+    """Decoded as far as it goes (Infra standard, "forgiving-base64 decode"). `spaced`: it may hold spaces."""
+    run = _BASE64_RUN.match(text, at)
+    coded = run[0] if run else b""
+    coded = _DESCRIPTOR.sub(b"", coded) if spaced else coded.partition(b" ")[0]
+    if b"%" in coded:
+        decoded = _BASE64_DECODED.match(unquote_to_bytes(coded))
+        coded = decoded[0] if decoded else b""
+    coded = coded.translate(_URL_SAFE, b" \t\n\r\f\v")
+    if len(coded) % 4 == 1:
+        coded = coded[:-1]
+    return binascii.a2b_base64(coded + b"=" * (-len(coded) % 4))

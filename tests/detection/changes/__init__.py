@@ -1,0 +1,17 @@
+"""All changes, in the order of the table."""
+
+from tests.detection.changes import crops, encoding, frames, marks, reposts, scenes, sizes, tones, turns
+
+GROUPS = (
+    encoding.ENCODING,
+    sizes.SIZES,
+    tones.DETAIL,
+    tones.TONES,
+    marks.MARKS,
+    frames.FRAMES,
+    turns.RIGHT_ANGLES,
+    turns.SMALL_ANGLES,
+    crops.CROPS,
+    scenes.SCENES,
+    reposts.REPOSTS,
+)

@@ -1,0 +1,35 @@
+"""The same picture in other bytes."""
+
+from functools import partial
+
+from PIL import Image
+from tests.detection.change import Group, change, encoded
+
+
+def listed_file(picture: Image.Image) -> bytes:
+    """The very file that is listed: its pixels without loss."""
+    return encoded(picture, "PNG")
+
+
+def saved(form: str, picture: Image.Image, **options: int | bool) -> bytes:
+    return encoded(picture, form, **options)
+
+
+def palette(picture: Image.Image) -> bytes:
+    """A GIF has 256 colours at most: dithered, as most programs do."""
+    return encoded(picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=256), "GIF")
+
+
+ENCODING = Group(
+    "Re-encoding",
+    (
+        change("the same file", listed_file),
+        change("PNG, packed anew", partial(saved, "PNG", compress_level=1)),
+        *(change(f"JPEG, quality {quality}", partial(saved, "JPEG", quality=quality)) for quality in (95, 75, 50, 30)),
+        change("JPEG, quality 10", partial(saved, "JPEG", quality=10)),
+        change("JPEG, progressive", partial(saved, "JPEG", quality=75, progressive=True)),
+        *(change(f"WebP, quality {quality}", partial(saved, "WEBP", quality=quality)) for quality in (80, 30)),
+        *(change(f"AVIF, quality {quality}", partial(saved, "AVIF", quality=quality, speed=8)) for quality in (60, 30)),
+        change("GIF, 256 colours", palette),
+    ),
+)

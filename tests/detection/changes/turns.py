@@ -1,0 +1,74 @@
+"""Mirrors, right angles, and a few degrees."""
+
+import math
+from functools import partial
+
+from PIL import Image
+from tests.detection.change import SENT_QUALITY, Group, change, encoded
+from tests.detection.changes.marks import BLACK, WHITE
+
+ORIENTATION = 0x0112
+"""EXIF tag. 6: to be shown turned by 90 degrees clockwise."""
+
+
+def flagged(picture: Image.Image) -> bytes:
+    """Stored on its side with an EXIF orientation, as cameras do: it looks as before."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    return encoded(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=SENT_QUALITY, exif=exif)
+
+
+def transposed(method: Image.Transpose, picture: Image.Image) -> Image.Image:
+    return picture.transpose(method)
+
+
+def filled(degrees: float, colour: tuple[int, int, int], picture: Image.Image) -> Image.Image:
+    """On a canvas of the same size."""
+    return picture.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=colour)
+
+
+def fitted(degrees: float, picture: Image.Image) -> Image.Image:
+    """Cropped to the largest part of the same aspect that has no corner to fill."""
+    angle, aspect = math.radians(abs(degrees)), max(picture.size) / min(picture.size)
+    share = 1 / (math.cos(angle) + aspect * math.sin(angle))
+    width, height = (side * share for side in picture.size)
+    left, top = (picture.width - width) / 2, (picture.height - height) / 2
+    box = (math.ceil(left), math.ceil(top), math.floor(left + width), math.floor(top + height))
+    return picture.rotate(degrees, Image.Resampling.BICUBIC).crop(box)
+
+
+RIGHT_ANGLES = Group(
+    "Orientation, mirrors and right angles",
+    (
+        change("EXIF orientation", flagged),
+        change("mirrored left to right", partial(transposed, Image.Transpose.FLIP_LEFT_RIGHT)),
+        change("mirrored top to bottom", partial(transposed, Image.Transpose.FLIP_TOP_BOTTOM)),
+        change("turned by 90 degrees", partial(transposed, Image.Transpose.ROTATE_90)),
+        change("turned by 180 degrees", partial(transposed, Image.Transpose.ROTATE_180)),
+        change("turned by 270 degrees", partial(transposed, Image.Transpose.ROTATE_270)),
+        change(
+            "turned and mirrored",
+            partial(transposed, Image.Transpose.TRANSPOSE),
+            partial(transposed, Image.Transpose.TRANSVERSE),
+        ),
+    ),
+)
+SMALL_FILLED = tuple(
+    change(f"turned by {angle} degrees, corners filled", partial(filled, angle, BLACK), partial(filled, -angle, WHITE))
+    for angle in (1, 2, 4, 6, 8)
+)
+SMALL_ANGLES = Group(
+    "A few degrees",
+    (
+        *SMALL_FILLED,
+        change("turned by 10 degrees, corners filled", partial(filled, 10, BLACK), partial(filled, -10, WHITE)),
+        change(
+            "turned by 4 degrees, canvas grown",
+            lambda picture: picture.rotate(4, Image.Resampling.BICUBIC, expand=True, fillcolor=WHITE),
+        ),
+        *(
+            change(f"turned by {angle} degrees, cropped to fit", partial(fitted, angle), partial(fitted, -angle))
+            for angle in (1, 2, 4, 8)
+        ),
+    ),
+)

@@ -1,0 +1,126 @@
+"""docs/detection.md: what was found, in words and tables."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from tests.bench.harness import Row, Section, summary, table
+from tests.detection import tables
+from tests.detection.changes import GROUPS
+from tests.detection.costs import Cost
+from tests.detection.goals import ALL, DEFAULT, ROTATIONS
+from tests.detection.grid import figure
+from tests.detection.heatmap import Head, Panel
+from tests.detection.listing import OPTIONS, PDQ, Option
+from tests.detection.photographs import Photograph
+from tests.detection.trial import Results
+
+GEOMETRY = Option("pdq", "geometry")
+MOST, SOME = 0.95, 0.5
+"""Shares from which a change counts as recognised, and as recognised in part."""
+HEAD = Head(("sha256", "phash", "dhash", *(option.setting for option in PDQ), "imagehash"), "pdq", 3, 6)
+
+
+def goals(rows: Sequence[Row]) -> Section:
+    how = (
+        "PDQ at its default radius, 31 of 256 bits, each way of a change counted: a crop of one side is tried on four. "
+        "`Against`: the setting of the list. A false positive is a photograph that a picture matches, by any signal "
+        "type on any list, and was not made of."
+    )
+    return Section("Goals", how, rows)
+
+
+def document(
+    machine: Sequence[tuple[str, str]],
+    held: Section,
+    results: Results,
+    measured: Sequence[Cost],
+    photographs: Sequence[Photograph],
+) -> str:
+    """The whole file."""
+    usable = [each for each in photographs if each.usable]
+    shown = of_photographs(results, photographs)
+    changes = sum(len(group.changes) for group in GROUPS)
+    parts = [
+        "# Detection",
+        "Which changes of a listed picture are recognised, by which hashes, with which settings of a list, at what "
+        f"cost, and which are not. Written by `make detection` on {datetime.now(UTC):%d %B %Y}: {len(usable)} "
+        f"pictures, {changes} changes, {len(results.sights):,} changed pictures through the same code as in transit.",
+        "![What share of each change is recognised](detection.png)",
+        "\n".join(in_words(shown)),
+        "## Goals",
+        summary([held]),
+        held.how,
+        table(held.rows),
+        "## What it costs",
+        *tables.cost(measured, results.peers),
+        "## False positives",
+        *tables.false_positives(results, len(usable) - 1),
+        "## Every change",
+        *tables.every_change(shown),
+        "## A wider radius",
+        *tables.wider(shown, results),
+        "## Next to Thorn's figures",
+        *tables.next_to_thorn(shown),
+        "## Renderings",
+        *tables.renderings(results.only(each.name for each in usable if each.rendered)),
+        "## Photographs",
+        *tables.which(photographs, results),
+        "## Machine",
+        "\n".join(("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in machine))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def subtitle(results: Results) -> str:
+    """Of the heat map."""
+    taken = sum(look.strangers > 0 for look in results.peers) / len(results.peers)
+    return (
+        "Percent of changed photographs that are found, by signal type and setting of the list. imagehash: its "
+        f"crop_resistant_hash, which takes {figure(taken)} % of these pictures for another photograph, too."
+    )
+
+
+def of_photographs(results: Results, photographs: Sequence[Photograph]) -> Results:
+    """Without the pictures that are rendered."""
+    return results.only(each.name for each in photographs if not each.rendered)
+
+
+def panels(results: Results) -> list[Panel]:
+    """For the heat map: the recall of each option and of imagehash's crop_resistant_hash."""
+    return [
+        Panel(group.title, [(each.name, _shares(each.name, results)) for each in group.changes]) for group in GROUPS
+    ]
+
+
+def _shares(change: str, results: Results) -> list[float]:
+    return [*(results.recall(change, option) for option in OPTIONS), results.peer_recall(change)]
+
+
+def in_words(results: Results) -> Iterator[str]:
+    """Each change is named once: under the cheapest setting with which it is recognised."""
+    left = [change.name for group in GROUPS for change in group.changes]
+
+    def taken(reached: Callable[[str], bool]) -> list[str]:
+        names = [name for name in left if reached(name)]
+        left[:] = [name for name in left if name not in names]
+        return names
+
+    for title, option in (
+        ("Recognised on every list", DEFAULT),
+        ("With `rotations` also", ROTATIONS),
+        ("With `geometry` also", GEOMETRY),
+        ("With both also", ALL),
+    ):
+        names = taken(lambda name, by=option: results.recall(name, by) >= MOST)  # type: ignore[misc]
+        yield f"- **{title}**, at least {figure(MOST)} % of pictures: {_listed(names)}"
+    in_part = taken(lambda name: results.recall(name, ALL) >= SOME)
+    yield f"- **In part**, with both: {_listed(_with_shares(in_part, results))}"
+    yield f"- **Mostly not**, whatever the setting: {_listed(_with_shares(left, results))}"
+
+
+def _with_shares(names: Sequence[str], results: Results) -> list[str]:
+    return [f"{name} ({figure(results.recall(name, ALL))} %)" for name in names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{'; '.join(names) if names else 'nothing'}."

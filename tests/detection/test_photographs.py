@@ -1,0 +1,37 @@
+"""Where photographs come from, as far as that needs no network."""
+
+import pytest
+from PIL import Image
+from tests.detection import photographs
+from tests.detection.photographs import SCIKIT_IMAGE, Photograph
+from tests.hashing.pictures import photograph
+
+from edgeward.errors import UserError
+
+
+def test_a_plain_picture_is_not_usable() -> None:
+    """PDQ itself says which pictures can't be listed by it."""
+    assert Photograph("coffee", "", photograph("coffee")).usable
+    assert not Photograph("grey", "", Image.new("RGB", (64, 64), "grey")).usable
+
+
+def test_renderings_are_told_by_their_package() -> None:
+    """Never by what came of them."""
+    assert Photograph("grid", "gnome-backgrounds 43.1-1", photograph("coffee")).rendered
+    assert not Photograph("Dune", "mate-backgrounds 1.26.0-1", photograph("coffee")).rendered
+
+
+def test_pictures_of_the_wheel_are_there_and_no_larger_than_said() -> None:
+    """All that is taken of scikit-image is in its wheel."""
+    for name in SCIKIT_IMAGE:
+        picture = photographs._opened(photographs._scikit_image() / name)
+        assert picture.mode == "RGB"
+        assert max(picture.size) <= photographs.LONGER_SIDE
+
+
+def test_what_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may not install packages is told which command does it."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with pytest.raises(UserError, match="sudo apt-get install no-such-backgrounds"):
+        photographs._install(("no-such-backgrounds",))

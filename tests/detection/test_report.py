@@ -1,0 +1,150 @@
+"""Goals, tables and the picture, on results that are made up."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.bench.harness import summary, table
+from tests.detection import goals, heatmap, report
+from tests.detection.changes import GROUPS
+from tests.detection.costs import SIZES, Cost
+from tests.detection.grid import figure, grid
+from tests.detection.listing import LISTS, OPTIONS, Look
+from tests.detection.peer import PeerLook
+from tests.detection.photographs import Photograph
+from tests.detection.thorn import PUBLISHED
+from tests.detection.trial import Results, Sight
+
+NAMES = [change.name for group in GROUPS for change in group.changes]
+CROP = "5 % off one side"
+
+
+def sight(change: str, found: bool, photograph: str = "coffee", strangers: int = 0) -> Sight:
+    look = Look(found, 10 if found else 60, 100, strangers)
+    return Sight(photograph, change, (look,) * len(OPTIONS), PeerLook(True, 1, 0.3, 5))
+
+
+def all_found(*but: str) -> list[Sight]:
+    return [sight(name, name not in but) for name in NAMES]
+
+
+def photographs() -> list[Photograph]:
+    plain = Image.new("RGB", (64, 48), "grey")
+    detailed = Image.effect_noise((64, 64), 100).convert("RGB")
+    return [
+        Photograph("coffee", "scikit-image 1", detailed),
+        Photograph("grid", "gnome-backgrounds 1", detailed),
+        Photograph("vnc", "gnome-backgrounds 1", plain),
+    ]
+
+
+def test_goals_and_published_figures_name_changes_that_there_are() -> None:
+    """A change that is renamed would otherwise leave its goal."""
+    wanted = {name for goal in goals.GOALS for name in goal.changes} | {each.change for each in PUBLISHED}
+
+    assert wanted <= set(NAMES)
+    assert all(goal.changes for goal in goals.GOALS)
+
+
+def test_a_goal_counts_every_picture() -> None:
+    """Three of four found are 75 %, which is below the goal; the others are met."""
+    results = Results([*all_found(), *(sight(CROP, found) for found in (True, True, False))])
+
+    rows = {row.what: row for row in goals.rows(results, results)}
+
+    assert (rows["5 % off one side"].figure, rows["5 % off one side"].met) == (75, False)
+    assert (rows["Greyscale"].figure, rows["Greyscale"].met) == (100, True)
+    assert "missed: 5 % off one side." in summary([report.goals(list(rows.values()))])
+
+
+def test_a_stranger_is_a_missed_goal_wherever_it_is() -> None:
+    """False positives count in pictures of which no recall is asked, too."""
+    every = Results([*all_found(), sight(NAMES[0], True, "grid", strangers=1)])
+
+    rows = [row for row in goals.rows(every.only(["coffee"]), every) if row.what == "False positives"]
+
+    assert rows
+    assert all(row.figure and not row.met for row in rows)
+    assert "NO" in table(rows)
+
+
+def test_results_by_photograph_and_radius() -> None:
+    """Medians, shares within another radius, and results of some photographs only."""
+    results = Results([sight(CROP, True), sight(CROP, False), sight(CROP, False, "grid")])
+
+    assert results.recall(CROP, OPTIONS[-1]) == pytest.approx(1 / 3)
+    assert results.bits(CROP, OPTIONS[-1]) == 60
+    assert results.within((CROP,), OPTIONS[-1], 31) == pytest.approx(1 / 3)
+    assert results.within((CROP,), OPTIONS[-1], 60) == 1
+    assert results.only(["coffee"]).found((CROP,), OPTIONS[-1]) == (1, 2)
+
+
+def test_each_change_is_named_once_in_words() -> None:
+    """Under the cheapest setting that recognises it, or under what is not recognised."""
+    lines = list(report.in_words(Results(all_found(CROP))))
+
+    assert CROP in lines[-1]
+    assert lines[-1].endswith(f"{CROP} (0 %).")
+    assert sum(line.count("inner 95 %") for line in lines) == 1
+    assert "inner 95 %" in lines[0]
+
+
+def test_the_document_holds_all_tables() -> None:
+    """Every change, every picture and every published figure has its row; rendered pictures are counted apart."""
+    results = Results([*all_found(CROP), *(sight(name, False, "grid") for name in NAMES)])
+    costs = [Cost(name, (0.004,) * len(SIZES), 8, 0.001) for name in LISTS]
+    held = report.goals(list(goals.rows(results.only(["coffee"]), results)))
+
+    text = report.document([("Python", "3")], held, results, costs, photographs())
+
+    assert all(f"\n| {name} " in text for name in NAMES)
+    assert all(f"(`{each.transform}`)" in text for each in PUBLISHED)
+    assert "| vnc " in text
+    assert "too plain" in text
+    assert f"{figure(1 - 1 / len(NAMES))}" in text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0, "0"), (0.001, "1"), (0.5, "50"), (0.999, "99"), (1, "100")])
+def test_figures_never_hide_an_exception(share: float, text: str) -> None:
+    """Only none is 0 %, and only all is 100 %."""
+    assert figure(share) == text
+
+
+def test_grid_lines_up() -> None:
+    """All lines are as long as each other, figures to the right."""
+    lines = grid(("What", "n"), [("a longer name", "5"), ("b", "1,000")]).splitlines()
+
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].endswith("-: |")
+    assert lines[2].endswith("     5 |")
+
+
+def test_the_heat_map_is_drawn(tmp_path: Path) -> None:
+    """A PNG of two columns, whose cells are as dark as their shares are large."""
+    path = tmp_path / "map.png"
+
+    heatmap.draw("Title", "Subtitle", report.HEAD, report.panels(Results(all_found(CROP))), path)
+
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width > 2 * heatmap.LABEL * heatmap.SCALE
+        assert heatmap.colour(1.0) in {colour for _, colour in image.convert("RGB").getcolors(2**20)}
+
+
+def test_colours_darken_steadily() -> None:
+    """More is always darker, for who can't tell the hues apart."""
+    lightness = [
+        sum(level * part for level, part in zip(heatmap.colour(n / 20), (3, 6, 1), strict=True)) for n in range(21)
+    ]
+
+    assert lightness == sorted(lightness, reverse=True)
+
+
+def test_halves_are_nearly_as_high() -> None:
+    """Groups stay whole, in their order, and neither half is needlessly high."""
+    panels = report.panels(Results(all_found()))
+    left, right = heatmap.halves(panels)
+
+    assert [*left, *right] == panels
+    heights = [sum(panel.height for panel in half) for half in (left, right)]
+    assert max(heights) - min(heights) <= max(panel.height for panel in panels)

@@ -1,0 +1,118 @@
+"""Which views of an image match which lists, however many there are of them."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+from tests.matching.test_matcher import SHA, image, matcher, pdq
+
+from edgeward.matching import steps
+from edgeward.types import Entry, HashList, Kind, Mode, Signal, View
+
+chance = random.Random(12)
+
+
+def seen_as(view: View, distance: int = 0, frame: int = 0) -> Signal:
+    return replace(pdq(distance), view=view, frame=frame)
+
+
+ASKING = {View.TURNED: HashList("a", rotations=True), View.SEARCHED: HashList("a", geometry=True)}
+
+
+@pytest.mark.parametrize("view", View)
+def test_a_list_matches_the_views_that_it_asks_for(view: View) -> None:
+    """As it is stored, shown, and within its border an image matches every list; in another view the lists that ask."""
+    one = matcher(HashList("plain"), *(replace(asking, name=view) for view, asking in ASKING.items()))
+    for name in one.lists:
+        one.add_entry(Entry(name, pdq()))
+    expected = {view} if view in ASKING else set(one.lists)
+    assert {match.entry.list for match in one.matches(image(SHA, seen_as(view, 9)))} == expected
+
+
+def test_a_match_says_what_of_the_image_matched() -> None:
+    """The nearest view of the nearest frame decides; of equals the first, so that what is stored goes first."""
+    one = matcher(ASKING[View.TURNED])
+    one.add_entry(Entry("a", pdq()))
+    looks = [seen_as(View.STORED, 12), seen_as(View.TURNED, 3, 5), seen_as(View.INNER, 3, 6), seen_as(View.SEARCHED)]
+    (match,) = one.matches(image(*looks))
+    assert (match.distance, match.signal.view, match.signal.frame) == (3, View.TURNED, 5)
+    (match,) = one.matches(image(seen_as(View.STORED), seen_as(View.SHOWN), seen_as(View.STORED, 0, 4)))
+    assert (match.signal.view, match.signal.frame) == (View.STORED, 0)
+
+
+def test_views_are_those_that_any_list_asks_for() -> None:
+    """A list that is off asks for nothing; one that is changed or deleted asks for what it says then."""
+    one = matcher(HashList("plain"))
+    assert one.views == frozenset()
+    one.set_list(replace(ASKING[View.TURNED], mode=Mode.OFF))
+    assert one.views == frozenset()
+    one.set_list(replace(ASKING[View.TURNED], mode=Mode.MONITOR))
+    one.set_list(replace(ASKING[View.SEARCHED], name="b", kind=Kind.ALLOW))
+    assert one.views == {View.TURNED, View.SEARCHED}
+    one.set_list(HashList("a"))
+    assert one.views == {View.SEARCHED}
+    one.delete_list("b")
+    assert one.views == frozenset()
+
+
+def test_asking_for_more_acts_at_once() -> None:
+    """Rotations and geometry act on the entries that a list has, as soon as they are set."""
+    one = matcher(HashList("a"))
+    one.add_entry(Entry("a", pdq()))
+    for view, asking in ASKING.items():
+        assert not one.verdict(image(seen_as(view))).blocks
+        one.set_list(asking)
+        assert one.verdict(image(seen_as(view))).blocks
+
+
+def test_many_looks_at_once_find_what_brute_force_finds() -> None:
+    """Hundreds of values of an image against lists of their own radius and views: no match is missed, none is added."""
+    lists = [
+        HashList("plain"),
+        HashList("wide", radius={"pdq": 60}, rotations=True),
+        HashList("all", radius={"pdq": 20}, rotations=True, geometry=True),
+    ]
+    one = matcher(*lists)
+    base = [chance.getrandbits(256) for _ in range(300)]
+    for number, value in enumerate(base):
+        one.add_entry(Entry(lists[number % 3].name, Signal("pdq", f"{value:064x}", 100)))
+    looks = [
+        Signal(
+            "pdq", f"{value ^ sum(1 << bit for bit in chance.sample(range(256), chance.randrange(70))):064x}", 100, view
+        )
+        for value in base[:250]
+        for view in [chance.choice(list(View))]
+    ]
+    found = {(match.entry.list, match.entry.signal.value): match.distance for match in one.matches(image(*looks))}
+    expected: dict[tuple[str, str], int] = {}
+    for hash_list in lists:
+        for entry in one.entries(hash_list.name).values():
+            distances = [
+                (int(look.value, 16) ^ int(entry.signal.value, 16)).bit_count()
+                for look in looks
+                if look.view in hash_list.views
+            ]
+            if min(distances) <= hash_list.radius.get("pdq", 31):
+                expected[hash_list.name, entry.signal.value] = min(distances)
+    assert found == expected
+    assert len(found) > 50
+
+
+async def test_a_patient_verdict_is_that_of_the_lists_when_it_comes() -> None:
+    """While it is found others have their turns; what they change counts."""
+    one = matcher(HashList("a", radius={"pdq": 60}))
+    for _ in range(300):
+        one.add_entry(Entry("a", Signal("pdq", f"{chance.getrandbits(256):064x}", 100)))
+    seen = image(*(Signal("pdq", f"{chance.getrandbits(256):064x}", 100) for _ in range(2000)), pdq(3))
+
+    async def add() -> None:
+        one.add_entry(Entry("a", pdq()))
+
+    assert not (await one.patient_verdict(seen)).blocks
+    adding = asyncio.create_task(add())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "BREATH_SECONDS", 0.0)
+        assert (await one.patient_verdict(seen)).blocks
+    await adding
+    assert await one.patient_matches(seen) == one.matches(seen) != []
