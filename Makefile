@@ -2,9 +2,11 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
+# Several processes work side by side: each gets one thread for its matrices.
+export OPENBLAS_NUM_THREADS := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench detection chaos clean
+.PHONY: help setup demo test lint bench detection chaos fuzz clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -38,6 +40,9 @@ detection: setup  ## Photographs, changed in every way: which are recognised; wr
 
 chaos: setup  ## Five minutes of kills at random under load: nothing may be lost or left (ARGS="--seed N")
 	@PYTHONPATH=. $(PY) -m tests.chaos $(ARGS)
+
+fuzz: setup  ## Five minutes of spoilt images through a real proxy: a verdict for each, and no harm (ARGS="--seed N --only CASE")
+	@PYTHONPATH=. $(PY) -m tests.fuzz $(ARGS)
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) .state dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,11 +1,16 @@
 """Real parts for the tests: where they are, and what happens when one is missing."""
 
+import gzip
 import os
 import shutil
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+gzipped = partial(gzip.compress, mtime=0)
+"""gzip without the time: the same bytes for the same body, whenever and in whichever process."""
 
 
 def require(program: str) -> Path:

@@ -1,5 +1,6 @@
 """`hash`: what a hasher process makes of a file, against the reference implementation."""
 
+import base64
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -118,3 +119,12 @@ def test_a_file_over_the_bound_is_refused(edgeward: Run, photo: Path, monkeypatc
     monkeypatch.setenv("EDGEWARD_HASHING__MAX_BYTES", "2000")
     with pytest.raises(BadImage, match="more than 2000 bytes"):
         edgeward("hash", photo)
+
+
+def test_an_svg_has_the_hashes_of_its_pictures(edgeward: Run, photo: Path, tmp_path: Path) -> None:
+    """What an SVG shows is hashed with it."""
+    drawing = tmp_path / "drawing.svg"
+    inner = base64.b64encode(photo.read_bytes()).decode()
+    drawing.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:;base64,{inner}"/></svg>')
+    alone, shown = edgeward("hash", "--json", photo, drawing).json
+    assert {each["value"] for each in alone["signals"]} < {each["value"] for each in shown["signals"]}

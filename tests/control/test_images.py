@@ -1,5 +1,7 @@
 """Images that are sent in."""
 
+import base64
+
 import pytest
 from tests.control.controllers import Api, photo
 
@@ -32,3 +34,15 @@ def test_an_image_beyond_the_limit_is_refused(api: Api) -> None:
     chunks = (b"\0" * 2**20 for _ in range(33))
     chunked = api.ask("POST", "/check", chunks, kind="image/jpeg")
     assert chunked.status == 413
+
+
+def test_an_svg_is_checked_and_not_listed(api: Api, a_list: str) -> None:
+    """The pictures that an SVG shows are checked; to list it would list all of them by mistake."""
+    inner = base64.b64encode(photo(kind="PNG")).decode()
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/png;base64,{inner}"/></svg>'.encode()
+    found = api.post("/check", svg).json["fingerprint"]
+    assert found["media_type"] == "image/svg+xml"
+    assert "pdq" in {signal["type"] for signal in found["signals"]}
+    refused = api.post(f"/lists/{a_list}/entries", svg)
+    assert refused.status == 422
+    assert "SVG" in refused.json["detail"]

@@ -40,8 +40,8 @@ GOALS = (
     Goal("5 % off one side", ALL, 95, ("5 % off one side",)),
     Goal("Inner 95 %", ALL, 90, ("inner 95 %",)),
     Goal("10 % off one side", ALL, 60, ("10 % off one side",)),
-    Goal("Turned by 1 to 8 degrees, corners filled", ALL, 90, _names(turns.SMALL_FILLED)),
-    Goal("Turned by 2 degrees, cropped to fit", ALL, 75, ("turned by 2 degrees, cropped to fit",)),
+    Goal("Turned by 1° to 8°, corners filled", ALL, 90, _names(turns.SMALL_FILLED)),
+    Goal("Turned by 2°, cropped to fit", ALL, 75, ("turned by 2°, cropped to fit",)),
 )
 
 
@@ -58,4 +58,4 @@ def rows(photographs: Results, every: Results) -> Iterator[Row]:
         options = [option for option in OPTIONS if option.signal_type == signal_type]
         strangers = sum(sight.by(option).strangers for sight in every.sights for option in options)
         by = f"{strangers} by {len(every.sights):,}"
-        yield Row("False positives", by, signal_type, strangers, "", Budget("<=", 0))
+        yield Row(f"False positives, {signal_type}", by, "all", strangers, "", Budget("<=", 0))

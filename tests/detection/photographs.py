@@ -22,10 +22,14 @@ from tests.detection.changes.encoding import listed_file
 
 from edgeward.errors import UserError
 from edgeward.hashing.pdq import pdq
+from edgeward.hashing.subject import MIN_SIDE
 from edgeward.types import MIN_PDQ_QUALITY
 
 LONGER_SIDE = 1024
 """Larger pictures are scaled down to it first: most of what is on the web is no larger."""
+
+SHORTER_SIDE = 10 * MIN_SIDE
+"""A tenth of it must still be a picture that is hashed, or resizing to 10 % would try nothing."""
 
 BACKGROUNDS = Path("/usr/share/backgrounds")
 DEBIAN = ("gnome-backgrounds", "mate-backgrounds")
@@ -46,7 +50,8 @@ RULES = (
     "from mate-backgrounds the directory `nature`, since the others hold drawings and logos. The WebP files of "
     "gnome-backgrounds, of a light and a dark one the light one, are rendered: they are listed and tried as well, but "
     "are no photographs, and are counted apart. What PDQ itself finds too plain (quality under "
-    f"{MIN_PDQ_QUALITY}) can't be listed by its PDQ: it is named below. Nothing else was left out."
+    f"{MIN_PDQ_QUALITY}) can't be listed by its PDQ, and what is under {SHORTER_SIDE} pixels on a side could not be "
+    f"resized to 10 %, since nothing under {MIN_SIDE} is hashed: both are named below. Nothing else was left out."
 )
 
 
@@ -73,12 +78,19 @@ class Photograph:
         return self.package.startswith(RENDERED)
 
     @property
+    def lack(self) -> str:
+        """Why it can't be used; "" where it can."""
+        if self.quality < MIN_PDQ_QUALITY:
+            return "too plain"
+        return "too small" if min(self.picture.size) < SHORTER_SIDE else ""
+
+    @property
     def usable(self) -> bool:
-        return self.quality >= MIN_PDQ_QUALITY
+        return not self.lack
 
 
 def photographs() -> list[Photograph]:
-    """All of them, in the order of packages and names; those too plain for PDQ too.
+    """All of them, in the order of packages and names; those that can't be used too.
 
     Raises:
         UserError: a package is missing and can't be installed.

@@ -23,8 +23,8 @@ HEAD = Head(("sha256", "phash", "dhash", *(option.setting for option in PDQ), "i
 def goals(rows: Sequence[Row]) -> Section:
     how = (
         "PDQ at its default radius, 31 of 256 bits, each way of a change counted: a crop of one side is tried on four. "
-        "`Against`: the setting of the list. A false positive is a photograph that a picture matches, by any signal "
-        "type on any list, and was not made of."
+        "`Against`: the setting of the list. A false positive is a picture that another one, or a changed one, matches "
+        "and was not made of: on any list, renderings included."
     )
     return Section("Goals", how, rows)
 
@@ -48,7 +48,7 @@ def document(
         "![What share of each change is recognised](detection.png)",
         "\n".join(in_words(shown)),
         "## Goals",
-        summary([held]),
+        summary([held]).replace("budgets", "goals"),
         held.how,
         table(held.rows),
         "## What it costs",
@@ -112,7 +112,7 @@ def in_words(results: Results) -> Iterator[str]:
         ("With both also", ALL),
     ):
         names = taken(lambda name, by=option: results.recall(name, by) >= MOST)  # type: ignore[misc]
-        yield f"- **{title}**, at least {figure(MOST)} % of pictures: {_listed(names)}"
+        yield f"- **{title}**, at least {figure(MOST)} % of pictures: {_listed(_together(names))}"
     in_part = taken(lambda name: results.recall(name, ALL) >= SOME)
     yield f"- **In part**, with both: {_listed(_with_shares(in_part, results))}"
     yield f"- **Mostly not**, whatever the setting: {_listed(_with_shares(left, results))}"
@@ -124,3 +124,10 @@ def _with_shares(names: Sequence[str], results: Results) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return f"{'; '.join(names) if names else 'nothing'}."
+
+
+def _together(names: Sequence[str]) -> list[str]:
+    """Groups of which all changes are among the names stand for them."""
+    whole = [group for group in GROUPS if {change.name for change in group.changes} <= set(names)]
+    covered = {change.name for group in whole for change in group.changes}
+    return [*(f"all of *{group.title}*" for group in whole), *(name for name in names if name not in covered)]

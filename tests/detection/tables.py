@@ -148,7 +148,7 @@ def next_to_thorn(results: Results) -> Iterator[str]:
 
 def _published(each: thorn.Published, results: Results) -> tuple[str, ...]:
     ours = (results.recall(each.change, option) for option in (DEFAULT, PDQ[2]))
-    theirs = (f"{each.pdq:.0f} %", str(each.pdq_bits), f"{each.phash:.0f} %", str(each.phash_bits))
+    theirs = (f"{each.pdq:.1f} %", str(each.pdq_bits), f"{each.phash:.1f} %", str(each.phash_bits))
     return (f"{each.change} (`{each.transform}`)", *theirs, *(f"{figure(share)} %" for share in ours))
 
 
@@ -162,8 +162,8 @@ def which(photographs: Sequence[Photograph], results: Results) -> Iterator[str]:
 def _photograph(photograph: Photograph, results: Results) -> tuple[str, ...]:
     sights = [sight for sight in results.sights if sight.photograph == photograph.name]
     size = f"{photograph.picture.width}x{photograph.picture.height}"
-    if not photograph.usable:
-        shares = ["too plain", ""]
+    if photograph.lack:
+        shares = [photograph.lack, ""]
     else:
         shares = [
             figure(sum(sight.by(option).found for sight in sights) / len(sights)) if sights else ""

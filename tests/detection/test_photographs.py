@@ -9,10 +9,12 @@ from tests.hashing.pictures import photograph
 from edgeward.errors import UserError
 
 
-def test_a_plain_picture_is_not_usable() -> None:
-    """PDQ itself says which pictures can't be listed by it."""
+def test_plain_and_small_pictures_are_not_usable() -> None:
+    """PDQ itself says which pictures can't be listed by it, and a tenth of a small one would not be hashed."""
     assert Photograph("coffee", "", photograph("coffee")).usable
-    assert not Photograph("grey", "", Image.new("RGB", (64, 64), "grey")).usable
+    assert Photograph("grey", "", Image.new("RGB", (200, 200), "grey")).lack == "too plain"
+    assert Photograph("detail", "", photograph("coffee").resize((200, 169))).lack == "too small"
+    assert Photograph("detail", "", photograph("coffee").resize((200, 170))).usable
 
 
 def test_renderings_are_told_by_their_package() -> None:

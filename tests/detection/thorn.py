@@ -24,12 +24,12 @@ class Published:
 PUBLISHED = (
     Published("jpeg95", "JPEG, quality 95", 99.879, 76, 99.879, 72),
     Published("resize0.5", "resized to 50 %", 99.818, 84, 100.0, 60),
-    Published("blur2", "blurred, 2 pixels", 100.0, 78, 100.0, 46),
+    Published("blur2", "blurred, radius 2", 100.0, 78, 100.0, 46),
     Published("noise0.2", "noise, deviation 51", 99.697, 76, 99.818, 78),
     Published("gamma2", "gamma 2.0", 100.0, 54, 100.0, 60),
     Published("vignette", "vignette", 100.0, 30, 100.0, 32),
     Published("watermark", "watermark, a word in a corner", 99.818, 80, 99.758, 80),
     Published("pad0.2", "letterbox, 20 %", 1.455, 72, 3.515, 74),
     Published("crop0.05", "inner 90 %", 30.606, 78, 63.697, 82),
-    Published("rotate4", "turned by 4 degrees, corners filled", 73.394, 78, 89.818, 80),
+    Published("rotate4", "turned by 4°, corners filled", 73.394, 78, 89.818, 80),
 )

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from edgeward.hashing.data_uris import PREFIX, DataUri, find, unescape_css, unescape_html
+from edgeward.hashing.data_uris import DataUri, find, unescape_css, unescape_html
+from edgeward.hashing.media import PREFIX
 
 PICTURE = b"\x89PNG\r\n\x1a\n\"'<&> %" + bytes(range(256))
 CODED = base64.b64encode(PICTURE).decode()

@@ -9,13 +9,11 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import AvifImagePlugin, Image
-from tests.hashing.pictures import FORMATS, FORMS, PHOTOGRAPHS, Form, animated, decoded, formed, photograph
+from tests.hashing.pictures import FORMATS, FORMS, PHOTOGRAPHS, Form, decoded, formed, photograph
 from tests.hashing.test_pdq import reference
 
 from edgeward.config import HashingSettings
-from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.formats import DECODERS
-from edgeward.hashing.hasher import Hasher
 from edgeward.hashing.images import pictures
 from edgeward.hashing.media import DECODABLE, sniff
 from edgeward.hashing.pdq import pdq
@@ -53,27 +51,11 @@ def eight_bits(body: bytes, form: Form) -> np.ndarray:
 def test_pdq_agrees_with_the_reference_to_the_bit(form: Form) -> None:
     """In every mode of every format the PDQ is that of pdqhash on the decoded pixels, of every photograph."""
     for name in PHOTOGRAPHS:
-        body = formed(form, photograph(name).resize((144, 108)))
+        body = formed(form, photograph(name).resize((120, 90)))
         media_type = sniff(body)
         assert media_type
         found = [pdq(picture.image).value for picture in pictures(body, media_type, max_pixels=10**6, max_frames=9)]
         assert found == [reference(picture)[0] for picture in seen(body, form)], name
-
-
-async def test_a_locked_up_hasher_reads_every_form() -> None:
-    """No decoder needs a file, a module or a system call that a confined process does not have."""
-    hasher = await Hasher.start(SETTINGS)
-    try:
-        for form in FORMS:
-            body = formed(form, photograph("coffee").resize((120, 90)))
-            await hasher.begin(body, EXACT)
-            assert await hasher.answer() == fingerprint(body, SETTINGS, EXACT), str(form)
-        for format in ("GIF", "WEBP", "PNG", "TIFF", "AVIF", "HEIF", "JXL"):
-            body = animated([photograph(name).resize((64, 48)) for name in PHOTOGRAPHS], format)
-            await hasher.begin(body, EXACT)
-            assert await hasher.answer() == fingerprint(body, SETTINGS, EXACT), format
-    finally:
-        await hasher.close()
 
 
 def test_a_decoder_stands_behind_each_decodable_type() -> None:

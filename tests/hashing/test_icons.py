@@ -71,6 +71,7 @@ def test_of_one_size_the_deepest_is_shown() -> None:
         assert same(opened(cursor), LARGE)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
 def test_the_directory_may_lie_about_the_size() -> None:
     """What the picture says of itself counts, before anything is decoded."""
     assert icon_size(directory((16, 32, encoded(photograph(), "PNG")))) == photograph().size

@@ -94,6 +94,7 @@ def test_a_count_of_frames_may_lie(promised: int) -> None:
     assert found == list(range(min(promised, 3)))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF", "HEIF", "JXL"])
 def test_what_precedes_the_break_is_read(format: str) -> None:
     """Of an animation that is cut off the frames before the cut are there."""

@@ -43,7 +43,7 @@ async def test_every_form_of_picture(hasher: Hasher) -> None:
 async def test_every_view_and_kind_of_text(hasher: Hasher) -> None:
     """So do animations, all views of a picture, and texts in any encoding."""
     frames = [photograph(name).resize(SIZE) for name in ("astronaut", "coffee")]
-    bodies = [animated(frames, format) for format in ("GIF", "PNG", "WEBP", "TIFF")]
+    bodies = [animated(frames, format) for format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL")]
     for body in bodies:
         assert await same(hasher, body, EVERYTHING)
     for encoding in ("utf-8", "utf-16", "windows-1253", "koi8-r", "no-such"):

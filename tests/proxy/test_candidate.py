@@ -1,12 +1,12 @@
 """Which bodies must be judged."""
 
-import gzip
 import time
 import zlib
 
 import brotli
 import pytest
 from backports import zstd
+from tests.parts import gzipped
 
 from edgeward.proxy.candidate import MOST_BYTES, candidate
 
@@ -31,12 +31,12 @@ HTML = b"<!doctype html><p>hello</p>" * 20
         (b"\0\0\0\x18ftyp", (), "video/mp4", None),
         (b"\0\0\0\x18ftypmp42" + bytes(300), (), "video/mp4", False),
         (b"\x00\x01\x00\x18ftyp", (), "video/mp4", None),
-        (gzip.compress(JPEG)[:200], ("gzip",), "text/plain", True),
-        (gzip.compress(HTML), ("gzip",), "text/plain", False),
-        (gzip.compress(HTML)[:5], ("gzip",), "text/plain", None),
+        (gzipped(JPEG)[:200], ("gzip",), "text/plain", True),
+        (gzipped(HTML), ("gzip",), "text/plain", False),
+        (gzipped(HTML)[:5], ("gzip",), "text/plain", None),
         (zlib.compress(JPEG), ("deflate",), "text/plain", True),
         (brotli.compress(JPEG), ("br",), "text/plain", True),
-        (gzip.compress(brotli.compress(JPEG)), ("br", "gzip"), "text/plain", True),
+        (gzipped(brotli.compress(JPEG)), ("br", "gzip"), "text/plain", True),
         (JPEG, ("nonsense",), "text/plain", True),
         (HTML, ("nonsense",), "text/plain", False),
         (HTML, ("gzip",), "text/plain", False),
@@ -57,7 +57,7 @@ def test_a_body_that_ends_is_told(prefix: bytes) -> None:
     ("prefix", "codings", "content_type", "plainly", "with_data_uris"),
     [
         (b"<svg ", (), "text/xml", True, True),
-        (gzip.compress(b"<?xml?><svg ", mtime=0), ("gzip",), "application/xml", True, True),
+        (gzipped(b"<?xml?><svg ", mtime=0), ("gzip",), "application/xml", True, True),
         (b"<svg ", (), "", True, True),
         (b"<svg width=1>", (), "text/plain", False, False),
         (b"<!-- long", (), "application/xhtml+xml", None, None),
@@ -96,14 +96,14 @@ def test_zstd_gives_nothing_before_a_block_is_whole() -> None:
 
 def test_what_never_shows_itself_is_judged() -> None:
     """A coding that gives nothing for longer than any block must not be a way past."""
-    empty_members = gzip.compress(b"") * (MOST_BYTES // 20 + 1)
+    empty_members = gzipped(b"") * (MOST_BYTES // 20 + 1)
     assert candidate(empty_members[:1000], ("gzip",), "text/html", ended=False) is None
     assert candidate(empty_members[:MOST_BYTES], ("gzip",), "text/html", ended=False) is True
 
 
 def test_what_lies_behind_a_bomb_is_judged() -> None:
     """First bytes that take long to get at are no reason to let a body pass, nor to hold up the event loop."""
-    bomb = gzip.compress(gzip.compress(b"\0\0\0\xff\xff" * 4_000_000))
+    bomb = gzipped(gzipped(b"\0\0\0\xff\xff" * 4_000_000))
     assert len(bomb) < 300
     started = time.process_time()
     assert candidate(bomb, ("deflate", "gzip", "gzip"), "text/plain", ended=False) is True

@@ -1,9 +1,7 @@
 """A listed image is one whatever it is declared as, however it is coded, and however its bytes arrive."""
 
-import gzip
 import io
 import zlib
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,12 +9,12 @@ import brotli
 import pytest
 from PIL import Image
 from tests.hashing.pictures import encoded
+from tests.parts import gzipped
 from tests.scenarios.pictures import fresh
 
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
 
-gzipped = partial(gzip.compress, mtime=0)  # the same bytes whenever it is called
 TYPES = [None, "text/html", "text/plain", "application/octet-stream", "video/mp4", "image/svg+xml", "image/png", "x"]
 FORMS: list[tuple[str, str, dict[str, Any]]] = [
     ("PNG", "image/png", {}),

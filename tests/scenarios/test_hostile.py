@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import brotli
 import pytest
-from PIL import Image
 from tests.fuzz.barrage import Barrage
 from tests.fuzz.cases import Case
 from tests.fuzz.chunks import Chunk, layout_of
@@ -25,6 +24,8 @@ from tests.scenarios.pictures import drawn, fresh, picture
 
 SIDE = 100_000
 MUTATED = 150
+FIRST = 1_000_000
+"""Numbers of the cases here: the mutated ones have paths of their own."""
 LISTED = 880_000
 """The seed of a drawing that is on the list."""
 
@@ -73,17 +74,17 @@ def endless_gif() -> bytes:
 
 
 def nested_svg() -> bytes:
-    """A picture in an SVG in an SVG, twenty deep."""
+    """A picture in an SVG in an SVG, ten deep."""
     uri = f"data:image/png;base64,{b64encode(png()).decode()}"
-    for _ in range(20):
+    for _ in range(10):
         svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{uri}"/></svg>'
         uri = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
     return svg.encode()
 
 
 def deep_svg() -> bytes:
-    """Half a million elements in one another."""
-    return b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<g>" * 500_000
+    """A hundred thousand elements in one another."""
+    return b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<g>" * 100_000
 
 
 def laughing_svg() -> bytes:
@@ -114,11 +115,11 @@ class Bad(NamedTuple):
 
 
 BAD = {
-    "zero bytes": Bad(bytes, 200, "no_match"),
+    "zero bytes": Bad(bytes, 200, "not_image"),
     "one byte": Bad(lambda: b"\x89", 200, "no_match"),
     "a header alone": Bad(lambda: png()[:24], 200, "undecodable"),
     "truncated JPEG": Bad(lambda: picture(2)[:6000], 200, "no_match", "image/jpeg"),
-    "corrupt PNG": Bad(lambda: png()[:200] + bytes(500) + png()[700:], 200, "undecodable"),
+    "corrupt PNG": Bad(lambda: png()[:30] + bytes(500) + png()[530:], 200, "undecodable"),
     "huge by its header": Bad(huge_png, 503, "too_many_pixels"),
     "huge and mistyped": Bad(huge_png, 503, "too_many_pixels", "text/html"),
     "endless frames": Bad(endless_gif, 200, "too_many_frames", "image/gif"),
@@ -149,11 +150,11 @@ def test_each_ends_in_its_verdict(site: Site, name: str) -> None:
     """Delivered as it came or refused, with the reason counted, by the same worker, which goes on with the next."""
     bad, workers, before = BAD[name], site.workers(), site.reasons()
     body = bad.make()
-    answer = site.ask(Case(list(BAD).index(name), body, bad.content_type, bad.codings, name))
+    answer = site.ask(Case(FIRST + list(BAD).index(name), body, bad.content_type, bad.codings, name))
     assert (answer.status, site.reasons() - before) == (bad.status, Counter({bad.reason: 1}))
     assert (answer.body == body) == (bad.status == 200)
     ordinary = fresh()
-    assert site.ask(Case(1, ordinary.body, ordinary.media_type, "", "ordinary")).body == ordinary.body
+    assert site.ask(Case(FIRST - 1, ordinary.body, ordinary.media_type, "", "ordinary")).body == ordinary.body
     assert site.workers() == workers
 
 

@@ -48,7 +48,10 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
 
     async def one(name: str) -> tuple[str, Fingerprint]:
         async with slots:
-            return name, await pool.fingerprint(_read_picture(name, settings.max_bytes), HashRequest(exact=True))
+            found = await pool.fingerprint(files.read_file(name, settings.max_bytes), HashRequest(exact=True))
+            if not found.media_type:
+                raise BadImage(f"{name}: no known image format")
+            return name, found
 
     await pool.start()
     try:
@@ -59,15 +62,6 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
     finally:
         await pool.close()
     return [task.result() for task in tasks]
-
-
-def _read_picture(name: str, max_bytes: int) -> bytes:
-    from edgeward.hashing.media import sniff
-
-    body = files.read_file(name, max_bytes)
-    if sniff(body) is None:
-        raise BadImage(f"{name}: no known image format")
-    return body
 
 
 def _print(file: str, fingerprint: Fingerprint) -> None:

@@ -5,7 +5,6 @@ from aiohttp import web
 from edgeward.control import bodies
 from edgeward.control.services import services
 from edgeward.errors import BadImage, Unavailable
-from edgeward.hashing import media
 from edgeward.hashing.request import HashRequest
 from edgeward.types import Fingerprint, Flaw, View
 
@@ -29,13 +28,15 @@ async def fingerprint(request: web.Request, views: frozenset[View] = frozenset()
 
     Raises:
         TooMuch: it has more bytes than hashing.max_bytes.
-        BadImage: the bytes begin like no picture.
+        BadImage: the bytes are no picture, nor an SVG that shows one.
         Unavailable: every hasher is busy.
     """
     body = await bodies.read(request, services(request).config.hashing.max_bytes)
-    if media.sniff(body) is None:
-        raise BadImage("the bytes are no picture: they begin like no image format" if body else "the body is empty")
+    if not body:
+        raise BadImage("the body is empty")
     made = await services(request).pool.fingerprint(body, HashRequest(exact=True, views=views))
     if made.flaw is Flaw.OVERLOADED:
         raise Unavailable("every hasher is busy: ask again")
+    if not made.media_type:
+        raise BadImage("the bytes are no picture: they begin like no image format")
     return made

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-PREFIX = 64
-"""Bytes of a payload by which it is told whether it is wanted."""
+from edgeward.hashing.media import PREFIX
 
 _PASSED_OVER = b"\t\n\r\0"
 _SCHEME = b"data:"

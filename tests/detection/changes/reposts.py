@@ -51,6 +51,6 @@ REPOSTS = Group(
         change("5 % off the width, halved, WebP", trimmed),
         change("mirrored, with a border", mirrored_border),
         change("mirrored, 5 % off one side", mirrored_crop),
-        change("mirrored, tilted by 3 degrees, marked", evaded),
+        change("mirrored, tilted by 3°, marked", evaded),
     ),
 )

@@ -14,6 +14,7 @@ SEPIA = (0.393, 0.769, 0.189, 0, 0.349, 0.686, 0.168, 0, 0.272, 0.534, 0.131, 0)
 
 
 def blurred(radius: float, picture: Image.Image) -> Image.Image:
+    """By a Gaussian of this standard deviation, in pixels."""
     return picture.filter(ImageFilter.GaussianBlur(radius))
 
 
@@ -67,7 +68,7 @@ def _picture(pixels: NDArray[np.floating]) -> Image.Image:
 
 
 BLUR = (
-    *(change(f"blurred, {sigma} pixels", partial(blurred, sigma)) for sigma in (1, 2, 4)),
+    *(change(f"blurred, radius {sigma}", partial(blurred, sigma)) for sigma in (1, 2, 4)),
     change("smeared along, 9 pixels", partial(smeared, 9)),
 )
 NOISE = (
@@ -97,7 +98,7 @@ TONES = Group(
             for factor in (0.6, 1.4)
         ),
         change("colours x 2", partial(enhanced, ImageEnhance.Color, 2.0)),
-        *(change(f"hue turned by {degrees} degrees", partial(hue, degrees)) for degrees in (30, 180)),
+        *(change(f"hue turned by {degrees}°", partial(hue, degrees)) for degrees in (30, 180)),
         change("sepia", lambda picture: picture.convert("RGB", SEPIA)),
         change("histogram equalised", ImageOps.equalize),
         change("vignette", vignette),

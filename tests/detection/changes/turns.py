@@ -43,9 +43,9 @@ RIGHT_ANGLES = Group(
         change("EXIF orientation", flagged),
         change("mirrored left to right", partial(transposed, Image.Transpose.FLIP_LEFT_RIGHT)),
         change("mirrored top to bottom", partial(transposed, Image.Transpose.FLIP_TOP_BOTTOM)),
-        change("turned by 90 degrees", partial(transposed, Image.Transpose.ROTATE_90)),
-        change("turned by 180 degrees", partial(transposed, Image.Transpose.ROTATE_180)),
-        change("turned by 270 degrees", partial(transposed, Image.Transpose.ROTATE_270)),
+        change("turned by 90°", partial(transposed, Image.Transpose.ROTATE_90)),
+        change("turned by 180°", partial(transposed, Image.Transpose.ROTATE_180)),
+        change("turned by 270°", partial(transposed, Image.Transpose.ROTATE_270)),
         change(
             "turned and mirrored",
             partial(transposed, Image.Transpose.TRANSPOSE),
@@ -54,20 +54,20 @@ RIGHT_ANGLES = Group(
     ),
 )
 SMALL_FILLED = tuple(
-    change(f"turned by {angle} degrees, corners filled", partial(filled, angle, BLACK), partial(filled, -angle, WHITE))
+    change(f"turned by {angle}°, corners filled", partial(filled, angle, BLACK), partial(filled, -angle, WHITE))
     for angle in (1, 2, 4, 6, 8)
 )
 SMALL_ANGLES = Group(
     "A few degrees",
     (
         *SMALL_FILLED,
-        change("turned by 10 degrees, corners filled", partial(filled, 10, BLACK), partial(filled, -10, WHITE)),
+        change("turned by 10°, corners filled", partial(filled, 10, BLACK), partial(filled, -10, WHITE)),
         change(
-            "turned by 4 degrees, canvas grown",
+            "turned by 4°, canvas grown",
             lambda picture: picture.rotate(4, Image.Resampling.BICUBIC, expand=True, fillcolor=WHITE),
         ),
         *(
-            change(f"turned by {angle} degrees, cropped to fit", partial(fitted, angle), partial(fitted, -angle))
+            change(f"turned by {angle}°, cropped to fit", partial(fitted, angle), partial(fitted, -angle))
             for angle in (1, 2, 4, 8)
         ),
     ),
