@@ -24,11 +24,12 @@ def api(controller: RunningController) -> Api:
 
 
 @pytest.fixture
-def a_list(api: Api) -> str:
-    """The name of a new, empty block list."""
+def a_list(api: Api) -> Iterator[str]:
+    """The name of a new, empty block list, of which nothing is left for the next test."""
     name = f"list-{next(_lists)}"
     assert api.post("/lists", {"name": name}).status == 201
-    return name
+    yield name
+    assert api.delete(f"/lists/{name}").status in (200, 404)
 
 
 @pytest.fixture(scope="session")

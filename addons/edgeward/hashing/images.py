@@ -69,7 +69,7 @@ def size(body: bytes, media_type: str) -> tuple[int, int]:
     if media_type == "image/x-icon":
         return promised  # an icon is decoded as it is opened
     try:
-        with _truncated_allowed(True), _open(body, media_type, max_pixels=None) as image:
+        with _pillow_told(True, None), _open(body, media_type, max_pixels=None) as image:
             return image.size
     except Exception:  # noqa: BLE001  Pillow's parsers raise nearly anything; `pictures` judges what it means
         return promised
@@ -95,7 +95,7 @@ def pictures(
     if lenient and media_type == "image/webp":
         body = mended(body)
     lenient = lenient and media_type not in _ALL_OR_NOTHING
-    with _truncated_allowed(lenient), _open(body, media_type, max_pixels) as image:
+    with _pillow_told(lenient, max_pixels), _open(body, media_type, max_pixels) as image:
         if isinstance(image, JpegImageFile):
             yield _jpeg(image, drafted)
             return
@@ -128,7 +128,6 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _open(body: bytes, media_type: str, max_pixels: int | None) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = max_pixels
     promised = promised_size(body, media_type)
     _check_size(promised, max_pixels)
     with warnings.catch_warnings():
@@ -159,12 +158,14 @@ def _check_size(size: tuple[int, int], max_pixels: int | None) -> None:
 
 
 @contextmanager
-def _truncated_allowed(lenient: bool) -> Iterator[None]:
-    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, lenient
+def _pillow_told(lenient: bool, max_pixels: int | None) -> Iterator[None]:
+    """Pillow has both as globals: whoever else uses it in this process finds them as they were."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = lenient, max_pixels
     try:
         yield
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def _load(image: Image.Image) -> tuple[Image.Image, ...]:

@@ -16,8 +16,9 @@ _STALL = 0.05
 
 if "LOOP_WATCH" in os.environ and "proxy" in sys.orig_argv:
     import asyncio
-    import faulthandler
+    import signal
     import time
+    import traceback
     from asyncio.selector_events import BaseSelectorEventLoop
     from typing import Any
 
@@ -27,6 +28,8 @@ if "LOOP_WATCH" in os.environ and "proxy" in sys.orig_argv:
             self._log = open(f"{os.environ['LOOP_WATCH']}/{os.getpid()}", "a", buffering=1)  # noqa: PTH123, SIM115
             self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
             self._stacks = "LOOP_STACKS" in os.environ
+            if self._stacks:
+                signal.signal(signal.SIGALRM, lambda _, frame: traceback.print_stack(frame, file=self._log))
             self._held = 0.0
             self._begin()
             loop._selector.select = self._turn
@@ -47,12 +50,12 @@ if "LOOP_WATCH" in os.environ and "proxy" in sys.orig_argv:
         def _begin(self) -> None:
             self._began, self._computed, self._queued = time.monotonic(), time.thread_time(), self._queue_seconds()
             if self._stacks:
-                faulthandler.dump_traceback_later(_STALL, file=self._log)
+                signal.setitimer(signal.ITIMER_REAL, _STALL)
 
         def _end(self) -> None:
             busy = time.monotonic() - self._began
             if self._stacks:
-                faulthandler.cancel_dump_traceback_later()
+                signal.setitimer(signal.ITIMER_REAL, 0)
             if busy + self._held > _WORTH_A_LINE:
                 queued, computed = self._queue_seconds() - self._queued, time.thread_time() - self._computed
                 print("pause", busy, queued, computed, self._held, file=self._log)
