@@ -13,7 +13,7 @@ from tests.bench.pictures import photograph
 
 from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.pdq import pdq
+from edgeward.hashing.perceptual.pdq import pdq
 
 SIZES = ((256, 256), (800, 800), (4000, 3000))
 WHOLE = {(800, 800): Budget("<=", 1 / 4), (4000, 3000): Budget("<=", 1 / 20)}

@@ -9,7 +9,7 @@ from tests.hashing.pictures import animated, encoded, photograph
 from edgeward.classifying.picture import shown
 from edgeward.config import HashingSettings
 from edgeward.hashing.codings import CodingError
-from edgeward.hashing.images import TooManyPixels
+from edgeward.hashing.decoding.images import TooManyPixels
 
 SETTINGS = HashingSettings()
 PICTURE = photograph().resize((96, 64))

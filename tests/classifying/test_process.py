@@ -9,9 +9,9 @@ from tests.classifying.conftest import HASHING, SETTINGS, Installed, asking
 
 from edgeward.classifying import process as module
 from edgeward.classifying.process import ClassifierProcess
-from edgeward.hashing.confinement import LATE_IMPORT
-from edgeward.hashing.frames import SECCOMP
-from edgeward.hashing.isolated import ProcessDied
+from edgeward.isolation.confinement import LATE_IMPORT
+from edgeward.isolation.frames import SECCOMP
+from edgeward.isolation.isolated import ProcessDied
 
 LIAR = """
 import socket, sys, time

@@ -11,7 +11,7 @@ from tests.stand_in import MODEL, install_model
 from edgeward.classifying.process import ClassifierProcess
 from edgeward.classifying.registry import load
 from edgeward.classifying.worker import NICENESS, look
-from edgeward.hashing.isolated import ProcessDied
+from edgeward.isolation.isolated import ProcessDied
 
 
 def test_an_image_becomes_labels(model: Installed) -> None:

@@ -21,8 +21,8 @@ from PIL import Image
 from tests.detection.changes.encoding import listed_file
 
 from edgeward.errors import UserError
-from edgeward.hashing.pdq import pdq
-from edgeward.hashing.subject import MIN_SIDE
+from edgeward.hashing.perceptual.pdq import pdq
+from edgeward.hashing.perceptual.subject import MIN_SIDE
 from edgeward.types import MIN_PDQ_QUALITY
 
 LONGER_SIDE = 1024

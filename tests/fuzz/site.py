@@ -85,7 +85,7 @@ class Site:
         return list(self.edge.run_file["processes"]["proxy"])
 
     def hashers(self) -> list[int]:
-        return [pid for pid in self.edge.members() if b"edgeward.hashing.worker" in _command(pid)]
+        return [pid for pid in self.edge.members() if b"edgeward.hashing.hashers.worker" in _command(pid)]
 
     def pauses(self) -> list[Pause]:
         """Of the worker's event loop, so far."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.hashing.perceptual.test_pdq import reference
 from tests.hashing.pictures import FORMATS, PHOTOGRAPHS, decoded, distance, encoded, jpeg, photograph
-from tests.hashing.test_pdq import reference
 from tests.parts import gzipped
 
 from edgeward.config import SIGNAL_TYPES, HashingSettings

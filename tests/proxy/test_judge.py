@@ -16,7 +16,7 @@ from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.config import Config, HashingSettings, SightingsSettings
 from edgeward.hashing.fingerprint import fingerprint as hashed_here
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.hashing.request import HashRequest
 from edgeward.proxy.judge import Judge
 from edgeward.store.connection import Store

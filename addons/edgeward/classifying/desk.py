@@ -12,8 +12,8 @@ from edgeward.classifying.claims import Claims
 from edgeward.classifying.labels import Label
 from edgeward.classifying.process import ClassifierProcess
 from edgeward.config import ClassifierSettings, HashingSettings
-from edgeward.hashing.isolated import ProcessDied
 from edgeward.hashing.media import DECODABLE
+from edgeward.isolation.isolated import ProcessDied
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.recent import Recent
 from edgeward.types import Fingerprint, Target

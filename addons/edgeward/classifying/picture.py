@@ -4,9 +4,9 @@ from PIL import Image
 
 from edgeward.config import HashingSettings
 from edgeward.hashing.codings import decode
-from edgeward.hashing.images import pictures
+from edgeward.hashing.decoding.images import pictures
 from edgeward.hashing.media import sniff
-from edgeward.hashing.subject import turn
+from edgeward.hashing.perceptual.subject import turn
 
 
 def shown(body: bytes, codings: tuple[str, ...], settings: HashingSettings) -> Image.Image:

@@ -5,8 +5,8 @@ from typing import Self
 from edgeward.classifying import labels
 from edgeward.classifying.labels import Label
 from edgeward.config import ClassifierSettings, HashingSettings
-from edgeward.hashing.isolated import Isolated, ProcessDied
 from edgeward.hashing.request import HashRequest
+from edgeward.isolation.isolated import Isolated, ProcessDied
 
 _WORKER = "edgeward.classifying.worker"
 

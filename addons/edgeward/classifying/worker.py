@@ -2,7 +2,7 @@
 
     python -m edgeward.classifying.worker FD CLASSIFIER HASHING
 
-It decodes images as hostile as any, so it gives up what a hasher gives up (hashing/confinement.py). It is asked by a
+It decodes images as hostile as any, so it gives up what a hasher gives up (isolation/confinement.py). It is asked by a
 HashRequest, of which the codings count.
 """
 
@@ -14,9 +14,9 @@ from edgeward.classifying.labels import Label, best, to_json
 from edgeward.classifying.picture import shown
 from edgeward.classifying.registry import load
 from edgeward.config import ClassifierSettings, HashingSettings
+from edgeward.hashing.hashers.trials import trials
 from edgeward.hashing.request import HashRequest
-from edgeward.hashing.serving import serve
-from edgeward.hashing.trials import trials
+from edgeward.isolation.serving import serve
 
 NICENESS = 10
 """Requests wait for hashers, and nobody for a classifier."""

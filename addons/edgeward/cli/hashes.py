@@ -40,7 +40,7 @@ def _hash(args: argparse.Namespace) -> int:
 
 async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint]]:
     """The fingerprint of each file, in order; no more of them in memory than there are hashers."""
-    from edgeward.hashing.pool import HasherPool
+    from edgeward.hashing.hashers.pool import HasherPool
     from edgeward.hashing.request import HashRequest
 
     pool = HasherPool(settings)

@@ -10,7 +10,8 @@ from edgeward.config import HashingSettings
 from edgeward.control import bodies, images, settled, views
 from edgeward.control.services import Services, caller, services
 from edgeward.errors import BadImage, BadSignal, NotFound
-from edgeward.hashing import signals, texts
+from edgeward.hashing import signals
+from edgeward.hashing.texts import kinds
 from edgeward.types import Entry, Fingerprint, Signal, View
 
 
@@ -92,7 +93,7 @@ def _signal(text: str, quality: int | None) -> Signal:
 async def _image(request: web.Request) -> _Asked:
     asked = bodies.query(request, bodies.ImageToList)
     made = await images.fingerprint(request)
-    if made.media_type == texts.SVG:
+    if made.media_type == kinds.SVG:
         raise BadImage("an SVG can't be listed: list the pictures that it shows")
     chosen, notes = _choose(made, asked.signals.split(","), services(request).config.hashing)
     if not chosen:

@@ -21,7 +21,7 @@ from edgeward.control.auth import Tokens
 from edgeward.control.door import Door, url_of
 from edgeward.control.importer import Importer
 from edgeward.control.services import Services
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.listen import ADMIN_FD, inherited, listening
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import Store

@@ -10,7 +10,7 @@ from edgeward.blocklist.replica import Replica
 from edgeward.config import Config
 from edgeward.control.auth import Caller, Tokens
 from edgeward.control.importer import Importer
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.store.connection import Store
 from edgeward.takedown.backwards.retro import Retro
 from edgeward.takedown.incidents import Incidents

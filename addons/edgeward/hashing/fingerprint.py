@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from edgeward.config import HashingSettings
-from edgeward.hashing import texts
 from edgeward.hashing.codings import CodingError, TooLarge, decode
+from edgeward.hashing.decoding.images import size
 from edgeward.hashing.digests import DIGESTS
-from edgeward.hashing.embedded import inflated, with_embedded
-from edgeward.hashing.images import size
 from edgeward.hashing.media import DECODABLE
+from edgeward.hashing.perceptual.reading import read
 from edgeward.hashing.plain import plain
-from edgeward.hashing.reading import read
 from edgeward.hashing.request import HashRequest
+from edgeward.hashing.texts import kinds
+from edgeward.hashing.texts.embedded import inflated, with_embedded
 from edgeward.types import Fingerprint, Flaw
 
 
@@ -48,11 +48,11 @@ def _read_as_text(body: bytes, found: Fingerprint, settings: HashingSettings, re
 
     What is declared as HTML is HTML even where it begins like an image.
     """
-    kind = texts.kind(request.declared, settings.data_uris)
-    if found.media_type and kind is texts.Kind.MARKUP:
+    kind = kinds.kind(request.declared, settings.data_uris)
+    if found.media_type and kind is kinds.Kind.MARKUP:
         return found
     text = inflated(body, settings.max_bytes)
-    media_type = texts.reading(text, kind)
+    media_type = kinds.reading(text, kind)
     if not media_type:
         return found
     of_image = replace(request, codings=(), declared="")

@@ -1,8 +1,9 @@
 """Which bodies must be judged: told by the first bytes, with as few of them as can be."""
 
-from edgeward.hashing import media, texts
+from edgeward.hashing import media
 from edgeward.hashing.codings import CodingError, TooLarge, peek
-from edgeward.hashing.texts import Kind
+from edgeward.hashing.texts import kinds
+from edgeward.hashing.texts.kinds import Kind
 
 MOST_BYTES = 160 * 1024
 """More than a whole block of zstd, which gives nothing before it is complete (128 KiB, RFC 8878 section 3.1.1.2)."""
@@ -22,9 +23,9 @@ def candidate(
     whether it is an SVG. Under a coding that can't be undone the bytes are looked at as they are: browsers show a body
     under a coding they don't know as if it had none. `data_uris` (hashing.data_uris): HTML, CSS and all XML are judged.
     """
-    if declares_image(content_type) or texts.kind(content_type, data_uris) is not Kind.MARKUP:
+    if declares_image(content_type) or kinds.kind(content_type, data_uris) is not Kind.MARKUP:
         return True
-    xml = texts.may_be_xml(content_type)
+    xml = kinds.may_be_xml(content_type)
     try:
         decoded = peek(prefix, codings, MOST_BYTES if xml else media.PREFIX) if codings else prefix
     except TooLarge:
@@ -33,8 +34,8 @@ def candidate(
         decoded = prefix
     if media.sniff(decoded) is not None or media.sniff(prefix) is not None:
         return True
-    svg = texts.has_svg_root(decoded) if xml else False
-    if svg or (svg is False and xml and data_uris and texts.begins_like_markup(decoded)):
+    svg = kinds.has_svg_root(decoded) if xml else False
+    if svg or (svg is False and xml and data_uris and kinds.begins_like_markup(decoded)):
         return True
     if ended or not (svg is None or media.may_begin(decoded)):
         return False

@@ -12,10 +12,10 @@ from edgeward import metrics
 from edgeward.blocklist.replica import Replica
 from edgeward.blocklist.rollcall import LEASE_SECONDS
 from edgeward.config import Config
-from edgeward.hashing import texts
 from edgeward.hashing.generation import generation
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.hashing.request import HashRequest
+from edgeward.hashing.texts import kinds
 from edgeward.proxy.candidate import declares_image
 from edgeward.proxy.known import KnownFingerprints
 from edgeward.store.connection import STORE_AWAY
@@ -143,7 +143,7 @@ class Judge:
 
     async def _look(self, digest: str, body: bytes, request: HashRequest) -> Fingerprint:
         """The fingerprint that is asked for: remembered, kept in the store, or made."""
-        kind = texts.kind(request.declared, self._config.hashing.data_uris)
+        kind = kinds.kind(request.declared, self._config.hashing.data_uris)
         codings = (quote(coding, errors="surrogateescape") for coding in request.codings)  # any bytes a header may hold
         key = ",".join((digest, self._generation(request.views, kind), *codings))
         fingerprint = self._known.get(key)

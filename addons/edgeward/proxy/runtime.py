@@ -14,7 +14,7 @@ from edgeward.classifying.desk import Desk
 from edgeward.classifying.registry import version
 from edgeward.config import ClassifierSettings, Config
 from edgeward.errors import StoreUnavailable
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.matching.matcher import Matcher
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.journal import Journal

@@ -4,7 +4,7 @@ import pytest
 
 from edgeward.control.doctor import hashers
 from edgeward.control.doctor.finding import Health
-from edgeward.hashing.frames import LAYERS
+from edgeward.isolation.frames import LAYERS
 
 
 def test_all_layers_are_well() -> None:

@@ -13,7 +13,7 @@ from tests.scenarios.pictures import picture
 from edgeward.config import Config, HashingSettings
 from edgeward.demo.origin import Origin as Site
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.store.connection import Store
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.seen.sightings import Sightings

@@ -1,7 +1,7 @@
 """Looks at how well the processes that decode pictures are isolated on this machine."""
 
 from edgeward.control.doctor.finding import Finding, ok, skipped, warn
-from edgeward.hashing.frames import LANDLOCK, LAYERS, NO_NEW_PRIVS, SECCOMP
+from edgeward.isolation.frames import LANDLOCK, LAYERS, NO_NEW_PRIVS, SECCOMP
 
 _MENDS = {
     NO_NEW_PRIVS: "a kernel from 3.5 on has it",

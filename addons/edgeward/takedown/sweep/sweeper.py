@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from edgeward import metrics
 from edgeward.config import Config
-from edgeward.hashing.pool import HasherPool
+from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.absence import Absence
 from edgeward.takedown.purging.orders import Orders

@@ -1,0 +1,101 @@
+"""A confined process has nothing but its socket: each way out is tried, by one who is confined and one who is not."""
+
+import pytest
+from tests.isolation.cells import FREE, KILLED, MYSELF, REFUSED, tried
+
+from edgeward.isolation.frames import LAYERS
+
+READS = 'call("open", b"/etc/passwd", os.O_RDONLY) > 0'
+WRITES = 'call("open", b"/tmp", os.O_TMPFILE | os.O_RDWR, 0o600) > 0'
+LISTS = 'call("open", b"/", os.O_DIRECTORY) > 0'
+CONNECTS = "socket.socket(socket.AF_INET, socket.SOCK_STREAM) and True"
+FORKS = "(os.fork() or os._exit(0)) > 0"
+RUNS = 'call("execv", b"/bin/true", (ctypes.c_char_p * 2)(b"true", None))'
+TRACES = f'call("ptrace", 0x4206, {MYSELF}, 0, 0)'
+SIGNALS = f"os.kill({MYSELF}, 0) is None"
+PEEKS = (
+    "(there := ctypes.create_string_buffer(8),"
+    ' part := (ctypes.c_uint64 * 2)(ctypes.addressof(there), 8), call("process_vm_readv", os.getpid(), part, 1, part,'
+    " 1, 0))[-1] == 8"
+)
+MAKES_CODE = "mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC) and True"
+CHANGES_USER = "os.setresuid(-1, -1, -1) is None"
+DUPLICATES = "os.dup(1) > 0"
+HIDES_FILES = 'call("memfd_create", b"hidden", 0) > 0'
+LIMITS = "resource.setrlimit(resource.RLIMIT_NOFILE, (9, resource.getrlimit(resource.RLIMIT_NOFILE)[1])) is None"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "outcome"),
+    [
+        pytest.param(READS, REFUSED, id="reads a file"),
+        pytest.param(WRITES, REFUSED, id="writes a file"),
+        pytest.param(LISTS, REFUSED, id="lists a directory"),
+        pytest.param(CONNECTS, KILLED, id="opens a socket"),
+        pytest.param(FORKS, KILLED, id="forks"),
+        pytest.param(SIGNALS, KILLED, id="signals its parent"),
+        pytest.param(PEEKS, KILLED, id="reads a process's memory"),
+        pytest.param(MAKES_CODE, KILLED, id="makes code"),
+        pytest.param(CHANGES_USER, KILLED, id="changes its user"),
+        pytest.param(HIDES_FILES, KILLED, id="makes a file in memory"),
+        pytest.param(DUPLICATES, REFUSED, id="duplicates a descriptor"),
+        pytest.param(LIMITS, REFUSED, id="raises a limit"),
+        pytest.param("mmap.mmap(-1, 2 << 30) and True", "ENOMEM", id="takes 2 GiB"),
+        pytest.param('"SECRET" in os.environ', "False", id="reads the environment"),
+        pytest.param('call("prctl", 4, 1, 0, 0, 0) == 0', REFUSED, id="dumps core"),
+    ],
+)
+def test_every_way_out_is_shut(attempt: str, outcome: str) -> None:
+    """What a free process may do a confined one may not: the call fails, or is the end of it."""
+    assert tried(attempt) == outcome
+    assert tried(attempt, FREE) == "True"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "free"),
+    [pytest.param(RUNS, "", id="runs a program"), pytest.param(TRACES, "0", id="traces its parent")],
+)
+def test_ways_out_that_are_shut_with_the_process(attempt: str, free: str) -> None:
+    """To run a program, or to trace one, is its end."""
+    assert tried(attempt) == KILLED
+    assert tried(attempt, FREE) in (free, "EPERM")
+
+
+def test_time_is_bounded_from_within() -> None:
+    """A process that spins beyond the CPU time that it was given is ended by the kernel, whatever its parent does."""
+    assert tried("(allow_seconds(0.1), sum(itertools.repeat(1)))") == "SIGPROF"
+
+
+def test_time_is_given_anew() -> None:
+    """What earlier questions have used is not held against the next one."""
+    spin = "[sum(range(10**6)) for _ in iter(lambda: time.process_time() > {}, True)]"
+    asked = f"(allow_seconds(2), {spin.format(1.2)}, allow_seconds(2), {spin.format(2.5)}, time.process_time() > 2.5)"
+    assert tried(f"{asked}[-1]") == "True"
+
+
+def test_output_goes_nowhere() -> None:
+    """Megabytes that a decoder prints reach neither a disk nor a log."""
+    assert tried('[os.write(1, bytes(65536)) for _ in range(999)] and os.write(2, b"x")') == "1"
+    assert tried('os.write(1, b"x")', FREE) == "status 0, printed 1"
+
+
+def test_what_decoding_needs_is_left() -> None:
+    """Memory, threads, clocks and random numbers are there as before."""
+    thread = "(t := threading.Thread(target=bytearray, args=(1 << 24,)), t.start(), t.join())"
+    assert tried(f"({thread}, time.sleep(0.01), len(os.urandom(8)), len(bytearray(1 << 26)))[-1]") == str(1 << 26)
+
+
+def test_the_layers_that_hold_are_named() -> None:
+    """On a machine that has them all, all are said to hold, in the order of LAYERS."""
+    assert tried("held") == str(LAYERS)
+
+
+def test_a_late_import_is_the_end() -> None:
+    """Code that was not loaded in time must not end as a picture that no decoder reads."""
+    assert tried("__import__('colorsys')") == tried("open('/dev/null')") == "status 70, printed 0"
+
+
+def test_an_encoding_that_is_not_loaded_is_unknown() -> None:
+    """A text may name any encoding: to look for its code is no late import, and finds none."""
+    assert tried("str(b'x', 'no such')") == tried("str(b'x', 'cp1253')") == "LookupError"
+    assert tried("str(b'x', 'cp1253')", FREE) == "x"
