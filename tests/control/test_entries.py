@@ -33,7 +33,8 @@ def test_an_image_is_listed_by_what_the_references_compute(api: Api, a_list: str
     picture = Image.fromarray(skimage.data.astronaut()).resize((320, 240))
     body = encoded(picture)
     default = api.post(f"/lists/{a_list}/entries", body, reason="case 8").json
-    assert [entry["type"] for entry in default["entries"]] == ["sha256", "pdq"]
+    assert [entry["type"] for entry in default["entries"][:2]] == ["sha256", "pdq"]
+    assert {entry["type"] for entry in default["entries"][2:]} <= {"pdq"}  # of smaller copies
     assert default["entries"][0]["reason"] == "case 8"
     bits, _ = pdqhash.compute(np.asarray(picture))
     assert default["entries"][1]["value"] == np.packbits(bits).tobytes().hex()
@@ -133,16 +134,23 @@ def test_the_caller_is_who_added_it(callers: dict[str, Api], a_list: str) -> Non
 
 
 def test_a_picture_is_listed_as_it_is_stored(api: Api, a_list: str) -> None:
-    """What lies within its border, or is shown by its EXIF orientation, is looked at but never listed; of an animation
-    every frame is."""
+    """What lies within its border, or is shown by its EXIF orientation, is looked at but never listed; what smaller
+    copies look like is; of an animation every frame is."""
     framed = ImageOps.expand(Image.open(io.BytesIO(photo("coffee"))), 40, "white")
     shown = api.post("/check", encoded(framed)).json["fingerprint"]["signals"]
     assert {signal["view"] for signal in shown} == {"stored", "inner"}
     made = api.post(f"/lists/{a_list}/entries", encoded(framed), signals="pdq").json
-    stored = [signal["value"] for signal in shown if signal["type"] == "pdq" and signal["view"] == "stored"]
-    assert [entry["value"] for entry in made["entries"]] == stored
+    seen = {signal["view"]: signal["value"] for signal in shown if signal["type"] == "pdq"}
+    listed = [entry["value"] for entry in made["entries"]]
+    assert listed[0] == seen["stored"]
+    assert seen["inner"] not in listed
+    copy = encoded(framed.resize((framed.width // 2, framed.height // 2)))
+    assert api.post("/check", copy).json["decision"] == "block"
     frames = [Image.open(io.BytesIO(photo(name))) for name in ("coffee", "chelsea", "rocket")]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
     made = api.post(f"/lists/{a_list}/entries", file.getvalue(), signals="pdq").json
-    assert len({entry["value"] for entry in made["entries"]}) == 3
+    shown = api.post("/check", file.getvalue()).json["fingerprint"]["signals"]
+    of_frames = {signal["value"] for signal in shown if signal["type"] == "pdq" and signal["view"] == "stored"}
+    assert len(of_frames) == 3
+    assert of_frames <= {entry["value"] for entry in made["entries"]}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeward.config import HashingSettings
+from edgeward.control.entries import choose
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.request import HashRequest
 from edgeward.matching.matcher import Matcher
@@ -57,7 +58,7 @@ class Look:
 
 
 class Listing:
-    """Photographs by name, listed as `edgeward add --image` lists them: every signal of the exact fingerprint."""
+    """Photographs by name, listed as `edgeward add --image` lists them."""
 
     def __init__(self, bodies: Mapping[str, bytes]) -> None:
         self._matcher = Matcher()
@@ -66,10 +67,10 @@ class Listing:
         for hash_list in LISTS.values():
             self._matcher.set_list(hash_list)
         for name, body in bodies.items():
-            for signal in fingerprint(body, SETTINGS, HashRequest(exact=True)).signals:
-                if signal.type in TYPES:
-                    listed[signal.type].append((name, signal.value))
-                    self._add(name, signal)
+            made = fingerprint(body, SETTINGS, HashRequest(exact=True, views=frozenset({View.SMALLER})))
+            for signal in choose(made, list(TYPES), SETTINGS)[0]:
+                listed[signal.type].append((name, signal.value))
+                self._add(name, signal)
         self._entries = {signal_type: Entries(pairs) for signal_type, pairs in listed.items()}
 
     def _add(self, name: str, signal: Signal) -> None:

@@ -54,7 +54,8 @@ def false_positives(results: Results, others: int) -> Iterator[str]:
     strangers, looks = sum(look.strangers for look in results.peers), len(results.peers)
     yield (
         "`imagehash.crop_resistant_hash` calls two pictures the same when one segment's hash of the one lies within 16 "
-        f"of 64 bits of one of the other: {looks:,} pictures matched other photographs {strangers:,} times."
+        f"of 64 bits of one of the other: {looks:,} pictures, against the same {others}, matched others {strangers:,} "
+        "times."
     )
 
 

@@ -100,8 +100,7 @@ def run(chosen: Sequence[Photograph], effort: Effort) -> Results:
     """All photographs are listed, whatever the effort."""
     _Hand.chosen, _Hand.effort = tuple(chosen), effort
     _Hand.listing = Listing({each.name: each.body for each in chosen})
-    peers = chosen[:: effort.every * effort.peer_every]
-    _Hand.peer = Peer({each.name: each.body for each in peers})
+    _Hand.peer = Peer({each.name: each.body for each in chosen})
     sights: list[Sight] = []
     with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
         numbers = range(0, len(chosen), effort.every)

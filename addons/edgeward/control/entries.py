@@ -92,20 +92,20 @@ def _signal(text: str, quality: int | None) -> Signal:
 
 async def _image(request: web.Request) -> _Asked:
     asked = bodies.query(request, bodies.ImageToList)
-    made = await images.fingerprint(request)
+    made = await images.fingerprint(request, frozenset({View.SMALLER}))
     if made.media_type == kinds.SVG:
         raise BadImage("an SVG can't be listed: list the pictures that it shows")
-    chosen, notes = _choose(made, asked.signals.split(","), services(request).config.hashing)
+    chosen, notes = choose(made, asked.signals.split(","), services(request).config.hashing)
     if not chosen:
         raise BadImage(f"nothing of it can be listed: {'; '.join(notes)}")
     return _Asked(chosen, asked.reason, notes, asked)
 
 
-def _choose(made: Fingerprint, types: list[str], settings: HashingSettings) -> tuple[list[Signal], list[str]]:
+def choose(made: Fingerprint, types: list[str], settings: HashingSettings) -> tuple[list[Signal], list[str]]:
     """The signals of `types` that are fit to be listed, and a note on each type that has none.
 
-    Of an animation every distinct frame is listed. Only what is stored is: what was made of it in another view could
-    be the picture of something else.
+    Of an animation every distinct frame is listed. Only what is stored is, and what smaller copies of it look like:
+    what was made of it in another view could be the picture of something else.
     """
     chosen: list[Signal] = []
     notes: list[str] = []
@@ -121,8 +121,9 @@ def _choose(made: Fingerprint, types: list[str], settings: HashingSettings) -> t
 def _of_kind(made: Fingerprint, kind: str) -> list[Signal]:
     """The signals of one type; as shown only where it has none as stored, since it was installed and knows no other."""
     signals = [each for each in made.signals if each.type == kind]
-    chosen = [[each for each in signals if each.view is view] for view in (View.STORED, View.SHOWN)]
-    return [replace(each, view=View.STORED, frame=0) for each in chosen[0] or chosen[1]]
+    stored = [each for each in signals if each.view in (View.STORED, View.SMALLER)]
+    chosen = stored or [each for each in signals if each.view is View.SHOWN]
+    return [replace(each, view=View.STORED, frame=0) for each in chosen]
 
 
 def _is_fit(signal: Signal, min_quality: int) -> bool:

@@ -16,6 +16,6 @@
     texts/       the pictures inside SVG, HTML and CSS
     hashers/     the processes that do all of it, and their pool
 
-Pictures are parsed in hashers only. Whoever holds a `HasherPool` imports no decoder: what lies in this directory, but for
-`fingerprint`, knows neither Pillow nor numpy, nor do `hashers.hasher` and `hashers.pool`.
+Pictures are parsed in hashers only. Whoever holds a `HasherPool` imports no decoder: what lies in this directory, but
+for `fingerprint`, knows neither Pillow nor numpy, nor do `hashers.hasher` and `hashers.pool`.
 """

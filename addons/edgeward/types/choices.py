@@ -46,6 +46,8 @@ class View(StrEnum):
     """Mirrored, or turned by right angles: for lists that say `rotations`."""
     SEARCHED = "searched"
     """As it may have been before it was cropped or turned by a few degrees: for lists that say `geometry`."""
+    SMALLER = "smaller"
+    """As smaller copies of it look: listed with a picture, never looked up."""
 
 
 ALWAYS = frozenset({View.STORED, View.SHOWN, View.INNER})

@@ -14,7 +14,7 @@ def resized(across: float, down: float, picture: Image.Image) -> Image.Image:
 
 RESIZED = tuple(
     change(f"resized to {percent} %", partial(resized, percent / 100, percent / 100))
-    for percent in (10, 25, 50, 75, 200, 400)
+    for percent in (10, 25, 40, 50, 60, 75, 200, 400)
 )
 SIZES = Group(
     "Size and aspect",

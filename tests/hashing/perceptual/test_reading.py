@@ -90,7 +90,7 @@ def test_few_frames_are_searched() -> None:
     request = HashRequest(views=frozenset({View.SEARCHED}))
     found = read(animated(frames), "image/webp", HashingSettings(signals=("sha256", "pdq")), request)
     searched = {signal.frame for signal in found.signals if signal.view is View.SEARCHED}
-    assert searched == set(range(reading.FRAMES_SEARCHED))
+    assert searched == set(range(reading.FRAMES_OF[View.SEARCHED]))
     assert {signal.frame for signal in found.signals} == set(range(8))
 
 

@@ -13,8 +13,8 @@ from edgeward.types import Flaw, Signal, View
 
 FRAMES_LOOKED_AT = 16
 """Frames that are decoded in search of distinct ones, in multiples of hashing.max_frames."""
-FRAMES_SEARCHED = 4
-"""Distinct frames of which View.SEARCHED is made."""
+FRAMES_OF = {View.SEARCHED: 4, View.SMALLER: 1}
+"""Distinct frames of which a view is made; all, of others."""
 MAX_SIGNALS = 4096
 """Of one image: with more of them a frame is one too many, whatever the settings."""
 
@@ -81,7 +81,7 @@ class _Frames:
             return
         if any(is_near(subject.pdq.value, other) for other in self._distinct):
             return
-        asked = self._asked if len(self._distinct) < FRAMES_SEARCHED else self._asked - {View.SEARCHED}
+        asked = {view for view in self._asked if len(self._distinct) < FRAMES_OF.get(view, len(self._distinct) + 1)}
         signals = self._views.signals(subject, asked)
         if not signals:
             self._lack = Flaw.FLAT

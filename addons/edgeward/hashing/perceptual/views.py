@@ -8,6 +8,7 @@ from edgeward.hashing import registry
 from edgeward.hashing.perceptual import installed
 from edgeward.hashing.perceptual.geometry import searched
 from edgeward.hashing.perceptual.hashes import perceptual
+from edgeward.hashing.perceptual.sizes import smaller
 from edgeward.hashing.perceptual.subject import Subject
 from edgeward.types import Signal, View
 
@@ -68,6 +69,9 @@ class Views:
         if View.TURNED in asked:
             for value in subject.turned(range(2, 9)).values():
                 yield Signal("pdq", value, subject.pdq.quality, View.TURNED)
+        if View.SMALLER in asked and view is View.STORED:
+            for made in smaller(subject.picture.image):
+                yield Signal("pdq", *made, View.SMALLER)
         if View.SEARCHED in asked and view is View.STORED:
             for orientation in {1, subject.picture.orientation}:
                 for value in searched(*subject.shown(orientation)[:3]):

@@ -27,7 +27,7 @@ FLAWS = (
     "too_large", "too_many_pixels", "undecodable", "unsupported", "bad_coding", "timeout", "crashed", "overloaded",
     "too_many_frames", "too_small", "flat",
 )  # fmt: skip
-VIEWS = ("stored", "shown", "inner", "turned", "searched")
+VIEWS = ("stored", "shown", "inner", "turned", "searched", "smaller")
 SCHEMES = ("http", "https")
 NAMED = 0xFF
 """Instead of a place in MEDIA_TYPES: the name follows."""
