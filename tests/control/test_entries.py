@@ -114,7 +114,7 @@ def test_entries_are_paged(api: Api, a_list: str) -> None:
 
 def test_a_removed_entry_blocks_no_more(api: Api, a_list: str) -> None:
     """Removing undoes a mistake at once, by the entry's id alone or with its list."""
-    made = api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "7" * 32, "md5:" + "8" * 32]}).json
+    made = api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "7a" * 16, "md5:" + "8a" * 16]}).json
     one, two = made["entries"]
     assert api.get(f"/entries/{one['id']}").json == one
     removed = api.delete(f"/entries/{one['id']}", why="a mistake").json
