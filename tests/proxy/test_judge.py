@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import gc
+import hashlib
 import io
 import random
 import time
@@ -18,6 +20,7 @@ from edgeward.config import Config, HashingSettings, SightingsSettings
 from edgeward.hashing.fingerprint import fingerprint as hashed_here
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.hashing.request import HashRequest
+from edgeward.proxy import judge as module
 from edgeward.proxy.judge import Judge
 from edgeward.store.connection import Store
 from edgeward.takedown.seen.sightings import Sightings
@@ -302,3 +305,39 @@ async def test_a_coding_by_any_name_is_only_unknown(judge: Judge) -> None:
     for name in ("\udcff", "\0", "gzip\udc80", "%ff", "x" * 10_000):
         _, verdict = await judge.judge(jpeg(), (name,))
         assert verdict.reason is Reason.BAD_CODING
+
+
+async def test_the_collector_finds_little_in_what_is_remembered(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many images were judged, the garbage collector goes through those that came last alone."""
+
+    async def made(body: bytes, request: HashRequest) -> Fingerprint:
+        signals = (Signal("pdq", hashlib.sha256(body + bytes((number,))).hexdigest(), 100) for number in range(10))
+        return Fingerprint(sha256(body).value, "image/png", len(body), tuple(signals), flaw=Flaw.UNDECODABLE)
+
+    monkeypatch.setattr(judge._pool, "fingerprint", made)
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(2_000):
+        await judge.judge(b"%d" % number, ())
+    gc.collect()
+    assert len(gc.get_objects()) - before < 6_000
+    hashed = lookups("memory")
+    await judge.judge(b"0", ())
+    assert lookups("memory") == hashed + 1
+
+
+async def test_equal_verdicts_are_one(
+    judge: Judge, store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts that say the same are the same object; when they are too many all are found anew, and are as before."""
+    monkeypatch.setattr(module, "DIFFERENT_VERDICTS", 2)
+    names = [f"{number:064x}" for number in range(8)]
+    await Catalogue(store).create_list(HashList("staff"), "test", "")
+    listed = [Entry("staff", Signal("sha256", name)) for name in names[:4]]
+    changes = await Catalogue(store).add_entries(listed, "test")
+    assert await replica.wait_version(changes[-1].version, 5)
+    images = [Fingerprint(name, "image/png", 1, (Signal("sha256", name),)) for name in names]
+    for _ in range(2):
+        assert [judge.verdict(image).blocks for image in images] == [True] * 4 + [False] * 4
+        assert len(judge._different) <= 2
+    assert judge.verdict(images[6]) is judge.verdict(images[7])

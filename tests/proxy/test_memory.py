@@ -1,9 +1,11 @@
 """Which target last served which image."""
 
+import gc
+
 import pytest
 from mitmproxy.http import Headers
 
-from edgeward.proxy import memory as module
+from edgeward.proxy import kept as module_of_kept
 from edgeward.proxy.memory import Memory, TargetMemory, Validators, vary_names, with_vary
 from edgeward.types import Fingerprint, Signal, Target
 
@@ -72,26 +74,50 @@ def test_varying_headers_keep_their_bytes(raw: bytes) -> None:
     assert found[1].encode("latin-1") == raw
 
 
-def test_many_signals_leave_room_for_fewer_targets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The signals of all images together are bounded, whatever takes the place of what; a single one always fits."""
-    monkeypatch.setattr(module, "SIGNALS_HELD", 100)
+def image(number: int) -> Fingerprint:
+    sha256 = f"{number:064x}"
+    signals = (Signal("pdq", f"{number + signal:064x}", 100) for signal in range(10))
+    return Fingerprint(sha256, "image/jpeg", number, tuple(signals), 8, 8)
+
+
+def varying(number: int) -> Target:
+    return Target("http", "img.test", f"/{number}.jpg", (("accept", "image/*"), ("x\udcff", "\xff")), number)
+
+
+def test_what_is_no_longer_at_hand_comes_back_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Image, validators and age are as they were, and what a resource varies by, whatever bytes its headers had."""
+    monkeypatch.setattr(module_of_kept, "OBJECTS_AT_HAND", 0)
     memory = TargetMemory()
+    given = [
+        Memory(image(0), Validators('"\udcff"', "Mon, 01 Jan 2024 00:00:00 GMT")),
+        Memory(None, Validators()),
+        Memory(image(2), Validators("")),
+    ]
+    for number, one in enumerate(given):
+        memory.remember(varying(number), one)
+    for number, one in enumerate(given):
+        found = memory.get(varying(number))
+        assert found == one
+        assert found is not one or number == 2
+        base = Target("http", "img.test", f"/{number}.jpg")
+        headers = Headers([(b"Accept", b"image/*"), (b"X\xff", b"\xff")])
+        assert memory.variant(base, headers) == varying(number)
 
-    def remember(path: str, signals: int) -> None:
-        fingerprint = Fingerprint("ab" * 32, "image/jpeg", 1, (Signal("md5", "cd" * 16),) * signals)
-        memory.remember(Target("http", "img.test", path), Memory(fingerprint, Validators()))
 
-    def known() -> str:
-        return "".join(path for path in "abcd" if memory.get(Target("http", "img.test", path)))
+def test_the_size_of_a_target_tells_nothing_apart() -> None:
+    """A target is the same whatever size its body has."""
+    memory = TargetMemory()
+    memory.remember(Target("http", "img.test", "/", (), 1), Memory(None, Validators()))
+    assert memory.get(Target("http", "img.test", "/", (), 2)) is not None
 
-    for _ in range(5):
-        remember("a", 40)
-    remember("b", 60)
-    assert known() == "ab"
-    remember("c", 1)
-    assert known() == "bc"
-    memory.remember(Target("http", "img.test", "b"), Memory(None, Validators()))
-    remember("d", 99)
-    assert known() == "bcd"
-    remember("a", 500)
-    assert known() == "a"
+
+def test_the_collector_finds_little_in_it() -> None:
+    """However many targets a worker remembers, the garbage collector goes through those at hand alone."""
+    memory = TargetMemory()
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(20_000):
+        memory.remember(varying(number), Memory(image(number), Validators(f'"{number}"')))
+    gc.collect()
+    assert memory.get(varying(0)) is not None
+    assert len(gc.get_objects()) - before < 16_000

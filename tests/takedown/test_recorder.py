@@ -1,6 +1,7 @@
 """The proxy's side: noting sightings, orders and incidents, off the request's path."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -203,3 +204,15 @@ async def test_a_mark_is_reached_when_sightings_and_orders_are_on_record(bench: 
     await waiting.close()
     assert waiting.reached(waiting.mark())
     assert len(await bench.orders.recent()) == 1
+
+
+async def test_the_collector_finds_little_in_what_was_noted(bench: Bench) -> None:
+    """Of what is on record a recorder remembers bytes: no objects that the garbage collector would go through."""
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(10_000):
+        bench.recorder.note(bench.sighting(f"/{number}", "a"))
+    await bench.recorder.close()
+    assert not bench.recorder.note(bench.sighting("/0", "a"))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 8_000

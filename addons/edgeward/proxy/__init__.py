@@ -4,6 +4,7 @@
     passage     what the gate knows of one flow on its way
     judge       a body, or the lack of one -> verdict
     memory      which target last served which image
+    kept        what is remembered for long, out of the garbage collector's way
     refetch     a whole fetch, to judge a partial or bodiless response
     candidate   which bodies must be judged, told by their first bytes
     connection  clients' connections, whose hooks go straight to the gate

@@ -17,10 +17,11 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.hashing.request import HashRequest
 from edgeward.hashing.texts import kinds
 from edgeward.proxy.candidate import declares_image
-from edgeward.proxy.known import KnownFingerprints
+from edgeward.proxy.kept import Kept
 from edgeward.store.connection import STORE_AWAY
+from edgeward.takedown.seen.packing import pack_fingerprint, unpack_fingerprint
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import PASSING, Decision, Fingerprint, Flaw, Reason, Verdict
+from edgeward.types import PASSING, Decision, Fingerprint, Reason, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,10 @@ CATCH_UP_PAUSE_SECONDS = 0.5
 """How often that is tried while the store is away."""
 THREAD_BYTES = 512 * 1024
 """Bodies from this size on are digested in a thread, so that the event loop never stalls."""
-
-type Look = tuple[str, str, Flaw | None, int]
+KNOWN_BYTES = 40 * 1024 * 1024
+"""It tells where lists ask for `geometry`: then a fingerprint takes some 6 KB, else 0.6."""
+DIFFERENT_VERDICTS = 2_000
+"""How many verdicts may be remembered that are not the same: matches, for the most part."""
 
 
 class Judge:
@@ -43,8 +46,9 @@ class Judge:
         self._config, self._replica, self._pool, self._sightings = config, replica, pool, sightings
         self._size = size
         self._generation = functools.cache(functools.partial(generation, config.hashing))
-        self._known = KnownFingerprints(size)
-        self._verdicts: dict[Look, Verdict] = {}
+        self._known = Kept(size, KNOWN_BYTES, pack_fingerprint, unpack_fingerprint, lambda one: 1 + len(one.signals))
+        self._verdicts: dict[str, Verdict] = {}
+        self._different: dict[Verdict, Verdict] = {}
         self._verdicts_of = -1
         self._catching: asyncio.Task[None] | None = None
         self._catch_again = 0.0
@@ -97,7 +101,7 @@ class Judge:
         if verdict is None:
             with metrics.match_seconds.time():
                 verdict = self._replica.matcher.verdict(fingerprint)
-            verdict = self._verdicts[_look_of(fingerprint)] = self._by_policy(fingerprint, verdict)
+            verdict = self._remember(fingerprint, verdict)
         return verdict
 
     async def settle(self, fingerprint: Fingerprint) -> None:
@@ -106,16 +110,24 @@ class Judge:
             return
         with metrics.match_seconds.time():
             verdict = await self._replica.matcher.patient_verdict(fingerprint)
-        self._verdicts_now()[_look_of(fingerprint)] = self._by_policy(fingerprint, verdict)
+        self._remember(fingerprint, verdict)
 
-    def _verdicts_now(self) -> dict[Look, Verdict]:
+    def _verdicts_now(self) -> dict[str, Verdict]:
         """The remembered verdicts that hold by the lists of this moment."""
         changes = self._replica.matcher.generation
         # Not by version: versions repeat after the store lost data.
-        if changes != self._verdicts_of or len(self._verdicts) > self._size:
-            self._verdicts.clear()
+        if changes != self._verdicts_of:
+            self._verdicts, self._different = {}, {}
             self._verdicts_of = changes
         return self._verdicts
+
+    def _remember(self, fingerprint: Fingerprint, verdict: Verdict) -> Verdict:
+        """The verdict by policy, which counts from now on. Equal ones are one object: most are."""
+        verdict = self._by_policy(fingerprint, verdict)
+        if len(self._verdicts_now()) >= self._size or len(self._different) >= DIFFERENT_VERDICTS:
+            self._verdicts, self._different = {}, {}
+        verdict = self._verdicts[_look_of(fingerprint)] = self._different.setdefault(verdict, verdict)
+        return verdict
 
     def _by_policy(self, fingerprint: Fingerprint, verdict: Verdict) -> Verdict:
         if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
@@ -187,6 +199,6 @@ class Judge:
             logger.debug("a fingerprint was not kept: %s", type(error).__name__)
 
 
-def _look_of(fingerprint: Fingerprint) -> Look:
+def _look_of(fingerprint: Fingerprint) -> str:
     """Tells apart what was made of the same bytes: as another type of text, or in more views."""
-    return fingerprint.sha256, fingerprint.media_type, fingerprint.flaw, len(fingerprint.signals)
+    return f"{fingerprint.sha256} {len(fingerprint.signals)} {fingerprint.flaw} {fingerprint.media_type}"

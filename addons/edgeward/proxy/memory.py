@@ -4,13 +4,19 @@ It answers two questions without the upstream: may this request be refused at on
 without a whole body (HEAD, 304, 206) show? Variants are kept apart by the request headers that Vary named.
 """
 
+import marshal
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgeward.proxy.known import SIGNALS_HELD
+from edgeward.proxy.kept import Kept
+from edgeward.takedown.recent import target_key
+from edgeward.takedown.seen.packing import pack_fingerprint, unpack_fingerprint
 from edgeward.types import Fingerprint, Target
+
+MEMORY_BYTES = 40 * 1024 * 1024
+"""It tells where lists ask for `geometry`: then a target's memory takes some 6 KB, else 0.7."""
+VARY_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +49,54 @@ class Memory:
         return time.monotonic() - self.at
 
     @property
-    def signals(self) -> int:
-        return len(self.fingerprint.signals) if self.fingerprint else 0
+    def objects(self) -> int:
+        """How many the garbage collector goes through."""
+        return 2 + (1 + len(self.fingerprint.signals) if self.fingerprint else 0)
+
+    def pack(self) -> bytes:
+        """For this process alone: another Python may not read it."""
+        packed = pack_fingerprint(self.fingerprint) if self.fingerprint else b""
+        return marshal.dumps((packed, self.validators.etag, self.validators.last_modified, self.at))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Memory":
+        packed, etag, last_modified, at = marshal.loads(data)  # noqa: S302  it never left this process
+        return cls(unpack_fingerprint(packed) if packed else None, Validators(etag, last_modified), at)
 
 
 class TargetMemory:
-    """The last `size` targets of this worker, or fewer whose images have SIGNALS_HELD signals together."""
+    """The last `size` targets of this worker, or fewer that take MEMORY_BYTES."""
 
     def __init__(self, size: int = 50_000) -> None:
-        self._size = size
-        self._signals = 0
-        self._vary: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
-        self._memories: OrderedDict[Target, Memory] = OrderedDict()
+        self._memories = Kept(size, MEMORY_BYTES, Memory.pack, Memory.unpack, lambda memory: memory.objects)
+        self._vary = Kept(size, VARY_BYTES, _pack_names, _unpack_names, lambda _: 1)
 
     def variant(self, base: Target, request_headers: Mapping[str, str]) -> Target:
         """The target with the request headers that this resource is known to vary by."""
-        names = self._vary.get((base.scheme, base.host, base.path), ())
+        names = self._vary.get(_resource(base))
         return with_vary(base, names, request_headers) if names else base
 
     def get(self, target: Target) -> Memory | None:
-        return self._memories.get(target)
+        return self._memories.get(target_key(target))
 
     def remember(self, target: Target, memory: Memory) -> None:
-        names = tuple(name for name, _ in target.vary)
-        base = (target.scheme, target.host, target.path)
-        if names or base in self._vary:
-            self._vary[base] = names
-            self._vary.move_to_end(base)
-        self._signals += memory.signals - self._forget(target)
-        self._memories[target] = memory
-        while len(self._memories) > self._size or (self._signals > SIGNALS_HELD and len(self._memories) > 1):
-            self._signals -= self._forget(next(iter(self._memories)))
-        while len(self._vary) > self._size:
-            self._vary.popitem(last=False)
+        names, resource = tuple(name for name, _ in target.vary), _resource(target)
+        if names or self._vary.get(resource):
+            self._vary.remember(resource, names)
+        self._memories.remember(target_key(target), memory)
 
-    def _forget(self, target: Target) -> int:
-        """How many signals go with it."""
-        memory = self._memories.pop(target, None)
-        return memory.signals if memory else 0
+
+def _resource(target: Target) -> bytes:
+    """The key of what all variants of a target have in common."""
+    return target_key(Target(target.scheme, target.host, target.path))
+
+
+def _pack_names(names: tuple[str, ...]) -> bytes:
+    return ",".join(names).encode("utf-8", "surrogatepass")
+
+
+def _unpack_names(packed: bytes) -> tuple[str, ...]:
+    return tuple(packed.decode("utf-8", "surrogatepass").split(",")) if packed else ()
 
 
 def vary_names(header: str | None) -> tuple[str, ...]:

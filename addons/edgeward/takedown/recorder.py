@@ -16,7 +16,7 @@ from edgeward.takedown.incidents import Incidents
 from edgeward.takedown.listing import orders_for
 from edgeward.takedown.outbox import Outbox
 from edgeward.takedown.purging.orders import Orders
-from edgeward.takedown.recent import Recent
+from edgeward.takedown.recent import Recent, target_key
 from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Cause, Decision, Incident, PurgeOrder, Reason, Sighting, Target, Verdict
 
@@ -92,7 +92,7 @@ class Recorder:
 
     def note(self, sighting: Sighting) -> bool:
         """This was delivered. Repeats within `refresh_seconds` are not written again. Returns whether it is written."""
-        key = (sighting.target, sighting.fingerprint.sha256)
+        key = target_key(sighting.target, sighting.fingerprint.sha256)
         if key in self._noted:
             return False
         if self._sighting_box.put(sighting):
@@ -104,7 +104,8 @@ class Recorder:
     def order(self, target: Target, sha256: str, verdict: Verdict) -> bool:
         """This matched on its way through: have it removed from every cache. Returns whether an order is placed: one
         for the same target may have been a moment ago."""
-        if target in self._ordered:
+        key = target_key(target)
+        if key in self._ordered:
             return False
         entry_id = verdict.match.entry.id if verdict.match else ""
         tags = self._tags and sha256 not in self._ordered
@@ -113,7 +114,7 @@ class Recorder:
             for order in orders_for(sha256, [target], Cause.MATCH, time.time(), entry_id=entry_id, tags=tags)
         ]
         if all(placed):
-            self._ordered.add(target)
+            self._ordered.add(key)
             self._ordered.add(sha256)
         else:
             logger.error("a purge order is lost: the store has been away for too long")
@@ -124,7 +125,7 @@ class Recorder:
         if verdict.match is None:
             return
         entry, signal = verdict.match.entry, verdict.match.signal
-        key = (target, entry.id, verdict.decision)
+        key = target_key(target, entry.id, verdict.decision)
         if key in self._reported:
             return
         report = Incident(

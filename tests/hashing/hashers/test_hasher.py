@@ -83,6 +83,7 @@ def test_a_good_answer_is_read() -> None:
     [
         {"sha256": "ab"},
         {"sha256": 7},
+        {"width": 1 << 63},
         {"sha256": GOOD["sha256"].upper()},
         {"media_type": "text/html; charset=\r\n"},
         {"size": -1},

@@ -12,6 +12,7 @@ from edgeward.types import Fingerprint, Signal
 
 _WORKER = "edgeward.hashing.hashers.worker"
 _MAX_FRAME = 10**6
+_MAX_NUMBER = 1 << 40
 _MAX_FRAME_ANSWER = 64 * 1024
 """Bytes for the signals of one frame, in all views."""
 _IN_THREAD = 128 * 1024
@@ -62,7 +63,7 @@ def _is_sound(found: Fingerprint, types: tuple[str, ...]) -> bool:
     return (
         _is_hex(found.sha256, known()["sha256"].bits)
         and _MEDIA_TYPE.fullmatch(found.media_type) is not None
-        and all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(number) is int and 0 <= number < _MAX_NUMBER for number in numbers)
         and all(signal.type in types and _is_sound_signal(signal) for signal in found.signals)
     )
 

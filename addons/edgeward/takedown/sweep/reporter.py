@@ -9,7 +9,7 @@ from edgeward import metrics
 from edgeward.config import SweepSettings
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.absence import Absence
-from edgeward.takedown.recent import Recent
+from edgeward.takedown.recent import Recent, target_key
 from edgeward.takedown.sweep.queue import ID_BYTES, Served, SweepQueue
 from edgeward.types import Target
 
@@ -42,10 +42,11 @@ class ServedReporter:
         """This image was delivered."""
         self._count += 1
         metrics.served_images.inc()
-        key = (target, sha256[: 2 * ID_BYTES])
+        image = sha256[: 2 * ID_BYTES]
+        key = target_key(target, image)
         if key not in self._reported and len(self._waiting) < HELD:
             self._reported.add(key)
-            self._waiting[key] = time.time()
+            self._waiting[target, image] = time.time()
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="report what is served")
