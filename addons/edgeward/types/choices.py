@@ -45,7 +45,8 @@ class View(StrEnum):
     TURNED = "turned"
     """Mirrored, or turned by right angles: for lists that say `rotations`."""
     SEARCHED = "searched"
-    """As it may have been before it was cropped or turned by a few degrees: for lists that say `geometry`."""
+    """As it may have been before it was cropped, turned by a few degrees, or covered in part by a caption, a logo or a
+    sticker: for lists that say `geometry`."""
     SMALLER = "smaller"
     """As smaller copies of it look: listed with a picture, never looked up."""
 

@@ -113,8 +113,8 @@ MIN_PDQ_QUALITY = 50
 class HashList:
     """A named set of entries with its policy. `radius` holds the types that differ from their default.
 
-    `rotations`: an image matches also mirrored and turned by right angles. `geometry`: also cropped, or turned by a few
-    degrees, at the cost of many more hashes of each image and lookups.
+    `rotations`: an image matches also mirrored and turned by right angles. `geometry`: also cropped, turned by a few
+    degrees, or covered in part, at the cost of many more hashes of each image and lookups.
     """
 
     name: str

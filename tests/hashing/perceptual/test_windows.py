@@ -6,7 +6,7 @@ from PIL import Image
 from tests.hashing.pictures import PHOTOGRAPHS, distance, photograph
 
 from edgeward.hashing.perceptual.pdq import pdq
-from edgeward.hashing.perceptual.windows import Window, of_samples, of_windows, samples_shift, values
+from edgeward.hashing.perceptual.windows import Window, of_samples, of_windows, samples, samples_shift, values
 
 
 def grey(name: str, size: tuple[int, int]) -> Image.Image:
@@ -59,6 +59,13 @@ def test_values_are_the_bits_of_the_reference(name: str) -> None:
     picture = grey(name, (64, 64))
     (value,) = values(of_samples(luma(picture)[None]))
     assert distance(value, pdq(picture).value) <= 1
+
+
+def test_samples_have_the_frequencies_of_their_window() -> None:
+    """Sampled first or not: the very same value."""
+    canvas, window = luma(grey("coffee", (192, 128))), Window((8.5, 160.0), (16.25, 128.0))
+    (value,) = values(of_samples(samples(canvas, window)[None]))
+    assert distance(value, values(of_windows(canvas, [window]))[0]) <= 1
 
 
 def test_no_frequencies_have_no_values() -> None:

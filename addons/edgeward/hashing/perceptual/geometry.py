@@ -1,8 +1,9 @@
-"""What a picture may have been before it was cropped or turned by a few degrees: a search over the query's geometry.
+"""What a picture may have been before it was cropped, turned by a few degrees or covered in part: a search over them.
 
 A list holds the hash of the whole original, and no part of the query has it. But as far as edges tell what lay beyond
-them, the query can be put back to what it was: with a margin where one may have been cut off, or turned back. Each
-variant has a PDQ of its own, for `View.SEARCHED`. All are made from one small copy of the luma.
+them, the query can be put back to what it was: with a margin where one may have been cut off, turned back, or with what
+may be a caption, a logo or a sticker replaced by what is around it. Each variant has a PDQ of its own, for
+`View.SEARCHED`. All are made from one small copy of the luma.
 """
 
 from collections import deque
@@ -15,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from edgeward.hashing.perceptual.canvas import continued
+from edgeward.hashing.perceptual.covers import uncovered
 from edgeward.hashing.perceptual.luma import Floats
 from edgeward.hashing.perceptual.turns import turned_back
-from edgeward.hashing.perceptual.windows import Extent, Window, of_samples, of_windows, samples_shift, values
+from edgeward.hashing.perceptual.windows import Extent, Window, of_samples, of_windows, samples, samples_shift, values
 
 _SIDE = 256
 """Of the copy: PDQ's filter lets in what is finer than 64 samples can tell, so fewer pixels move some bits."""
@@ -78,9 +80,11 @@ def searched(image: Image.Image, scale: int = 1, size: tuple[int, int] | None = 
     luma = _copy(image, (width / scale, height / scale))
     shift = samples_shift(width) * _SIDE / width, samples_shift(height) * _SIDE / height
     across, down = (round(pixels * _STEPS) for pixels in shift)
-    cropped = [of_windows(continued(luma, _MARGIN, fading), _windows(fading, across, down)) for fading in CUTS]
-    turned = of_samples(turned_back(luma, width / height, shift))
-    return tuple(dict.fromkeys(values(np.concatenate([*cropped, turned]))))
+    canvases = {fading: continued(luma, _MARGIN, fading) for fading in CUTS}
+    cropped = [of_windows(canvas, _windows(fading, across, down)) for fading, canvas in canvases.items()]
+    whole = samples(canvases[1], _window(Cut(0, 0, 0, 0), across, down))
+    turned, covered = turned_back(luma, width / height, shift), uncovered(whole, width / height)
+    return tuple(dict.fromkeys(values(np.concatenate([*cropped, of_samples(turned), of_samples(covered)]))))
 
 
 def _copy(image: Image.Image, size: tuple[float, float]) -> Floats:
@@ -92,7 +96,11 @@ def _copy(image: Image.Image, size: tuple[float, float]) -> Floats:
 @lru_cache(maxsize=64)
 def _windows(fading: float, across: int, down: int) -> Sequence[Window]:
     """Where the original would lie on the canvas for each of the CUTS. Shifts are in 1 / _STEPS of a pixel."""
-    return [Window(_extent(cut.left, cut.right, across), _extent(cut.top, cut.bottom, down)) for cut in CUTS[fading]]
+    return [_window(cut, across, down) for cut in CUTS[fading]]
+
+
+def _window(cut: Cut, across: int, down: int) -> Window:
+    return Window(_extent(cut.left, cut.right, across), _extent(cut.top, cut.bottom, down))
 
 
 def _extent(before: float, after: float, shift: int) -> Extent:

@@ -50,6 +50,12 @@ def of_windows(canvas: Floats, windows: Sequence[Window]) -> Floats:
     return np.asarray(_matrices(down, height)[left] @ columns[right].transpose(0, 2, 1), dtype=np.float32)
 
 
+def samples(canvas: Floats, window: Window) -> Floats:
+    """What `pdq` samples of that window: 64 x 64."""
+    height, width = canvas.shape
+    return np.asarray(_sampling(window.down, height) @ canvas @ _sampling(window.across, width).T)
+
+
 def of_samples(samples: Floats) -> Floats:
     """The frequencies of each of k x 64 x 64 samples: k x 16 x 16."""
     return np.asarray(_DCT @ samples @ _DCT.T, dtype=np.float32)
@@ -65,15 +71,25 @@ def values(frequencies: Floats) -> list[str]:
 
 @lru_cache(maxsize=32)
 def _matrices(extents: Sequence[Extent], length: int) -> Floats:
-    """For each extent along a side of `length` pixels the matrix from pixels to frequencies: k x 16 x length.
+    """For each extent along a side of `length` pixels the matrix from pixels to frequencies: k x 16 x length."""
+    return np.asarray(_DCT @ _weights(extents, length), dtype=np.float32)
+
+
+@lru_cache(maxsize=32)
+def _sampling(extent: Extent, length: int) -> Floats:
+    """From pixels to samples: 64 x length."""
+    return np.asarray(_weights((extent,), length)[0], dtype=np.float32)
+
+
+def _weights(extents: Sequence[Extent], length: int) -> Floats:
+    """For each extent along a side of `length` pixels that of each pixel in each sample: k x 64 x length.
 
     Two box filters of 1/128 of the extent are a triangle; a pixel's weight in a sample is the triangle's area over it.
     """
     starts, ends = np.array(extents, dtype=np.float32).T[:, :, None, None]
     middles = starts + (ends - starts) * ((np.arange(SAMPLES, dtype=np.float32)[:, None] + 0.5) / SAMPLES)
     edges = np.clip((np.arange(length + 1, dtype=np.float32) - middles) * (WINDOW / (ends - starts)), -1, 1)
-    weights = np.diff(np.where(edges < 0, (1 + edges) ** 2, 2 - (1 - edges) ** 2) / 2)
-    return np.asarray(_DCT @ weights, dtype=np.float32)
+    return np.diff(np.where(edges < 0, (1 + edges) ** 2, 2 - (1 - edges) ** 2) / 2)
 
 
 def _dct() -> Floats:
