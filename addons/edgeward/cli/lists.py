@@ -59,7 +59,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--geometry",
         action=BooleanOptionalAction,
-        help="match pictures that are cropped, turned by a few degrees or covered in part too: many more lookups an image",
+        help="match pictures that are cropped, turned by a few degrees or covered in part: many more lookups",
     )
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
