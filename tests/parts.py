@@ -3,11 +3,14 @@
 import gzip
 import os
 import shutil
-import socket
 from functools import partial
 from pathlib import Path
 
 import pytest
+
+from edgeward.demo.caches.base import free_port
+
+__all__ = ["free_port", "gzipped", "require"]
 
 gzipped = partial(gzip.compress, mtime=0)
 """gzip without the time: the same bytes for the same body, whenever and in whichever process."""
@@ -22,11 +25,3 @@ def require(program: str) -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,6 +1,8 @@
 """The whole real thing for stories: one stage per placement, shared by all stories that leave it as they found it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from tests.parts import require
@@ -35,17 +37,29 @@ def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         without_defects(stage)
 
 
-@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.driver)
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """client -> Edgeward -> a cache -> origin, with each kind of cache in turn and a Varnish beside it."""
-    kind: type[CacheServer] = request.param
-    require("varnishd")
-    require(kind.program)
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[type[CacheServer]], Stage]]:
+    """One stage for each kind of cache, begun when it is first asked for, and kept: to start one takes seconds."""
     quick = {"proxy": {"workers": 1}, "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5}}
-    with Stage(tmp_path_factory.mktemp(kind.driver), "front", kind, quick, beside=[Varnish]) as stage:
-        _lists(stage)
-        yield stage
-        without_defects(stage)
+    with ExitStack() as running:
+
+        @cache
+        def stage_of(kind: type[CacheServer]) -> Stage:
+            directory = tmp_path_factory.mktemp(kind.driver)
+            stage = running.enter_context(Stage(directory, "front", kind, quick, beside=[Varnish]))
+            _lists(stage)
+            running.callback(without_defects, stage)
+            return stage
+
+        yield stage_of
+
+
+@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.driver)
+def stage(request: pytest.FixtureRequest, stages: Callable[[type[CacheServer]], Stage]) -> Stage:
+    """client -> Edgeward -> a cache -> origin, with each kind of cache in turn and a Varnish beside it."""
+    require("varnishd")
+    require(request.param.program)
+    return stages(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, Self
 
 import edgeward
 from edgeward.demo.answer import Answer, ask
+from edgeward.demo.caches.base import free_port
 from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
 
 START_SECONDS = 30.0
@@ -212,10 +212,8 @@ def until(holds: Callable[[], bool], seconds: float, pause: float = 0.002) -> fl
 
 
 def free_address() -> str:
-    """An address of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    """An address of 127.0.0.1 with a free port, as of `free_port`."""
+    return f"127.0.0.1:{free_port()}"
 
 
 def toml(settings: Settings) -> str:

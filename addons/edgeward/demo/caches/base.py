@@ -169,10 +169,21 @@ def find_program(program: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free TCP port of 127.0.0.1, held for this process until it ends.
+
+    Nobody else who looks for a free one gets it before its server starts, which may bind it all the same: servers set
+    SO_REUSEADDR, and who is bound and does not listen is then in nobody's way.
+    """
+    holder = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
+
+
+_held: list[socket.socket] = []
 
 
 def answers(address: tuple[str, int]) -> bool:
