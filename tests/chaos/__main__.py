@@ -10,10 +10,7 @@ import argparse
 import random
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.book import Book
@@ -24,6 +21,7 @@ from tests.chaos.pictures import Picture, drawn, put_up
 from tests.chaos.report import Report, print_report
 from tests.chaos.site import LIST, Site
 from tests.chaos.staff import Staff
+from tests.workplace import seeded, workplace
 
 PICTURES = 360
 NEVER_LISTED = 40
@@ -33,7 +31,7 @@ def main() -> int:
     options = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"chaos: seed {options.seed}, {options.seconds:.0f} s", flush=True)
-    with _workplace(options.directory) as directory:
+    with workplace(options.directory, "chaos") as directory:
         report = run(directory, options.seed, options.seconds)
         print_report(report)
     return 0 if report.ok else 1
@@ -86,27 +84,13 @@ def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, 
     )
 
 
-@contextmanager
-def _workplace(directory: Path | None) -> Iterator[Path]:
-    """`directory`, which is kept, or one that is not."""
-    if directory:
-        yield directory.absolute()
-        return
-    with tempfile.TemporaryDirectory(prefix="edgeward-chaos-") as name:
-        yield Path(name)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=300.0, help="how long it goes on (default: 300)")
-    parser.add_argument("--seed", type=int, default=None, help="of a run that is to be repeated (default: a new one)")
     parser.add_argument(
         "--directory", type=Path, help="work there, and keep the logs and the store (default: a temporary one)"
     )
-    options = parser.parse_args()
-    if options.seed is None:
-        options.seed = random.SystemRandom().randrange(100_000)
-    return options
+    return seeded(parser)
 
 
 if __name__ == "__main__":

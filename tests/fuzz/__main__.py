@@ -7,19 +7,16 @@ did not come back, or Edgeward had a defect. Cases of which a hasher ends are na
 """
 
 import argparse
-import random
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fuzz.barrage import Barrage, alone
 from tests.fuzz.cases import case
 from tests.fuzz.report import Report, print_report
 from tests.fuzz.site import Site, resident
+from tests.workplace import seeded, workplace
 
 QUIET_SECONDS = 3.0
 MOST_ALONE = 100
@@ -29,7 +26,7 @@ MOST_ALONE = 100
 def main() -> int:
     options = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with _workplace(options.directory) as directory, Site(directory, stacks=options.stacks) as site:
+    with workplace(options.directory, "fuzz") as directory, Site(directory, stacks=options.stacks) as site:
         if options.only is not None:
             return _play(site, directory, options.seed, options.only)
         print(f"fuzz: seed {options.seed}, {options.seconds:.0f} s for {options.images} images", flush=True)
@@ -77,31 +74,16 @@ def _play(site: Site, directory: Path, seed: int, number: int) -> int:
     return 1 if finding.restarts or not finding.reasons else 0
 
 
-@contextmanager
-def _workplace(directory: Path | None) -> Iterator[Path]:
-    """`directory`, which is kept, or one that is not."""
-    if directory:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield directory.absolute()
-        return
-    with tempfile.TemporaryDirectory(prefix="edgeward-fuzz-") as name:
-        yield Path(name)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=300.0, help="at most (default: 300)")
     parser.add_argument("--images", type=int, default=10_000, help="that must be through by then (default: 10000)")
-    parser.add_argument("--seed", type=int, default=None, help="of a run that is to be repeated (default: a new one)")
     parser.add_argument("--only", type=int, metavar="CASE", help="play one case, tell its verdict, keep its bytes")
     parser.add_argument("--stacks", action="store_true", help="tell where the event loop was when it paused")
     parser.add_argument(
         "--directory", type=Path, help="work there, and keep the log and the state (default: a temporary one)"
     )
-    options = parser.parse_args()
-    if options.seed is None:
-        options.seed = random.SystemRandom().randrange(100_000)
-    return options
+    return seeded(parser)
 
 
 if __name__ == "__main__":

@@ -66,10 +66,16 @@ def test_time_is_bounded_from_within() -> None:
     assert tried("(allow_seconds(0.1), sum(itertools.repeat(1)))") == "SIGPROF"
 
 
+def test_a_parent_is_first_to_say_that_time_is_up() -> None:
+    """Beyond what was given a process has a moment left, in which its parent ends it and knows why."""
+    spin = "[sum(range(10**5)) for _ in iter(lambda: time.process_time() > started + 0.5, True)]"
+    assert tried(f"(started := time.process_time(), allow_seconds(0.1), {spin}, 7)[-1]") == "7"
+
+
 def test_time_is_given_anew() -> None:
     """What earlier questions have used is not held against the next one."""
     spin = "[sum(range(10**6)) for _ in iter(lambda: time.process_time() > {}, True)]"
-    asked = f"(allow_seconds(2), {spin.format(1.2)}, allow_seconds(2), {spin.format(2.5)}, time.process_time() > 2.5)"
+    asked = f"(allow_seconds(1), {spin.format(1.2)}, allow_seconds(1), {spin.format(2.8)}, time.process_time() > 2.8)"
     assert tried(f"{asked}[-1]") == "True"
 
 

@@ -23,6 +23,9 @@ LATE_IMPORT = 70
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
+GRACE_SECONDS = 1.0
+"""The parent counts the same seconds by the clock. It is to be first: it knows that time was up, not a crash."""
+
 
 def confine(fd: int, memory_mb: int) -> tuple[str, ...]:
     """Keep the socket `fd`, which becomes SOCKET, and give up all else. Returns those of LAYERS that hold.
@@ -53,12 +56,12 @@ def _end_at_late_imports(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def allow_seconds(seconds: float) -> None:
-    """From now on so much CPU time; then the kernel ends this process, by SIGPROF.
+    """From now on so much CPU time, and GRACE_SECONDS; then the kernel ends this process, by SIGPROF.
 
     By a timer, which counts from now: RLIMIT_CPU counts from the start of the process by the clock's ticks, of which
     one that lives long and works in bursts is given more than it took.
     """
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_SECONDS)
 
 
 def _tie_to_parent() -> None:

@@ -9,11 +9,11 @@ from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hashers.trials import trials
 from edgeward.hashing.registry import prepare
 from edgeward.hashing.request import HashRequest
-from edgeward.types import View
+from edgeward.types import ALWAYS, View
 
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAA"/></svg>'
 _DECLARED = HashRequest(declared="image/svg+xml")
-_EVERYTHING = HashRequest(exact=True, views=frozenset({View.TURNED, View.SEARCHED}))
+_EVERYTHING = HashRequest(exact=True, views=frozenset(View) - ALWAYS)
 
 
 def warm_up(settings: HashingSettings) -> None:

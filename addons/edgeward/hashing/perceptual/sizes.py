@@ -19,9 +19,9 @@ APART = 16
 LEAST_SIDE = 48
 
 
-def smaller(picture: Image.Image) -> list[Pdq]:
-    """The PDQs of smaller copies of an "L" or "RGB" picture that differ from its own and from one another."""
-    known = [int(pdq(picture).value, 16)]
+def smaller(picture: Image.Image, own: str) -> list[Pdq]:
+    """The PDQs of smaller copies of an "L" or "RGB" picture that differ from its `own` and from one another."""
+    known = [int(own, 16)]
     found = []
     for copy in _copies(picture):
         made = pdq(copy)

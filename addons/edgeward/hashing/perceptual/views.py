@@ -70,7 +70,7 @@ class Views:
             for value in subject.turned(range(2, 9)).values():
                 yield Signal("pdq", value, subject.pdq.quality, View.TURNED)
         if View.SMALLER in asked and view is View.STORED:
-            for made in smaller(subject.picture.image):
+            for made in smaller(subject.picture.image, subject.pdq.value):
                 yield Signal("pdq", *made, View.SMALLER)
         if View.SEARCHED in asked and view is View.STORED:
             for orientation in {1, subject.picture.orientation}:
