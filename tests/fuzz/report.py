@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from tests.fuzz.barrage import Finding
 from tests.fuzz.pauses import STALL_SECONDS, Pause
 
+from edgeward.proxy.judge import KNOWN_BYTES
+from edgeward.proxy.memory import MEMORY_BYTES
+
 SHOWN = 20
 """Faults of one kind that are printed."""
-MOST_GROWTH = 48.0
-"""MB that a worker may hold more after the second half of a run: the fingerprints that it remembers are bounded."""
+REMEMBERED = (KNOWN_BYTES + MEMORY_BYTES) / 1e6
+"""MB in which a worker remembers images: some 15,000 of these fill them, and after that it holds no more."""
+MOST_GROWTH = REMEMBERED + 96.0
+"""MB that a worker may hold more after a run: also what its allocator keeps of the bodies that were in transit."""
 MOST_OF_A_WORKER = 400.0
 MOST_OF_A_HASHER = 400.0
 """MB of a hasher that has nothing to do."""
@@ -55,7 +60,7 @@ class Report:
             yield f"{self.restarts['crashed']} crashed, and {again} when the same images came alone"
 
     def _kept(self) -> Iterator[str]:
-        if self.after - self.halfway > MOST_GROWTH or self.after > MOST_OF_A_WORKER:
+        if self.after - self.idle > MOST_GROWTH or self.after > MOST_OF_A_WORKER:
             yield f"the worker holds {self.after:.0f} MB"
         yield from (f"a hasher holds {each:.0f} MB" for each in self.hashers if each > MOST_OF_A_HASHER)
 

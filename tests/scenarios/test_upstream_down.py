@@ -49,15 +49,24 @@ def test_conditions_and_ranges_without_an_upstream(edge: Edge, upstream: str) ->
 
 
 def _serve_once(address: str, pieces: list[bytes]) -> threading.Thread:
-    """A server for one connection that sends these pieces and hangs up."""
+    """A server that answers one request for the photograph with these pieces, and hangs up.
+
+    Whoever knocks without asking for it is let go: the port may have been another server's, that is still looked for.
+    """
     host, _, port = address.rpartition(":")
     listener = socket.create_server((host, int(port)))
 
-    def serve() -> None:
-        with listener, listener.accept()[0] as connection:
-            connection.recv(65536)
-            for piece in pieces:
+    def answered() -> bool:
+        with listener.accept()[0] as connection:
+            asked = connection.recv(65536).startswith(b"GET /photo.jpg ")
+            for piece in pieces if asked else ():
                 connection.sendall(piece)
+            return asked
+
+    def serve() -> None:
+        with listener:
+            while not answered():
+                pass
 
     thread = threading.Thread(target=serve)
     thread.start()
