@@ -15,7 +15,26 @@ from tests.store.sentinels import SentinelSet
 
 from edgeward.store.connection import Store
 
+TESTS = Path(__file__).parent
 _namespaces = itertools.count()
+
+LONG = ("scenarios", "store", "demo", "deploy", "takedown", "control", "cli", "isolation", "hashing", "proxy")
+"""Rooms whose tests wait for processes, those first that do so longest."""
+SHARED = "stages"
+"""The fixture that starts one whole stage for each kind of cache, and keeps it."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no process is left with it at the end.
+
+    A file's tests stay in one process, and so do all that share the stages: the others need not start them too.
+    """
+    rooms = {room: place for place, room in enumerate(LONG)}
+    items.sort(key=lambda item: rooms.get(item.path.relative_to(TESTS).parts[0], len(rooms)))
+    for item in items:
+        group = SHARED if SHARED in getattr(item, "fixturenames", ()) else str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

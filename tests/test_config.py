@@ -39,6 +39,7 @@ def test_defaults_need_no_file() -> None:
         ("[store]\nnamespace = 'a b'", "store.namespace"),
         ("[hashing]\nsignals = ['pdq']", "hashing.signals"),
         ("[hashing]\nsignals = ['sha256', 'photodna']", "photodna"),
+        ("[hashing]\nsignals = ['sha256', 'pdq-dhash']", "name 'dhash' and 'pdq'"),
         ("[hashing]\nmax_bytes = -1", "hashing.max_bytes"),
         ("[policy]\nerror = 'maybe'", "policy.error"),
         ("[policy]\nblocked_by = 'me'", "policy.blocked_by"),

@@ -21,7 +21,7 @@ from edgeward.cache_settings import AnyCache
 from edgeward.complaints import explain
 from edgeward.errors import ConfigError
 from edgeward.fields import Address, BaseUrl, Hidden, HttpUrl, Section, secret_value
-from edgeward.types import Flaw, Reason
+from edgeward.types import JOINT, JOINT_OF, Flaw, Reason
 
 PREFIX = "EDGEWARD_"
 NOT_SETTINGS = frozenset({"EDGEWARD_CONFIG", "EDGEWARD_API", "EDGEWARD_TOKEN"})
@@ -45,6 +45,8 @@ def _store_url(value: str) -> str:
 
 
 def _signals(value: tuple[str, ...]) -> tuple[str, ...]:
+    if JOINT in value:
+        raise ValueError(f"{JOINT!r} is not hashed but composed: name {' and '.join(map(repr, JOINT_OF))}")
     unknown = sorted(set(value) - set(SIGNAL_TYPES))
     if unknown and (missing := sorted(set(unknown) - set(installed := plug_ins.names(plug_ins.SIGNALS)))):
         known = ", ".join((*SIGNAL_TYPES, *installed))

@@ -35,6 +35,16 @@ def test_json_lines() -> None:
     assert read(body, "jsonl", "pdq").listed == [Listed(Signal("md5", MD5), "r"), Listed(Signal("pdq", PDQ, 70))]
 
 
+def test_joint_values() -> None:
+    """They come in every format, with a quality as PDQ has one."""
+    value = "0f1e2d3c4b5a6978" + PDQ
+    signal = Signal("pdq-dhash", value, 80)
+    assert read(f"pdq-dhash:{value.upper()}\n".encode(), "text", quality=80).listed == [Listed(signal)]
+    body = f"type,value,quality\npdq-dhash,{value},80\npdq-dhash,{value[:-1]}a,10\n".encode()
+    found = read(body, "csv")
+    assert (found.listed, [each.number for each in found.bad]) == ([Listed(signal)], [3])
+
+
 def test_each_signal_comes_once() -> None:
     """What is repeated is counted, and the first stays."""
     found = read(f"md5:{MD5}\nmd5:{MD5.upper()}\nmd5:{MD5}\n".encode(), "text")

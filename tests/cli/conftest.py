@@ -26,7 +26,7 @@ HASH_LIST = {
     "kind": "block",
     "mode": "enforce",
     "action": "451",
-    "radius": {"pdq": 31, "phash": 6, "dhash": 6},
+    "radius": {"pdq": 31, "phash": 6, "dhash": 6, "pdq-dhash": 72},
     "description": "orders",
     "rotations": True,
     "geometry": False,

@@ -48,8 +48,12 @@ def test_prints_lines_that_add_takes(edgeward: Run, photo: Path) -> None:
     """Each hash is a TYPE:HEX line, under the file's name; PDQ shows its quality."""
     title, *lines = edgeward("hash", photo).out.splitlines()
     assert title == f"{photo}: image/png, 512 x 512 pixels"
-    assert [line.partition(":")[0] for line in lines] == ["sha256", "sha1", "md5", "pdq", "phash", "dhash"]
+    assert [line.partition(":")[0] for line in lines] == [
+        *("sha256", "sha1", "md5", "pdq", "phash", "dhash", "pdq-dhash")
+    ]
     assert lines[3].endswith("  quality 100")
+    pdq, dhash = (lines[place].partition(":")[2] for place in (3, 5))
+    assert lines[6] == f"pdq-dhash:{dhash}{pdq}"
 
 
 def test_several_files_keep_their_order(edgeward: Run, photo: Path, tmp_path: Path) -> None:

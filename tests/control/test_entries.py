@@ -10,6 +10,10 @@ import skimage.data
 from PIL import Image, ImageOps
 from tests.control.controllers import Api, encoded, photo
 
+from edgeward.config import SIGNAL_TYPES, HashingSettings
+from edgeward.control.entries import choose
+from edgeward.types import Fingerprint, Flaw
+
 PDQ = "pdq:" + "0f1e2d3c4b5a6978" * 3 + "8796a5b4c3d2e1f1"
 
 
@@ -154,3 +158,47 @@ def test_a_picture_is_listed_as_it_is_stored(api: Api, a_list: str) -> None:
     of_frames = {signal["value"] for signal in shown if signal["type"] == "pdq" and signal["view"] == "stored"}
     assert len(of_frames) == 3
     assert of_frames <= {entry["value"] for entry in made["entries"]}
+
+
+def test_a_picture_is_listed_by_its_joint_value(api: Api, a_list: str) -> None:
+    """Asked for, a picture's dhash and PDQ are listed in one value, that of each smaller copy too, with its quality."""
+    picture = Image.fromarray(skimage.data.brick()).resize((480, 360))
+    asked = api.post(f"/lists/{a_list}/entries", encoded(picture), signals="pdq,pdq-dhash").json
+    dhash = str(imagehash.dhash(picture))
+    made = {kind: [each for each in asked["entries"] if each["type"] == kind] for kind in ("pdq", "pdq-dhash")}
+    assert len(made["pdq"]) > 1
+    assert [each["value"] for each in made["pdq-dhash"]] == [dhash + each["value"] for each in made["pdq"]]
+    assert [each["quality"] for each in made["pdq-dhash"]] == [each["quality"] for each in made["pdq"]]
+    matches = api.post("/check", encoded(picture)).json["matches"]
+    assert {match["type"] for match in matches if match["distance"] == 0} == {"pdq", "pdq-dhash"}
+    assert api.get(f"/lists/{a_list}").json["radius"]["pdq-dhash"] == 72
+
+
+def test_a_joint_hash_is_listed_with_its_quality(api: Api, a_list: str) -> None:
+    """By value too, as `check` is asked for one."""
+    joint = "pdq-dhash:0f1e2d3c4b5a6978" + PDQ.partition(":")[2]
+    (made,) = api.post(f"/lists/{a_list}/entries", {"hashes": [joint], "quality": 80}).json["entries"]
+    assert (made["type"], made["quality"]) == ("pdq-dhash", 80)
+    assert api.post("/check", {"hash": joint}).json["decision"] == "block"
+    assert api.post("/check", {"hash": joint, "quality": 10}).json["decision"] == "deliver"
+
+
+@pytest.mark.parametrize(("asked", "status"), [(96, 200), (97, 422), (-1, 422)])
+def test_the_radius_of_joint_values_has_bounds(api: Api, a_list: str, asked: int, status: int) -> None:
+    """From 0 to 96."""
+    assert api.patch(f"/lists/{a_list}", {"radius": {"pdq-dhash": asked}}).status == status
+
+
+@pytest.mark.parametrize(
+    ("computed", "flaw", "why"),
+    [
+        (("sha256", "pdq"), None, "hashing.signals lacks dhash"),
+        (("sha256",), None, "hashing.signals lacks dhash, pdq"),
+        (SIGNAL_TYPES, Flaw.UNDECODABLE, "the image is undecodable"),
+        (SIGNAL_TYPES, None, "the picture is too small for it"),
+    ],
+)
+def test_a_note_says_what_a_joint_value_lacks(computed: tuple[str, ...], flaw: Flaw | None, why: str) -> None:
+    """Which of its parts is not hashed, or why the picture has none."""
+    made = Fingerprint("ab" * 32, "image/png", 9, (), flaw=flaw)
+    assert choose(made, ["pdq-dhash"], HashingSettings(signals=computed)) == ([], [f"pdq-dhash was left out: {why}"])

@@ -11,7 +11,7 @@ def test_a_list_is_made_shown_changed_and_deleted(api: Api) -> None:
     shown = api.get("/lists/life").json
     assert shown.items() <= made.json.items()
     assert (shown["kind"], shown["mode"], shown["action"], shown["entries"]) == ("allow", "enforce", "451", 0)
-    assert shown["radius"] == {"pdq": 10, "phash": 6, "dhash": 6}
+    assert shown["radius"] == {"pdq": 10, "phash": 6, "dhash": 6, "pdq-dhash": 72}
     changed = api.patch("/lists/life", {"mode": "monitor", "action": "410"}).json
     assert (changed["mode"], changed["action"], changed["description"]) == ("monitor", "410", "d")
     assert (changed["rotations"], changed["geometry"]) == (False, False)
@@ -25,7 +25,7 @@ def test_a_patch_of_the_radius_touches_only_the_types_it_names(api: Api) -> None
     """null gives a type its default back; the others stay."""
     api.post("/lists", {"name": "radii", "radius": {"pdq": 10, "phash": 2}})
     changed = api.patch("/lists/radii", {"radius": {"pdq": None, "dhash": 0}}).json
-    assert changed["radius"] == {"pdq": 31, "phash": 2, "dhash": 0}
+    assert changed["radius"] == {"pdq": 31, "phash": 2, "dhash": 0, "pdq-dhash": 72}
 
 
 def test_a_list_asks_for_more_views(api: Api) -> None:

@@ -29,8 +29,15 @@ ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", id="7
 def test_a_list_shows_the_radius_that_counts() -> None:
     """Defaults are filled in, so that nobody has to know them."""
     shown = views.hash_list(HashList("a", radius={"pdq": 20}), {"pdq": 2, "photodna": 1}, ("sha256", "pdq"))
-    assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 6}
+    assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 6, "pdq-dhash": 72}
     assert (shown["entries"], shown["not_matchable"]) == (3, {"photodna": 1})
+
+
+def test_joint_entries_want_both_types() -> None:
+    """They match nothing where images are given one of the two alone."""
+    counts = {"pdq-dhash": 4}
+    assert views.hash_list(HashList("a"), counts, ("sha256", "pdq"))["not_matchable"] == counts
+    assert views.hash_list(HashList("a"), counts, ("sha256", "pdq", "dhash"))["not_matchable"] == {}
 
 
 def test_an_entry_is_flat() -> None:

@@ -38,8 +38,8 @@ def photodna(tmp_path: Path) -> Iterator[None]:
 
 def test_what_ships_is_known() -> None:
     """PhotoDNA can be listed although no image has one; it has no radius, since nothing is compared."""
-    assert tuple(registry.known()) == (*SIGNAL_TYPES, "photodna")
-    assert tuple(registry.available()) == SIGNAL_TYPES
+    assert tuple(registry.known()) == (*SIGNAL_TYPES, "pdq-dhash", "photodna")
+    assert tuple(registry.available()) == (*SIGNAL_TYPES, "pdq-dhash")
     assert (registry.is_measured("photodna"), registry.furthest("photodna")) == (False, 0)
     assert (registry.is_measured("pdq"), registry.is_measured("md5"), registry.is_measured("new")) == (
         True,
@@ -58,7 +58,7 @@ def test_the_radius_of_a_list_is_its_own_or_the_types() -> None:
 @pytest.mark.usefixtures("photodna")
 def test_an_installed_type_is_one_of_them() -> None:
     """It takes the place of the one that could not ship, with its radius and distance."""
-    assert tuple(registry.available()) == (*SIGNAL_TYPES, "photodna")
+    assert tuple(registry.available()) == (*SIGNAL_TYPES, "pdq-dhash", "photodna")
     assert (registry.default_radius("photodna"), registry.furthest("photodna")) == (600, 3000)
     assert registry.distance("photodna", "00" * 144, "ff01" * 72) == 72 * 256
     assert parse(f"photodna:{'0A' * 144}").value == "0a" * 144
@@ -78,6 +78,12 @@ def test_settings_may_not_name_what_is_not_installed() -> None:
     """PhotoDNA can be listed, but not computed."""
     with pytest.raises(ValueError, match="unknown signal type 'photodna'"):
         HashingSettings(signals=("sha256", "photodna"))
+
+
+def test_settings_may_not_name_what_is_composed() -> None:
+    """It is said what a joint value is made of."""
+    with pytest.raises(ValueError, match="'pdq-dhash' is not hashed but composed: name 'dhash' and 'pdq'"):
+        HashingSettings(signals=("sha256", "pdq-dhash"))
 
 
 def test_a_drafted_picture_does_only_if_all_say_so(tmp_path: Path) -> None:
@@ -130,6 +136,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, more: str, named: str) -> None:
     ("name", "named"),
     [
         ("pdq", "a type of that name ships"),
+        ("pdq-dhash", "a type of that name ships"),
         ("photodna", "it has 64 bits, and what is listed of it 1152"),
         ("Upper", "of a-z, 0-9, _ and -"),
     ],

@@ -8,11 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.config import SIGNAL_TYPES
-from edgeward.hashing.signal_types import BUILT_IN, NOT_SHIPPED, ListedType, PhotoDna, greatest_radius, is_hamming
+from edgeward.hashing.signal_types import (
+    BUILT_IN,
+    COMPOSED,
+    NOT_SHIPPED,
+    ListedType,
+    PdqDhash,
+    PhotoDna,
+    greatest_radius,
+    is_hamming,
+)
 from edgeward.types import DEFAULT_RADIUS
 
-ALL = (*BUILT_IN, *NOT_SHIPPED)
-BITS = {"sha256": 256, "sha1": 160, "md5": 128, "pdq": 256, "phash": 64, "dhash": 64, "photodna": 1152}
+ALL = (*BUILT_IN, *COMPOSED, *NOT_SHIPPED)
+BITS = {
+    "sha256": 256,
+    "sha1": 160,
+    "md5": 128,
+    "pdq": 256,
+    "phash": 64,
+    "dhash": 64,
+    "pdq-dhash": 320,
+    "photodna": 1152,
+}
 
 
 def value(kind: ListedType) -> bytes:
@@ -28,6 +46,7 @@ def test_the_table_is_that_of_the_settings() -> None:
         "pdq": 64,
         "phash": 16,
         "dhash": 16,
+        "pdq-dhash": 96,
     }
 
 
@@ -64,5 +83,29 @@ def test_a_distance_of_ones_own_is_noticed() -> None:
         def distance(self, one: bytes, other: bytes) -> int:
             return abs(one[0] - other[0])
 
-    assert all(map(is_hamming, ALL))
+    assert [kind for kind in ALL if not is_hamming(kind)] == [*COMPOSED]
     assert not is_hamming(Other())
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1))
+def test_a_joint_distance_is_the_greater(dhash: int, other_dhash: int, pdq: int, other_pdq: int) -> None:
+    """A bit of the dhash counts eight times one of the PDQ; both must be near."""
+    one, other = dhash.to_bytes(8) + pdq.to_bytes(32), other_dhash.to_bytes(8) + other_pdq.to_bytes(32)
+    expected = max(8 * (dhash ^ other_dhash).bit_count(), (pdq ^ other_pdq).bit_count())
+    assert PdqDhash().distance(one, other) == expected
+    assert list(PdqDhash().distances(one, one + other)) == [0, expected]
+
+
+@pytest.mark.parametrize(
+    ("dhash", "pdq", "why"),
+    [
+        ("0" * 16, "0f1e2d3c" * 8, "its dhash: it matches blank pictures"),
+        ("0f" * 8, "0f1e2d3c" * 8, "its dhash: it matches flat pictures"),
+        ("0f1e2d3c4b5a6978", "f" * 64, "its pdq: it matches blank pictures"),
+        ("0f1e2d3c4b5a6978", "0f1e" * 16, "its pdq: it matches flat pictures"),
+    ],
+)
+def test_both_parts_of_a_joint_value_must_be_fit(dhash: str, pdq: str, why: str) -> None:
+    """The part that could not be listed alone is named."""
+    with pytest.raises(ValueError, match=why):
+        PdqDhash().parse(dhash + pdq)

@@ -67,11 +67,11 @@ def test_bad_signals_are_named(text: str, named: str | None) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize(("type_", "quality"), [("pdq", 101), ("pdq", -1), ("phash", 50)])
+@pytest.mark.parametrize(("type_", "quality"), [("pdq", 101), ("pdq", -1), ("phash", 50), ("pdq-dhash", 101)])
 def test_qualities_are_checked(type_: str, quality: int) -> None:
-    """Only PDQ has a quality, and it is a percentage."""
+    """Only what holds a PDQ has a quality, and it is a percentage."""
     with pytest.raises(BadSignal, match=str(quality)):
-        validate(Signal(type_, PDQ[: known()[type_].bits // 4], quality))
+        validate(Signal(type_, (PDQ + PDQ)[: known()[type_].bits // 4], quality))
 
 
 @given(st.text())

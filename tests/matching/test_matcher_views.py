@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from tests.matching.test_matcher import SHA, image, matcher, pdq
 
+from edgeward.matching import matcher as module
 from edgeward.matching import steps
-from edgeward.types import ALWAYS, Entry, HashList, Kind, Mode, Signal, View
+from edgeward.matching.matcher import Matcher
+from edgeward.types import ALWAYS, Entry, Fingerprint, HashList, Kind, Mode, Signal, View
 
 chance = random.Random(12)
 
@@ -116,3 +118,67 @@ async def test_a_patient_verdict_is_that_of_the_lists_when_it_comes() -> None:
         assert (await one.patient_verdict(seen)).blocks
     await adding
     assert await one.patient_matches(seen) == one.matches(seen) != []
+
+
+DHASH = Signal("dhash", "0f1e2d3c4b5a6978")
+JOINT = Signal("pdq-dhash", DHASH.value + pdq().value, 100)
+
+
+@pytest.mark.parametrize(
+    ("bits", "pdq_bits", "distance"), [(9, 0, 72), (0, 72, 72), (4, 40, 40), (10, 0, 0), (0, 73, 0)]
+)
+def test_joint_entries_match_by_both_parts(bits: int, pdq_bits: int, distance: int) -> None:
+    """An image matches by its own dhash and PDQ where both are near; the match says so."""
+    one = matcher(HashList("a"))
+    one.add_entry(Entry("a", JOINT))
+    moved = Signal("dhash", f"{int(DHASH.value, 16) ^ ((1 << bits) - 1):016x}")
+    found = one.matches(image(moved, pdq(pdq_bits)))
+    assert [(match.signal.type, match.distance) for match in found] == ([("pdq-dhash", distance)] if distance else [])
+
+
+@pytest.mark.parametrize("lacking", [DHASH, pdq()])
+def test_joint_entries_want_both_parts(lacking: Signal) -> None:
+    """An image without a PDQ or without a dhash is near no joint entry; nor is one whose PDQ says too little."""
+    one = matcher(HashList("a"))
+    one.add_entry(Entry("a", JOINT))
+    assert not one.matches(image(*({DHASH, pdq()} - {lacking})))
+    assert not one.matches(image(DHASH, pdq(0, quality=10)))
+    assert one.matches(image(DHASH, pdq(0, quality=50)))
+    assert one.matches(image(JOINT))
+
+
+def test_joint_entries_match_the_views_that_their_list_asks_for() -> None:
+    """What was searched for goes with the dhash of the whole, on a list that asks; what is turned with none."""
+    one = matcher(HashList("plain"), HashList("all", rotations=True, geometry=True))
+    for name in one.lists:
+        one.add_entry(Entry(name, JOINT))
+    far = pdq(200)
+    for view, expected in ((View.STORED, {"plain", "all"}), (View.SEARCHED, {"all"}), (View.TURNED, set())):
+        looks = [far, DHASH, seen_as(view)]
+        assert {match.entry.list for match in one.matches(image(*looks))} == expected
+
+
+def test_joint_entries_are_matchable_where_both_parts_are_made() -> None:
+    """Else they are counted among what matches nothing here."""
+    for types, counted in ((("sha256", "pdq", "dhash"), {}), (("sha256", "pdq"), {("a", "pdq-dhash"): 1})):
+        one = Matcher(types=types)
+        one.set_list(HashList("a"))
+        one.add_entry(Entry("a", JOINT))
+        assert one.not_matchable() == counted
+
+
+def test_nothing_is_composed_for_lists_without_joint_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before the first such entry is listed, nor after the last is gone."""
+    asked: list[Fingerprint] = []
+    monkeypatch.setattr(module, "joined", lambda signals: asked.append(signals) or [])
+    one = matcher(HashList("a"))
+    one.add_entry(Entry("a", pdq()))
+    one.matches(image(DHASH, pdq()))
+    assert not asked
+    entry = Entry("a", JOINT)
+    one.add_entry(entry)
+    one.matches(image(DHASH, pdq()))
+    assert len(asked) == 1
+    one.remove_entry("a", entry.id)
+    one.matches(image(DHASH, pdq()))
+    assert len(asked) == 1

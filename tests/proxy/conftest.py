@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kept import KeptPool
 
 from edgeward.blocklist.catalogue import Catalogue
-from edgeward.config import Config
-from edgeward.proxy import stream
+from edgeward.config import Config, HashingSettings
+from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.proxy import runtime, stream
 from edgeward.proxy.runtime import Runtime
 from edgeward.proxy.server import EdgeMaster
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList, Signal
+
+HASHING = HashingSettings(processes=1)
 
 _namespaces = itertools.count()
 
@@ -144,10 +148,22 @@ async def read_reply(reader: asyncio.StreamReader, method: str = "GET") -> Reply
 type StartWorker = Callable[..., Awaitable[Worker]]
 
 
+@pytest.fixture(scope="module")
+async def pool() -> AsyncIterator[KeptPool]:
+    """One hasher for all tests of a module that need no other settings."""
+    kept = KeptPool(HASHING)
+    await kept.start()
+    yield kept
+    await kept.end()
+
+
 @pytest.fixture
-async def start_worker(redis_url: str, tmp_path: Path) -> AsyncIterator[StartWorker]:
+async def start_worker(
+    redis_url: str, tmp_path: Path, pool: KeptPool, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StartWorker]:
     """Starts a worker with the given settings by section, on a namespace of its own."""
     stream.install()
+    monkeypatch.setattr(runtime, "HasherPool", lambda asked: pool if asked == HASHING else HasherPool(asked))
     async with AsyncExitStack() as stack:
 
         async def start(upstream_address: str | None = None, **settings: dict[str, Any]) -> Worker:
@@ -155,7 +171,7 @@ async def start_worker(redis_url: str, tmp_path: Path) -> AsyncIterator[StartWor
             sections: dict[str, dict[str, Any]] = {
                 "proxy": {"upstream": f"http://{upstream_address or upstream.address}", "listen": "127.0.0.1:0"},
                 "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}"},
-                "hashing": {"processes": 1},
+                "hashing": {"processes": HASHING.processes},
             }
             for name, values in settings.items():
                 sections.setdefault(name, {}).update(values)
@@ -168,8 +184,8 @@ async def start_worker(redis_url: str, tmp_path: Path) -> AsyncIterator[StartWor
 async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> Worker:
     store = await Store.connect(config.store_url, config.store.namespace)
     stack.push_async_callback(store.close)
-    runtime = await stack.enter_async_context(Runtime(config))
-    master = EdgeMaster(config, runtime.gate)
+    parts = await stack.enter_async_context(Runtime(config))
+    master = EdgeMaster(config, parts.gate)
     running = asyncio.create_task(master.run())
 
     async def stop() -> None:
@@ -181,7 +197,7 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
         while not master.proxyserver.listen_addrs():
             await asyncio.sleep(0.01)
     host, port = master.proxyserver.listen_addrs()[0][:2]
-    return Worker(upstream, (host, port), runtime, Catalogue(store), store, master)
+    return Worker(upstream, (host, port), parts, Catalogue(store), store, master)
 
 
 @pytest.fixture

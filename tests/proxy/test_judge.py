@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from PIL import Image, ImageOps
+from tests.proxy.conftest import HASHING
 from tests.proxy.pictures import jpeg, sha256
 
 from edgeward import metrics
@@ -26,16 +27,6 @@ from edgeward.store.connection import Store
 from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Decision, Entry, Fingerprint, Flaw, HashList, Reason, Signal, View
 
-SETTINGS = HashingSettings(processes=1)
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[HasherPool]:
-    made = HasherPool(SETTINGS)
-    await made.start()
-    yield made
-    await made.close()
-
 
 @pytest.fixture
 async def replica(store: Store) -> AsyncIterator[Replica]:
@@ -47,7 +38,7 @@ async def replica(store: Store) -> AsyncIterator[Replica]:
 
 @pytest.fixture
 async def judge(store: Store, replica: Replica, pool: HasherPool) -> AsyncIterator[Judge]:
-    made = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+    made = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     yield made
     await made.close()
 
@@ -73,11 +64,11 @@ async def test_never_hashes_the_same_bytes_twice(
     assert fingerprint is not None
     assert verdict.reason is Reason.NO_MATCH
     assert (lookups("hashed"), lookups("memory")) == (hashed + 1, memory + 1)
-    other = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+    other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     async with asyncio.timeout(5):
         while lookups("store") == kept:
             await asyncio.sleep(0.05)
-            other = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+            other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
             assert (await other.judge(jpeg(), ()))[0] == fingerprint
 
 
@@ -120,7 +111,7 @@ async def test_flaws_are_judged_by_policy_but_digests_match_first(judge: Judge, 
 
 async def test_flaws_of_the_moment_are_not_remembered(store: Store, replica: Replica, pool: HasherPool) -> None:
     """An image on which a hasher died is hashed anew the next time."""
-    judge = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+    judge = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     body = jpeg("coffee", 100)
     hashing = asyncio.create_task(judge.judge(body, ()))
     import os
@@ -140,7 +131,7 @@ async def test_flaws_of_the_moment_are_not_remembered(store: Store, replica: Rep
 async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: HasherPool) -> None:
     """Without the store an image is hashed and judged all the same."""
     nowhere = Store("unix:///nonexistent/socket", "x", 100)
-    judge = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(nowhere, SightingsSettings()))
+    judge = Judge(Config(hashing=HASHING), replica, pool, Sightings(nowhere, SightingsSettings()))
     fingerprint, verdict = await judge.judge(jpeg("chelsea"), ())
     assert fingerprint is not None
     assert verdict.reason is Reason.NO_MATCH
@@ -167,7 +158,7 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
 async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Replica, pool: HasherPool) -> None:
     """An SVG is an image; a page without one is not, and is not kept in the store."""
     sightings = Sightings(store, SightingsSettings())
-    judge = Judge(Config(hashing=SETTINGS), replica, pool, sightings)
+    judge = Judge(Config(hashing=HASHING), replica, pool, sightings)
     drawing, page = b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<p>hello"
     assert (await judge.judge(drawing, (), "image/svg+xml"))[1].reason is Reason.NO_MATCH
     assert (await judge.judge(page, (), "text/xml"))[1].reason is Reason.NOT_IMAGE
@@ -216,7 +207,7 @@ async def list_mirrored(store: Store, replica: Replica) -> bytes:
 async def mirrored_signals() -> tuple[Signal, ...]:
     out = io.BytesIO()
     ImageOps.mirror(Image.open(io.BytesIO(jpeg()))).save(out, "PNG")
-    return (await asyncio.to_thread(hashed_here, out.getvalue(), SETTINGS)).signals
+    return (await asyncio.to_thread(hashed_here, out.getvalue(), HASHING)).signals
 
 
 async def test_a_list_that_asks_for_more_has_images_hashed_again(
@@ -234,7 +225,7 @@ async def test_a_list_that_asks_for_more_has_images_hashed_again(
     assert lookups("hashed") == hashed + 1
     await asyncio.gather(*judge._keeping)
     await set_list(store, replica, HashList("staff"))
-    other = Judge(Config(hashing=SETTINGS), replica, pool, Sightings(store, SightingsSettings()))
+    other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     for each in (judge, other):
         assert not (await each.judge(body, ()))[1].blocks
         assert lookups("hashed") == hashed + 1

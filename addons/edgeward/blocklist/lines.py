@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from edgeward.errors import BadSignal, UserError
 from edgeward.hashing.signals import validate
-from edgeward.types import MIN_PDQ_QUALITY, Signal
+from edgeward.types import MIN_PDQ_QUALITY, RATED, Signal
 
 type Format = Literal["text", "csv", "jsonl"]
 
@@ -152,8 +152,8 @@ def _listed(row: Mapping[str, object], signal_type: str | None, quality: int | N
     if len(reason) > MAX_REASON:
         raise BadSignal(f"a reason of more than {MAX_REASON} characters")
     own = _quality(row.get("quality"))
-    is_pdq = kind.strip().lower() == "pdq"
-    signal = validate(Signal(kind, value, own if own is not None else quality if is_pdq else None))
+    is_rated = kind.strip().lower() in RATED
+    signal = validate(Signal(kind, value, own if own is not None else quality if is_rated else None))
     if signal.quality is not None and signal.quality < min_quality:
         raise BadSignal(
             f"{signal.type}:{signal.value} has quality {signal.quality}: below {min_quality} it never matches"

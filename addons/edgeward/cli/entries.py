@@ -65,11 +65,12 @@ def _refuse_early(args: argparse.Namespace) -> None:
     if args.hash:
         from edgeward.hashing.registry import available
         from edgeward.hashing.signals import parse
+        from edgeward.types import RATED
 
         # What is not installed on this machine is for the API to judge.
         here = [text for text in args.hash if ":" not in text or text.partition(":")[0].strip().lower() in available()]
         types = {parse(text).type for text in here}
-        if args.quality is not None and "pdq" not in types:
+        if args.quality is not None and not types & RATED:
             raise UserError("add: --quality is about PDQ; give --hash pdq:HEX too")
     elif args.quality is not None:
         raise UserError("add: --quality is about PDQ; give --hash pdq:HEX too")

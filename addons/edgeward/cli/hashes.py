@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgeward.cli import files
 from edgeward.cli.options import Subparsers, add_command, checked_config
 from edgeward.cli.output import print_json
 from edgeward.errors import BadImage, EdgewardError, Exit
+from edgeward.hashing.joint import joined
 from edgeward.hashing.registry import is_measured
 from edgeward.types import Fingerprint, Signal, View
 
@@ -39,7 +41,10 @@ def _hash(args: argparse.Namespace) -> int:
 
 
 async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint]]:
-    """The fingerprint of each file, in order; no more of them in memory than there are hashers."""
+    """The fingerprint of each file, in order, with what is composed of its signals.
+
+    No more of them are in memory than there are hashers.
+    """
     from edgeward.hashing.hashers.pool import HasherPool
     from edgeward.hashing.request import HashRequest
 
@@ -51,7 +56,7 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
             found = await pool.fingerprint(files.read_file(name, settings.max_bytes), HashRequest(exact=True))
             if not found.media_type:
                 raise BadImage(f"{name}: no known image format")
-            return name, found
+            return name, replace(found, signals=(*found.signals, *joined(found.signals)))
 
     await pool.start()
     try:

@@ -11,8 +11,9 @@ from edgeward.control import bodies, images, settled, views
 from edgeward.control.services import Services, caller, services
 from edgeward.errors import BadImage, BadSignal, NotFound
 from edgeward.hashing import signals
+from edgeward.hashing.joint import joined, parts
 from edgeward.hashing.texts import kinds
-from edgeward.types import Entry, Fingerprint, Signal, View
+from edgeward.types import JOINT, RATED, Entry, Fingerprint, Signal, View
 
 
 class _Asked(NamedTuple):
@@ -79,15 +80,15 @@ async def _hashes(request: web.Request) -> _Asked:
     body = await bodies.parse(request, bodies.Hashes)
     bodies.enough(body.quality, services(request).config.hashing.min_quality)
     listed = [_signal(text, body.quality) for text in body.hashes]
-    if body.quality is not None and all(signal.type != "pdq" for signal in listed):
-        raise bodies.BadBody("quality: none of the hashes is a pdq", "quality")
+    if body.quality is not None and all(signal.type not in RATED for signal in listed):
+        raise bodies.BadBody("quality: none of the hashes is a pdq or pdq-dhash", "quality")
     return _Asked(listed, body.reason, [], wait)
 
 
 def _signal(text: str, quality: int | None) -> Signal:
     """A "TYPE:HEX" signal. Raises BadSignal, naming it."""
     parsed = signals.parse(text)
-    return Signal(parsed.type, parsed.value, quality) if parsed.type == "pdq" else parsed
+    return Signal(parsed.type, parsed.value, quality) if parsed.type in RATED else parsed
 
 
 async def _image(request: web.Request) -> _Asked:
@@ -120,7 +121,7 @@ def choose(made: Fingerprint, types: list[str], settings: HashingSettings) -> tu
 
 def _of_kind(made: Fingerprint, kind: str) -> list[Signal]:
     """The signals of one type; as shown only where it has none as stored, since it was installed and knows no other."""
-    signals = [each for each in made.signals if each.type == kind]
+    signals = joined(made.signals) if kind == JOINT else [each for each in made.signals if each.type == kind]
     stored = [each for each in signals if each.view in (View.STORED, View.SMALLER)]
     chosen = stored or [each for each in signals if each.view is View.SHOWN]
     return [replace(each, view=View.STORED, frame=0) for each in chosen]
@@ -137,8 +138,8 @@ def _is_fit(signal: Signal, min_quality: int) -> bool:
 def _lack(made: Fingerprint, kind: str, of_kind: list[Signal], computed: tuple[str, ...]) -> str:
     if of_kind:
         return "the picture is too plain, it would match unrelated ones"
-    if kind not in computed:
-        return "it is not among hashing.signals"
+    if lacking := [part for part in parts(kind) if part not in computed]:
+        return "it is not among hashing.signals" if lacking == [kind] else f"hashing.signals lacks {', '.join(lacking)}"
     if made.flaw:
         return f"the image is {made.flaw.value}"
     return "the picture is too small for it"

@@ -1,9 +1,10 @@
 """What an answer looks like: the words of types.py as JSON objects."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from edgeward.control.auth import Token
+from edgeward.hashing.joint import parts
 from edgeward.hashing.registry import default_radius, measured
 from edgeward.takedown.removals.takedowns import Progress, Takedown
 from edgeward.takedown.seen.sightings import Seen
@@ -27,7 +28,7 @@ FINAL = frozenset({Delivery.VERIFIED, Delivery.DELIVERED, Delivery.REFUSED})
 """What a cache answered for good. WAITING, or no outcome at all: it still owes the order."""
 
 
-def hash_list(value: HashList, counts: Mapping[str, int], types: Container[str]) -> Json:
+def hash_list(value: HashList, counts: Mapping[str, int], types: Collection[str]) -> Json:
     """`counts`: its entries by signal type; `types`: those that images are given, so that the others match nothing.
 
     `radius` names every type that is compared by distance with what counts, defaults included.
@@ -42,7 +43,7 @@ def hash_list(value: HashList, counts: Mapping[str, int], types: Container[str])
         "rotations": value.rotations,
         "geometry": value.geometry,
         "entries": sum(counts.values()),
-        "not_matchable": {name: number for name, number in counts.items() if name not in types},
+        "not_matchable": {name: number for name, number in counts.items() if not set(parts(name)).issubset(types)},
     }
 
 

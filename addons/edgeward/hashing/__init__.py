@@ -7,6 +7,7 @@
     signals      "TYPE:HEX" -> a Signal that is fit for a list
     signal_types what a signal type is: those that ship, and the class of those that can be installed
     registry     the types there are in this process, the installed ones among them
+    joint        a picture's PDQ and dhash in one value
     generation   what a fingerprint was made with, told apart by a few digits
     request      what is asked of a hasher besides the body
     fingerprint  all signals of a body, in one function

@@ -13,6 +13,7 @@ from edgeward import plug_ins
 from edgeward.errors import ConfigError
 from edgeward.hashing.signal_types import (
     BUILT_IN,
+    COMPOSED,
     NOT_SHIPPED,
     ListedType,
     SignalType,
@@ -32,7 +33,7 @@ def known() -> Mapping[str, ListedType]:
     Raises:
         ConfigError: an installed one can't be loaded, or is not what it should be: the message names it.
     """
-    kinds: dict[str, ListedType] = {kind.name: kind for kind in (*BUILT_IN, *NOT_SHIPPED)}
+    kinds: dict[str, ListedType] = {kind.name: kind for kind in (*BUILT_IN, *COMPOSED, *NOT_SHIPPED)}
     for name, entry in plug_ins.found(plug_ins.SIGNALS).items():
         kind = plug_ins.load(entry, SignalType)  # type: ignore[type-abstract]  # asks for a base, not for the class made
         try:
@@ -108,7 +109,7 @@ def may_draft(names: Iterable[str]) -> bool:
 
 def _misfit(kind: SignalType) -> str | None:
     """Why a type can't stand beside those there are, if it can't."""
-    if any(kind.name == other.name for other in BUILT_IN):
+    if any(kind.name == other.name for other in (*BUILT_IN, *COMPOSED)):
         return "a type of that name ships"
     wanted = next((other.bits for other in NOT_SHIPPED if other.name == kind.name), kind.bits)
     return None if wanted == kind.bits else f"it has {kind.bits} bits, and what is listed of it {wanted}"

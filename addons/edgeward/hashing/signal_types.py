@@ -1,8 +1,8 @@
 """Signal types: how long each kind of hash is, how it is read, and how two of them are compared.
 
-`BUILT_IN` is all that ship. A type that is installed beside this package is a class under `SignalType`, found by its
-entry point (registry.py; docs/signals.md shows how to write one). How the built-in ones are made of bytes and pictures
-is in digests.py and perceptual.py: this module is imported where no decoder may be.
+`BUILT_IN` and `COMPOSED` are all that ship. A type that is installed beside this package is a class under `SignalType`,
+found by its entry point (registry.py; docs/signals.md shows how to write one). How the built-in ones are made of bytes
+and pictures is in digests.py and perceptual.py: this module is imported where no decoder may be.
 """
 
 import base64
@@ -12,10 +12,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgeward.types import DEFAULT_RADIUS
+from edgeward.types import DEFAULT_RADIUS, JOINT
 
 if TYPE_CHECKING:
     from PIL import Image
+
+DHASH_BYTES = 8
+"""Of a joint value, which begins with them."""
+DHASH_WEIGHT = 8
+"""What a bit of the dhash counts in a joint distance, and one of the PDQ is 1."""
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
@@ -150,6 +155,36 @@ class Dhash(Perceptual):
         return value
 
 
+class PdqDhash(ListedType):
+    """The dhash (8 bytes) and the PDQ (32) of one picture, which both must be near.
+
+    A caption, a watermark or a sticker moves a PDQ beyond what is safe for it alone, and hardly the dhash.
+    """
+
+    name = JOINT
+    bits = 320
+    radius = DEFAULT_RADIUS[JOINT]
+    max_radius = 96
+
+    def __init__(self) -> None:
+        self._parts = (Dhash("dhash", 64), Pdq("pdq", 256))
+
+    def parse(self, text: str) -> bytes:
+        """Each part must be fit to be listed alone."""
+        value = super().parse(text)
+        for kind, part in zip(self._parts, (value[:DHASH_BYTES], value[DHASH_BYTES:]), strict=True):
+            try:
+                kind.parse(part.hex())
+            except ValueError as error:
+                raise ValueError(f"its {kind.name}: {error}") from None
+        return value
+
+    def distance(self, one: bytes, other: bytes) -> int:
+        """The bits in which the PDQs differ, or DHASH_WEIGHT times those in which the dhashes do: the greater."""
+        dhash = super().distance(one[:DHASH_BYTES], other[:DHASH_BYTES])
+        return max(DHASH_WEIGHT * dhash, super().distance(one[DHASH_BYTES:], other[DHASH_BYTES:]))
+
+
 class PhotoDna(ListedType):
     """Microsoft's PhotoDNA, 144 bytes. Its licence lets nobody ship it."""
 
@@ -165,7 +200,10 @@ BUILT_IN: tuple[ListedType, ...] = (
     Perceptual("phash", 64),
     Dhash("dhash", 64),
 )
-"""Every type that ships, by the names of config.SIGNAL_TYPES."""
+"""Every type that hashers make without more being installed, by the names of config.SIGNAL_TYPES."""
+
+COMPOSED: tuple[ListedType, ...] = (PdqDhash(),)
+"""Types that are composed of those (joint.py)."""
 
 NOT_SHIPPED: tuple[ListedType, ...] = (PhotoDna(),)
 """Types that can be listed: what is listed of them is kept, and matches once a type of that name is installed."""

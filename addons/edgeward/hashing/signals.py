@@ -2,7 +2,7 @@
 
 from edgeward.errors import BadSignal
 from edgeward.hashing.registry import known
-from edgeward.types import Signal
+from edgeward.types import RATED, Signal
 
 
 def parse(text: str) -> Signal:
@@ -31,6 +31,6 @@ def validate(signal: Signal) -> Signal:
         raise BadSignal(f"{shown}: {error}") from None
     if len(value) * 8 != kind.bits:
         raise BadSignal(f"{shown}: it has {len(value)} bytes where {signal_type} has {kind.bits // 8}")
-    if signal.quality is not None and not (signal_type == "pdq" and 0 <= signal.quality <= 100):
-        raise BadSignal(f"{shown}: {signal.quality!r} is no quality: pdq alone has one, from 0 to 100")
+    if signal.quality is not None and not (signal_type in RATED and 0 <= signal.quality <= 100):
+        raise BadSignal(f"{shown}: {signal.quality!r} is no quality: only pdq and pdq-dhash have one, from 0 to 100")
     return Signal(signal_type, value.hex(), signal.quality)

@@ -7,9 +7,10 @@ from array import array
 from collections.abc import Hashable, Iterator, Sequence
 
 from edgeward.hashing.registry import known
-from edgeward.hashing.signal_types import ListedType, is_hamming
+from edgeward.hashing.signal_types import ListedType, PdqDhash, is_hamming
 from edgeward.matching.crowd import Crowd
 from edgeward.matching.hamming import HammingIndex
+from edgeward.matching.joints import JointIndex
 
 BLOCK = 256
 """Values per step of a scan: some milliseconds where they are compared one by one."""
@@ -116,7 +117,7 @@ def index_for(name: str, bits: int) -> HammingIndex[str] | DistanceIndex[str]:
     kind = known().get(name)
     if kind is None or is_hamming(kind) or kind.bits != bits:
         return HammingIndex(bits)
-    return DistanceIndex(kind)
+    return JointIndex(kind) if isinstance(kind, PdqDhash) else DistanceIndex(kind)
 
 
 def crowd_for(name: str, size: int) -> Crowd | DistanceCrowd:

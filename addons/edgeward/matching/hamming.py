@@ -36,6 +36,7 @@ class HammingIndex[Key: Hashable]:
         self._keys: list[Key] = []
         self._rows: dict[Key, int] = {}
         self._sorted = Sorted()
+        self._sorted_words = len(self._words)
         self._sorting: Sorting | None = None
 
     def __len__(self) -> int:
@@ -86,12 +87,11 @@ class HammingIndex[Key: Hashable]:
             return
         queries = _queries(self.bits, tuple(values_hex))
         self._keep_sorted()
-        for numbers, rows, distances in self._near(queries, radius):
+        for numbers, rows, distances in self._near(self._words[:, : len(self._keys)], queries, radius):
             near = zip(numbers.tolist(), rows.tolist(), distances.tolist(), strict=True)
             yield [(number, self._keys[row], distance) for number, row, distance in near]
 
-    def _near(self, queries: Words, radius: int) -> Iterator[Found]:
-        words = self._words[:, : len(self._keys)]
+    def _near(self, words: Words, queries: Words, radius: int) -> Iterator[Found]:
         few = words.shape[1] * queries.shape[1] < WORTH_PICKING
         if few or not self._sorted.bands or not worth_picking(len(words), radius):
             yield from scan(words, queries, radius)
@@ -113,7 +113,7 @@ class HammingIndex[Key: Hashable]:
             self._sorting = None
         count = len(self._keys)
         if self._sorting is None and self._sorted.unsorted(count) > max(SORTED_FROM, STALE_SHARE * count):
-            self._sorting = Sorting(self._words, count)
+            self._sorting = Sorting(self._words[: self._sorted_words], count)
             self._sorting.start()
 
 

@@ -11,12 +11,15 @@ from types import MappingProxyType
 
 from edgeward.config import SIGNAL_TYPES
 from edgeward.errors import BadSignal
+from edgeward.hashing.joint import joined, parts
 from edgeward.hashing.registry import distance, is_measured, radius_of
 from edgeward.matching.shelf import Form, Shelf, form_of
 from edgeward.matching.steps import finished, patient
 from edgeward.types import (
     ALWAYS,
+    JOINT,
     MIN_PDQ_QUALITY,
+    RATED,
     Change,
     Decision,
     Entry,
@@ -76,7 +79,7 @@ class Matcher:
 
     def not_matchable(self) -> Mapping[tuple[str, str], int]:
         """Those of `counts` that match nothing here, since images are given no such signal."""
-        return {key: number for key, number in self._counts.items() if key[1] not in self.types}
+        return {key: number for key, number in self._counts.items() if not self.types.issuperset(parts(key[1]))}
 
     def set_list(self, hash_list: HashList) -> None:
         """Add a list, or change the policy of one: its entries stay."""
@@ -169,17 +172,24 @@ class Matcher:
     def _found(self, fingerprint: Fingerprint) -> Iterator[Sequence[Match]]:
         """Matches list by list, in pieces."""
         asked: dict[frozenset[View], Asked] = {}
+        signals = self._looked_up(fingerprint)
         for name, hash_list in self._lists.items():
             shelf = self._shelves.get(name)
             if shelf is None or hash_list.mode is Mode.OFF:
                 continue
             if hash_list.views not in asked:
-                asked[hash_list.views] = self._asked(fingerprint, hash_list.views)
+                asked[hash_list.views] = self._asked(signals, hash_list.views)
             yield from self._found_on(shelf, hash_list, asked[hash_list.views])
 
-    def _asked(self, fingerprint: Fingerprint, views: frozenset[View]) -> Asked:
+    def _looked_up(self, fingerprint: Fingerprint) -> Sequence[Signal]:
+        """The signals of an image, and what is composed of them if any list holds such."""
+        if any(number for (_, kind), number in self._counts.items() if kind == JOINT):
+            return (*fingerprint.signals, *joined(fingerprint.signals))
+        return fingerprint.signals
+
+    def _asked(self, signals: Sequence[Signal], views: frozenset[View]) -> Asked:
         asked: Asked = {}
-        for signal in fingerprint.signals:
+        for signal in signals:
             if signal.view in views and says_enough(signal, self.min_quality):
                 asked.setdefault(form_of(signal), {}).setdefault(signal.value, signal)
         return asked
@@ -217,7 +227,7 @@ class Matcher:
 
 def says_enough(signal: Signal, min_quality: int) -> bool:
     """Whether a signal is worth matching on: a PDQ of low quality is not."""
-    return signal.type != "pdq" or signal.quality is None or signal.quality >= min_quality
+    return signal.type not in RATED or signal.quality is None or signal.quality >= min_quality
 
 
 def is_near(one: Signal, other: Signal, radius: int, min_quality: int = MIN_PDQ_QUALITY) -> bool:

@@ -33,7 +33,10 @@ from edgeward.types.choices import (
 )
 from edgeward.types.signals import (
     DEFAULT_RADIUS,
+    JOINT,
+    JOINT_OF,
     MIN_PDQ_QUALITY,
+    RATED,
     Entry,
     Fingerprint,
     HashList,
@@ -56,10 +59,13 @@ from edgeward.types.takedown import (
 __all__ = [
     "ALWAYS",
     "DEFAULT_RADIUS",
+    "JOINT",
+    "JOINT_OF",
     "LASTING",
     "MIN_PDQ_QUALITY",
     "NOWHERE",
     "PASSING",
+    "RATED",
     "Action",
     "Cause",
     "Change",

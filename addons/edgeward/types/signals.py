@@ -99,11 +99,20 @@ class Entry:
         return cls(signal=Signal.from_dict(data.pop("signal")), **data)
 
 
-DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 6}
+JOINT = "pdq-dhash"
+"""The signal type that is composed of two others of the same picture: only lists and queries have such values."""
+JOINT_OF = ("dhash", "pdq")
+"""What it is composed of, in the order of its value."""
+
+RATED = frozenset({"pdq", JOINT})
+"""The types with a quality. That of a joint value is its PDQ's."""
+
+DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 6, JOINT: 72}
 """Bits that may differ in a match, per perceptual signal type that ships. Digests match exactly.
 
 PDQ: 31 of 256 (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019).
-The 64-bit hashes: 6, above which chance matches on lists of millions begin."""
+The 64-bit hashes: 6, above which chance matches on lists of millions begin. Both together, counted as
+signal_types.PdqDhash does: 72, where an unrelated picture whose dhash is as near was 80 away at least."""
 
 MIN_PDQ_QUALITY = 50
 """Below it a PDQ says too little to match on (Meta discards quality <= 49)."""

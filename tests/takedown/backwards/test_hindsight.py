@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.takedown.conftest import image, target
@@ -15,7 +16,7 @@ from edgeward.takedown.backwards.lookback import Lookback
 from edgeward.takedown.backwards.progress import Progress
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import Change, Entry, Fingerprint, HashList, Mode, Sighting, Signal
+from edgeward.types import Change, Entry, Fingerprint, HashList, Mode, Sighting, Signal, View
 
 MD5 = Signal("md5", "ab" * 16)
 
@@ -88,3 +89,23 @@ async def test_many_images_and_targets(bench: Bench) -> None:
         seen = image(str(number)).sha256
         mine = [found[each] for each in placed[seen[:32]]]
         assert {(each.sha256, each.target.path) for each in mine} == {(seen, f"/{number}"), (seen, f"/{number}?1")}
+
+
+async def test_a_joint_entry_orders_out_what_was_seen(bench: Bench) -> None:
+    """Of images with a near dhash, those whose PDQ is near too; on a list that asks, also what was searched for."""
+    dhash, pdq = Signal("dhash", "0f1e2d3c4b5a6978"), Signal("pdq", "0f" * 32, 90)
+    far = Signal("pdq", "f0" * 32, 90)
+    searched = replace(pdq, view=View.SEARCHED)
+    for name, more in (("near", (pdq, dhash)), ("far", (far, dhash)), ("cropped", (far, dhash, searched))):
+        await bench.see(f"/{name}", image(name, *more))
+    entry = Entry("bad", Signal("pdq-dhash", dhash.value + "0f" * 30 + "ffff", 90))
+    (change,) = await bench.catalogue.add_entries([entry], "tester")
+    await bench.reach(change)
+    placed: dict[str, list[str]] = {}
+    await bench.hindsight.entries([Work(change, None)], placed)
+    assert placed.keys() == {image("near").sha256[:32]}
+    was = HashList("bad")
+    policy = await bench.catalogue.set_list(replace(was, geometry=True), "tester")
+    await bench.reach(policy)
+    assert len(await bench.hindsight.policy(Work(policy, was), placed)) == 2
+    assert placed.keys() == {image(name).sha256[:32] for name in ("near", "cropped")}

@@ -59,6 +59,21 @@ async def test_what_few_lists_ask_for_is_not_near(sightings: Sightings, lookback
     assert found == {image("a").sha256[:32]}
 
 
+async def test_joint_values_are_near_by_both_parts(sightings: Sightings, lookback: Lookback) -> None:
+    """Images that hold a near dhash are found, and are near where the PDQ of the same picture is; a PDQ that was
+    searched for does not count."""
+    dhash, pdq = Signal("dhash", "0f1e2d3c4b5a6978"), Signal("pdq", "0f" * 32, 90)
+    far = replace(pdq, value="f0" * 32)
+    await see(sightings, image("a", dhash, pdq), image("b", dhash, far), image("c", pdq))
+    await see(sightings, image("d", dhash, far, replace(pdq, view=View.SEARCHED)))
+    await lookback.refresh()
+    joint = Signal("pdq-dhash", "0f1e2d3c4b5a69ff" + "0f" * 31 + "00", 90)
+    assert [each.sha256 for each in await lookback.near(joint, 72)] == [image("a").sha256]
+    assert await lookback.near(joint, 8 * 4 - 1) == []
+    (found,) = await lookback.near_each([Search(joint, 72)])
+    assert found == {image(name).sha256[:32] for name in "abd"}
+
+
 async def test_the_least_quality_is_a_setting(sightings: Sightings) -> None:
     """A PDQ of less than what is asked for is near nothing."""
     signal = Signal("pdq", "0f" * 32, 40)

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from edgeward.takedown.backwards.suspects import Extent, Search, around_entry, around_list, chunks, grouped
+from edgeward.takedown.backwards.suspects import Extent, Search, around_entry, around_list, chunks, grouped, in_parts
 from edgeward.types import ALWAYS, Action, Change, Entry, HashList, Kind, Mode, Signal, View
 
 PDQ = Signal("pdq", "0f" * 32)
 PHASH = Signal("phash", "0f" * 8)
 BLOCK = HashList("bad", radius={"pdq": 20})
 ALLOW = HashList("fine", kind=Kind.ALLOW, radius={"pdq": 20})
-WHOLE = {kind: Extent(radius) for kind, radius in (("pdq", 20), ("phash", 6), ("dhash", 6))} | {
+WHOLE = {kind: Extent(radius) for kind, radius in (("pdq", 20), ("phash", 6), ("dhash", 6), ("pdq-dhash", 72))} | {
     kind: Extent(0) for kind in ("sha256", "sha1", "md5")
 }
 TURNING = replace(BLOCK, rotations=True)
 TURNED = frozenset({View.TURNED})
-MEASURED = ("pdq", "phash", "dhash")
+MEASURED = ("pdq", "phash", "dhash", "pdq-dhash")
 
 
 def change(op: str, hash_list: HashList | None = None, entry: Entry | None = None) -> Change:
@@ -60,11 +60,16 @@ def test_entries_are_looked_around_in_the_views_that_their_list_asks_for(now: Ha
         (BLOCK, replace(BLOCK, action=Action.GONE, description="other"), {}),
         (BLOCK, replace(BLOCK, radius={"pdq": 40, "phash": 2}), {"pdq": Extent(40)}),
         (TURNING, BLOCK, {}),
-        (BLOCK, TURNING, {"pdq": Extent(20, TURNED), "phash": Extent(6, TURNED), "dhash": Extent(6, TURNED)}),
+        (BLOCK, TURNING, {kind: Extent(WHOLE[kind].radius, TURNED) for kind in MEASURED}),
         (
             replace(BLOCK, geometry=True),
             replace(TURNING, radius={"pdq": 40, "phash": 2}),
-            {"pdq": Extent(40, ALWAYS | TURNED), "phash": Extent(2, TURNED), "dhash": Extent(6, TURNED)},
+            {
+                "pdq": Extent(40, ALWAYS | TURNED),
+                "phash": Extent(2, TURNED),
+                "dhash": Extent(6, TURNED),
+                "pdq-dhash": Extent(72, TURNED),
+            },
         ),
         (replace(ALLOW, rotations=True), ALLOW, {kind: Extent(WHOLE[kind].radius, TURNED) for kind in MEASURED}),
         (ALLOW, replace(ALLOW, rotations=True), {}),
@@ -106,3 +111,13 @@ def test_one_pass_is_of_one_kind() -> None:
     searches = [Search(PDQ, 31), Search(PHASH, 6), Search(PDQ, 30), Search(PDQ, 31), Search(PHASH, 6)]
     searches += [Search(PDQ, 31, TURNED), Search(PDQ, 31, TURNED | ALWAYS), Search(PDQ, 31, ALWAYS)]
     assert sorted(grouped(dict(enumerate(searches)))) == [[0, 3, 7], [1, 4], [2], [5], [6]]
+
+
+@pytest.mark.parametrize(("radius", "bits"), [(72, 9), (71, 8), (7, 0), (0, 0)])
+def test_joint_values_are_looked_for_by_their_dhash(radius: int, bits: int) -> None:
+    """No image seen has one; whatever view its PDQ is of, its dhash is among those that are always made."""
+    joint = Signal("pdq-dhash", "0f1e2d3c4b5a6978" + PDQ.value, 90)
+    expected = Search(Signal("dhash", "0f1e2d3c4b5a6978"), bits)
+    for views in (ALWAYS, TURNED, frozenset(View)):
+        assert in_parts(Search(joint, radius, views)) == expected
+        assert in_parts(Search(PDQ, radius, views)) == Search(PDQ, radius, views)

@@ -30,7 +30,7 @@ def _matchable(within: Services) -> Finding:
     for (_, kind), number in within.replica.matcher.not_matchable().items():
         waiting[kind] += number
     if said := ", ".join(f"{number} of type {kind}" for kind, number in waiting.items() if number):
-        mend = "install the signal type where it is missing, and name it in hashing.signals (docs/signals.md)"
+        mend = "name the type in hashing.signals, or what it is made of; install it if it is missing (docs/signals.md)"
         return warn("lists", "types", f"entries match nothing, as images have no such signal: {said}", mend)
     return ok("lists", "types", "images have a signal of every type that is listed")
 

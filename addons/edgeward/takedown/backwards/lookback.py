@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from edgeward import metrics
 from edgeward.errors import StoreUnavailable
+from edgeward.hashing.joint import joined
 from edgeward.matching.matcher import is_near
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedown.backwards.index import SeenImages
-from edgeward.takedown.backwards.suspects import Search, grouped
+from edgeward.takedown.backwards.suspects import Search, grouped, in_parts
 from edgeward.takedown.seen.sightings import PlaceLost, Sightings
-from edgeward.types import ALWAYS, MIN_PDQ_QUALITY, Fingerprint, Signal
+from edgeward.types import ALWAYS, JOINT, MIN_PDQ_QUALITY, Fingerprint, Signal
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Lookback:
 
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
         """For each search the ids of the images near it: some may be gone meanwhile, or no match when looked at."""
+        searches = [in_parts(each) for each in searches]
         found: list[set[str]] = [set() for _ in searches]
         for numbers in grouped(dict(enumerate(searches))):
             first = searches[numbers[0]]
@@ -128,5 +130,6 @@ class Lookback:
 
     def _is_it(self, image: Fingerprint, signal: Signal, radius: int) -> bool:
         own = signal.type == "sha256" and image.sha256 == signal.value
-        always = (each for each in image.signals if each.view in ALWAYS)
+        signals = joined(image.signals) if signal.type == JOINT else image.signals
+        always = (each for each in signals if each.view in ALWAYS)
         return own or any(is_near(each, signal, radius, self._min_quality) for each in always)

@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from edgeward.hashing.registry import available, furthest, measured, radius_of
-from edgeward.types import ALWAYS, Change, HashList, Kind, Mode, Signal, View
+from edgeward.hashing.signal_types import DHASH_BYTES, DHASH_WEIGHT
+from edgeward.types import ALWAYS, JOINT, Change, HashList, Kind, Mode, Signal, View
 
 PREFIX_DIGITS = 3
 
@@ -72,6 +73,14 @@ def around_list(change: Change, was: HashList | None) -> dict[str, Extent]:
 
 def _all(hash_list: HashList) -> dict[str, Extent]:
     return {kind: Extent(radius_of(hash_list, kind), hash_list.views) for kind in available()}
+
+
+def in_parts(search: Search) -> Search:
+    """What of the images seen to look for: they hold no joint values, but dhashes. Each view's is one of ALWAYS."""
+    signal, radius, _ = search
+    if signal.type != JOINT:
+        return search
+    return Search(Signal("dhash", signal.value[: 2 * DHASH_BYTES]), radius // DHASH_WEIGHT)
 
 
 def chunks(ids: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
