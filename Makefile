@@ -5,8 +5,6 @@ PY := $(VENV)/bin/python
 # Several processes work side by side: each gets one thread for its matrices.
 export OPENBLAS_NUM_THREADS := 1
 READY := $(VENV)/.ready
-# Of tests: many wait for other processes.
-PROCESSES := 3
 
 .PHONY: help setup demo test lint bench detection chaos fuzz clean
 
@@ -27,7 +25,7 @@ demo: setup  ## The main job with real photographs and a real Varnish, checked (
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup  ## All tests, with real parts
-	@$(PY) -m pytest -q -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
 	@$(PY) -m ruff check .

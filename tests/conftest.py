@@ -12,29 +12,33 @@ from tests.parts import require
 from tests.store.clusters import ClusterNodes
 from tests.store.nodes import Nodes
 from tests.store.sentinels import SentinelSet
+from xdist.scheduler import LoadFileScheduling
 
 from edgeward.store.connection import Store
 
 TESTS = Path(__file__).parent
-_namespaces = itertools.count()
-
 LONG = ("scenarios", "store", "demo", "deploy", "takedown", "control", "cli", "isolation", "hashing", "proxy")
 """Rooms whose tests wait for processes, those first that do so longest."""
-SHARED = "stages"
-"""The fixture that starts one whole stage for each kind of cache, and keeps it."""
+TOGETHER = "tests/scenarios/shared"
+_namespaces = itertools.count()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, so that no process is left with it at the end.
-
-    A file's tests stay in one process, and so do all that share the stages: the others need not start them too.
-    """
+    """What takes long begins first, so that no process is left with it at the end."""
     rooms = {room: place for place, room in enumerate(LONG)}
     items.sort(key=lambda item: rooms.get(item.path.relative_to(TESTS).parts[0], len(rooms)))
-    for item in items:
-        group = SHARED if SHARED in getattr(item, "fixturenames", ()) else str(item.path.relative_to(TESTS))
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Filewise":
+    return Filewise(config, log)
+
+
+class Filewise(LoadFileScheduling):
+    """A file's tests stay in one process, and so do all that share what takes long to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(f"{TOGETHER}/") else super()._split_scope(nodeid)
 
 
 @pytest.fixture(autouse=True)

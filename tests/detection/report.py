@@ -7,24 +7,29 @@ from tests.bench.harness import Row, Section, summary, table
 from tests.detection import tables
 from tests.detection.changes import GROUPS
 from tests.detection.costs import Cost
-from tests.detection.goals import ALL, DEFAULT, ROTATIONS
+from tests.detection.goals import ALL, DEFAULT, GEOMETRY, JOINT, JOINT_ALL, ROTATIONS
 from tests.detection.grid import figure
 from tests.detection.heatmap import Head, Panel
-from tests.detection.listing import OPTIONS, PDQ, Option
+from tests.detection.listing import SHOWN
 from tests.detection.photographs import Photograph
 from tests.detection.trial import Results
 
-GEOMETRY = Option("pdq", "geometry")
 MOST, SOME = 0.95, 0.5
 """Shares from which a change counts as recognised, and as recognised in part."""
-HEAD = Head(("sha256", "phash", "dhash", *(option.setting for option in PDQ), "imagehash"), "pdq", 3, 6)
+HEAD = Head(
+    ("phash", "dhash", *(option.setting for option in SHOWN[2:]), "imagehash"),
+    (("pdq", 2, 5), ("pdq + joint", 6, 7)),
+)
 
 
 def goals(rows: Sequence[Row]) -> Section:
     how = (
-        "PDQ at its default radius, 31 of 256 bits, each way of a change counted: a crop of one side is tried on four. "
-        "`Against`: the setting of the list. A false positive is a picture that another one, or a changed one, matches "
-        "and was not made of: on any list, renderings included."
+        "Each signal type at its default radius (PDQ: 31 of 256 bits), each way of a change counted: a crop of one "
+        "side is tried on four. `Against`: what is listed, and the setting of the list. `pdq + joint`: entries of "
+        "`pdq-dhash` beside those of PDQ, at their default radius, 72. **That type is off unless asked for**, as "
+        "by `edgeward add LIST --image FILE --signals sha256,pdq,pdq-dhash`. Rows of `PDQ alone` say what is found "
+        "without it. A false positive is a picture that matches another one than it was made of: on any list, "
+        "renderings and strangers included."
     )
     return Section("Goals", how, rows)
 
@@ -44,7 +49,8 @@ def document(
         "# Detection",
         "Which changes of a listed picture are recognised, by which hashes, with which settings of a list, at what "
         f"cost, and which are not. Written by `make detection` on {datetime.now(UTC):%d %B %Y}: {len(usable)} "
-        f"pictures, {changes} changes, {len(results.sights):,} changed pictures through the same code as in transit.",
+        f"pictures, {changes} changes, {len(results.sights):,} changed pictures through the same code as in transit, "
+        f"and {len(results.strangers)} strangers listed with them.",
         "![What share of each change is recognised](detection.png)",
         "\n".join(in_words(shown)),
         "## Goals",
@@ -65,6 +71,8 @@ def document(
         *tables.renderings(results.only(each.name for each in usable if each.rendered)),
         "## Photographs",
         *tables.which(photographs, results),
+        "## Strangers",
+        *tables.which_strangers(results),
         "## Machine",
         "\n".join(("| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in machine))),
     ]
@@ -73,10 +81,11 @@ def document(
 
 def subtitle(results: Results) -> str:
     """Of the heat map."""
-    taken = sum(look.strangers > 0 for look in results.peers) / len(results.peers)
+    taken = sum(look.wrong > 0 for look in results.peers) / len(results.peers)
     return (
-        "Percent of changed photographs that are found, by signal type and setting of the list. imagehash: its "
-        f"crop_resistant_hash, which takes {figure(taken)} % of these pictures for another photograph, too."
+        "Percent of changed photographs that are found, by signal type and setting of the list. pdq + joint: with "
+        "pdq-dhash, which is off unless asked for. imagehash: its crop_resistant_hash, "
+        f"which takes {figure(taken)} % of these pictures for another photograph, too."
     )
 
 
@@ -93,7 +102,7 @@ def panels(results: Results) -> list[Panel]:
 
 
 def _shares(change: str, results: Results) -> list[float]:
-    return [*(results.recall(change, option) for option in OPTIONS), results.peer_recall(change)]
+    return [*(results.recall(change, option) for option in SHOWN), results.peer_recall(change)]
 
 
 def in_words(results: Results) -> Iterator[str]:
@@ -110,16 +119,18 @@ def in_words(results: Results) -> Iterator[str]:
         ("With `rotations` also", ROTATIONS),
         ("With `geometry` also", GEOMETRY),
         ("With both also", ALL),
+        ("With `pdq-dhash` listed also (`--signals`)", JOINT),
+        ("With all", JOINT_ALL),
     ):
         names = taken(lambda name, by=option: results.recall(name, by) >= MOST)  # type: ignore[misc]
         yield f"- **{title}**, at least {figure(MOST)} % of pictures: {_listed(_together(names))}"
-    in_part = taken(lambda name: results.recall(name, ALL) >= SOME)
-    yield f"- **In part**, with both: {_listed(_with_shares(in_part, results))}"
+    in_part = taken(lambda name: results.recall(name, JOINT_ALL) >= SOME)
+    yield f"- **In part**, with all: {_listed(_with_shares(in_part, results))}"
     yield f"- **Mostly not**, whatever the setting: {_listed(_with_shares(left, results))}"
 
 
 def _with_shares(names: Sequence[str], results: Results) -> list[str]:
-    return [f"{name} ({figure(results.recall(name, ALL))} %)" for name in names]
+    return [f"{name} ({figure(results.recall(name, JOINT_ALL))} %)" for name in names]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from PIL import Image, ImageOps
 from tests.detection.change import encoded
 from tests.detection.changes.crops import cropped
 from tests.detection.changes.encoding import listed_file
-from tests.detection.listing import LISTS, OPTIONS, Entries, Listing, Look, Option
+from tests.detection.changes.marks import BLACK, WHITE, caption
+from tests.detection.listing import JOINTS, LISTS, OPTIONS, PDQ, Listing, Look, Option, listed
 from tests.hashing.pictures import photograph
 
 
@@ -15,7 +16,10 @@ def picture(name: str) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def listing() -> Listing:
-    return Listing({name: listed_file(picture(name)) for name in ("coffee", "rocket")})
+    return Listing(
+        {name: listed(listed_file(picture(name))) for name in ("coffee", "rocket")},
+        {"cat": listed(listed_file(picture("chelsea")))},
+    )
 
 
 def looks(listing: Listing, image: Image.Image, own: str = "coffee") -> dict[str, Look]:
@@ -24,10 +28,12 @@ def looks(listing: Listing, image: Image.Image, own: str = "coffee") -> dict[str
 
 
 def test_the_same_file_is_found_by_all(listing: Listing) -> None:
-    """Every signal type finds the listed file at no distance, and no other photograph."""
+    """Every signal type finds the listed file at no distance, and no other photograph or stranger."""
     for look in listing.looks(listed_file(picture("coffee")), "coffee"):
-        assert (look.found, look.bits, look.strangers) == (True, 0, 0)
+        assert (look.found, look.bits, look.wrong) == (True, 0, ())
         assert look.other
+        assert look.stranger
+        assert look.other != look.stranger
 
 
 def test_another_encoding_is_no_longer_the_same_file(listing: Listing) -> None:
@@ -49,20 +55,47 @@ def test_a_list_takes_the_views_that_it_asks_for(listing: Listing) -> None:
         assert {setting for setting, look in by_setting.items() if (look.bits or 0) <= 31} == wanted
 
 
-def test_another_photograph_is_a_stranger(listing: Listing) -> None:
+def test_joint_values_find_what_a_pdq_misses(listing: Listing) -> None:
+    """A caption moves the PDQ beyond its radius, on a list of every setting; the joint value stays within its own."""
+    seen = looks(listing, caption(0.10, WHITE, BLACK, picture("coffee")))
+
+    assert not any(seen[option.name].found for option in PDQ)
+    assert all(seen[option.name].found for option in JOINTS)
+    assert 31 < (seen["pdq, both"].bits or 0) <= (seen["pdq + joint, both"].bits or 0) <= 72
+
+
+def test_joint_options_find_what_pdq_finds(listing: Listing) -> None:
+    """Mirrored, a picture has no joint value that is near: PDQ's entries on the same list find it all the same."""
+    look = looks(listing, ImageOps.mirror(picture("coffee")))["pdq + joint, both"]
+
+    assert look.found
+    assert (look.bits or 0) > 72
+
+
+@pytest.mark.parametrize("option", [*PDQ, *JOINTS], ids=lambda option: option.name)
+def test_another_photograph_is_wrong(listing: Listing, option: Option) -> None:
     """A picture that is said to come of one photograph, but is another, counts as a false positive."""
-    look = looks(listing, picture("rocket"))["pdq, default"]
+    look = looks(listing, picture("rocket"))[option.name]
 
-    assert (look.found, look.strangers) == (False, 1)
+    assert (look.found, look.wrong) == (False, ("rocket",))
     assert look.other is not None
-    assert look.other <= 4 < (look.bits or 0)
+    assert look.other <= 8 < (look.bits or 0)
 
 
-def test_nearest_is_over_all_pairs() -> None:
-    """The least distance of any value to any entry, its own photograph's and the others'; None where there is none."""
-    entries = Entries([("own", "0000000000000000"), ("own", "00000000000000ff"), ("other", "ffff000000000000")])
+def test_a_stranger_is_wrong(listing: Listing) -> None:
+    """So does a picture that matches a stranger, and its distance is no photograph's."""
+    seen = looks(listing, picture("chelsea"))
 
-    assert entries.nearest(["ff00000000000000", "0000000000000001"], "own") == (1, 8)
-    assert entries.nearest(["0000000000000001"], "third") == (None, 1)
-    assert entries.nearest([], "own") == (None, None)
-    assert Entries([]).nearest(["0000000000000001"], "own") == (None, None)
+    assert seen.pop("sha256").wrong == ()
+    for look in seen.values():
+        assert look.wrong == ("cat",)
+        assert look.stranger is not None
+        assert look.stranger <= 8 < (look.other or 0)
+
+
+def test_equal_entries_are_of_all_their_pictures() -> None:
+    """Two pictures of one value have one entry, which is wrong of either where it is not the picture's own."""
+    signals = listed(listed_file(picture("coffee")))
+    seen = looks(Listing({"coffee": signals}, {"cup": signals}), picture("coffee"))["pdq, default"]
+
+    assert (seen.found, seen.wrong, seen.bits, seen.stranger) == (True, ("cup",), seen.stranger, seen.bits)

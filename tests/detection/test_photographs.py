@@ -2,7 +2,7 @@
 
 import pytest
 from PIL import Image
-from tests.detection import photographs
+from tests.detection import debian, photographs
 from tests.detection.photographs import SCIKIT_IMAGE, Photograph
 from tests.hashing.pictures import photograph
 
@@ -36,4 +36,4 @@ def test_what_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
     with pytest.raises(UserError, match="sudo apt-get install no-such-backgrounds"):
-        photographs._install(("no-such-backgrounds",))
+        debian.install(("no-such-backgrounds",))

@@ -1,5 +1,6 @@
 """Goals, tables and the picture, on results that are made up."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -7,21 +8,31 @@ from PIL import Image
 from tests.bench.harness import summary, table
 from tests.detection import goals, heatmap, report
 from tests.detection.changes import GROUPS
-from tests.detection.costs import SIZES, Cost
+from tests.detection.costs import SIZES, Cost, Lookup
+from tests.detection.goals import ALL, JOINT, JOINT_ALL
 from tests.detection.grid import figure, grid
-from tests.detection.listing import LISTS, OPTIONS, Look
+from tests.detection.listing import LISTS, OPTIONS, TYPES, Look, Option
 from tests.detection.peer import PeerLook
 from tests.detection.photographs import Photograph
 from tests.detection.thorn import PUBLISHED
 from tests.detection.trial import Results, Sight
 
+from edgeward.types import Signal
+
 NAMES = [change.name for group in GROUPS for change in group.changes]
 CROP = "5 % off one side"
+STRANGERS = {
+    "space/moon": [Signal("phash", "00000000ffffffff")],
+    "space/ball": [Signal("phash", "00000000fffffff0")],
+    "toys/ball": [Signal("phash", "ffffffff00000000")],
+}
 
 
-def sight(change: str, found: bool, photograph: str = "coffee", strangers: int = 0) -> Sight:
-    look = Look(found, 10 if found else 60, 100, strangers)
-    return Sight(photograph, change, (look,) * len(OPTIONS), PeerLook(True, 1, 0.3, 5))
+def sight(change: str, found: bool | Collection[Option], photograph: str = "coffee", *wrong: str) -> Sight:
+    """Found by all options, by none, or by those."""
+    by = found if isinstance(found, Collection) else OPTIONS if found else ()
+    looks = (Look(option in by, 10 if option in by else 60, 100, 90, wrong) for option in OPTIONS)
+    return Sight(photograph, change, tuple(looks), PeerLook(True, 1, 0.3, 5))
 
 
 def all_found(*but: str) -> list[Sight]:
@@ -59,13 +70,27 @@ def test_a_goal_counts_every_picture() -> None:
 
 def test_a_stranger_is_a_missed_goal_wherever_it_is() -> None:
     """False positives count in pictures of which no recall is asked, too."""
-    every = Results([*all_found(), sight(NAMES[0], True, "grid", strangers=1)])
+    every = Results([*all_found(), sight(NAMES[0], True, "grid", "space/moon")])
 
     rows = [row for row in goals.rows(every.only(["coffee"]), every) if row.what.startswith("False positives")]
 
     assert rows
+    assert [row.what.removeprefix("False positives, ") for row in rows] == list(TYPES)
     assert all(row.figure and not row.met for row in rows)
-    assert "NO" in table(rows)
+    assert table(rows).count(" NO ") == len(rows)
+
+
+def test_what_needs_joint_values_says_what_pdq_finds_alone() -> None:
+    """A goal held against both has a second row, without a budget, and it is the joint option that is held to it."""
+    results = Results([*all_found("inner 95 %"), sight("inner 95 %", {JOINT_ALL})])
+
+    rows = {row.what: row for row in goals.rows(results, results)}
+
+    with_it, alone = rows["Inner 95 %"], rows["Inner 95 %, PDQ alone"]
+    assert (with_it.other, with_it.ours, with_it.met) == ("pdq + joint, both", "1 of 2", False)
+    assert (alone.other, alone.ours, alone.met) == ("pdq, both", "0 of 2", None)
+    assert not any(row.endswith("PDQ alone") and rows[row].budget for row in rows)
+    assert "Greyscale, PDQ alone" not in rows
 
 
 def test_results_by_photograph_and_radius() -> None:
@@ -77,6 +102,19 @@ def test_results_by_photograph_and_radius() -> None:
     assert results.within((CROP,), OPTIONS[-1], 31) == pytest.approx(1 / 3)
     assert results.within((CROP,), OPTIONS[-1], 60) == 1
     assert results.only(["coffee"]).found((CROP,), OPTIONS[-1]) == (1, 2)
+    assert results.wrong(OPTIONS[-1], 89) == 0
+    assert results.wrong(OPTIONS[-1], 90) == 3
+
+
+def test_pdq_finds_beside_every_joint_radius() -> None:
+    """What PDQ finds or takes for another on a list is the joint option's of that list, however narrow its radius."""
+    results = Results([sight(CROP, {ALL, JOINT_ALL}), sight(CROP, {JOINT_ALL}), sight(CROP, {ALL}, "coffee", "moon")])
+
+    assert results.within((CROP,), JOINT_ALL, 0) == pytest.approx(2 / 3)
+    assert results.within((CROP,), JOINT, 0) == 0
+    assert results.within((CROP,), ALL, 0) == 0
+    assert results.wrong(JOINT_ALL, 0) == 1
+    assert results.wrong(ALL, 0) == 0
 
 
 def test_each_change_is_named_once_in_words() -> None:
@@ -90,10 +128,23 @@ def test_each_change_is_named_once_in_words() -> None:
     assert "all of *Crops*" not in lines[0]
 
 
+def test_what_joint_values_find_is_named_apart() -> None:
+    """What needs entries of pdq-dhash is under no setting of a list that has none."""
+    others = [sight(name, True) for name in NAMES if name not in (CROP, "inner 95 %", "inner 90 %")]
+    mixed = [sight(CROP, {JOINT, JOINT_ALL}), sight("inner 95 %", {JOINT_ALL}), sight("inner 90 %", {ALL, JOINT_ALL})]
+
+    lines = dict(line.removeprefix("- **").split("**", 1) for line in report.in_words(Results([*others, *mixed])))
+
+    assert [title for title, text in lines.items() if CROP in text] == ["With `pdq-dhash` listed also (`--signals`)"]
+    assert [title for title, text in lines.items() if "inner 95 %" in text] == ["With all"]
+    assert [title for title, text in lines.items() if "inner 90 %" in text] == ["With both also"]
+
+
 def test_the_document_holds_all_tables() -> None:
     """Every change, every picture and every published figure has its row; rendered pictures are counted apart."""
-    results = Results([*all_found(CROP), *(sight(name, False, "grid") for name in NAMES)])
-    costs = [Cost(name, (0.004,) * len(SIZES), 8, 0.001) for name in LISTS]
+    sights = [*all_found(CROP), *(sight(name, False, "grid") for name in NAMES)]
+    results = Results([*sights, sight(CROP, False, "grid", "space/moon")], STRANGERS)
+    costs = [Cost(name, (0.004,) * len(SIZES), (Lookup(8, 0.001), Lookup(150, 0.002))) for name in LISTS]
     held = report.goals(list(goals.rows(results.only(["coffee"]), results)))
 
     text = report.document([("Python", "3")], held, results, costs, photographs())
@@ -102,6 +153,11 @@ def test_the_document_holds_all_tables() -> None:
     assert all(f"(`{each.transform}`)" in text for each in PUBLISHED)
     assert "| vnc " in text
     assert "too plain" in text
+    assert "That leaves 3." in text
+    assert f"pdq + joint, both: grid, {CROP}: matched space/moon." in text
+    assert "- phash: space/ball and space/moon." in text
+    assert "- pdq: none." in text
+    assert f" {len(results.sights) * 4:,} |" in text
     assert f"{figure(1 - 1 / len(NAMES))}" in text
 
 

@@ -1,16 +1,21 @@
-"""Every change of every photograph, met by every option: two processes, one photograph at a time each."""
+"""Every change of every photograph, met by every option: two processes, one picture at a time each."""
 
 import multiprocessing
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from types import MappingProxyType
 from typing import ClassVar
 
 from tests.detection.changes import GROUPS
-from tests.detection.listing import OPTIONS, Listing, Look, Option
+from tests.detection.listing import OPTIONS, Listing, Look, Option, Pictures, listed
 from tests.detection.peer import Peer, PeerLook
 from tests.detection.photographs import Photograph
+from tests.detection.strangers import Stranger
+
+from edgeward.types import Signal
 
 PROCESSES = 2
 
@@ -18,7 +23,7 @@ PROCESSES = 2
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much to try: changes are made of every so manieth photograph, for the peer library of every so manieth of
-    those."""
+    those. Every so manieth stranger is listed, too."""
 
     every: int
     peer_every: int
@@ -44,15 +49,16 @@ class Sight:
 
 
 class Results:
-    """All that was seen. Shares are 0..1."""
+    """All that was seen, and what was listed of strangers, by their names. Shares are 0..1."""
 
-    def __init__(self, sights: Sequence[Sight]) -> None:
+    def __init__(self, sights: Sequence[Sight], strangers: Pictures = MappingProxyType({})) -> None:
         self.sights = sights
+        self.strangers = strangers
 
     def only(self, photographs: Iterable[str]) -> "Results":
         """Of these photographs."""
         names = frozenset(photographs)
-        return Results([sight for sight in self.sights if sight.photograph in names])
+        return Results([sight for sight in self.sights if sight.photograph in names], self.strangers)
 
     def of(self, changes: Iterable[str]) -> list[Sight]:
         names = frozenset(changes)
@@ -64,9 +70,13 @@ class Results:
         return sum(sight.by(option).found for sight in sights), len(sights)
 
     def within(self, changes: Iterable[str], option: Option, radius: int) -> float:
-        """The share that another radius would find."""
-        distances = [sight.by(option).bits for sight in self.of(changes)]
-        return sum(distance is not None and distance <= radius for distance in distances) / len(distances)
+        """The share that is found when the option's signal type has another radius."""
+        sights = self.of(changes)
+        return sum(_reaches(sight, option, radius) for sight in sights) / len(sights)
+
+    def wrong(self, option: Option, radius: int) -> int:
+        """How many pictures match another one when the option's signal type has another radius."""
+        return sum(_errs(sight, option, radius) for sight in self.sights)
 
     def recall(self, change: str, option: Option) -> float:
         found, tried = self.found((change,), option)
@@ -87,6 +97,16 @@ class Results:
         return [sight.peer for sight in self.sights if sight.peer]
 
 
+def _reaches(sight: Sight, option: Option, radius: int) -> bool:
+    bits = sight.by(option).bits
+    return (bits is not None and bits <= radius) or bool(option.beside and sight.by(option.beside).found)
+
+
+def _errs(sight: Sight, option: Option, radius: int) -> bool:
+    nearest = (distance for distance in (sight.by(option).other, sight.by(option).stranger) if distance is not None)
+    return min(nearest, default=radius + 1) <= radius or bool(option.beside and sight.by(option.beside).wrong)
+
+
 class _Hand:
     """What a process holds: made before the processes part, so that each has it without being sent it."""
 
@@ -96,18 +116,31 @@ class _Hand:
     effort: ClassVar[Effort]
 
 
-def run(chosen: Sequence[Photograph], effort: Effort) -> Results:
+def run(chosen: Sequence[Photograph], strangers: Sequence[Stranger], effort: Effort) -> Results:
     """All photographs are listed, whatever the effort."""
+    bodies = {each.name: each.body for each in chosen}
+    with _processes() as pool:
+        others = dict(pool.imap_unordered(_stranger, strangers[:: effort.every], chunksize=8))
+        photographs = dict(zip(bodies, pool.map(listed, bodies.values()), strict=True))
+    others = {name: others[name] for name in sorted(others) if others[name]}
+    print(f"{time.strftime('%H:%M:%S')}  {len(photographs)} photographs and {len(others)} strangers listed", flush=True)
     _Hand.chosen, _Hand.effort = tuple(chosen), effort
-    _Hand.listing = Listing({each.name: each.body for each in chosen})
-    _Hand.peer = Peer({each.name: each.body for each in chosen})
+    _Hand.listing, _Hand.peer = Listing(photographs, others), Peer(bodies)
     sights: list[Sight] = []
-    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
+    with _processes() as pool:
         numbers = range(0, len(chosen), effort.every)
         for number, part in zip(numbers, pool.imap(_changed, numbers), strict=True):
             sights += part
             print(f"{time.strftime('%H:%M:%S')}  {chosen[number].name}: {len(part)} pictures", flush=True)
-    return Results(sights)
+    return Results(sights, others)
+
+
+def _processes() -> Pool:
+    return multiprocessing.get_context("fork").Pool(PROCESSES)
+
+
+def _stranger(stranger: Stranger) -> tuple[str, Sequence[Signal]]:
+    return stranger.name, stranger.signals()
 
 
 def _changed(number: int) -> list[Sight]:

@@ -1,65 +1,13 @@
-"""The whole real thing for stories: one stage per placement, shared by all stories that leave it as they found it."""
+"""A whole stage for a story that breaks it, or wants one of its own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+from collections.abc import Iterator
 
 import pytest
 from tests.parts import require
 from tests.scenarios.defects import without_defects
+from tests.scenarios.lists import add_lists
 
-from edgeward.demo.caches import SERVERS, CacheServer, Varnish
 from edgeward.demo.stage import Stage
-
-
-def _lists(stage: Stage) -> None:
-    stage.edge.create_list("removed")
-    stage.edge.create_list("cleared", kind="allow")
-
-
-@pytest.fixture(scope="session")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """client -> Edgeward -> Varnish -> origin, with a list `removed` and an allowlist `cleared`."""
-    require("varnishd")
-    with Stage(tmp_path_factory.mktemp("front"), "front") as stage:
-        _lists(stage)
-        yield stage
-        without_defects(stage)
-
-
-@pytest.fixture(scope="session")
-def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """client -> Varnish -> Edgeward -> origin, with the same lists."""
-    require("varnishd")
-    with Stage(tmp_path_factory.mktemp("fill"), "fill") as stage:
-        _lists(stage)
-        yield stage
-        without_defects(stage)
-
-
-@pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[type[CacheServer]], Stage]]:
-    """One stage for each kind of cache, begun when it is first asked for, and kept: to start one takes seconds."""
-    quick = {"proxy": {"workers": 1}, "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5}}
-    with ExitStack() as running:
-
-        @cache
-        def stage_of(kind: type[CacheServer]) -> Stage:
-            directory = tmp_path_factory.mktemp(kind.driver)
-            stage = running.enter_context(Stage(directory, "front", kind, quick, beside=[Varnish]))
-            _lists(stage)
-            running.callback(without_defects, stage)
-            return stage
-
-        yield stage_of
-
-
-@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: kind.driver)
-def stage(request: pytest.FixtureRequest, stages: Callable[[type[CacheServer]], Stage]) -> Stage:
-    """client -> Edgeward -> a cache -> origin, with each kind of cache in turn and a Varnish beside it."""
-    require("varnishd")
-    require(request.param.program)
-    return stages(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +15,6 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A front stage apart, for stories that break it and see it mend."""
     require("varnishd")
     with Stage(tmp_path_factory.mktemp("breakable"), "front") as stage:
-        _lists(stage)
+        add_lists(stage)
         yield stage
         without_defects(stage)

@@ -1,0 +1,74 @@
+"""How near values lie to all that is listed, whatever the radius."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeward.hashing.signal_types import DHASH_WEIGHT
+from edgeward.types import JOINT
+
+FAR = np.iinfo(np.uint16).max
+
+
+class Nearest(NamedTuple):
+    """Least distances to entries of a picture's own photograph, of other photographs, of strangers; None: to none."""
+
+    own: int | None
+    other: int | None
+    stranger: int | None
+
+
+class Entries:
+    """Values of one signal type, each with the name of its picture. `strangers`: the names that are no photograph's."""
+
+    def __init__(self, kind: str, pairs: Sequence[tuple[str, str]], strangers: Collection[str] = ()) -> None:
+        self._kind = kind
+        self._names = np.array([name for name, _ in pairs], dtype=object)
+        self._strange = np.array([name in strangers for name, _ in pairs], dtype=bool)
+        self._words = _words([value for _, value in pairs])
+
+    def nearest(self, values: Sequence[str], own: str) -> list[Nearest]:
+        """For each value, where `own` is the photograph that it comes from."""
+        if not values or not len(self._words):
+            return [Nearest(None, None, None)] * len(values)
+        distances = _distances(self._kind, _words(values), self._words)
+        mine = self._names == own
+        columns = [
+            distances[:, which].min(axis=1, initial=FAR) for which in (mine, ~mine & ~self._strange, self._strange)
+        ]
+        return [Nearest(*(None if least == FAR else int(least) for least in row)) for row in zip(*columns, strict=True)]
+
+
+def least(some: Iterable[Nearest]) -> Nearest:
+    """Of several values the nearest to each."""
+    columns = list(zip(*some, strict=True)) or [(), (), ()]
+    return Nearest(*(min((each for each in column if each is not None), default=None) for column in columns))
+
+
+def pairs_within(kind: str, pairs: Sequence[tuple[str, str]], radius: int) -> list[tuple[str, str]]:
+    """Names of two pictures, in order, that have values so near each other. `pairs`: names and values."""
+    words = _words([value for _, value in pairs])
+    near = np.argwhere(_distances(kind, words, words) <= radius) if pairs else ()
+    names = {tuple(sorted((pairs[one][0], pairs[other][0]))) for one, other in near}
+    return sorted((one, other) for one, other in names if one != other)
+
+
+def _words(values: Sequence[str]) -> NDArray[np.uint64]:
+    """Signals of 64 bits or multiples of it, one a row."""
+    return np.frombuffer(bytes.fromhex("".join(values)), np.uint64).reshape(len(values), -1) if values else _NONE
+
+
+_NONE: NDArray[np.uint64] = np.empty((0, 0), np.uint64)
+
+
+def _distances(kind: str, values: NDArray[np.uint64], entries: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """Of each value (a row) to each entry (a column). In a joint value the first word is the dhash."""
+    words = [
+        np.bitwise_count(mine[:, None] ^ theirs[None]).astype(np.uint16)
+        for mine, theirs in zip(values.T, entries.T, strict=True)
+    ]
+    if kind == JOINT:
+        return np.maximum(DHASH_WEIGHT * words[0], sum(words[2:], words[1]))
+    return sum(words[1:], words[0])
