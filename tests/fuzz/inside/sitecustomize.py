@@ -16,6 +16,7 @@ _STALL = 0.05
 
 if "LOOP_WATCH" in os.environ and "proxy" in sys.orig_argv:
     import asyncio
+    import atexit
     import signal
     import time
     import traceback
@@ -29,6 +30,7 @@ if "LOOP_WATCH" in os.environ and "proxy" in sys.orig_argv:
             self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
             self._stacks = "LOOP_STACKS" in os.environ
             if self._stacks:
+                atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, lambda _, frame: traceback.print_stack(frame, file=self._log))
             self._held = 0.0
             self._begin()

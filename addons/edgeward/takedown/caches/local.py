@@ -12,7 +12,7 @@ from edgeward.takedown.caches.retry_after import retry_after
 from edgeward.takedown.caches.wire import TOKEN, Reply, Request, TargetError, Wire
 from edgeward.types import Delivery, Target
 
-CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
+CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Pauses between the purges that go on until the cache says that nothing is left."""
 _NOT_SENT = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "range")
