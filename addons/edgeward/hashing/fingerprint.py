@@ -63,11 +63,15 @@ def _read_as_text(body: bytes, found: Fingerprint, settings: HashingSettings, re
 
 def _look(body: bytes, found: Fingerprint, settings: HashingSettings, request: HashRequest) -> Fingerprint:
     """`found` with what the picture itself says: its pixels and perceptual signals, or the flaw that kept them away."""
-    width, height = size(body, found.media_type)
-    found = replace(found, width=width, height=height)
-    if width * height > settings.max_pixels:
-        return replace(found, flaw=Flaw.TOO_MANY_PIXELS)
     if set(settings.signals) <= set(DIGESTS):
-        return found
-    signals, flaw = read(body, found.media_type, settings, request)
-    return replace(found, signals=(*found.signals, *signals), flaw=flaw)
+        return _sized(found, size(body, found.media_type), settings)
+    signals, flaw, pixels = read(body, found.media_type, settings, request)
+    found = replace(found, signals=(*found.signals, *signals), flaw=flaw)
+    return _sized(found, pixels if any(pixels) else size(body, found.media_type), settings)
+
+
+def _sized(found: Fingerprint, pixels: tuple[int, int], settings: HashingSettings) -> Fingerprint:
+    """`found` with the width and height of its picture, which may be too many."""
+    width, height = pixels
+    flaw = Flaw.TOO_MANY_PIXELS if width * height > settings.max_pixels else found.flaw
+    return replace(found, width=width, height=height, flaw=flaw)

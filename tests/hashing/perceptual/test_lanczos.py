@@ -25,7 +25,7 @@ def both(
     """Ours, and Pillow's: the oracle, in two steps, since its versions differ in how they begin with tall pictures."""
     span = span or picture.size
     narrow = picture.resize((wanted[0], picture.height), LANCZOS, (0, 0, span[0], picture.height))
-    return resize(Luma(picture), wanted, span), narrow.resize(wanted, LANCZOS, (0, 0, wanted[0], span[1]))
+    return resize(Luma(np.asarray(picture)), wanted, span), narrow.resize(wanted, LANCZOS, (0, 0, wanted[0], span[1]))
 
 
 SHAPES = ((800, 800), (640, 427), (427, 640), (480, 900), (1000, 750), (17, 300), (33, 32), (32, 32), (2500, 40))
@@ -75,7 +75,7 @@ def test_flat_stays_flat(tone: int) -> None:
 def test_a_picture_in_strips() -> None:
     """What is too large to be converted at once comes out as in Pillow, too, across the seams of strips."""
     picture = noise((260, 170)).convert("L").resize((2600, 1700))
-    luma = Luma(picture)
+    luma = Luma(np.asarray(picture))
     assert not luma.whole
     for wanted in WANTED:
         ours, theirs = both(picture, wanted)
@@ -88,7 +88,7 @@ def test_the_longest_of_pictures(size: tuple[int, int]) -> None:
     picture = noise((50, 50)).convert("L").resize(size)
     started = time.process_time()
     for wanted in WANTED:
-        resize(Luma(picture), wanted, size)
+        resize(Luma(np.asarray(picture)), wanted, size)
     assert time.process_time() - started < 2
     for wanted in WANTED:
         ours, theirs = both(picture, wanted)

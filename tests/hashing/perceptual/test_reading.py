@@ -112,7 +112,8 @@ def test_a_broken_file_is_read_as_far_as_it_goes() -> None:
     body = encoded(noise((200, 200)), "PNG")
     whole, cut = (read(part, "image/png", HashingSettings(), HashRequest()) for part in (body, body[:-500]))
     assert _first(whole.signals).type == _first(cut.signals).type == "pdq"
-    assert read(b"\x89PNG\r\n\x1a\n", "image/png", HashingSettings(), HashRequest()) == ((), Flaw.UNDECODABLE)
+    assert whole.size == cut.size == (200, 200)
+    assert read(b"\x89PNG\r\n\x1a\n", "image/png", HashingSettings(), HashRequest()) == ((), Flaw.UNDECODABLE, (0, 0))
 
 
 def _first(signals: tuple[Signal, ...]) -> Signal:

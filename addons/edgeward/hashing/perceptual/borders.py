@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-type Luma8 = NDArray[np.uint8]
+from edgeward.hashing.perceptual.luma import Luma8
+
 type Box = tuple[int, int, int, int]
 """Left, top, right, bottom, as in Pillow: right and bottom are outside."""
 type _Margins = tuple[int, int]

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 type Floats = NDArray[np.float32]
+type Luma8 = NDArray[np.uint8]
+"""Height x width, levels 0..255."""
 
 _WHOLE_VALUES = 4 * 1024 * 1024
 """Up to so many pixels are kept as floats: all that a draft gives but of very long pictures."""
@@ -14,11 +15,11 @@ _STRIP_VALUES = 256 * 1024
 
 
 class Luma:
-    """An "L" picture, of which several hashes are made. Values are 0..255, rows run from the top."""
+    """A grey picture, of which several hashes are made. Values are 0..255, rows run from the top."""
 
-    def __init__(self, image: Image.Image) -> None:
-        self.width, self.height = image.size
-        self._image = image
+    def __init__(self, levels: Luma8) -> None:
+        self.height, self.width = levels.shape
+        self._levels = levels
         self._whole = self._convert(0, self.height) if self.width * self.height <= _WHOLE_VALUES else None
 
     @property
@@ -37,6 +38,4 @@ class Luma:
             yield self.rows(top, min(top + count, self.height))
 
     def _convert(self, top: int, bottom: int) -> Floats:
-        everything = (top, bottom) == (0, self.height)
-        strip = self._image if everything else self._image.crop((0, top, self.width, bottom))
-        return np.asarray(strip).astype(np.float32)
+        return self._levels[top:bottom].astype(np.float32)

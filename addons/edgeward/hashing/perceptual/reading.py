@@ -20,10 +20,11 @@ MAX_SIGNALS = 4096
 
 
 class Reading(NamedTuple):
-    """What came of an image's frames."""
+    """What came of an image's frames. `size`: of the first, in pixels; (0, 0) where none was decoded."""
 
     signals: tuple[Signal, ...]
     flaw: Flaw | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 def read(body: bytes, media_type: str, settings: HashingSettings, request: HashRequest) -> Reading:
@@ -68,6 +69,7 @@ class _Frames:
         self._distinct: list[str] = []
         self._signals: list[Signal] = []
         self._lack: Flaw | None = None
+        self._size = (0, 0)
 
     def add(self, picture: Picture) -> None:
         """Hash a frame, unless it hardly differs from one that was.
@@ -76,6 +78,8 @@ class _Frames:
             TooManyFrames: it is one too many.
         """
         subject = Subject(picture)
+        if not any(self._size):
+            self._size = picture.size
         if subject.too_small:
             self._lack = self._lack or Flaw.TOO_SMALL
             return
@@ -97,4 +101,4 @@ class _Frames:
             flaw = flaw or Flaw.CRASHED
         if not self._signals:
             flaw = flaw or self._lack
-        return Reading(tuple(self._signals), flaw)
+        return Reading(tuple(self._signals), flaw, self._size)

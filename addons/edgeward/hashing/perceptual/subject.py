@@ -10,7 +10,7 @@ from edgeward.hashing.decoding.images import Picture
 from edgeward.hashing.perceptual import pdq
 from edgeward.hashing.perceptual.borders import inner_boxes
 from edgeward.hashing.perceptual.lanczos import resize
-from edgeward.hashing.perceptual.luma import Luma
+from edgeward.hashing.perceptual.luma import Luma, Luma8
 
 MIN_SIDE = 17
 """Pictures with a side of fewer pixels have no perceptual signals: tracking pixels and spacers all look alike.
@@ -70,7 +70,7 @@ class Subject:
     def inner(self) -> Iterator["Subject"]:
         """What may be the picture proper within a border, if there is one."""
         image, scale, (width, height) = self.picture[:3]
-        for box in inner_boxes(np.asarray(self._grey), MIN_SIDE):
+        for box in inner_boxes(self._levels, MIN_SIDE):
             left, top, right, bottom = (side * scale for side in box)
             size = (min(right, width) - left, min(bottom, height) - top)
             yield Subject(self.picture._replace(image=image.crop(box), size=size))
@@ -78,7 +78,11 @@ class Subject:
     @cached_property
     def _luma(self) -> Luma | None:
         """That of a draft, for which hashes that are nearly the libraries' will do."""
-        return Luma(self.picture.image) if self.picture.drafted else None
+        return Luma(self._levels) if self.picture.drafted else None
+
+    @cached_property
+    def _levels(self) -> Luma8:
+        return np.asarray(self._grey)
 
     @cached_property
     def _grey(self) -> Image.Image:
