@@ -26,7 +26,8 @@ def goals(rows: Sequence[Row]) -> Section:
     how = (
         "Each signal type at its default radius (PDQ: 31 of 256 bits), each way of a change counted: a crop of one "
         "side is tried on four. `Against`: what is listed, and the setting of the list. `pdq + joint`: entries of "
-        "`pdq-dhash` beside those of PDQ, at their default radius, 72. **That type is off unless asked for**, as "
+        "`pdq-dhash` beside those of PDQ, at their default radius, 72, which was chosen on these photographs and "
+        "strangers: others may fare worse. **That type is off unless asked for**, as "
         "by `edgeward add LIST --image FILE --signals sha256,pdq,pdq-dhash`. Rows of `PDQ alone` say what is found "
         "without it. A false positive is a picture that matches another one than it was made of: on any list, "
         "renderings and strangers included."
