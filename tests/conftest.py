@@ -20,6 +20,7 @@ TESTS = Path(__file__).parent
 LONG = ("scenarios", "store", "demo", "deploy", "takedown", "control", "cli", "isolation", "hashing", "proxy")
 """Rooms whose tests wait for processes, those first that do so longest."""
 TOGETHER = "tests/scenarios/shared"
+"""Whose stages one process starts, and no other."""
 _namespaces = itertools.count()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from edgeward.control.auth import Token
-from edgeward.hashing.joint import parts
+from edgeward.hashing.joint import is_matchable
 from edgeward.hashing.registry import default_radius, measured
 from edgeward.takedown.removals.takedowns import Progress, Takedown
 from edgeward.takedown.seen.sightings import Seen
@@ -43,7 +43,7 @@ def hash_list(value: HashList, counts: Mapping[str, int], types: Collection[str]
         "rotations": value.rotations,
         "geometry": value.geometry,
         "entries": sum(counts.values()),
-        "not_matchable": {name: number for name, number in counts.items() if not set(parts(name)).issubset(types)},
+        "not_matchable": {name: number for name, number in counts.items() if not is_matchable(name, types)},
     }
 
 

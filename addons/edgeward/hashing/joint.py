@@ -1,7 +1,7 @@
 """`pdq-dhash`: a picture's dhash and its PDQ in one value. No hasher makes it: it is composed where a list wants it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice, product
 
 from edgeward.types import JOINT, JOINT_OF, Signal, View
@@ -18,6 +18,11 @@ type _Place = tuple[str, View, int]
 def parts(signal_type: str) -> tuple[str, ...]:
     """The types that an image must be given for it to match entries of this one."""
     return JOINT_OF if signal_type == JOINT else (signal_type,)
+
+
+def is_matchable(signal_type: str, types: Collection[str]) -> bool:
+    """Whether images that are given signals of `types` can match entries of this type."""
+    return all(part in types for part in parts(signal_type))
 
 
 def joined(signals: Iterable[Signal]) -> list[Signal]:

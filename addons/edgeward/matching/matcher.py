@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from edgeward.config import SIGNAL_TYPES
 from edgeward.errors import BadSignal
-from edgeward.hashing.joint import joined, parts
+from edgeward.hashing.joint import is_matchable, joined
 from edgeward.hashing.registry import distance, is_measured, radius_of
 from edgeward.matching.shelf import Form, Shelf, form_of
 from edgeward.matching.steps import finished, patient
@@ -79,7 +79,7 @@ class Matcher:
 
     def not_matchable(self) -> Mapping[tuple[str, str], int]:
         """Those of `counts` that match nothing here, since images are given no such signal."""
-        return {key: number for key, number in self._counts.items() if not self.types.issuperset(parts(key[1]))}
+        return {key: number for key, number in self._counts.items() if not is_matchable(key[1], self.types)}
 
     def set_list(self, hash_list: HashList) -> None:
         """Add a list, or change the policy of one: its entries stay."""

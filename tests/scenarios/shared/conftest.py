@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from tests.parts import require
 from tests.scenarios.defects import without_defects
-from tests.scenarios.lists import add_lists
+from tests.scenarios.listed import add_lists, listed
 
 from edgeward.demo.caches import SERVERS, CacheServer, Varnish
 from edgeward.demo.stage import Stage
@@ -19,21 +19,15 @@ from edgeward.demo.stage import Stage
 @pytest.fixture(scope="package")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """client -> Edgeward -> Varnish -> origin, with a list `removed` and an allowlist `cleared`."""
-    require("varnishd")
-    with Stage(tmp_path_factory.mktemp("front"), "front") as stage:
-        add_lists(stage)
+    with listed(tmp_path_factory.mktemp("front"), "front") as stage:
         yield stage
-        without_defects(stage)
 
 
 @pytest.fixture(scope="package")
 def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """client -> Varnish -> Edgeward -> origin, with the same lists."""
-    require("varnishd")
-    with Stage(tmp_path_factory.mktemp("fill"), "fill") as stage:
-        add_lists(stage)
+    with listed(tmp_path_factory.mktemp("fill"), "fill") as stage:
         yield stage
-        without_defects(stage)
 
 
 @pytest.fixture(scope="package")
