@@ -7,6 +7,7 @@ import pytest
 
 from edgeward.demo.answer import Answer, ask
 from edgeward.demo.origin import PROBE, Origin
+from edgeward.takedown.sweep.origin import SWEEPER
 
 BODY = bytes(range(256)) * 40
 
@@ -107,6 +108,14 @@ def test_requests_are_counted_but_probes_are_not(origin: Origin) -> None:
     probe = _get(origin, "/counted", **{PROBE: "1"})
     assert (probe.status, probe.header("Cache-Control")) == (404, "no-store")
     assert origin.count("/counted") == 3
+
+
+def test_looks_of_the_sweep_are_told_apart(origin: Origin) -> None:
+    """They are requests like any other, but nothing is served by them."""
+    origin.put("/swept", BODY)
+    _get(origin, "/swept")
+    _get(origin, "/swept", **{"User-Agent": SWEEPER})
+    assert (origin.count("/swept"), origin.fetches("/swept")) == (2, 1)
 
 
 def test_it_ends(origin: Origin) -> None:

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Self
 
+from edgeward.takedown.sweep.origin import SWEEPER
+
 PROBE = "Edgeward-Demo-Probe"
 """A question with this header is answered 404 and no-store: so a cache that is asked what it holds answers
 from that, or passes the 404 on. Asking never fills it."""
@@ -48,6 +50,8 @@ class Origin:
         self.resources: dict[str, Resource] = {}
         self.requests: Counter[tuple[str, str]] = Counter()
         """Requests by (method, path with query), probes left out."""
+        self.sweeps: Counter[str] = Counter()
+        """Those of them, by path with query, with which Edgeward looks whether an image is still there."""
         self._counting = Lock()
         origin = self
 
@@ -76,9 +80,14 @@ class Origin:
         with self._counting:
             return sum(number for (_, target), number in self.requests.items() if target == path)
 
-    def note(self, method: str, path: str) -> None:
+    def fetches(self, path: str) -> int:
+        """Those of them that were made to serve it."""
+        return self.count(path) - self.sweeps[path]
+
+    def note(self, method: str, path: str, agent: str | None = None) -> None:
         with self._counting:
             self.requests[method, path] += 1
+            self.sweeps[path] += agent == SWEEPER
 
     def start(self) -> None:
         self._thread.start()
@@ -117,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get(PROBE):
             self._send(Resource(b"", None, [("Cache-Control", "no-store")], status=404))
             return
-        self.site.note(self.command, self.path)
+        self.site.note(self.command, self.path, self.headers.get("User-Agent"))
         resource = self.site.resource(self.path)
         if resource is None:
             self._send(Resource(b"nothing here\n", "text/plain", status=404, max_age=0))

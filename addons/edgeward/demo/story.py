@@ -104,7 +104,7 @@ class Story:
             first, second = self._stage.get(photo.path), self._stage.get(photo.path)
             same = _is(photo, first) and _is(photo, second)
             self._check(f"{name} passes byte for byte", same, first.seconds, f"{len(photo.body):,} bytes")
-            fetched = self._stage.origin.count(photo.path)
+            fetched = self._stage.origin.fetches(photo.path)
             cached = second.header("X-Cache") == "HIT" and self._stage.held(photo.path) and fetched == 1
             self._check(f"{name} is cached", cached, second.seconds, f"{fetched} fetch from the origin")
 
@@ -157,7 +157,7 @@ class Story:
 
     def _neighbour(self) -> None:
         answer = self._stage.get(self._b.path)
-        fetched = self._stage.origin.count(self._b.path)
+        fetched = self._stage.origin.fetches(self._b.path)
         hit = _is(self._b, answer) and answer.header("X-Cache") == "HIT" and fetched == 1
         self._check("B stays a cache hit", hit, answer.seconds, f"{fetched} fetch from the origin")
 

@@ -11,6 +11,8 @@ from edgeward.takedown.caches.wire import TargetError, Wire
 from edgeward.takedown.sweep.queue import Checked
 from edgeward.types import Target
 
+SWEEPER = "edgeward-sweep"
+"""The User-Agent by which operators of an origin tell these requests."""
 REMOVED = frozenset((404, 410, 451))
 NOT_SENT = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "range",
@@ -78,7 +80,7 @@ class Origin:
 
 def _headers(target: Target, last: Checked | None) -> list[tuple[str, str]]:
     headers = [(name, value) for name, value in target.vary if name not in NOT_SENT]
-    headers += [("User-Agent", "edgeward-sweep"), ("Accept-Encoding", "identity"), ("Cache-Control", "no-cache")]
+    headers += [("User-Agent", SWEEPER), ("Accept-Encoding", "identity"), ("Cache-Control", "no-cache")]
     if last and last.etag:
         headers.append(("If-None-Match", last.etag))
     if last and last.last_modified:
