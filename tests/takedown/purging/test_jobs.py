@@ -94,6 +94,22 @@ async def test_all_come_back_with_the_node() -> None:
     assert names(await picked(jobs)) == "c"
 
 
+async def test_a_failure_that_crosses_the_node_on_its_way_back() -> None:
+    """Jobs whose call began at a node that was away, and fails after another passed, are tried again soon: once."""
+    jobs = filled("a", "b")
+    crossing = await picked(jobs)
+    for each in crossing:
+        each.attempts = 20
+    jobs.passed()
+    jobs.failed(crossing, alone=False)
+    assert names(await picked(jobs, within=0.5)) == "a"
+    (again,) = await picked(jobs, within=0.5)
+    again.attempts = 40
+    jobs.passed()
+    jobs.failed([again], alone=False)
+    assert await picked(jobs) == []
+
+
 async def test_one_with_a_trouble_of_its_own_waits_alone() -> None:
     """A job that fails while others pass is not tried each time that one passes."""
     jobs = filled("a")

@@ -34,7 +34,10 @@ class Job:
     Attributes:
         limit: so many jobs may share a call with this one.
         alone: it failed while others passed.
+        lively: the node had done something while it failed last.
         passes: of the node, when this job failed last, or came.
+        began: passes of the node, when it was tried last.
+        forgiven: attempts that failed with the node before it came back, and make no pause longer.
         due: when it may be tried (time.monotonic).
     """
 
@@ -44,7 +47,10 @@ class Job:
     attempts: int = 0
     limit: int = MOST
     alone: bool = False
+    lively: bool = False
     passes: int = 0
+    began: int = 0
+    forgiven: int = 0
     due: float = 0.0
     since: float = field(default_factory=time.monotonic)
 
@@ -115,7 +121,13 @@ class Jobs:
     def failed(self, jobs: Sequence[Job], alone: bool, retry_after: float | None = None) -> None:
         """These wait now. `alone`: others of the same call passed. `retry_after`: seconds that the cache asked for."""
         lively = alone or any(job.passes < self._passes for job in jobs)
-        longest = min(self._longest, FIRST_PAUSE_SECONDS * 2 ** min(20, max(job.attempts for job in jobs)))
+        for job in jobs:
+            if lively and not alone and not job.lively and job.began < self._passes:
+                # Tried before the node came back, and told of it after: that was still the node's trouble.
+                job.forgiven = job.attempts - 1
+            job.lively = lively
+        tries = max(job.attempts - job.forgiven for job in jobs)
+        longest = min(self._longest, FIRST_PAUSE_SECONDS * 2 ** min(20, tries))
         asked = min(retry_after or 0.0, LONGEST_REQUEST_SECONDS)
         now = time.monotonic()
         due = now + max(asked, longest * random.uniform(0.5, 1.0))
@@ -151,6 +163,7 @@ class Jobs:
                 jobs.append(queue.popleft())
                 most = min(most, jobs[-1].limit)
                 jobs[-1].attempts += 1
+                jobs[-1].began = self._passes
         return jobs
 
     def _wake_at(self) -> float:
