@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 
 import pytest
 
 from edgeward.demo.answer import Answer, ask
+from edgeward.demo.edge import until
 from edgeward.demo.origin import PROBE, Origin
 from edgeward.takedown.sweep.origin import SWEEPER
 
@@ -51,6 +54,19 @@ def test_it_can_take_its_time_to_think(origin: Origin) -> None:
     """Nothing of an answer comes before that."""
     origin.put("/slow", BODY, thought=0.2)
     assert _get(origin, "/slow").seconds >= 0.2
+
+
+@pytest.mark.parametrize("pause", ["thought", "delay"])
+def test_it_waits_until_it_is_told_to_go_on(origin: Origin, pause: str) -> None:
+    """The whole answer comes then, and not before."""
+    going_on = Event()
+    origin.put("/held", BODY, **{pause: going_on})
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(_get, origin, "/held")
+        until(lambda: origin.count("/held") == 1)
+        assert not wait([answer], 0.1).done
+        going_on.set()
+        assert answer.result().body == BODY
 
 
 def test_head_has_the_headers_without_the_body(origin: Origin) -> None:

@@ -61,7 +61,7 @@ class Load:
     def of(self, photo: Photo) -> list[Served]:
         return [served for served in list(self.served) if served.photo == photo]
 
-    def wait_for(self, more: int, seconds: float = 20) -> None:
+    def wait_for(self, more: int, seconds: float = 60) -> None:
         """Until that many more answers are in."""
         wanted, deadline = len(self.served) + more, time.monotonic() + seconds
         while len(self.served) < wanted:

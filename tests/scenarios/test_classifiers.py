@@ -73,8 +73,8 @@ def test_what_it_finds_is_for_review_and_blocks_nothing(stage: Stage) -> None:
     assert [stage.get(listed.path).status for _ in range(4)] == [451] * 4
     for photo in (told, untold, twin) * 5:
         assert stage.get(photo.path).body == photo.body
-    until(lambda: counted(stage, "labelled") + counted(stage, "unlabelled") == 2, 20, pause=0.1)
-    until(lambda: incidents(stage) != [], 5, pause=0.1)
+    until(lambda: counted(stage, "labelled") + counted(stage, "unlabelled") == 2, pause=0.1)
+    until(lambda: incidents(stage) != [], pause=0.1)
     [incident] = incidents(stage)
     assert incident["url"].endswith((told.path, twin.path))
     expected = {"decision": "deliver", "classifier": "model", "label": "a.dog_2 -", "score": 0.9123}

@@ -11,7 +11,7 @@ from tests.scenarios.pictures import fresh
 from edgeward.demo.edge import until
 from edgeward.demo.stage import Stage
 
-WITHIN = 6.0
+WITHIN = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_removal_is_followed(followed: Stage) -> None:
         followed.serve(photo)
     removed, kept = photos[0], photos[1:]
     with Load(followed.door, photos, threads=3) as load:
-        load.wait_for(800, 60)
+        load.wait_for(800)
         del followed.origin.resources[removed.path]
         took = until(lambda: not followed.held(removed.path), WITHIN + 2, 0.05)
         load.wait_for(50)

@@ -104,7 +104,7 @@ def test_a_cache_that_is_added_and_one_that_is_removed(site: Stage) -> None:
         site.edge.stop()
         site.edge.configure(site.settings({"proxy": {"workers": 1}, "caches": sections}))
         site.edge.start()
-        until(lambda: not site.held(photo.path, at=new), 5, 0.02)
+        until(lambda: not site.held(photo.path, at=new), pause=0.02)
         _fill(site, new, later, later.path)
         orders = listed(site, later)
         assert {name for order in orders for name in order["outcomes"]} == {"varnish", "new"}

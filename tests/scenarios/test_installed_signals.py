@@ -65,7 +65,7 @@ def test_entries_wait_for_the_type_that_matches_them(
     assert added["value"] == value_of(71).hex()
     shown = stage.edge.api("GET", "/lists/removed")
     assert (shown["entries"], shown["not_matchable"]) == (2, {"photodna": 2})
-    until(lambda: not_matchable(stage) == 2, 5)
+    until(lambda: not_matchable(stage) == 2, pause=0.02)
     assert all(stage.get(photo.path).body == photo.body for photo in photos.values())
 
     monkeypatch.setenv("PYTHONPATH", str(install(tmp_path / "installed")))
@@ -75,7 +75,7 @@ def test_entries_wait_for_the_type_that_matches_them(
     assert not_matchable(stage) == 0
     assert [stage.get(photos[seed].path).status for seed in (71, 72)] == [451, 451]
     assert [stage.get(photos[seed].path).body for seed in (73, 74)] == [photos[73].body, photos[74].body]
-    until(lambda: not stage.held(photos[71].path), 5)
+    until(lambda: not stage.held(photos[71].path))
     [incident] = [each for each in stage.edge.api("GET", "/incidents")["incidents"] if each["entry"] == added["id"]]
     assert (incident["type"], 0 < incident["distance"] <= 600) == ("photodna", True)
 

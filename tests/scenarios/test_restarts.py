@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from tests.scenarios.load import Load
@@ -62,7 +63,7 @@ def _list_newcomer(stage: Stage) -> Photo:
     """List a new picture, trying until it is accepted: while the API or the store is away nothing is promised."""
     photo = fresh()
     stage.serve(photo)
-    until(lambda: _is_accepted(stage, photo), 20, 0.05)
+    until(lambda: _is_accepted(stage, photo), pause=0.05)
     return photo
 
 
@@ -87,15 +88,15 @@ def test_each_kind_of_process_is_killed_under_load(breakable: Stage) -> None:
             load.wait_for(20)
             victim = _kill(stage.edge, role)
             accepted.append(_list_newcomer(stage))
-            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), 20, 0.05)
+            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), pause=0.05)
             load.wait_for(20)
     shown = [one.photo.name for one in load.served if one.photo in listed and one.shows]
     assert shown == []
     assert any(one.shows for one in load.served if one.photo in clean)
-    until(lambda: all(stage.get(photo.path).status == 451 for photo in accepted), 10, 0.05)
-    until(lambda: all(stage.get(photo.path).body == photo.body for photo in clean), 10, 0.05)
+    until(lambda: all(stage.get(photo.path).status == 451 for photo in accepted), pause=0.05)
+    until(lambda: all(stage.get(photo.path).body == photo.body for photo in clean), pause=0.05)
     for photo in accepted:
-        until(lambda path=photo.path: not stage.held(path), 10, 0.05)
+        until(lambda path=photo.path: not stage.held(path), pause=0.05)
 
 
 def test_a_purge_that_was_accepted_survives_the_controller_and_the_store(breakable: Stage) -> None:
@@ -108,14 +109,14 @@ def test_a_purge_that_was_accepted_survives_the_controller_and_the_store(breakab
     try:
         added = stage.edge.add_image("removed", photo.body)
         entries = [entry["id"] for entry in added["entries"]]
-        until(lambda: any(purge["owed"] for purge in stage.edge.purges_of(entries)), 5, 0.01)
+        until(lambda: any(purge["owed"] for purge in stage.edge.purges_of(entries)), pause=0.01)
         for role in ("controller", "store"):
             victim = _kill(stage.edge, role)
-            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), 10, 0.02)
+            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), pause=0.02)
     finally:
         stage.cache.resume()
     until(lambda: not stage.held(photo.path), 25, 0.02)
-    until(lambda: stage.edge.call("GET", "/lists/removed").status == 200, 10, 0.05)
+    until(lambda: stage.edge.call("GET", "/lists/removed").status == 200, pause=0.05)
     until(lambda: not any(purge["owed"] for purge in stage.edge.purges_of(entries)), 25, 0.05)
     assert stage.get(photo.path).status == 451
 
@@ -136,11 +137,19 @@ def test_a_response_under_way_ends_before_a_stop(breakable: Stage) -> None:
     """SIGTERM lets a slow download come to its end, byte for byte."""
     stage = breakable
     photo = fresh()
-    stage.origin.put(photo.path, photo.body, delay=1.0)
-    with ThreadPoolExecutor(1) as client:
-        answer = client.submit(stage.get, photo.path)
-        until(lambda: stage.origin.count(photo.path) == 1, 5)
-        stage.edge.stop()
+    going_on = Event()
+    stage.origin.put(photo.path, photo.body, delay=going_on)
+    with ThreadPoolExecutor(2) as hands:
+        answer = hands.submit(stage.get, photo.path)
+        try:
+            until(lambda: stage.origin.count(photo.path) == 1)
+            workers = set(stage.edge.run_file["processes"]["proxy"])
+            stop = hands.submit(stage.edge.stop)
+            # The one that has nothing to do ends at once.
+            until(lambda: len(workers & set(stage.edge.members())) == 1)
+        finally:
+            going_on.set()
+        stop.result()
     stage.edge.start()
     assert (answer.result().status, answer.result().body) == (200, photo.body)
 
@@ -153,6 +162,6 @@ def test_a_killed_supervisor_takes_its_processes_with_it(breakable: Stage) -> No
     stage.edge.add_image("removed", photo.body)
     os.kill(stage.edge.process.pid, signal.SIGKILL)
     stage.edge.process.wait()
-    until(lambda: stage.edge.members() == [], 15, 0.05)
+    until(lambda: stage.edge.members() == [], pause=0.05)
     stage.edge.start()
     assert stage.get(photo.path).status == 451

@@ -34,7 +34,7 @@ def ask(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
-    timeout: float = 10.0,
+    timeout: float = 30.0,
 ) -> Answer:
     """Send exactly these headers (and Host, and Content-Length with a body) to HOST:PORT.
 

@@ -17,9 +17,11 @@ from edgeward.demo.answer import Answer, ask
 from edgeward.demo.caches.base import free_port
 from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+LEAVE_SECONDS = 5.0
 READ_SECONDS = 60.0
+PATIENCE = 20.0
 
 type Settings = Mapping[str, Any]
 """Settings by section as in the TOML file; a list of mappings is an array of tables."""
@@ -99,7 +101,7 @@ class Edge:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
         with contextlib.suppress(TimeoutError):
-            until(lambda: not _alive(members | set(self.members())), 1.0)
+            until(lambda: not _alive(members | set(self.members())), LEAVE_SECONDS)
         left = _alive(members | set(self.members()))
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -197,7 +199,7 @@ class Edge:
         return [purge for purge in purges if purge["entry"] in entries]
 
 
-def until(holds: Callable[[], bool], seconds: float, pause: float = 0.002) -> float:
+def until(holds: Callable[[], bool], seconds: float = PATIENCE, pause: float = 0.002) -> float:
     """Ask again and again until it holds, and return how long that took, in seconds.
 
     Raises:

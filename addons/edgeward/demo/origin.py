@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Self
 
 from edgeward.takedown.sweep.origin import SWEEPER
@@ -17,20 +17,23 @@ from edgeward.takedown.sweep.origin import SWEEPER
 PROBE = "Edgeward-Demo-Probe"
 """A question with this header is answered 404 and no-store: so a cache that is asked what it holds answers
 from that, or passes the 404 on. Asking never fills it."""
+PATIENCE = 60.0
+
+type Pause = float | Event
+"""Seconds, or until somebody sets it (`PATIENCE` seconds at most)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is served under one path. `thought` is waited before the answer, `delay` in the middle of the body, in
-    seconds."""
+    """What is served under one path. `thought` is waited before the answer, `delay` in the middle of the body."""
 
     body: bytes
     content_type: str | None = "image/jpeg"
     headers: Sequence[tuple[str, str]] = ()
     max_age: int = 3600
     chunked: bool = False
-    delay: float = 0.0
-    thought: float = 0.0
+    delay: Pause = 0.0
+    thought: Pause = 0.0
     status: int = 200
     modified: float = 1_700_000_000.0
 
@@ -181,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, resource: Resource, status: int | None = None, span: tuple[int, int] | None = None) -> None:
         status = status or resource.status
-        time.sleep(resource.thought)
+        _wait(resource.thought)
         body = resource.body[slice(*span)] if span else resource.body
         self.send_response_only(status, HTTPStatus(status).phrase)
         for name, value in _headers(resource, status, span, len(body)):
@@ -196,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(body[:middle], resource.chunked)
         if resource.delay:
             self.wfile.flush()
-            time.sleep(resource.delay)
+            _wait(resource.delay)
         self._write(body[middle:], resource.chunked)
         if resource.chunked:
             self.wfile.write(b"0\r\n\r\n")
@@ -207,6 +210,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are counted, not logged."""
+
+
+def _wait(pause: Pause) -> None:
+    if isinstance(pause, Event):
+        pause.wait(PATIENCE)
+    else:
+        time.sleep(pause)
 
 
 def _headers(resource: Resource, status: int, span: tuple[int, int] | None, length: int) -> Iterator[tuple[str, str]]:

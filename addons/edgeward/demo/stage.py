@@ -16,8 +16,10 @@ type Placement = Literal["front", "fill"]
 QUICK: Settings = {
     "hashing": {"processes": 1},
     "purge": {"backoff_max_seconds": 0.5},
+    "store": {"timeout_ms": 10_000},
 }
-"""What differs from the defaults: fewer processes, and a short wait for a cache that is away."""
+"""What differs from the defaults: fewer processes, a short wait for a cache that is away, a long one for the store,
+which shares one machine with all the rest."""
 TIMEOUT_MS = 500
 
 

@@ -21,7 +21,6 @@ from edgeward.demo.stage import Placement, Stage
 from edgeward.errors import EdgewardError, Exit
 
 RETRIED = 'edgeward_purges_total{cache="varnish",outcome="retried"}'
-PATIENCE = 15.0
 """Seconds after which something that has not happened counts as failed. No check passes by waiting for it."""
 
 
@@ -130,7 +129,7 @@ class Story:
 
     def _gone(self, name: str, photo: Photo, since: float) -> None:
         try:
-            until(lambda: not self._stage.held(photo.path), PATIENCE)
+            until(lambda: not self._stage.held(photo.path))
         except TimeoutError as error:
             self._check(name, False, detail=str(error))
         else:
@@ -145,7 +144,7 @@ class Story:
             return len({p["url"] for p in purges}) == targets and not any(p["owed"] for p in purges)
 
         try:
-            until(settled, PATIENCE, 0.01)
+            until(settled, pause=0.01)
         except TimeoutError as error:
             self._check(f"{name}: purges verified", False, detail=str(error))
             return
@@ -177,7 +176,7 @@ class Story:
             tries = self._edge.metric(RETRIED)
             added = self._edge.add_image("removed", self._c.body)
             entries = [entry["id"] for entry in added["entries"]]
-            until(lambda: self._edge.metric(RETRIED) > tries, PATIENCE, 0.05)
+            until(lambda: self._edge.metric(RETRIED) > tries, pause=0.05)
             owed = [purge for purge in self._edge.purges_of(entries) if purge["owed"]]
             detail = "frozen by SIGSTOP; a purge has failed, and is owed"
             self._check("C is listed while Varnish is stopped", bool(owed), detail=detail)

@@ -34,7 +34,7 @@ def test_in_front_under_load(front: Stage) -> None:
     assert {one.answer.status for one in late} == {451}
     assert any(one.shows for one in early)
     assert load.failed == 0
-    until(lambda: not any(front.held(photo.path) for photo in photos), 10, 0.05)
+    until(lambda: not any(front.held(photo.path) for photo in photos), pause=0.05)
 
 
 def test_in_fill_under_load_for_listings_that_wait(fill: Stage) -> None:

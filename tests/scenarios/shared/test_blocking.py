@@ -40,7 +40,7 @@ def test_an_image_listed_before_it_was_ever_seen_never_passes(front: Stage) -> N
     front.edge.add_image("removed", photo.body)
     front.serve(photo)
     assert _blocked(photo, front.get(photo.path))
-    until(lambda: not front.held(photo.path), 5)
+    until(lambda: not front.held(photo.path))
     assert _blocked(photo, front.get(photo.path))
 
 
@@ -108,7 +108,7 @@ def test_a_monitored_list_delivers_and_tells(front: Stage) -> None:
         found = front.edge.api("GET", "/incidents?limit=100")["incidents"]
         return any(each["sha256"] == sha256 and each["decision"] == "deliver" for each in found)
 
-    until(told, 5, 0.02)
+    until(told, pause=0.02)
 
 
 @pytest.mark.parametrize(("action", "status"), [("404", 404), ("410", 410), ("403", 403), ("placeholder", 200)])

@@ -71,7 +71,7 @@ def test_a_cache_that_is_away_is_named_and_purged_when_it_is_back(fill: Stage) -
         assert answer["purge"]["owed"].get("varnish", 0) >= 1
     finally:
         fill.cache.resume()
-    until(lambda: not fill.held(photo.path), 5)
+    until(lambda: not fill.held(photo.path))
     entries = [entry["id"] for entry in answer["entries"]]
-    until(lambda: not any(purge["owed"] for purge in fill.edge.purges_of(entries)), 5, 0.01)
+    until(lambda: not any(purge["owed"] for purge in fill.edge.purges_of(entries)), pause=0.01)
     assert fill.get(photo.path).status == 451

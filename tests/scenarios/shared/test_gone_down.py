@@ -1,6 +1,5 @@
 """A cache that is away keeps its orders, each kind of cache: named while it is away, gone when it is back."""
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from tests.scenarios.pictures import fresh
 from edgeward.demo.caches import CacheServer
 from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
-from edgeward.demo.stage import Stage
+from edgeward.demo.stage import TIMEOUT_MS, Stage
 
 ON_DISK = {"nginx": 0.0, "trafficserver": 4.0}
 """Caches that keep what they hold through a stop, and after how many seconds they do."""
@@ -42,11 +41,14 @@ def _away(leave: Callable[[], None], come_back: Callable[[], None]) -> Iterator[
         come_back()
 
 
-def _listed_while_away(stage: Stage, photo: Photo) -> Json:
-    """List it and wait for a while: the answer must name the cache that is away, and no other."""
-    added: Json = stage.edge.call("POST", "/lists/removed/entries?wait=verified&timeout=0.7", body=photo.body).json()
+def _listed_while_away(stage: Stage, photo: Photo, seconds: float = 0.0) -> Json:
+    """List it and wait that long: the answer must name the cache that is away. Before long that is the only one."""
+    wait = f"?wait=verified&timeout={seconds}" if seconds else ""
+    added: Json = stage.edge.call("POST", f"/lists/removed/entries{wait}", body=photo.body).json()
     assert added["active"]
-    assert added["purge"]["owed"] == {stage.cache.driver: added["purge"]["orders"]}
+    if seconds:
+        assert added["purge"]["owed"] == {stage.cache.driver: added["purge"]["orders"]}
+    until(lambda: {tuple(order["owed"]) for order in orders_of(stage, added)} == {(stage.cache.driver,)}, pause=0.02)
     return added
 
 
@@ -67,9 +69,10 @@ def test_one_that_hangs(stage: Stage) -> None:
         assert not any(stage.held(photo.path, at=other) for photo in photos)
         orders = [order for each in added for order in orders_of(stage, each)]
         assert [order["owed"] for order in orders] == [[stage.cache.driver]] * 3
-        assert statistics.median(order["outcomes"][name]["linger_seconds"] for order in orders) < 0.4
-    until(lambda: not any(stage.held(photo.path) for photo in photos), 5, 0.02)
-    until(lambda: all(_is_verified(stage, each) for each in added), 5, 0.05)
+        # A call to the one that hangs is given up later. The least of them: the machine itself may stand still.
+        assert min(order["outcomes"][name]["linger_seconds"] for order in orders) < TIMEOUT_MS / 1000
+    until(lambda: not any(stage.held(photo.path) for photo in photos), pause=0.02)
+    until(lambda: all(_is_verified(stage, each) for each in added), pause=0.05)
 
 
 def test_one_that_was_stopped(stage: Stage) -> None:
@@ -77,8 +80,8 @@ def test_one_that_was_stopped(stage: Stage) -> None:
     photo, kept = _served(stage), _served(stage)
     time.sleep(ON_DISK.get(stage.cache.driver, 0.0))
     with _away(stage.cache.stop, stage.cache.start):
-        added = _listed_while_away(stage, photo)
-    until(lambda: _is_verified(stage, added), 5, 0.05)
+        added = _listed_while_away(stage, photo, seconds=2)
+    until(lambda: _is_verified(stage, added), pause=0.05)
     assert not stage.held(photo.path)
     assert stage.get(photo.path).status == 451
     if stage.cache.driver in ON_DISK:

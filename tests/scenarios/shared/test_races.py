@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import pytest
@@ -11,13 +12,6 @@ from edgeward.demo.answer import Answer
 from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
 from edgeward.demo.stage import Stage
-
-
-def _get_in_background(stage: Stage, photo: Photo) -> tuple[threading.Thread, list[Answer]]:
-    answers: list[Answer] = []
-    thread = threading.Thread(target=lambda: answers.append(stage.get(photo.path)))
-    thread.start()
-    return thread, answers
 
 
 @pytest.mark.parametrize("placement", ["front", "fill"])
@@ -31,15 +25,17 @@ def test_listed_while_its_body_is_on_the_way(request: pytest.FixtureRequest, pla
         assert stage.get(photo.path).body == photo.body
         stage.edge.api("POST", "/purges?wait=verified", {"urls": [f"http://photos.example{photo.path}"]})
         assert not stage.held(photo.path)
-    before = stage.origin.count(photo.path)
-    stage.origin.put(photo.path, photo.body, delay=0.6)
-    client, answers = _get_in_background(stage, photo)
-    until(lambda: stage.origin.count(photo.path) > before, 5)
-    assert stage.edge.add_image("removed", photo.body)["active"]
-    assert not answers, "the listing came too late to cross the response"
-    client.join()
-    assert answers[0].status == 451
-    until(lambda: not stage.held(photo.path), 5)
+    before, going_on = stage.origin.count(photo.path), threading.Event()
+    stage.origin.put(photo.path, photo.body, delay=going_on)
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(stage.get, photo.path)
+        try:
+            until(lambda: stage.origin.count(photo.path) > before)
+            assert stage.edge.add_image("removed", photo.body)["active"]
+        finally:
+            going_on.set()
+    assert answer.result().status == 451
+    until(lambda: not stage.held(photo.path))
     assert stage.get(photo.path).status == 451
 
 
@@ -79,7 +75,7 @@ def test_new_urls_of_an_image_that_is_listed_behind_the_cache(fill: Stage, _roun
     photo = fresh()
     fill.serve(photo)
     with _NewUrls(fill, photo) as clients:
-        until(lambda: len(clients.served) > 20, 10)
+        until(lambda: len(clients.served) > 20)
         added = fill.edge.add_image("removed", photo.body, wait=True)
         kept = clients.held(40)
     assert added["active"]

@@ -72,7 +72,7 @@ def test_lists_say_what_they_want(turning: Stage) -> None:
         "mirrored.webp": "turned",
         "cropped.webp": "searched",
     }
-    until(lambda: seen() == expected_views, 5)
+    until(lambda: seen() == expected_views)
 
 
 def test_what_was_seen_turned_goes_when_its_original_is_listed(front: Stage) -> None:
