@@ -12,7 +12,7 @@ def test_port_zero_takes_a_free_one() -> None:
     """The address says which."""
     with listening("127.0.0.1:0", "admin.listen") as sock:
         assert address_of(sock) != "127.0.0.1:0"
-        socket.create_connection(sock.getsockname(), 1).close()
+        socket.create_connection(sock.getsockname(), 10).close()
 
 
 def test_a_port_in_use_names_the_setting() -> None:

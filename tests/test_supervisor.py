@@ -15,9 +15,14 @@ from typing import Any
 import pytest
 from tests.parts import require
 
+from edgeward.config import Config
 from edgeward.listen import address_of, listening
+from edgeward.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).parent.parent
+END_SECONDS = 60
+"""A hang is told from slowness by it, and by nothing shorter."""
+pytestmark = pytest.mark.timeout(300)
 
 
 class Running:
@@ -33,13 +38,6 @@ class Running:
         )
         self.process = self.start()
 
-    def __enter__(self) -> "Running":
-        until(self.ready)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "edgeward", "run", "-c", str(self.config)],
@@ -54,8 +52,9 @@ class Running:
 
     def ready(self) -> bool:
         try:
-            urllib.request.urlopen(f"http://{self.run['admin']}/readyz", timeout=2).close()
-            return status(self.run["proxy"]) == 502
+            run = self.run
+            urllib.request.urlopen(f"http://{run['admin']}/readyz", timeout=10).close()
+            return run["pid"] == self.process.pid and status(run["proxy"]) == 502
         except (OSError, ValueError):
             return False
 
@@ -66,19 +65,19 @@ class Running:
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(END_SECONDS)
 
 
 def status(address: str) -> int:
     """The status of a request through the proxy to the upstream that isn't there."""
     try:
-        urllib.request.urlopen(f"http://{address}/", timeout=5).close()
+        urllib.request.urlopen(f"http://{address}/", timeout=20).close()
     except urllib.error.HTTPError as error:
         return error.code
     return 0
 
 
-def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+def until(condition: Callable[[], bool], seconds: float = 2 * END_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"
@@ -93,30 +92,21 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One for the tests that leave it running."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all tests, whatever they do to it."""
     require("redis-server")
-    with Running(tmp_path_factory.mktemp("run")) as made:
-        yield made
+    made = Running(tmp_path_factory.mktemp("run"))
+    yield made
+    made.stop()
 
 
-def test_stops_cleanly(tmp_path: Path) -> None:
-    """SIGTERM ends it with status 0, and no process and no address file are left."""
-    with Running(tmp_path) as running:
-        pids = running.pids()
-        assert len(pids) == 4
-        assert running.stop() == 0
-        until(lambda: not any(alive(pid) for pid in pids), 5)
-        assert not (running.state / "run.json").exists()
-
-
-def test_children_end_with_the_supervisor(tmp_path: Path) -> None:
-    """When the supervisor itself is killed the kernel ends its children, and theirs end too."""
-    with Running(tmp_path) as running:
-        pids = running.pids()
-        running.process.kill()
-        running.process.wait()
-        until(lambda: not any(alive(pid) for pid in pids), 20)
+@pytest.fixture
+def running(made: Running) -> Running:
+    """The same, whole again: started anew if it was ended."""
+    if made.process.poll() is not None:
+        made.process = made.start()
+    until(lambda: made.ready() and len(made.pids()) == 4)
+    return made
 
 
 @pytest.mark.parametrize("role", ["proxy", "controller", "store"])
@@ -128,6 +118,38 @@ def test_what_dies_comes_back(running: Running, role: str) -> None:
     until(lambda: victim not in running.pids() and len(running.pids()) == 4 and running.ready())
 
 
+async def test_nothing_is_started_any_more_while_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has died and would be started again in a moment is not, when others take their time to end."""
+    paused, go_on, starts = asyncio.Event(), asyncio.Event(), 0
+    sleep = asyncio.sleep
+
+    async def pause(_: float) -> None:
+        paused.set()
+        await go_on.wait()
+
+    def dies() -> tuple[str, ...]:
+        nonlocal starts
+        starts += 1
+        return ("true",)
+
+    class Slow(Child):
+        async def stop(self, grace: float) -> None:
+            go_on.set()
+            for _ in range(10):
+                await sleep(0)
+            await super().stop(grace)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    supervisor = Supervisor(Config(state_dir=tmp_path), None)
+    (tmp_path / "metrics").mkdir()
+    supervisor._sockets.append(listening("127.0.0.1:0", "test"))
+    await supervisor._keep(Child("proxy", dies))
+    await supervisor._keep(Slow("controller", lambda: ("sleep", "600")))
+    await asyncio.wait_for(paused.wait(), END_SECONDS)
+    await supervisor._stop()
+    assert starts == 1
+
+
 def test_connections_wait_for_a_dead_worker(running: Running) -> None:
     """While both workers are away a connection is neither refused nor reset: the next ones answer it."""
     for pid in running.run["processes"]["proxy"]:
@@ -137,7 +159,7 @@ def test_connections_wait_for_a_dead_worker(running: Running) -> None:
     async def ask() -> bytes:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        line = await asyncio.wait_for(reader.readline(), 30)
+        line = await asyncio.wait_for(reader.readline(), 2 * END_SECONDS)
         writer.close()
         return line
 
@@ -147,7 +169,7 @@ def test_connections_wait_for_a_dead_worker(running: Running) -> None:
 def test_second_run_on_the_same_state_is_refused(running: Running) -> None:
     """Two supervisors on one state_dir would ruin each other's store."""
     second = running.start()
-    _, err = second.communicate(timeout=30)
+    _, err = second.communicate(timeout=END_SECONDS)
     assert second.returncode == 2
     assert b"state_dir" in err
 
@@ -156,7 +178,7 @@ def test_port_in_use_is_named(tmp_path: Path) -> None:
     """Status 2, the setting named, nothing left running."""
     with listening("127.0.0.1:0", "test") as taken:
         made = Running(tmp_path, listen=address_of(taken))
-        _, err = made.process.communicate(timeout=30)
+        _, err = made.process.communicate(timeout=END_SECONDS)
     assert made.process.returncode == 2
     assert b"proxy.listen" in err
 
@@ -164,7 +186,7 @@ def test_port_in_use_is_named(tmp_path: Path) -> None:
 def test_store_away_is_named(tmp_path: Path) -> None:
     """Status 3 with the store's address and without its password."""
     made = Running(tmp_path, '[store]\nurl = "redis://:secret@127.0.0.1:9"\n')
-    _, err = made.process.communicate(timeout=30)
+    _, err = made.process.communicate(timeout=END_SECONDS)
     assert made.process.returncode == 3
     assert b"127.0.0.1:9" in err
     assert b"secret" not in err
@@ -174,8 +196,23 @@ def test_a_dead_worker_leaves_its_counters_but_no_gauges(running: Running) -> No
     """What it had loaded is no longer reported; what it had counted is."""
     victim = running.run["processes"]["proxy"][0]
     files = running.state / "metrics"
-    assert list(files.glob(f"gauge_live*_{victim}.db"))
+    until(lambda: bool(list(files.glob(f"gauge_live*_{victim}.db"))))
     os.kill(victim, signal.SIGKILL)
     until(lambda: not list(files.glob(f"gauge_live*_{victim}.db")))
     assert list(files.glob(f"counter_{victim}.db"))
-    until(running.ready)
+
+
+def test_stops_cleanly(running: Running) -> None:
+    """SIGTERM ends it with status 0, and no process and no address file are left."""
+    pids = running.pids()
+    assert running.stop() == 0
+    until(lambda: not any(alive(pid) for pid in pids), 20)
+    assert not (running.state / "run.json").exists()
+
+
+def test_children_end_with_the_supervisor(running: Running) -> None:
+    """When the supervisor itself is killed the kernel ends its children, and theirs end too."""
+    pids = running.pids()
+    running.process.kill()
+    running.process.wait(END_SECONDS)
+    until(lambda: not any(alive(pid) for pid in pids), 20)

@@ -223,12 +223,12 @@ class Supervisor:
     async def _stop(self) -> None:
         """Proxies drain first, the controller after them, the store last: each may need the next."""
         self._stopping.set()
+        for watcher in self._watchers:  # first, or one that is about to start its child again starts what nobody stops
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         grace = self._config.proxy.drain_seconds + STOP_GRACE_SECONDS
         for role in ("proxy", "controller", "store"):
             await asyncio.gather(*(child.stop(grace) for child in self._children if child.role == role))
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
         for sock in self._sockets:
             sock.close()
         (self._state / "run.json").unlink(missing_ok=True)

@@ -6,10 +6,17 @@ import pytest
 from tests.store.conftest import server as server
 from tests.store.server import Server
 
+from edgeward.blocklist import rollcall
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.blocklist.replica import Replica
 from edgeward.store.connection import Store
 from edgeward.types import HashList
+
+
+@pytest.fixture(autouse=True)
+def _lasting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test or a store that stands still for a while makes no replica count as dead."""
+    monkeypatch.setattr(rollcall, "LEASE_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ async def replica(store: Store, catalogue: Catalogue) -> AsyncIterator[Replica]:
 @pytest.fixture
 async def own(server: Server) -> AsyncIterator[tuple[Store, Catalogue, Replica]]:
     """The same on a store that the test may kill."""
-    store = await Store.connect(server.url, timeout_ms=300)
+    store = await Store.connect(server.url)
     catalogue = Catalogue(store)
     await catalogue.create_list(HashList("a"), "me")
     replica = Replica(store, "one")

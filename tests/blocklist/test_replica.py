@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.blocklist.entries import NEVER, entries, entry, image, until
@@ -35,41 +36,40 @@ async def test_follows_every_kind_of_change(catalogue: Catalogue, replica: Repli
     replica.on_change.append(told.append)
     listed = entry("a", 1)
     made = await catalogue.add_entries([listed], "me")
-    assert await replica.wait_version(made[-1].version, 1)
+    assert await replica.wait_version(made[-1].version, 10)
     assert replica.matcher.verdict(image(listed)).blocks
     made.append(await catalogue.set_list(HashList("a", action=Action.GONE), "me"))
-    assert await replica.wait_version(made[-1].version, 1)
+    assert await replica.wait_version(made[-1].version, 10)
     assert replica.matcher.verdict(image(listed)).action is Action.GONE
     made.append(await catalogue.remove_entry("a", listed.id, "me"))
-    assert await replica.wait_version(made[-1].version, 1)
+    assert await replica.wait_version(made[-1].version, 10)
     assert not replica.matcher.verdict(image(listed)).blocks
     made += await catalogue.add_entries(entries(600), "me")
     made.append(await catalogue.delete_list("a", "me"))
-    assert await replica.wait_version(made[-1].version, 5)
+    assert await replica.wait_version(made[-1].version, 10)
     assert not replica.matcher.lists
     assert not replica.matcher.entries("a")
     await until("all told", lambda: len(told) == len(made))
     assert told == made
 
 
-async def test_a_new_entry_acts_within_50_ms(store: Store, catalogue: Catalogue) -> None:
-    """From the call to its effect in every one of several copies: within 50 ms in most cases."""
+async def test_a_new_entry_acts_at_once(store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reaches every one of several copies, and is reported, without waiting for the time of their next call."""
+    monkeypatch.setattr(module, "BEAT_SECONDS", 60.0)
     copies = [Replica(store, f"copy {number}") for number in range(3)]
     for copy in copies:
         await copy.start()
-    took = []
-    for one in entries(40):
-        started = time.perf_counter()
+    for one in entries(10):
         changes = await catalogue.add_entries([one], "me")
-        assert await catalogue.wait_applied(changes[-1].version, 2) == []
-        took.append(time.perf_counter() - started)
+        assert await catalogue.wait_applied(changes[-1].version, 20) == []
         assert all(copy.matcher.verdict(image(one)).blocks for copy in copies)
-    assert sorted(took)[30] < 0.05
     for copy in copies:
         await copy.close()
 
 
-async def test_what_is_acknowledged_is_never_let_through(store: Store, catalogue: Catalogue) -> None:
+async def test_what_is_acknowledged_is_never_let_through(
+    store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While copies come and go, each that is ready when an entry was acknowledged matches it, always."""
     copies: dict[int, Replica] = {}
     stopping = asyncio.Event()
@@ -82,17 +82,19 @@ async def test_what_is_acknowledged_is_never_let_through(store: Store, catalogue
             del copies[number]  # nothing is let through from here on
             await copy.close()
 
-    await catalogue.add_entries(entries(1000), "me")
+    monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 50)
+    await catalogue.add_entries(entries(300), "me")
     tasks = [asyncio.create_task(come_and_go(number)) for number in range(4)]
-    ready = 0
-    for one in entries(50):
+    ready = listed = 0
+    while listed < 30 or ready < 20:
+        (one,) = entries(1)
         changes = await catalogue.add_entries([one], "me")
-        assert await catalogue.wait_applied(changes[-1].version, 5) == []
+        assert await catalogue.wait_applied(changes[-1].version, 10) == []
+        listed += 1
         ready += sum(copy.ready for copy in copies.values())
         assert all(copy.matcher.verdict(image(one)).blocks for copy in copies.values() if copy.ready)
     stopping.set()
     await asyncio.gather(*tasks)
-    assert ready > 20
 
 
 async def test_it_calls_in_before_it_reads(store: Store, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,21 +142,39 @@ async def test_it_loads_what_is_listed_meanwhile(
 ) -> None:
     """A copy calls in before it reads anything. What changes while it loads is in it."""
     monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 10)
-    await catalogue.add_entries(entries(1000), "me")
+    await catalogue.add_entries(entries(200), "me")
     copy = Replica(store, "two")
+    reading, go_on = _held_at_its_first_page(copy)
     starting = asyncio.create_task(copy.start())
-    while not await catalogue.laggards(NEVER):
-        await asyncio.sleep(0)
-    assert not copy.ready
+    page = await reading
+    assert await catalogue.laggards(NEVER)
     changes = await catalogue.add_entries([entry("a", 1)], "me")
-    await catalogue.remove_entry("a", (await catalogue.entries("a"))[0][0].id, "me")
+    await catalogue.remove_entry("a", page[0].id, "me")
     assert not copy.ready
-    assert await catalogue.wait_applied(changes[-1].version, 1) == []
+    go_on.set()
+    assert await catalogue.wait_applied(changes[-1].version, 10) == []
     assert not copy.ready or copy.matcher.verdict(image(entry("a", 1))).blocks
     await starting
     assert copy.matcher.verdict(image(entry("a", 1))).blocks
-    assert len(copy.matcher.entries("a")) == await catalogue.count("a") == 1000
+    assert len(copy.matcher.entries("a")) == await catalogue.count("a") == 200
     await copy.close()
+
+
+def _held_at_its_first_page(copy: Replica) -> tuple[asyncio.Future[list[Entry]], asyncio.Event]:
+    """Its load stops with the first entries of a list in its hands, which are told, and goes on with the event."""
+    reading: asyncio.Future[list[Entry]] = asyncio.get_running_loop().create_future()
+    go_on = asyncio.Event()
+    scan = copy._catalogue.scan
+
+    async def held(list_name: str) -> AsyncIterator[list[Entry]]:
+        async for page in scan(list_name):
+            if not reading.done():
+                reading.set_result(page)
+            await go_on.wait()
+            yield page
+
+    copy._catalogue.scan = held  # type: ignore[assignment, method-assign]
+    return reading, go_on
 
 
 async def test_signs_off(catalogue: Catalogue, replica: Replica) -> None:
@@ -178,7 +198,7 @@ async def test_waiting_for_a_version(catalogue: Catalogue, replica: Replica) -> 
     version = replica.version
     assert await replica.wait_version(version, 0)
     assert not await replica.wait_version(version + 1, 0.05)
-    waiting = asyncio.create_task(replica.wait_version(version + 1, 2))
+    waiting = asyncio.create_task(replica.wait_version(version + 1, 10))
     await catalogue.add_entries([entry("a", 1)], "me")
     assert await waiting
 
@@ -190,13 +210,13 @@ async def test_metrics(catalogue: Catalogue, replica: Replica) -> None:
         return metrics.registry.get_sample_value(f"edgeward_blocklist_{name}", labels)
 
     changes = await catalogue.add_entries([*entries(3), entry("a", 1)], "me")
-    assert await replica.wait_version(changes[-1].version, 1)
+    assert await replica.wait_version(changes[-1].version, 10)
     assert value("entries", list="a", signal="pdq") == 3
     assert value("entries", list="a", signal="sha256") == 1
     assert value("version") == replica.version
-    assert value("contact_timestamp_seconds") == pytest.approx(time.time(), abs=2)
+    assert value("contact_timestamp_seconds") == replica.contact == pytest.approx(time.time(), abs=10)
     change = await catalogue.delete_list("a", "me")
-    assert await replica.wait_version(change.version, 1)
+    assert await replica.wait_version(change.version, 10)
     assert value("entries", list="a", signal="pdq") == 0
 
 
@@ -207,7 +227,7 @@ async def test_an_entry_that_cannot_match_stops_nothing(
     bad = Entry("a", Signal("pdq", "x" * 64))
     await catalogue.add_entries([bad], "me")
     changes = await catalogue.add_entries([entry("a", 1)], "me")
-    assert await catalogue.wait_applied(changes[-1].version, 1) == []
+    assert await catalogue.wait_applied(changes[-1].version, 10) == []
     assert replica.matcher.verdict(image(entry("a", 1))).blocks
     assert bad.id in caplog.text
     copy = Replica(store, "two")
@@ -229,7 +249,7 @@ async def test_a_defect_does_not_end_it(
     before = metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "replica"}) or 0
     await catalogue.add_entries([entry("a", 1)], "me")
     changes = await catalogue.add_entries([entry("a", 2)], "me")
-    assert await replica.wait_version(changes[-1].version, 2)
+    assert await replica.wait_version(changes[-1].version, 10)
     assert replica.matcher.verdict(image(entry("a", 2))).blocks
     assert "deliberate" in caplog.text
     assert metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "replica"}) == before + 1
@@ -247,7 +267,7 @@ async def test_beats_while_it_has_much_to_do(
         return await original(self, name, reported, applied)
 
     changes = await catalogue.add_entries(entries(1000), "me")
-    assert await catalogue.wait_applied(changes[-1].version, 5) == []
+    assert await catalogue.wait_applied(changes[-1].version, 10) == []
     monkeypatch.setattr(RollCall, "beat", count)
     monkeypatch.setattr(module, "LOADING_BEAT_SECONDS", 0.0)
     monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 100)
@@ -262,19 +282,22 @@ async def test_changes_that_come_while_it_calls_are_no_loss(
 ) -> None:
     """A change that is applied while a call is on its way does not pass for another history of the store."""
     original = replica._rollcall.beat
+    answered, arrives = asyncio.Event(), asyncio.Event()
 
     async def slow(*args: int | str) -> Beat:
         answer = await original(*args)  # type: ignore[arg-type]
-        await asyncio.sleep(0.02)
+        answered.set()
+        await arrives.wait()
         return answer
 
-    await catalogue.add_entries([entry("a", 1)], "me")
+    changes = await catalogue.add_entries([entry("a", 1)], "me")
+    assert await replica.wait_version(changes[-1].version, 10)
     replica._rollcall.beat = slow  # type: ignore[method-assign]
     calling = asyncio.create_task(replica._beat())
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(answered.wait(), 10)
     for number in range(5):
         await replica._apply(await catalogue.add_entries([entry("a", 2 + number)], "me"))
-        await asyncio.sleep(0.005)
+    arrives.set()
     await calling
     assert "lost" not in caplog.text
     assert replica.ready

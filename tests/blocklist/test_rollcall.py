@@ -45,15 +45,15 @@ async def test_a_version_that_the_store_never_had(rollcall: RollCall) -> None:
     assert await rollcall.laggards(1) == ["elder"]
 
 
-async def test_who_is_not_heard_from_is_not_waited_for(rollcall: RollCall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_is_not_heard_from_is_not_waited_for(rollcall: RollCall) -> None:
     """After the lease a silent replica counts no more, until it calls in again; in the end it is forgotten."""
     await rollcall.beat("dead", 0)
     assert await rollcall.laggards(1) == ["dead"]
-    monkeypatch.setattr(module, "LEASE_SECONDS", 0.0)
-    assert await rollcall.laggards(1) == []
-    monkeypatch.setattr(module, "FORGET_SECONDS", 0.0)
-    assert await rollcall.laggards(1) == []
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", 0.0)
+        assert await rollcall.laggards(1) == []
+        patched.setattr(module, "FORGET_SECONDS", 0.0)
+        assert await rollcall.laggards(1) == []
     assert await rollcall.laggards(1) == []
     await rollcall.beat("dead", 0)
     assert await rollcall.laggards(1) == ["dead"]

@@ -12,7 +12,7 @@ from tests.stand_in import in_this_process, install_model
 
 from edgeward.config import ClassifierSettings, HashingSettings
 
-SETTINGS = ClassifierSettings(name="model", sample=1.0, timeout_ms=2000, memory_mb=600)
+SETTINGS = ClassifierSettings(name="model", sample=1.0, timeout_ms=60_000, memory_mb=600)
 HASHING = HashingSettings()
 
 

@@ -17,6 +17,13 @@ from edgeward.errors import BadImage, NotFound
 type Run = Callable[..., Ended]
 
 
+@pytest.fixture(autouse=True)
+def _one_patient_hasher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start a hasher takes longer than what most tests do with it."""
+    monkeypatch.setenv("EDGEWARD_HASHING__PROCESSES", "1")
+    monkeypatch.setenv("EDGEWARD_HASHING__TIMEOUT_MS", "60000")
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "astronaut.png"
@@ -56,8 +63,11 @@ def test_prints_lines_that_add_takes(edgeward: Run, photo: Path) -> None:
     assert lines[6] == f"pdq-dhash:{dhash}{pdq}"
 
 
-def test_several_files_keep_their_order(edgeward: Run, photo: Path, tmp_path: Path) -> None:
+def test_several_files_keep_their_order(
+    edgeward: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answers come in the order of the arguments, however long each took."""
+    monkeypatch.setenv("EDGEWARD_HASHING__PROCESSES", "2")
     small = tmp_path / "small.png"
     Image.fromarray(data.coffee()).resize((64, 48)).save(small)
     found = edgeward("hash", "--json", photo, small, photo).json

@@ -7,7 +7,17 @@ import pytest
 from tests.control.controllers import Api, RunningController, settings
 from tests.control.edges import WEBHOOKS, Edge, running_edge
 
+from edgeward.control import settled, takedowns
+
 _lists = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that would say so when a change is not in force, or an order not placed, within some seconds wait longer
+    here: a machine may stall."""
+    monkeypatch.setattr(settled, "APPLY_SECONDS", 30.0)
+    monkeypatch.setattr(takedowns, "PLACING_SECONDS", 30.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -146,23 +147,46 @@ class RunningController:
 
 
 def settings(redis_url: str, state_dir: Path, **sections: object) -> Config:
-    """Settings for a controller of its own on a free port, in a namespace of its own."""
+    """Settings for a controller of its own on a free port, in a namespace of its own, and patient."""
     return Config.model_validate(
         {
             "state_dir": str(state_dir),
-            "store": {"url": redis_url, "namespace": f"control{os.getpid()}-{next(_namespaces)}"},
+            "store": {
+                "url": redis_url,
+                "namespace": f"control{os.getpid()}-{next(_namespaces)}",
+                "timeout_ms": 20_000,
+            },
+            "hashing": {"timeout_ms": 60_000},
             "admin": {"listen": "127.0.0.1:0"},
             **sections,
         }
     )
 
 
-def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until it holds; a test that waits longer than `seconds` fails."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.01)
+
+
+def listens(path: Path) -> bool:
+    """Whether a server answers at a Unix socket: its file is there before that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def told(ask: Callable[[], Answer], holds: Callable[[Any], object]) -> Any:
+    """The JSON of the first answer of which that holds: it is asked for again until then."""
+    answers: list[Any] = []
+
+    def asked() -> object:
+        answers.append(ask().json)
+        return holds(answers[-1])
+
+    until(asked)
+    return answers[-1]
 
 
 def photo(name: str = "astronaut", size: tuple[int, int] = (320, 240), kind: str = "JPEG") -> bytes:

@@ -72,7 +72,7 @@ def running_edge(redis_url: str, directory: Path) -> Iterator[Edge]:
         host, _, port = origin.address.rpartition(":")
         with Varnish(directory / "varnish", (host, int(port))) as varnish:
             caches = [
-                {"name": "edge", "driver": "varnish", "url": varnish.purge_url},
+                {"name": "edge", "driver": "varnish", "url": varnish.purge_url, "timeout_ms": 20_000},
                 {"name": "dead", "driver": "varnish", "url": f"http://127.0.0.1:{free_port()}"},
             ]
             config = settings(redis_url, directory / "state", caches=caches, webhooks=WEBHOOKS)

@@ -39,12 +39,11 @@ class Bench:
         await self.jobs.create(job, [Listed(signal(number)) for number in range(count)])
         return job
 
-    async def see(self, number: int) -> None:
-        sha256 = f"{number:064x}"
-        seen = Fingerprint(sha256, "image/jpeg", 1, (Signal("sha256", sha256), signal(number)))
-        await self.sightings.write([Sighting(Target("http", "img.test", f"/{number}"), seen, time.time(), 0)])
+    async def see(self, *numbers: int) -> None:
+        seen = [(Target("http", "img.test", f"/{number}"), picture(number)) for number in numbers]
+        await self.sightings.write([Sighting(target, image, time.time(), 0) for target, image in seen])
 
-    async def ended(self, job: Job, seconds: float = 10) -> Advance:
+    async def ended(self, job: Job, seconds: float = 30) -> Advance:
         deadline = time.monotonic() + seconds
         while (advance := (await self.jobs.get(job.id))[1]).state not in ("done", "failed"):
             assert time.monotonic() < deadline
@@ -56,9 +55,13 @@ def signal(number: int) -> Signal:
     return Signal("md5", f"{number + 1:016x}" * 2)
 
 
+def picture(number: int) -> Fingerprint:
+    sha256 = f"{number:064x}"
+    return Fingerprint(sha256, "image/jpeg", 1, (Signal("sha256", sha256), signal(number)))
+
+
 @pytest.fixture
 async def bench(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr(jobs_module, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(module, "TICK_SECONDS", 0.05)
     made = Bench(store)
     await made.catalogue.create_list(HashList("bad"), "tester")
@@ -73,14 +76,14 @@ async def bench(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 async def test_a_killed_worker_is_taken_over(bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Killed after any of its steps, half-way: another one ends the job, with every entry counted once and no order
     missing."""
-    for number in range(TOTAL):
-        await bench.see(number)
+    monkeypatch.setattr(jobs_module, "LEASE_SECONDS", 0.1)
+    await bench.see(*range(TOTAL))
     job = await bench.job()
     first, second = bench.importer(), bench.importer()
     first._jobs, first._catalogue = Jobs(bench.jobs._store), Catalogue(bench.jobs._store)
     reached = kill_after(monkeypatch, first, moment, 5)
     await first.start()
-    await asyncio.wait_for(reached.wait(), 10)
+    await asyncio.wait_for(reached.wait(), 30)
     await first.close()
     await second.start()
     advance = await bench.ended(job)
@@ -152,11 +155,23 @@ async def test_a_list_that_went_ends_the_job(bench: Bench) -> None:
     await importer.close()
 
 
-async def test_a_short_job_does_not_wait_for_a_long_one(bench: Bench) -> None:
+async def test_a_short_job_does_not_wait_for_a_long_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are worked on side by side."""
-    long, short = await bench.job(2000), await bench.job(20)
-    importer = bench.importer()
+    long, importer = await bench.job(), bench.importer()
+    chunk, begun, gate = bench.jobs.chunk, asyncio.Event(), asyncio.Event()
+
+    async def held_up(job: Job, number: int) -> list[Entry]:
+        if job.id == long.id:
+            begun.set()
+            await gate.wait()
+        return await chunk(job, number)
+
+    monkeypatch.setattr(bench.jobs, "chunk", held_up)
     await importer.start()
-    await bench.ended(short)
-    assert (await bench.jobs.get(long.id))[1].state == "running"
+    await begun.wait()
+    short = await bench.job(20)
+    assert (await bench.ended(short)).state == "done"
+    assert (await bench.jobs.get(long.id))[1].listed == 0
+    gate.set()
+    assert (await bench.ended(long)).state == "done"
     await importer.close()

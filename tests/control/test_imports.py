@@ -3,9 +3,10 @@
 import gzip
 import hashlib
 import json
+import time
 
 import pytest
-from tests.control.controllers import Api, until
+from tests.control.controllers import Api, told
 from tests.control.edges import Edge
 
 from edgeward.control import imports as module
@@ -22,8 +23,7 @@ def lines(count: int, salt: str = "") -> bytes:
 
 
 def ended(api: Api, job_id: str) -> dict[str, object]:
-    until(lambda: api.get(f"/jobs/{job_id}").json["state"] in ("done", "failed"))
-    return dict(api.get(f"/jobs/{job_id}").json)
+    return dict(told(lambda: api.get(f"/jobs/{job_id}"), lambda job: job["state"] in ("done", "failed")))
 
 
 def test_a_file_is_listed(api: Api, a_list: str) -> None:
@@ -118,7 +118,7 @@ def test_an_empty_file_is_a_job_that_is_done(api: Api, a_list: str) -> None:
 
 
 def test_what_was_seen_is_gone_or_owed(edge: Edge) -> None:
-    """An import that waits ends with cached copies gone, and names the caches that still owe."""
+    """A job that is waited for names the caches that still owe, and the others hold no copy."""
     name = "imported"
     assert edge.api.post("/lists", {"name": name}).status == 201
     body = b"\xff\xd8\xff" + b"not really a picture, but seen"
@@ -126,6 +126,12 @@ def test_what_was_seen_is_gone_or_owed(edge: Edge) -> None:
     edge.see("/imported.jpg", body)
     file = lines(1500) + f"md5:{md5('other')}\nsha256:{hashlib.sha256(body).hexdigest()}\n".encode()
     path = f"/lists/{name}/imports"
-    job = edge.api.ask("POST", path, file, TEXT, wait="verified", timeout=2).json["job"]
+    began = time.monotonic()
+    job_id = edge.api.ask("POST", path, file, TEXT, wait="verified", timeout=0.3).json["job"]["id"]
+    assert time.monotonic() - began >= 0.3
+    job = told(
+        lambda: edge.api.get(f"/jobs/{job_id}", wait="verified", timeout=0.3),
+        lambda job: job["state"] == "done" and job["owed"].keys() == {"dead"},
+    )
     assert (job["state"], job["orders"], job["owed"], job["matched"]) == ("done", 1, {"dead": 1}, 1502)
     assert not edge.holds("/imported.jpg")

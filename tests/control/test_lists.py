@@ -11,7 +11,7 @@ def test_a_list_is_made_shown_changed_and_deleted(api: Api) -> None:
     shown = api.get("/lists/life").json
     assert shown.items() <= made.json.items()
     assert (shown["kind"], shown["mode"], shown["action"], shown["entries"]) == ("allow", "enforce", "451", 0)
-    assert shown["radius"] == {"pdq": 10, "phash": 6, "dhash": 6, "pdq-dhash": 72}
+    assert shown["radius"] == {"pdq": 10, "phash": 6, "dhash": 4, "pdq-dhash": 72}
     changed = api.patch("/lists/life", {"mode": "monitor", "action": "410"}).json
     assert (changed["mode"], changed["action"], changed["description"]) == ("monitor", "410", "d")
     assert (changed["rotations"], changed["geometry"]) == (False, False)

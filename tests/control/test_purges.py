@@ -1,22 +1,26 @@
 """Purges through the API, on a real Varnish."""
 
+import time
+
 import pytest
-from tests.control.controllers import Api, photo
+from tests.control.controllers import Api, photo, told, until
 from tests.control.edges import Edge
 
 
 def test_a_url_is_purged_from_the_caches_that_are_up(edge: Edge) -> None:
-    """Waiting for it, the copy is gone when the answer comes, and the cache that is down is named."""
+    """It is waited for the cache that is down until the time is up. It is named; who is not has no copy any more."""
     url = edge.serve("/by-hand.jpg", photo())
-    answer = edge.api.post("/purges", {"urls": [url], "why": "asked to"}, wait="verified", timeout=1)
+    before, began = time.time(), time.monotonic()
+    answer = edge.api.post("/purges", {"urls": [url], "why": "asked to"}, wait="verified", timeout=0.3)
+    assert time.monotonic() - began >= 0.3
     assert answer.status == 202
+    order_id = answer.json["purges"][0]["id"]
+    purge = told(lambda: edge.api.get(f"/purges/{order_id}"), lambda purge: purge["owed"] == ["dead"])
     assert not edge.holds("/by-hand.jpg")
-    (purge,) = answer.json["purges"]
     assert (purge["url"], purge["cause"], purge["why"], purge["by"]) == (url, "manual", "asked to", "local")
-    assert purge["owed"] == ["dead"]
     outcome = purge["outcomes"]["edge"]
     assert outcome["delivery"] == "verified"
-    assert 0 <= outcome["linger_seconds"] < 5
+    assert 0 <= outcome["linger_seconds"] <= time.time() - before
 
 
 def test_an_order_is_found_again(edge: Edge) -> None:
@@ -65,5 +69,5 @@ def test_every_spelling_that_was_seen_is_purged(edge: Edge) -> None:
     for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg"):
         edge.serve(path, body)
         edge.see(path, body)
-    edge.api.post("/purges", {"urls": ["http://photos.example/sp.jpg"]}, wait="verified", timeout=1)
-    assert not any(edge.holds(path) for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg"))
+    edge.api.post("/purges", {"urls": ["http://photos.example/sp.jpg"]})
+    until(lambda: not any(edge.holds(path) for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg")))

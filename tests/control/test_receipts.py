@@ -3,9 +3,10 @@
 import html
 import re
 import time
+from collections.abc import Sequence
 
 import pytest
-from tests.control.controllers import Api, photo
+from tests.control.controllers import Api, photo, told
 from tests.control.edges import HOST, Edge, with_store
 
 from edgeward.control.receipts import Total
@@ -18,8 +19,9 @@ def taken_down(edge: Edge, path: str) -> str:
     """The id of a takedown that is done where it can be."""
     edge.serve(path, photo("brick"))
     asked = {"urls": [f"http://{HOST}{path}"], "why": "case 9"}
-    answer = edge.api.post("/takedowns", asked, wait="verified", timeout=0.5)
-    return str(answer.json["id"])
+    takedown_id = str(edge.api.post("/takedowns", asked).json["id"])
+    told(lambda: edge.api.get(f"/takedowns/{takedown_id}"), lambda receipt: receipt["summary"]["verified"] == 2)
+    return takedown_id
 
 
 def test_a_receipt_says_who_what_when_and_where(edge: Edge) -> None:
@@ -29,10 +31,9 @@ def test_a_receipt_says_who_what_when_and_where(edge: Edge) -> None:
     takedown, summary = receipt["takedown"], receipt["summary"]
     assert (takedown["by"], takedown["way"], takedown["why"]) == ("local", "api", "case 9")
     assert takedown["what"] == {"urls": [f"http://{HOST}/receipt.jpg"], "prefixes": [], "hashes": []}
-    assert before < takedown["at"] < summary["first_at"] <= summary["last_at"] < time.time()
+    assert before <= takedown["at"] <= summary["first_at"] <= summary["last_at"] <= time.time()
     assert (summary["orders"], summary["verified"], summary["delivered"]) == (2, 2, 0)
     assert summary["owed"] == {"dead": 2}
-    assert 0 < summary["linger_seconds"] < 5
     assert summary["linger_seconds"] == pytest.approx(summary["last_at"] - takedown["at"], abs=1e-3)
     edge_node, dead = summary["nodes"]["edge"], summary["nodes"]["dead"]
     assert (edge_node["verified"], edge_node["owed"]) == (2, 0)
@@ -57,13 +58,20 @@ def test_the_orders_come_in_pages_and_the_summary_is_of_all(api: Api) -> None:
     assert len(seen) == len(set(seen)) == 50
 
 
-def test_a_receipt_of_many_orders_is_cheap(api: Api) -> None:
-    """2,000 orders are summed up and one page of them is told in well under a second."""
-    asked = {"urls": [f"http://{HOST}/many/{number}" for number in range(1000)]}
-    takedown_id = api.post("/takedowns", asked, wait="verified").json["id"]
-    began = time.monotonic()
-    assert api.get(f"/takedowns/{takedown_id}").json["summary"]["orders"] == 2000
-    assert time.monotonic() - began < 0.5
+def test_a_receipt_of_many_orders_is_cheap(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 600 orders is read once, many at a time, and those of one page once more."""
+    asked = {"urls": [f"http://{HOST}/many/{number}" for number in range(300)]}
+    takedown_id = api.post("/takedowns", asked).json["id"]
+    of, read = Orders.of, list[int]()
+
+    async def counted(self: Orders, ids: Sequence[str]) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
+        read.append(len(ids))
+        return await of(self, ids)
+
+    monkeypatch.setattr(Orders, "of", counted)
+    assert api.get(f"/takedowns/{takedown_id}", limit=50).json["summary"]["orders"] == 600
+    assert sum(read) == 650
+    assert len(read) <= 10
 
 
 def test_a_listing_has_a_receipt(edge: Edge) -> None:
@@ -72,10 +80,10 @@ def test_a_listing_has_a_receipt(edge: Edge) -> None:
     edge.serve("/listed.jpg", body)
     edge.see("/listed.jpg", body)
     edge.api.post("/lists", {"name": "receipts"})
-    asked = edge.api.post("/lists/receipts/entries?reason=order+17&wait=verified&timeout=0.5", body).json
+    asked = edge.api.post("/lists/receipts/entries", body, reason="order 17").json
     entry = next(each for each in asked["entries"] if each["type"] == "sha256")
     path = f"/entries/{entry['id']}/receipt"
-    receipt = edge.api.get(path).json
+    receipt = told(lambda: edge.api.get(path), lambda it: it["matched"] and it["summary"]["verified"])
     assert receipt["entry"] == entry
     assert (receipt["active"], receipt["waiting_for"], receipt["matched"]) == (True, [], True)
     assert receipt["first_blocked"] is None

@@ -1,19 +1,22 @@
 """The controller process from start to end."""
 
+import asyncio
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.control.controllers import RunningController, settings, until
+from tests.control.controllers import RunningController, listens, settings, until
 from tests.control.edges import with_store
 from tests.parts import free_port, require
 
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.config import Config
+from edgeward.control import health
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.listen import ADMIN_FD
 from edgeward.store.connection import Store
@@ -30,7 +33,7 @@ def own_redis(directory: Path) -> Iterator[None]:
     command = [require("redis-server"), "--port", "0", "--unixsocket", socket_path, "--dir", directory]
     server = subprocess.Popen([*command, *DURABLE], stdout=subprocess.DEVNULL)
     try:
-        until(socket_path.exists)
+        until(lambda: listens(socket_path))
         yield
     finally:
         server.kill()
@@ -82,9 +85,10 @@ def test_an_inherited_socket_is_served(redis_url: str, tmp_path: Path, monkeypat
             assert running.api.get("/lists").status == 200
 
 
-def test_it_outlives_the_store(tmp_path: Path) -> None:
+def test_it_outlives_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the store away the lists go on acting; what needs the store is 503 until it is back."""
-    config = settings(f"unix://{tmp_path}/s", tmp_path, store={"url": f"unix://{tmp_path}/s", "timeout_ms": 500})
+    monkeypatch.setattr(health, "AWAY_SECONDS", 0.7)
+    config = settings(f"unix://{tmp_path}/s", tmp_path)
     text = "md5:" + "6" * 32
     with ExitStack() as stack:
         with own_redis(tmp_path):
@@ -95,7 +99,7 @@ def test_it_outlives_the_store(tmp_path: Path) -> None:
         until(lambda: api.get("/readyz").json["store"] == "away")
         ready = api.get("/readyz")
         assert (ready.status, ready.json["ready"]) == (200, True)
-        assert ready.json["contact_age_seconds"] > 1
+        assert ready.json["contact_age_seconds"] > 0.7
         assert "away" in ready.json["reasons"][0]
         assert api.post("/check", {"hash": text}).json["decision"] == "block"
         for answer in (api.get("/lists"), operator.post("/check", {"hash": text}), api.get("/status")):
@@ -106,17 +110,24 @@ def test_it_outlives_the_store(tmp_path: Path) -> None:
         assert operator.post("/check", {"hash": text}).json["decision"] == "block"
 
 
-def test_it_answers_while_the_lists_load(redis_url: str, tmp_path: Path) -> None:
+def test_it_answers_while_the_lists_load(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long load looks neither dead nor ready: alive, and 503 from /readyz and the API until the lists are there."""
     config = settings(redis_url, tmp_path)
 
     async def fill(store: Store) -> None:
         catalogue = Catalogue(store)
         await catalogue.create_list(HashList("long"), "test")
-        entries = [Entry("long", Signal("sha1", f"{number:040x}")) for number in range(1, 5001)]
+        entries = [Entry("long", Signal("sha1", f"{number:040x}")) for number in range(1, 51)]
         await catalogue.add_entries(entries, "test")
 
     with_store(config, fill)
+    gate, lists_of = threading.Event(), Catalogue.lists
+
+    async def held_up(catalogue: Catalogue) -> list[HashList]:
+        await asyncio.to_thread(gate.wait, 60)
+        return await lists_of(catalogue)
+
+    monkeypatch.setattr(Catalogue, "lists", held_up)
     running = RunningController(config)
     running.start()
     try:
@@ -125,10 +136,12 @@ def test_it_answers_while_the_lists_load(redis_url: str, tmp_path: Path) -> None
         assert (early.status, early.json["reasons"]) == (503, ["the lists are not loaded"])
         assert (lists.status, lists.json["type"]) == (503, "urn:edgeward:problem:unavailable")
         assert api.get("/healthz").status == 200
+        gate.set()
         until(running.is_ready)
-        assert api.get("/readyz").json["version"] == 5001
-        assert api.get("/lists/long").json["entries"] == 5000
+        assert api.get("/readyz").json["version"] == 51
+        assert api.get("/lists/long").json["entries"] == 50
     finally:
+        gate.set()
         running.stop()
 
 

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import socket
+from typing import Any
 
-from tests.control.controllers import Answer, Api, until
+import pytest
+from tests.control.controllers import Answer, Api, told, until
 from tests.control.edges import Edge, with_store
 
+from edgeward.blocklist import rollcall
 from edgeward.blocklist.rollcall import RollCall
 from edgeward.store.connection import Store
 
@@ -14,20 +17,20 @@ from edgeward.store.connection import Store
 def test_lists_processes_and_uptime_are_told(callers: dict[str, Api], a_list: str) -> None:
     """A viewer sees how much is listed, which processes live, and what they act on."""
     callers["operator"].post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "4" * 32]})
-    answer = callers["viewer"].get("/status")
-    assert answer.status == 200
-    status = answer.json
+    assert callers["viewer"].get("/status").status == 200
+    status = told(lambda: callers["viewer"].get("/status"), lambda status: status["store"] == "connected")
     assert status["lists"] >= 1
     assert status["entries"] >= 1
-    assert (status["ready"], status["store"], status["caches"]) == (True, "connected", [])
+    assert (status["ready"], status["caches"]) == (True, [])
     ours = [each for each in status["replicas"] if each["id"].startswith(f"{socket.gethostname()}/{os.getpid()}")]
     assert [each["version"] for each in ours] == [status["version"]]
     assert status["uptime_seconds"] > 0
-    assert "4" * 32 not in answer.body.decode()
+    assert "4" * 32 not in str(status)
 
 
-def test_a_process_that_is_behind_is_told(edge: Edge) -> None:
+def test_a_process_that_is_behind_is_told(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not act on the newest version is seen before somebody waits for it."""
+    monkeypatch.setattr(rollcall, "LEASE_SECONDS", 600.0)
     edge.api.post("/lists", {"name": "ahead"})
 
     async def ask_beside_one_that_is_behind(store: Store) -> Answer:
@@ -40,17 +43,19 @@ def test_a_process_that_is_behind_is_told(edge: Edge) -> None:
     versions = {each["id"]: each["version"] for each in status["replicas"]}
     assert versions.pop("behind") == 0
     assert list(versions.values()) == [status["version"]]
-    assert all(0 <= each["age"] < 2 for each in status["replicas"])
+    assert all(0 <= each["age"] < 600 for each in status["replicas"])
 
 
 def test_a_cache_that_owes_is_told_with_its_backlog(edge: Edge) -> None:
     """The cache that is down shows how many orders wait for it and since when; the other one has none left."""
-    edge.api.post("/purges", {"urls": ["http://photos.example/backlog"]}, wait="verified", timeout=1)
-    until(lambda: {c["name"]: c["pending"] for c in edge.api.get("/status").json["caches"]}["edge"] == 0)
-    caches = {cache["name"]: cache for cache in edge.api.get("/status").json["caches"]}
-    assert caches["dead"]["pending"] >= 1
-    assert caches["dead"]["oldest_seconds"] > 0.5
-    assert caches["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0, "refused": 0}
+    edge.api.post("/purges", {"urls": ["http://photos.example/backlog"]})
+
+    def caches() -> dict[str, Any]:
+        return {cache["name"]: cache for cache in edge.api.get("/status").json["caches"]}
+
+    until(lambda: caches()["edge"]["pending"] == 0 and caches()["dead"]["oldest_seconds"] > 0.2)
+    assert caches()["dead"]["pending"] >= 1
+    assert caches()["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0, "refused": 0}
 
 
 def test_matching_backwards_keeps_up(edge: Edge) -> None:

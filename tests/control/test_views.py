@@ -29,7 +29,7 @@ ORDER = PurgeOrder(TARGET, Cause.LISTING, 100.0, "ab", "e1", "why", "ana", id="7
 def test_a_list_shows_the_radius_that_counts() -> None:
     """Defaults are filled in, so that nobody has to know them."""
     shown = views.hash_list(HashList("a", radius={"pdq": 20}), {"pdq": 2, "photodna": 1}, ("sha256", "pdq"))
-    assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 6, "pdq-dhash": 72}
+    assert shown["radius"] == {"pdq": 20, "phash": 6, "dhash": 4, "pdq-dhash": 72}
     assert (shown["entries"], shown["not_matchable"]) == (3, {"photodna": 1})
 
 

@@ -18,7 +18,7 @@ def test_requests_go_through_all_parts(tmp_path: Path, placement: Placement) -> 
     """A photograph comes through cache and Edgeward; the cache then holds it, and asking it does not fill it."""
     require("varnishd")
     photo = Photo("photo.jpg", picture(1))
-    with Stage(tmp_path, placement) as stage:
+    with Stage(tmp_path, placement, settings={"proxy": {"workers": 1}}) as stage:
         stage.serve(photo)
         assert not stage.held(photo.path)
         assert stage.origin.count(photo.path) == 0

@@ -12,7 +12,7 @@ from edgeward.demo.photos import Photo
 from edgeward.errors import Exit, UserError
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_every_check_holds_in_both_placements(capfd: pytest.CaptureFixture[str]) -> None:
     """The whole story on real parts ends with exit status 0, every check with its verdict in the JSON."""
     require("varnishd")

@@ -176,7 +176,7 @@ class ReadyServer(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def admin() -> Iterator[ReadyServer]:
     server = ReadyServer(("127.0.0.1", 0), Ready)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
     server.shutdown()
@@ -191,5 +191,5 @@ def test_healthcheck_follows_readyz(admin: ReadyServer, status: int, healthy: bo
     command = json.loads(having("HEALTHCHECK")[0].partition("CMD ")[2])
     assert command[0] == "python"
     script = command[2].replace("8081", str(admin.server_port))
-    done = subprocess.run([sys.executable, "-c", script], timeout=20)
+    done = subprocess.run([sys.executable, "-c", script], timeout=60)
     assert (done.returncode == 0) is healthy

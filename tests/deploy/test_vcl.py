@@ -1,5 +1,6 @@
 """deploy/docker/main.vcl and deploy/varnish/default.vcl as an operator runs them, with and without a secret."""
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from tests.parts import free_port, require
+
+from edgeward.demo.edge import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -27,29 +30,34 @@ def vcl(tmp_path: Path) -> Path:
 
 
 def start(vcl: Path, secret: str | None) -> tuple[int | None, str]:
-    """Start Varnish for a moment: its exit status (None: it ran until it was ended) and what it said."""
+    """Start Varnish until it answers or ends: its exit status (None: it answered) and what it said."""
+    port, log = free_port(), vcl / "said"
     environment = {name: value for name, value in os.environ.items() if name != "EDGEWARD_PURGE_SECRET"}
     if secret is not None:
         environment["EDGEWARD_PURGE_SECRET"] = secret
-    command: list[str | Path] = [require("varnishd"), "-F", "-j", "none", "-n", vcl / "run", "-a", "127.0.0.1:0",
+    command: list[str | Path] = [require("varnishd"), "-F", "-j", "none", "-n", vcl / "run", "-a", f"127.0.0.1:{port}",
                "-f", vcl / "main.vcl", "-p", f"vcl_path={vcl}", "-s", "malloc,16m"]  # fmt: skip
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert server.stderr
-    said = ""
-    for line in server.stderr:
-        said += line
-        if "Child launched OK" in line and "Failed initialization" not in said:
-            try:
-                server.wait(1)
-            except subprocess.TimeoutExpired:
-                server.terminate()
-                server.communicate(timeout=10)
-                return None, said
-    return server.wait(10), said
+    with log.open("w") as said:
+        server = subprocess.Popen(command, env=environment, stderr=said, stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: server.poll() is not None or _answers(port), 60, pause=0.05)
+        return server.poll(), log.read_text()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _answers(port: int) -> bool:
+    """It takes connections before it knows whether it will run."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    return False
 
 
 def test_varnish_runs_it(vcl: Path) -> None:
-    """With a secret, Varnish starts and stays."""
+    """With a secret, Varnish starts and serves."""
     status, said = start(vcl, "0123456789abcdef")
     assert status is None, said
 
@@ -99,12 +107,12 @@ class Telling(BaseHTTPRequestHandler):
 @pytest.fixture
 def origin() -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Telling)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join()
 
 
 @pytest.fixture
@@ -175,8 +183,8 @@ def ask(port: int, method: str, headers: dict[str, str], path: str = "/") -> tup
 
 
 def _connected(port: int) -> http.client.HTTPConnection:
-    deadline = time.monotonic() + 20
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    deadline = time.monotonic() + 40
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     while True:
         try:
             connection.connect()

@@ -98,8 +98,8 @@ def _least(distances: Sequence[int | None]) -> str:
 
 def every_change(results: Results) -> Iterator[str]:
     yield (
-        "Percent of the pictures found, each signal type at its default radius (pdq 31 of 256 bits, phash and dhash 6 "
-        "of 64, pdq-dhash 72). The entries are what `edgeward add --image` lists, from the full picture; the pictures "
+        "Percent of the pictures found, each signal type at its default radius (pdq 31 of 256 bits, phash 6 and dhash "
+        "4 of 64, pdq-dhash 72). The entries are what `edgeward add --image` lists, from the full picture; pictures "
         "are hashed as in transit. `default`, `rotations`, `geometry`, `both`: PDQ on lists with these settings. "
         "`joint`, `joint, both`: PDQ or `pdq-dhash`, on lists without and with both settings. `bits`: median distance "
         "to the picture's own entry, of the PDQ without and with both, then of the joint value with both. `imagehash`: "

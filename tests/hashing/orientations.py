@@ -17,5 +17,5 @@ def oriented(picture: Image.Image, orientation: int, format: str = "PNG", **opti
 
 def turned(picture: Image.Image, orientation: int) -> Image.Image:
     """What viewers show of `oriented`."""
-    with Image.open(io.BytesIO(oriented(picture, orientation))) as image:
+    with Image.open(io.BytesIO(oriented(picture, orientation, compress_level=1))) as image:
         return ImageOps.exif_transpose(image).convert(picture.mode)

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hashing.pictures import jpeg
 
@@ -52,7 +52,7 @@ def test_what_is_computed_can_be_listed() -> None:
         ("dhash:00000000000000ff", "rows"),
         ("dhash:f0e0e0e0b0e0e0f0", "rows"),
         ("dhash:d0c682c0c0c2c1e4", None),
-        ("dhash:000000000000003f", "blank"),
+        ("dhash:000000000000000f", "blank"),
         (f"md5:{hashlib.md5(b'').hexdigest()}", "empty file"),
         (f"sha1:{hashlib.sha1(b'').hexdigest()}", "empty file"),
         (f"sha256:{hashlib.sha256(b'').hexdigest()}", "empty file"),
@@ -74,6 +74,7 @@ def test_qualities_are_checked(type_: str, quality: int) -> None:
         validate(Signal(type_, (PDQ + PDQ)[: known()[type_].bits // 4], quality))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_an_answer(text: str) -> None:
     """Nothing but BadSignal is raised, whatever is typed."""

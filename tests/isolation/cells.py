@@ -42,7 +42,7 @@ os._exit(0)
 """
 
 
-def tried(code: str, how: str = CONFINED, seconds: float = 20) -> str:
+def tried(code: str, how: str = CONFINED, seconds: float = 60) -> str:
     """What the expression `code` gave in a process confined by `how`: its value, the name of an errno or a signal.
 
     `call(NAME, ...)` in it is a function of libc.

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.isolation.cells import SOURCE
@@ -46,8 +47,15 @@ class Served:
     def ask(self, question: bytes, body: bytes = b"") -> None:
         self.connection.sendall(length_of(question) + question + length_of(body) + body)
 
+    def becomes(self, state: str) -> None:
+        """Wait until the process is in this state of /proc/PID/stat: S, asleep; T, stopped."""
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
+            assert time.monotonic() < deadline, f"it is not in state {state}"
+            time.sleep(0.001)
+
     def ends(self) -> int:
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -93,8 +101,9 @@ def test_a_body_that_comes_in_pieces_arrives_whole(served: Served) -> None:
     served.connection.sendall(length_of(b"q") + b"q" + length_of(bytes(500_000)))
     for _ in range(5):
         served.connection.sendall(bytes(100_000))
+        served.becomes("S")  # it waits for more
         os.kill(served.process.pid, signal.SIGSTOP)
-        time.sleep(0.02)
+        served.becomes("T")
         os.kill(served.process.pid, signal.SIGCONT)
     assert served.read() == BEGUN
     assert served.read() == b"q\x00500000\x00"

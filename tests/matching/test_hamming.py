@@ -1,6 +1,7 @@
 """The index against brute force: nothing within the radius is ever missed, and nothing else is found."""
 
 import random
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,17 @@ from hypothesis import strategies as st
 
 from edgeward.matching import hamming, scan
 from edgeward.matching.hamming import HammingIndex
+from edgeward.matching.sorting import Sorting
+
+
+class Held(Sorting):
+    """Sorts when it is let go."""
+
+    go = Event()
+
+    def run(self) -> None:
+        self.go.wait(60)
+        super().run()
 
 
 def flip(value: int, bits: int, count: int, chance: random.Random) -> int:
@@ -41,16 +53,27 @@ def test_recall_is_one(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) 
         assert set(index.search(text(centre, bits), radius)) == brute_force(values, centre, radius)
 
 
+def sort(index: HammingIndex[int]) -> None:
+    """Let go of the sorting that was begun, if one was, and wait for it."""
+    if index._sorting:
+        Held.go.set()
+        index._sorting.join()
+        Held.go.clear()
+
+
 @pytest.mark.parametrize(("bits", "radius"), [(256, 31), (256, 0), (256, 40), (64, 6), (64, 1), (96, 9)])
 def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was added, replaced and removed since the values were sorted, and while they were, each of many values
-    finds exactly what brute force finds, at its distance."""
+    """Whatever was added, replaced and removed before the values were sorted, while they were and since, each of many
+    values finds exactly what brute force finds, at its distance."""
     monkeypatch.setattr(hamming, "SORTED_FROM", 100)
     monkeypatch.setattr(hamming, "WORTH_PICKING", 0)
+    monkeypatch.setattr(hamming, "Sorting", Held)
     chance = random.Random(radius)
     centres = [chance.getrandbits(bits) for _ in range(40)]
     index, values = HammingIndex[int](bits), dict[int, int]()
-    for _ in range(12):
+    for turn in range(12):
+        if turn % 3 == 1:
+            sort(index)  # before values are written
         for _ in range(200):
             key = chance.randrange(1500)
             near = flip(chance.choice(centres), bits, chance.randrange(min(bits, radius + 4)), chance)
@@ -59,13 +82,14 @@ def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pyt
         for key in chance.sample(sorted(values), 60):
             del values[key]
             index.remove(key)
+        if turn % 3 == 0:
+            sort(index)  # after they were, and in every third turn not at all
         found: list[set[tuple[int, int]]] = [set() for _ in centres]
         for piece in index.search_each([text(centre, bits) for centre in centres], radius):
             for number, key, distance in piece:
                 found[number].add((key, distance))
         assert found == [brute_force(values, centre, radius) for centre in centres]
-        if index._sorting and chance.random() < 0.8:
-            index._sorting.join()
+    sort(index)
     assert index._sorted.bands, "nothing was sorted"
     assert list(index.search_each([], radius)) == []
 

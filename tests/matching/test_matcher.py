@@ -63,7 +63,7 @@ def test_a_match_blocks_with_its_lists_action(action: Action) -> None:
 
 @pytest.mark.parametrize(
     ("signal_type", "bits", "radius"),
-    [("pdq", 256, 31), ("phash", 64, 6), ("dhash", 64, 6), ("sha256", 256, 0), ("md5", 128, 0)],
+    [("pdq", 256, 31), ("phash", 64, 6), ("dhash", 64, 4), ("sha256", 256, 0), ("md5", 128, 0)],
 )
 def test_the_default_radius(signal_type: str, bits: int, radius: int) -> None:
     """Each type matches up to its radius and not one bit further; digests only exactly."""

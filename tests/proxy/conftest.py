@@ -20,7 +20,7 @@ from edgeward.proxy.server import EdgeMaster
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList, Signal
 
-HASHING = HashingSettings(processes=1)
+HASHING = HashingSettings(processes=1, timeout_ms=30_000)
 
 _namespaces = itertools.count()
 
@@ -108,7 +108,7 @@ class Worker:
         reader, writer = await asyncio.open_connection(*self.address)
         writer.write(request)
         try:
-            return await asyncio.wait_for(read_reply(reader, method), 20)
+            return await asyncio.wait_for(read_reply(reader, method), 60)
         finally:
             writer.close()
 
@@ -123,7 +123,7 @@ class Worker:
         if name not in {known.name for known in await self.catalogue.lists()}:
             await self.catalogue.create_list(HashList(name, **policy), "test", "")
         changes = await self.catalogue.add_entries([Entry(name, signal) for signal in signals], "test")
-        assert await self.runtime.replica.wait_version(changes[-1].version, 5)
+        assert await self.runtime.replica.wait_version(changes[-1].version, 20)
         return [change.entry for change in changes if change.entry]
 
 
@@ -171,7 +171,7 @@ async def start_worker(
             sections: dict[str, dict[str, Any]] = {
                 "proxy": {"upstream": f"http://{upstream_address or upstream.address}", "listen": "127.0.0.1:0"},
                 "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}"},
-                "hashing": {"processes": HASHING.processes},
+                "hashing": HASHING.model_dump(exclude_unset=True),
             }
             for name, values in settings.items():
                 sections.setdefault(name, {}).update(values)
@@ -193,7 +193,7 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
         await running
 
     stack.push_async_callback(stop)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not master.proxyserver.listen_addrs():
             await asyncio.sleep(0.01)
     host, port = master.proxyserver.listen_addrs()[0][:2]

@@ -22,7 +22,7 @@ def write_config(tmp_path: Path, redis_url: str, namespace: str, upstream: str) 
     path = tmp_path / "edgeward.toml"
     path.write_text(
         f'state_dir = "state"\n[store]\nurl = "{redis_url}"\nnamespace = "{namespace}"\n'
-        f'[proxy]\nupstream = "http://{upstream}"\n[hashing]\nprocesses = 1\n'
+        f'[proxy]\nupstream = "http://{upstream}"\n[hashing]\nprocesses = 1\ntimeout_ms = 30_000\n'
     )
     return path
 
@@ -41,14 +41,14 @@ async def status(port: int, path: str) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: img.test\r\n\r\n".encode())
-        return (await asyncio.wait_for(read_reply(reader), 10)).status
+        return (await asyncio.wait_for(read_reply(reader), 40)).status
     finally:
         writer.close()
 
 
 async def settled(port: int, path: str) -> int:
     """The first status that is no refusal for want of readiness."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             try:
                 if (found := await status(port, path)) != 503:
@@ -84,7 +84,7 @@ async def test_options_that_pass_bodies_by_are_refused(redis_url: str, tmp_path:
     config = write_config(tmp_path, redis_url, "x", "127.0.0.1:9")
     mode = f"reverse:http://127.0.0.1:9@127.0.0.1:{free_port()}"
     process = await mitmdump(tmp_path, config, "--mode", mode, "--set", option)
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 1
     assert option.partition("=")[0] in out.decode()
 
@@ -94,6 +94,6 @@ async def test_bad_settings_stop_it(tmp_path: Path) -> None:
     config = tmp_path / "edgeward.toml"
     config.write_text("nope = 1\n")
     process = await mitmdump(tmp_path, config, "--mode", f"reverse:http://127.0.0.1:9@127.0.0.1:{free_port()}")
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 1
     assert "unknown key nope" in out.decode()

@@ -69,11 +69,11 @@ def test_large_values_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_collector_finds_little_in_it() -> None:
     """However many images a worker remembers, the garbage collector goes through those at hand alone."""
-    kept: Kept[Fingerprint] = Kept(20_000, 1 << 30, pack_fingerprint, unpack_fingerprint, lambda one: len(one.signals))
+    kept: Kept[Fingerprint] = Kept(5_000, 1 << 30, pack_fingerprint, unpack_fingerprint, lambda one: len(one.signals))
     gc.collect()
     before = len(gc.get_objects())
-    for number in range(20_000):
+    for number in range(5_000):
         kept.remember(str(number), image(number))
     gc.collect()
-    assert len(kept) == 20_000
+    assert len(kept) == 5_000
     assert len(gc.get_objects()) - before < 8_000

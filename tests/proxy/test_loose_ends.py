@@ -1,6 +1,7 @@
 """What was asked for and never judged is fetched again, judged and noted."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ async def seen(worker: Worker) -> list[Target]:
 
 
 async def until(holds: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await holds():
             await asyncio.sleep(0.02)
 
@@ -35,7 +36,7 @@ def loose(worker: Worker) -> LooseEnds:
 
 
 async def hang_up(worker: Worker, path: str, *headers: str) -> None:
-    """Ask for something, and go as soon as the upstream has the request."""
+    """Ask for something, go as soon as the upstream, which is held, has the request, and wait until that is noticed."""
     before = len(worker.upstream.seen)
     _, writer = await asyncio.open_connection(*worker.address)
     writer.write("\r\n".join([f"GET {path} HTTP/1.1", "Host: img.test", *headers, "", ""]).encode("latin-1"))
@@ -43,8 +44,12 @@ async def hang_up(worker: Worker, path: str, *headers: str) -> None:
     async def arrived() -> bool:
         return len(worker.upstream.seen) > before
 
+    async def noticed() -> int:
+        return len(loose(worker))
+
     await until(arrived)
     writer.close()
+    await until(noticed)
 
 
 async def test_a_client_that_hangs_up_leaves_nothing_unseen(worker: Worker) -> None:
@@ -52,7 +57,6 @@ async def test_a_client_that_hangs_up_leaves_nothing_unseen(worker: Worker) -> N
     worker.upstream.put("/%61?x=1", jpeg(), *IMAGE, "Vary: Accept")
     worker.upstream.hold.clear()
     await hang_up(worker, "/%61?x=1", "Accept: image/webp")
-    await asyncio.sleep(0.1)
     worker.upstream.hold.set()
     await until(lambda: seen(worker))
     (target,) = await seen(worker)
@@ -92,7 +96,6 @@ async def test_a_listed_image_that_nobody_waited_for_is_purged(worker: Worker) -
     await worker.list(sha256(jpeg()))
     worker.upstream.hold.clear()
     await hang_up(worker, "/a")
-    await asyncio.sleep(0.1)
     worker.upstream.hold.set()
 
     async def ordered() -> int:
@@ -107,7 +110,11 @@ async def test_what_came_before_the_lists_is_judged_when_they_are_there(worker: 
     worker.upstream.put("/a", jpeg(), *IMAGE)
     worker.runtime.replica.ready = False
     assert (await worker.get("/a")).status == 503
-    await asyncio.sleep(0.3)
+
+    async def looked_at_in_vain() -> bool:
+        return len(worker.upstream.seen) >= 3  # the first look has ended when the second begins
+
+    await until(looked_at_in_vain)
     assert await seen(worker) == []
     worker.runtime.replica.ready = True
     await until(lambda: seen(worker))
@@ -148,9 +155,10 @@ async def test_a_request_that_nobody_let_go_of_is_looked_at(worker: Worker, monk
     """After a while it counts as unjudged."""
     worker.upstream.put("/a", jpeg(), *IMAGE)
     request = http.Request.make("GET", "http://img.test/a", headers={"Host": "img.test"})
+    began = time.monotonic()
     loose(worker).begin(request)
-    await asyncio.sleep(0.3)
-    assert worker.upstream.seen == []
+    loose(worker)._remind(began + loose_ends.LATE_SECONDS)
+    assert len(loose(worker)) == 0
     monkeypatch.setattr(loose_ends, "LATE_SECONDS", 0.1)
     await until(lambda: seen(worker))
 
@@ -171,7 +179,6 @@ async def test_a_page_without_images_is_done_with(start_worker: StartWorker) -> 
     worker.upstream.put("/page", b"<p>hello", "Content-Type: text/html")
     worker.upstream.hold.clear()
     await hang_up(worker, "/page")
-    await asyncio.sleep(0.1)
     worker.upstream.hold.set()
 
     async def done() -> bool:

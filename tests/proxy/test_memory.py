@@ -116,7 +116,7 @@ def test_the_collector_finds_little_in_it() -> None:
     memory = TargetMemory()
     gc.collect()
     before = len(gc.get_objects())
-    for number in range(20_000):
+    for number in range(5_000):
         memory.remember(varying(number), Memory(image(number), Validators(f'"{number}"')))
     gc.collect()
     assert memory.get(varying(0)) is not None

@@ -14,7 +14,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.parts import free_port, require
 
-START_SECONDS = 20.0
+START_SECONDS = 40.0
+ANSWER_SECONDS = 10.0
+PATIENT_MS = 10_000
+"""How long a server of a set may be silent. One that merely stands still for a moment keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,26 @@ class Lock:
 
 
 class Node:
-    """One redis-server in `directory`; its data outlive a kill. `master`: whom it follows from its next start on."""
+    """One redis-server in `directory`; its data outlive a kill. `master`: whom it follows from its next start on.
 
-    def __init__(self, directory: Path, *options: str, master: "Node | None" = None, lock: Lock | None = None) -> None:
+    `before_silence` is called before it is killed or paused.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        master: "Node | None" = None,
+        lock: Lock | None = None,
+        before_silence: Callable[[], None] = lambda: None,
+    ) -> None:
         self.directory = directory
         self.port = free_port()
         self.master = master
         self.lock = lock
+        self.hangs = False
         self._options = options
+        self._before_silence = before_silence
         self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True)
 
@@ -68,10 +83,12 @@ class Node:
         until(lambda: self.ask("PING"))
 
     def ask(self, *words: str) -> Any:
-        """The answer to a command; None where there is none."""
+        """The answer to a command; None where there is none, at once from one that was paused."""
+        if self.hangs:
+            return None
         access = self.lock.access if self.lock else {}
         once = Retry(NoBackoff(), 0)
-        client = redis.Redis(port=self.port, protocol=2, socket_timeout=1, retry=once, **access)
+        client = redis.Redis(port=self.port, protocol=2, socket_timeout=ANSWER_SECONDS, retry=once, **access)
         with contextlib.suppress(redis.RedisError), client:
             return client.execute_command(*words)
         return None
@@ -87,23 +104,30 @@ class Node:
     def kill(self) -> None:
         """SIGKILL: nothing is flushed, nobody is told."""
         if self.process:
+            self._before_silence()
             self.process.kill()
             self.process.wait(10)
+            self.hangs = False
 
     def pause(self) -> None:
         """It hangs: connections to it stay open, and nothing is answered."""
         assert self.process
+        self._before_silence()
         self.process.send_signal(signal.SIGSTOP)
+        self.hangs = True
 
     def resume(self) -> None:
         assert self.process
         self.process.send_signal(signal.SIGCONT)
+        self.hangs = False
 
 
 class Nodes:
-    """Some servers that stand in for one another."""
+    """Some servers that stand in for one another. From when a test silences one until all is healed, whoever is silent
+    is replaced soon."""
 
     url: str
+    hasty_ms: int
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -120,6 +144,13 @@ class Nodes:
         """The server that has `key` now."""
         raise NotImplementedError
 
+    def bear_silence(self, milliseconds: int) -> None:
+        """A server that is silent for so long is replaced, from now on."""
+        raise NotImplementedError
+
+    def hurry(self) -> None:
+        self.bear_silence(self.hasty_ms)
+
     def masters(self) -> list[Node]:
         return [node for node in self.nodes if node.replication().get("role") == "master"]
 
@@ -129,6 +160,7 @@ class Nodes:
             if not node.alive:
                 node.start()
         until(self.whole)
+        self.bear_silence(PATIENT_MS)
 
     def stop(self) -> None:
         for node in self.nodes:

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts import require
-from tests.store.nodes import Lock, Node, Nodes, addresses, until
+from tests.store.nodes import PATIENT_MS, Lock, Node, Nodes, addresses, until
 
 SERVICE = "edge"
-DOWN_AFTER_MS = 2000
-"""Not much less: sentinels connect to a new master once a second, and take it for dead in between."""
 QUORUM = 2
 
 
@@ -22,7 +20,7 @@ class SentinelNode(Node):
             f"dir {directory}",
             "logfile log",
             f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {QUORUM}",
-            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel down-after-milliseconds {SERVICE} {PATIENT_MS}",
             f"sentinel failover-timeout {SERVICE} 3000",
             f"sentinel parallel-syncs {SERVICE} 2",
             *options,
@@ -37,10 +35,14 @@ class SentinelNode(Node):
 class SentinelSet(Nodes):
     """The set, started in `directory`."""
 
+    hasty_ms = 2000
+    """Not much less: sentinels connect to a new master once a second, and take it for dead in between."""
+
     def __init__(self, directory: Path) -> None:
         super().__init__()
-        first = Node(directory / "0")
-        self.nodes = [first, *(Node(directory / str(number), master=first) for number in (1, 2))]
+        first = Node(directory / "0", before_silence=self.hurry)
+        others = (Node(directory / name, master=first, before_silence=self.hurry) for name in ("1", "2"))
+        self.nodes = [first, *others]
         self.sentinels = [SentinelNode(directory / f"s{number}", first) for number in range(3)]
         self.url = f"redis+sentinel://{addresses(self.sentinels)}/{SERVICE}"
 
@@ -51,15 +53,20 @@ class SentinelSet(Nodes):
 
     def whole(self) -> bool:
         masters = self.masters()
-        return len(masters) == 1 and self.replicas_in_step(masters[0]) == 2 and all(map(self._agrees, self.sentinels))
+        if len(masters) != 1 or self.replicas_in_step(masters[0]) != 2:
+            return False
+        return all(self._agrees(sentinel, masters[0]) for sentinel in self.sentinels)
 
-    def _agrees(self, sentinel: Node) -> bool:
-        """Whether this sentinel knows of all others, and of a master that is well."""
+    def _agrees(self, sentinel: Node, master: Node) -> bool:
+        """Whether this sentinel knows of all others, and that this master is well."""
         answer: Any = sentinel.ask("SENTINEL", "MASTER", SERVICE)
         state = dict(zip(answer[::2], answer[1::2], strict=True)) if answer else {}
-        here = str(self.masters()[0].port).encode()
         known = (state.get(b"num-slaves"), state.get(b"num-other-sentinels"), state.get(b"port"))
-        return state.get(b"flags") == b"master" and known == (b"2", b"2", here)
+        return state.get(b"flags") == b"master" and known == (b"2", b"2", str(master.port).encode())
+
+    def bear_silence(self, milliseconds: int) -> None:
+        for sentinel in self.sentinels:
+            sentinel.ask("SENTINEL", "SET", SERVICE, "down-after-milliseconds", str(milliseconds))
 
     def master_of(self, key: str) -> Node:
         """Whom the sentinels name."""

@@ -81,8 +81,8 @@ async def test_blocking_reads_ask_no_one_else(cluster: Store) -> None:
     await cluster.redis.xgroup_create(stream, "group", "0", mkstream=True)
     before = await _calls(cluster, "cmdstat_command|getkeys")
     reads = [
-        asyncio.create_task(client.xread({stream: "$"}, block=5000)),
-        asyncio.create_task(client.xreadgroup("group", "one", {stream: ">"}, block=5000)),
+        asyncio.create_task(client.xread({stream: "$"}, block=30_000)),
+        asyncio.create_task(client.xreadgroup("group", "one", {stream: ">"}, block=30_000)),
     ]
     master = await cluster.redis.master_of(stream)
     while (await master("INFO", "clients"))["blocked_clients"] < 2:
@@ -127,7 +127,7 @@ async def test_masters_that_hand_over(cluster: Store, redis_cluster: Nodes) -> N
         assert (await pipe.execute())[0] == b"1"
     with pytest.raises(STORE_AWAY):
         await waiting
-    assert await client.xread({stream: "0"}, block=5000)
+    assert await client.xread({stream: "0"}, block=30_000)
 
 
 async def _on_each_master(cluster: Store) -> list[str]:
@@ -136,11 +136,12 @@ async def _on_each_master(cluster: Store) -> list[str]:
 
 
 def _hand_over(nodes: Nodes, keys: Sequence[str]) -> None:
+    nodes.hurry()  # they tell each other of it the sooner
     for key in keys:
         (new,) = nodes.replicas_of(nodes.master_of(key))
         assert new.ask("CLUSTER", "FAILOVER")
         until(lambda new=new: new in nodes.masters())
-    until(nodes.whole)
+    nodes.heal()
 
 
 async def test_a_slot_on_the_move(cluster: Store, redis_cluster: Nodes) -> None:

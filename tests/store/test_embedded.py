@@ -115,10 +115,10 @@ async def test_waiting_for_nothing_ends(tmp_path: Path) -> None:
 
 async def test_waiting_for_a_server_that_hangs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts connections but does not answer is not ready; once it answers it is."""
-    monkeypatch.setattr(embedded, "PING_SECONDS", 0.05)
     assert server.process
     server.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(StoreUnavailable):
+    with monkeypatch.context() as patched, pytest.raises(StoreUnavailable):
+        patched.setattr(embedded, "PING_SECONDS", 0.05)
         await embedded.wait_ready(server.socket_path, timeout=0.1)
     waiting = asyncio.create_task(embedded.wait_ready(server.socket_path))
     server.process.send_signal(signal.SIGCONT)

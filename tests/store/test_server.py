@@ -40,7 +40,7 @@ async def test_a_master_that_becomes_a_replica(server: Server) -> None:
     """Who waits at a server that is made a replica hears that it is away."""
     store = await Store.connect(server.url, "x")
     client = await store.blocking()
-    waiting = asyncio.create_task(client.xread({store.key("stream"): "0"}, block=5000))
+    waiting = asyncio.create_task(client.xread({store.key("stream"): "0"}, block=30_000))
     while not any(one["cmd"] == "xread" for one in await store.redis.client_list()):
         await asyncio.sleep(0.005)
     await store.redis.replicaof("127.0.0.1", "1")

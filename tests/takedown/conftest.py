@@ -1,12 +1,13 @@
 """Real caches before a real origin, and the words that the tests of this room share."""
 
+import asyncio
 import hashlib
 import http.client
 import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Origin(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.serial = 0
         self.fetches: Counter[str] = Counter()
+        self.counting = threading.Lock()
         self.arrived = threading.Event()
         self.release = threading.Event()
 
@@ -39,9 +41,11 @@ class Handler(BaseHTTPRequestHandler):
     server: Origin
 
     def do_GET(self) -> None:
-        self.server.serial += 1
-        self.server.fetches[self.path] += 1
-        body = str(self.server.serial).encode().ljust(300_000 if "large" in self.path else 1)
+        with self.server.counting:
+            self.server.serial += 1
+            self.server.fetches[self.path] += 1
+            serial = self.server.serial
+        body = str(serial).encode().ljust(300_000 if "large" in self.path else 1)
         if "slow" in self.path:
             self.server.arrived.set()
             self.server.release.wait(10)
@@ -158,6 +162,14 @@ def fetch_raw(cache: CacheServer, path: bytes) -> tuple[int, bytes]:
 def cached(cache: CacheServer, path: str, accept: str = "*/*") -> bool:
     """Whether the cache holds it. (It does afterwards.)"""
     return fetch(cache, path, accept)[1] == "HIT"
+
+
+async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until it holds, or what it gives to await does; a test that waits longer than `seconds` fails."""
+    deadline = time.monotonic() + seconds
+    while not (await found if isinstance(found := holds(), Awaitable) else found):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        await asyncio.sleep(0.005)
 
 
 def image(name: str, *more: Signal) -> Fingerprint:

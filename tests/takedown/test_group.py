@@ -7,6 +7,8 @@ import pytest
 from edgeward.store.connection import Store
 from edgeward.takedown.group import Group, Owed
 
+HOUR_MS = 3_600_000
+
 
 async def test_says_what_is_owed(store: Store) -> None:
     """Items count as owed from the moment they are there until they are acknowledged, taken or not."""
@@ -28,6 +30,18 @@ async def test_says_what_is_owed(store: Store) -> None:
     await group.take("c", 3, 10)
     await group.acknowledge(["4-0"])
     assert (await group.owed(), await group.reached()) == (Owed(0, ""), "4-0")
+
+
+async def test_what_is_taken_meanwhile_is_not_done(store: Store) -> None:
+    """Who asks in the moment in which an item is taken is not told that it is done."""
+    group = Group(store, store.key("stream"), "g")
+    await group.ensure()
+    for number in range(1, 31):
+        await store.redis.xadd(store.key("stream"), {"n": number}, id=f"{number}-0")
+        reached, owed, taken = await asyncio.gather(group.reached(), group.owed(), group.take("c", 1, 10))
+        assert (reached, owed) == (f"{number - 1}-0", Owed(1, f"{number}-0"))
+        assert [item_id for item_id, _ in taken] == [f"{number}-0"]
+        await group.acknowledge([f"{number}-0"])
 
 
 async def test_a_new_group_starts_at_the_first_item(store: Store) -> None:
@@ -60,10 +74,11 @@ async def test_claims_past_those_in_good_hands(store: Store) -> None:
         await pipe.execute()
     held = [item_id for item_id, _ in await group.take("alive", 1200, 10)]
     left = [item_id for item_id, _ in await group.take("dead", 5, 10)]
-    await asyncio.sleep(0.3)
+    for name, ids in (("alive", held), ("dead", left)):
+        await store.redis.xclaim(store.key("stream"), "g", name, 0, [*ids], idle=2 * HOUR_MS, justid=True)
     await group.hold("alive", held)
-    assert [item_id for item_id, _ in await group.claim("other", 200, 3)] == left[:3]
-    assert [item_id for item_id, _ in await group.claim("other", 200, 10)] == left[3:]
+    assert [item_id for item_id, _ in await group.claim("other", HOUR_MS, 3)] == left[:3]
+    assert [item_id for item_id, _ in await group.claim("other", HOUR_MS, 10)] == left[3:]
 
 
 async def test_forgets_consumers_that_owe_nothing(store: Store) -> None:
@@ -73,13 +88,13 @@ async def test_forgets_consumers_that_owe_nothing(store: Store) -> None:
     await group.ensure()
     for number in range(1, 4):
         await store.redis.xadd(stream, {"n": number}, id=f"{number}-0")
-    await group.take("owing", 1, 10)
-    await group.take("idle", 1, 10)
-    await asyncio.sleep(0.2)
-    await group.take("busy", 1, 10)
+    for name in ("owing", "idle", "other"):
+        await group.take(name, 1, 10)
     await group.acknowledge(["2-0", "3-0"])
-    assert await group.forget_consumers(0.15) == 1
-    assert {each["name"] for each in await store.redis.xinfo_consumers(stream, "g")} == {b"owing", b"busy"}
+    await asyncio.sleep(0.02)  # more than ten seconds would be, taken for milliseconds
+    assert await group.forget_consumers(10) == 0
+    assert await group.forget_consumers(0) == 2
+    assert [each["name"] for each in await store.redis.xinfo_consumers(stream, "g")] == [b"owing"]
 
 
 async def test_a_lost_group_is_no_error(store: Store) -> None:

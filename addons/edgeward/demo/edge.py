@@ -22,6 +22,7 @@ STOP_SECONDS = 30.0
 LEAVE_SECONDS = 5.0
 READ_SECONDS = 60.0
 PATIENCE = 20.0
+"""Seconds after which something that has not happened counts as failed. No check passes by waiting for it."""
 
 type Settings = Mapping[str, Any]
 """Settings by section as in the TOML file; a list of mappings is an array of tables."""

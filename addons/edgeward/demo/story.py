@@ -21,7 +21,6 @@ from edgeward.demo.stage import Placement, Stage
 from edgeward.errors import EdgewardError, Exit
 
 RETRIED = 'edgeward_purges_total{cache="varnish",outcome="retried"}'
-"""Seconds after which something that has not happened counts as failed. No check passes by waiting for it."""
 
 
 def run(images: Path | None = None, keep: bool = False, as_json: bool = False) -> int:

@@ -30,6 +30,20 @@ end
 return gone
 """
 
+# In one go: what is taken between two questions would count neither as waiting nor as taken, and so as done.
+# KEYS: stream. ARGV: group -> {items taken; items waiting, -1 where the store can't tell; the oldest; the last taken}
+_OWED = """
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
+local last, lag = '0-0', false
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = {}
+  for i = 1, #fields, 2 do group[fields[i]] = fields[i + 1] end
+  if group.name == ARGV[1] then last, lag = group['last-delivered-id'], group.lag end
+end
+local waiting = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)[1]
+return {pending[1], waiting and (lag or -1) or 0, pending[2] or waiting and waiting[1] or '', last}
+"""
+
 NO_GROUP = "NOGROUP"
 """How the store's answer begins where there is no such group (any more)."""
 _NO_GROUP_PAUSE = 0.25
@@ -109,36 +123,23 @@ class Group:
 
     async def owed(self) -> Owed:
         """What is still to be done, taken or not."""
-        pending = await self._redis.xpending(self._stream, self._name)
-        last = await self._last_taken()
-        waiting = await self._redis.xrange(self._stream, f"({last}", "+", count=1)
-        count = int(pending["pending"]) + (await self._lag(last) if waiting else 0)
-        if pending["pending"]:
-            return Owed(count, pending["min"].decode())
-        return Owed(count, waiting[0][0].decode() if waiting else "")
+        return (await self._standing())[0]
 
     async def reached(self) -> str:
         """The id up to which all is done."""
-        owed = await self.owed()
+        owed, last = await self._standing()
         if not owed.oldest:
-            return await self._last_taken()
+            return last
         before = await self._redis.xrevrange(self._stream, f"({owed.oldest}", "-", count=1)
         return str(before[0][0].decode()) if before else "0-0"
 
-    async def _last_taken(self) -> str:
-        info = await self._info()
-        return str(info["last-delivered-id"].decode()) if info else "0-0"
-
-    async def _lag(self, last: str) -> int:
-        lag = (await self._info()).get("lag")
-        if lag is not None:
-            return int(lag)
-        # Redis does not know it after a trim beyond the group's place, and before 7.0 never.
-        return len(await self._redis.xrange(self._stream, f"({last}", "+"))
-
-    async def _info(self) -> dict[str, Any]:
-        groups: list[dict[str, Any]] = await self._redis.xinfo_groups(self._stream)
-        return next((group for group in groups if group["name"] == self._name.encode()), {})
+    async def _standing(self) -> tuple[Owed, str]:
+        """What is owed, and the id of the last item that was taken."""
+        taken, waiting, oldest, last = await self._store.run(_OWED, [self._stream], [self._name])
+        if waiting < 0:
+            # Redis does not know it after a trim beyond the group's place, and before 7.0 never.
+            waiting = len(await self._redis.xrange(self._stream, f"({last.decode()}", "+"))
+        return Owed(taken + waiting, oldest.decode()), last.decode()
 
 
 def _items(answer: Sequence[tuple[bytes, Mapping[bytes, bytes] | None]]) -> list[Item]:

@@ -107,12 +107,13 @@ JOINT_OF = ("dhash", "pdq")
 RATED = frozenset({"pdq", JOINT})
 """The types with a quality. That of a joint value is its PDQ's."""
 
-DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 6, JOINT: 72}
+DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 4, JOINT: 72}
 """Bits that may differ in a match, per perceptual signal type that ships. Digests match exactly.
 
 PDQ: 31 of 256 (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019).
-The 64-bit hashes: 6, above which chance matches on lists of millions begin. Both together, counted as
-signal_types.PdqDhash does: 72, where an unrelated picture whose dhash is as near was 80 away at least."""
+phash, 64 bits: 6, above which chance matches on lists of millions begin. dhash, 64 bits: 4, since part of a
+photograph was found 5 from a drawing (docs/detection.md). PDQ and dhash together, counted as signal_types.PdqDhash
+does: 72, where an unrelated picture whose dhash is as near was 80 away at least."""
 
 MIN_PDQ_QUALITY = 50
 """Below it a PDQ says too little to match on (Meta discards quality <= 49)."""

@@ -1,7 +1,8 @@
 """The examination of real caches, well and not."""
 
+import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 from tests.parts import free_port, require
@@ -26,26 +27,23 @@ def origin() -> Iterator[Origin]:
         yield origin
 
 
-@pytest.fixture
-def start(origin: Origin, tmp_path: Path) -> Iterator[Start]:
-    """Starts a cache in front of the origin."""
-    running: list[CacheServer] = []
+@pytest.fixture(scope="module")
+def start(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Gives a cache of that kind in front of the origin; who asks first starts it."""
     host, _, port = origin.address.rpartition(":")
+    with ExitStack() as stack:
 
-    def start(kind: type[CacheServer], secret: str = SECRET) -> CacheServer:
-        require(kind.program)
-        running.append(kind(tmp_path / f"cache{len(running)}", (host, int(port)), secret))
-        running[-1].start()
-        return running[-1]
+        @functools.cache
+        def start(kind: type[CacheServer], secret: str = SECRET) -> CacheServer:
+            require(kind.program)
+            return stack.enter_context(kind(tmp_path_factory.mktemp("cache"), (host, int(port)), secret))
 
-    yield start
-    for cache in running:
-        cache.stop()
+        yield start
 
 
 def settings(cache: CacheServer, **more: object) -> CacheSettings:
-    data = {"name": "c", "driver": cache.driver, "url": cache.purge_url, "serves": cache.url, "secret": SECRET, **more}
-    return parse_cache(data)
+    data = {"name": "c", "driver": cache.driver, "url": cache.purge_url, "serves": cache.url, "secret": SECRET}
+    return parse_cache({**data, "timeout_ms": 20_000, **more})
 
 
 async def exam(cache: CacheSettings, target: Target | None = TARGET) -> dict[str, Finding]:

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from edgeward.control.doctor import proxy
 from edgeward.control.doctor.finding import Health
 from edgeward.control.doctor.proxy import examine
 
 
 @pytest.fixture
-async def open_proxy() -> AsyncIterator[str]:
+async def open_proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A proxy that lets everything through."""
+    monkeypatch.setattr(proxy, "SECONDS", 20.0)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readline():

@@ -1,11 +1,11 @@
 """The examination of real stores."""
 
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.control.controllers import listens, until
 from tests.parts import require
 
 from edgeward.control.doctor.finding import Finding, Health
@@ -21,14 +21,11 @@ def server(tmp_path: Path) -> Iterator[Callable[..., str]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str) -> str:
-        socket = tmp_path / "s"
-        command = [require("redis-server"), "--port", "0", "--unixsocket", socket, "--dir", tmp_path, "--save", ""]
+        path = tmp_path / "s"
+        command = [require("redis-server"), "--port", "0", "--unixsocket", path, "--dir", tmp_path, "--save", ""]
         running.append(subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL))
-        deadline = time.monotonic() + 10
-        while not socket.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        return f"unix://{socket}"
+        until(lambda: listens(path))
+        return f"unix://{path}"
 
     yield start
     for process in running:

@@ -8,6 +8,7 @@ from tests.parts import require
 
 from edgeward.demo.answer import ask
 from edgeward.demo.caches import SERVERS, CacheServer, Nginx
+from edgeward.demo.edge import until
 from edgeward.demo.origin import PROBE, Origin
 from edgeward.errors import CacheUnavailable
 
@@ -26,7 +27,7 @@ def test_starts_and_ends(kind: type[CacheServer], tmp_path: Path) -> None:
     cache.stop()
 
 
-def _wait_until_ended(group: int, seconds: float = 3) -> None:
+def _wait_until_ended(group: int, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while left := _living(group):
         assert time.monotonic() < deadline, f"{left} outlived the cache"
@@ -70,7 +71,7 @@ def test_holds_what_it_served(kind: type[CacheServer], tmp_path: Path) -> None:
         assert not _held(cache)
         assert not _held(cache)
         assert ask(_door(cache.url), "/a.jpg").body == b"picture"
-        assert _held(cache)
+        until(lambda: _held(cache))  # some write it down when the client has it already
         assert origin.count("/a.jpg") == 1
 
 

@@ -91,7 +91,7 @@ def test_many_cost_no_more_than_their_length(text: str) -> None:
     started = time.process_time()
     for _ in find(text.encode() * (2**18 // len(text)), lambda media_type, prefix: False):
         pass
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 4  # it takes 0.3; quadratic it would take up to 40
 
 
 @pytest.mark.parametrize(

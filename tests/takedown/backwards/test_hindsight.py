@@ -1,7 +1,7 @@
 """From changes to orders, with the parts of a controller but without its loop."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -31,10 +31,13 @@ class Bench:
         )
 
     async def see(self, path: str, fingerprint: Fingerprint) -> None:
-        await self.sightings.write([Sighting(target(path), fingerprint, time.time(), 0)])
+        await self.see_all({path: fingerprint})
+
+    async def see_all(self, images: Mapping[str, Fingerprint]) -> None:
+        await self.sightings.write([Sighting(target(path), each, time.time(), 0) for path, each in images.items()])
 
     async def reach(self, change: Change) -> None:
-        assert await self.replica.wait_version(change.version, 5)
+        assert await self.replica.wait_version(change.version, 20)
         await self.lookback.refresh()
 
 
@@ -76,9 +79,8 @@ async def test_what_is_placed_is_not_placed_again(bench: Bench) -> None:
 
 async def test_many_images_and_targets(bench: Bench) -> None:
     """Orders of hundreds of images that one entry lists, several targets each, are each image's own."""
-    for number in range(300):
-        for query in ("", "?1"):
-            await bench.see(f"/{number}{query}", image(str(number), MD5))
+    numbers = range(300)
+    await bench.see_all({f"/{number}{query}": image(str(number), MD5) for number in numbers for query in ("", "?1")})
     (change,) = await bench.catalogue.add_entries([Entry("bad", MD5)], "tester")
     await bench.reach(change)
     placed: dict[str, list[str]] = {}

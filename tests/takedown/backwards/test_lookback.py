@@ -2,17 +2,20 @@
 
 import asyncio
 import random
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from tests.takedown.conftest import image, target
+from tests.takedown.conftest import image, target, until
 
 from edgeward.config import SightingsSettings
 from edgeward.errors import StoreUnavailable
 from edgeward.store.connection import Store
 from edgeward.takedown.backwards import lookback as module
+from edgeward.takedown.backwards.index import SeenImages
 from edgeward.takedown.backwards.lookback import Lookback
 from edgeward.takedown.backwards.suspects import Search
 from edgeward.takedown.seen.sightings import Sightings
@@ -120,32 +123,34 @@ async def test_forgets_now_and_then(
     monkeypatch.setattr(module, "REBUILD_SECONDS", 0.0)
     await lookback.refresh()
     assert lookback.ready
-    deadline = time.monotonic() + 5
-    while (await lookback.near_each([Search(MD5, 0)]))[0]:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
+
+    async def forgotten() -> bool:
+        return not (await lookback.near_each([Search(MD5, 0)]))[0]
+
+    await until(forgotten)
     assert lookback.ready
 
 
-async def test_a_long_search_does_not_stop_the_loop(sightings: Sightings, lookback: Lookback) -> None:
-    """While thousands of searches are made in a thread, other tasks have their turns."""
+async def test_a_long_search_does_not_stop_the_loop(
+    sightings: Sightings, lookback: Lookback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many searches are made in a thread, in the middle of which other tasks have their turns; few are made at once."""
     chance = random.Random(1)
-    some = [image(str(number), Signal("pdq", chance.randbytes(32).hex(), 90)) for number in range(3000)]
-    for start in range(0, len(some), 500):
-        await see(sightings, *some[start : start + 500])
+    some = [image(str(number), Signal("pdq", chance.randbytes(32).hex(), 90)) for number in range(400)]
+    await see(sightings, *some)
     await lookback.refresh()
-    longest = 0.0
+    begun, turns, near_each, loops = threading.Event(), threading.Event(), SeenImages.near_each, threading.get_ident()
 
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.perf_counter() - began)
+    def halting(*args: Any) -> Iterator[tuple[int, str]]:
+        found = list(near_each(*args))
+        begun.set()
+        assert threading.get_ident() == loops or turns.wait(20)
+        return iter(found)
 
-    watching = asyncio.create_task(watch())
-    searches = [Search(each.signals[1], 40) for each in some]
-    found = await lookback.near_each(searches)
-    watching.cancel()
-    assert all(each.sha256[:32] in near for each, near in zip(some, found, strict=True))
-    assert longest < 0.05
+    monkeypatch.setattr(SeenImages, "near_each", halting)
+    searching = asyncio.create_task(lookback.near_each([Search(each.signals[1], 40) for each in some]))
+    await until(begun.is_set)
+    assert not searching.done()
+    turns.set()
+    assert all(each.sha256[:32] in near for each, near in zip(some, await searching, strict=True))
+    assert await lookback.near_each([Search(some[0].signals[1], 40)])

@@ -11,7 +11,7 @@ PDQ = Signal("pdq", "0f" * 32)
 PHASH = Signal("phash", "0f" * 8)
 BLOCK = HashList("bad", radius={"pdq": 20})
 ALLOW = HashList("fine", kind=Kind.ALLOW, radius={"pdq": 20})
-WHOLE = {kind: Extent(radius) for kind, radius in (("pdq", 20), ("phash", 6), ("dhash", 6), ("pdq-dhash", 72))} | {
+WHOLE = {kind: Extent(radius) for kind, radius in (("pdq", 20), ("phash", 6), ("dhash", 4), ("pdq-dhash", 72))} | {
     kind: Extent(0) for kind in ("sha256", "sha1", "md5")
 }
 TURNING = replace(BLOCK, rotations=True)
@@ -67,7 +67,7 @@ def test_entries_are_looked_around_in_the_views_that_their_list_asks_for(now: Ha
             {
                 "pdq": Extent(40, ALWAYS | TURNED),
                 "phash": Extent(2, TURNED),
-                "dhash": Extent(6, TURNED),
+                "dhash": Extent(4, TURNED),
                 "pdq-dhash": Extent(72, TURNED),
             },
         ),

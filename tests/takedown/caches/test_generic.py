@@ -80,12 +80,13 @@ async def test_statuses_of_the_settings() -> None:
         assert deliveries(await driver.purge([order()])) == [Delivery.REFUSED]
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_rate_of_its_own() -> None:
     """Requests keep to the settings' rate; without one they are not held."""
     orders = [order(f"/{number}") for number in range(10)]
-    async with driven({**SETTINGS, "per_second": 4, "timeout_ms": 100}, lambda _: said(200)) as (driver, server):
+    async with driven({**SETTINGS, "per_second": 0.001}, lambda _: said(200)) as (driver, server):
         purged = await driver.purge(orders)
-    assert (len(server.asked), deliveries(purged).count(Delivery.WAITING)) == (4, 6)
+    assert (len(server.asked), deliveries(purged).count(Delivery.WAITING)) == (1, 9)
     async with driven(SETTINGS, lambda _: said(200)) as (driver, server):
         assert set(deliveries(await driver.purge(orders))) == {Delivery.DELIVERED}
 

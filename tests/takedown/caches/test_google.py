@@ -17,6 +17,8 @@ from edgeward.takedown.caches import driver_for
 from edgeward.takedown.caches.vendor import Vendor
 from edgeward.types import Delivery
 
+pytestmark = pytest.mark.usefixtures("quick_polls")
+
 SETTINGS = {"driver": "google", "project": "shop-1", "url_map": "web-map", "tags": True}
 PATH = "/projects/shop-1/global/urlMaps/web-map/invalidateCache"
 

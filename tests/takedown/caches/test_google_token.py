@@ -84,7 +84,7 @@ async def test_a_token_is_asked_for_once(key: rsa.RSAPrivateKey) -> None:
     ]
     waiting = iter(replies)
     async with fake(lambda _: next(waiting)) as server:
-        tokens = Tokens(ServiceAccount.parse(key_file(pem(key), f"{server.url}/token")), 1)
+        tokens = Tokens(ServiceAccount.parse(key_file(pem(key), f"{server.url}/token")), 10)
         assert [await tokens.token() for _ in range(2)] == ["ya29.a"] * 2
         tokens.forget()
         assert [await tokens.token() for _ in range(2)] == ["ya29.b", "ya29.c"]
@@ -100,7 +100,7 @@ async def test_a_token_is_asked_for_once(key: rsa.RSAPrivateKey) -> None:
 async def test_no_token(key: rsa.RSAPrivateKey) -> None:
     """A refusal comes back as it is; trouble over there is asked again later."""
     async with fake(lambda _: said(400, {"error": "invalid_grant"})) as server:
-        tokens = Tokens(ServiceAccount.parse(key_file(pem(key), server.url)), 1)
+        tokens = Tokens(ServiceAccount.parse(key_file(pem(key), server.url)), 10)
         refused = await tokens.token()
         assert isinstance(refused, Reply)
         assert refused.fields == {"error": "invalid_grant"}

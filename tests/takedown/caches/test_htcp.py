@@ -24,7 +24,7 @@ def test_the_message() -> None:
 
 def ask(squid: Squid, message: bytes) -> bytes:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(10)
         client.sendto(message, squid.htcp_address)
         return client.recv(100)
 
@@ -45,7 +45,7 @@ async def test_sends_one_for_each() -> None:
     """Each target has its message; one that is longer than a message may be is left out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(5)
+        server.settimeout(10)
         host, port = server.getsockname()
         await send_clear(f"{host}:{port}", [target("/a"), target("/" + "l" * MAX_BYTES), target("/b")])
         assert [server.recv(9000) for _ in range(2)] == [clr_message(target("/a")), clr_message(target("/b"))]

@@ -44,6 +44,7 @@ def test_names_that_are_no_header_of_a_variant() -> None:
     assert varying(target("/p", **odd)) == ()
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 async def test_asks_again_only_for_what_is_still_there() -> None:
     """What is gone is not asked for again; what stays ends the asking after a while."""
     asked: list[list[int]] = []

@@ -85,6 +85,7 @@ async def test_secret(secret: str, delivery: Delivery) -> None:
     assert (below.delivery is Delivery.REFUSED) == (not secret)
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 @pytest.mark.parametrize(
     ("raw", "delivery"),
     [(answer(200), Delivery.REFUSED), (answer(301, "Location: /"), Delivery.REFUSED), (answer(405), Delivery.REFUSED),

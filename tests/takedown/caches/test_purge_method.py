@@ -27,6 +27,7 @@ def by_method(purge: bytes, probe: bytes) -> Callable[[Asked], bytes]:
     return lambda asked: purge if asked.method == "PURGE" else probe
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_purge_that_nothing_follows_from(kind: str) -> None:
     """Who says 200 to every purge and still has a copy is not believed."""

@@ -97,6 +97,7 @@ async def test_nothing_listed_proves_nothing() -> None:
     assert "no such key is listed" in purged.detail
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 async def test_a_storage_that_forgets_nothing_is_told() -> None:
     """Where a key is listed however often it is purged, that is an alarm, though each purge was answered with 204."""
     async with server(Souin(IMAGE, forgets=False)) as (url, _):
@@ -142,6 +143,7 @@ async def test_many_at_once() -> None:
     assert api.keys == set()
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 @pytest.mark.parametrize(
     ("raw", "delivery"),
     [(answer(200), Delivery.REFUSED), (answer(302, "Location: /"), Delivery.REFUSED), (answer(401), Delivery.REFUSED),

@@ -2,12 +2,12 @@
 
 import asyncio
 import http.client
-import itertools
 import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 from tests.parts import require
+from tests.takedown.caches.clients import back, until
 from tests.takedown.caches.raw import answer, order, prefix, purge, server, tag
 from tests.takedown.conftest import Origin, address_of, cached, fetch, fetch_raw, settings, target
 
@@ -20,11 +20,14 @@ SPELLINGS = [b"/s/%7Ea", b"/s/~a", b"/s/a%2Fb", b"/s/a%2fb", b"//s//a", b"/s/a?"
              b"/s/%C3%A9", b"/s/a?x=%41&y", b"/s/a?b#c", b"/s/" + b"a" * 8000]  # fmt: skip
 
 
+SECRET = "open sesame"
+
+
 @pytest.fixture(scope="module")
 def full(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
     """A Varnish with a secret that takes purges by tag and by prefix as well."""
     require("varnishd")
-    cache = Varnish(tmp_path_factory.mktemp("full"), address_of(origin), "s3cret")
+    cache = Varnish(tmp_path_factory.mktemp("full"), address_of(origin), SECRET)
     cache.tags = cache.bans = True
     with cache:
         yield cache
@@ -32,10 +35,31 @@ def full(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 @pytest.fixture(scope="module")
 def spare(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
-    """A Varnish whose VCL the tests replace."""
+    """A Varnish with a VCL of another's making. What it does with a PURGE is said by the first part of its path."""
     require("varnishd")
-    with Varnish(tmp_path_factory.mktemp("spare"), address_of(origin)) as cache:
+    with Other(tmp_path_factory.mktemp("spare"), address_of(origin)) as cache:
         yield cache
+
+
+class Other(Varnish):
+    def _command(self) -> list[str]:
+        arguments = super()._command()
+        host, port = self.backend
+        (self.directory / "default.vcl").write_text(f'''
+            vcl 4.1;
+            backend default {{ .host = "{host}"; .port = "{port}"; }}
+            sub vcl_recv {{
+                if (req.method != "PURGE") {{ return (hash); }}
+                if (req.url ~ "^/plain/") {{ return (purge); }}
+                if (req.url ~ "^/429/") {{ return (synth(429)); }}
+                if (req.url ~ "^/503/") {{ return (synth(503)); }}
+                if (req.url ~ "^/500/") {{ return (synth(500)); }}
+            }}
+            sub vcl_synth {{
+                if (resp.status == 429 || resp.status == 503) {{ set resp.http.Retry-After = "7"; }}
+                return (deliver);
+            }}''')
+        return arguments
 
 
 async def test_purges_the_target_and_nothing_else(varnish: CacheServer) -> None:
@@ -88,8 +112,9 @@ async def test_waits_for_a_fetch_under_way(varnish: CacheServer, origin: Origin,
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, path, "image/webp"))
-    await asyncio.to_thread(origin.arrived.wait, 5)
-    purging = asyncio.create_task(purge(driver_for(settings(varnish)), target(path, accept="image/webp")))
+    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    driver = driver_for(settings(varnish, timeout_ms=10_000))
+    purging = asyncio.create_task(purge(driver, target(path, accept="image/webp")))
     await asyncio.sleep(0.1)
     assert not purging.done()
     origin.release.set()
@@ -107,38 +132,40 @@ async def test_a_fetch_under_way_holds_up_no_other_order(varnish: CacheServer, o
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(fetch, varnish, "/inflight/slow"))
-    await asyncio.to_thread(origin.arrived.wait, 5)
-    driver = driver_for(settings(varnish))
+    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    driver = driver_for(settings(varnish, timeout_ms=10_000))
     purging = asyncio.create_task(driver.purge([order(target(path)) for path in ("/inflight/slow", *paths)]))
-    await asyncio.sleep(0.4)
-    held = [cached(varnish, path) for path in paths]
+    left = list(paths)
+
+    def gone() -> bool:
+        left[:] = [path for path in left if cached(varnish, path)]
+        return not left
+
+    await until(gone)
     assert not purging.done()
     origin.release.set()
     purged = await purging
     await fetching
     await driver.close()
-    assert not any(held)
     assert {each.delivery for each in purged} == {Delivery.VERIFIED}
     assert not cached(varnish, "/inflight/slow")
 
 
-async def test_secret(cold: Callable[..., CacheServer]) -> None:
+async def test_secret(full: CacheServer) -> None:
     """Where a secret is set, only who knows it can purge; the object stays for all others."""
-    cache = cold(Varnish, secret="open sesame")
-    cache.start()
-    fetch(cache, "/p")
+    fetch(full, "/p")
     for wrong in ("", "open"):
-        refused = await purge(driver_for(settings(cache, secret=wrong)), target("/p"))
+        refused = await purge(driver_for(settings(full, secret=wrong)), target("/p"))
         assert (refused.delivery, refused.status) == (Delivery.REFUSED, 403)
-    assert cached(cache, "/p")
-    purged = await purge(driver_for(settings(cache, secret="open sesame")), target("/p"))
+    assert cached(full, "/p")
+    purged = await purge(driver_for(settings(full, secret=SECRET)), target("/p"))
     assert purged.count == 1
 
 
 async def test_only_the_acl_may_purge(varnish: CacheServer) -> None:
     """A purge from another address than those of the acl is refused."""
     fetch(varnish, "/acl")
-    with socket.create_connection(varnish.address, source_address=("127.0.0.2", 0), timeout=5) as stranger:
+    with socket.create_connection(varnish.address, source_address=("127.0.0.2", 0), timeout=10) as stranger:
         stranger.sendall(b"PURGE /acl HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
         assert stranger.recv(100).startswith(b"HTTP/1.1 403")
     assert cached(varnish, "/acl")
@@ -146,16 +173,14 @@ async def test_only_the_acl_may_purge(varnish: CacheServer) -> None:
 
 async def test_plain_purge_is_delivered(spare: CacheServer) -> None:
     """The `return (purge)` of Varnish's documentation says 200 to everything: delivered, never verified."""
-    await _use(spare, 'sub vcl_recv { if (req.method == "PURGE") { return (purge); } }')
-    before, _ = fetch(spare, "/p")
-    purged = await purge(driver_for(settings(spare)), target("/p"))
+    before, _ = fetch(spare, "/plain/p")
+    purged = await purge(driver_for(settings(spare)), target("/plain/p"))
     assert (purged.delivery, purged.status, purged.count) == (Delivery.DELIVERED, 200, None)
-    assert fetch(spare, "/p")[0] != before
+    assert fetch(spare, "/plain/p")[0] != before
 
 
 async def test_a_vcl_that_knows_no_purge(spare: CacheServer) -> None:
     """Where PURGE is passed on to the origin, nothing is taken for a purge that went through."""
-    await _use(spare, "")
     purged = await purge(driver_for(settings(spare)), target("/p"))
     assert (purged.delivery, purged.status) == (Delivery.REFUSED, 501)
 
@@ -163,9 +188,7 @@ async def test_a_vcl_that_knows_no_purge(spare: CacheServer) -> None:
 @pytest.mark.parametrize(("status", "pause"), [(429, 7.0), (503, 7.0), (500, None)])
 async def test_an_overloaded_node_is_asked_later(spare: CacheServer, status: int, pause: float | None) -> None:
     """429 and 5xx wait, for as long as the node asks for."""
-    header = 'set resp.http.Retry-After = "7";' if pause else ""
-    await _use(spare, f"sub vcl_recv {{ return (synth({status})); }} sub vcl_synth {{ {header} return (deliver); }}")
-    purged = await purge(driver_for(settings(spare)), target("/p"))
+    purged = await purge(driver_for(settings(spare)), target(f"/{status}/p"))
     assert (purged.delivery, purged.status, purged.retry_after) == (Delivery.WAITING, status, pause)
 
 
@@ -178,6 +201,7 @@ async def test_a_lying_answer_is_never_verified(raw: bytes) -> None:
     assert len(heads) == 1
 
 
+@pytest.mark.usefixtures("quick_confirmation")
 async def test_what_stays_is_not_verified() -> None:
     """A node that counts an object however often it is purged is not believed to have dropped it."""
     async with server(lambda head, number: answer(200, "X-Purged: 1")) as (url, _):
@@ -185,22 +209,24 @@ async def test_what_stays_is_not_verified() -> None:
     assert (purged.delivery, purged.count) == (Delivery.DELIVERED, 1)
 
 
-async def test_a_node_that_is_away(cold: Callable[..., CacheServer]) -> None:
+async def test_a_node_that_is_away(full: CacheServer, cold: Callable[..., CacheServer]) -> None:
     """No connection and no answer in time both say that the node is away; back again, it takes the purge."""
-    cache = cold(Varnish)
-    driver = driver_for(settings(cache, timeout_ms=100))
-    (away,) = await driver.purge([order(target("/p"))])
-    cache.start()
-    cache.pause()
-    (silent,) = await driver.purge([order(target("/p"))])
-    cache.resume()
-    (back,) = await driver.purge([order(target("/p"))])
+    driver = driver_for(settings(full, secret=SECRET, timeout_ms=300))
+    one = order(target("/away"))
+    (away,) = await driver_for(settings(cold(Varnish))).purge([one])
+    full.pause()
+    try:
+        (silent,) = await driver.purge([one])
+    finally:
+        full.resume()
+    assert [away.delivery, silent.delivery, *await back(driver, [one])] == [
+        Delivery.WAITING, Delivery.WAITING, Delivery.VERIFIED]  # fmt: skip
     await driver.close()
-    assert [away.delivery, silent.delivery, back.delivery] == [Delivery.WAITING, Delivery.WAITING, Delivery.VERIFIED]
     assert "Connect" in away.detail
     assert "no answer within" in silent.detail
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_batch_is_purged_together(varnish: CacheServer) -> None:
     """Of many orders each gets its own outcome: gone, never there, and one that no request can carry."""
     for number in range(0, 300, 3):
@@ -226,7 +252,7 @@ async def test_a_prefix_takes_all_below_it(full: CacheServer) -> None:
     for path in ("/a/1", "/a/2?q=1", "/a", "/ab/1"):
         fetch(full, path)
     fetch(full, "/a/1", host="other.test")
-    driver = driver_for(settings(full, secret="s3cret", bans=True))
+    driver = driver_for(settings(full, secret=SECRET, bans=True))
     (purged,) = await driver.purge([prefix("/a/", host="IMG.test:80")])
     await driver.close()
     assert (purged.delivery, purged.status) == (Delivery.DELIVERED, 200)
@@ -244,7 +270,7 @@ async def test_a_prefix_means_its_very_bytes(full: CacheServer, path: str) -> No
     """Whatever means something in a regular expression or a ban stands for itself in a prefix."""
     raw = path.encode("latin-1")
     inside, outside = fetch_raw(full, raw + b"x"), [fetch_raw(full, other) for other in (b"/h", b"/hx", b"/h1", b"/")]
-    driver = driver_for(settings(full, secret="s3cret", bans=True))
+    driver = driver_for(settings(full, secret=SECRET, bans=True))
     (purged,) = await driver.purge([prefix(path)])
     await driver.close()
     assert purged.delivery is Delivery.DELIVERED, purged
@@ -276,7 +302,7 @@ async def test_a_tag_takes_every_url_and_variant(full: CacheServer) -> None:
     for path in paths:
         fetch(full, path)
     fetch(full, "/tags/ew-1,ew-2/vary", "image/webp")
-    driver = driver_for(settings(full, secret="s3cret", tags=True))
+    driver = driver_for(settings(full, secret=SECRET, tags=True))
     first, again, unknown = [(await driver.purge([tag(name)]))[0] for name in ("ew-1", "ew-1", "ew-3")]
     await driver.close()
     assert [(each.delivery, each.count) for each in (first, again, unknown)] == [
@@ -308,22 +334,7 @@ async def test_every_door_has_the_secret(full: CacheServer, secret: str) -> None
 @pytest.mark.parametrize("method", ["PURGE", "PURGETAG", "BAN"])
 def test_every_door_has_the_acl(full: CacheServer, method: str) -> None:
     """Who knows the secret but asks from another address is refused, whatever the kind of purge."""
-    lines = (f"{method} / HTTP/1.1", "Host: img.test", "Edgeward-Secret: s3cret", "Edgeward-Tag: ew-1", "", "")
-    with socket.create_connection(full.address, source_address=("127.0.0.2", 0), timeout=5) as stranger:
+    lines = (f"{method} / HTTP/1.1", "Host: img.test", f"Edgeward-Secret: {SECRET}", "Edgeward-Tag: ew-1", "", "")
+    with socket.create_connection(full.address, source_address=("127.0.0.2", 0), timeout=10) as stranger:
         stranger.sendall("\r\n".join(lines).encode())
         assert stranger.recv(100).startswith(b"HTTP/1.1 403")
-
-
-_vcls = itertools.count()
-
-
-async def _use(cache: CacheServer, vcl: str) -> None:
-    """Let a running Varnish go on with another VCL."""
-    host, port = cache.backend
-    label = f"other{next(_vcls)}"
-    path = (cache.directory / f"{label}.vcl").absolute()
-    path.write_text(f'vcl 4.1;\nbackend default {{ .host = "{host}"; .port = "{port}"; }}\n{vcl}\n')
-    name = ("-n", str((cache.directory / "varnish").absolute()))
-    for command in (("vcl.load", label, str(path)), ("vcl.use", label)):
-        process = await asyncio.create_subprocess_exec("varnishadm", *name, *command, stdout=asyncio.subprocess.DEVNULL)
-        assert await process.wait() == 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.takedown.conftest import target
+from tests.takedown.purging.owed import leave_alone, left_alone
 
 from edgeward.errors import NotFound
 from edgeward.store.connection import Store
@@ -135,9 +136,10 @@ async def test_what_is_held_is_not_claimed(store: Store) -> None:
     await orders.ensure_group("edge")
     (order_id,) = await orders.place([order()])
     await orders.take("edge", "slow", 1, 10)
-    time.sleep(0.06)
+    await leave_alone(store, "slow", [order_id], 600)
+    assert (await left_alone(store))[order_id] >= 600
     await orders.hold("edge", "slow", [order_id], [])
-    assert await orders.claim("edge", "other", 50) == []
+    assert await orders.claim("edge", "other", 300_000) == []
 
 
 async def test_an_outer_cache_that_was_early_repeats(store: Store) -> None:

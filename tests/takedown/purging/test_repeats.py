@@ -55,6 +55,17 @@ async def test_what_is_held_is_not_handed_out(store: Store) -> None:
     assert await orders.due_repeats("edge", now + 100) == []
 
 
+async def test_to_hold_one_that_is_done_does_not_hasten_the_next(store: Store) -> None:
+    """A repeat that was done before it was to be held is followed by the next one at its time, and no sooner."""
+    orders = Orders(store)
+    (order_id,) = await orders.place([order()])
+    member, now = member_of(order_id, 1.0), time.time()
+    await orders.done_many("edge", [Done(order_id, outcome(order_id, "edge"), again=(member, now + 600))])
+    await orders.hold("edge", "c", [], [member])
+    assert await orders.due_repeats("edge", now + 599) == []
+    assert len(await orders.due_repeats("edge", now + 601)) == 1
+
+
 async def test_forgotten_orders_have_no_repeats(store: Store) -> None:
     """The repeat of an order that is not on record any more goes with it."""
     orders = Orders(store)

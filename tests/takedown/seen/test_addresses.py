@@ -28,9 +28,10 @@ def image(number: int) -> bytes:
 async def see(addresses: Addresses, store: Store, *seen: tuple[str, int, int]) -> int:
     """Write (path, image, seconds ago); returns what was dropped."""
     untidy: list[str] = []
+    now = int(time.time())
     async with store.pipeline() as pipe:
         for path, number, ago in seen:
-            untidy += addresses.queue(pipe, spelling(path), image(number), int(time.time()) - ago)
+            untidy += addresses.queue(pipe, spelling(path), image(number), now - ago)
         await pipe.execute()
     return await addresses.tidy(untidy)
 
@@ -47,7 +48,7 @@ async def test_finds_images(addresses: Addresses, store: Store) -> None:
 
 async def test_forgets(addresses: Addresses, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not seen for too long is not found, and goes when its bucket is tidied."""
-    await see(addresses, store, ("/a", 1, DAY + 5), ("/a", 2, DAY - 5))
+    await see(addresses, store, ("/a", 1, DAY + 900), ("/a", 2, DAY - 900))
     assert await addresses.images(spelling("/a")) == [image(2)]
     (bucket,) = await store.redis.keys(store.key("*"))
     assert await store.redis.zcard(bucket) == 2

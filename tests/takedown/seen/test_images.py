@@ -70,7 +70,7 @@ async def test_reads_an_image_of_many_targets(images: Images, store: Store) -> N
 
 async def test_prunes(images: Images, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets not seen for too long are forgotten; then the oldest that are too many, and those are counted."""
-    await put(images, store, {b"expired": DAY + 5, b"old": DAY - 5, b"new": 1, b"newer": 0})
+    await put(images, store, {b"expired": DAY + 900, b"old": DAY - 900, b"new": 1, b"newer": 0})
     assert await images.prune(ID) == 0
     assert await targets(images) == {b"old", b"new", b"newer"}
     monkeypatch.setattr(module, "TARGETS_KEPT", 2)
@@ -83,7 +83,7 @@ async def test_prunes(images: Images, store: Store, monkeypatch: pytest.MonkeyPa
 
 async def test_what_was_seen_again_is_not_forgotten(images: Images, store: Store) -> None:
     """A target that is seen again while it is being pruned stays."""
-    await put(images, store, {b"t": DAY + 5})
+    await put(images, store, {b"t": DAY + 900})
     before = int(await store.redis.hget(images.key(ID), b"t"))
     await put(images, store, {b"t": 0})
     assert await images._forget(images.key(ID), [b"t"], {b"t": before}) == 0

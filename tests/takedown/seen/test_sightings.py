@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from redis.asyncio.client import Pipeline
 from tests.takedown.conftest import image, target
 
 from edgeward import metrics
@@ -56,6 +57,27 @@ async def test_targets_of_an_image(sightings: Sightings) -> None:
     assert await sightings.targets("00" * 32) == []
 
 
+async def test_a_write_that_was_lost_is_made_good(
+    sightings: Sightings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second try writes all that the first would have: no bucket of addresses is left without its expiry."""
+
+    execute = Pipeline.execute
+
+    async def lost(pipe: Pipeline) -> object:
+        if "ZADD" in str(pipe.command_stack):
+            raise ConnectionError("lost")
+        return await execute(pipe)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pipeline, "execute", lost)
+        with pytest.raises(ConnectionError):
+            await sightings.write([seen("/1")])
+    await sightings.write([seen("/1")])
+    buckets = await store.redis.keys(store.key("{?????}") + ":a")
+    assert [await store.redis.ttl(bucket) > 0 for bucket in buckets] == [True]
+
+
 async def test_a_target_keeps_every_byte(sightings: Sightings) -> None:
     """A target comes back byte for byte, with its size."""
     odd = replace(target("//\xe9%7e?"), size=123)
@@ -67,7 +89,7 @@ async def test_a_target_keeps_every_byte(sightings: Sightings) -> None:
 async def test_old_targets_are_forgotten(sightings: Sightings) -> None:
     """A target that was not seen for keep_days is not found, though its image is still served elsewhere."""
     now = time.time()
-    await sightings.write([seen("/old", at=now - 30 * DAY - 5), seen("/kept", at=now - 30 * DAY + 5), seen("/new")])
+    await sightings.write([seen("/old", at=now - 30 * DAY - 900), seen("/kept", at=now - 30 * DAY + 900), seen("/new")])
     assert [found.path for found, _ in await sightings.targets(image("a").sha256)] == ["/kept", "/new"]
     assert await sightings.find(url=target("/old").url) == []
     assert await paths(sightings.under("img.test/")) == ["/kept", "/new"]

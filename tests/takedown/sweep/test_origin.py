@@ -23,7 +23,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 async def origin(site: Site) -> AsyncIterator[Origin]:
-    origin = Origin(f"http://{site.address}", "img.test", 0.5, 1_000_000)
+    origin = Origin(f"http://{site.address}", "img.test", 60.0, 1_000_000)
     yield origin
     origin.close()
 
@@ -64,9 +64,9 @@ async def test_a_host_that_does_not_answer_for_itself_is_down(site: Site, origin
 
 async def test_a_host_that_is_away_or_hangs_is_down(site: Site) -> None:
     """Neither a refused connection nor a body that does not come is a removal."""
-    away = Origin("http://127.0.0.1:1", "img.test", 0.5, 1000)
+    away = Origin("http://127.0.0.1:1", "img.test", 60.0, 1000)
     assert (await away.look(target(), SHA256, None, 0)).holds is Holds.DOWN
-    site.put("/slow.jpg", BODY, delay=2.0)
+    site.put("/slow.jpg", BODY, delay=30.0)
     slow = Origin(f"http://{site.address}", "img.test", 0.3, 1_000_000)
     assert (await slow.look(target("/slow.jpg"), SHA256, None, 0)).holds is Holds.DOWN
 
@@ -89,7 +89,7 @@ async def test_other_bytes_of_an_image_are_handed_on(site: Site, origin: Origin)
 async def test_what_is_too_large_is_not_read(site: Site) -> None:
     """It counts as an answer that did not come: nothing is purged."""
     site.put("/a.jpg", picture(2))
-    origin = Origin(f"http://{site.address}", "img.test", 0.5, 1000)
+    origin = Origin(f"http://{site.address}", "img.test", 60.0, 1000)
     assert (await origin.look(target(), SHA256, None, 0)).holds is Holds.DOWN
 
 

@@ -9,6 +9,8 @@ from edgeward.takedown.sweep.queue import Checked, Leave, Served, SweepQueue
 from edgeward.types import Target
 
 IMAGE = "0f" * 16
+RARELY = 0.001
+"""Requests per second: none of them comes while a test runs."""
 
 
 def served(path: str, at: float | None = None, **vary: str) -> Served:
@@ -47,15 +49,26 @@ async def test_requests_are_a_share_of_what_is_served(queue: SweepQueue) -> None
 
 
 async def test_where_hits_are_not_seen_the_share_does_not_count(queue: SweepQueue) -> None:
-    """Then the host's own rate alone bounds the requests."""
-    leaves = [await queue.spend("img.test", 2, counted=False) for _ in range(3)]
-    assert leaves == [Leave.GO, Leave.GO, Leave.HOST]
+    """Then the host's own rate alone bounds the requests: those of one second may come together."""
+    assert [await queue.spend("two.test", 2, counted=False) for _ in range(2)] == [Leave.GO, Leave.GO]
+    leaves = [await queue.spend("img.test", RARELY, counted=False) for _ in range(3)]
+    assert leaves == [Leave.GO, Leave.HOST, Leave.HOST]
+
+
+async def test_the_rate_of_a_host_comes_back(queue: SweepQueue, store: Store) -> None:
+    """Who was refused may go when the time has passed, and not more often for having waited longer."""
+    bucket = store.key("{sweep}", "host", "img.test")
+    assert await queue.spend("img.test", RARELY, counted=False) is Leave.GO
+    for ago, leave in ((0.9, Leave.HOST), (1.1, Leave.GO), (5.0, Leave.GO)):
+        await store.redis.set(bucket, f"0.0 {time.time() - ago / RARELY:.6f}")
+        assert await queue.spend("img.test", RARELY, counted=False) is leave
+    assert await queue.spend("img.test", RARELY, counted=False) is Leave.HOST
 
 
 async def test_each_host_has_its_own_rate(queue: SweepQueue) -> None:
     """One that was asked often enough does not hold up another, and what it was refused costs no share."""
     await queue.report([], 3)
-    leaves = [await queue.spend(host, 1, counted=True) for host in ("a", "a", "b", "c", "d")]
+    leaves = [await queue.spend(host, RARELY, counted=True) for host in ("a", "a", "b", "c", "d")]
     assert leaves == [Leave.GO, Leave.HOST, Leave.GO, Leave.GO, Leave.SHARE]
 
 

@@ -1,6 +1,5 @@
 """Removals at a real origin become purge orders."""
 
-import asyncio
 import io
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tests.scenarios.pictures import picture
+from tests.takedown.conftest import until
 
 from edgeward.config import Config, HashingSettings
 from edgeward.demo.origin import Origin as Site
@@ -17,6 +17,7 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.store.connection import Store
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.seen.sightings import Sightings
+from edgeward.takedown.sweep import sweeper as module
 from edgeward.takedown.sweep.queue import Checked, Served, SweepQueue
 from edgeward.takedown.sweep.sweeper import Sweeper
 from edgeward.types import Cause, PurgeOrder, Sighting, Target
@@ -56,13 +57,13 @@ def site() -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pool() -> HasherPool:
-    """Not started: few checks need to hash."""
-    return HasherPool(HashingSettings(processes=1))
+    """Started only for those who need to hash."""
+    return HasherPool(HashingSettings(processes=1, timeout_ms=60_000))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def hashing(pool: HasherPool) -> AsyncIterator[None]:
     await pool.start()
     yield
@@ -78,7 +79,7 @@ async def start(store: Store, site: Site, pool: HasherPool) -> AsyncIterator[Cal
             {"name": "*", "origin": f"http://{site.address}"},
             {"name": "down.test", "origin": "http://127.0.0.1:1"},
         ]
-        settings = {"within_seconds": 1.0, "per_second": 100.0, **sweep}
+        settings = {"within_seconds": 3600.0, "per_second": 100.0, "timeout_ms": 60_000, **sweep}
         made.append(Sweep(store, Config.model_validate({"hosts": hosts, "sweep": settings}), pool))
         return made[-1]
 
@@ -97,7 +98,7 @@ async def test_what_is_still_there_stays(sweep: Sweep, site: Site) -> None:
     await sweep.serve(target())
     assert await sweep.step() == 1
     await sweep.queue.note_checked(
-        Served(target(), MADE.sha256[:32], 0), Checked(time.time() - 10, site.resources["/a.jpg"].etag)
+        Served(target(), MADE.sha256[:32], 0), Checked(time.time() - 1300, site.resources["/a.jpg"].etag)
     )
     await sweep.serve(target())
     assert await sweep.step() == 1
@@ -149,13 +150,29 @@ async def test_other_bytes_of_the_same_picture_stay(sweep: Sweep, site: Site) ->
     assert await sweep.placed() == []
 
 
-async def test_a_host_that_is_down_purges_nothing_and_is_left_alone(sweep: Sweep) -> None:
+async def test_a_host_that_is_down_purges_nothing_and_is_left_alone(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However much of it is still being served; other hosts go on being asked."""
+    monkeypatch.setattr(module, "REST_SECONDS", (3600.0, 7200.0))
     await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
     await sweep.step()
     await sweep.serve(target("/6.jpg", "down.test"), target())
     assert await sweep.step() == 1
     assert await sweep.placed() == []
+
+
+async def test_a_host_that_stays_down_is_asked_ever_more_rarely(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rest is doubled each time that it is asked in vain, however many requests that were."""
+    monkeypatch.setattr(module, "REST_SECONDS", (3600.0, 10_000.0))
+    for rest in (3600, 7200, 10_000, 10_000):
+        await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
+        before = time.time()
+        assert await sweep.step() == 5
+        until, last = sweep.sweeper._rests["down.test"]
+        assert last == rest
+        assert before + rest <= until <= time.time() + rest
+        sweep.sweeper._rests["down.test"] = before, last  # it is over
 
 
 async def test_a_host_without_a_known_origin_is_not_asked(store: Store, start: Callable[..., Sweep]) -> None:
@@ -182,8 +199,11 @@ async def test_without_enough_responses_nobody_is_asked(sweep: Sweep, site: Site
     assert await sweep.step() == 1
 
 
-async def test_a_busy_host_does_not_hold_up_others(start: Callable[..., Sweep], site: Site) -> None:
+async def test_a_busy_host_does_not_hold_up_others(
+    start: Callable[..., Sweep], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What one host's rate refuses leaves the head of the queue."""
+    monkeypatch.setattr(module, "BUSY_SECONDS", (3600.0, 3600.0))
     sweep = start(per_second=1.0)
     await sweep.serve(target("/a.jpg", "other.test"))
     await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(70)))
@@ -197,6 +217,4 @@ async def test_it_works_by_itself(sweep: Sweep, site: Site) -> None:
     await sweep.sweeper.start()
     site.put("/a.jpg", b"", None, status=404)
     await sweep.serve(target())
-    async with asyncio.timeout(10):
-        while not await sweep.placed():
-            await asyncio.sleep(0.05)
+    await until(sweep.placed)

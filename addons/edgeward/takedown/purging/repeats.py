@@ -75,10 +75,11 @@ class Repeats:
         return [repeat for row in json.loads(text) for repeat in _repeat(cache, *row)]
 
     async def hold(self, cache: str, members: Sequence[str]) -> None:
-        """Keep repeats that are being worked on from being handed out again."""
+        """Keep repeats that are being worked on from being handed out again. One that was done meanwhile has the name
+        of the next one already, which must not come sooner for it: a lease is only ever made longer."""
         if members:
             lease = time.time() + LEASE_SECONDS
-            await self._store.redis.zadd(self.key(cache), dict.fromkeys(members, lease), xx=True)
+            await self._store.redis.zadd(self.key(cache), dict.fromkeys(members, lease), xx=True, gt=True)
 
 
 def _repeat(cache: str, member: str, data: Mapping[str, Any], previous: Mapping[str, Any] | None) -> list[Repeat]:

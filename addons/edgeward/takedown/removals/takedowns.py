@@ -199,13 +199,16 @@ class Takedowns:
         await self._store.run_durably(_FINISH, keys, [takedown_id, f"{time.time():.6f}"])
 
     async def older(self, before: float, limit: int = 10_000) -> list[tuple[str, str]]:
-        """Takedowns asked for before that time, oldest first: (id, id of its last order or "")."""
+        """Takedowns asked for before that time that are carried out, oldest first: (id, id of its last order or "")."""
         ids = await self._redis.zrangebyscore(self._index, "-inf", before, start=0, num=limit)
         async with self._store.pipeline() as pipe:
             for takedown_id in ids:
+                # In this order: what is open no longer gets no more orders.
+                pipe.zscore(self._open, takedown_id)
                 pipe.lindex(self._orders(takedown_id.decode()), -1)
-            last = await pipe.execute()
-        return [(each.decode(), order.decode() if order else "") for each, order in zip(ids, last, strict=True)]
+            found = await pipe.execute()
+        rows = zip(ids, found[::2], found[1::2], strict=True)
+        return [(each.decode(), order.decode() if order else "") for each, lease, order in rows if lease is None]
 
     async def forget(self, takedown_id: str) -> None:
         """Remove all that is known of a takedown, unless it is still to be carried out."""

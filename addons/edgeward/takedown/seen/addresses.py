@@ -63,6 +63,10 @@ class Addresses:
                 untidy.append(key)
         return untidy
 
+    def lost(self) -> None:
+        """What was queued may not have come to the store: each bucket is renewed again with its next member."""
+        self._renewed = bytearray(1 << BUCKET_BITS)
+
     async def tidy(self, buckets: Iterable[str]) -> int:
         """Forget what is too old or too much. Returns how many members were too much."""
         args = (int(time.time() - self._keep), KEPT, CROWDED * KEPT, TAIL_BYTES)

@@ -193,7 +193,11 @@ class Sightings:
             for image in images:
                 for spelling, at in image.spellings.items():
                     untidy += self._addresses.queue(pipe, spelling, image.id, at)
-            answers = await pipe.execute()
+            try:
+                answers = await pipe.execute()
+            except BaseException:
+                self._addresses.lost()
+                raise
         dropped = await self._addresses.tidy(untidy)
         for image, added, length in zip(images, answers[2::4], answers[3::4], strict=False):
             if wants_pruning(added, length):

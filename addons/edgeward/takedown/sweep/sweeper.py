@@ -161,8 +161,12 @@ class Sweeper:
         if not down:
             self._rests.pop(host, None)
             return
-        rest = min(most, 2 * self._rests[host][1]) if host in self._rests else first
-        self._rests[host] = (time.time() + rest, rest)
+        now, (until, last) = time.time(), self._rests.get(host, (0.0, 0.0))
+        if now < until:
+            # Of those that were asked for at the same time the first has said so.
+            return
+        rest = min(most, 2 * last) if last else first
+        self._rests[host] = (now + rest, rest)
         while len(self._rests) > HOSTS:
             del self._rests[next(iter(self._rests))]
 
