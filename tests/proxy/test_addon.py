@@ -1,16 +1,19 @@
 """The same gate in `mitmdump -s`."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from mitmproxy.test.tflow import tflow
 from tests.parts import free_port
-from tests.proxy.conftest import Upstream, read_reply
+from tests.proxy.conftest import Upstream, Worker, read_reply
 from tests.proxy.pictures import jpeg, sha256
 
 from edgeward.blocklist.catalogue import Catalogue
+from edgeward.proxy.addon import EdgewardAddon
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList
 
@@ -74,8 +77,21 @@ async def test_mitmdump_blocks(store: Store, redis_url: str, tmp_path: Path) -> 
             assert await settled(port, "/b") == 200
             assert await status(port, "/a") == 451
         finally:
-            process.terminate()
-            await process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            out, _ = await process.communicate()
+            print(out.decode())
+
+
+async def test_who_came_before_the_gate_stays_refused(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    """Also if it is up before the refusal is sent; that it never saw the request is no defect, which would be logged
+    as an error, and end a mitmdump that starts."""
+    addon, flow = EdgewardAddon(), tflow(resp=True)
+    await addon.requestheaders(flow)
+    addon._runtime = worker.runtime
+    await addon.response(flow)
+    assert flow.response.status_code == 503
+    assert "the gate failed" not in caplog.text
 
 
 @pytest.mark.parametrize("option", ["stream_large_bodies=1k", "body_size_limit=1m"])

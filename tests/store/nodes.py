@@ -16,6 +16,7 @@ from tests.parts import free_port, require
 
 START_SECONDS = 40.0
 ANSWER_SECONDS = 10.0
+HURRY_SECONDS = 10.0
 PATIENT_MS = 10_000
 """How long a server of a set may be silent. One that merely stands still for a moment keeps its place."""
 
@@ -159,8 +160,10 @@ class Nodes:
         for node in self.nodes:
             if not node.alive:
                 node.start()
-        until(self.whole)
+        with contextlib.suppress(TimeoutError):  # in a hurry they may go on replacing one another
+            until(self.whole, HURRY_SECONDS)
         self.bear_silence(PATIENT_MS)
+        until(self.whole)
 
     def stop(self) -> None:
         for node in self.nodes:

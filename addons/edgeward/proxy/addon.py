@@ -6,6 +6,7 @@ everything through. Requests are refused until the parts have started.
 
 import os
 from pathlib import Path
+from weakref import WeakSet
 
 from mitmproxy import ctx, exceptions, http
 
@@ -24,6 +25,8 @@ class EdgewardAddon:
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
         self._config: Config | None = None
+        # The gate has not seen their requests, and may be up by the time that their refusal is sent.
+        self._refused: WeakSet[http.HTTPFlow] = WeakSet()
 
     def load(self, loader: object) -> None:
         path = os.environ.get("EDGEWARD_CONFIG")
@@ -50,6 +53,7 @@ class EdgewardAddon:
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._runtime is None:
+            self._refused.add(flow)
             flow.response = pages.refusal(flow.request, 503)
         else:
             await self._runtime.gate.requestheaders(flow)
@@ -59,7 +63,7 @@ class EdgewardAddon:
             await self._runtime.gate.responseheaders(flow)
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        if self._runtime is not None:
+        if self._runtime is not None and flow not in self._refused:
             await self._runtime.gate.response(flow)
         else:
             flow.response = pages.refusal(flow.request, 503)

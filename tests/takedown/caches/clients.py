@@ -1,9 +1,8 @@
 """A client of the caches under test that sends what it is told, byte for byte."""
 
-import asyncio
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from edgeward.demo.caches import CacheServer
 from edgeward.takedown.caches import CacheDriver
@@ -32,14 +31,6 @@ def holds(cache: CacheServer, path: str, *headers: tuple[str, str]) -> bool:
     status, _ = say(cache, path, *headers, ONLY_IF_CACHED)
     assert status in (200, 504)
     return status == 200
-
-
-async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    """Ask again and again whether something is so."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def back(driver: CacheDriver, orders: Sequence[PurgeOrder], seconds: float = 10) -> list[Delivery]:

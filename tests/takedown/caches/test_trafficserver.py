@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.takedown.caches.clients import back, holds, order, say, until
+from tests.takedown.caches.clients import back, holds, order, say
 from tests.takedown.caches.test_varnish import SPELLINGS
-from tests.takedown.conftest import Origin, settings
+from tests.takedown.conftest import Origin, settings, until
 
 from edgeward.demo.caches import CacheServer, TrafficServer
 from edgeward.takedown.caches import CacheDriver, Purged, driver_for

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.parts import require
-from tests.takedown.caches.clients import back, until
+from tests.takedown.caches.clients import back
 from tests.takedown.caches.raw import answer, order, prefix, purge, server, tag
-from tests.takedown.conftest import Origin, address_of, cached, fetch, fetch_raw, settings, target
+from tests.takedown.conftest import Origin, address_of, cached, fetch, fetch_raw, settings, target, until
 
 from edgeward.cache_settings import parse_cache
 from edgeward.demo.caches import CacheServer, Varnish

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.takedown.caches.certificates import server_context
-from tests.takedown.caches.clients import until
 from tests.takedown.caches.raw import answer, path_of, server
+from tests.takedown.conftest import until
 
 from edgeward.errors import CacheUnavailable
 from edgeward.takedown.caches.answers import Answer
