@@ -25,7 +25,7 @@ demo: setup  ## The main job with real photographs and a real Varnish, checked (
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup  ## All tests, with real parts
-	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
 	@$(PY) -m ruff check .

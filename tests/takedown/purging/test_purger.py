@@ -127,10 +127,10 @@ async def test_a_node_that_is_down_keeps_its_orders(
     ids = await orders.place([order(f"/down{number}") for number in range(100)])
     assert await orders.wait_done(ids, ["up"], 10) == {}
 
-    async def all_tried() -> bool:
-        return sample("edgeward_purges_total", cache="down", outcome="retried") >= retried + len(ids)
+    async def tried() -> bool:
+        return sample("edgeward_purges_total", cache="down", outcome="retried") > retried
 
-    await eventually(all_tried)
+    await eventually(tried)
     assert await orders.wait_done(ids, ["up", "down"], 0) == {"down": 100}
     assert (await orders.pending("down"))[0] == 100
     away.resume()
@@ -291,7 +291,12 @@ async def test_inner_caches_come_first(
     tiers = [settings(nginx, "outer", tier=1), settings(varnish, "inner", tier=0)]
     for each in tiers:
         await start(each, tiers)
-    ids = await orders.place([order(f"/tier{number}") for number in range(20)])
+    varnish.pause()
+    try:
+        ids = await orders.place([order(f"/tier{number}") for number in range(20)])
+        assert await orders.wait_done(ids, ["outer"], 0.3) == {"outer": 20}
+    finally:
+        varnish.resume()
     assert await orders.wait_done(ids, ["inner", "outer"], 10) == {}
     for order_id in ids:
         _, outcomes = await orders.get(order_id)
