@@ -156,8 +156,10 @@ class Nodes:
         return [node for node in self.nodes if node.replication().get("role") == "master"]
 
     def heal(self) -> None:
-        """Start whatever was killed, and return when all is as in the beginning."""
+        """Start whatever was killed or left hanging, and return when all is as in the beginning."""
         for node in self.nodes:
+            if node.hangs:
+                node.kill()
             if not node.alive:
                 node.start()
         with contextlib.suppress(TimeoutError):  # in a hurry they may go on replacing one another
