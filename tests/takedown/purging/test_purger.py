@@ -9,14 +9,15 @@ from dataclasses import replace
 import pytest
 from tests.takedown.conftest import Origin, cached, fetch, settings, target
 from tests.takedown.purging.owed import leave_alone, left_alone
-from tests.takedown.purging.scripted import Clock
+from tests.takedown.purging.scripted import Clock, Scripted
+from tests.takedown.purging.scripted import cache as scripted
 
 from edgeward import metrics
 from edgeward.cache_settings import CacheSettings
 from edgeward.config import PurgeSettings
 from edgeward.demo.caches import CacheServer, Varnish
 from edgeward.store.connection import Store
-from edgeward.takedown.caches import driver_for
+from edgeward.takedown.caches import CacheDriver, driver_for
 from edgeward.takedown.purging.orders import Orders
 from edgeward.takedown.purging.purger import TICK_SECONDS, Purger
 from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope
@@ -48,9 +49,10 @@ async def start(orders: Orders) -> AsyncIterator[Start]:
             repeats: tuple[float, ...] = (),
             backoff: float = 0.5,
             orders: Orders = orders,
+            driver: CacheDriver | None = None,
         ) -> Purger:
             how = PurgeSettings(repeat_seconds=repeats, backoff_max_seconds=backoff)
-            purger = Purger(orders, cache, driver_for(cache), how, caches or [cache])
+            purger = Purger(orders, cache, driver or driver_for(cache), how, caches or [cache])
             await purger.start()
             stack.push_async_callback(purger.close)
             return purger
@@ -284,19 +286,17 @@ async def test_nginx_is_clean_after_a_fetch_under_way(
 
 
 async def test_inner_caches_come_first(
-    varnish: CacheServer, nginx: CacheServer, orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
+    nginx: CacheServer, orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache nearer to the origin is purged before the one that fills itself from it."""
     monkeypatch.setattr("edgeward.takedown.purging.purger.TIER_SECONDS", 60)
-    tiers = [settings(nginx, "outer", tier=1), settings(varnish, "inner", tier=0)]
-    for each in tiers:
-        await start(each, tiers)
-    varnish.pause()
-    try:
-        ids = await orders.place([order(f"/tier{number}") for number in range(20)])
-        assert await orders.wait_done(ids, ["outer"], 0.3) == {"outer": 20}
-    finally:
-        varnish.resume()
+    outer, inner, driver = settings(nginx, "outer", tier=1), scripted("inner"), Scripted()
+    driver.open.clear()
+    await start(outer, [outer, inner])
+    await start(inner, [outer, inner], driver=driver)
+    ids = await orders.place([order(f"/tier{number}") for number in range(20)])
+    assert await orders.wait_done(ids, ["outer"], 0.3) == {"outer": 20}
+    driver.open.set()
     assert await orders.wait_done(ids, ["inner", "outer"], 10) == {}
     for order_id in ids:
         _, outcomes = await orders.get(order_id)
