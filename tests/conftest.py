@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.parts import require
 from tests.store.clusters import ClusterNodes
 from tests.store.nodes import Nodes
@@ -22,6 +23,10 @@ LONG = ("scenarios", "store", "demo", "deploy", "takedown", "control", "cli", "i
 TOGETHER = "tests/scenarios/shared"
 """Whose stages one process starts, and no other."""
 _namespaces = itertools.count()
+
+# A machine that stands still for a moment is no finding.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)

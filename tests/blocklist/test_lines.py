@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeward.blocklist.lines import BadLine, BadLines, Format, Listed, read
@@ -103,7 +103,7 @@ def test_many_bad_lines_are_told_shortly() -> None:
     assert message.endswith("and 150 more")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.sampled_from(["text", "csv", "jsonl"]))
 def test_garbage_is_never_a_crash(body: bytes, kind: Format) -> None:
     """Whatever comes, it is read, named line by line, or refused as a whole."""

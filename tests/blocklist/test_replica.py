@@ -144,7 +144,7 @@ async def test_it_loads_what_is_listed_meanwhile(
     monkeypatch.setattr("edgeward.blocklist.catalogue.SCAN_CHUNK", 10)
     await catalogue.add_entries(entries(200), "me")
     copy = Replica(store, "two")
-    reading, go_on = _held_at_its_first_page(copy)
+    reading, go_on = _held_at_its_first_page(copy, monkeypatch)
     starting = asyncio.create_task(copy.start())
     page = await reading
     assert await catalogue.laggards(NEVER)
@@ -160,7 +160,9 @@ async def test_it_loads_what_is_listed_meanwhile(
     await copy.close()
 
 
-def _held_at_its_first_page(copy: Replica) -> tuple[asyncio.Future[list[Entry]], asyncio.Event]:
+def _held_at_its_first_page(
+    copy: Replica, monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Future[list[Entry]], asyncio.Event]:
     """Its load stops with the first entries of a list in its hands, which are told, and goes on with the event."""
     reading: asyncio.Future[list[Entry]] = asyncio.get_running_loop().create_future()
     go_on = asyncio.Event()
@@ -173,7 +175,7 @@ def _held_at_its_first_page(copy: Replica) -> tuple[asyncio.Future[list[Entry]],
             await go_on.wait()
             yield page
 
-    copy._catalogue.scan = held  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(copy._catalogue, "scan", held)
     return reading, go_on
 
 
@@ -262,9 +264,9 @@ async def test_beats_while_it_has_much_to_do(
     beats: list[int] = []
     original = RollCall.beat
 
-    async def count(self: RollCall, name: str, reported: int, applied: int | None = None) -> object:
+    async def count(self: RollCall, name: str, reported: int, *more: int) -> object:
         beats.append(reported)
-        return await original(self, name, reported, applied)
+        return await original(self, name, reported, *more)
 
     changes = await catalogue.add_entries(entries(1000), "me")
     assert await catalogue.wait_applied(changes[-1].version, 10) == []

@@ -89,7 +89,10 @@ async def _another_history(server: Server, store: Store, listed: Sequence[Entry]
 
 
 async def test_goes_on_while_the_store_is_away(
-    server: Server, own: tuple[Store, Catalogue, Replica], caplog: pytest.LogCaptureFixture
+    server: Server,
+    own: tuple[Store, Catalogue, Replica],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the store dead the copy serves what it has and its contact ages; when it is back, new entries act again."""
     _, catalogue, replica = own
@@ -97,7 +100,7 @@ async def test_goes_on_while_the_store_is_away(
     assert await replica.wait_version(changes[-1].version, 10)
     server.kill()
     await until("it has noticed", lambda: "store away" in caplog.text)
-    contact, tries = replica.contact, _counted(replica)
+    contact, tries = replica.contact, _counted(replica, monkeypatch)
     await until("it tries again and again", lambda: len(tries) > 3)
     assert replica.ready
     assert replica.contact == contact
@@ -111,7 +114,7 @@ async def test_goes_on_while_the_store_is_away(
     assert caplog.text.count("store away") == caplog.text.count("store back") == 1
 
 
-def _counted(replica: Replica) -> list[str]:
+def _counted(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whom it calls in as, whenever it tries to, from now on."""
     tries: list[str] = []
     beat = replica._rollcall.beat
@@ -120,11 +123,13 @@ def _counted(replica: Replica) -> list[str]:
         tries.append(name)
         return await beat(name, *versions)
 
-    replica._rollcall.beat = counted  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(replica._rollcall, "beat", counted)
     return tries
 
 
-async def test_a_store_that_hangs(server: Server, own: tuple[Store, Catalogue, Replica]) -> None:
+async def test_a_store_that_hangs(
+    server: Server, own: tuple[Store, Catalogue, Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A frozen store neither ends nor blocks the copy, and it catches up when the store moves again."""
     store, catalogue, _ = own
     impatient = Store(server.url, "edgeward", timeout_ms=300)
@@ -135,7 +140,7 @@ async def test_a_store_that_hangs(server: Server, own: tuple[Store, Catalogue, R
         await asyncio.sleep(0.005)  # until both wait for changes
     assert server.process
     server.process.send_signal(signal.SIGSTOP)
-    tries = _counted(replica)
+    tries = _counted(replica, monkeypatch)
     await until("it tries again and again", lambda: len(tries) > 1)
     assert replica.ready
     server.process.send_signal(signal.SIGCONT)

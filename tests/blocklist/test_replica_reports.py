@@ -56,6 +56,37 @@ async def test_changes_during_a_report_are_reported_too(store: Store) -> None:
     await replica.close()
 
 
+async def test_a_question_is_answered_when_all_is_on_record(store: Store) -> None:
+    """Each is, also where nothing is listed, and where one came while another was being answered."""
+    catalogue, replica, on_record = Catalogue(store), Replica(store, "one"), asyncio.Event()
+    asked = asyncio.Event()
+
+    async def wait() -> None:
+        asked.set()
+        await on_record.wait()
+
+    await replica.start()
+    replica.before_report = wait
+    first = asyncio.create_task(catalogue.wait_recorded(20))
+    await asyncio.wait_for(asked.wait(), 10)
+    assert [name.partition("#")[0] for name in await catalogue.wait_recorded(0)] == ["one"]
+    assert not first.done()
+    on_record.set()
+    assert await first == []
+    assert await catalogue.wait_recorded(20) == []
+    await replica.close()
+
+
+async def test_who_has_nothing_to_record_answers_at_once(store: Store) -> None:
+    """One that only reads the lists, and nobody at all."""
+    catalogue, replica = Catalogue(store), Replica(store, "one")
+    assert await catalogue.wait_recorded(20) == []
+    await replica.start()
+    assert await catalogue.wait_recorded(20) == []
+    await replica.close()
+    assert await catalogue.wait_recorded(0) == []
+
+
 async def test_catching_up(store: Store, tmp_path: Path) -> None:
     """All that the store holds at that moment is applied; where it can't be asked the answer is no."""
     catalogue, replica = Catalogue(store), Replica(store, "one")

@@ -1,5 +1,7 @@
 """Who is alive and who lags."""
 
+import asyncio
+
 import pytest
 
 from edgeward.blocklist import rollcall as module
@@ -37,6 +39,20 @@ async def test_who_loads_is_waited_for_until_it_calls_again(rollcall: RollCall, 
     assert await rollcall.laggards(4) == ["loading"]
     await rollcall.beat("loading", LOADING)
     assert await rollcall.laggards(4) == []
+
+
+async def test_who_has_not_answered_a_question_lags(rollcall: RollCall) -> None:
+    """Later answers are to all questions before; who loads has nothing to say."""
+    first, second = await rollcall.ask(), await rollcall.ask()
+    assert first < second
+    for name, answered in (("never", 0), ("once", first), ("both", second)):
+        await rollcall.beat(name, 3, 3, answered)
+    await asyncio.sleep(0.002)
+    await rollcall.beat("loading", LOADING)
+    assert await rollcall.laggards(3) == []
+    assert await rollcall.laggards(0, first) == ["never"]
+    assert await rollcall.laggards(0, second) == ["never", "once"]
+    assert "loading" in await rollcall.laggards(0, await rollcall.ask())
 
 
 async def test_a_version_that_the_store_never_had(rollcall: RollCall) -> None:

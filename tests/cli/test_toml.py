@@ -2,7 +2,7 @@
 
 import tomllib
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.cache_settings import parse_cache
@@ -34,7 +34,6 @@ def test_what_is_not_set_is_a_comment() -> None:
     assert "# blocked_by is not set" in text.splitlines()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.lists(st.text(), max_size=3))
 def test_any_value_survives(value: object) -> None:
     """Quotes, control characters and all of Unicode read back as they were."""

@@ -1,15 +1,12 @@
 """What a request may hold."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.control.controllers import Api
 
 from edgeward.control import bodies
 from edgeward.types import Target
-
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A machine that stalls is no finding."""
 
 
 @pytest.mark.parametrize(
@@ -98,7 +95,6 @@ def test_what_can_not_be_on_the_wire_is_no_target(url: str) -> None:
     assert repr(url) in str(caught.value)
 
 
-@PATIENT
 @given(st.text())
 def test_a_target_gives_its_url_back(text: str) -> None:
     """Whatever comes in, the target's URL is that text, or it is refused."""

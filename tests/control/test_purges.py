@@ -1,10 +1,17 @@
 """Purges through the API, on a real Varnish."""
 
+import asyncio
 import time
 
 import pytest
-from tests.control.controllers import Api, photo, told, until
-from tests.control.edges import Edge
+from tests.control.controllers import Answer, Api, photo, told, until
+from tests.control.edges import Edge, with_store
+
+from edgeward.blocklist.replica import Replica
+from edgeward.hashing.fingerprint import fingerprint
+from edgeward.store.connection import Store
+from edgeward.takedown.seen.sightings import Sightings
+from edgeward.types import Sighting, Target
 
 
 def test_a_url_is_purged_from_the_caches_that_are_up(edge: Edge) -> None:
@@ -29,6 +36,23 @@ def test_an_order_is_found_again(edge: Edge) -> None:
     ids = [purge["id"] for purge in asked.json["purges"]]
     assert edge.api.get(f"/purges/{ids[0]}").json["url"] == "http://photos.example/one"
     assert [purge["id"] for purge in edge.api.get("/purges", limit=2).json["purges"]] == ids[::-1]
+
+
+def test_what_a_worker_has_just_served_is_purged_too(edge: Edge) -> None:
+    """Who has not put on record yet what it served does so first."""
+    target = Target("http", "photos.example", "/just.jpg", (("accept", "image/webp"),))
+    seen = Sighting(target, fingerprint(photo("coins"), edge.config.hashing), time.time(), 0)
+
+    async def ask(store: Store) -> Answer:
+        worker = Replica(store, "worker")
+        await worker.start()
+        worker.before_report = lambda: Sightings(store, edge.config.sightings).write([seen])
+        answer = await asyncio.to_thread(edge.api.post, "/purges", {"urls": [target.url]})
+        await worker.close()
+        return answer
+
+    purges = with_store(edge.config, ask).json["purges"]
+    assert {"accept": "image/webp"} in [purge["vary"] for purge in purges]
 
 
 def test_every_variant_that_was_seen_is_purged(edge: Edge) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 
 import brotli
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.hashing import codings as module
@@ -149,7 +149,6 @@ def test_peek_reads_a_truncated_body(coding: str) -> None:
     assert peek(b"", (coding,), 16) == b""
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.lists(st.sampled_from((*CODERS, "rot13")), max_size=5).map(tuple))
 def test_hostile_bytes_raise_nothing_else(body: bytes, codings: tuple[str, ...]) -> None:
     """Whatever the bytes, decoding and peeking succeed or raise CodingError."""
@@ -158,7 +157,6 @@ def test_hostile_bytes_raise_nothing_else(body: bytes, codings: tuple[str, ...])
             assert len(attempt()) <= 1000 or not codings
 
 
-@settings(deadline=None)
 @given(st.sampled_from(tuple(CODERS)), st.integers(0, 400), st.integers(0, 255))
 def test_damaged_bodies_raise_nothing_else(coding: str, at: int, value: int) -> None:
     """One wrong byte in a coded body ends in a result or in CodingError."""

@@ -150,7 +150,7 @@ def test_a_pdq_does_not_depend_on_what_else_is_asked(signals: tuple[str, ...]) -
 
 
 @pytest.mark.filterwarnings("ignore:.*EXIF.*:UserWarning", "ignore::UserWarning:PIL.*")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(tuple(FORMATS.values())), st.dictionaries(st.integers(0, 4000), st.integers(0, 255), max_size=6))
 def test_damaged_files_never_raise(format: str, damage: dict[int, int]) -> None:
     """Whatever bytes are changed, the result is a fingerprint with the digests of what came."""

@@ -1,7 +1,7 @@
 """The media type follows from the first bytes alone."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.hashing.pictures import FORMATS, encoded, photograph
@@ -76,7 +76,6 @@ def test_a_container_of_jpeg_xl_and_a_bare_codestream_of_jpeg_2000() -> None:
     assert sniff(encoded(picture, "JPEG2000", no_jp2=True)) == "image/jp2"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_have_an_answer(prefix: bytes) -> None:
     """Sniffing never raises, and looks at no byte beyond PREFIX."""

@@ -4,7 +4,7 @@ import base64
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.config import SIGNAL_TYPES
@@ -67,7 +67,6 @@ def test_a_cut_off_value_is_not_taken_for_base64() -> None:
         PhotoDna().parse("ab" * 96)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=8, max_size=8), st.lists(st.binary(min_size=8, max_size=8)))
 def test_distances_are_bits_that_differ(one: bytes, others: list[bytes]) -> None:
     """Of each pair, and of one to many in a row."""
@@ -88,7 +87,6 @@ def test_a_distance_of_ones_own_is_noticed() -> None:
     assert not is_hamming(Other())
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1))
 def test_a_joint_distance_is_the_greater(dhash: int, other_dhash: int, pdq: int, other_pdq: int) -> None:
     """A bit of the dhash counts eight times one of the PDQ; both must be near."""

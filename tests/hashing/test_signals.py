@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.hashing.pictures import jpeg
 
@@ -74,7 +74,6 @@ def test_qualities_are_checked(type_: str, quality: int) -> None:
         validate(Signal(type_, (PDQ + PDQ)[: known()[type_].bits // 4], quality))
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_an_answer(text: str) -> None:
     """Nothing but BadSignal is raised, whatever is typed."""

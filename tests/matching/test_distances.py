@@ -63,7 +63,7 @@ def test_recall_is_one(kind: ListedType, radius: int) -> None:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 9), st.binary(min_size=4, max_size=4)))
 )

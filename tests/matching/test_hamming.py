@@ -94,7 +94,7 @@ def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pyt
     assert list(index.search_each([], radius)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 9), st.integers(0, 2**64 - 1))),
     query=st.integers(0, 2**64 - 1),

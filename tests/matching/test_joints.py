@@ -45,7 +45,7 @@ CENTRE = bytes(range(40))
 STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 12), values_near(CENTRE)), max_size=40)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(STEPS, st.lists(values_near(CENTRE), max_size=6), st.sampled_from(RADII))
 def test_any_order_of_changes(steps: list[Step], queries: list[bytes], radius: int) -> None:
     """After any additions, replacements and removals each query finds what lies near it, and nothing else."""

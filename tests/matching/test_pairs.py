@@ -57,7 +57,7 @@ def test_recall_is_one(bits: int, radius: int) -> None:
     assert found(rows, queries, bits, radius) == brute_force(rows, queries, radius)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32), bits=st.sampled_from([64, 256]), radius=st.integers(0, 64), at_once=st.integers(1, 99)
 )

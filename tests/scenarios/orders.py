@@ -1,6 +1,5 @@
 """What became of purge orders, as the admin API tells it."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +29,6 @@ def orders_of(stage: Stage, added: Json) -> list[Json]:
 
 def taken_down(stage: Stage, **what: Sequence[str]) -> list[Json]:
     """Take something down, wait until it is gone everywhere, and return the orders that this led to."""
-    # It is of what is on record: a worker writes what it served before it confirms a change of the lists.
-    stage.edge.api("PATCH", "/lists/removed", {"description": f"at {time.time()}"})
     takedown = stage.edge.api("POST", "/takedowns?wait=verified&timeout=30", what)
     assert takedown["purge"]["matched"]
     assert takedown["purge"]["owed"] == {}

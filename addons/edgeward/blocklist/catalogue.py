@@ -6,11 +6,12 @@
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:gone:<list>     an allowlist that was deleted, for GONE_DAYS: see takedown/backwards/suspects.py
 {blocklist}:replicas        see rollcall.py
+{blocklist}:questions       stream of what replicas are asked, the last of them
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import batched
 from typing import Any
@@ -187,8 +188,17 @@ class Catalogue:
 
     async def wait_applied(self, version: int, timeout: float) -> list[str]:
         """Wait until every live replica has applied `version`, at most `timeout` seconds. Returns who has not."""
+        return await self._wait(lambda: self.laggards(version), timeout)
+
+    async def wait_recorded(self, timeout: float) -> list[str]:
+        """Wait until all that the live replicas have served by now is on record, at most `timeout` seconds. Returns
+        whose may not be."""
+        question = await self._rollcall.ask()
+        return await self._wait(lambda: self._rollcall.laggards(0, question), timeout)
+
+    async def _wait(self, laggards: Callable[[], Awaitable[list[str]]], timeout: float) -> list[str]:
         deadline = time.monotonic() + timeout
-        while left := await self.laggards(version):
+        while left := await laggards():
             if time.monotonic() > deadline:
                 return left
             await asyncio.sleep(POLL_SECONDS)

@@ -23,7 +23,7 @@ from typing import Any
 
 from edgeward import metrics
 from edgeward.blocklist.catalogue import Catalogue, parse_changes
-from edgeward.blocklist.rollcall import ASTRAY, BEAT_SECONDS, LOADING, RollCall
+from edgeward.blocklist.rollcall import ASTRAY, BEAT_SECONDS, LOADING, RollCall, question_of
 from edgeward.errors import BadSignal
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import STORE_AWAY, Redis, Store
@@ -51,7 +51,7 @@ class Replica:
         """Called for each change as it is applied; not for what is loaded."""
         self.before_report: Callable[[], Awaitable[None]] | None = None
         """Awaited before an applied version is reported: who says that it has applied a version says with it that
-        all that follows from what it did by older ones is on record."""
+        all that follows from what it did by older ones is on record. Awaited too before a question is answered."""
         self._store = store
         # No other may sign off or report in this one's place, so that one name is never two processes.
         self._name = f"{name}#{secrets.token_hex(3)}"
@@ -60,6 +60,7 @@ class Replica:
         self._reader: Redis | None = None
         self._task: asyncio.Task[None] | None = None
         self._reported = 0
+        self._asked, self._answered = b"0-0", b"0-0"
         self._reporter: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -149,7 +150,8 @@ class Replica:
         async with self._calling:
             # Two tasks call in: what the answer is compared with is what it was asked about.
             loaded, version, last_at = self._loaded, self.version, self._last_at
-            beat = await self._rollcall.beat(self._name, self._to_report(), version if loaded else LOADING)
+            answered = question_of(self._answered)
+            beat = await self._rollcall.beat(self._name, self._to_report(), version if loaded else LOADING, answered)
         if self._away:
             logger.warning("replica %s: store back", self._name)
         self._away = False
@@ -228,17 +230,22 @@ class Replica:
                 self._loaded = self.ready = False
                 return
             await self._apply(changes)
+            self._report()
             for change in changes:
                 for callback in self.on_change:
                     callback(change)
 
     async def _next(self, reader: Redis) -> list[Change]:
-        """The next changes as soon as there are any; none within the time between two calls."""
+        """The next changes as soon as there are any, or a question; none within the time between two calls."""
+        changes, questions = self._catalogue.stream, self._rollcall.questions
         async with asyncio.timeout(BEAT_SECONDS + self._store.timeout):
             reply: Any = await reader.xread(
-                {self._catalogue.stream: f"{self.version}-0"}, count=BATCH, block=int(BEAT_SECONDS * 1000)
+                {changes: f"{self.version}-0", questions: self._asked}, count=BATCH, block=int(BEAT_SECONDS * 1000)
             )
-        return [change for _, records in reply for change in parse_changes(records)]
+        found = {stream.decode(): records for stream, records in reply}
+        if questions in found:
+            self._asked = found[questions][-1][0]
+        return parse_changes(found.get(changes))
 
     def _connects(self, changes: Sequence[Change]) -> bool:
         """Whether nothing is missing between what is applied and these changes."""
@@ -254,12 +261,22 @@ class Replica:
         if changes:
             await self._tell()
 
+    def _report(self) -> None:
+        """See that what is applied and asked is reported."""
+        if self.before_report is None:
+            self._reported, self._answered = self.version, self._asked
+        elif self._to_be_reported() and (self._reporter is None or self._reporter.done()):
+            self._reporter = asyncio.create_task(self._report_later(self.before_report), name="replica report")
+
+    def _to_be_reported(self) -> bool:
+        return (self._reported, self._answered) != (self.version, self._asked)
+
     async def _report_later(self, before: Callable[[], Awaitable[None]]) -> None:
         """Report what is applied when all before it is on record; changes go on being applied meanwhile."""
-        while self._reported != self.version:
-            version = self.version
+        while self._to_be_reported():
+            version, asked = self.version, self._asked
             await before()
-            self._reported = version
+            self._reported, self._answered = version, asked
         if self._loaded:
             with contextlib.suppress(*STORE_AWAY):
                 await self._beat()
@@ -290,9 +307,6 @@ class Replica:
             metrics.blocklist_entries.labels(list_name, signal_type).set(number)
         for (list_name, signal_type), number in self.matcher.not_matchable().items():
             metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
-        if self.before_report is None:
-            self._reported = self.version
-        elif self._reporter is None or self._reporter.done():
-            self._reporter = asyncio.create_task(self._report_later(self.before_report), name="replica report")
+        self._report()
         async with self._moved:
             self._moved.notify_all()

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from edgeward.control import bodies, views
 from edgeward.control.services import Services, caller, services
+from edgeward.takedown.backwards.retro import WORKERS_SECONDS
 from edgeward.types import Cause, PurgeOrder, Target
 
 
@@ -31,6 +32,7 @@ async def create(request: web.Request) -> web.Response:
     asked = await bodies.parse(request, bodies.Urls)
     within = services(request)
     now = time.time()
+    await within.catalogue.wait_recorded(WORKERS_SECONDS)
     targets = [target for url in dict.fromkeys(asked.urls) for target in await _spellings(within, url)]
     who = caller(request).name
     orders = [PurgeOrder(target, Cause.MANUAL, now, why=asked.why, by=who) for target in dict.fromkeys(targets)]

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.hashing.pictures import encoded, photograph
@@ -74,7 +74,6 @@ def test_a_size_that_is_not_there_is_not_made() -> None:
     assert open_bitmap(io.BytesIO(body)).size == (SIZE[0], 2**31 - 1)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=14, max_size=90), st.sampled_from([16, 40, 46, 56]))
 def test_any_bytes_are_read_or_refused(data: bytes, size: int) -> None:
     """Hostile headers end in an error that is expected, or in a picture."""

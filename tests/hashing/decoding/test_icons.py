@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.hashing.pictures import encoded, photograph
@@ -115,7 +115,6 @@ def test_a_full_directory_costs_little() -> None:
     assert icon_size(b"\0\0\1\0\xff\xff" + 65535 * entry) == (0, 0)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_any_bytes_have_a_size(data: bytes) -> None:
     """Hostile icons have sides that are not negative, and raise nothing."""

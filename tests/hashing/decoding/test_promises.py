@@ -1,7 +1,7 @@
 """What a file promises is read as its decoder would read it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.hashing.pictures import encoded, photograph
 
@@ -50,7 +50,6 @@ def test_others_promise_nothing() -> None:
     assert promised_size(encoded(photograph(), "PNG"), "image/png") == (0, 0)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(list(MAGIC)))
 def test_any_bytes_have_an_answer(body: bytes, media_type: str) -> None:
     """Hostile headers promise a size that is not negative, and raise nothing."""

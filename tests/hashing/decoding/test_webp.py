@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.hashing.pictures import animated, encoded, photograph
@@ -50,7 +50,6 @@ def test_a_promise_is_not_kept_at_any_price() -> None:
     assert len(mended(body)) == 2 * len(body)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_can_be_mended(body: bytes) -> None:
     """Hostile containers raise nothing, and at most double."""

@@ -194,7 +194,7 @@ def test_no_more_signals_than_an_answer_holds(monkeypatch: pytest.MonkeyPatch) -
     assert (len(found.signals), found.flaw) == (14, Flaw.TOO_MANY_FRAMES)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.sampled_from([SVG, HTML, CSS]),
     st.dictionaries(st.integers(0, 4000), st.sampled_from([*b"\0\t\n \"&'#%(),/:;<=>[\\]", 65, 255]), max_size=8),

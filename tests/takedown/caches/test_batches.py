@@ -1,6 +1,6 @@
 """Many orders in one call."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.takedown.caches.fakes import order
 
@@ -11,7 +11,6 @@ from edgeward.types import Delivery, PurgeOrder
 LINES = st.lists(st.lists(st.sampled_from(["a", "bb", "ccc", "dddd"]), min_size=1, max_size=3), max_size=12)
 
 
-@settings(deadline=None)
 @given(LINES, st.integers(1, 5), st.integers(5, 30))
 def test_every_order_is_in_one_group_that_has_room(lines: list[list[str]], items: int, size: int) -> None:
     """Groups hold each order once, in order, and no more than fits, unless a single order is too large itself."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.takedown.purging.records import order_from, order_to_json, orders_from, outcome_from, outcome_to_json
@@ -17,7 +17,6 @@ TARGETS = st.builds(
 TIMES = st.floats(0, 1e11)
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         PurgeOrder, TARGETS, st.sampled_from(Cause), TIMES, st.text(), st.text(), st.text(), st.text(),
@@ -30,7 +29,6 @@ def test_an_order_comes_back(order: PurgeOrder) -> None:
     assert (found, found.target.size) == (order, order.target.size)
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Outcome, st.text(), st.text(), st.sampled_from(Delivery), TIMES, st.integers(0, 10**6), st.integers(0, 999),

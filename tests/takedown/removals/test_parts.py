@@ -1,8 +1,11 @@
 """The parts of a takedown, over a real Redis."""
 
-from tests.takedown.conftest import image
+import asyncio
+
+from tests.takedown.conftest import image, target
 from tests.takedown.removals.desk import Desk, asked, open_desk, urls_of
 
+from edgeward.blocklist.replica import Replica
 from edgeward.store.connection import Store
 from edgeward.types import NOWHERE, Cause, HashList, Mode, PurgeOrder, Scope, Signal, Target, image_tag
 
@@ -54,6 +57,23 @@ async def test_a_sender_of_some_hosts_reaches_no_others(store: Store) -> None:
             await desk.see(url, one)
         orders = await desk.placed(asked(signals=(Signal("sha256", one.sha256),), hosts=("img.test",)))
         assert [(order.scope, order.target.url) for order in orders] == [(Scope.TARGET, "http://img.test/1")]
+
+
+async def test_what_a_worker_has_just_served_is_among_it(store: Store) -> None:
+    """A worker that has not written yet what it served is waited for, and that is taken down too."""
+    async with open_desk(store) as desk:
+        worker, asked_for = Replica(store, "worker"), asyncio.Event()
+
+        async def record() -> None:
+            asked_for.set()
+            await desk.see("http://img.test/1?late", image("a"), accept="image/webp")
+
+        await worker.start()
+        worker.before_report = record
+        orders = await desk.placed(asked(urls=(target("/1"),)))
+        assert asked_for.is_set()
+        assert ("/1?late", (("accept", "image/webp"),)) in [(each.target.path, each.target.vary) for each in orders]
+        await worker.close()
 
 
 async def _listed(desk: Desk, mode: Mode = Mode.ENFORCE) -> list[PurgeOrder]:

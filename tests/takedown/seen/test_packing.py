@@ -4,15 +4,13 @@ import json
 import zlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.takedown.conftest import image, target
 
 from edgeward.takedown.seen import packing
 from edgeward.types import Fingerprint, Flaw, Signal, Target, View
 
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A machine that stalls is no finding."""
 DIGEST = "ab" * 32
 HEX = st.binary(max_size=64).map(bytes.hex)
 NUMBERS = st.integers(0, 2**63 - 1)
@@ -49,7 +47,6 @@ PACKED_BEFORE_VIEWS = (
 )
 
 
-@PATIENT
 @given(FINGERPRINTS, st.binary(min_size=4, max_size=4).map(bytes.hex))
 def test_fingerprints_come_back(fingerprint: Fingerprint, generation: str) -> None:
     """Any fingerprint comes back as it was, and its parts can be read without unpacking all of it."""
@@ -61,7 +58,6 @@ def test_fingerprints_come_back(fingerprint: Fingerprint, generation: str) -> No
     assert packing.image_id(packed) == packing.image_id(fingerprint.sha256) == bytes.fromhex(fingerprint.sha256[:32])
 
 
-@PATIENT
 @given(TARGETS)
 def test_targets_come_back(one: Target) -> None:
     """Any target comes back byte for byte, with its size, whatever its scheme, host, path and headers hold."""
@@ -69,7 +65,6 @@ def test_targets_come_back(one: Target) -> None:
     assert (found, found.size) == (one, one.size)
 
 
-@PATIENT
 @given(st.binary(max_size=80) | FINGERPRINTS.map(packing.pack_fingerprint))
 def test_garbage_is_no_fingerprint(data: bytes) -> None:
     """Bytes are read as the fingerprint that they are, or refused with a ValueError that names the thing."""
@@ -82,7 +77,6 @@ def test_garbage_is_no_fingerprint(data: bytes) -> None:
             assert packing.unpack_fingerprint(packing.pack_fingerprint(found)) == found
 
 
-@PATIENT
 @given(st.binary(max_size=80) | TARGETS.map(packing.pack_target))
 def test_garbage_is_no_target(data: bytes) -> None:
     """Bytes are read as the target that they are, or refused with a ValueError that names the thing."""

@@ -1,14 +1,12 @@
 """Spellings: what is one resource, and what is not."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeward.takedown.seen.spelling import bare_host, flat, spelling_of, target_of
 from edgeward.types import Target
 
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A machine that stalls is no finding."""
 PLAIN = "http://img.test/a/b.jpg"
 ASKED = "http://img.test/i.php?a=1&b=x%20y"
 
@@ -62,7 +60,6 @@ def test_spellings_of_a_query() -> None:
         assert not covers(ASKED, f"http://img.test/i.php?{query}")
 
 
-@PATIENT
 @given(st.binary(max_size=60), st.binary(max_size=20))
 def test_any_bytes(path: bytes, host: bytes) -> None:
     """Whatever bytes a target holds, it has a spelling, and percent-encoding all of them does not change it."""

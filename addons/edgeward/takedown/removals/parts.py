@@ -1,6 +1,7 @@
 """The parts of a takedown: each places the orders of some of its URLs, prefixes or hashes, and can be done again."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ from itertools import batched, groupby
 
 from edgeward.blocklist.catalogue import Catalogue
 from edgeward.errors import NotFound
-from edgeward.takedown.backwards.retro import Retro
+from edgeward.takedown.backwards.retro import WORKERS_SECONDS, Retro
 from edgeward.takedown.listing import orders_for
 from edgeward.takedown.purging.orders import AT_ONCE as PLACE_AT_ONCE
 from edgeward.takedown.purging.orders import Orders
@@ -16,6 +17,8 @@ from edgeward.takedown.removals.reach import Reach
 from edgeward.takedown.removals.takedowns import Takedown, Takedowns
 from edgeward.takedown.seen.spelling import bare_host
 from edgeward.types import Cause, Entry, PurgeOrder, Scope, Signal, Target
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 50
 """URLs or hashes of one part."""
@@ -51,6 +54,7 @@ class Parts:
             parts.append(partial(self._list, takedown))
         if takedown.prefixes:
             parts.append(partial(self._prefixes, takedown))
+        parts.append(self._settle)
         parts += [partial(self._urls, takedown, urls) for urls in batched(takedown.urls, AT_ONCE)]
         parts += [partial(self._images, takedown, signals) for signals in batched(takedown.signals, AT_ONCE)]
         by_host = groupby(sorted(takedown.prefixes, key=_host), key=_host)
@@ -71,6 +75,12 @@ class Parts:
         """One order each, for the caches that can remove all below a path."""
         orders = self._orders_for(takedown, takedown.prefixes)
         yield await self._orders.place([replace(order, scope=Scope.PREFIX) for order in orders])
+
+    async def _settle(self) -> AsyncGenerator[list[str]]:
+        """What was served a moment ago is on record when copies are looked for."""
+        if late := await self._catalogue.wait_recorded(WORKERS_SECONDS):
+            logger.warning("takedowns: not waiting any longer for what %d replicas have served", len(late))
+        yield []
 
     async def _urls(self, takedown: Takedown, urls: Sequence[Target]) -> AsyncGenerator[list[str]]:
         """Every spelling of each."""
