@@ -41,7 +41,7 @@ def test_an_order_is_found_again(edge: Edge) -> None:
 def test_what_a_worker_has_just_served_is_purged_too(edge: Edge) -> None:
     """Who has not put on record yet what it served does so first."""
     target = Target("http", "photos.example", "/just.jpg", (("accept", "image/webp"),))
-    seen = Sighting(target, fingerprint(photo("coins"), edge.config.hashing), time.time(), 0)
+    seen = Sighting(target, fingerprint(photo("grass"), edge.config.hashing), time.time(), 0)
 
     async def ask(store: Store) -> Answer:
         worker = Replica(store, "worker")
