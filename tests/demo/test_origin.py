@@ -59,11 +59,11 @@ def test_it_can_take_its_time_to_think(origin: Origin) -> None:
 @pytest.mark.parametrize("pause", ["thought", "delay"])
 def test_it_waits_until_it_is_told_to_go_on(origin: Origin, pause: str) -> None:
     """The whole answer comes then, and not before."""
-    going_on = Event()
-    origin.put("/held", BODY, **{pause: going_on})
+    going_on, path = Event(), f"/held-{pause}"
+    origin.put(path, BODY, **{pause: going_on})
     with ThreadPoolExecutor(1) as client:
-        answer = client.submit(_get, origin, "/held")
-        until(lambda: origin.count("/held") == 1)
+        answer = client.submit(_get, origin, path)
+        until(lambda: origin.count(path) == 1)
         assert not wait([answer], 0.1).done
         going_on.set()
         assert answer.result().body == BODY
