@@ -69,10 +69,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"unix://{socket_path}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
-def _wait_for(path: Path, seconds: float = 10) -> None:
+def _wait_for(path: Path, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > deadline:

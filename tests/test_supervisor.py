@@ -206,7 +206,7 @@ def test_stops_cleanly(running: Running) -> None:
     """SIGTERM ends it with status 0, and no process and no address file are left."""
     pids = running.pids()
     assert running.stop() == 0
-    until(lambda: not any(alive(pid) for pid in pids), 20)
+    until(lambda: not any(alive(pid) for pid in pids))
     assert not (running.state / "run.json").exists()
 
 
@@ -215,4 +215,4 @@ def test_children_end_with_the_supervisor(running: Running) -> None:
     pids = running.pids()
     running.process.kill()
     running.process.wait(END_SECONDS)
-    until(lambda: not any(alive(pid) for pid in pids), 20)
+    until(lambda: not any(alive(pid) for pid in pids))

@@ -28,7 +28,7 @@ def image(*of: Entry) -> Fingerprint:
     return Fingerprint("0" * 64, "image/png", 1, tuple(one.signal for one in of))
 
 
-async def until(what: str, condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(what: str, condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition` holds, at most `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

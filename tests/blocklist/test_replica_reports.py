@@ -23,14 +23,14 @@ async def test_a_version_is_reported_after_what_came_before_is_on_record(store: 
     await replica.start()
     replica.before_report = wait
     (change,) = await catalogue.add_entries([Entry("staff", Signal("md5", "1" * 32))], "me")
-    assert await replica.wait_version(change.version, 10)
+    assert await replica.wait_version(change.version, 60)
     called = replica.contact
     await until("it goes on calling in", lambda: replica.contact > called + BEAT_SECONDS)
     left = await catalogue.laggards(change.version)
     assert len(left) == 1
     assert left[0].startswith("one#")
     on_record.set()
-    assert await catalogue.wait_applied(change.version, 10) == []
+    assert await catalogue.wait_applied(change.version, 60) == []
     await replica.close()
 
 
@@ -48,10 +48,10 @@ async def test_changes_during_a_report_are_reported_too(store: Store) -> None:
     await replica.start()
     for digit in "123":
         (change,) = await catalogue.add_entries([Entry("staff", Signal("md5", digit * 32))], "me")
-        assert await replica.wait_version(change.version, 10)
+        assert await replica.wait_version(change.version, 60)
     assert reports == [1]
     on_record.set()
-    assert await catalogue.wait_applied(change.version, 10) == []
+    assert await catalogue.wait_applied(change.version, 60) == []
     assert reports == [1, change.version]
     await replica.close()
 
@@ -67,22 +67,22 @@ async def test_a_question_is_answered_when_all_is_on_record(store: Store) -> Non
 
     await replica.start()
     replica.before_report = wait
-    first = asyncio.create_task(catalogue.wait_recorded(20))
+    first = asyncio.create_task(catalogue.wait_recorded(60))
     await asyncio.wait_for(asked.wait(), 10)
     assert [name.partition("#")[0] for name in await catalogue.wait_recorded(0)] == ["one"]
     assert not first.done()
     on_record.set()
     assert await first == []
-    assert await catalogue.wait_recorded(20) == []
+    assert await catalogue.wait_recorded(60) == []
     await replica.close()
 
 
 async def test_who_has_nothing_to_record_answers_at_once(store: Store) -> None:
     """One that only reads the lists, and nobody at all."""
     catalogue, replica = Catalogue(store), Replica(store, "one")
-    assert await catalogue.wait_recorded(20) == []
+    assert await catalogue.wait_recorded(60) == []
     await replica.start()
-    assert await catalogue.wait_recorded(20) == []
+    assert await catalogue.wait_recorded(60) == []
     await replica.close()
     assert await catalogue.wait_recorded(0) == []
 

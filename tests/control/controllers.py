@@ -22,7 +22,7 @@ from PIL import Image
 from edgeward.config import Config
 from edgeward.control.server import serve
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 _namespaces = itertools.count()
 
@@ -163,7 +163,7 @@ def settings(redis_url: str, state_dir: Path, **sections: object) -> Config:
     )
 
 
-def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
+def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until it holds; a test that waits longer than `seconds` fails."""
     deadline = time.monotonic() + seconds
     while not holds():

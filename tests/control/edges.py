@@ -57,7 +57,7 @@ class Edge:
     def _get(self, path: str, headers: dict[str, str] | None = None) -> int:
         request = urllib.request.Request(self.varnish.url + path, headers={"Host": HOST, **(headers or {})})
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 response.read()
                 return int(response.status)
         except urllib.error.HTTPError as error:

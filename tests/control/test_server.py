@@ -37,7 +37,7 @@ def own_redis(directory: Path) -> Iterator[None]:
         yield
     finally:
         server.kill()
-        server.wait(10)
+        server.wait(60)
 
 
 def _start(config: Config) -> None:

@@ -44,7 +44,7 @@ def start(vcl: Path, secret: str | None) -> tuple[int | None, str]:
         return server.poll(), log.read_text()
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _answers(port: int) -> bool:
@@ -86,7 +86,7 @@ def test_default_vcl_wants_a_secret_only_if_it_has_one(tmp_path: Path, secret: s
         assert purge(port, {"Edgeward-Secret": "0123456789abcdef"}) == 404
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 class Telling(BaseHTTPRequestHandler):
@@ -133,7 +133,7 @@ def varnish(tmp_path: Path, origin: int, request: pytest.FixtureRequest) -> Iter
         yield port
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 SECRET = "0123456789abcdef"

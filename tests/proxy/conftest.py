@@ -123,7 +123,7 @@ class Worker:
         if name not in {known.name for known in await self.catalogue.lists()}:
             await self.catalogue.create_list(HashList(name, **policy), "test", "")
         changes = await self.catalogue.add_entries([Entry(name, signal) for signal in signals], "test")
-        assert await self.runtime.replica.wait_version(changes[-1].version, 20)
+        assert await self.runtime.replica.wait_version(changes[-1].version, 60)
         return [change.entry for change in changes if change.entry]
 
 
@@ -170,7 +170,7 @@ async def start_worker(
             upstream = await stack.enter_async_context(Upstream().running())
             sections: dict[str, dict[str, Any]] = {
                 "proxy": {"upstream": f"http://{upstream_address or upstream.address}", "listen": "127.0.0.1:0"},
-                "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}"},
+                "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}", "timeout_ms": 30_000},
                 "hashing": HASHING.model_dump(exclude_unset=True),
             }
             for name, values in settings.items():
@@ -193,7 +193,7 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
         await running
 
     stack.push_async_callback(stop)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not master.proxyserver.listen_addrs():
             await asyncio.sleep(0.01)
     host, port = master.proxyserver.listen_addrs()[0][:2]

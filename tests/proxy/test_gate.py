@@ -260,7 +260,7 @@ async def test_known_listed_target_is_refused_without_the_upstream(worker: Worke
     assert (await worker.get("/a")).status == 451
     assert len(worker.upstream.seen) == seen
     change = await worker.catalogue.remove_entry("staff", entry.id, "test", "mistake")
-    assert await worker.runtime.replica.wait_version(change.version, 20)
+    assert await worker.runtime.replica.wait_version(change.version, 60)
     assert (await worker.get("/a")).body == image
 
 

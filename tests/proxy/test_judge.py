@@ -62,7 +62,7 @@ async def list_image(store: Store, replica: Replica, image: bytes) -> None:
     catalogue = Catalogue(store)
     await catalogue.create_list(HashList("staff"), "test", "")
     (change,) = await catalogue.add_entries([Entry("staff", sha256(image))], "test")
-    assert await replica.wait_version(change.version, 20)
+    assert await replica.wait_version(change.version, 60)
 
 
 async def test_never_hashes_the_same_bytes_twice(
@@ -212,7 +212,7 @@ async def test_the_same_bytes_as_another_kind_of_text(store: Store, replica: Rep
 
 async def set_list(store: Store, replica: Replica, hash_list: HashList) -> None:
     change = await Catalogue(store).set_list(hash_list, "test")
-    assert await replica.wait_version(change.version, 20)
+    assert await replica.wait_version(change.version, 60)
 
 
 async def list_mirrored(store: Store, replica: Replica) -> bytes:
@@ -220,7 +220,7 @@ async def list_mirrored(store: Store, replica: Replica) -> bytes:
     (entry,) = [signal for signal in await mirrored_signals() if signal.type == "pdq"]
     await Catalogue(store).create_list(HashList("staff"), "test", "")
     (change,) = await Catalogue(store).add_entries([Entry("staff", entry)], "test")
-    assert await replica.wait_version(change.version, 20)
+    assert await replica.wait_version(change.version, 60)
     return jpeg()
 
 
@@ -352,7 +352,7 @@ async def test_equal_verdicts_are_one(
     await Catalogue(store).create_list(HashList("staff"), "test", "")
     listed = [Entry("staff", Signal("sha256", name)) for name in names[:4]]
     changes = await Catalogue(store).add_entries(listed, "test")
-    assert await replica.wait_version(changes[-1].version, 20)
+    assert await replica.wait_version(changes[-1].version, 60)
     images = [Fingerprint(name, "image/png", 1, (Signal("sha256", name),)) for name in names]
     for _ in range(2):
         assert [judge.verdict(image).blocks for image in images] == [True] * 4 + [False] * 4

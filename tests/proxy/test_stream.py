@@ -104,9 +104,9 @@ async def test_events_are_not_held_up(worker: Worker) -> None:
     worker.upstream.put("/events", b"data: 1\n\n", "Content-Type: text/event-stream", "Content-Length: 18")
     reader, writer = await asyncio.open_connection(*worker.address)
     writer.write(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
-    await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 20)
+    await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 60)
     worker.upstream.writers[0].write(b"data: 2\n\n")
-    await asyncio.wait_for(reader.readuntil(b"data: 2\n\n"), 20)
+    await asyncio.wait_for(reader.readuntil(b"data: 2\n\n"), 60)
     writer.close()
 
 

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.parts import free_port, require
 
-START_SECONDS = 40.0
+START_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
 HURRY_SECONDS = 10.0
 PATIENT_MS = 10_000
@@ -107,7 +107,7 @@ class Node:
         if self.process:
             self._before_silence()
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             self.hangs = False
 
     def pause(self) -> None:

@@ -28,7 +28,7 @@ class Server:
         """SIGKILL: nothing is flushed, nothing tidied up."""
         if self.process:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
 
     async def restart(self) -> None:
         self.kill()

@@ -29,13 +29,13 @@ async def test_a_listing(spread: Store) -> None:
             await desk.see(f"{URL}?{number}", image(str(number), PDQ))
         await desk.catalogue.create_list(HashList("bad"), "tester")
         (change,) = await desk.catalogue.add_entries([Entry("bad", PDQ)], "tester")
-        assert await desk.replica.wait_version(change.version, 10)
-        async with asyncio.timeout(10):
+        assert await desk.replica.wait_version(change.version, 60)
+        async with asyncio.timeout(60):
             while (ids := await desk.retro.orders_of(change.version)) is None:
                 await asyncio.sleep(0.01)
         assert len(ids) == 20
         assert await _carried_out(desk) == set(ids)
-        assert await desk.orders.wait_done(ids, ["edge"], 10) == {}
+        assert await desk.orders.wait_done(ids, ["edge"], 60) == {}
         assert len(await desk.sightings.find(url=f"{URL}?7")) == 1
         assert len([each async for each in desk.sightings.images()]) == 20
         await desk.orders.trim(0)

@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         body = str(serial).encode().ljust(300_000 if "large" in self.path else 1)
         if "slow" in self.path:
             self.server.arrived.set()
-            self.server.release.wait(10)
+            self.server.release.wait(60)
         self.send_response(200)
         self.send_header("Cache-Control", "max-age=1" if "brief" in self.path else "max-age=1000")
         self.send_header("Content-Length", str(len(body)))
@@ -141,7 +141,7 @@ def target(path: str, **vary: str) -> Target:
 
 def fetch(cache: CacheServer, path: str, accept: str = "*/*", host: str = "img.test") -> tuple[bytes, str]:
     """GET through the cache: (body, X-Cache)."""
-    connection = http.client.HTTPConnection(*cache.address, timeout=10)
+    connection = http.client.HTTPConnection(*cache.address, timeout=60)
     try:
         connection.request("GET", path, headers={"Host": host, "Accept": accept})
         response = connection.getresponse()
@@ -152,7 +152,7 @@ def fetch(cache: CacheServer, path: str, accept: str = "*/*", host: str = "img.t
 
 def fetch_raw(cache: CacheServer, path: bytes) -> tuple[int, bytes]:
     """GET a target byte for byte: (status, body)."""
-    with socket.create_connection(cache.address, timeout=10) as connection:
+    with socket.create_connection(cache.address, timeout=60) as connection:
         connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -164,7 +164,7 @@ def cached(cache: CacheServer, path: str, accept: str = "*/*") -> bool:
     return fetch(cache, path, accept)[1] == "HIT"
 
 
-async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until it holds, or what it gives to await does; a test that waits longer than `seconds` fails."""
     deadline = time.monotonic() + seconds
     while not (await found if isinstance(found := holds(), Awaitable) else found):

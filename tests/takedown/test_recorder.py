@@ -36,7 +36,7 @@ class Bench:
     async def list_image(self, name: str, on: str = "bad") -> Change:
         signal = Signal("sha256", image(name).sha256)
         (change,) = await self.catalogue.add_entries([Entry(on, signal)], "tester")
-        assert await self.replica.wait_version(change.version, 20)
+        assert await self.replica.wait_version(change.version, 60)
         return change
 
     def sighting(self, path: str, name: str, version: int | None = None) -> Sighting:
@@ -161,7 +161,7 @@ async def test_an_incident_says_what_of_the_image_matched(bench: Bench) -> None:
     await bench.catalogue.set_list(HashList("bad", rotations=True), "tester")
     signal = Signal("pdq", "0123456789abcdef" * 4, 90)
     (change,) = await bench.catalogue.add_entries([Entry("bad", signal)], "tester")
-    assert await bench.replica.wait_version(change.version, 20)
+    assert await bench.replica.wait_version(change.version, 60)
     seen = image("a", replace(signal, view=View.TURNED, frame=12))
     bench.recorder.incident(target("/1"), seen.sha256, bench.replica.matcher.verdict(seen))
     await bench.recorder.close()

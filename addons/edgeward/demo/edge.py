@@ -21,7 +21,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LEAVE_SECONDS = 5.0
 READ_SECONDS = 60.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that has not happened counts as failed. No check passes by waiting for it."""
 
 type Settings = Mapping[str, Any]

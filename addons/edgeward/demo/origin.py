@@ -17,7 +17,7 @@ from edgeward.takedown.sweep.origin import SWEEPER
 PROBE = "Edgeward-Demo-Probe"
 """A question with this header is answered 404 and no-store: so a cache that is asked what it holds answers
 from that, or passes the 404 on. Asking never fills it."""
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 type Pause = float | Event
 """Seconds, or until somebody sets it (`PATIENCE` seconds at most)."""

@@ -47,7 +47,7 @@ def _listed_while_away(stage: Stage, photo: Photo, seconds: float = 0.0) -> Json
     added: Json = stage.edge.call("POST", f"/lists/removed/entries{wait}", body=photo.body).json()
     assert added["active"]
     if seconds:
-        assert added["purge"]["owed"] == {stage.cache.driver: added["purge"]["orders"]}
+        assert added["purge"]["owed"][stage.cache.driver] == added["purge"]["orders"]
     until(lambda: {tuple(order["owed"]) for order in orders_of(stage, added)} == {(stage.cache.driver,)}, pause=0.02)
     return added
 

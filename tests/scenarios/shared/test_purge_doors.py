@@ -61,6 +61,6 @@ def test_the_cache_itself_purges_for_edgeward(front: Stage, cached: Photo) -> No
 def test_requests_that_two_servers_read_differently_are_refused(front: Stage, cached: Photo, head: str) -> None:
     """What names two hosts or two lengths is 400, and never reaches the cache."""
     host, _, port = front.door.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(head.format(path=cached.path).encode())
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")

@@ -124,7 +124,7 @@ def test_many_requests_on_one_connection(fill: Stage) -> None:
         fill.serve(photo)
     fill.origin.put("/plain", b"plain", "text/plain")
     fill.edge.add_image("removed", listed.body)
-    connection = http.client.HTTPConnection(fill.edge.proxy, timeout=10)
+    connection = http.client.HTTPConnection(fill.edge.proxy, timeout=60)
     connection.connect()
     connection.auto_open = 0  # else it would hide a connection that was closed
     questions = [

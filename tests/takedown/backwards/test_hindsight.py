@@ -37,7 +37,7 @@ class Bench:
         await self.sightings.write([Sighting(target(path), each, time.time(), 0) for path, each in images.items()])
 
     async def reach(self, change: Change) -> None:
-        assert await self.replica.wait_version(change.version, 20)
+        assert await self.replica.wait_version(change.version, 60)
         await self.lookback.refresh()
 
 

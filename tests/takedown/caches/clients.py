@@ -19,7 +19,7 @@ def say(
     """One request on a connection of its own, from the address `source`: (status, body)."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     request = f"{method} {path} HTTP/1.1\r\nHost: img.test\r\n{lines}Connection: close\r\n\r\n"
-    with socket.create_connection(cache.address, source_address=(source, 0), timeout=10) as connection:
+    with socket.create_connection(cache.address, source_address=(source, 0), timeout=60) as connection:
         connection.sendall(request.encode("latin-1"))
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -244,7 +244,7 @@ def _sliced(cache: CacheServer) -> CacheDriver:
 
 def _fetch_range(cache: CacheServer, path: str, part: str) -> str:
     """GET a part: its X-Cache."""
-    connection = http.client.HTTPConnection(*cache.address, timeout=10)
+    connection = http.client.HTTPConnection(*cache.address, timeout=60)
     connection.request("GET", path, headers={"Host": "img.test", "Range": f"bytes={part}"})
     response = connection.getresponse()
     assert response.read()

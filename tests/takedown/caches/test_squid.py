@@ -253,6 +253,6 @@ def test_the_port_where_all_is_gone_is_not_for_clients(squid: CacheServer) -> No
     """The port that stands in for the origin serves nothing to anybody."""
     assert isinstance(squid, Squid)
     say(squid, "/nowhere")
-    with socket.create_connection(squid.nowhere_address, timeout=10) as connection:
+    with socket.create_connection(squid.nowhere_address, timeout=60) as connection:
         connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 410")

@@ -165,7 +165,7 @@ async def test_secret(full: CacheServer) -> None:
 async def test_only_the_acl_may_purge(varnish: CacheServer) -> None:
     """A purge from another address than those of the acl is refused."""
     fetch(varnish, "/acl")
-    with socket.create_connection(varnish.address, source_address=("127.0.0.2", 0), timeout=10) as stranger:
+    with socket.create_connection(varnish.address, source_address=("127.0.0.2", 0), timeout=60) as stranger:
         stranger.sendall(b"PURGE /acl HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
         assert stranger.recv(100).startswith(b"HTTP/1.1 403")
     assert cached(varnish, "/acl")
@@ -312,7 +312,7 @@ async def test_a_tag_takes_every_url_and_variant(full: CacheServer) -> None:
 
 def test_tags_and_marks_do_not_leave_to_clients(full: CacheServer) -> None:
     """What the cache keeps for purging is no business of clients."""
-    connection = http.client.HTTPConnection(*full.address, timeout=10)
+    connection = http.client.HTTPConnection(*full.address, timeout=60)
     connection.request("GET", "/tags/ew-9/x", headers={"Host": "img.test"})
     names = [name.lower() for name, _ in connection.getresponse().getheaders()]
     connection.close()
@@ -335,6 +335,6 @@ async def test_every_door_has_the_secret(full: CacheServer, secret: str) -> None
 def test_every_door_has_the_acl(full: CacheServer, method: str) -> None:
     """Who knows the secret but asks from another address is refused, whatever the kind of purge."""
     lines = (f"{method} / HTTP/1.1", "Host: img.test", f"Edgeward-Secret: {SECRET}", "Edgeward-Tag: ew-1", "", "")
-    with socket.create_connection(full.address, source_address=("127.0.0.2", 0), timeout=10) as stranger:
+    with socket.create_connection(full.address, source_address=("127.0.0.2", 0), timeout=60) as stranger:
         stranger.sendall("\r\n".join(lines).encode())
         assert stranger.recv(100).startswith(b"HTTP/1.1 403")

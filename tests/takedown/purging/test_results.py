@@ -141,4 +141,4 @@ async def test_waits_for_results(store: Store) -> None:
     await asyncio.sleep(0.05)
     assert not writing.done()
     desk.results.put(Job(replace(order(), id="1-1")), GONE, START)
-    assert len(await asyncio.wait_for(writing, 10)) == 1
+    assert len(await asyncio.wait_for(writing, 60)) == 1
