@@ -16,6 +16,7 @@ PRESENT = (
     "edgeward_sightings_dropped_total",
     'edgeward_purge_oldest_seconds{cache="edge"}',
     'edgeward_process_starts_total{role="proxy"}',
+    'edgeward_hasher_isolation{layer="seccomp"}',
 )
 """Series that an alert needs to be there before anything has gone wrong."""
 VERSION, CONTACT, STARTS = PRESENT[1], "edgeward_blocklist_contact_timestamp_seconds", PRESENT[5]

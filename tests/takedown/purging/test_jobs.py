@@ -192,6 +192,7 @@ async def test_is_shut_for_as_long_as_it_was_asked() -> None:
     began = time.monotonic()
     jobs.failed(first, alone=False, retry_after=0.2)
     jobs.shut(0.2)
+    jobs.shut(0.0)  # to a call that was under way
     jobs.add(job("c"))
     assert names(await asyncio.wait_for(jobs.next(MOST), 10)) == "bca"
     assert time.monotonic() - began >= 0.2

@@ -146,8 +146,8 @@ class Jobs:
         self._changed.set()
 
     def shut(self, seconds: float) -> None:
-        """Nothing is tried for so long: the node said that there is too much."""
-        self._shut_until = time.monotonic() + min(seconds, LONGEST_REQUEST_SECONDS)
+        """Nothing is tried for so long: the node said that there is too much. Of several answers the longest counts."""
+        self._shut_until = max(self._shut_until, time.monotonic() + min(seconds, LONGEST_REQUEST_SECONDS))
 
     def _pick(self, most: int) -> list[Job]:
         now = time.monotonic()
