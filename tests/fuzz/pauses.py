@@ -27,6 +27,11 @@ class Pause(NamedTuple):
     def own(self) -> float:
         return max(0.0, self.busy - self.queued) + self.held
 
+    @property
+    def worked(self) -> float:
+        """What of that was work, in seconds. The rest may be a call that blocks, or a machine that stood still."""
+        return self.computed + self.held
+
     def __str__(self) -> str:
         computed = f"it computed {1000 * self.computed:.0f} ms, other threads {1000 * self.held:.0f}"
         figures = f"{1000 * self.own:.0f} ms: {computed}"

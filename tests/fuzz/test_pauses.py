@@ -48,8 +48,9 @@ def test_what_holds_up_the_loop_is_seen(tmp_path: Path, does: str, computed: boo
 
 
 def test_a_loop_that_waits_for_events_does_not_pause(tmp_path: Path) -> None:
-    """Who awaits holds nobody up."""
-    assert worst(tmp_path, "await") is None
+    """Who awaits holds nobody up: of 200 ms nothing is seen but what the machine itself may have stood still."""
+    pause = worst(tmp_path, "await")
+    assert pause is None or pause.own < 0.15
 
 
 def test_time_without_a_core_is_not_a_pause() -> None:
@@ -57,6 +58,12 @@ def test_time_without_a_core_is_not_a_pause() -> None:
     queued, held = read("pause 0.3 0.28 0.02 0\nsome\nwhere\npause 0.01 0 0.01 0.06")
     assert (round(queued.own, 6), queued.stack) == (0.02, "")
     assert (round(held.own, 6), held.stack) == (0.07, "some\nwhere")
+
+
+def test_what_was_computed_is_told_from_what_was_waited_for() -> None:
+    """Work is what this thread and others computed, however long the turn was."""
+    (pause,) = read("pause 0.3 0.1 0.02 0.01")
+    assert (round(pause.own, 6), round(pause.worked, 6)) == (0.21, 0.03)
 
 
 def test_a_process_that_nobody_watches(tmp_path: Path) -> None:

@@ -171,5 +171,6 @@ def test_spoilt_images_of_every_kind(site: Site) -> None:
 
 def test_the_event_loop_never_stalled(site: Site) -> None:
     """All the while the worker's event loop went on: within 50 ms, which `make fuzz` holds it to where nothing else
-    runs; beside other tests, on cores that are shared, the same work takes up to thrice as long."""
-    assert [str(pause) for pause in site.pauses() if pause.own > 3 * STALL_SECONDS] == []
+    runs. Beside other tests, on cores that are shared, the same work takes up to thrice as long, and a turn that did
+    not work may have been the machine's."""
+    assert [str(pause) for pause in site.pauses() if pause.worked > 3 * STALL_SECONDS] == []
