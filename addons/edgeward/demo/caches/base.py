@@ -16,7 +16,7 @@ from edgeward.errors import CacheUnavailable, ConfigError
 
 DEPLOY = Path(__file__).resolve().parents[4] / "deploy"
 """The cache configurations: part of a checkout, not of the installed package."""
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class CacheServer(ABC):
