@@ -1,17 +1,17 @@
-# Everything a developer or operator runs from a clone. Each target does its own set-up.
+# What developers and operators run from a clone. Each target sets itself up.
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-# Several processes work side by side: each gets one thread for its matrices.
+# Several processes run in parallel: each uses one thread for linear algebra.
 export OPENBLAS_NUM_THREADS := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench detection chaos fuzz clean
+.PHONY: help setup demo test lint bench detection chaos fuzz disturb clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-setup: $(READY)  ## Virtual environment with pinned packages; Debian packages where this is root
+setup: $(READY)  ## Virtual environment with pinned packages; Debian packages if run as root
 	@./tools/debian-packages
 
 $(READY): constraints.txt pyproject.toml tools/find-python
@@ -21,10 +21,10 @@ $(READY): constraints.txt pyproject.toml tools/find-python
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## The main job with real photographs and a real Varnish, checked (KEEP=1 leaves it running, IMAGES=DIR)
+demo: setup  ## Demo with real photographs and a real Varnish, checked (KEEP=1 leaves it running, IMAGES=DIR)
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
-test: setup  ## All tests, with real parts
+test: setup  ## All tests, with real programs
 	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
@@ -35,15 +35,18 @@ lint: setup  ## ruff and mypy (strict)
 bench: setup  ## Side-by-side measurements; writes docs/benchmarks.md
 	@PYTHONPATH=. $(PY) -m tests.bench $(ARGS)
 
-detection: setup  ## Photographs, changed in every way: which are recognised; writes docs/detection.md
+detection: setup  ## Which changed photographs are recognised; writes docs/detection.md
 	@PYTHONPATH=. $(PY) -m tests.detection $(ARGS)
 
-chaos: setup  ## Five minutes of kills at random under load: nothing may be lost or left (ARGS="--seed N")
+chaos: setup  ## Random kills under load for five minutes: nothing may be lost or left (ARGS="--seed N")
 	@PYTHONPATH=. $(PY) -m tests.chaos $(ARGS)
 
-fuzz: setup  ## Five minutes of spoilt images through a real proxy: a verdict for each, and no harm (ARGS="--seed N --only CASE")
+fuzz: setup  ## Mutated images through a real proxy for five minutes: each gets a verdict (ARGS="--seed N --only CASE")
 	@PYTHONPATH=. $(PY) -m tests.fuzz $(ARGS)
 
-clean:  ## Remove what the other targets made
+disturb: setup  ## Tests that wait, on a machine made slow and uneven, for 15 minutes (ARGS="--seed N TEST...")
+	@PYTHONPATH=. $(PY) -m tests.disturb $(ARGS)
+
+clean:  ## Remove what the other targets created
 	rm -rf $(VENV) .state dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

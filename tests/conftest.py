@@ -1,55 +1,67 @@
-"""Fixtures that every room's tests share: a real Redis for the session, a fresh namespace for each test."""
+"""Fixtures for all tests: a real Redis for the session, and a new namespace for each test."""
 
 import itertools
 import os
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.parts import require
 from tests.store.clusters import ClusterNodes
 from tests.store.nodes import Nodes
 from tests.store.sentinels import SentinelSet
+from tests.support.eventually import until
+from tests.support.programs import require
 from xdist.scheduler import LoadFileScheduling
 
 from edgeward.store.connection import Store
 
+pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api")
+
 TESTS = Path(__file__).parent
-LONG = ("scenarios", "store", "demo", "deploy", "takedown", "control", "cli", "isolation", "hashing", "proxy")
-"""Rooms whose tests wait for processes, those first that do so longest."""
-TOGETHER = "tests/scenarios/shared"
-"""Whose stages one process starts, and no other."""
+SLOW_ROOMS = (
+    *("scenarios", "store", "demo", "deploy", "caches", "purging", "retromatch", "takedowns", "sightings"),
+    *("access", "imports", "origin_check", "background", "api", "operations", "controller", "doctor"),
+    *("cli", "isolation", "hashing", "proxy", "disturb"),
+)
+"""Rooms whose tests wait for processes, the slowest first."""
+SHARED_STACKS = "tests/scenarios/shared_stacks"
+"""All tests below it run in one process, since they share stacks that take seconds to start."""
 _namespaces = itertools.count()
 
-# A machine that stands still for a moment is no finding.
+# A machine that stands still for a moment is not a failure.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "measures_time: its result depends on how long something takes; skipped by `make disturb`"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, so that no process is left with it at the end."""
-    rooms = {room: place for place, room in enumerate(LONG)}
+    """Slow rooms come first, so that no process is left with one at the end."""
+    rooms = {room: place for place, room in enumerate(SLOW_ROOMS)}
     items.sort(key=lambda item: rooms.get(item.path.relative_to(TESTS).parts[0], len(rooms)))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Filewise":
-    return Filewise(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "FileScheduling":
+    return FileScheduling(config, log)
 
 
-class Filewise(LoadFileScheduling):
-    """A file's tests stay in one process, and so do all that share what takes long to start."""
+class FileScheduling(LoadFileScheduling):
+    """All tests of a file run in one process, and so do all that share stacks."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(f"{TOGETHER}/") else super()._split_scope(nodeid)
+        return SHARED_STACKS if nodeid.startswith(f"{SHARED_STACKS}/") else super()._split_scope(nodeid)
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the developer's shell reaches a test."""
+    """Settings in the developer's shell do not affect tests."""
     for name in os.environ:
         if name.startswith("EDGEWARD_"):
             monkeypatch.delenv(name)
@@ -57,7 +69,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real redis-server that lives as long as the session."""
+    """The URL of a real redis-server that runs for the whole session."""
     directory = tmp_path_factory.mktemp("redis")
     socket_path = directory / "s"
     server = subprocess.Popen(
@@ -65,24 +77,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        _wait_for(socket_path)
+        until(socket_path.exists, f"a server at {socket_path}")
         yield f"unix://{socket_path}"
     finally:
         server.terminate()
         server.wait(60)
 
 
-def _wait_for(path: Path, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        if time.monotonic() > deadline:
-            pytest.fail(f"no server at {path} after {seconds} s")
-        time.sleep(0.01)
-
-
 @pytest.fixture
 async def store(redis_url: str) -> AsyncIterator[Store]:
-    """A connection to the session's Redis in a namespace of its own."""
+    """A connection to the session's Redis, with its own namespace."""
     connected = await Store.connect(redis_url, f"test{next(_namespaces)}")
     yield connected
     await connected.close()
@@ -90,13 +94,13 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A real Redis Cluster of six that lives as long as the session. Who breaks it heals it."""
+    """A real Redis Cluster of six servers, for the whole session. A test that breaks it must heal it."""
     yield from _running(ClusterNodes(tmp_path_factory.mktemp("cluster")))
 
 
 @pytest.fixture(scope="session")
 def redis_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A real Sentinel set: a master, two replicas, three sentinels; as long as the session. Who breaks it heals it."""
+    """A master, two replicas and three sentinels, for the whole session. A test that breaks them must heal them."""
     yield from _running(SentinelSet(tmp_path_factory.mktemp("sentinels")))
 
 
@@ -111,7 +115,7 @@ def _running(nodes: Nodes) -> Iterator[Nodes]:
 
 @pytest.fixture(params=["redis_sentinels", "redis_cluster"])
 def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
-    """Each kind of store of several servers, whole again after the test."""
+    """Each kind of store with several servers, healed after the test."""
     each: Nodes = request.getfixturevalue(request.param)
     yield each
     each.heal()
@@ -119,7 +123,7 @@ def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
 
 @pytest.fixture
 async def spread(nodes: Nodes) -> AsyncIterator[Store]:
-    """A connection to each kind of store of several servers, in a namespace of its own."""
+    """A connection to each kind of store with several servers, with its own namespace."""
     connected = await Store.connect(nodes.url, f"test{next(_namespaces)}")
     yield connected
     await connected.close()

@@ -1,9 +1,9 @@
-"""Classes that are installed beside the package are found by name, and whatever is wrong with one is named."""
+"""Plug-ins are found by their entry points, and an error names the plug-in and what is wrong with it."""
 
 from pathlib import Path
 
 import pytest
-from tests.stand_in import in_this_process, install
+from tests.support.stand_in import in_this_process, install
 
 from edgeward import plug_ins
 from edgeward.errors import ConfigError
@@ -20,24 +20,24 @@ CODE = """
 
 def loaded(directory: Path, base: type = object) -> object:
     with in_this_process(directory):
-        [entry] = plug_ins.found(plug_ins.SIGNALS).values()
+        [entry] = plug_ins.entry_points_of(plug_ins.SIGNAL_GROUP).values()
         return plug_ins.load(entry, base)
 
 
 def test_nothing_is_installed() -> None:
-    """Without others there is nothing to find."""
-    assert plug_ins.names(plug_ins.SIGNALS) == ()
-    assert plug_ins.found(plug_ins.SIGNALS) == {}
+    """Without other distributions there are no plug-ins."""
+    assert plug_ins.installed_names(plug_ins.SIGNAL_GROUP) == ()
+    assert plug_ins.entry_points_of(plug_ins.SIGNAL_GROUP) == {}
 
 
 def test_names_are_read_without_loading(tmp_path: Path) -> None:
-    """Settings can be checked against what is installed although that is broken."""
+    """Settings can be checked against the installed names even if a plug-in is broken."""
     with in_this_process(install(tmp_path, "1 / 0")):
-        assert plug_ins.names(plug_ins.SIGNALS) == ("photodna",)
+        assert plug_ins.installed_names(plug_ins.SIGNAL_GROUP) == ("photodna",)
 
 
 def test_an_object_of_the_class_is_made(tmp_path: Path) -> None:
-    """The entry point's class is made without arguments."""
+    """The class of the entry point is instantiated without arguments."""
     assert type(loaded(install(tmp_path, CODE, kind="Base"))).__name__ == "Base"
 
 
@@ -49,18 +49,18 @@ def test_an_object_of_the_class_is_made(tmp_path: Path) -> None:
         ("broken syntax", "Base", "SyntaxError"),
         (CODE, "None_Such", "AttributeError"),
         (CODE, "Raises", "OSError: no model here"),
-        (CODE, "Base", "stand_in:Base is no class under builtins.str"),
+        (CODE, "Base", "stand_in:Base is not a subclass of builtins.str"),
     ],
 )
 def test_what_is_broken_is_named(tmp_path: Path, code: str, kind: str, named: str) -> None:
-    """The message says whose it is and what is wrong."""
+    """The message names the distribution and what is wrong."""
     with pytest.raises(ConfigError, match=f"^edgeward.signals 'photodna' of stand-in 1.0: {named}"):
         loaded(install(tmp_path, code, kind=kind), str)
 
 
-def test_two_of_one_name_are_one_too_many(tmp_path: Path) -> None:
-    """Which of them would be meant can't be told."""
+def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Two distributions with the same name for a plug-in are an error: it is unclear which is meant."""
     for by in ("one", "two"):
         install(tmp_path, CODE, by=by)
     with in_this_process(tmp_path), pytest.raises(ConfigError, match="has the same name"):
-        plug_ins.found(plug_ins.SIGNALS)
+        plug_ins.entry_points_of(plug_ins.SIGNAL_GROUP)

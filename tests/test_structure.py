@@ -1,6 +1,8 @@
-"""The map of the package, held: direction of imports, confined libraries, a test file per module, sizes."""
+"""The structure of the package and its tests: direction of imports, confined libraries, sizes, names, waits."""
 
 import ast
+import importlib
+import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,21 +17,22 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
     {"errors", "types"},
-    {"fields", "plug_ins"},
-    {"cache_settings"},
-    {"complaints"},
-    {"config", "metrics", "listen"},
-    {"store"},
-    {"isolation"},
+    {"metrics", "listening_sockets", "plug_ins"},
+    {"settings"},
+    {"store", "isolation", "caches"},
+    {"background"},
     {"hashing"},
     {"matching"},
-    {"blocklist"},
-    {"takedown"},
-    {"classifying"},
-    {"proxy"},
-    {"control"},
-    {"supervisor"},
-    {"demo"},
+    {"lists"},
+    {"access", "sightings", "incidents"},
+    {"purging"},
+    {"retromatch"},
+    {"imports", "takedowns", "origin_check", "classifying"},
+    {"proxy", "operations"},
+    {"doctor"},
+    {"api"},
+    {"controller"},
+    {"supervisor", "demo"},
     {"cli"},
     {"__main__"},
 )
@@ -39,24 +42,38 @@ CONFINED = {
     "mitmproxy": {"proxy"},
     "defusedxml": {"hashing"},
     "redis": {"store"},
-    "aiohttp": {"control", "takedown/caches"},
-    "aiolimiter": {"takedown"},
-    "cryptography": {"takedown/caches/google_token.py"},
-    "yarl": {"takedown/caches/api.py"},
+    "aiohttp": {"api", "controller", "caches"},
+    "aiolimiter": {"caches"},
+    "cryptography": {"caches/google_token.py"},
+    "yarl": {"caches/cdn_client.py"},
     "h11": {"proxy"},
-    "PIL": {"hashing", "classifying/classifier.py", "classifying/picture.py", "demo/photos.py"},
-    "pillow_heif": {"hashing/decoding/formats.py"},
+    "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},
+    "pillow_heif": {"hashing/decoding/decoders.py"},
     "imagehash": {"hashing"},
     "numpy": {"hashing", "matching"},
     "skimage": {"demo/photos.py"},
-    "pydantic": {"fields.py", "cache_settings.py", "config.py", "control", "cli/toml.py"},
-    "prometheus_client": {"metrics.py", "control/health.py"},
-    "brotli": {"hashing/codings.py"},
+    "pydantic": {"settings", "api", "cli/toml.py"},
+    "prometheus_client": {"metrics.py", "api/health.py"},
+    "brotli": {"hashing/content_codings.py"},
 }
 """Where each library may be imported: a room, or one file."""
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+WAITS = {"until", "eventually"}
+WAITS_MODULE = "tests.support.eventually"
+
+PRIVATE_WORDS = {
+    *("absence", "adopt", "astray", "bury", "catalogue", "complaint", "complaints", "crowd", "curtain", "desk", "door"),
+    *("hindmost", "hindsight", "joint", "joints", "lookback", "loose", "mend", "monkey", "nobody", "outbox", "painted"),
+    *("painting", "passage", "placer", "rollcall", "said", "shelf", "somebody", "spelt", "suspect", "suspects", "tidy"),
+    *("trials", "vendor", "wire"),
+}
+"""Metaphors that once named things here: a reader cannot guess what they mean."""
+BARE_CONSTANTS = {"AT_ONCE", "FEW", "HELD", "KEPT", "MOST", "PATIENCE", "PREFIX", "ROOM"}
+"""Names of constants that do not say what of."""
 
 
 def room_of(path: Path) -> str:
@@ -75,7 +92,7 @@ def imports_of(path: Path) -> tuple[str, ...]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    base = ["edgeward", *path.relative_to(PACKAGE).parent.parts]
+    base = ["edgeward", *path.relative_to(PACKAGE).parent.parts] if path.is_relative_to(PACKAGE) else []
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -178,3 +195,137 @@ def test_run_time_dependencies_are_pinned() -> None:
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
     assert {re.match(r"[A-Za-z0-9-]+", line)[0].lower() for line in wanted} <= pinned  # type: ignore[index]
+
+
+def names_of(source: str) -> Iterator[str]:
+    """What a module defines or assigns: classes, functions, parameters, variables and attributes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def words_of(name: str) -> set[str]:
+    """The words of an identifier or a path, in lower case."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def has_private_word(name: str) -> bool:
+    return bool(words_of(name) & PRIVATE_WORDS)
+
+
+def bare_constants(source: str) -> list[str]:
+    """Constants of the module itself (not members of an enum, whose class says what they are of)."""
+    assigned = (node.target if isinstance(node, ast.AnnAssign) else node for node in ast.parse(source).body)
+    targets = (target for node in assigned for target in (node.targets if isinstance(node, ast.Assign) else [node]))
+    return [node.id for node in targets if isinstance(node, ast.Name) and node.id.lstrip("_") in BARE_CONSTANTS]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_names_say_what_they_mean(path: Path) -> None:
+    """No module and no name in one uses a private word, and every constant says what it is of."""
+    source = path.read_text()
+    names = {str(path.relative_to(PACKAGE)), *names_of(source)}
+    assert [*sorted(name for name in names if has_private_word(name)), *bare_constants(source)] == []
+
+
+def test_private_words_are_found_in_every_name() -> None:
+    """In modules, classes, functions, parameters and attributes; as a word, not as a part of one."""
+    source = "class OutboxSize:\n  def _rollcall(self, a_desk):\n    self.crowds = self._crowd = Joint = 1"
+    assert {name for name in names_of(source) if has_private_word(name)} == {
+        *("OutboxSize", "_rollcall", "a_desk", "_crowd", "Joint"),
+    }
+    assert has_private_word("takedown/absence.py")
+    assert not has_private_word("doorway_adopted")
+    assert bare_constants("_KEPT = 1\nMOST: int = 2\nMAX_KEPT = 3\nclass Scope:\n    PREFIX = 4") == ["_KEPT", "MOST"]
+
+
+def waits_elsewhere(path: Path) -> list[str]:
+    """Functions of a test module that wait in their own way: named like the two that wait, or loops that sleep."""
+    found = []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.lstrip("_") in WAITS:
+            found.append(f"{node.lineno}: def {node.name}")
+        elif isinstance(node, ast.While) and any(_sleeps(statement) for statement in node.body):
+            found.append(f"{node.lineno}: a loop that sleeps")
+        elif isinstance(node, ast.ImportFrom) and node.module != WAITS_MODULE:
+            found += [f"{node.lineno}: import {alias.name}" for alias in node.names if alias.name in WAITS]
+    return found
+
+
+def _sleeps(statement: ast.stmt) -> bool:
+    """Whether a statement is `time.sleep(...)` or `await asyncio.sleep(...)`, of more than zero seconds."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    call = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "sleep":
+        return False
+    return not (isinstance(call.args[0], ast.Constant) and call.args[0].value == 0)
+
+
+WAITING_ITSELF = {
+    "support/eventually.py",  # the two that wait
+    "demo/test_edge.py",  # tests the product's own `until`
+    # Loops that make a load with pauses, and wait for nothing:
+    *("caches/test_cdn_client.py", "caches/test_raw_http.py"),
+    *("lists/replication/test_replica.py", "purging/test_purger_shares.py"),
+}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
+def test_tests_wait_in_one_way(path: Path) -> None:
+    """Tests wait with `until` and `eventually` of tests/support alone, which `make disturb` makes late."""
+    if str(path.relative_to(ROOT / "tests")) not in WAITING_ITSELF:
+        assert waits_elsewhere(path) == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
+def test_no_module_imports_from_a_test_module(path: Path) -> None:
+    """What several tests need is in a plain module, so that a test file can be moved or removed."""
+    for name in imports_of(path):
+        assert not re.match(r"tests\..*\btest_", name), name
+
+
+def test_waits_elsewhere_are_found(tmp_path: Path) -> None:
+    """A copy of a wait, a loop that sleeps, and an import from elsewhere; a sleep of zero gives way and is none."""
+    module = tmp_path / "module.py"
+    module.write_text(
+        "import asyncio, time\nfrom tests.store.nodes import until\n"
+        "async def _eventually():\n    while True:\n        await asyncio.sleep(0.1)\n"
+        "while True:\n    time.sleep(1)\nwhile True:\n    time.sleep(0)\n"
+    )
+    assert waits_elsewhere(module) == [
+        *("2: import until", "3: def _eventually", "6: a loop that sleeps", "4: a loop that sleeps"),
+    ]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
+def test_names_that_tests_import_exist(path: Path) -> None:
+    """Also in the modules of long runs (chaos, bench, fuzz, detection), which no other test imports."""
+    for node in ast.walk(parsed(path)):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(("edgeward", "tests.")):
+            continue
+        module = importlib.import_module(node.module or "")
+        for alias in node.names:
+            found = hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")
+            assert found, f"line {node.lineno}: {node.module} has no {alias.name}"
+
+
+ROOM_TABLE_ROW = re.compile(r"^\s*((?:[a-z_0-9]+/? )*[a-z_0-9]+/?) {2,}\S")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: str(path.parent.relative_to(PACKAGE))
+)
+def test_the_table_of_a_room_names_what_is_there(path: Path) -> None:
+    """In a room's docstring, the first column of the table holds modules and folders of that room."""
+    if path.parent.name == "types":
+        return  # its table is of terms
+    for line in (ast.get_docstring(parsed(path)) or "").splitlines():
+        for name in found[1].split() if (found := ROOM_TABLE_ROW.match(line)) else ():
+            there = path.parent / name.removesuffix("/")
+            assert there.is_dir() or there.with_suffix(".py").is_file(), f"no {name} in {line!r}"

@@ -1,4 +1,4 @@
-"""`edgeward run`: everything starts, what dies is started again, nothing is left behind."""
+"""`edgeward run`: everything starts, a process that dies is restarted, nothing is left running."""
 
 import asyncio
 import json
@@ -6,22 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.parts import require
+from tests.support.eventually import until
+from tests.support.programs import require
 
-from edgeward.config import Config
-from edgeward.listen import address_of, listening
-from edgeward.supervisor import Child, Supervisor
+from edgeward.listening_sockets import address_of, listening_socket
+from edgeward.settings.config import Config
+from edgeward.supervisor import ChildProcess, Supervisor
 
 ROOT = Path(__file__).parent.parent
 END_SECONDS = 60
-"""A hang is told from slowness by it, and by nothing shorter."""
+"""Generous: only a hang takes longer, however slow the machine is."""
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -77,13 +77,6 @@ def status(address: str) -> int:
     return 0
 
 
-def until(condition: Callable[[], bool], seconds: float = 2 * END_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
-
-
 def alive(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -93,7 +86,7 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One for all tests, whatever they do to it."""
+    """One `edgeward run` for all tests of this module."""
     require("redis-server")
     made = Running(tmp_path_factory.mktemp("run"))
     yield made
@@ -102,24 +95,26 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def running(made: Running) -> Running:
-    """The same, whole again: started anew if it was ended."""
+    """The same with all its processes; started again if a test has ended it."""
     if made.process.poll() is not None:
         made.process = made.start()
-    until(lambda: made.ready() and len(made.pids()) == 4)
+    until(lambda: made.ready() and len(made.pids()) == 4, seconds=2 * END_SECONDS)
     return made
 
 
 @pytest.mark.parametrize("role", ["proxy", "controller", "store"])
-def test_what_dies_comes_back(running: Running, role: str) -> None:
-    """Each process is replaced after a SIGKILL, and everything serves again."""
+def test_a_process_that_dies_is_restarted(running: Running, role: str) -> None:
+    """After a SIGKILL each process is replaced and Edgeward serves again."""
     named = running.run["processes"][role]
     victim = named[0] if isinstance(named, list) else named
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim not in running.pids() and len(running.pids()) == 4 and running.ready())
+    until(
+        lambda: victim not in running.pids() and len(running.pids()) == 4 and running.ready(), seconds=2 * END_SECONDS
+    )
 
 
-async def test_nothing_is_started_any_more_while_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that has died and would be started again in a moment is not, when others take their time to end."""
+async def test_nothing_is_restarted_during_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead worker whose restart is due is not started while other processes are still ending."""
     paused, go_on, starts = asyncio.Event(), asyncio.Event(), 0
     sleep = asyncio.sleep
 
@@ -132,7 +127,7 @@ async def test_nothing_is_started_any_more_while_it_stops(tmp_path: Path, monkey
         starts += 1
         return ("true",)
 
-    class Slow(Child):
+    class Slow(ChildProcess):
         async def stop(self, grace: float) -> None:
             go_on.set()
             for _ in range(10):
@@ -142,16 +137,16 @@ async def test_nothing_is_started_any_more_while_it_stops(tmp_path: Path, monkey
     monkeypatch.setattr(asyncio, "sleep", pause)
     supervisor = Supervisor(Config(state_dir=tmp_path), None)
     (tmp_path / "metrics").mkdir()
-    supervisor._sockets.append(listening("127.0.0.1:0", "test"))
-    await supervisor._keep(Child("proxy", dies))
-    await supervisor._keep(Slow("controller", lambda: ("sleep", "600")))
+    supervisor._sockets.append(listening_socket("127.0.0.1:0", "test"))
+    await supervisor._start_child(ChildProcess("proxy", dies))
+    await supervisor._start_child(Slow("controller", lambda: ("sleep", "600")))
     await asyncio.wait_for(paused.wait(), END_SECONDS)
     await supervisor._stop()
     assert starts == 1
 
 
 def test_connections_wait_for_a_dead_worker(running: Running) -> None:
-    """While both workers are away a connection is neither refused nor reset: the next ones answer it."""
+    """While both workers are dead a connection is neither refused nor reset: the next workers answer it."""
     for pid in running.run["processes"]["proxy"]:
         os.kill(pid, signal.SIGKILL)
     host, _, port = running.run["proxy"].partition(":")
@@ -167,7 +162,7 @@ def test_connections_wait_for_a_dead_worker(running: Running) -> None:
 
 
 def test_second_run_on_the_same_state_is_refused(running: Running) -> None:
-    """Two supervisors on one state_dir would ruin each other's store."""
+    """A second supervisor on the same state_dir ends with status 2 and names it."""
     second = running.start()
     _, err = second.communicate(timeout=END_SECONDS)
     assert second.returncode == 2
@@ -175,8 +170,8 @@ def test_second_run_on_the_same_state_is_refused(running: Running) -> None:
 
 
 def test_port_in_use_is_named(tmp_path: Path) -> None:
-    """Status 2, the setting named, nothing left running."""
-    with listening("127.0.0.1:0", "test") as taken:
+    """A port in use ends the start with status 2 and the name of the setting."""
+    with listening_socket("127.0.0.1:0", "test") as taken:
         made = Running(tmp_path, listen=address_of(taken))
         _, err = made.process.communicate(timeout=END_SECONDS)
     assert made.process.returncode == 2
@@ -184,7 +179,7 @@ def test_port_in_use_is_named(tmp_path: Path) -> None:
 
 
 def test_store_away_is_named(tmp_path: Path) -> None:
-    """Status 3 with the store's address and without its password."""
+    """An unreachable store ends the start with status 3; the message has its address but not its password."""
     made = Running(tmp_path, '[store]\nurl = "redis://:secret@127.0.0.1:9"\n')
     _, err = made.process.communicate(timeout=END_SECONDS)
     assert made.process.returncode == 3
@@ -192,27 +187,27 @@ def test_store_away_is_named(tmp_path: Path) -> None:
     assert b"secret" not in err
 
 
-def test_a_dead_worker_leaves_its_counters_but_no_gauges(running: Running) -> None:
-    """What it had loaded is no longer reported; what it had counted is."""
+def test_a_dead_worker_leaves_counters_but_no_gauges(running: Running) -> None:
+    """The gauges of a dead worker are no longer exported; its counters still are."""
     victim = running.run["processes"]["proxy"][0]
     files = running.state / "metrics"
-    until(lambda: bool(list(files.glob(f"gauge_live*_{victim}.db"))))
+    until(lambda: bool(list(files.glob(f"gauge_live*_{victim}.db"))), seconds=2 * END_SECONDS)
     os.kill(victim, signal.SIGKILL)
-    until(lambda: not list(files.glob(f"gauge_live*_{victim}.db")))
+    until(lambda: not list(files.glob(f"gauge_live*_{victim}.db")), seconds=2 * END_SECONDS)
     assert list(files.glob(f"counter_{victim}.db"))
 
 
 def test_stops_cleanly(running: Running) -> None:
-    """SIGTERM ends it with status 0, and no process and no address file are left."""
+    """SIGTERM ends it with status 0, and leaves no process and no run.json."""
     pids = running.pids()
     assert running.stop() == 0
-    until(lambda: not any(alive(pid) for pid in pids))
+    until(lambda: not any(alive(pid) for pid in pids), seconds=2 * END_SECONDS)
     assert not (running.state / "run.json").exists()
 
 
 def test_children_end_with_the_supervisor(running: Running) -> None:
-    """When the supervisor itself is killed the kernel ends its children, and theirs end too."""
+    """If the supervisor is killed, the kernel ends its child processes, and theirs end too."""
     pids = running.pids()
     running.process.kill()
     running.process.wait(END_SECONDS)
-    until(lambda: not any(alive(pid) for pid in pids))
+    until(lambda: not any(alive(pid) for pid in pids), seconds=2 * END_SECONDS)

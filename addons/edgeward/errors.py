@@ -1,80 +1,105 @@
-"""The errors that Edgeward raises on purpose, and the exit status each ends a command with.
+"""The errors that Edgeward raises on purpose, and the exit status with which each ends a command.
 
     EdgewardError
-    ├── UserError                   what was asked can't be done: the message names what is wrong (exit 2)
-    │   ├── ConfigError             a setting is unknown, impossible or contradicts another
-    │   ├── BadSignal               a hash is malformed, of the wrong type, or matches everything
-    │   ├── BadImage                a file is no picture that can be hashed
+    ├── UserError                   the request can't be carried out; the message names what is wrong (exit 2)
+    │   ├── ConfigError             a setting is unknown or invalid, or contradicts another
+    │   ├── InvalidValue            a value breaks a rule; `key` names it
+    │   ├── BadSignal               a hash is malformed, of the wrong type, or would match everything
+    │   ├── BadImage                a file is not an image that can be hashed
     │   ├── Conflict                it exists already, or is in use
-    │   ├── NotFound                no such list, entry, order, token
-    │   └── Forbidden               the token is unknown or its role is too small
-    └── Unavailable                 a service that is needed is away (exit 3)
+    │   ├── NotFound                there is no such list, entry, order or token
+    │   └── Forbidden               the token is unknown, or its role does not allow this
+    └── Unavailable                 a service that is needed can't be reached (exit 3)
         ├── StoreUnavailable        Redis
         ├── ApiUnavailable          the admin API
         └── CacheUnavailable        a cache node
 
-What goes wrong with an image in transit is no error but a `Flaw` of its fingerprint (types.py): it ends in a verdict.
+A defective image in transit is not an error: its fingerprint has a `Flaw` (types/choices.py), and the image
+gets a verdict all the same.
 """
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit status of every command."""
+    """Exit status of a command."""
 
     DONE = 0
     FOUND = 1
-    """A match was found, or a check failed."""
+    """A match was found, a check failed, or a change is not complete: a process or a cache lags behind."""
     USER_ERROR = 2
+    """A `UserError`: the user can fix the command, the settings or the input."""
     UNAVAILABLE = 3
+    """An `Unavailable`: the same command may succeed later."""
 
 
 class EdgewardError(Exception):
+    """Base of all. Its text is one or more lines for the user, and names the key, file or address."""
+
     exit_status = Exit.FOUND
 
 
 class UserError(EdgewardError):
+    """The request can't be carried out. The admin API answers 4xx."""
+
     exit_status = Exit.USER_ERROR
 
 
 class ConfigError(UserError):
-    pass
+    """A setting is unknown or invalid, or contradicts another."""
+
+
+class InvalidValue(UserError, ValueError):
+    """A value that was asked for breaks a rule. Also a ValueError, so that pydantic's validators can raise it.
+
+    `key` names the value, or is "" if the message is about several; `reason` is the message without the key.
+    """
+
+    def __init__(self, reason: str, key: str = "") -> None:
+        super().__init__(f"{key}: {reason}" if key else reason)
+        self.reason, self.key = reason, key
 
 
 class BadSignal(UserError):
-    pass
+    """A hash is malformed, of the wrong type, or would match everything."""
 
 
 class BadImage(UserError):
-    pass
+    """A file is not an image that can be hashed."""
 
 
 class Conflict(UserError):
-    pass
+    """It exists already, or is in use."""
 
 
 class NotFound(UserError):
-    pass
+    """There is no such list, entry, order or token."""
 
 
 class Forbidden(UserError):
-    pass
+    """The token is unknown, or its role does not allow this."""
 
 
 class Unavailable(EdgewardError):
+    """A service that is needed can't be reached. The admin API answers 503."""
+
     exit_status = Exit.UNAVAILABLE
 
 
 class StoreUnavailable(Unavailable):
-    pass
+    """Redis can't be reached, or did not confirm a write in time."""
 
 
 class ApiUnavailable(Unavailable):
-    pass
+    """The admin API can't be reached, or can't do it now."""
 
 
 class CacheUnavailable(Unavailable):
-    """`retry_after`: seconds that the cache asked to be left alone for, where it did (429, RFC 9110 section 10.2.3)."""
+    """A cache can't be reached, or can't take purges now.
+
+    `status`: of its response, 0 without one. `retry_after`: seconds after which it may be asked again (the header
+    Retry-After, RFC 9110 section 10.2.3); None without that header.
+    """
 
     def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message)

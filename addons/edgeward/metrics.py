@@ -1,7 +1,9 @@
-"""Every metric that Edgeward exports, in one table: name, unit, labels, meaning.
+"""Every metric that Edgeward exports: name, unit, labels, meaning. docs/metrics.md adds what to do about each.
 
-No label ever carries a URL, a hash or a client address. All processes of a machine write into the directory that
-PROMETHEUS_MULTIPROC_DIR names (the supervisor sets it before it starts them); `exposition` adds them up.
+No label carries a URL, a hash or a client address. All processes of a machine write to the directory named by
+PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and `exposition` adds them up. Counters and
+histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes the worst
+process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
 """
 
 import os
@@ -10,205 +12,208 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 registry = CollectorRegistry()
+"""All metrics below. Not the default registry, which other libraries write to."""
 
-_FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-_LINGER = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
+_REQUEST_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Seconds: from a lookup in memory to a hasher that runs into its time limit."""
+_LINGER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
+"""Seconds: from a purge of a cache that is up to one that was down for a day."""
 
 responses = Counter(
     "edgeward_responses_total",
-    "Responses by verdict (deliver, block) and the reason for it. Every path through the proxy ends here.",
+    "Responses by verdict (deliver, block) and reason. Each response is counted once.",
     ["verdict", "reason"],
     registry=registry,
 )
 response_seconds = Histogram(
     "edgeward_response_seconds",
-    "Time from a complete response of the upstream to its verdict, in seconds.",
-    buckets=_FAST,
+    "Time from the complete upstream response to its verdict, in seconds.",
+    buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
 hash_seconds = Histogram(
     "edgeward_hash_seconds",
-    "Time to decode and hash one new image, queueing included, in seconds.",
-    buckets=_FAST,
+    "Time to decode and hash one new image, including its time in the queue, in seconds.",
+    buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
 match_seconds = Histogram(
     "edgeward_match_seconds",
     "Time to match one fingerprint against all lists, in seconds.",
-    buckets=_FAST,
+    buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
-fingerprint_cache = Counter(
+fingerprint_lookups = Counter(
     "edgeward_fingerprint_lookups_total",
-    "Where a body's fingerprint came from: memory, store, or hashed anew.",
+    "Judged bodies by the source of their fingerprint: memory, store, hashed.",
     ["source"],
     registry=registry,
 )
 refetches = Counter(
     "edgeward_refetches_total",
-    "Whole fetches made to judge a partial or bodiless response (206, 304), by result: image, not_image, failed.",
+    "Complete fetches made to judge a partial or bodiless response, by result: image, not_image, failed.",
     ["result"],
     registry=registry,
 )
 hasher_restarts = Counter(
     "edgeward_hasher_restarts_total",
-    "Hasher processes that ended and were replaced, by cause: crashed, timeout. A rise means hostile images.",
+    "Hasher processes that ended and were replaced, by cause: crashed, timeout.",
     ["cause"],
     registry=registry,
 )
 hasher_isolation = Gauge(
     "edgeward_hasher_isolation",
-    "1 where the hashers of every process here are isolated by a layer (no_new_privs, landlock, seccomp), 0 where not.",
+    "1 if a layer (no_new_privs, landlock, seccomp) isolates the hashers of every process on this machine, else 0.",
     ["layer"],
     registry=registry,
     multiprocess_mode="livemin",
 )
 classified = Counter(
     "edgeward_classified_total",
-    "Images of the sample by classifier and result: labelled (an incident), unlabelled, dropped (no room), failed.",
+    "Images offered to a classifier, by result: labelled (an incident), unlabelled, dropped, failed.",
     ["classifier", "result"],
     registry=registry,
 )
 classifier_seconds = Histogram(
     "edgeward_classifier_seconds",
-    "Time in which a classifier answered for one image, in seconds. No request waits for it.",
+    "Time for a classifier to answer for one image, in seconds. No request waits for it.",
     ["classifier"],
-    buckets=_FAST,
+    buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
 process_starts = Counter(
     "edgeward_process_starts_total",
-    "Starts of an Edgeward process by role (proxy, controller). More than one each means restarts.",
+    "Starts of Edgeward processes by role: proxy, controller.",
     ["role"],
     registry=registry,
 )
 gate_errors = Counter(
     "edgeward_gate_errors_total",
-    "Defects that were caught, by place: a hook of the gate, or a task (retro, purger). Must not rise: see the log.",
+    "Caught defects of Edgeward, by hook: a hook of the proxy or a background task. Must stay at 0.",
     ["hook"],
     registry=registry,
 )
 blocklist_entries = Gauge(
     "edgeward_blocklist_entries",
-    "Entries per list and signal type, as this machine has them loaded.",
+    "Entries loaded on this machine, by list and signal type.",
     ["list", "signal"],
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 not_matchable_entries = Gauge(
     "edgeward_blocklist_not_matchable_entries",
-    "Entries per list and signal type that match nothing: images are given no such signal (hashing.signals).",
+    "Entries that no image can match, by list and signal type: the type is not computed for images.",
     ["list", "signal"],
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 blocklist_version = Gauge(
     "edgeward_blocklist_version",
-    "Version of the lists that the hindmost process of this machine has applied.",
+    "The lowest list version applied by any process on this machine.",
     registry=registry,
     multiprocess_mode="livemin",
 )
-blocklist_contact = Gauge(
+blocklist_contact_timestamp = Gauge(
     "edgeward_blocklist_contact_timestamp_seconds",
-    "When the process of this machine that has been cut off longest last heard from the store, in Unix seconds.",
+    "Unix time at which the longest disconnected process on this machine last heard from the store.",
     registry=registry,
     multiprocess_mode="livemin",
 )
 blocklist_lag_seconds = Gauge(
     "edgeward_blocklist_lag_seconds",
-    "Seconds since the process cut off longest last heard from the store: the age of its lists. Set at each scrape.",
+    "Seconds since the longest disconnected process on this machine heard from the store: the age of its lists.",
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 sightings_dropped = Counter(
     "edgeward_sightings_dropped_total",
-    "Sightings lost: a store that was away for too long, or too many of one image, one address, or to be asked again.",
+    "Lost sightings: the store was unavailable too long, or a limit per image, URL or worker was reached.",
     registry=registry,
 )
 purges = Counter(
     "edgeward_purges_total",
-    "Purges by cache and outcome: verified, delivered, refused, retried, stored_again (a repeat found a new copy).",
+    "Purges by cache and outcome: verified, delivered, refused, retried, stored_again.",
     ["cache", "outcome"],
     registry=registry,
 )
 purges_pending = Gauge(
     "edgeward_purges_pending",
-    "Orders that a cache still owes.",
+    "Pending purge orders: a cache has neither carried them out nor refused them.",
     ["cache"],
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 purge_oldest_seconds = Gauge(
     "edgeward_purge_oldest_seconds",
-    "Age of the oldest order that a cache still owes, in seconds; 0 when it owes none.",
+    "Age of the oldest pending purge order of a cache, in seconds; 0 if there is none.",
     ["cache"],
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 purges_unverified = Gauge(
     "edgeward_purges_unverified",
-    "Orders that a cache has neither verified nor accepted: still owed, or refused. What is listed may linger there.",
+    "Purge orders that a cache has neither verified nor accepted: pending, or refused.",
     ["cache"],
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 linger_seconds = Histogram(
     "edgeward_linger_seconds",
-    "Seconds from the listing (or the match in transit) to the purge that a cache verified or accepted.",
+    "Seconds from the listing, or the match in transit, to the purge that the cache verified or accepted.",
     ["cache"],
-    buckets=_LINGER,
+    buckets=_LINGER_BUCKETS,
     registry=registry,
 )
-retro_seconds = Histogram(
+retro_match_seconds = Histogram(
     "edgeward_retro_match_seconds",
-    "Time to match one new entry backwards over all sightings and place its orders, in seconds.",
-    buckets=_FAST,
+    "Time to match one new entry against all sightings and place its purge orders, in seconds.",
+    buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
 retro_images = Gauge(
     "edgeward_retro_images",
-    "Images that new entries are matched backwards over.",
+    "Images in memory that new entries are matched against.",
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
-retro_behind = Gauge(
+retro_pending = Gauge(
     "edgeward_retro_pending",
-    "Changes of the lists that are not yet matched backwards over all sightings.",
+    "List changes that are not yet matched against all sightings.",
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 retro_version = Gauge(
     "edgeward_retro_version",
-    "Version of the lists up to which all sightings have been matched backwards.",
+    "List version up to which all sightings have been matched.",
     registry=registry,
     multiprocess_mode="livemax",
 )
 served_images = Counter(
     "edgeward_served_images_total",
-    "Images delivered: what the sweep's share of requests to the origin is counted against.",
+    "Images delivered. Requests to origins are limited to sweep.share times this number.",
     registry=registry,
 )
 sweep_checks = Counter(
     "edgeward_sweep_checks_total",
-    "Targets re-checked at their origin, by result: same, gone, replaced, down (nothing is purged), unclear.",
+    "Targets checked at their origin, by result: same, gone, replaced, down, unclear.",
     ["result"],
     registry=registry,
 )
 sweep_queue = Gauge(
     "edgeward_sweep_queue",
-    "Targets that were served and wait to be re-checked at their origin.",
+    "Served targets that wait for a check at their origin.",
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
 takedowns = Counter(
     "edgeward_takedowns_total",
-    "Takedowns asked for, by the way they came: api, webhook.",
+    "Takedown requests by way: api, webhook.",
     ["way"],
     registry=registry,
 )
 webhook_refusals = Counter(
     "edgeward_webhook_refusals_total",
-    "Signed requests that were refused, by reason: unknown, signature, stale, host, list.",
+    "Refused webhook requests by reason: unknown, signature, stale, host, list.",
     ["reason"],
     registry=registry,
 )
@@ -221,12 +226,13 @@ api_requests = Counter(
 
 
 def exposition() -> bytes:
-    """All metrics of this machine's processes in the Prometheus text format."""
+    """All metrics of this machine's processes, in the Prometheus text format."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not directory:
         return generate_latest(registry)
     combined = CollectorRegistry()
     multiprocess.MultiProcessCollector(combined, path=directory)
+    # The age of the lists grows while nothing happens, so it is computed at each scrape.
     contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
     if contact:
         blocklist_lag_seconds.set(max(0.0, time.time() - contact))

@@ -1,13 +1,13 @@
-# Varnish's main VCL in containers: compose.yaml and ../kubernetes mount it beside ../varnish/edgeward.vcl.
+# Main VCL of Varnish in containers. compose.yaml and ../kubernetes mount it together with ../varnish/edgeward.vcl.
 vcl 4.1;
 
-# compose.yaml gives the name an address; in Kubernetes it is a Service called `origin` in the same namespace.
+# compose.yaml maps this name to an address. In Kubernetes it is a Service named `origin` in the same namespace.
 backend default {
   .host = "origin";
   .port = "80";
 }
 
-# Containers have no fixed address, so any private one may ask; the secret decides.
+# Containers have no fixed addresses, so any private address is allowed, and the secret decides.
 acl edgeward_purgers {
   "localhost";
   "10.0.0.0"/8;
@@ -20,7 +20,7 @@ include "edgeward.vcl";
 
 sub vcl_init {
   if (std.getenv("EDGEWARD_PURGE_SECRET") !~ ".{16}") {
-    return (fail("EDGEWARD_PURGE_SECRET must be set, 16 characters or more: it alone guards the purges here"));
+    return (fail("EDGEWARD_PURGE_SECRET must be set, 16 characters or more: it is the only protection of purges here"));
   }
 }
 

@@ -1,9 +1,9 @@
-"""Print the lines of a constraints file that an installed package needs at run time, and no others.
+"""Print only those lines of a constraints file that an installed package needs at run time.
 
     python runtime.py constraints.txt edgeward > runtime.txt
 
-constraints.txt pins everything, the developers' tools too; the image has no use for those. What is needed is read
-from the metadata of the installed distributions, extras that nobody asked for left out.
+constraints.txt also pins the developers' tools, which the image does not need. The needed packages are read from the
+metadata of the installed distributions, without extras that are not required.
 """
 
 import sys
@@ -15,10 +15,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 
 def closure(package: str) -> set[NormalizedName]:
-    """Names of all that `package` needs, directly or not, on this platform.
+    """Names of all distributions that `package` needs on this platform, directly or indirectly.
 
     Raises:
-        PackageNotFoundError: something that it needs is not installed; the message names it.
+        PackageNotFoundError: a needed distribution is not installed; the message names it.
     """
     found: set[NormalizedName] = set()
     waiting: list[tuple[str, frozenset[str]]] = [(package, frozenset())]

@@ -1,19 +1,19 @@
-# Purges by prefix: all of a host whose request target begins so. Include it right below edgeward.vcl, and set `bans = true`
-# for this cache in Edgeward's settings. It costs each object the bytes of its own URL, and the first hit of an object a
-# test against each ban that is newer.
+# Purges by prefix: everything of a host whose request target begins with the prefix. Include it right below edgeward.vcl, and
+# set `bans = true` for this cache in Edgeward's settings. Cost: each object also stores its URL, and its first hit after a
+# ban tests each newer ban.
 
 import std;
 
 sub vcl_recv {
   if (req.method == "BAN") {
-    call edgeward_door;
-    call edgeward_host;
-    # White space would end the argument of a ban.
+    call edgeward_check_purger;
+    call edgeward_normalize_host;
+    # White space would end an argument of the ban.
     if (req.http.Host !~ "^[^\s]+$" || req.url !~ "^/[^\s]*$") {
       return (synth(400, "No prefix"));
     }
-    # The prefix is taken literally: whatever means something in a regular expression is escaped. Only obj. is looked at, so
-    # the ban lurker can work it off.
+    # The prefix is literal: special characters of regular expressions are escaped. Only obj. is used, so that the ban
+    # lurker can process the ban.
     if (!std.ban("obj.http.Edgeward-Host == " + req.http.Host + " && obj.http.Edgeward-Url ~ ^"
         + regsuball(req.url, "[][\\^$.|?*+(){}]", "\\\0"))) {
       return (synth(400, std.ban_error()));

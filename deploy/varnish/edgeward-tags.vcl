@@ -1,12 +1,12 @@
-# Purges by tag, for placement fill: there Edgeward gives each image its tag in the response header `xkey`, and one purge
-# takes every URL and variant of it. Needs vmod xkey (Debian: varnish-modules). Include it right below edgeward.vcl, and set
+# Purges by tag, for placement fill: there Edgeward sends the tag of each image in the response header `xkey`, and one purge
+# removes all its URLs and variants. Needs vmod xkey (Debian: varnish-modules). Include it right below edgeward.vcl, and set
 # `tags = true` for this cache in Edgeward's settings.
 
 import xkey;
 
 sub vcl_recv {
   if (req.method == "PURGETAG") {
-    call edgeward_door;
+    call edgeward_check_purger;
     if (req.http.Edgeward-Tag !~ "^[A-Za-z0-9_-]+$") {
       return (synth(400, "No tag"));
     }
@@ -18,7 +18,7 @@ sub vcl_recv {
   }
 }
 
-# Tags are no business of clients. Leave this out where the client is another cache that purges by them too.
+# Clients do not need tags. Remove this if the client is another cache that purges by tag too.
 sub vcl_deliver {
   unset resp.http.xkey;
 }

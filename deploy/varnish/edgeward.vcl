@@ -1,27 +1,27 @@
-# What Edgeward needs of a Varnish (7.x): exact purges that wait for a fetch under way, and say how much they removed.
+# What Edgeward needs in Varnish (7.x): exact purges that wait for a fetch in progress, and report how much they removed.
 #
-# Include it from your own VCL (see default.vcl), below the backend and the acl `edgeward_purgers`, and before your own
-# subroutines. One exception: code of yours that rewrites req.url or req.http.Host belongs above the include, since a purge
-# leaves vcl_recv here and must find the object under the name that a fetch would use.
+# Include it in your own VCL (see default.vcl), below the backend and the acl `edgeward_purgers`, and above your own
+# subroutines. Exception: code that rewrites req.url or req.http.Host must be above the include, because a purge leaves
+# vcl_recv here and must find the object under the same name as a fetch.
 #
-# If varnishd is started with EDGEWARD_PURGE_SECRET in its environment, a purge must carry it in the header
-# Edgeward-Secret as well. Set it wherever clients can reach this cache from an address of the acl.
+# If varnishd is started with EDGEWARD_PURGE_SECRET in its environment, a purge must also have that secret in the header
+# Edgeward-Secret. Set it if clients can reach this cache from an address in the acl.
 #
-# edgeward-tags.vcl and edgeward-bans.vcl add purges by tag and by prefix: include them right below this file.
+# edgeward-tags.vcl and edgeward-bans.vcl add purges by tag and by prefix. Include them right below this file.
 
 import std;
 import purge;
 
-# One spelling of a host, so that purge and fetch agree.
-sub edgeward_host {
+# Normalize the host, so that purge and fetch use the same name.
+sub edgeward_normalize_host {
   if (req.http.Host ~ "[A-Z]|:[0-9]+$|\.$") {
     set req.http.Host = std.tolower(regsub(req.http.Host, ":[0-9]+$", ""));
     set req.http.Host = regsub(req.http.Host, "\.$", "");
   }
 }
 
-# Who may pass: an address of the acl that knows the secret, where there is one.
-sub edgeward_door {
+# Allow only addresses of the acl that know the secret, if there is one.
+sub edgeward_check_purger {
   unset req.http.Edgeward-Purged;
   if (client.ip !~ edgeward_purgers) {
     return (synth(403, "Purge refused"));
@@ -41,9 +41,9 @@ sub edgeward_answer {
 }
 
 sub vcl_recv {
-  call edgeward_host;
+  call edgeward_normalize_host;
   if (req.method == "PURGE") {
-    call edgeward_door;
+    call edgeward_check_purger;
     return (hash);
   }
   if (req.method != "PURGETAG" && req.method != "BAN") {
@@ -69,7 +69,7 @@ sub vcl_miss {
   call edgeward_purge;
 }
 
-# A purge that meets a hit-for-pass object ends here: it must never travel on to the origin.
+# A purge that finds a hit-for-pass object ends here: it must never reach the origin.
 sub vcl_pass {
   if (req.method == "PURGE") {
     set req.http.Edgeward-Purged = "0";
@@ -84,7 +84,7 @@ sub vcl_synth {
   }
 }
 
-# The secret stays here, whatever becomes of a request that carries it.
+# Never send the secret to the origin.
 sub vcl_pipe {
   unset bereq.http.Edgeward-Secret;
 }

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench.harness import Budget, Effort, Row, Section, interleaved, milliseconds, quantity, ratio
 from tests.bench.load import BODIES, CONNECTIONS, Load, Mitmdump, on_core, path_of
+from tests.bench.measurement import Budget, Effort, Row, Section, interleaved, milliseconds, quantity, ratio
 
 from edgeward.demo.caches import Varnish
 from edgeward.demo.edge import Edge
@@ -23,7 +23,7 @@ VERSUS_MITMDUMP = Budget(">=", 1.7)
 
 
 def measure(effort: Effort) -> Section:
-    """Edgeward, mitmdump and the cache alone in turn, each before the same Varnish, which has the photograph."""
+    """Edgeward, mitmdump and no proxy in turn, in front of the same Varnish, which has the photograph."""
     with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, ExitStack() as parts:
         directory = Path(name)
         with on_core(0):
@@ -37,8 +37,8 @@ def measure(effort: Effort) -> Section:
         _fill_list(edge)
         rows = [row for body_name in BODIES for row in _rows(body_name, edge, mitmdump, cache, effort)]
     how = (
-        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that Varnish holds, medians of rounds "
-        "in which all take turns. One core for wrk and Varnish, the other for all processes of Edgeward (one worker) "
+        f"Requests per second by wrk with {CONNECTIONS} connections for a JPEG that Varnish holds, medians of "
+        "alternating rounds. One core for wrk and Varnish, the other for all processes of Edgeward (one worker) "
         f"or mitmdump. Every body is digested and judged against {ENTRIES:,} entries; its fingerprint is known. "
         "mitmdump: `--mode reverse:... -q --set flow_detail=0`. CPU: of all these processes, for one request."
     )
@@ -71,7 +71,7 @@ def _rows(name: str, edge: Edge, mitmdump: Mitmdump, cache: Varnish, effort: Eff
 
 
 def _fill_list(edge: Edge) -> None:
-    """List what matches nothing, and wait until nobody is busy with it any more."""
+    """List entries that match nothing, and wait until they are retromatched."""
     numbers = random.Random(0)
     hashes = [f"pdq:{numbers.randbytes(32).hex()}" for _ in range(ENTRIES)]
     edge.create_list("bench")

@@ -1,4 +1,4 @@
-"""What one new image costs, in CPU time: PDQ alone, and everything that is done to a JPEG in transit."""
+"""CPU time for one new image: PDQ alone, and all that is computed for a JPEG in transit."""
 
 import hashlib
 import io
@@ -8,12 +8,12 @@ import imagehash
 import numpy as np
 import pdqhash
 from PIL import Image
-from tests.bench.harness import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
+from tests.bench.measurement import Budget, Effort, Row, Section, cpu_seconds, interleaved, milliseconds, ratio
 from tests.bench.pictures import photograph
 
-from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.perceptual.pdq import pdq
+from edgeward.settings.config import HashingSettings
 
 SIZES = ((256, 256), (800, 800), (4000, 3000))
 WHOLE = {(800, 800): Budget("<=", 1 / 4), (4000, 3000): Budget("<=", 1 / 20)}
@@ -25,7 +25,7 @@ def measure(effort: Effort) -> Section:
     rows = [row for size in SIZES for row in _pdq(size, effort)]
     rows += [_whole(size, budget, effort) for size, budget in WHOLE.items()]
     how = (
-        "CPU time of one image, medians of rounds in which both take turns, one thread each. PDQ: of the decoded RGB "
+        "CPU time of one image, medians of alternating rounds, one thread each. PDQ: of the decoded RGB "
         "picture, against `pdqhash.compute`. New JPEG: `edgeward.hashing.fingerprint` as in transit (three digests, "
         "decoding, PDQ, phash, dhash), against Pillow's full decoding, hashlib, pdqhash and imagehash."
     )

@@ -1,4 +1,4 @@
-"""Linger: from the listing of an image that three caches hold to its last copy gone, and to its first refusal."""
+"""Linger: the time from the listing of an image in three caches to its last copy purged, and to its first refusal."""
 
 import asyncio
 import tempfile
@@ -10,26 +10,26 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from tests.bench.harness import Budget, Effort, Row, Section, percentile, quantity
+from tests.bench.measurement import Budget, Effort, Row, Section, percentile, quantity
 from tests.bench.pictures import drawn
-from tests.bench.population import fill, keep_on_disk, running
+from tests.bench.synthetic_sightings import fill, keep_on_disk, running
+from tests.support.eventually import until
 
-from edgeward.config import HashingSettings
 from edgeward.demo.caches import Nginx, Squid
-from edgeward.demo.edge import until
 from edgeward.demo.photos import Photo
-from edgeward.demo.stage import Stage
+from edgeward.demo.stack import Stack
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.settings.config import HashingSettings
 
 LIST = "bench"
-PATIENCE = 10.0
+PATIENCE_SECONDS = 10.0
 READING_SECONDS = 120.0
 MEDIAN = Budget("<=", 25)
 WORST = Budget("<=", 100)
 FIRST_BLOCK = Budget("<=", 50)
 BESIDE = (Nginx, Squid)
-"""Caches that hold the same images as the Varnish behind Edgeward: clients of their own have filled them."""
+"""Caches that hold the same images as the Varnish behind Edgeward, filled directly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,20 @@ def measure(effort: Effort) -> Section:
     """Three caches, Edgeward in front with two workers; each image is listed by its PDQ, one after the other."""
     seen = effort.entries[-1] if effort.rounds > 2 else effort.entries[-1] // 2
     pictures = [_picture(number) for number in range(2 * effort.listings)]
-    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, _stage(Path(name), seen) as stage:
-        stage.edge.create_list(LIST)
-        _serve(stage, pictures)
+    with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, _stack(Path(name), seen) as stack:
+        stack.edge.create_list(LIST)
+        _serve(stack, pictures)
         lingering, blocking = pictures[: effort.listings], pictures[effort.listings :]
-        gone = [_race(stage, picture, partial(_is_gone, stage)) for picture in lingering]
-        verified = _verified(stage, len(lingering))
-        blocked = [_race(stage, picture, lambda path: stage.get(path).status == 451) for picture in blocking]
-        caches = list(stage.inner)
+        gone = [_seconds_until(stack, picture, partial(_is_gone, stack)) for picture in lingering]
+        verified = _verified(stack, len(lingering))
+        blocked = [_seconds_until(stack, picture, lambda path: stack.get(path).status == 451) for picture in blocking]
+        caches = list(stack.inner)
     how = (
         f"{effort.listings} images in {', '.join(caches[:-1])} and {caches[-1]}, each listed by its PDQ through the "
         f"admin API, with {seen:,} other images on record and in the index. Verified gone: as Edgeward records it, "
-        "from the listing to the answer of the last cache that proved its purge; below it each cache by itself. Gone: "
-        "from sending the listing to none of the caches, asked directly all the time, having it. First block: from "
-        "sending the listing to the first 451 for a client that asks all the time. What asking costs is included."
+        "from the listing to the answer of the last cache that verified its purge; below it each cache by itself. "
+        "Gone: from the request to list it until no cache has it, asked directly all the time. First block: from the "
+        "request to list it until the first 451 for a client that asks all the time. The cost of asking is included."
     )
     rows = [
         *_rows("Listing to verified gone from all", [max(each.values()) for each in verified], MEDIAN, WORST),
@@ -70,16 +70,16 @@ def measure(effort: Effort) -> Section:
 
 
 @contextmanager
-def _stage(directory: Path, seen: int) -> Iterator[Stage]:
-    """Varnish behind Edgeward and the others beside it, and a store with so many sightings, all read."""
+def _stack(directory: Path, seen: int) -> Iterator[Stack]:
+    """Varnish behind Edgeward and the others beside it, and a store with `seen` sightings, all in the index."""
     store = directory / "store"
     store.mkdir()
     with running(store) as url:
         fill(url, range(seen), targets=1)
         asyncio.run(keep_on_disk(url))
-        with Stage(directory, settings={"store": {"url": url}}, beside=BESIDE) as stage:
-            until(lambda: stage.edge.metric("edgeward_retro_images") >= seen, READING_SECONDS, pause=0.1)
-            yield stage
+        with Stack(directory, settings={"store": {"url": url}}, beside=BESIDE) as stack:
+            until(lambda: stack.edge.metric("edgeward_retro_images") >= seen, "the index", READING_SECONDS, pause=0.1)
+            yield stack
 
 
 def _picture(number: int) -> Picture:
@@ -89,52 +89,52 @@ def _picture(number: int) -> Picture:
     return Picture(Photo(f"{number}.jpg", body), found.sha256, f"pdq:{pdq}")
 
 
-def _serve(stage: Stage, pictures: Sequence[Picture]) -> None:
-    """Have every picture delivered, in every cache and on record."""
+def _serve(stack: Stack, pictures: Sequence[Picture]) -> None:
+    """Have every picture delivered and cached everywhere, with a sighting."""
     for picture in pictures:
         path = picture.photo.path
-        stage.serve(picture.photo)
-        answers = [stage.get(path), *(stage.get(path, at=node) for node in stage.inner.values())]
-        held = [stage.held(path, at=node) for node in stage.inner.values()]
+        stack.serve(picture.photo)
+        answers = [stack.get(path), *(stack.get(path, at=node) for node in stack.inner.values())]
+        held = [stack.held(path, at=node) for node in stack.inner.values()]
         if any(answer.status != 200 for answer in answers) or not all(held):
             raise Unavailable(f"{path} was not delivered and cached")
     for picture in pictures:
-        until(partial(_on_record, stage, picture), PATIENCE)
+        until(partial(_on_record, stack, picture), "a sighting", PATIENCE_SECONDS)
 
 
-def _on_record(stage: Stage, picture: Picture) -> bool:
-    return bool(stage.edge.api("GET", f"/sightings?sha256={picture.sha256}")["sightings"])
+def _on_record(stack: Stack, picture: Picture) -> bool:
+    return bool(stack.edge.api("GET", f"/sightings?sha256={picture.sha256}")["sightings"])
 
 
-def _is_gone(stage: Stage, path: str) -> bool:
-    return not any(stage.held(path, at=node) for node in stage.inner.values())
+def _is_gone(stack: Stack, path: str) -> bool:
+    return not any(stack.held(path, at=node) for node in stack.inner.values())
 
 
-def _race(stage: Stage, picture: Picture, holds: Callable[[str], bool]) -> float:
-    """Seconds from asking for the listing until it holds, whether or not the listing has been answered by then."""
+def _seconds_until(stack: Stack, picture: Picture, holds: Callable[[str], bool]) -> float:
+    """Seconds from the request to list it until `holds`, whether or not the request has been answered by then."""
     with ThreadPoolExecutor(1) as pool:
         started = perf_counter()
-        listing = pool.submit(stage.edge.api, "POST", f"/lists/{LIST}/entries", {"hashes": [picture.signal]})
-        until(lambda: holds(picture.photo.path), PATIENCE, pause=0.001)
+        listing = pool.submit(stack.edge.api, "POST", f"/lists/{LIST}/entries", {"hashes": [picture.signal]})
+        until(lambda: holds(picture.photo.path), "it", PATIENCE_SECONDS, pause=0.001)
         seconds = perf_counter() - started
         listing.result()
     return seconds
 
 
-def _verified(stage: Stage, expected: int) -> list[dict[str, float]]:
+def _verified(stack: Stack, expected: int) -> list[dict[str, float]]:
     """The linger of every order at each cache, once all were verified."""
-    entries = [entry["id"] for entry in stage.edge.api("GET", f"/lists/{LIST}/entries?limit=1000")["entries"]]
+    entries = [entry["id"] for entry in stack.edge.api("GET", f"/lists/{LIST}/entries?limit=1000")["entries"]]
 
     def settled() -> bool:
-        purges = stage.edge.purges_of(entries)
+        purges = stack.edge.purges_of(entries)
         return len(purges) >= expected and not any(purge["owed"] for purge in purges)
 
-    until(settled, PATIENCE)
-    outcomes = [purge["outcomes"] for purge in stage.edge.purges_of(entries)]
+    until(settled, "the end of all purges", PATIENCE_SECONDS)
+    outcomes = [purge["outcomes"] for purge in stack.edge.purges_of(entries)]
     if any(outcome["delivery"] != "verified" for each in outcomes for outcome in each.values()):
         raise Unavailable("a purge was not verified")
-    for cache in stage.inner:
-        if stage.edge.metric(f'edgeward_linger_seconds_count{{cache="{cache}"}}') < len(outcomes):
+    for cache in stack.inner:
+        if stack.edge.metric(f'edgeward_linger_seconds_count{{cache="{cache}"}}') < len(outcomes):
             raise Unavailable("edgeward_linger_seconds has missed some of the purges")
     return [{cache: outcome["linger_seconds"] for cache, outcome in each.items()} for each in outcomes]
 

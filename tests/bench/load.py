@@ -1,4 +1,4 @@
-"""Load by wrk, one core for it and the upstream and the other for what is measured, and the servers it is put on."""
+"""Load by wrk, with one core for wrk and the upstream and another for the measured server; and servers to compare."""
 
 import os
 import re
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Self
 
 from tests.bench.pictures import photograph
+from tests.support.eventually import until
 
-from edgeward.demo.answer import HOST, ask
 from edgeward.demo.caches import Varnish
-from edgeward.demo.edge import free_address, until
+from edgeward.demo.edge import free_address
+from edgeward.demo.http_client import HOST, ask
 from edgeward.errors import Unavailable, UserError
 
 CONNECTIONS = 32
@@ -27,7 +28,7 @@ sub vcl_deliver {{
 """
 """deploy/varnish/default.vcl without what Edgeward needs."""
 BODIES = {"18 KB": photograph(256, 256), "100 KB": photograph(800, 800)}
-"""What is asked for."""
+"""Requested bodies, by name."""
 
 
 def path_of(name: str) -> str:
@@ -36,7 +37,7 @@ def path_of(name: str) -> str:
 
 @contextmanager
 def on_core(number: int) -> Iterator[None]:
-    """Whatever is started meanwhile runs on this core alone: the number counts those that this process may use."""
+    """Processes that are started within the block run on one core. `number` counts those that this process may use."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(cores)[number % len(cores)]})
     try:
@@ -46,14 +47,14 @@ def on_core(number: int) -> Iterator[None]:
 
 
 class Load:
-    """wrk with CONNECTIONS clients for `seconds`. Each call puts it on once more and returns the requests per second.
+    """wrk with CONNECTIONS clients for `seconds`. Each call runs it once and returns the requests per second.
 
     Args:
-        processes: the ids of those whose CPU time is added up meanwhile.
+        processes: ids of the processes whose CPU time is measured.
 
     Raises:
         UserError: wrk is not installed.
-        Unavailable: the answer is not the photograph of that path; later, that any answer was an error.
+        Unavailable: the answer is not the photograph of that path; or, when called, any answer was an error.
     """
 
     def __init__(self, address: str, path: str, seconds: int, processes: Callable[[], Sequence[int]] = tuple) -> None:
@@ -70,12 +71,12 @@ class Load:
 
     @property
     def requests(self) -> int:
-        """All that were answered so far."""
+        """Number of answered requests so far."""
         return sum(requests for _, requests in self._taken)
 
     @property
     def seconds_a_request(self) -> float:
-        """CPU time of the processes for each request, the first call, a warm-up, left out."""
+        """CPU time of the processes for each request, without the first call, a warm-up."""
         seconds, requests = zip(*self._taken[1:], strict=True)
         return float(sum(seconds) / sum(requests))
 
@@ -99,7 +100,7 @@ def cpu_seconds_of(pids: Sequence[int]) -> float:
 
 
 class PlainVarnish(Varnish):
-    """A Varnish that knows nothing of Edgeward."""
+    """A Varnish without Edgeward's VCL."""
 
     def _command(self) -> list[str]:
         command = super()._command()
@@ -108,7 +109,7 @@ class PlainVarnish(Varnish):
 
 
 class Mitmdump:
-    """`mitmdump` as a reverse proxy with its default addons and none besides."""
+    """`mitmdump` as a reverse proxy with its default addons only."""
 
     def __init__(self, directory: Path, upstream: str) -> None:
         self.address = free_address()
@@ -124,8 +125,8 @@ class Mitmdump:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            until(self._answers, START_SECONDS, pause=0.05)
-        except TimeoutError:
+            until(self._answers, "mitmdump", START_SECONDS, pause=0.05)
+        except AssertionError:
             self.__exit__()
             raise Unavailable(f"mitmdump did not start: {self._log.read_text()[-2000:]}") from None
         return self

@@ -1,15 +1,15 @@
-"""Memory of a worker while many clients fetch large images that it has not seen."""
+"""Memory of a worker while many clients fetch large new images."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench.harness import Budget, Effort, Row, Section, quantity
+from tests.bench.measurement import Budget, Effort, Row, Section, quantity
 from tests.bench.pictures import of_bytes
 
-from edgeward.demo.answer import ask
 from edgeward.demo.edge import Edge
+from edgeward.demo.http_client import ask
 from edgeward.demo.origin import Origin
 from edgeward.errors import Unavailable
 
@@ -19,7 +19,7 @@ PEAK = Budget("<=", 400)
 
 
 def measure(effort: Effort) -> Section:
-    """One worker in front of the origin; every client fetches another image, all at once, in several rounds."""
+    """One worker in front of the origin; all clients fetch different images at the same time, in several rounds."""
     with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, ExitStack() as parts:
         origin = parts.enter_context(Origin())
         settings = {"proxy": {"workers": 1, "upstream": f"http://{origin.address}"}}
@@ -32,7 +32,7 @@ def measure(effort: Effort) -> Section:
         if edge.run_file["processes"]["proxy"] != [worker]:
             raise Unavailable("the worker died")
     how = (
-        f"Peak resident memory of one proxy worker (its hashers are processes of their own) while {CLIENTS} clients "
+        f"Peak resident memory of one proxy worker (hashers are separate processes) while {CLIENTS} clients "
         f"fetch as many different images of {IMAGE_BYTES // 10**6} MB at once, {effort.rounds} times, none seen before."
     )
     row = Row(

@@ -1,4 +1,4 @@
-"""Purges a second at one local Varnish: by its driver alone, and from orders in the stream to outcomes on record."""
+"""Purges per second at one local Varnish: by its driver alone, and from orders in the stream to outcomes on record."""
 
 import asyncio
 import statistics
@@ -9,28 +9,28 @@ from http.client import HTTPConnection
 from itertools import batched, count
 from pathlib import Path
 
-from tests.bench.harness import Budget, Effort, Row, Section, interleaved, quantity
-from tests.bench.population import keep_on_disk, running
+from tests.bench.measurement import Budget, Effort, Row, Section, interleaved, quantity
+from tests.bench.synthetic_sightings import keep_on_disk, running
 
-from edgeward.cache_settings import parse_cache
-from edgeward.config import PurgeSettings
+from edgeward.caches import driver_for
+from edgeward.caches.raw_http import RawHttpClient, RawHttpRequest
+from edgeward.caches.response_parser import HttpResponse
 from edgeward.demo.caches import Varnish
 from edgeward.demo.caches.base import free_port
 from edgeward.errors import Unavailable
+from edgeward.purging.orders import Orders
+from edgeward.purging.purger import Purger
+from edgeward.settings.cache_settings import parse_cache
+from edgeward.settings.config import PurgeSettings
 from edgeward.store.connection import Store
-from edgeward.takedown.caches import driver_for
-from edgeward.takedown.caches.answers import Answer
-from edgeward.takedown.caches.wire import Request, Wire
-from edgeward.takedown.purging.orders import Orders
-from edgeward.takedown.purging.purger import Purger
 from edgeward.types import Cause, Delivery, PurgeOrder, Target
 
 NAME = "varnish"
 HOST = "photos.example"
 ACCEPT = (("accept", "image/avif,image/webp,*/*;q=0.8"),)
 SECONDS = 60.0
-AT_ONCE = 2000
-"""Objects that are asked for together when they are stored."""
+BATCH_SIZE = 2000
+"""Objects that are requested together to fill the cache."""
 PURGES = Budget(">=", 10_000)
 SYNTHETIC = """
 sub vcl_backend_error {
@@ -43,7 +43,7 @@ sub vcl_backend_error {
 
 
 class FullVarnish(Varnish):
-    """Varnish with deploy/varnish/default.vcl, which stores whatever it is asked for: its origin is not there."""
+    """Varnish with deploy/varnish/default.vcl that answers and stores every request by itself, without an origin."""
 
     def _command(self) -> list[str]:
         command = super()._command()
@@ -78,7 +78,7 @@ def _row(what: str, ours: Sequence[float], loop: Sequence[float]) -> Row:
 
 
 class Turn:
-    """Stores new objects, purges them in one way or another, and returns how many it purged in a second."""
+    """Fills the cache with new objects and purges them in one of three ways. Each returns objects per second."""
 
     def __init__(self, cache: Varnish, store: str, objects: int) -> None:
         self._cache, self._store, self._objects = cache, store, objects
@@ -94,7 +94,7 @@ class Turn:
         return self._objects / asyncio.run(self._by_purger())
 
     def loop(self) -> float:
-        """By hand."""
+        """By a bare loop."""
         orders = asyncio.run(self._fill())
         connection = HTTPConnection(*self._cache.address)
         began = time.perf_counter()
@@ -127,7 +127,7 @@ class Turn:
         owed = await orders.wait_done(ids, [NAME], SECONDS)
         seconds = time.perf_counter() - began
         await purger.close()
-        outcomes = [outcomes[NAME].delivery for _, outcomes in await orders.of(ids)] if not owed else []
+        outcomes = [outcomes[NAME].delivery for _, outcomes in await orders.get_many(ids)] if not owed else []
         await store.redis.flushall()
         await store.close()
         if outcomes != [Delivery.VERIFIED] * self._objects:
@@ -135,13 +135,13 @@ class Turn:
         return seconds
 
     async def _fill(self) -> list[PurgeOrder]:
-        """Have objects stored; orders to remove them."""
+        """Fill the cache with objects; returns orders to purge them."""
         turn = next(self._turns)
         targets = [Target("http", HOST, f"/{turn}/{number}.jpg", ACCEPT) for number in range(self._objects)]
-        wire = Wire(self._cache.url, SECONDS)
-        for some in batched(targets, AT_ONCE):
-            replies = await wire.ask_many([Request("GET", HOST, target.path, ACCEPT) for target in some])
-            if not all(isinstance(reply, Answer) and reply.status == 200 for reply in replies):
+        client = RawHttpClient(self._cache.url, SECONDS)
+        for some in batched(targets, BATCH_SIZE):
+            replies = await client.ask_many([RawHttpRequest("GET", HOST, target.path, ACCEPT) for target in some])
+            if not all(isinstance(reply, HttpResponse) and reply.status == 200 for reply in replies):
                 raise Unavailable("Varnish did not store")
-        wire.close()
+        client.close()
         return [PurgeOrder(target, Cause.MANUAL, time.time()) for target in targets]

@@ -1,4 +1,4 @@
-"""Sightings: what ten million images at thirty million targets take of the store's memory, and how fast they move."""
+"""Sightings: store memory for ten million images at thirty million targets, and rates of writing and reading."""
 
 import asyncio
 import tempfile
@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import batched
 from pathlib import Path
 
-from tests.bench.harness import Budget, Effort, Row, Section, quantity
-from tests.bench.population import fill, running, sightings_of
+from tests.bench.measurement import Budget, Effort, Row, Section, quantity
+from tests.bench.synthetic_sightings import fill, running, sightings_of
 
-from edgeward.config import SightingsSettings
+from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.takedown.seen.sightings import Sightings
 
 GOAL = 10_000_000
 TARGETS = 3
@@ -23,7 +23,7 @@ WRITTEN = 6_000
 
 
 def measure(effort: Effort) -> Section:
-    """Fill an embedded store with a tenth of the goal, by halves: what the second half took says what more would."""
+    """Fill an embedded store with a tenth of the goal, in two halves, and extrapolate from the second half."""
     images = effort.entries[-1] if effort.rounds > 2 else effort.entries[-1] // 4
     with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, running(Path(name)) as url:
         used, streamed = [0], [0]
@@ -33,7 +33,7 @@ def measure(effort: Effort) -> Section:
             used.append(total)
             streamed.append(stream)
         rates = asyncio.run(_rates(url, images, effort.seconds))
-    # Below a tenth the second half still makes buckets of addresses: too much is reckoned, and no budget held to it.
+    # Below a tenth the second half still creates buckets of the URL index: the estimate is too high, so no budget.
     more = (used[2] - streamed[2] - used[1] + streamed[1]) / (images - images // 2)
     extrapolated = (used[2] + more * (GOAL - images)) / GIB
     how = (
@@ -67,7 +67,7 @@ async def _rates(url: str, images: int, seconds: float) -> list[Row]:
         await sightings.write([each for number in some for each in sightings_of(number, TARGETS)])
     written = WRITTEN / (time.perf_counter() - began)
     read = await _read(sightings.packed(), seconds)
-    walked = await _read(sightings.under("images.example.com/media/"), seconds)
+    walked = await _read(sightings.find_below("images.example.com/media/"), seconds)
     await store.close()
     return [
         Row("Sightings written", "", f"batches of {33 * TARGETS}", written, "/s"),
@@ -77,7 +77,7 @@ async def _rates(url: str, images: int, seconds: float) -> list[Row]:
 
 
 async def _read(batches: AsyncIterator[Sequence[object]], seconds: float) -> float:
-    """What comes in a second, over `seconds` or to the end."""
+    """Items per second, over `seconds` or to the end."""
     count, began = 0, time.perf_counter()
     async for batch in batches:
         count += len(batch)

@@ -1,4 +1,4 @@
-"""Takeover: a controller is killed, and another finishes what it had in hand."""
+"""Takeover: a controller is killed, and another completes its purge orders."""
 
 import asyncio
 import json
@@ -14,16 +14,17 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from tests.bench.harness import Budget, Effort, Row, Section, quantity
-from tests.bench.population import keep_on_disk, running
+from tests.bench.measurement import Budget, Effort, Row, Section, quantity
+from tests.bench.synthetic_sightings import keep_on_disk, running
+from tests.support.eventually import eventually, until
 
-from edgeward.demo.answer import ask
 from edgeward.demo.caches import Varnish
 from edgeward.demo.caches.base import free_port
-from edgeward.demo.edge import toml, until
+from edgeward.demo.edge import toml
+from edgeward.demo.http_client import ask
 from edgeward.errors import Unavailable
+from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
-from edgeward.takedown.purging.orders import Orders
 from edgeward.types import Cause, PurgeOrder, Target
 
 NAME = "varnish"
@@ -31,19 +32,19 @@ ORDERS = 500
 TIMEOUT_MS = 500
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 TAKEN_OVER = Budget("<=", 10)
 
 
 def measure(effort: Effort) -> Section:
-    """Two controllers of one cache that stands still; the one that has taken the orders is killed, and it goes on."""
+    """Two controllers of one frozen cache: the one that holds the orders is killed, and the cache is resumed."""
     seconds = []
     for _ in range(min(3, effort.rounds)):
         with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name:
             seconds.append(_round(Path(name)))
     how = (
-        f"A controller holds {ORDERS} orders for a Varnish that is stopped (SIGSTOP) when it is killed (SIGKILL), and "
-        "Varnish goes on at the same moment. Another controller is up that shares nothing with it but the store. "
+        f"A controller holds {ORDERS} orders for a stopped Varnish (SIGSTOP). The controller is killed (SIGKILL), and "
+        "Varnish is resumed at the same moment. Another controller is running that shares only the store with it. "
         f"Seconds from the kill to the last verified outcome on record, in {len(seconds)} rounds."
     )
     rows = [
@@ -80,7 +81,7 @@ def _controller(directory: Path, settings: dict[str, object]) -> Iterator[subpro
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        until(lambda: _is_ready(state), START_SECONDS, pause=0.05)
+        until(lambda: _is_ready(state), "a ready controller", START_SECONDS, pause=0.05)
         yield process
     finally:
         process.terminate()
@@ -100,18 +101,19 @@ async def _place(url: str) -> list[str]:
     store = await Store.connect(url)
     targets = [Target("http", "photos.example", f"/{number}.jpg") for number in range(ORDERS)]
     ids = await Orders(store).place([PurgeOrder(target, Cause.MANUAL, time.time()) for target in targets])
-    deadline = time.monotonic() + PATIENCE
-    while (await store.redis.xpending(store.key("{purges}", "orders"), NAME))["pending"] < ORDERS:
-        if time.monotonic() > deadline:
-            raise Unavailable("the orders were not taken")
-        await asyncio.sleep(0.05)
+
+    async def are_taken() -> bool:
+        pending = await store.redis.xpending(store.key("{purges}", "orders"), NAME)
+        return bool(pending["pending"] >= ORDERS)
+
+    await eventually(are_taken, "delivery of all orders to a controller", PATIENCE_SECONDS)
     await store.close()
     return ids
 
 
 async def _wait_done(url: str, ids: list[str]) -> None:
     store = await Store.connect(url)
-    owed = await Orders(store).wait_done(ids, [NAME], PATIENCE)
+    owed = await Orders(store).wait_done(ids, [NAME], PATIENCE_SECONDS)
     await store.close()
     if owed:
         raise Unavailable(f"{owed[NAME]} of {ORDERS} orders were not done")

@@ -3,7 +3,7 @@
     python -m tests.chaos [--seconds 300] [--seed N] [--directory DIR]
 
 Exit status 1: something acknowledged was lost, a cache still holds a listed picture, or Edgeward had a defect. The seed
-decides what is struck when and what clients and staff choose; what comes of it is up to the machine.
+decides which component fails when, and what clients and operators choose; what comes of it is up to the machine.
 """
 
 import argparse
@@ -13,15 +13,15 @@ import sys
 import time
 from pathlib import Path
 
-from tests.chaos.book import Book
 from tests.chaos.clients import Clients
+from tests.chaos.deployment import LIST, Deployment
+from tests.chaos.expected_state import ExpectedState
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.inspection import Inspection
-from tests.chaos.monkey import Monkey
-from tests.chaos.pictures import Picture, drawn, put_up
+from tests.chaos.operators import Operators
+from tests.chaos.pictures import Picture, drawn, serve
 from tests.chaos.report import Report, print_report
-from tests.chaos.site import LIST, Site
-from tests.chaos.staff import Staff
-from tests.workplace import seeded, workplace
+from tests.support.workplace import seeded, workplace
 
 PICTURES = 360
 NEVER_LISTED = 40
@@ -38,47 +38,48 @@ def main() -> int:
 
 
 def run(directory: Path, seed: int, seconds: float) -> Report:
-    """One run from an empty directory on."""
+    """One run, in an empty directory."""
     choices = random.Random(f"pictures {seed}")
     pictures = [drawn(number, choices) for number in range(PICTURES)]
-    book = Book()
-    with Site(directory) as site:
-        put_up(site.origin, pictures)
-        site.edge.create_list(LIST)
-        clients = Clients(site.doors, pictures, book, seed)
-        monkey = Monkey(site.parts, seed, seconds)
+    expected = ExpectedState()
+    with Deployment(directory) as deployment:
+        serve(deployment.origin, pictures)
+        deployment.edge.create_list(LIST)
+        clients = Clients(deployment.proxies, pictures, expected, seed)
+        injector = FaultInjector(deployment.components, seed, seconds)
         began = time.monotonic()
-        with clients, Staff(site.states, pictures[NEVER_LISTED:], book, seed):
-            monkey.strike()
-        print(
-            f"chaos: the last blow fell {time.monotonic() - began:.0f} s after the start; waiting for quiet", flush=True
-        )
-        return _inspect(site, pictures, book, clients, monkey)
+        with clients, Operators(deployment.state_dirs, pictures[NEVER_LISTED:], expected, seed):
+            injector.run()
+        seconds = time.monotonic() - began
+        print(f"chaos: the last fault ended {seconds:.0f} s after the start; waiting for all work to end", flush=True)
+        return _inspect(deployment, pictures, expected, clients, injector)
 
 
-def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, monkey: Monkey) -> Report:
-    inspection = Inspection(site, pictures, book, clients.asks)
-    inspection.everything_up()
-    quiet = inspection.wait_until_quiet()
+def _inspect(
+    deployment: Deployment, pictures: list[Picture], expected: ExpectedState, clients: Clients, injector: FaultInjector
+) -> Report:
+    inspection = Inspection(deployment, pictures, expected, clients.requests)
+    inspection.wait_until_up()
+    quiet_seconds = inspection.wait_until_quiet()
     orders, lost = inspection.lost()
     return Report(
-        blows=monkey.done,
-        troubles=monkey.troubles,
+        faults=injector.injected,
+        failed_starts=injector.failed_starts,
         answers=clients.answers,
-        variants=len({(each.number, each.variant) for each in clients.asks}),
-        works=book.counts,
-        promised=len(book.promised()),
-        doubtful=len(book.doubtful()),
+        variants=len({(each.number, each.variant) for each in clients.requests}),
+        actions=expected.counts,
+        acknowledged_listings=len(expected.acknowledged_listings()),
+        in_doubt=len(expected.in_doubt()),
         listed=len(inspection.listed()),
         orders=orders,
-        acknowledged=len(book.orders),
-        takedowns=len(book.takedowns),
-        quiet=quiet,
-        slowest=inspection.slowest(),
+        acknowledged_orders=len(expected.orders),
+        takedowns=len(expected.takedowns),
+        quiet_seconds=quiet_seconds,
+        slowest_seconds=inspection.slowest_seconds(),
         cached=inspection.cached(),
         lost=[*lost, *inspection.unfinished()],
         left=[inspection.history(copy) for copy in inspection.left()],
-        surprises=book.surprises,
+        violations=expected.violations,
         wrong=inspection.wrong_answers(),
         defects=inspection.defects(),
     )
@@ -86,7 +87,9 @@ def _inspect(site: Site, pictures: list[Picture], book: Book, clients: Clients, 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long it goes on (default: 300)")
+    parser.add_argument(
+        "--seconds", type=float, default=300.0, help="of faults, without the checks at the end (default: 300)"
+    )
     parser.add_argument(
         "--directory", type=Path, help="work there, and keep the logs and the store (default: a temporary one)"
     )

@@ -1,4 +1,4 @@
-"""Clients that ask for pictures at random, and see what they must not see."""
+"""Client threads that request pictures at random and report each one that they must not get."""
 
 import http.client
 import random
@@ -8,42 +8,42 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.book import Book
+from tests.chaos.expected_state import ExpectedState
 from tests.chaos.pictures import Picture, Variant
 
-from edgeward.demo.answer import ask
+from edgeward.demo.http_client import ask
 
 THREADS = 5
-PAUSE_SECONDS = 0.03
+GAP_SECONDS = 0.03
 TIMEOUT_SECONDS = 8.0
 LISTED_SHARE = 0.2
-"""What is listed is asked for so much less often: else each request for it would mend what a purge has missed."""
+"""Listed pictures are requested that much less often: a request for one would repair what a purge has missed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One request: when it was sent and over (time.time), where, for what, and the status; 0: no answer."""
+class ClientRequest:
+    """One request: when it was sent and answered (time.time), where, for what, and the status; 0: no answer."""
 
     began: float
     ended: float
-    door: str
+    proxy: str
     number: int
     variant: Variant
     status: int
 
 
 class Clients:
-    """`with Clients(...)`: they ask until the end of the block.
+    """`with Clients(...)`: they send requests until the end of the block.
 
     Attributes:
-        asks: what was asked for, in order.
-        answers: how many, by status; 0: there was none.
+        requests: all of them, in order.
+        answers: their number by status; 0: no answer.
     """
 
-    def __init__(self, doors: Sequence[str], pictures: Sequence[Picture], book: Book, seed: int) -> None:
-        self.asks: list[Ask] = []
+    def __init__(self, proxies: Sequence[str], pictures: Sequence[Picture], expected: ExpectedState, seed: int) -> None:
+        self.requests: list[ClientRequest] = []
         self.answers: Counter[int] = Counter()
-        self._doors, self._pictures, self._book = doors, pictures, book
+        self._proxies, self._pictures, self._expected = proxies, pictures, expected
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
@@ -62,25 +62,27 @@ class Clients:
             thread.join()
 
     def _run(self, choices: random.Random) -> None:
-        while not self._ended.wait(choices.uniform(0, 2 * PAUSE_SECONDS)):
+        while not self._ended.wait(choices.uniform(0, 2 * GAP_SECONDS)):
             picture = choices.choice(self._pictures)
-            door, variant, likely = choices.choice(self._doors), choices.choice(picture.variants), choices.random()
-            if not self._book.of(picture.number).since or likely < LISTED_SHARE:
-                self._ask(door, picture, variant)
+            proxy, variant, likely = choices.choice(self._proxies), choices.choice(picture.variants), choices.random()
+            if not self._expected.of(picture.number).since or likely < LISTED_SHARE:
+                self._ask(proxy, picture, variant)
 
-    def _ask(self, door: str, picture: Picture, variant: Variant) -> None:
-        active = self._book.of(picture.number).active
+    def _ask(self, proxy: str, picture: Picture, variant: Variant) -> None:
+        active = self._expected.of(picture.number).active
         began, status = time.time(), 0
         try:
-            answer = ask(door, variant.target, headers=variant.headers, timeout=TIMEOUT_SECONDS)
+            answer = ask(proxy, variant.target, headers=variant.headers, timeout=TIMEOUT_SECONDS)
         except (OSError, http.client.HTTPException):
             pass
         else:
             status = answer.status
             shown = status == 200 and answer.body == picture.body
-            if shown and active and self._book.of(picture.number).active == active:
+            if shown and active and self._expected.of(picture.number).active == active:
                 late = began - active
-                self._book.surprise(f"picture {picture.number} was served {late:.3f} s after its listing was active")
+                self._expected.violation(
+                    f"picture {picture.number} was served {late:.3f} s after its listing was active"
+                )
         with self._lock:
             self.answers[status] += 1
-            self.asks.append(Ask(began, time.time(), door, picture.number, variant, status))
+            self.requests.append(ClientRequest(began, time.time(), proxy, picture.number, variant, status))

@@ -1,4 +1,4 @@
-"""What the site serves: drawn pictures, each under some spellings of its own."""
+"""The pictures that the origin serves: drawn, each under several forms of its URL."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from tests.scenarios.pictures import picture
 
-from edgeward.config import HashingSettings
-from edgeward.demo.answer import HOST
+from edgeward.demo.http_client import HOST
 from edgeward.demo.origin import Origin
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.settings.config import HashingSettings
 
 SIZE = (200, 150)
 HOSTS = (HOST, HOST.upper(), f"{HOST}:80")
 QUERIES = ("", "?w=200", "?w=200&h=%31%30%30", "?from=%E2%82%AC")
 ACCEPTS = ("image/avif,image/webp,*/*", "image/webp,*/*", "*/*")
-VARYING = 3
-"""One picture in so many varies by Accept."""
-SPELLINGS = 4
+VARY_EVERY = 3
+"""Every third picture varies by Accept."""
+FORMS_PER_PICTURE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to ask for a picture."""
+    """One form of a request for a picture."""
 
     host: str
     target: str
@@ -35,7 +35,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`paths`: where the origin has it, as they come in a request."""
+    """`paths`: where the origin serves it, in the form in which they come in a request."""
 
     number: int
     body: bytes
@@ -50,7 +50,7 @@ class Picture:
 
     @property
     def directory(self) -> str:
-        """Below which URL it lies."""
+        """The URL of its directory."""
         return f"http://{HOST}{self.paths[0].rpartition('/')[0]}/"
 
     @property
@@ -58,24 +58,24 @@ class Picture:
         return f"http://{HOST}{self.paths[0]}"
 
     def varies(self) -> bool:
-        return self.number % VARYING == 0
+        return self.number % VARY_EVERY == 0
 
 
 def drawn(number: int, choices: random.Random) -> Picture:
-    """A picture with its spellings."""
+    """A picture with the variants under which it is requested."""
     body = picture(number, size=SIZE)
     found = fingerprint(body, HashingSettings())
     pdq = next(signal.value for signal in found.signals if signal.type == "pdq")
     folder = f"/gallery/{number % 40}"
     paths = (f"{folder}/photo-{number}.jpg", f"{folder}/photo%2D{number}.jpg", f"{folder}/%70hoto-{number}.jpg")
-    accepts = ACCEPTS if number % VARYING == 0 else ACCEPTS[:1]
-    spelt = [(choices.choice(HOSTS), choices.choice(paths) + choices.choice(QUERIES)) for _ in range(SPELLINGS)]
-    variants = {Variant(host, target, accept) for host, target in spelt for accept in accepts}
+    accepts = ACCEPTS if number % VARY_EVERY == 0 else ACCEPTS[:1]
+    forms = [(choices.choice(HOSTS), choices.choice(paths) + choices.choice(QUERIES)) for _ in range(FORMS_PER_PICTURE)]
+    variants = {Variant(host, target, accept) for host, target in forms for accept in accepts}
     return Picture(number, body, found.sha256, pdq, paths, tuple(sorted(variants, key=repr)))
 
 
-def put_up(origin: Origin, pictures: Sequence[Picture]) -> None:
-    """Serve them all."""
+def serve(origin: Origin, pictures: Sequence[Picture]) -> None:
+    """Serve all of them from the origin."""
     for each in pictures:
         headers = [("Vary", "Accept")] if each.varies() else []
         for path in each.paths:

@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The report of a run."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,31 +7,31 @@ import pytest
 from tests.chaos.report import Report, print_report
 
 CLEAN = Report(
-    blows=Counter({("kill", "store"): 3, ("freeze", "nginx"): 1}),
-    troubles=(),
+    faults=Counter({("kill", "store"): 3, ("freeze", "nginx"): 1}),
+    failed_starts=(),
     answers=Counter({200: 90, 451: 10}),
     variants=40,
-    works=Counter({"list": 5}),
-    promised=5,
-    doubtful=0,
+    actions=Counter({"list": 5}),
+    acknowledged_listings=5,
+    in_doubt=0,
     listed=5,
     orders=20,
-    acknowledged=8,
+    acknowledged_orders=8,
     takedowns=2,
-    quiet=1.5,
-    slowest=0.4,
+    quiet_seconds=1.5,
+    slowest_seconds=0.4,
     cached=30,
     lost=(),
     left=(),
-    surprises=(),
+    violations=(),
     wrong=(),
     defects=(),
 )
 
 
-@pytest.mark.parametrize("kind", ["lost", "left", "surprises", "wrong", "defects"])
-def test_a_fault_of_any_kind_fails_the_run(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One fault is enough, and it is printed."""
+@pytest.mark.parametrize("kind", ["lost", "left", "violations", "wrong", "defects"])
+def test_a_problem_of_any_kind_fails_the_run(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One problem is enough, and it is printed."""
     assert CLEAN.ok
     report = replace(CLEAN, **{kind: ["this went wrong"]})
     print_report(report)
@@ -39,8 +39,8 @@ def test_a_fault_of_any_kind_fails_the_run(kind: str, capsys: pytest.CaptureFixt
     assert "this went wrong" in capsys.readouterr().out
 
 
-def test_the_table_counts_the_blows_by_victim(capsys: pytest.CaptureFixture[str]) -> None:
-    """How often each part was killed or frozen is in the table, and that nothing is wrong in its last line."""
+def test_the_table_counts_faults_by_component(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table shows how often each component was killed or frozen; the last line says that nothing is wrong."""
     print_report(CLEAN)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["kills", "3:", "store", "3"]

@@ -1,4 +1,4 @@
-"""A classifier that somebody else wrote, installed in this process and in those that it starts."""
+"""A classifier from another distribution, installed in this process and in those that it starts."""
 
 import os
 import socket
@@ -8,28 +8,28 @@ from pathlib import Path
 
 import pytest
 from tests.hashing.pictures import encoded, photograph
-from tests.stand_in import in_this_process, install_model
+from tests.support.stand_in import in_this_process, install_model
 
-from edgeward.config import ClassifierSettings, HashingSettings
+from edgeward.settings.config import ClassifierSettings, HashingSettings
 
 SETTINGS = ClassifierSettings(name="model", sample=1.0, timeout_ms=60_000, memory_mb=600)
 HASHING = HashingSettings()
 
 
-def asking(width: int, height: int = 32) -> bytes:
-    """A picture of the width that says what the model does."""
+def picture_for(width: int, height: int = 32) -> bytes:
+    """A picture whose width tells the model what to do."""
     return encoded(photograph().resize((width, height)), "PNG")
 
 
 @dataclass
 class Installed:
-    """What the model must not reach: a file that it would write, and a port that it would connect to."""
+    """What the model must not reach: a file that it tries to write, and a port that it tries to connect to."""
 
     written: Path
     listener: socket.socket
 
     def touched(self) -> bool:
-        """Whether it has been at one of them."""
+        """Whether it reached one of them."""
         self.listener.setblocking(False)
         try:
             self.listener.accept()

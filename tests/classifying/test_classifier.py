@@ -1,4 +1,4 @@
-"""The class that operators write under."""
+"""The base class of operators' classifiers."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from edgeward.classifying.classifier import Classifier
 
 
 def test_one_method_is_due() -> None:
-    """A class that can't classify can't be made; what it needs to load it may leave out."""
+    """A class without `classify` can't be instantiated; `prepare` is optional."""
 
     class Nothing(Classifier):
         name = "nothing"
@@ -24,6 +24,9 @@ def test_one_method_is_due() -> None:
 
 
 def test_no_decoder_comes_with_it() -> None:
-    """Who holds a desk loads neither Pillow nor numpy."""
-    code = "import edgeward.classifying.desk, sys; sys.exit(any(name in sys.modules for name in ('PIL', 'numpy')))"
+    """A process with a ClassifierQueue imports neither Pillow nor numpy."""
+    code = (
+        "import edgeward.classifying.classifier_queue, sys;"
+        "sys.exit(any(name in sys.modules for name in ('PIL', 'numpy')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": "addons"}, check=False).returncode == 0

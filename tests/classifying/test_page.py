@@ -1,4 +1,4 @@
-"""docs/classifiers.md: what it shows can be installed as it stands."""
+"""docs/classifiers.md: its example works as it is written."""
 
 import re
 import sys
@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.stand_in import in_this_process, install
+from tests.support.stand_in import in_this_process, install
 
 from edgeward import plug_ins
-from edgeward.classifying.labels import best
-from edgeward.classifying.registry import load
-from edgeward.config import Config
+from edgeward.classifying.classifier_registry import load
+from edgeward.classifying.labels import top_labels
+from edgeward.settings.config import Config
 
 PAGE = (Path(__file__).parents[2] / "docs" / "classifiers.md").read_text()
 
@@ -24,7 +24,7 @@ def blocks(kind: str) -> list[str]:
 
 
 class Session:
-    """As much of ONNX Runtime as the example asks for: scores of three classes, the second ahead."""
+    """As much of ONNX Runtime as the example uses: scores of three classes, the second highest."""
 
     def __init__(self, model: str, options: object, providers: list[str]) -> None:
         assert (model[-5:], providers) == (".onnx", ["CPUExecutionProvider"])
@@ -38,24 +38,24 @@ class Session:
 
 
 def test_the_example_classifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under the name of its entry point; its labels are such as may leave the process."""
+    """Under the name of its entry point; its labels are valid."""
     (code,), (project, _) = blocks("python"), blocks("toml")
-    [(name, where)] = tomllib.loads(project)["project"]["entry-points"][plug_ins.CLASSIFIERS].items()
+    [(name, where)] = tomllib.loads(project)["project"]["entry-points"][plug_ins.CLASSIFIER_GROUP].items()
     module, _, kind = where.partition(":")
     runtime = types.ModuleType("onnxruntime")
     runtime.__dict__.update(SessionOptions=types.SimpleNamespace, InferenceSession=Session)
     monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
     (tmp_path / "classes.txt").write_text("cat\nweapon\ngore\n")
     code = code.replace("/opt/my-model", str(tmp_path))
-    with in_this_process(install(tmp_path / "installed", code, name, kind, module, plug_ins.CLASSIFIERS)):
+    with in_this_process(install(tmp_path / "installed", code, name, kind, module, plug_ins.CLASSIFIER_GROUP)):
         model = load(name)
         model.prepare()
-        labels = best(model.classify(Image.new("RGB", (400, 300))))
+        labels = top_labels(model.classify(Image.new("RGB", (400, 300))))
     assert [label.name for label in labels] == ["weapon", "gore"]
     assert labels[0].score > 0.9 > 0.1 > labels[1].score
 
 
 def test_its_settings_are_possible() -> None:
-    """The table that names it is one that Edgeward takes."""
+    """Edgeward accepts the table of settings."""
     [classifier] = Config.model_validate(tomllib.loads(blocks("toml")[1])).classifiers
     assert (classifier.name, classifier.sample) == ("my-model", 0.05)

@@ -5,24 +5,24 @@ import resource
 from pathlib import Path
 
 import pytest
-from tests.classifying.conftest import HASHING, SETTINGS, Installed, asking
-from tests.stand_in import MODEL, install_model
+from tests.classifying.conftest import HASHING, SETTINGS, Installed, picture_for
+from tests.support.stand_in import MODEL, install_model
 
+from edgeward.classifying.classifier_registry import load
 from edgeward.classifying.process import ClassifierProcess
-from edgeward.classifying.registry import load
-from edgeward.classifying.worker import NICENESS, look
-from edgeward.isolation.isolated import ProcessDied
+from edgeward.classifying.worker import NICENESS, classify
+from edgeward.isolation.isolated_process import ProcessDied
 
 
 def test_an_image_becomes_labels(model: Installed) -> None:
-    """The file is decoded, shown to the model, and the best of what it says comes back."""
+    """The file is decoded and given to the model, whose top labels are returned."""
     classifier = load("model")
     classifier.prepare()
-    assert look(classifier, asking(101), (), HASHING) == (("a.dog_2 -", 0.9123), ("cat", 0.5))
+    assert classify(classifier, picture_for(101), (), HASHING) == (("a.dog_2 -", 0.9123), ("cat", 0.5))
 
 
-async def test_it_has_limits_of_its_own_and_waits_for_others(model: Installed) -> None:
-    """Its memory is what its table says, it has no file but its socket, and hashers come before it."""
+async def test_it_has_its_own_limits_and_a_low_priority(model: Installed) -> None:
+    """Its memory is that of its settings, it gains no privileges, and hashers run before it."""
     process = await ClassifierProcess.start(SETTINGS, HASHING)
     try:
         assert resource.prlimit(process.pid, resource.RLIMIT_AS)[0] == SETTINGS.memory_mb * 1024 * 1024

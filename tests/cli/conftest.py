@@ -1,6 +1,7 @@
-"""A real HTTP server that answers as the admin API does, with answers that were recorded from it."""
+"""A real HTTP server in place of the admin API, with responses that were recorded from the API."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ PURGE = {
 
 @dataclass
 class Request:
-    """One request that the server got."""
+    """One request that the server received."""
 
     method: str
     path: str
@@ -77,14 +78,14 @@ class Request:
 
 @dataclass
 class Api:
-    """The server: `answers` by "METHOD path" without the query; what was asked is in `requests`."""
+    """The server. `answers`: responses by "METHOD path" without the query. `requests`: what it received."""
 
     url: str = ""
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
     def answer(self, route: str, body: Any, status: int = 200) -> None:
-        """`body` as JSON, or bytes as they are."""
+        """Respond with `body` as JSON, or with bytes unchanged."""
         self.answers[route] = status, body
 
     def problem(self, route: str, status: int, detail: str) -> None:
@@ -115,7 +116,7 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The server, with the variables set that lead commands to it."""
+    """The server, with EDGEWARD_API and EDGEWARD_TOKEN set to it."""
     recorded = Api()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recorded))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -144,10 +145,21 @@ class Ended:
 
 @pytest.fixture
 def edgeward(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Run a command in this process; errors are raised."""
+    """Run a command in this process. Its errors are raised here."""
 
     def run(*argv: object) -> Ended:
         status = main([str(arg) for arg in argv])
         return Ended(status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, restored afterwards. A test must clear its handlers: pytest adds its own after fixtures ran."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    own = logging.getLogger("edgeward").level
+    yield root
+    root.handlers[:], root.level = handlers, level
+    logging.getLogger("edgeward").setLevel(own)

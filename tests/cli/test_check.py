@@ -1,4 +1,4 @@
-"""`check`: the bytes go to the API, the answer decides the exit status."""
+"""`check`: the API gets the bytes, and its response decides the exit status."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_a_clean_picture_is_status_0(api: Api, edgeward: Run, picture: Path) -> None:
-    """Nothing would be blocked: 0; the file's own bytes were asked about."""
+    """Exit status 0 if nothing would be blocked; the API got the bytes of the file."""
     api.answer("POST /api/v1/check", CLEAN)
     ended = edgeward("check", picture)
     assert (ended.status, ended.out) == (0, f"{picture}: deliver (no_match)\n")
@@ -40,15 +40,15 @@ def test_a_clean_picture_is_status_0(api: Api, edgeward: Run, picture: Path) -> 
 
 
 def test_a_blocked_picture_is_status_1(api: Api, edgeward: Run, picture: Path) -> None:
-    """One that would be blocked: 1, with the match that decides."""
+    """Exit status 1 if one would be blocked, and the deciding match is printed."""
     api.answer("POST /api/v1/check", BLOCKED)
     ended = edgeward("check", picture)
     assert ended.status == 1
     assert f"pdq at distance 12 of entry {ENTRY['id']} on blocklist court (enforce): order 17" in ended.out
 
 
-def test_what_of_the_picture_matched_is_said(api: Api, edgeward: Run, picture: Path) -> None:
-    """A match that is not simply the picture as it is stored names the view and the frame."""
+def test_the_view_and_frame_that_matched_are_printed(api: Api, edgeward: Run, picture: Path) -> None:
+    """A match of anything but the picture as it is stored names the view and the frame."""
     matches = [{**MATCH, "view": "inner", "frame": 4}, {**MATCH, "view": "turned", "reason": ""}]
     api.answer("POST /api/v1/check", {**BLOCKED, "matches": matches})
     _, first, second = edgeward("check", picture).out.splitlines()
@@ -57,14 +57,14 @@ def test_what_of_the_picture_matched_is_said(api: Api, edgeward: Run, picture: P
 
 
 def test_json_is_the_answer_with_its_source(api: Api, edgeward: Run, picture: Path) -> None:
-    """--json prints the API's answers, one for each picture."""
+    """--json prints the responses of the API, one per picture."""
     api.answer("POST /api/v1/check", BLOCKED)
     ended = edgeward("check", picture, picture, "--json")
     assert (ended.status, ended.json) == (1, [{"source": str(picture), **BLOCKED}] * 2)
 
 
 def test_a_refused_picture_is_named(api: Api, edgeward: Run, picture: Path) -> None:
-    """What the API says against a picture is said with its name."""
+    """The API's refusal of a picture is printed with the name of the file."""
     api.problem("POST /api/v1/check", 422, "the bytes are no picture")
     with pytest.raises(UserError, match=r"a\.jpg: the bytes are no picture"):
         edgeward("check", picture)

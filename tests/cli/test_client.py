@@ -1,4 +1,4 @@
-"""The client of the admin API: how it finds the API, and what each failure becomes."""
+"""The client of the admin API: how it finds the API, and which error each failure becomes."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Api
-from tests.parts import free_port
+from tests.support.programs import free_port
 
 from edgeward.cli.client import Client
 from edgeward.errors import ApiUnavailable, ConfigError, Conflict, EdgewardError, Forbidden, NotFound, UserError
@@ -30,7 +30,7 @@ def _config(directory: Path) -> Path:
 
 
 def test_sends_the_token_and_quotes_the_path(api: Api) -> None:
-    """A request carries the bearer token; a name can't reach into another route."""
+    """A request carries the bearer token, and a name with slashes stays one path segment."""
     api.answer("GET /api/v1/lists/a%2F..%2Fb%20c", {"ok": True})
     answer = Client(api.url, "ew_x").get("lists", "a/../b c", query={"limit": 5, "left_out": None})
     assert answer == {"ok": True}
@@ -38,7 +38,7 @@ def test_sends_the_token_and_quotes_the_path(api: Api) -> None:
     assert api.requests[0].path.endswith("?limit=5")
 
 
-def test_bytes_go_as_they_are_and_all_else_as_json(api: Api) -> None:
+def test_bytes_are_sent_unchanged_and_all_else_as_json(api: Api) -> None:
     """An image is sent byte for byte, an object as JSON."""
     api.answer("POST /api/v1/check", {})
     client = Client(api.url, "t")
@@ -65,7 +65,7 @@ def test_bytes_go_as_they_are_and_all_else_as_json(api: Api) -> None:
     ],
 )
 def test_a_problem_becomes_its_error(api: Api, status: int, error: type[EdgewardError], exit_status: int) -> None:
-    """The problem's detail is the message, its status decides the error and so the exit status."""
+    """The detail of a problem document is the message; its status selects the error and so the exit status."""
     api.problem(ROUTE, status, "what is wrong")
     with pytest.raises(error, match=r"^what is wrong$") as caught:
         Client(api.url, "t").get("lists")
@@ -73,34 +73,34 @@ def test_a_problem_becomes_its_error(api: Api, status: int, error: type[Edgeward
     assert caught.value.exit_status == exit_status
 
 
-def test_nobody_there_is_named() -> None:
+def test_an_api_that_does_not_answer_is_named() -> None:
     """A refused connection is ApiUnavailable and names the address."""
     url = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(ApiUnavailable, match=f"nobody answers at {url}"):
+    with pytest.raises(ApiUnavailable, match=f"no response from {url}"):
         Client(url, "t").get("lists")
 
 
-def test_no_json_is_no_admin_api(api: Api) -> None:
-    """Another server on the address is not taken for the API."""
+def test_a_response_without_json_is_not_the_api(api: Api) -> None:
+    """Another HTTP server at the address is not taken for the API."""
     api.answer(ROUTE, b"<html>hello</html>")
     with pytest.raises(ApiUnavailable, match="without JSON"):
         Client(api.url, "t").get("lists")
 
 
-def test_no_http_is_no_admin_api() -> None:
-    """A server that does not speak HTTP ends in ApiUnavailable, not in a traceback."""
-    with _replying(b"220 mail.example ESMTP\r\n") as url, pytest.raises(ApiUnavailable, match="does not speak HTTP"):
+def test_a_server_without_http_is_not_the_api() -> None:
+    """A server that does not speak HTTP is ApiUnavailable, not a traceback."""
+    with _replying(b"220 mail.example ESMTP\r\n") as url, pytest.raises(ApiUnavailable, match="is not an HTTP server"):
         Client(url, "t").get("lists")
 
 
-def test_an_empty_answer_is_none(api: Api) -> None:
-    """204-like answers without a body are None, no error."""
+def test_an_empty_response_is_none(api: Api) -> None:
+    """A response without a body is None and not an error."""
     api.answer("DELETE /api/v1/tokens/x", b"")
     assert Client(api.url, "t").delete("tokens", "x") is None
 
 
 def test_an_upload_refused_half_way_shows_the_reason() -> None:
-    """A server that answers 413 and hangs up on the rest of the body still gets its words through."""
+    """If a server answers 413 and closes before it has read the body, its message is still raised."""
     detail = b'{"detail": "the body is larger than 10 bytes", "status": 413}'
     head = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(detail)
     with _replying(head + detail, hang_up=True) as url, pytest.raises(UserError, match="larger than 10 bytes"):
@@ -109,7 +109,7 @@ def test_an_upload_refused_half_way_shows_the_reason() -> None:
 
 @contextmanager
 def _replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
-    """A server that says `reply` to the first bytes it gets, then listens or hangs up. Gives its URL."""
+    """A server that sends `reply` after the first bytes it receives, then goes on reading or closes. Gives its URL."""
 
     def serve() -> None:
         peer, _ = server.accept()
@@ -127,13 +127,13 @@ def _replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
 
 
 def test_the_environment_names_the_api(api: Api) -> None:
-    """EDGEWARD_API and EDGEWARD_TOKEN win over everything."""
+    """EDGEWARD_API and EDGEWARD_TOKEN come before the settings."""
     assert Client.find(_args()) == Client(api.url, "ew_secret")
 
 
 @pytest.mark.parametrize("missing", ["EDGEWARD_API", "EDGEWARD_TOKEN"])
 def test_one_variable_alone_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """This machine's token is never sent to another address, nor another token here."""
+    """The token of this machine is never sent to another address, nor another token to this machine."""
     monkeypatch.delenv(missing)
     with pytest.raises(ConfigError, match=f"{missing} is not set"):
         Client.find(_args())
@@ -148,7 +148,7 @@ def test_an_impossible_address_is_named(api: Api, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_token_cannot_smuggle_a_header(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line break in EDGEWARD_TOKEN is an error, and the token is not shown."""
+    """A line break in EDGEWARD_TOKEN is an error, and the message does not show the token."""
     monkeypatch.setenv("EDGEWARD_TOKEN", "ew_x\r\nX-Evil: 1")
     with pytest.raises(ConfigError) as caught:
         Client.find(_args())
@@ -163,15 +163,15 @@ def test_the_settings_lead_to_the_local_api(tmp_path: Path) -> None:
 
 
 def test_no_api_json_says_what_to_do(tmp_path: Path) -> None:
-    """Where no Edgeward runs, the message says which and how to reach another."""
-    with pytest.raises(ApiUnavailable, match=r"api\.json is not there.*edgeward run.*EDGEWARD_API") as caught:
+    """If no Edgeward is running, the message says what to start and how to reach another machine."""
+    with pytest.raises(ApiUnavailable, match=r"api\.json is missing.*edgeward run.*EDGEWARD_API") as caught:
         Client.find(_args(_config(tmp_path)))
     assert caught.value.exit_status == 3
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"url": "x"}', "\xff"])
 def test_a_broken_api_json_is_named(tmp_path: Path, text: str) -> None:
-    """A file that holds no address and token ends in ApiUnavailable, not in a traceback."""
+    """An api.json without address and token is ApiUnavailable, not a traceback."""
     config = _config(tmp_path)
     (tmp_path / "state" / "api.json").write_text(text, "latin-1")
     with pytest.raises(ApiUnavailable, match="does not hold"):
@@ -179,5 +179,5 @@ def test_a_broken_api_json_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_the_token_is_not_in_the_repr() -> None:
-    """A client that ends up in a traceback or a log does not tell its token."""
+    """A traceback or log with a client in it does not show the token."""
     assert "ew_x" not in repr(Client("http://h", "ew_x"))

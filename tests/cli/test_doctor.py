@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from tests.cli.conftest import Api, Ended
 
-WELL = {"about": "store", "check": "persistence", "health": "ok", "said": "changes go to a file", "mend": ""}
-ILL = {"about": "edge", "check": "purge", "health": "fail", "said": "it refuses purges", "mend": "use the same secret"}
+WELL = {"about": "store", "check": "persistence", "health": "ok", "detail": "changes go to a file", "fix": ""}
+ILL = {"about": "edge", "check": "purge", "health": "fail", "detail": "it refuses purges", "fix": "use the same secret"}
 
 
-def test_what_is_to_be_mended_is_printed(edgeward: Callable[..., Ended], api: Api) -> None:
-    """A table of all findings, then what to mend, and status 1."""
+def test_findings_and_fixes_are_printed(edgeward: Callable[..., Ended], api: Api) -> None:
+    """A table of all findings, then what to fix, and status 1."""
     api.answer("POST /api/v1/doctor", {"well": False, "findings": [WELL, ILL]})
     ended = edgeward("doctor", "--url", "http://host/a.jpg")
     assert ended.status == 1
@@ -18,7 +18,7 @@ def test_what_is_to_be_mended_is_printed(edgeward: Callable[..., Ended], api: Ap
 
 
 def test_all_is_well(edgeward: Callable[..., Ended], api: Api) -> None:
-    """Then the status is 0, and --json is the API's answer."""
+    """Without a failure the status is 0, and --json prints the response of the API."""
     api.answer("POST /api/v1/doctor", {"well": True, "findings": [WELL]})
     ended = edgeward("doctor", "--json")
     assert (ended.status, ended.json["well"]) == (0, True)

@@ -58,8 +58,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
 
 
-def steps(api: Api, *answers: dict[str, Any]) -> None:
-    """GET /jobs/job-1 answers with each in turn, and then with the last."""
+def answer_in_turn(api: Api, *answers: dict[str, Any]) -> None:
+    """GET /jobs/job-1 answers with each of these in turn, and then always with the last."""
 
     class Turns(dict[str, Any]):
         rest: Iterator[dict[str, Any]] = iter(answers)
@@ -73,8 +73,8 @@ def steps(api: Api, *answers: dict[str, Any]) -> None:
     api.answers = Turns(api.answers)
 
 
-def test_a_file_goes_as_it_is(api: Api, edgeward: Run, file: Path) -> None:
-    """The API gets the file's bytes, its format by its name, and what else was said; the command does not wait."""
+def test_a_file_is_sent_unchanged(api: Api, edgeward: Run, file: Path) -> None:
+    """The API gets the bytes, the format (by the file name) and all options; the command does not wait."""
     api.answer(IMPORTS, {"job": NEW}, 202)
     ended = edgeward("import", "court", file, "--type", "md5", "--reason", "r", "--skip-bad", "--quality", 90)
     assert ended.status == 0
@@ -87,8 +87,8 @@ def test_a_file_goes_as_it_is(api: Api, edgeward: Run, file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"), [("a.jsonl", "jsonl"), ("a.NDJSON", "jsonl"), ("a.txt", "text"), ("a", "text")]
 )
-def test_the_format_is_told_by_the_name(api: Api, edgeward: Run, tmp_path: Path, name: str, kind: str) -> None:
-    """What no name tells is text, and --format decides over all."""
+def test_the_file_name_gives_the_format(api: Api, edgeward: Run, tmp_path: Path, name: str, kind: str) -> None:
+    """A file with another suffix is text, and --format comes before the suffix."""
     (tmp_path / name).write_bytes(b"x")
     api.answer(IMPORTS, {"job": NEW}, 202)
     edgeward("import", "court", tmp_path / name)
@@ -97,71 +97,72 @@ def test_the_format_is_told_by_the_name(api: Api, edgeward: Run, tmp_path: Path,
 
 
 def test_standard_input(api: Api, edgeward: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "-" is what is piped in."""
+    """The file "-" is standard input."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"md5:00")))
     api.answer(IMPORTS, {"job": NEW}, 202)
     edgeward("import", "court", "-")
     assert api.requests[0].body == b"md5:00"
 
 
-def test_a_dry_run_only_says(api: Api, edgeward: Run, file: Path) -> None:
-    """Bad lines are named, and are status 1."""
+def test_a_dry_run_lists_nothing(api: Api, edgeward: Run, file: Path) -> None:
+    """A dry run names bad lines; they are status 1."""
     api.answer(IMPORTS, {"total": 3, "bad": 1, "repeated": 2, "bad_lines": [{"line": 4, "why": "no JSON"}]})
     ended = edgeward("import", "court", file, "--dry-run")
     assert api.requests[0].path.endswith("dry_run=true")
     assert ended.status == 1
-    assert ended.out.splitlines() == ["line 4: no JSON", "3 hashes, 2 repeated, 1 bad lines; nothing was listed"]
+    assert ended.out.splitlines() == ["line 4: no JSON", "3 hashes, 2 repeated, 1 bad line; nothing was listed"]
 
 
 def test_waiting(api: Api, edgeward: Run, file: Path) -> None:
-    """--wait ends when all is listed, matched backwards and gone; then the job is shown as it is."""
+    """--wait ends when all is listed, matched and purged, and prints the final state of the job."""
     api.answer(IMPORTS, {"job": NEW}, 202)
-    steps(api, {**JOB, "listed": 1000}, {**JOB, "listed": 2000}, DONE, DONE)
+    answer_in_turn(api, {**JOB, "listed": 1000}, {**JOB, "listed": 2000}, DONE, DONE)
     ended = edgeward("import", "court", file, "--wait", "--timeout", 5, "--json")
     assert (ended.status, ended.json) == (0, {**NEW, **DONE})
     assert api.requests[-1].path.endswith("/jobs/job-1?wait=verified&timeout=5.0")
 
 
 @pytest.mark.parametrize(
-    ("last", "said"),
+    ("last", "message"),
     [
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
+        ({**DONE, "owed": {"edge": 2}, "refused": {"edge": 2}}, "edge refuses 2 purges"),
         ({**JOB, "state": "failed", "error": "no list is named 'court'"}, "no list is named 'court'"),
         ({**JOB, "state": "interrupted"}, "no progress within 0.2 s"),
     ],
 )
-def test_what_is_not_done_is_status_1(api: Api, edgeward: Run, file: Path, last: dict[str, Any], said: str) -> None:
-    """What is owed, why it failed, or that it stands still is said."""
+def test_what_is_not_done_is_status_1(api: Api, edgeward: Run, file: Path, last: dict[str, Any], message: str) -> None:
+    """The command prints what is owed, why the import failed, or that it made no progress."""
     api.answer(IMPORTS, {"job": NEW}, 202)
-    steps(api, last)
+    answer_in_turn(api, last)
     ended = edgeward("import", "court", file, "--wait", "--timeout", 0.2)
     assert ended.status == 1
-    assert said in ended.err
+    assert message in ended.err
 
 
-def test_bad_lines_are_the_files(api: Api, edgeward: Run, file: Path) -> None:
-    """What the API says of a file is said with the file's name; what was left out is said too."""
+def test_bad_lines_are_named_with_the_file(api: Api, edgeward: Run, file: Path) -> None:
+    """A refusal by the API is printed with the name of the file, and so are lines that were left out."""
     api.problem(IMPORTS, 422, "1 bad lines, so that nothing was imported:\nline 4: no JSON")
     with pytest.raises(UserError, match=r"hashes\.csv: 1 bad lines"):
         edgeward("import", "court", file)
     api.answer(IMPORTS, {"job": {**NEW, "bad_lines": [{"line": 4, "why": "no JSON"}]}}, 202)
-    assert "line 4 left out: no JSON" in edgeward("import", "court", file, "--skip-bad").err
+    assert "line 4 skipped: no JSON" in edgeward("import", "court", file, "--skip-bad").err
     with pytest.raises(NotFound, match="no such file"):
         edgeward("import", "court", "/no/such/file")
 
 
-def test_progress_is_shown_to_people(api: Api, edgeward: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal one line tells how far it is."""
+def test_progress_is_shown_at_a_terminal(api: Api, edgeward: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a terminal, one line shows the progress."""
     api.answer(IMPORTS, {"job": NEW}, 202)
-    steps(api, {**JOB, "listed": 1000}, DONE, DONE)
+    answer_in_turn(api, {**JOB, "listed": 1000}, DONE, DONE)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     ended = edgeward("import", "court", file, "--wait")
     assert "\r1,000 of 2,000 listed" in ended.err
-    assert ended.err.endswith("2,000 of 2,000 listed, 1,500 matched backwards, 7 purges \n")
+    assert ended.err.endswith("2,000 of 2,000 listed, 1,500 matched against sightings, 7 purges \n")
 
 
 def test_jobs(api: Api, edgeward: Run) -> None:
-    """The latest jobs as a table, one in full."""
+    """`jobs` prints the latest jobs as a table, `jobs ID` one job in full."""
     api.answer("GET /api/v1/jobs", {"jobs": [DONE]})
     api.answer("GET /api/v1/jobs/job-1", {**DONE, "owed": {"edge": 3}})
     assert "job-1  2026-01-01T00:00:00.500Z  court  done" in edgeward("jobs", "--limit", 5).out

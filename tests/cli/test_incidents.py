@@ -25,7 +25,7 @@ INCIDENT = {
 
 
 def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
-    """Each incident is a line; a distance of 0 bits is a 0, not a dash."""
+    """Each incident is one line, and a distance of 0 is printed as 0, not as a dash."""
     api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT]})
     line = edgeward("incidents", "--limit", 4).out.splitlines()[1]
     entry = ENTRY["id"]
@@ -46,16 +46,16 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
     assert api.requests[0].path.endswith("?limit=4")
 
 
-def test_what_a_classifier_says_has_no_match(api: Api, edgeward: Callable[..., Ended]) -> None:
-    """Its label and score are there, and nothing that only a match has."""
+def test_an_incident_of_a_classifier_has_no_match(api: Api, edgeward: Callable[..., Ended]) -> None:
+    """A classifier's incident has label and score, and dashes for what only a match has."""
     nothing = {"list": "", "entry": "", "type": "", "view": "stored", "frame": 0}
-    said = {"decision": "deliver", "reason": "classified", "classifier": "model", "label": "a cat", "score": 0.93}
-    api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT | nothing | said]})
+    classified = {"decision": "deliver", "reason": "classified", "classifier": "model", "label": "a cat", "score": 0.93}
+    api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT | nothing | classified]})
     words = edgeward("incidents").out.splitlines()[1].split()
     assert words[1:] == ["deliver", "classified", *"------", "model:", "a", "cat", "0.93", "http://host/a.jpg"]
 
 
 def test_json_is_the_apis_own(api: Api, edgeward: Callable[..., Ended]) -> None:
-    """--json adds and leaves out nothing."""
+    """--json prints the response of the API unchanged."""
     api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT]})
     assert edgeward("incidents", "--json").json == {"incidents": [INCIDENT]}

@@ -1,4 +1,4 @@
-"""`lists` and `list`: what is sent, and what is shown."""
+"""`lists` and `list`: what is sent, and what is printed."""
 
 from collections.abc import Callable
 
@@ -27,13 +27,13 @@ def test_lists_shows_a_table(api: Api, edgeward: Run) -> None:
 
 
 def test_lists_as_json_is_the_apis_own(api: Api, edgeward: Run) -> None:
-    """--json adds and leaves out nothing."""
+    """--json prints the response of the API unchanged."""
     api.answer("GET /api/v1/lists", {"lists": [HASH_LIST]})
     assert edgeward("lists", "--json").json == {"lists": [HASH_LIST]}
 
 
-def test_create_sends_what_was_said(api: Api, edgeward: Run) -> None:
-    """Options become the API's words; what was not said is left to the API."""
+def test_create_sends_the_given_options(api: Api, edgeward: Run) -> None:
+    """Each given option becomes a field; the API decides about the others."""
     api.answer("POST /api/v1/lists", {**HASH_LIST, **ACTIVE}, 201)
     edgeward("list", "create", "court")
     edgeward(
@@ -56,7 +56,7 @@ def test_create_sends_what_was_said(api: Api, edgeward: Run) -> None:
 
 
 def test_set_sends_only_changes(api: Api, edgeward: Run) -> None:
-    """What was not named is not sent, so it stays; a radius can be given its default back."""
+    """Options that are not given are not sent and so stay; a radius can be reset to its default."""
     api.answer(f"PATCH {LIST}", {**HASH_LIST, **ACTIVE})
     edgeward("list", "set", "court", "--mode", "off", "--radius", "pdq=default")
     edgeward("list", "set", "court", "--no-rotations")
@@ -65,7 +65,7 @@ def test_set_sends_only_changes(api: Api, edgeward: Run) -> None:
 
 
 def test_set_without_a_change_is_refused(api: Api, edgeward: Run) -> None:
-    """A reason alone changes nothing: nothing is sent."""
+    """A reason alone is no change, and nothing is sent."""
     with pytest.raises(UserError, match="nothing to change"):
         edgeward("list", "set", "court", "--reason", "r")
     assert api.requests == []
@@ -73,20 +73,20 @@ def test_set_without_a_change_is_refused(api: Api, edgeward: Run) -> None:
 
 @pytest.mark.parametrize("radius", ["pdq", "pdq=", "=3", "pdq=x", "pdq=-1", "pdq=²"])
 def test_a_malformed_radius_is_named(edgeward: Run, radius: str) -> None:
-    """A radius is TYPE=BITS."""
+    """A radius that is not TYPE=BITS is named."""
     with pytest.raises(UserError, match="is not TYPE=BITS"):
         edgeward("list", "create", "court", "--radius", radius)
 
 
 def test_delete_says_how_much_is_gone(api: Api, edgeward: Run) -> None:
-    """The reason goes along; the answer names how many entries went."""
+    """The reason is sent, and the number of deleted entries is printed."""
     api.answer(f"DELETE {LIST}", {"removed": HASH_LIST, **ACTIVE})
-    assert edgeward("list", "delete", "court", "--reason", "r & s").out == "deleted court and its 1 entries\n"
+    assert edgeward("list", "delete", "court", "--reason", "r & s").out == "deleted court and its 1 entry\n"
     assert api.requests[0].path.endswith("?why=r+%26+s")
 
 
 def test_show_shows_list_and_entries(api: Api, edgeward: Run) -> None:
-    """The policy, the entries and where the next page begins."""
+    """`list show` prints the policy, the entries and the command for the next page."""
     api.answer(f"GET {LIST}", HASH_LIST)
     api.answer(f"GET {LIST}/entries", {"entries": [ENTRY], "cursor": 5})
     out = edgeward("list", "show", "court", "--limit", 1).out
@@ -97,7 +97,7 @@ def test_show_shows_list_and_entries(api: Api, edgeward: Run) -> None:
 
 
 def test_show_counts_what_matches_nothing(api: Api, edgeward: Run) -> None:
-    """Entries of types that images are not given are named, where there are any."""
+    """Entries that no image can match are counted by type, if there are any."""
     api.answer(f"GET {LIST}/entries", {"entries": [ENTRY], "cursor": 0})
     api.answer(f"GET {LIST}", HASH_LIST)
     assert "match nothing" not in edgeward("list", "show", "court").out
@@ -106,13 +106,13 @@ def test_show_counts_what_matches_nothing(api: Api, edgeward: Run) -> None:
 
 
 def test_show_as_json(api: Api, edgeward: Run) -> None:
-    """Both answers of the API in one object."""
+    """--json prints both responses of the API as one object."""
     api.answer(f"GET {LIST}", HASH_LIST)
     api.answer(f"GET {LIST}/entries", {"entries": [ENTRY], "cursor": 0})
     assert edgeward("list", "show", "court", "--json").json == {"list": HASH_LIST, "entries": [ENTRY], "cursor": 0}
 
 
-def test_a_change_that_does_not_act_everywhere_is_status_1(api: Api, edgeward: Run) -> None:
+def test_a_change_that_is_not_active_everywhere_is_status_1(api: Api, edgeward: Run) -> None:
     """A process that does not know the change yet is named."""
     api.answer("POST /api/v1/lists", {**HASH_LIST, "version": 8, "active": False, "waiting_for": ["proxy-9"]}, 201)
     ended = edgeward("list", "create", "court")

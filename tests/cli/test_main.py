@@ -1,4 +1,4 @@
-"""The command line as a whole: exit statuses of real processes, start-up time, and its document."""
+"""The whole command line: exit statuses of real processes, start-up time, and docs/commands.md."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.parts import free_port
+from tests.support.programs import free_port
 
 from edgeward import __version__
 from edgeward.cli import main
@@ -34,7 +34,7 @@ def _run(*argv: object, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def _commands(parser: argparse.ArgumentParser, path: str = "edgeward") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command that does something, by its full name."""
+    """Every command without sub-commands, by its full name."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not groups:
         yield path, parser
@@ -52,8 +52,8 @@ def test_version() -> None:
     assert (ended.returncode, ended.stdout) == (0, f"edgeward {__version__}\n")
 
 
-def test_help_needs_nothing_heavy() -> None:
-    """`edgeward --help` is fast since no large library is imported for it."""
+def test_help_imports_no_large_library() -> None:
+    """`edgeward --help` is fast because it imports no large library."""
     code = (
         "import sys; from edgeward.cli.main import parser; parser().format_help(); "
         f"print(set({HEAVY!r}) & sys.modules.keys())"
@@ -71,9 +71,11 @@ def test_help_needs_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [
-        ([], 2, "COMMAND"),
-        (["no-such-command"], 2, "no-such-command"),
-        (["lists", "--no-such-option"], 2, "--no-such-option"),
+        (["no-such-command"], 2, "unknown command 'no-such-command' (see `edgeward --help`)"),
+        (["takdown"], 2, "unknown command 'takdown': did you mean takedown?"),
+        (["list", "creat"], 2, "unknown command 'creat': did you mean create? (see `edgeward list --help`)"),
+        (["lists", "--no-such-option"], 2, "--no-such-option (see `edgeward lists --help`)"),
+        (["add", "court", "--hash", "pdq:00", "quality", "100"], 2, "quality 100 (see `edgeward add --help`)"),
         (["config", "check", "-c", "/no/such.toml"], 2, "/no/such.toml: No such file"),
         (["hash", "/no/such.jpg"], 2, "/no/such.jpg: no such file"),
         (["add", "court", "--hash", "pdq:xyz"], 2, "xyz"),
@@ -84,14 +86,21 @@ def test_help_needs_nothing_heavy() -> None:
     ],
 )
 def test_an_error_is_one_line_and_its_status(argv: list[str], status: int, message: str) -> None:
-    """What was asked wrongly is named in one line on stderr, without a traceback; stdout stays empty."""
+    """An error is one line on stderr that names what is wrong, without a traceback; stdout is empty."""
     ended = _run(*argv)
     assert (ended.returncode, ended.stdout) == (status, "")
     assert re.fullmatch(rf"edgeward: .*{re.escape(message)}.*\n", ended.stderr), ended.stderr
 
 
+def test_no_command_prints_the_help() -> None:
+    """Plain `edgeward` prints the help to stderr, with the status of a wrong command."""
+    ended = _run()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("usage: edgeward")
+
+
 def test_a_service_that_is_away_is_status_3(tmp_path: Path) -> None:
-    """Commands that need the API end with 3 where it is not, and name it."""
+    """A command that can't reach the API ends with 3 and names it."""
     url = f"http://127.0.0.1:{free_port()}"
     ended = _run("lists", EDGEWARD_API=url, EDGEWARD_TOKEN="ew_x")
     assert ended.returncode == 3
@@ -100,19 +109,19 @@ def test_a_service_that_is_away_is_status_3(tmp_path: Path) -> None:
     path.write_text("")
     local = _run("lists", "-c", path, EDGEWARD_STATE_DIR=str(tmp_path))
     assert local.returncode == 3
-    assert "api.json is not there" in local.stderr
+    assert "api.json is missing" in local.stderr
 
 
 def test_an_error_as_json() -> None:
-    """With --json an error is an object on stdout."""
+    """With --json an error is a JSON object on stdout."""
     ended = _run("config", "check", "-c", "/no/such.toml", "--json")
     assert ended.returncode == 2
     error = json.loads(ended.stdout)
     assert error == {"error": "/no/such.toml: No such file or directory", "kind": "ConfigError", "exit_status": 2}
 
 
-def test_a_closed_pipe_is_no_traceback() -> None:
-    """`edgeward … | head -1` ends quietly."""
+def test_a_closed_pipe_gives_no_traceback() -> None:
+    """`edgeward … | head -1` ends without a message."""
     process = subprocess.Popen(
         [sys.executable, "-m", "edgeward", "config", "show"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
@@ -140,7 +149,7 @@ def _interrupted(_: object) -> int:
 
 
 def test_main_raises_what_commands_raise() -> None:
-    """`main` leaves errors to its caller; only `run` ends the process."""
+    """`main` raises errors; only `run` turns them into an exit status."""
     with pytest.raises(ConfigError):
         main.main(["config", "check", "-c", "/no/such.toml"])
     with pytest.raises(UserError):
@@ -149,13 +158,13 @@ def test_main_raises_what_commands_raise() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_common_options(name: str) -> None:
-    """--json and -c are everywhere."""
+    """Every command has --json and -c."""
     assert {"--json", "--config", "-c"} <= COMMANDS[name]._option_string_actions.keys()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name: str) -> None:
-    """docs/commands.md has a section for it, with each of its arguments, an example and its exit statuses."""
+    """docs/commands.md has a section with each argument, an example and the exit statuses."""
     section = _section(name)
     assert re.search(rf"^(\w+=\S+ )?{name}\b", section, re.MULTILINE), "no example"
     assert "\nExit status: 0" in section
@@ -174,8 +183,22 @@ def _section(name: str) -> str:
 
 
 def test_the_document_has_no_other_commands() -> None:
-    """A command that is gone is gone from the document too."""
+    """The document has no command that does not exist."""
     assert set(re.findall(r"^### `(.*)`$", DOCUMENT, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_document_says_which_commands_use_the_api() -> None:
+    """Each command is in one of the two lists: clients of the admin API, and commands that need no API."""
+    _, _, rest = DOCUMENT.partition("## Which Edgeward a command talks to\n")
+    clients, _, others = rest.partition("\n##")[0].partition("```sh")
+    listed = [re.findall(r"`([a-z]+)`", text) for text in (clients, others)]
+    assert sorted([*listed[0], *listed[1]]) == sorted({name.split()[1] for name in COMMANDS})
+    uses_client = {name.split()[1] for name, parser in COMMANDS.items() if _uses_client(parser)}
+    assert set(listed[0]) == uses_client
+
+
+def _uses_client(parser: argparse.ArgumentParser) -> bool:
+    return hasattr(sys.modules[parser.get_default("command").__module__], "Client")
 
 
 EXAMPLES = re.findall(r"^(?:\w+=\S+ )?edgeward (.*)$", DOCUMENT, re.MULTILINE)
@@ -183,12 +206,12 @@ EXAMPLES = re.findall(r"^(?:\w+=\S+ )?edgeward (.*)$", DOCUMENT, re.MULTILINE)
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_a_command(example: str) -> None:
-    """What the document tells people to type is understood."""
+    """The command line accepts every example of the document."""
     main.parser().parse_args(shlex.split(example))
 
 
 def test_every_choice_is_documented() -> None:
-    """Each value that an option can have is named in the command's section."""
+    """Each value of an option is in the section of its command."""
     for name, parser in COMMANDS.items():
         for action in parser._actions:
             for choice in action.choices or ():

@@ -1,4 +1,4 @@
-"""What commands print."""
+"""What commands print: tables, fields, times and safe text."""
 
 import pytest
 
@@ -6,19 +6,33 @@ from edgeward.cli import output
 
 
 def test_columns_are_as_wide_as_their_widest_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    """Cells of a column begin below each other; no line ends in spaces."""
+    """The cells of a column are aligned, and no line ends in spaces."""
     output.print_table(("name", "n"), [["a", 1], ["longer", None]])
     assert capsys.readouterr().out == "NAME    N\na       1\nlonger  -\n"
 
 
-def test_no_rows_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty answer is not an empty screen."""
+def test_no_rows_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table without rows is printed as "none"."""
     output.print_table(("name",), [])
     assert capsys.readouterr().out == "none\n"
 
 
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (1, ("purge",), "1 purge"),
+        (0, ("purge",), "0 purges"),
+        (2, ("entry", "entries"), "2 entries"),
+        (1, ("entry", "entries"), "1 entry"),
+    ],
+)
+def test_a_number_has_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
+    """One purge, two purges; a plural that is not the noun with an s is given."""
+    assert output.counted(number, *words) == text
+
+
 def test_fields_align(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line a property, the values below each other."""
+    """Each field is one line, and the values are aligned."""
     output.print_fields([("id", "x"), ("longer", 0)])
     assert capsys.readouterr().out == "id      x\nlonger  0\n"
 
@@ -27,10 +41,10 @@ def test_fields_align(capsys: pytest.CaptureFixture[str]) -> None:
     ("seconds", "text"), [(1767225600.5, "2026-01-01T00:00:00.500Z"), (0, "-"), (None, "-"), (0.0, "-")]
 )
 def test_times_are_iso_8601_in_utc(seconds: float | None, text: str) -> None:
-    """Times are UTC whatever the zone of the machine; a time that is not known is a dash."""
-    assert output.moment(seconds) == text
+    """Times are in UTC whatever the time zone of the machine; an unknown time is a dash."""
+    assert output.iso_time(seconds) == text
 
 
-def test_text_from_the_net_can_not_steer_the_terminal() -> None:
-    """Escape sequences and line breaks in a URL or a reason are made visible."""
-    assert output.cell("a\x1b[31m\nb") == "a\ufffd[31m\ufffdb"
+def test_text_from_the_network_can_not_control_the_terminal() -> None:
+    """Escape sequences and line breaks are replaced by visible characters."""
+    assert output.printable("a\x1b[31m\nb") == "a\ufffd[31m\ufffdb"

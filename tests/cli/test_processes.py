@@ -1,35 +1,20 @@
-"""What `run`, `proxy` and `controller` do before the work begins, and how they end when it can't."""
+"""How `run`, `proxy` and `controller` prepare their process, and how they end if that fails."""
 
-import json
 import logging
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.eventually import until
 
 from edgeward.cli import processes
 from edgeward.cli.main import main
 from edgeward.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-MILLISECOND = timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def root_logger() -> Iterator[logging.Logger]:
-    """The root logger, put back afterwards. The test has to clear its handlers: pytest's come after fixtures."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    own = logging.getLogger("edgeward").level
-    yield root
-    root.handlers[:], root.level = handlers, level
-    logging.getLogger("edgeward").setLevel(own)
 
 
 def _start(*argv: object, **environ: str) -> subprocess.Popen[str]:
@@ -53,7 +38,7 @@ def _config(directory: Path, store: str) -> Path:
 
 
 def test_a_controller_without_a_store_is_status_3(tmp_path: Path) -> None:
-    """A store that can't be reached is named; the password in its URL is not."""
+    """An unreachable store is named without the password in its URL."""
     config = _config(tmp_path, f"unix://u:hush@{tmp_path}/none.sock")
     process = _start("controller", "-c", config)
     out, err = process.communicate(timeout=60)
@@ -64,15 +49,12 @@ def test_a_controller_without_a_store_is_status_3(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_a_controller_runs_until_it_is_told_to_end(tmp_path: Path, redis_url: str) -> None:
-    """Started apart it serves, keeps its metrics in state_dir/metrics, and SIGTERM ends it with 0."""
+def test_a_controller_runs_until_sigterm(tmp_path: Path, redis_url: str) -> None:
+    """A controller by itself serves, writes metrics to state_dir/metrics, and ends with 0 on SIGTERM."""
     process = _start("controller", "-c", _config(tmp_path, redis_url), EDGEWARD_STORE__NAMESPACE=tmp_path.name)
     token = tmp_path / "state" / "api.json"
-    deadline = time.monotonic() + 60
-    while not token.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "no api.json"
-        time.sleep(0.02)
+    until(lambda: token.exists() or process.poll() is not None, "api.json or the end of the controller")
+    assert process.poll() is None, process.communicate()
     assert list((tmp_path / "state" / "metrics").glob("*.db"))
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
@@ -84,15 +66,15 @@ def test_a_controller_runs_until_it_is_told_to_end(tmp_path: Path, redis_url: st
 def test_an_impossible_state_dir_is_named(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root_logger: logging.Logger
 ) -> None:
-    """A state_dir that can't be made is a ConfigError that names the setting."""
+    """A state_dir that can't be created is a ConfigError that names the setting."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EDGEWARD_STATE_DIR", str(tmp_path / "file" / "state"))
     with pytest.raises(ConfigError, match=r"state_dir: .*file/state"):
         main([command])
 
 
-def test_the_supervisors_metrics_directory_is_kept(tmp_path: Path, redis_url: str) -> None:
-    """A child of `run` writes its metrics where the supervisor said, not into a directory of its own."""
+def test_a_child_process_uses_the_metrics_directory_of_run(tmp_path: Path, redis_url: str) -> None:
+    """A child process of `run` writes its metrics to the directory that the supervisor has set."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     store = f"unix://{tmp_path}/none.sock"
@@ -100,38 +82,3 @@ def test_the_supervisors_metrics_directory_is_kept(tmp_path: Path, redis_url: st
     process.communicate(timeout=60)
     assert list(elsewhere.glob("*.db"))
     assert not list((tmp_path / "state" / "metrics").glob("*.db"))
-
-
-def test_log_lines_have_time_level_and_process(root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line says when (UTC), how grave, who; others' INFO lines, which name URLs, are left out."""
-    root_logger.handlers.clear()
-    processes._log(as_json=False)
-    began = datetime.now(UTC) - MILLISECOND
-    logging.getLogger("edgeward.proxy").info("started %d", 1)
-    ended = datetime.now(UTC)
-    logging.getLogger("mitmproxy").info("GET http://secret/")
-    (line,) = capsys.readouterr().err.splitlines()
-    stamp, rest = line.split(maxsplit=1)
-    assert rest == f"INFO edgeward.proxy[{os.getpid()}]: started 1"
-    assert began <= datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%f%z") <= ended
-    assert stamp.endswith("Z")
-
-
-def test_log_lines_as_json(root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
-    """One object a line, the traceback inside it."""
-    root_logger.handlers.clear()
-    processes._log(as_json=True)
-    try:
-        raise ValueError("broken")
-    except ValueError:
-        logging.getLogger("edgeward.x").exception("failed")
-    (text,) = capsys.readouterr().err.splitlines()
-    line = json.loads(text)
-    assert (line["level"], line["logger"], line["pid"], line["message"]) == (
-        "ERROR",
-        "edgeward.x",
-        os.getpid(),
-        "failed",
-    )
-    assert line["at"] == pytest.approx(time.time(), abs=5)
-    assert "ValueError: broken" in line["traceback"]

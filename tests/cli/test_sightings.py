@@ -9,7 +9,7 @@ SIGHTING = {"url": "http://host/a.jpg", "vary": {}, "size": 5, "sha256": "ab" * 
 
 
 def test_shows_what_a_url_served(api: Api, edgeward: Run) -> None:
-    """The URL is asked for byte for byte; each sighting is a line."""
+    """The URL is sent byte for byte; each sighting is one line."""
     api.answer("GET /api/v1/sightings", {"sightings": [SIGHTING]})
     out = edgeward("sightings", "--url", "http://host/a.jpg?x=1&y").out
     assert api.requests[0].path.endswith("?url=http%3A%2F%2Fhost%2Fa.jpg%3Fx%3D1%26y&limit=100")
@@ -17,7 +17,7 @@ def test_shows_what_a_url_served(api: Api, edgeward: Run) -> None:
 
 
 def test_shows_where_an_image_was_served(api: Api, edgeward: Run) -> None:
-    """By digest, as JSON: the API's own object."""
+    """--sha256 is sent, and --json prints the response of the API."""
     api.answer("GET /api/v1/sightings", {"sightings": [SIGHTING]})
     ended = edgeward("sightings", "--sha256", "ab" * 32, "--limit", 2, "--json")
     assert api.requests[0].path.endswith(f"?sha256={'ab' * 32}&limit=2")
@@ -25,7 +25,7 @@ def test_shows_where_an_image_was_served(api: Api, edgeward: Run) -> None:
 
 
 def test_shows_the_latest(api: Api, edgeward: Run) -> None:
-    """Without a question the API is asked for whatever came last; nothing seen is said."""
+    """Without an option the latest sightings are requested; none is printed as "none"."""
     api.answer("GET /api/v1/sightings", {"sightings": []})
     assert edgeward("sightings").out == "none\n"
     assert api.requests[0].path.endswith("?limit=100")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import ENTRY, PURGE, Api, Ended
 
-from edgeward.errors import UserError
+from edgeward.errors import NotFound, UserError
 
 type Run = Callable[..., Ended]
 
@@ -25,7 +25,7 @@ TAKEDOWN = {
     "list": None,
     "state": "placed",
     "orders": 2,
-    "trouble": "",
+    "error": "",
 }
 NODE = {
     "verified": 2,
@@ -72,8 +72,8 @@ def _answer(owed: dict[str, int] | None = None, matched: bool = True, **changed:
     return {**TAKEDOWN, "order_ids": ["1-0", "2-0"], "purge": purge, **changed}
 
 
-def test_takedown_asks_for_all_that_was_named(api: Api, edgeward: Run) -> None:
-    """URLs, prefixes, hashes, list and reason go in one request; nothing waits; the id is printed."""
+def test_takedown_sends_everything_in_one_request(api: Api, edgeward: Run) -> None:
+    """URLs, prefixes, hashes, list and reason go into one request; the command does not wait and prints the id."""
     api.answer("POST /api/v1/takedowns", _answer({"far": 2}), 202)
     ended = edgeward(
         "takedown", URL, "--prefix", "https://host/u/", "--hash", "md5:0", "--list", "court", "--reason", "r"
@@ -90,7 +90,7 @@ def test_takedown_asks_for_all_that_was_named(api: Api, edgeward: Run) -> None:
 
 
 def test_takedown_waits(api: Api, edgeward: Run) -> None:
-    """With --wait the API is asked to, and the end is told."""
+    """With --wait the API waits, and the command says that all copies are gone."""
     api.answer("POST /api/v1/takedowns", _answer(), 202)
     ended = edgeward("takedown", URL, "--wait", "--timeout", 3)
     assert api.requests[0].path.endswith("?wait=verified&timeout=3.0")
@@ -99,31 +99,33 @@ def test_takedown_waits(api: Api, edgeward: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (_answer({"far": 2}), "far still owes 2 purges"),
         (_answer(matched=False), "edgeward receipt td-0123456789abcdef"),
-        (_answer(trouble="no list is named 'x'"), "no list is named 'x'"),
+        (_answer(error="no list is named 'x'"), "no list is named 'x'"),
     ],
 )
-def test_takedown_names_what_is_not_done(api: Api, edgeward: Run, answer: dict[str, Any], said: str) -> None:
-    """With --wait what a cache owes, what is not ordered yet and what could not be done is named, with status 1."""
+def test_takedown_names_what_is_not_done(api: Api, edgeward: Run, answer: dict[str, Any], message: str) -> None:
+    """With --wait, purges that are owed or not yet ordered and a failed part are printed, with status 1."""
     api.answer("POST /api/v1/takedowns", answer, 202)
     ended = edgeward("takedown", URL, "--wait", "--json")
     assert ended.status == 1
-    assert said in ended.err
+    assert message in ended.err
     assert ended.json == answer
 
 
-@pytest.mark.parametrize(("argv", "said"), [([], "nothing to take down"), ([URL, "--list", "x"], "--list is about")])
-def test_takedown_refuses_what_makes_no_sense(edgeward: Run, argv: list[str], said: str) -> None:
-    """Nothing at all, or a list without a hash, is refused before anything is sent."""
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize(
+    ("argv", "message"), [([], "nothing to take down"), ([URL, "--list", "x"], "--list needs a hash")]
+)
+def test_takedown_refuses_a_useless_command(edgeward: Run, argv: list[str], message: str) -> None:
+    """A command that names nothing, or a list without a hash, is refused before anything is sent."""
+    with pytest.raises(UserError, match=message):
         edgeward("takedown", *argv)
 
 
 def test_takedowns_are_a_table(api: Api, edgeward: Run) -> None:
-    """The latest takedowns, as many as were asked for."""
+    """`takedowns` prints the latest as a table and passes --limit on."""
     api.answer("GET /api/v1/takedowns", {"takedowns": [TAKEDOWN]})
     out = edgeward("takedowns", "--limit", 3).out
     assert api.requests[0].path.endswith("?limit=3")
@@ -143,24 +145,31 @@ def test_takedowns_are_a_table(api: Api, edgeward: Run) -> None:
 
 @pytest.mark.parametrize("command", ["takedowns", "receipt"])
 def test_the_receipt_of_a_takedown(api: Api, edgeward: Run, command: str) -> None:
-    """Who asked for what and when, the state, and what each cache did."""
+    """A receipt has who requested what and when, the state, and what each cache did."""
     api.answer(f"GET /api/v1/takedowns/{TAKEDOWN['id']}", RECEIPT)
     out = edgeward(command, TAKEDOWN["id"]).out
-    for said in ("gone", "local (api)", "case 9", URL, "2026-01-01T00:00:00.500Z", "2026-01-01T00:00:00.700Z"):
-        assert said in out
+    for text in ("gone", "local (api)", "case 9", URL, "2026-01-01T00:00:00.500Z", "2026-01-01T00:00:00.700Z"):
+        assert text in out
     assert out.splitlines()[-1].split()[:5] == ["varnish-1", "2", "0", "0", "0"]
 
 
 def test_the_receipt_of_an_entry(api: Api, edgeward: Run) -> None:
-    """Listed when, by whom, in force everywhere, first blocked, and what each cache did."""
+    """A receipt has who listed it and when, where it is active, the first block, and what each cache did."""
     api.answer(f"GET /api/v1/entries/{ENTRY['id']}/receipt", LISTING)
     out = edgeward("receipt", ENTRY["id"]).out
-    for said in (f"md5:{ENTRY['value']}", "court", "everywhere", "2026-01-01T00:00:01.500Z", "varnish-1"):
-        assert said in out
+    for text in (f"md5:{ENTRY['value']}", "court", "everywhere", "2026-01-01T00:00:01.500Z", "varnish-1"):
+        assert text in out
+
+
+def test_a_receipt_of_an_unknown_id(api: Api, edgeward: Run) -> None:
+    """An id without the mark of a takedown may be mistyped: the message names both kinds."""
+    api.problem("GET /api/v1/entries/nosuch/receipt", 404, "no entry has the ID 'nosuch'")
+    with pytest.raises(NotFound, match=r"^no entry or takedown has the ID 'nosuch'$"):
+        edgeward("receipt", "nosuch")
 
 
 def test_a_receipt_has_every_order(api: Api, edgeward: Run) -> None:
-    """It is read page by page to its end."""
+    """All pages of orders are read."""
     api.answer(f"GET /api/v1/takedowns/{TAKEDOWN['id']}", {**RECEIPT, "cursor": 1000})
     first = api.answers[f"GET /api/v1/takedowns/{TAKEDOWN['id']}"]
     taken = iter([first, (200, RECEIPT)])
@@ -170,7 +179,7 @@ def test_a_receipt_has_every_order(api: Api, edgeward: Run) -> None:
 
 
 class _Turns(dict[str, tuple[int, Any]]):
-    """Answers one after the other, whatever is asked."""
+    """Answers in turn, whatever is requested."""
 
     def __init__(self, known: dict[str, tuple[int, Any]], turns: Any) -> None:
         super().__init__(known)
@@ -182,7 +191,7 @@ class _Turns(dict[str, tuple[int, Any]]):
 
 
 def test_a_receipt_is_written_as_a_page(api: Api, edgeward: Run, tmp_path: Path) -> None:
-    """The file is the page, and the command says so; a file that can't be written is named."""
+    """--html writes the page and prints the file name; a file that can't be written is named."""
     api.answer(f"GET /api/v1/takedowns/{TAKEDOWN['id']}", RECEIPT)
     file = tmp_path / "receipt.html"
     ended = edgeward("receipt", TAKEDOWN["id"], "--html", file)

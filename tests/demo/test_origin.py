@@ -1,4 +1,4 @@
-"""demo/origin.py: it behaves like the origin of a site."""
+"""demo/origin.py: it behaves like the origin of a website."""
 
 import time
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event
 
 import pytest
+from tests.support.eventually import until
 
-from edgeward.demo.answer import Answer, ask
-from edgeward.demo.edge import until
+from edgeward.demo.http_client import HttpResponse, ask
 from edgeward.demo.origin import PROBE, Origin
-from edgeward.takedown.sweep.origin import SWEEPER
+from edgeward.origin_check.origin import USER_AGENT
 
 BODY = bytes(range(256)) * 40
 
@@ -22,11 +22,11 @@ def origin() -> Iterator[Origin]:
         yield running
 
 
-def _get(origin: Origin, path: str = "/photo", method: str = "GET", **headers: str) -> Answer:
+def _get(origin: Origin, path: str = "/photo", method: str = "GET", **headers: str) -> HttpResponse:
     return ask(origin.address, path, method, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def test_it_serves_what_it_was_given_with_what_caches_need(origin: Origin) -> None:
+def test_a_resource_is_served_with_headers_for_caches(origin: Origin) -> None:
     """The body comes byte for byte, with its type, freshness and validators."""
     answer = _get(origin)
     assert (answer.status, answer.body, answer.header("Content-Type")) == (200, BODY, "image/jpeg")
@@ -35,30 +35,30 @@ def test_it_serves_what_it_was_given_with_what_caches_need(origin: Origin) -> No
 
 
 def test_unknown_paths_are_404(origin: Origin) -> None:
-    """What was not put up is not found."""
+    """A path without a resource is a 404."""
     assert _get(origin, "/nothing").status == 404
 
 
 def test_a_query_does_not_change_the_resource(origin: Origin) -> None:
-    """One photograph has many URLs, as on real sites."""
+    """A path serves its resource with any query, as real websites do."""
     assert _get(origin, "/photo?a=1").body == BODY
 
 
 def test_a_query_may_have_a_resource_of_its_own(origin: Origin) -> None:
-    """What was put up with a query is served for that query alone."""
+    """A resource with a query is served for that query only."""
     origin.put("/photo?b=1", b"another")
     assert [_get(origin, path).body for path in ("/photo?b=1", "/photo?b=2")] == [b"another", BODY]
 
 
-def test_it_can_take_its_time_to_think(origin: Origin) -> None:
-    """Nothing of an answer comes before that."""
+def test_a_response_can_be_delayed(origin: Origin) -> None:
+    """`thought` delays the whole response."""
     origin.put("/slow", BODY, thought=0.2)
     assert _get(origin, "/slow").seconds >= 0.2
 
 
 @pytest.mark.parametrize("pause", ["thought", "delay"])
-def test_it_waits_until_it_is_told_to_go_on(origin: Origin, pause: str) -> None:
-    """The whole answer comes then, and not before."""
+def test_a_response_can_wait_for_an_event(origin: Origin, pause: str) -> None:
+    """The response is complete after the event is set, and not before."""
     going_on, path = Event(), f"/held-{pause}"
     origin.put(path, BODY, **{pause: going_on})
     with ThreadPoolExecutor(1) as client:
@@ -70,7 +70,7 @@ def test_it_waits_until_it_is_told_to_go_on(origin: Origin, pause: str) -> None:
 
 
 def test_head_has_the_headers_without_the_body(origin: Origin) -> None:
-    """HEAD gives the length that GET would have."""
+    """HEAD has the Content-Length that GET would have."""
     answer = _get(origin, method="HEAD")
     assert (answer.body, answer.header("Content-Length")) == (b"", str(len(BODY)))
 
@@ -79,19 +79,19 @@ def test_head_has_the_headers_without_the_body(origin: Origin) -> None:
     ("wanted", "first", "end"), [("bytes=0-9", 0, 10), ("bytes=10000-", 10000, 10240), ("bytes=-5", 10235, 10240)]
 )
 def test_a_range_is_a_206(origin: Origin, wanted: str, first: int, end: int) -> None:
-    """One range is served as such, at its place."""
+    """A single range gets a 206 with that part."""
     answer = _get(origin, Range=wanted)
     assert (answer.status, answer.body) == (206, BODY[first:end])
     assert answer.header("Content-Range") == f"bytes {first}-{end - 1}/10240"
 
 
 def test_a_range_of_another_version_gets_the_whole(origin: Origin) -> None:
-    """If-Range with a validator that no longer holds voids the range."""
+    """With an outdated validator in If-Range, the whole body is sent."""
     assert _get(origin, Range="bytes=0-9", If_Range='"old"').status == 200
 
 
-def test_conditions_that_hold_are_304(origin: Origin) -> None:
-    """If-None-Match and If-Modified-Since with the present validators get no body."""
+def test_current_validators_get_a_304(origin: Origin) -> None:
+    """If-None-Match and If-Modified-Since with current validators get a 304 without a body."""
     whole = _get(origin)
     by_tag = _get(origin, If_None_Match=whole.header("ETag") or "")
     by_date = _get(origin, If_Modified_Since=whole.header("Last-Modified") or "")
@@ -99,8 +99,8 @@ def test_conditions_that_hold_are_304(origin: Origin) -> None:
     assert _get(origin, If_None_Match='"other"').status == 200
 
 
-def test_the_oddities_of_sites_can_be_played(origin: Origin) -> None:
-    """No Content-Type, a coding, chunks and another status are sent as told."""
+def test_unusual_responses_can_be_served(origin: Origin) -> None:
+    """A missing Content-Type, a coding, chunks and another status are sent as configured."""
     origin.put("/odd", BODY, None, headers=[("Content-Encoding", "gzip")], chunked=True, status=203)
     answer = _get(origin, "/odd")
     assert (answer.status, answer.body, answer.header("Content-Type")) == (203, BODY, None)
@@ -108,8 +108,8 @@ def test_the_oddities_of_sites_can_be_played(origin: Origin) -> None:
     assert answer.header("Content-Length") is None
 
 
-def test_a_slow_body_takes_its_time(origin: Origin) -> None:
-    """The delay falls within the body."""
+def test_a_body_can_be_interrupted(origin: Origin) -> None:
+    """`delay` pauses in the middle of the body."""
     origin.put("/slow", BODY, delay=0.2)
     started = time.monotonic()
     assert _get(origin, "/slow").body == BODY
@@ -117,7 +117,7 @@ def test_a_slow_body_takes_its_time(origin: Origin) -> None:
 
 
 def test_requests_are_counted_but_probes_are_not(origin: Origin) -> None:
-    """A probe is answered 404, must not be kept, and leaves no trace in the count."""
+    """A probe gets a 404 with no-store and is not counted."""
     origin.put("/counted", BODY)
     for _ in range(3):
         _get(origin, "/counted")
@@ -126,16 +126,16 @@ def test_requests_are_counted_but_probes_are_not(origin: Origin) -> None:
     assert origin.count("/counted") == 3
 
 
-def test_looks_of_the_sweep_are_told_apart(origin: Origin) -> None:
-    """They are requests like any other, but nothing is served by them."""
+def test_requests_of_the_sweep_are_not_fetches(origin: Origin) -> None:
+    """`count` includes the re-checks of the sweep, `fetches` does not."""
     origin.put("/swept", BODY)
     _get(origin, "/swept")
-    _get(origin, "/swept", **{"User-Agent": SWEEPER})
+    _get(origin, "/swept", **{"User-Agent": USER_AGENT})
     assert (origin.count("/swept"), origin.fetches("/swept")) == (2, 1)
 
 
 def test_it_ends(origin: Origin) -> None:
-    """After stop nothing listens any more."""
+    """After `stop` nothing listens at the address."""
     with Origin() as short:
         address = short.address
     with pytest.raises(OSError):

@@ -1,4 +1,4 @@
-"""demo/report.py: says what held."""
+"""demo/report.py: which checks passed."""
 
 import io
 
@@ -6,7 +6,7 @@ from edgeward.demo.report import Report
 
 
 def test_one_failure_fails_the_whole() -> None:
-    """The report is good only if every check held."""
+    """The report is ok only if every check passed."""
     report = Report(io.StringIO())
     report.check("front", "one", True, 0.0123)
     assert report.ok
@@ -15,13 +15,13 @@ def test_one_failure_fails_the_whole() -> None:
     assert not report.ok
 
 
-def test_nothing_checked_is_nothing_proven() -> None:
-    """An empty report is not good."""
+def test_an_empty_report_is_not_ok() -> None:
+    """A report without checks is not ok."""
     assert not Report(io.StringIO()).ok
 
 
 def test_the_table_shows_every_check_with_its_time() -> None:
-    """Names, verdicts, milliseconds and details stand in aligned columns, the sum below them."""
+    """The table has aligned columns for names, verdicts, milliseconds and details, and the number of passed checks."""
     report = Report(io.StringIO())
     report.check("front", "A passes", True, 0.0123, "10 bytes")
     report.check("fill", "B", False)
@@ -29,11 +29,11 @@ def test_the_table_shows_every_check_with_its_time() -> None:
     assert lines[2].split() == ["front", "A", "passes", "ok", "12.3", "ms", "10", "bytes"]
     assert lines[3].split() == ["fill", "B", "FAIL"]
     assert lines[2].index("ok") == lines[3].index("FAIL")
-    assert lines[-1].startswith("1 of 2 checks held, in ")
+    assert lines[-1].startswith("1 of 2 checks passed in ")
 
 
-def test_progress_is_told_as_it_comes() -> None:
-    """Each check is written at once, with what was measured."""
+def test_each_check_is_printed_at_once() -> None:
+    """Each check is printed when it is made, with its time."""
     progress = io.StringIO()
     report = Report(progress)
     report.check("front", "A passes", True, 0.0123, "10 bytes")
@@ -41,7 +41,7 @@ def test_progress_is_told_as_it_comes() -> None:
 
 
 def test_the_dictionary_holds_the_same() -> None:
-    """For --json: whether it held, and every check."""
+    """The dictionary for --json has the result and every check."""
     report = Report(io.StringIO())
     report.check("front", "A", True, 0.5)
     found = report.as_dict()

@@ -1,4 +1,4 @@
-"""deploy/docker: no engine is needed to see that what the Dockerfile does would work."""
+"""deploy/docker: the steps of the Dockerfile work. No container engine is needed for these tests."""
 
 import http.server
 import importlib.util
@@ -22,7 +22,7 @@ DIRECTORY = ROOT / "deploy" / "docker"
 
 
 def instructions() -> list[tuple[str, str]]:
-    """(instruction, its text) of the Dockerfile, continued lines joined."""
+    """(instruction, text) for each instruction of the Dockerfile, with continued lines joined."""
     text = re.sub(r"\\\n", " ", (DIRECTORY / "Dockerfile").read_text())
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
@@ -33,7 +33,7 @@ def having(word: str) -> list[str]:
 
 
 def copied() -> list[str]:
-    """What is copied from the repository."""
+    """The paths that are copied from the repository."""
     return [source for line in having("COPY") if "--from" not in line for source in line.split()[:-1]]
 
 
@@ -50,7 +50,7 @@ def runtime() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that the Dockerfile's own command builds of what the Dockerfile copies, installed in a directory."""
+    """The wheel, built by the command in the Dockerfile from the copied files, and installed in a directory."""
     directory = tmp_path_factory.mktemp("image")
     for source in copied():
         target = directory / "src" / source
@@ -75,7 +75,7 @@ def pip(arguments: str, directory: Path) -> None:
 
 
 def run_isolated(paths: list[Path], *arguments: str) -> str:
-    """Run this Python without its own site-packages, only with `paths`."""
+    """Run this Python without its site-packages, only with `paths`."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, paths))}
     done = subprocess.run([sys.executable, "-S", *arguments], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,17 +91,17 @@ def test_everything_copied_exists() -> None:
     assert allowed == set(copied())
 
 
-def test_runs_unprivileged_and_stops_in_order() -> None:
-    """The image runs as a numeric user that is not root, keeps its state in a volume and drains on SIGTERM."""
+def test_runs_unprivileged_and_stops_on_sigterm() -> None:
+    """The image runs as a numeric user other than root, has its state in a volume, and drains on SIGTERM."""
     assert having("USER") == ["10001:10001"]
     assert having("STOPSIGNAL") == ["SIGTERM"]
     assert having("VOLUME") == ["/var/lib/edgeward"]
     assert "--uid 10001" in " ".join(having("RUN"))
 
 
-def test_settings_of_the_image_are_settings() -> None:
-    """The settings that the image comes with are where it looks, and agree with its volume and its exposed ports."""
-    from edgeward.config import load
+def test_the_settings_of_the_image_match_it() -> None:
+    """The settings file is where the image looks for it, and matches its volume and exposed ports."""
+    from edgeward.settings.loading import load
 
     variables = dict(item.split("=", 1) for item in shlex.split(" ".join(having("ENV"))))
     assert f"deploy/docker/edgeward.toml {variables['EDGEWARD_CONFIG']}" in having("COPY")
@@ -112,7 +112,7 @@ def test_settings_of_the_image_are_settings() -> None:
 
 
 def test_image_holds_what_runs_and_no_tools(runtime: ModuleType, wheel: Path) -> None:
-    """The run-time list is exact, part of constraints.txt, and without the developers' tools."""
+    """The run-time list is a part of constraints.txt, has what is needed, and has no developers' tools."""
     constraints = ROOT / "constraints.txt"
     lines = run_isolated(
         [wheel, Path(str(distribution("packaging").locate_file(".")))],
@@ -127,13 +127,13 @@ def test_image_holds_what_runs_and_no_tools(runtime: ModuleType, wheel: Path) ->
 def test_every_module_loads_with_the_runtime_list_alone(
     runtime: ModuleType, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a place that holds only what the image would hold, every module of the wheel can be imported."""
+    """With only the packages of the image, every module of the wheel can be imported."""
     monkeypatch.syspath_prepend(str(wheel))
     for line in runtime.runtime((ROOT / "constraints.txt").read_text(), "edgeward"):
         link(line.partition("==")[0], tmp_path)
     output = run_isolated([wheel, tmp_path], "-c", IMPORT_ALL)
     loaded = json.loads(output)
-    assert "edgeward.config" in loaded
+    assert "edgeward.settings.config" in loaded
     assert not [name for name in loaded if name.startswith("edgeward.demo.photos")]
 
 
@@ -148,7 +148,7 @@ print(json.dumps(names))
 
 
 def link(name: str, directory: Path) -> None:
-    """Put one installed distribution, and nothing beside it, into `directory`."""
+    """Link one installed distribution, and nothing else, into `directory`."""
     dist = distribution(name)
     for file in dist.files or ():
         top = file.parts[0]
@@ -157,7 +157,7 @@ def link(name: str, directory: Path) -> None:
 
 
 class Ready(http.server.BaseHTTPRequestHandler):
-    """Answers /readyz with the server's `status`."""
+    """Answers /readyz with the `status` of the server."""
 
     server: "ReadyServer"
 
@@ -186,7 +186,7 @@ def admin() -> Iterator[ReadyServer]:
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_healthcheck_follows_readyz(admin: ReadyServer, status: int, healthy: bool) -> None:
-    """The image's health check passes when /readyz says 200, and fails when it says 503."""
+    """The health check of the image passes if /readyz answers 200, and fails if it answers 503."""
     admin.status = status
     command = json.loads(having("HEALTHCHECK")[0].partition("CMD ")[2])
     assert command[0] == "python"

@@ -1,4 +1,4 @@
-"""README and the operators' pages: what they name exists, and the commands in them can be given."""
+"""README and the pages for operators: what they name exists, and their commands are accepted."""
 
 import contextlib
 import io
@@ -12,8 +12,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from edgeward import __version__, metrics
 from edgeward.cli.main import parser
-from edgeward.config import load
 from edgeward.errors import UserError
+from edgeward.settings.loading import load
 from edgeward.types import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -28,21 +28,21 @@ COMMAND = re.compile(
 
 
 def commands(text: str) -> list[str]:
-    """Every `edgeward …` of a text: in code spans, and in lines of its code blocks, comments cut off."""
+    """Every `edgeward …` of a text: in code spans and in lines of code blocks, without comments."""
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if "…" not in span]
     lines = [re.split(r"\s+(?:#|──|&$)|\s{3,}\(", line.lstrip("# ").strip())[0] for line in text.splitlines()]
     return [found[1] for candidate in (*spans, *lines) if (found := COMMAND.fullmatch(candidate))]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that a page's headings get."""
+    """The anchors of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", COMMANDED, ids=lambda page: page.name)
-def test_commands_can_be_given(page: Path) -> None:
-    """Every edgeward command that a page shows is one that the command line takes, or the bare name of one."""
+def test_commands_are_accepted(page: Path) -> None:
+    """The command line accepts every edgeward command of a page, or it is the bare name of a command."""
     for command in commands(page.read_text()):
         words = shlex.split(command)
         try:
@@ -53,14 +53,14 @@ def test_commands_can_be_given(page: Path) -> None:
 
 
 def is_name(words: list[str]) -> bool:
-    """Whether `words` are a command without the arguments that it needs."""
+    """Whether `words` are the name of a command without its arguments."""
     with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit, UserError):
         parser().parse_args([*words, "--help"])
     return text.getvalue().startswith(f"usage: edgeward {' '.join(words)} ")
 
 
 def test_commands_are_found() -> None:
-    """The search for commands sees spans, blocks and prefixed lines, and leaves prose alone."""
+    """The search finds commands in spans, blocks and lines with a prefix, but not in prose."""
     lines = ("`edgeward lists` shows", "sudo X=1 /opt/edgeward/bin/edgeward add a --wait   # now", "edgeward run &")
     text = "\n".join(lines)
     assert commands(text) == ["lists", "add a --wait", "run"]
@@ -69,7 +69,7 @@ def test_commands_are_found() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link names a file, and a heading in it where it names one."""
+    """Every relative link names an existing file and, if it has an anchor, an existing heading."""
     for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
         if "://" in link:
             continue
@@ -81,7 +81,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_named_exist(page: Path) -> None:
-    """Every `section.key` in a code span that begins with a section is a setting."""
+    """Every `section.key` in a code span is a setting."""
     config = load(environ={})
     sections = "|".join(name for name in type(config).model_fields if name not in ("caches", "state_dir"))
     for section, key in re.findall(rf"`({sections})\.([a-z_]+)`", page.read_text()):
@@ -90,7 +90,7 @@ def test_settings_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_shown_are_accepted(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every block of TOML is a file of settings that Edgeward takes, with the secrets where it says they are."""
+    """Every block of TOML is a valid settings file, if the secrets are where it says."""
     for name in re.findall(r'"env:(\w+)"', page.read_text()):
         monkeypatch.setenv(name, "0123456789abcdef")
     for number, block in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)):
@@ -100,7 +100,7 @@ def test_settings_shown_are_accepted(page: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_version_is_one() -> None:
-    """Image tags and the changelog name the version of the package."""
+    """Image tags and the changelog have the version of the package."""
     shown = [ROOT / "deploy" / "docker" / "compose.yaml", ROOT / "deploy" / "kubernetes" / "edge.yaml"]
     for page in (*shown, ROOT / "docs" / "deployment.md"):
         assert set(re.findall(r"edgeward:(\d[\w.]*)", page.read_text())) == {__version__}, page.name
@@ -108,25 +108,26 @@ def test_version_is_one() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """Each metric has a heading in docs/metrics.md, with its type and labels under it; no heading is of one gone."""
+    """docs/metrics.md has a section for each metric, no other, with its type, its labels and its help text."""
     page = (ROOT / "docs" / "metrics.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^#|\Z)", page, re.MULTILINE | re.DOTALL))
     registered = {registered_name(metric): metric for metric in metrics.registry._collector_to_names}
     assert sections.keys() == registered.keys()
     for name, metric in registered.items():
         assert isinstance(metric, MetricWrapperBase)
-        assert sections[name].startswith(str(metric._type).capitalize()), name
-        assert {f"`{label}`" for label in metric._labelnames} <= set(re.findall(r"`\w+`", sections[name])), name
+        labels = f" Label{'s'[: len(metric._labelnames) - 1]} {', '.join(f'`{each}`' for each in metric._labelnames)}."
+        start = f"{str(metric._type).capitalize()}.{labels if metric._labelnames else ''} {metric._documentation}"
+        assert " ".join(sections[name].split()).startswith(start), name
 
 
 def registered_name(metric: object) -> str:
-    """A metric's name as Prometheus shows it."""
+    """The name of a metric as Prometheus shows it."""
     assert isinstance(metric, MetricWrapperBase)
     return str(metric._name) + ("_total" if metric._type == "counter" else "")
 
 
 def test_every_reason_and_alert_is_documented() -> None:
-    """docs/metrics.md explains each reason of a verdict and says what to do about each alert."""
+    """docs/metrics.md has each reason of a verdict and each alert."""
     page = (ROOT / "docs" / "metrics.md").read_text()
     table = "".join(re.findall(r"^\| `.*$", page, re.MULTILINE))
     assert {f"`{reason}`" for reason in Reason} <= set(re.findall(r"`\w+`", table))

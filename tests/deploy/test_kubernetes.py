@@ -1,4 +1,4 @@
-"""deploy/kubernetes: the manifests fit each other, and Edgeward accepts the settings in them."""
+"""deploy/kubernetes: the manifests match each other, and Edgeward accepts the settings in them."""
 
 import shutil
 import subprocess
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from edgeward.config import Config, load
+from edgeward.settings.config import Config
+from edgeward.settings.loading import load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET = "a-secret-of-20-chars"
@@ -42,7 +43,7 @@ def container(pod_name: str, name: str) -> dict[str, Any]:
 
 
 def settings() -> Config:
-    """What Edgeward makes of the ConfigMap's file and the container's environment, as Kubernetes expands it."""
+    """The settings from the file in the ConfigMap and the environment of the container, expanded as by Kubernetes."""
     variables = {item["name"]: item.get("value", SECRET) for item in container("edge", "edgeward")["env"]}
     environ = {name: value.replace("$(PURGE_SECRET)", SECRET) for name, value in variables.items()}
     return load(DEPLOY / "kubernetes" / "edgeward.toml", environ)
@@ -54,7 +55,7 @@ def port(owner: dict[str, Any], name: str) -> int:
 
 
 def test_settings_agree_with_ports() -> None:
-    """Edgeward listens where its container and the services say, and asks the Varnish beside it."""
+    """Edgeward listens on the ports of its container and services, and uses the Varnish in its pod."""
     config, edgeward, varnish = settings(), container("edge", "edgeward"), container("edge", "varnish")
     assert config.proxy.listen == f"0.0.0.0:{port(edgeward, 'http')}"
     assert config.admin.listen == f"0.0.0.0:{port(edgeward, 'admin')}"
@@ -64,7 +65,7 @@ def test_settings_agree_with_ports() -> None:
 
 
 def test_every_pod_is_purged() -> None:
-    """Each replica's Varnish is a cache node under the lasting DNS name that the headless service gives it."""
+    """The Varnish of each replica is a cache node, under the stable DNS name from the headless service."""
     edge = manifest("StatefulSet", "edge")
     service = manifest("Service", edge["spec"]["serviceName"])
     assert service["spec"]["clusterIP"] == "None"
@@ -76,7 +77,7 @@ def test_every_pod_is_purged() -> None:
 
 
 def test_purge_secret_is_one() -> None:
-    """Varnish and Edgeward take the secret from the same key of the same Secret."""
+    """Varnish and Edgeward get the secret from the same key of the same Secret."""
     sources = [
         item["valueFrom"]["secretKeyRef"]
         for name in ("varnish", "edgeward")
@@ -88,7 +89,7 @@ def test_purge_secret_is_one() -> None:
 
 
 def test_selectors_and_target_ports_exist() -> None:
-    """Every service and every network policy selects pods that exist and names ports that they have."""
+    """Every service and network policy selects existing pods and names ports that they have."""
     pods = {m["metadata"]["name"]: m["spec"]["template"] for m in manifests() if m["kind"] == "StatefulSet"}
     ports = {
         name: {p["name"] for c in [*t["spec"]["containers"], *t["spec"].get("initContainers", [])] for p in c["ports"]}
@@ -108,7 +109,7 @@ def test_selectors_and_target_ports_exist() -> None:
 
 @pytest.mark.parametrize(("owner", "name"), [("edge", "varnish"), ("edge", "edgeward"), ("store", "valkey")])
 def test_containers_are_locked_down(owner: str, name: str) -> None:
-    """No container runs as root, gains rights, or writes to its own image."""
+    """No container runs as root, can gain privileges, or can write to its image."""
     assert pod(owner)["securityContext"]["runAsNonRoot"] is True
     assert pod(owner)["automountServiceAccountToken"] is False
     assert container(owner, name)["securityContext"] == {
@@ -118,21 +119,21 @@ def test_containers_are_locked_down(owner: str, name: str) -> None:
     }
 
 
-def test_probes_ask_the_admin_listener() -> None:
-    """Kubernetes sends traffic only to a pod that is ready, and restarts none for a store that is away."""
+def test_probes_use_the_admin_listener() -> None:
+    """Kubernetes sends traffic only to ready pods, and does not restart pods because the store is down."""
     edgeward = container("edge", "edgeward")
     assert edgeward["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
     assert edgeward["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "admin"}
 
 
-def test_pod_may_stop_in_order() -> None:
-    """The pod's grace covers the pause before SIGTERM, the drain and a margin; Varnish, a sidecar, ends last."""
+def test_the_pod_has_time_to_stop() -> None:
+    """The grace period covers the pause before SIGTERM, the drain and a margin; Varnish, a sidecar, ends last."""
     assert pod("edge")["terminationGracePeriodSeconds"] > 5 + settings().proxy.drain_seconds + 10
     assert container("edge", "varnish")["restartPolicy"] == "Always"
 
 
 def test_state_and_configuration_are_mounted() -> None:
-    """The paths that the settings and commands name are mounts of volumes that the pod has."""
+    """The paths in settings and commands are mounted from volumes of the pod."""
     config, edgeward, varnish = settings(), container("edge", "edgeward"), container("edge", "varnish")
     volumes = {volume["name"] for volume in pod("edge")["volumes"]}
     config_path = next(item["value"] for item in edgeward["env"] if item["name"] == "EDGEWARD_CONFIG")
@@ -145,14 +146,14 @@ def test_state_and_configuration_are_mounted() -> None:
 
 
 def test_generated_files_exist() -> None:
-    """The ConfigMaps are made of the very files that everything else uses, not of copies."""
+    """The ConfigMaps are generated from existing files of deploy/."""
     for generator in kustomization()["configMapGenerator"]:
         for name in generator["files"]:
             assert (DEPLOY / name).is_file()
 
 
 def test_kustomize_builds_it() -> None:
-    """kustomize accepts the whole, and the VCL that it puts into the ConfigMap is the deployed one."""
+    """kustomize builds the manifests, and the ConfigMap has the VCL of deploy/varnish."""
     # Not `require`: no make target installs kubectl, and the checks above need none.
     kubectl = shutil.which("kubectl")
     if not kubectl:

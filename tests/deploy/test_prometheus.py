@@ -1,4 +1,4 @@
-"""deploy/prometheus: what the alerts ask for exists, and they fire when they should."""
+"""deploy/prometheus: alerts use existing metrics, and fire when they should."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
-from tests.parts import require
+from tests.support.programs import require
 
 from edgeward import metrics
 
@@ -15,14 +15,14 @@ DIRECTORY = Path(__file__).parents[2] / "deploy" / "prometheus"
 
 
 def promtool(*arguments: str) -> str:
-    """Run promtool in deploy/prometheus; its output, and a failure that shows it."""
+    """Run promtool in deploy/prometheus and return its output. The test fails if promtool does."""
     done = subprocess.run([require("promtool"), *arguments], cwd=DIRECTORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def exported() -> dict[str, set[str]]:
-    """Name of each series in the registry -> its own label names."""
+    """The label names of each series in the registry."""
     return {
         series: set(metric._labelnames)
         for metric, names in metrics.registry._collector_to_names.items()
@@ -42,13 +42,13 @@ def test_configuration_is_valid() -> None:
 
 
 def test_alerts_fire() -> None:
-    """Every story of alerts_test.yml ends as it says."""
+    """All tests of alerts_test.yml pass."""
     promtool("test", "rules", "alerts_test.yml")
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_alert_is_made_of_exported_metrics(rule: dict[str, str]) -> None:
-    """An alert names only series and labels that Edgeward exports: a misspelt one would be silent for ever."""
+def test_alerts_use_exported_metrics(rule: dict[str, str]) -> None:
+    """An alert names only exported series and labels: with a misspelt one it would never fire."""
     known = exported()
     names = set(re.findall(r"edgeward_\w+", rule["expr"]))
     assert names <= known.keys()
@@ -58,20 +58,20 @@ def test_alert_is_made_of_exported_metrics(rule: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_alert_is_seen_firing(rule: dict[str, str]) -> None:
-    """alerts_test.yml shows each alert in full at least once."""
-    stories = yaml.safe_load((DIRECTORY / "alerts_test.yml").read_text())["tests"]
-    fired = {check["alertname"] for story in stories for check in story["alert_rule_test"] if check.get("exp_alerts")}
+def test_each_alert_is_tested(rule: dict[str, str]) -> None:
+    """Each alert fires in alerts_test.yml at least once."""
+    cases = yaml.safe_load((DIRECTORY / "alerts_test.yml").read_text())["tests"]
+    fired = {check["alertname"] for case in cases for check in case["alert_rule_test"] if check.get("exp_alerts")}
     assert rule["alert"] in fired
 
 
 def test_names_are_good_style() -> None:
-    """promtool finds nothing to say about what /metrics exports."""
+    """promtool has no complaint about the exported metrics."""
     done = subprocess.run([require("promtool"), "check", "metrics"], input=metrics.exposition(), capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_stories_are_told_in_exported_metrics() -> None:
-    """The input series of alerts_test.yml exist too, else a story proves nothing."""
+def test_alert_tests_use_exported_metrics() -> None:
+    """The input series of alerts_test.yml are exported metrics, or its tests would prove nothing."""
     names = set(re.findall(r"edgeward_\w+", (DIRECTORY / "alerts_test.yml").read_text()))
     assert names <= exported().keys()

@@ -1,4 +1,4 @@
-"""The README's first deployment, played as it stands there: each command in a shell, with a real Varnish."""
+"""The first deployment of the README: each command is run in a shell, with a real Varnish."""
 
 import os
 import re
@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.parts import free_port, require
+from tests.support.programs import free_port, require
 
 from edgeward.demo import photos
 
 ROOT = Path(__file__).parents[2]
 PORTS = ("8000", "6081", "8080", "8081")
-"""Ports that the README uses: of the origin, the cache, the proxy and the admin API."""
+"""Ports in the README: origin, cache, proxy and admin API."""
 CURL_WITH_ANSWER = re.compile(r"^(curl .*?http_code.*?)\s+# (\d{3})\b.*$", re.MULTILINE)
 
 
@@ -23,7 +23,7 @@ for entry in $ids; do edgeward remove removed $entry; done"""
 REPLACED = {
     "make setup\n": "",
     "edgeward remove removed ENTRY": REMOVE_ALL,
-    "--retry 20 ": "--retry 90 ",  # a machine that runs all tests at once is no reader's
+    "--retry 60 ": "--retry 120 ",  # a machine that runs all tests at once is slow
 }
 CLEAN_UP = """end() { kill $(jobs -p) $(cat .state/varnish/_.pid) 2>/dev/null; wait; }
 trap end EXIT"""
@@ -31,13 +31,13 @@ trap end EXIT"""
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What the README's commands find around them: deploy/, `edgeward`, a photograph in the home directory."""
+    """What the commands of the README need: deploy/, `edgeward`, and a photograph in the home directory."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     program = tmp_path / ".venv" / "bin" / "edgeward"
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m edgeward "$@"\n')
     program.chmod(0o755)
-    (tmp_path / "photo.jpg").write_bytes(photos.shipped()[0].body)
+    (tmp_path / "photo.jpg").write_bytes(photos.builtin_photos()[0].body)
     return tmp_path
 
 
@@ -47,7 +47,7 @@ def section() -> str:
 
 
 def script() -> str:
-    """The README's commands in order, the answers that it gives turned into checks."""
+    """The commands of the README in order. The statuses that it shows become checks."""
     commands, answers = CURL_WITH_ANSWER.subn(
         r'test "$(\1)" = \2', "".join(re.findall(r"```sh\n(.*?)```", section(), re.DOTALL))
     )
@@ -66,7 +66,7 @@ def settings() -> str:
 
 @pytest.mark.timeout(300)
 def test_first_deployment(checkout: Path) -> None:
-    """Every command succeeds, every answer is the one that the README gives, and Edgeward ends in order."""
+    """Every command succeeds, every status is the one in the README, and Edgeward stops cleanly."""
     free = {port: str(free_port()) for port in PORTS}
 
     def on_free_ports(text: str) -> str:

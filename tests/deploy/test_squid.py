@@ -4,13 +4,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.parts import require
+from tests.support.programs import require
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "squid"
 
 
 def parse(directory: Path) -> subprocess.CompletedProcess[str]:
-    """What Squid says of the files, copied to `directory`."""
+    """Let Squid parse the files, copied to `directory`."""
     for path in DEPLOY.iterdir():
         copy = directory / path.name
         if not copy.exists():
@@ -20,14 +20,14 @@ def parse(directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_squid_accepts_the_files(tmp_path: Path) -> None:
-    """Squid finds nothing to complain of."""
+    """Squid accepts the files without a warning."""
     checked = parse(tmp_path)
     assert checked.returncode == 0
     assert not [line for line in checked.stderr.splitlines() if "ERROR" in line or "WARNING" in line or "FATAL" in line]
 
 
 def test_the_secret_as_it_is_documented(tmp_path: Path) -> None:
-    """The line that the file shows for a secret works in place of the one that it has."""
+    """The example line for a secret works in place of the shipped one."""
     (line,) = [
         line.strip("# ") for line in (DEPLOY / "edgeward-secret.conf").read_text().splitlines() if "req_header" in line
     ]
@@ -38,6 +38,6 @@ def test_the_secret_as_it_is_documented(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["squid.conf", "edgeward.conf"])
 def test_a_broken_file_is_noticed(tmp_path: Path, name: str) -> None:
-    """The check that these tests rest on does fail on a file that is broken."""
+    """`parse`, which these tests use, does fail on a broken file."""
     (tmp_path / name).write_text((DEPLOY / name).read_text().replace("cache_peer_access", "cache_peer_acess"))
     assert parse(tmp_path).returncode or "ERROR" in parse(tmp_path).stderr

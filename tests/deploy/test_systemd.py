@@ -1,4 +1,4 @@
-"""deploy/systemd: systemd accepts the unit, and finds it hardened."""
+"""deploy/systemd: systemd accepts the unit and rates it as hardened."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeward.config import Config
+from edgeward.settings.config import Config
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "edgeward.service"
 
@@ -15,7 +15,7 @@ UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "edgeward.service"
 @pytest.fixture
 def analyze(tmp_path: Path) -> list[str]:
     """systemd-analyze and, as the last argument, a copy of the unit whose program exists."""
-    # Not `require`: a container without systemd is a fine place to develop and to test in.
+    # Not `require`: development in a container without systemd is supported.
     program = shutil.which("systemd-analyze")
     if not program:
         pytest.skip("systemd-analyze is not installed")
@@ -25,7 +25,7 @@ def analyze(tmp_path: Path) -> list[str]:
 
 
 def test_systemd_accepts_the_unit(analyze: list[str]) -> None:
-    """`systemd-analyze verify` has nothing to say about it."""
+    """`systemd-analyze verify` has no complaint about the unit."""
     program, unit = analyze
     done = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True)
     about_ours = [line for line in done.stderr.splitlines() if UNIT.name in line]
@@ -41,8 +41,8 @@ def test_unit_is_hardened(analyze: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_service_may_stop_in_order() -> None:
-    """Only the supervisor gets SIGTERM, and has longer than the workers may take to drain."""
+def test_the_service_has_time_to_stop() -> None:
+    """Only the supervisor gets SIGTERM, and it has more time than the workers need to drain."""
     text = UNIT.read_text()
     assert "KillMode=mixed" in text
     (seconds,) = re.findall(r"TimeoutStopSec=(\d+)", text)

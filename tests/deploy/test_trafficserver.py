@@ -6,13 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.programs import require
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "trafficserver"
 
 
 def test_trafficserver_accepts_the_files(tmp_path: Path) -> None:
-    """Traffic Server finds nothing wrong with any of the files that it checks."""
+    """Traffic Server accepts each of the files that it checks."""
     program = require("traffic_server")
     shutil.copytree(DEPLOY, tmp_path / "etc")
     places = dict.fromkeys(("sysconfdir", "runtimedir", "localstatedir", "logdir", "cachedir"), tmp_path / "etc")
@@ -21,15 +21,15 @@ def test_trafficserver_accepts_the_files(tmp_path: Path) -> None:
     command = [str(program), f"--run-root={tmp_path}/runroot.yaml", "-C", "verify_config"]
     environment = {**os.environ, "PROXY_CONFIG_ADMIN_USER_ID": "#-1"}
     checked = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    said = checked.stdout + checked.stderr
-    assert checked.returncode == 0, said
-    assert "ERROR" not in said
+    output = checked.stdout + checked.stderr
+    assert checked.returncode == 0, output
+    assert "ERROR" not in output
     for name in ("plugin.config", "remap.config", "records.config"):
-        assert f"Successfully loaded {name}" in said
+        assert f"Successfully loaded {name}" in output
 
 
 def test_the_secret_as_it_is_documented() -> None:
-    """What the file shows for a secret has the form of what it replaces."""
+    """The example with a secret has the form of the shipped line."""
     text = (DEPLOY / "edgeward-secret.config").read_text()
     comment, rule = re.findall(r'="[^"]*"', text)
     assert (comment, rule) == ('="0123456789abcdef"', '=""')

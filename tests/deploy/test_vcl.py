@@ -1,4 +1,4 @@
-"""deploy/docker/main.vcl and deploy/varnish/default.vcl as an operator runs them, with and without a secret."""
+"""deploy/docker/main.vcl and deploy/varnish as an operator runs them, with and without a secret."""
 
 import contextlib
 import http.client
@@ -6,22 +6,20 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.parts import free_port, require
-
-from edgeward.demo.edge import until
+from tests.support.eventually import until
+from tests.support.programs import free_port, require
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
 @pytest.fixture
 def vcl(tmp_path: Path) -> Path:
-    """The directory as containers mount it; only the origin's name, which nobody resolves here, is replaced."""
+    """The directory as containers mount it. Only the name of the origin, which does not resolve here, is replaced."""
     shutil.copy(DEPLOY / "varnish" / "edgeward.vcl", tmp_path)
     text = (DEPLOY / "docker" / "main.vcl").read_text()
     assert '.host = "origin"' in text
@@ -30,17 +28,17 @@ def vcl(tmp_path: Path) -> Path:
 
 
 def start(vcl: Path, secret: str | None) -> tuple[int | None, str]:
-    """Start Varnish until it answers or ends: its exit status (None: it answered) and what it said."""
-    port, log = free_port(), vcl / "said"
+    """Run Varnish until it answers or ends. Returns its exit status (None: it answered) and its output."""
+    port, log = free_port(), vcl / "log"
     environment = {name: value for name, value in os.environ.items() if name != "EDGEWARD_PURGE_SECRET"}
     if secret is not None:
         environment["EDGEWARD_PURGE_SECRET"] = secret
     command: list[str | Path] = [require("varnishd"), "-F", "-j", "none", "-n", vcl / "run", "-a", f"127.0.0.1:{port}",
                "-f", vcl / "main.vcl", "-p", f"vcl_path={vcl}", "-s", "malloc,16m"]  # fmt: skip
-    with log.open("w") as said:
-        server = subprocess.Popen(command, env=environment, stderr=said, stdout=subprocess.DEVNULL)
+    with log.open("w") as output:
+        server = subprocess.Popen(command, env=environment, stderr=output, stdout=subprocess.DEVNULL)
     try:
-        until(lambda: server.poll() is not None or _answers(port), 60, pause=0.05)
+        until(lambda: server.poll() is not None or _answers(port), "an answer or the end of Varnish")
         return server.poll(), log.read_text()
     finally:
         server.terminate()
@@ -48,7 +46,7 @@ def start(vcl: Path, secret: str | None) -> tuple[int | None, str]:
 
 
 def _answers(port: int) -> bool:
-    """It takes connections before it knows whether it will run."""
+    """Whether it answers a request: it accepts connections before its VCL is compiled."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/")
@@ -58,21 +56,21 @@ def _answers(port: int) -> bool:
 
 def test_varnish_runs_it(vcl: Path) -> None:
     """With a secret, Varnish starts and serves."""
-    status, said = start(vcl, "0123456789abcdef")
-    assert status is None, said
+    status, output = start(vcl, "0123456789abcdef")
+    assert status is None, output
 
 
 @pytest.mark.parametrize("secret", [None, "", "short"])
 def test_varnish_refuses_to_run_without_a_secret(vcl: Path, secret: str | None) -> None:
     """Without a secret, or with a short one, Varnish ends and says why: any private address could purge."""
-    status, said = start(vcl, secret)
+    status, output = start(vcl, secret)
     assert status
-    assert "EDGEWARD_PURGE_SECRET must be set" in said
+    assert "EDGEWARD_PURGE_SECRET must be set" in output
 
 
 @pytest.mark.parametrize("secret", [None, "", "0123456789abcdef"])
-def test_default_vcl_wants_a_secret_only_if_it_has_one(tmp_path: Path, secret: str | None) -> None:
-    """Without EDGEWARD_PURGE_SECRET in its environment, Varnish takes purges from the addresses of its acl."""
+def test_default_vcl_requires_a_secret_only_if_one_is_set(tmp_path: Path, secret: str | None) -> None:
+    """Without EDGEWARD_PURGE_SECRET in its environment, Varnish accepts purges from the addresses of its acl."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name != "EDGEWARD_PURGE_SECRET"}
     if secret is not None:
@@ -89,8 +87,8 @@ def test_default_vcl_wants_a_secret_only_if_it_has_one(tmp_path: Path, secret: s
         server.wait(60)
 
 
-class Telling(BaseHTTPRequestHandler):
-    """An origin that tells which of our headers reached it."""
+class HeaderEcho(BaseHTTPRequestHandler):
+    """An origin that answers with the method and the names of Edgeward's headers that reached it."""
 
     def do_GET(self) -> None:
         ours = [name for name in self.headers if name.lower().startswith("edgeward")]
@@ -101,12 +99,12 @@ class Telling(BaseHTTPRequestHandler):
     do_PURGETAG = do_BAN = do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """No log."""
 
 
 @pytest.fixture
 def origin() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Telling)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HeaderEcho)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield server.server_address[1]
@@ -117,7 +115,7 @@ def origin() -> Iterator[int]:
 
 @pytest.fixture
 def varnish(tmp_path: Path, origin: int, request: pytest.FixtureRequest) -> Iterator[int]:
-    """default.vcl before that origin with these includes, in this order, and a secret: its port."""
+    """The port of a Varnish with default.vcl, these includes in this order, and a secret, in front of that origin."""
     port = free_port()
     text = (DEPLOY / "varnish" / "default.vcl").read_text()
     assert text.count('"8000"') == text.count('include "edgeward.vcl";') == 1
@@ -142,8 +140,8 @@ ORDERS = [ALL, ("edgeward-tags", "edgeward", "edgeward-bans"), ("edgeward-bans",
 
 
 @pytest.mark.parametrize("varnish", ORDERS, indirect=True, ids="-".join)
-def test_the_door_holds_in_any_order_of_includes(varnish: int) -> None:
-    """However the three files are included, no purge passes without the secret, and each passes with it."""
+def test_purges_need_the_secret_in_any_order_of_includes(varnish: int) -> None:
+    """In any order of the three files, no purge works without the secret, and each works with it."""
     tag = {"Edgeward-Tag": "ew-1"}
     for method in ("PURGE", "PURGETAG", "BAN"):
         for headers in ({}, {"Edgeward-Secret": "guess"}, {"Edgeward-Purged": "0"}):
@@ -154,7 +152,7 @@ def test_the_door_holds_in_any_order_of_includes(varnish: int) -> None:
 
 @pytest.mark.parametrize("varnish", [("edgeward",)], indirect=True)
 def test_the_secret_never_reaches_the_origin(varnish: int) -> None:
-    """Whatever becomes of a request that carries the secret, the origin does not see it."""
+    """The origin never gets the secret, whatever the method of the request that carries it."""
     for method in ("GET", "POST", "PURGETAG", "BAN"):
         connection = _connected(varnish)
         connection.request(method, "/", headers={"Edgeward-Secret": SECRET, "Host": "img.test"})
@@ -163,8 +161,8 @@ def test_the_secret_never_reaches_the_origin(varnish: int) -> None:
 
 
 @pytest.mark.parametrize("varnish", [ALL], indirect=True)
-def test_what_is_no_tag_and_no_prefix_is_refused(varnish: int) -> None:
-    """A tag or a prefix that could mean more than itself ends with 400."""
+def test_malformed_tags_and_prefixes_are_refused(varnish: int) -> None:
+    """A tag or prefix that could match more than itself gets a 400."""
     for value in ("", "a b", 'a"', "*"):
         assert ask(varnish, "PURGETAG", {"Edgeward-Secret": SECRET, "Edgeward-Tag": value})[0] == 400
     assert ask(varnish, "PURGETAG", {"Edgeward-Secret": SECRET})[0] == 400
@@ -183,16 +181,16 @@ def ask(port: int, method: str, headers: dict[str, str], path: str = "/") -> tup
 
 
 def _connected(port: int) -> http.client.HTTPConnection:
-    deadline = time.monotonic() + 40
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    while True:
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "Varnish does not answer"
-            time.sleep(0.05)
-        else:
-            return connection
+    until(lambda: _connects(connection), "a connection to Varnish")
+    return connection
+
+
+def _connects(connection: http.client.HTTPConnection) -> bool:
+    with contextlib.suppress(ConnectionRefusedError):
+        connection.connect()
+        return True
+    return False
 
 
 def purge(port: int, headers: dict[str, str]) -> int:

@@ -1,8 +1,8 @@
-"""`make detection`: change photographs in every way, see what is recognised, write docs/detection.md and its picture.
+"""`make detection`: transform photographs, measure which are recognised, write docs/detection.md and its picture.
 
     python -m tests.detection [--quick] [--output FILE]
 
-Exit status 1: a goal was missed. `--quick` takes every fifth photograph: it writes no file unless --output says so.
+Exit status 1: a goal was missed. `--quick` uses every fifth photograph, and writes no file without --output.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from pathlib import Path
 # numpy reads it when it is first imported. Hashers run with one thread each, too.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from tests.bench.harness import summary, table
-from tests.bench.machine import facts
+from tests.bench.machine_facts import facts
+from tests.bench.measurement import summary, table
 from tests.detection import goals, heatmap, report
-from tests.detection.costs import costs
+from tests.detection.cpu_costs import costs
+from tests.detection.experiment import FULL, QUICK, run
 from tests.detection.photographs import photographs
-from tests.detection.strangers import strangers
-from tests.detection.trial import FULL, QUICK, run
+from tests.detection.unrelated_images import unrelated_images
 
 from edgeward.errors import EdgewardError, Exit
 
@@ -35,7 +35,7 @@ def main() -> int:
     effort = QUICK if options.quick else FULL
     try:
         every = photographs()
-        results = run([photograph for photograph in every if photograph.usable], strangers(), effort)
+        results = run([photograph for photograph in every if photograph.usable], unrelated_images(), effort)
     except EdgewardError as error:
         print(f"tests.detection: {error}", file=sys.stderr)
         return error.exit_status

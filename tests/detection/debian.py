@@ -1,4 +1,4 @@
-"""Debian's packages of pictures, installed where this is root."""
+"""Installs Debian packages of pictures, if run as root."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from edgeward.errors import UserError
 
 
 def install(packages: Sequence[str]) -> None:
-    """Those that are missing.
+    """Install those that are missing.
 
     Raises:
         UserError: they can't be installed.

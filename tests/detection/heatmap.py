@@ -1,4 +1,4 @@
-"""docs/detection.png: the whole table as one picture, drawn with Pillow and its own font."""
+"""Draws docs/detection.png: the whole table as one picture, with Pillow and its own font."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
-from tests.detection.grid import figure
+from tests.detection.markdown_table import figure
 
 type Colour = tuple[int, int, int]
 
@@ -16,8 +16,8 @@ LABEL, CELL, ROW, HEAD, GAP, MARGIN = 268, 62, 19, 46, 40, 28
 """Widths of labels and cells, heights of rows and of the head, between columns of panels, around everything."""
 TITLE = 84
 LEGEND = 46
-TURN = 0.55
-"""From this share on a cell is so dark that its figure is white."""
+WHITE_TEXT_FROM = 0.55
+"""From this share on a cell is dark, and its figure white."""
 
 PAPER, INK, SOFT, RULE = (255, 255, 255), (31, 41, 55), (107, 114, 128), (229, 231, 235)
 STOPS: tuple[tuple[float, Colour], ...] = (
@@ -27,7 +27,7 @@ STOPS: tuple[tuple[float, Colour], ...] = (
     (0.75, (94, 170, 152)),
     (1.0, (13, 110, 110)),
 )
-"""Sand to sea: told apart by lightness alone, too."""
+"""Sand to sea; lightness alone tells them apart too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _draw_panel(pen: _Pen, panel: Panel, across: float, down: float) -> None:
         for column, share in enumerate(shares):
             left = across + LABEL + column * CELL
             pen.box((left, top, left + CELL - 1, top + ROW - 1), colour(share))
-            ink = PAPER if share >= TURN else SOFT
+            ink = PAPER if share >= WHITE_TEXT_FROM else SOFT
             pen.text((left + CELL / 2, top + ROW / 2 - 0.5), figure(share), 11, ink, "mm")
 
 

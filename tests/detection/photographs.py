@@ -1,4 +1,4 @@
-"""The photographs that changes are tried on: where they come from, and by which rules they are chosen.
+"""The photographs that are transformed: where they come from, and how they are chosen.
 
 None is part of this repository. scikit-image's and scikit-learn's come from their wheels, the others from Debian.
 """
@@ -17,46 +17,47 @@ from pathlib import Path
 
 from PIL import Image
 from tests.detection import debian
-from tests.detection.changes.encoding import listed_file
+from tests.detection.transforms.encoding import listed_file
 
 from edgeward.errors import UserError
 from edgeward.hashing.perceptual.pdq import pdq
-from edgeward.hashing.perceptual.subject import MIN_SIDE
+from edgeward.hashing.perceptual.source_image import MIN_SIDE
 from edgeward.types import MIN_PDQ_QUALITY
 
 LONGER_SIDE = 1024
-"""Larger pictures are scaled down to it first: most of what is on the web is no larger."""
+"""Larger pictures are scaled down to it first: most pictures on the web are not larger."""
 
 SHORTER_SIDE = 10 * MIN_SIDE
-"""A tenth of it must still be a picture that is hashed, or resizing to 10 % would try nothing."""
+"""A tenth of it must still be hashed, or resizing to 10 % would show nothing."""
 
 BACKGROUNDS = Path("/usr/share/backgrounds")
 DEBIAN = ("gnome-backgrounds", "mate-backgrounds")
 SCIKIT_LEARN = "1.9.1"
-KEPT = Path(__file__).resolve().parents[2] / ".state" / "photographs"
-"""What was taken out of scikit-learn's wheel, which is too large to be installed for two files."""
+DOWNLOADED = Path(__file__).resolve().parents[2] / ".state" / "photographs"
+"""Files from scikit-learn's wheel, which is too large to be installed for two files."""
 
 SCIKIT_IMAGE = (
     "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png",
     "coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "microaneurysms.png", "moon.png",
     "motorcycle_left.png", "page.png", "retina.jpg", "rocket.jpg", "text.png",
 )  # fmt: skip
-"""All in scikit-image's wheel that a lens took, microscopes and telescopes included; of a stereo pair the left one."""
+"""All in scikit-image's wheel taken through a lens, microscopes and telescopes too; of a stereo pair the left one."""
 RENDERED = "gnome-backgrounds"
-"""Its pictures are rendered, however real they look: they are tried, and counted apart."""
+"""Its pictures are rendered, however real they look: they are tried, and counted separately."""
 RULES = (
-    "From scikit-image all that a lens took, of its stereo pair the left one, no drawings; from scikit-learn both; "
-    "from mate-backgrounds the directory `nature`, since the others hold drawings and logos. The WebP files of "
-    "gnome-backgrounds, of a light and a dark one the light one, are rendered: they are listed and tried as well, but "
-    "are no photographs, and are counted apart. What PDQ itself finds too plain (quality under "
-    f"{MIN_PDQ_QUALITY}) can't be listed by its PDQ, and what is under {SHORTER_SIDE} pixels on a side could not be "
-    f"resized to 10 %, since nothing under {MIN_SIDE} is hashed: both are named below. Nothing else was left out."
+    "From scikit-image every picture taken through a lens (of the stereo pair the left one), no drawings; from "
+    "scikit-learn both photographs; from mate-backgrounds the directory `nature`, since the others hold drawings and "
+    "logos. The WebP files of gnome-backgrounds (of a light and a dark one the light one) are rendered: they are "
+    "listed and tried too, but are not photographs, and are counted separately. If a PDQ has a quality under "
+    f'{MIN_PDQ_QUALITY} ("too plain"), it cannot be listed. A picture under {SHORTER_SIDE} pixels on a side '
+    f'("too small") cannot be resized to 10 %, since nothing under {MIN_SIDE} pixels is hashed. Both are named below; '
+    "nothing else was left out."
 )
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One picture that is listed, then changed. `package` is where it came from."""
+    """One picture that is listed, then transformed. `package`: where it comes from."""
 
     name: str
     package: str
@@ -69,7 +70,7 @@ class Photograph:
 
     @cached_property
     def quality(self) -> int:
-        """Of its PDQ, 0..100."""
+        """Quality of its PDQ, 0..100."""
         return pdq(self.picture)[1]
 
     @property
@@ -77,19 +78,19 @@ class Photograph:
         return self.package.startswith(RENDERED)
 
     @property
-    def lack(self) -> str:
-        """Why it can't be used; "" where it can."""
+    def reason_unusable(self) -> str:
+        """Why it cannot be used; "": it can."""
         if self.quality < MIN_PDQ_QUALITY:
             return "too plain"
         return "too small" if min(self.picture.size) < SHORTER_SIDE else ""
 
     @property
     def usable(self) -> bool:
-        return not self.lack
+        return not self.reason_unusable
 
 
 def photographs() -> list[Photograph]:
-    """All of them, in the order of packages and names; those that can't be used too.
+    """All of them, unusable ones included, ordered by package and name.
 
     Raises:
         UserError: a package is missing and can't be installed.
@@ -127,9 +128,9 @@ def _scikit_image() -> Path:
 
 def _scikit_learn() -> Sequence[Path]:
     """Its two photographs, read out of its wheel once."""
-    wanted = tuple(KEPT / name for name in ("china.jpg", "flower.jpg"))
+    wanted = tuple(DOWNLOADED / name for name in ("china.jpg", "flower.jpg"))
     if not all(path.is_file() for path in wanted):
-        KEPT.mkdir(parents=True, exist_ok=True)
+        DOWNLOADED.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as directory:
             _download(f"scikit-learn=={SCIKIT_LEARN}", directory)
             wheel = zipfile.ZipFile(io.BytesIO(next(Path(directory).glob("*.whl")).read_bytes()))

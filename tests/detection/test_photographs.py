@@ -10,21 +10,21 @@ from edgeward.errors import UserError
 
 
 def test_plain_and_small_pictures_are_not_usable() -> None:
-    """PDQ itself says which pictures can't be listed by it, and a tenth of a small one would not be hashed."""
+    """A picture with a PDQ of too little quality cannot be listed; a tenth of a small one would not be hashed."""
     assert Photograph("coffee", "", photograph("coffee")).usable
-    assert Photograph("grey", "", Image.new("RGB", (200, 200), "grey")).lack == "too plain"
-    assert Photograph("detail", "", photograph("coffee").resize((200, 169))).lack == "too small"
+    assert Photograph("grey", "", Image.new("RGB", (200, 200), "grey")).reason_unusable == "too plain"
+    assert Photograph("detail", "", photograph("coffee").resize((200, 169))).reason_unusable == "too small"
     assert Photograph("detail", "", photograph("coffee").resize((200, 170))).usable
 
 
 def test_renderings_are_told_by_their_package() -> None:
-    """Never by what came of them."""
+    """Not by their results."""
     assert Photograph("grid", "gnome-backgrounds 43.1-1", photograph("coffee")).rendered
     assert not Photograph("Dune", "mate-backgrounds 1.26.0-1", photograph("coffee")).rendered
 
 
-def test_pictures_of_the_wheel_are_there_and_no_larger_than_said() -> None:
-    """All that is taken of scikit-image is in its wheel."""
+def test_pictures_of_the_wheel_exist_and_are_not_too_large() -> None:
+    """Every named picture of scikit-image is in its wheel."""
     for name in SCIKIT_IMAGE:
         picture = photographs._opened(photographs._scikit_image() / name)
         assert picture.mode == "RGB"
@@ -32,7 +32,7 @@ def test_pictures_of_the_wheel_are_there_and_no_larger_than_said() -> None:
 
 
 def test_what_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever may not install packages is told which command does it."""
+    """A user who may not install packages gets the command that does."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
     with pytest.raises(UserError, match="sudo apt-get install no-such-backgrounds"):

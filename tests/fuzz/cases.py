@@ -1,4 +1,4 @@
-"""One hostile response: which, of what, spoilt how, said to be what, and coded how. A seed and a number make it."""
+"""One hostile response: a seed image, mutated, with a declared type and codings. Seed and number decide all."""
 
 import gzip
 import random
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import brotli
 from tests.fuzz.mutators import PLAIN, spliced
-from tests.fuzz.seeds import seeds
+from tests.fuzz.seed_images import seeds
 from tests.fuzz.structured import STRUCTURED
 
 if sys.version_info >= (3, 14):
@@ -29,13 +29,13 @@ _BOMB = bytes(40 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the origin answers. `story` tells how it came about."""
+    """What the origin answers. `description`: how it was made."""
 
     number: int
     body: bytes
     content_type: str | None
     codings: str
-    story: str
+    description: str
 
     @property
     def path(self) -> str:
@@ -43,16 +43,16 @@ class Case:
 
 
 def case(seed: int, number: int) -> Case:
-    """The same one whenever it is asked for."""
+    """Alkinds the same one for the same seed and number."""
     choices = random.Random(f"{seed} {number}")
     origin = choices.choice(seeds())
-    body, content_type, story = origin.body, origin.media_type, [origin.name]
+    body, content_type, description = origin.body, origin.media_type, [origin.name]
     for _ in range(choices.choice((1, 1, 1, 2, 2, 3, 5))):
         body, how = _mutated(body, choices)
-        story.append(how)
+        description.append(how)
     declared = content_type if choices.random() < 0.7 else choices.choice(_TYPES)
     body, codings = _coded(body, choices) if choices.random() < 0.15 else (body, "")
-    return Case(number, body, declared, codings, f"{', '.join(story)}; as {declared}; coded {codings or 'not'}")
+    return Case(number, body, declared, codings, f"{', '.join(description)}; as {declared}; coded {codings or 'not'}")
 
 
 def _mutated(body: bytes, choices: random.Random) -> tuple[bytes, str]:
@@ -64,16 +64,16 @@ def _mutated(body: bytes, choices: random.Random) -> tuple[bytes, str]:
 
 
 def _coded(body: bytes, choices: random.Random) -> tuple[bytes, str]:
-    """Its Content-Encoding too: true, with broken bytes below it, or a lie."""
+    """Coded bytes and a Content-Encoding that is true, false, or has corrupt bytes below it."""
     names = choices.choices(tuple(_CODINGS), k=choices.choice((1, 1, 1, 2, 3, 5)))
-    way = choices.random()
-    if way < 0.02:
+    kind = choices.random()
+    if kind < 0.02:
         body, names = body + _BOMB, names[:1]
-    if way < 0.8:
+    if kind < 0.8:
         for name in names:
             body = _CODINGS[name](body)
-    if 0.4 < way < 0.7:
+    if 0.4 < kind < 0.7:
         body = choices.choice(PLAIN)(body, choices)
-    if way > 0.9:
+    if kind > 0.9:
         names.append(choices.choice(("compress", "identity", "x-gzip", "\xff", "gzip")))
     return body, ", ".join(names)

@@ -1,4 +1,4 @@
-"""Files that are made of chunks, taken apart and put together again: lengths and checksums fit, unless one is to lie.
+"""Splits files into chunks and joins them again, with right lengths and checksums, except where a false one is wanted.
 
 PNG chunks, RIFF chunks, JPEG segments, and the boxes of ISO base media (AVIF, HEIC, JPEG XL, JPEG 2000).
 """
@@ -13,34 +13,34 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`lie` is a length to declare instead of the true one; `tail` follows uncounted (the scan of a JPEG)."""
+    """`false_length`: declared instead of the true one. `tail` follows and is not counted (the scan of a JPEG)."""
 
     kind: bytes
     data: bytes
     tail: bytes = b""
-    lie: int | None = None
+    false_length: int | None = None
 
     @property
     def length(self) -> int:
-        return len(self.data) if self.lie is None else self.lie
+        return len(self.data) if self.false_length is None else self.false_length
 
 
 class Layout(NamedTuple):
-    """A way in which files are made of chunks. `split` raises ValueError, IndexError where one is not."""
+    """How a format is made of chunks. `split` raises ValueError or IndexError for a file that is not."""
 
     split: Callable[[bytes], list[Chunk]]
     join: Callable[[list[Chunk]], bytes]
 
 
 class Field(NamedTuple):
-    """A number in a chunk's data."""
+    """Where a number is in a chunk's data."""
 
     at: int
     size: int
     order: Literal["big", "little"]
 
 
-SIDES: dict[bytes, tuple[Field, ...]] = {
+DIMENSIONS: dict[bytes, tuple[Field, ...]] = {
     b"IHDR": (Field(0, 4, "big"), Field(4, 4, "big")),
     b"fcTL": (Field(4, 4, "big"), Field(8, 4, "big"), Field(12, 4, "big")),
     b"acTL": (Field(0, 4, "big"),),
@@ -50,16 +50,16 @@ SIDES: dict[bytes, tuple[Field, ...]] = {
     b"ihdr": (Field(0, 4, "big"), Field(4, 4, "big")),
     **dict.fromkeys((b"\xc0", b"\xc1", b"\xc2"), (Field(1, 2, "big"), Field(3, 2, "big"))),
 }
-"""Where width, height, offsets and counts of frames are, by kind of chunk."""
+"""Fields with width, height, offsets and frame counts, by type of chunk."""
 
 CONTAINERS = {
     b"meta": 4, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"iprp": 0, b"ipco": 0, b"jp2h": 0,
 }  # fmt: skip
-"""Boxes that hold boxes, after so many bytes of their own."""
+"""Boxes that hold boxes, and how many bytes of their own come before those."""
 
 
 def layout_of(body: bytes) -> Layout | None:
-    """That of a file by its first bytes; None where it has none of these."""
+    """The layout of a file by its first bytes; None: none of these."""
     if body.startswith(_PNG):
         return Layout(_split_png, _join_png)
     if body.startswith(b"\xff\xd8"):
@@ -88,7 +88,7 @@ def _join_png(chunks: list[Chunk]) -> bytes:
 
 
 def _split_jpeg(body: bytes) -> list[Chunk]:
-    """SOI is left out; a scan is the tail of its SOS."""
+    """Without SOI; a scan is the tail of its SOS."""
     at, chunks = 2, []
     while at + 4 <= len(body) and body[at + 1] != 0xD9:
         length = int.from_bytes(body[at + 2 : at + 4], "big")
@@ -100,7 +100,7 @@ def _split_jpeg(body: bytes) -> list[Chunk]:
 
 
 def _scan_end(body: bytes, at: int) -> int:
-    """Where the next marker is that is neither a stuffed byte nor a restart."""
+    """Position of the next marker that is neither a stuffed byte nor a restart."""
     while (at := body.find(b"\xff", at)) >= 0:
         if body[at + 1 : at + 2] not in _IN_SCANS:
             return at

@@ -1,13 +1,13 @@
-"""What a run came to."""
+"""The report of a run."""
 
 from collections import Counter
 from dataclasses import replace
 
 import pytest
-from tests.fuzz.barrage import Finding
-from tests.fuzz.pauses import Pause
+from tests.fuzz.deployment import tracebacks
+from tests.fuzz.loop_pauses import Pause
 from tests.fuzz.report import Report, print_report
-from tests.fuzz.site import tracebacks
+from tests.fuzz.sender import Finding
 
 CLEAN = Report(
     images=100,
@@ -35,7 +35,7 @@ ValueError: 1
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "problem",
     [
         {"wrong": ["case 1: no answer"]},
         {"ended": [123]},
@@ -49,25 +49,25 @@ ValueError: 1
     ],
     ids=str,
 )
-def test_a_fault_of_any_kind_fails_the_run(fault: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
-    """One fault is enough, and the last line says so."""
-    report = replace(CLEAN, **fault)  # type: ignore[arg-type]
+def test_a_problem_of_any_kind_fails_the_run(problem: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
+    """One problem is enough, and the last line says so."""
+    report = replace(CLEAN, **problem)  # type: ignore[arg-type]
     print_report(report)
     assert not report.ok
     assert capsys.readouterr().out.splitlines()[-1] == "fuzz: FAILED"
 
 
-def test_what_a_hasher_died_of_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is no fault, as isolation is there for it; the number that plays it again is printed."""
+def test_a_case_that_ends_a_hasher_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not a problem: isolation is what hashers are for. Its number, for a replay, is printed."""
     print_report(CLEAN)
     out = capsys.readouterr().out
     assert CLEAN.ok
     assert "case 7: crashed; a hasher ended (crashed); TIFF RGB, entry" in out
-    assert out.splitlines()[-1] == "fuzz: every image had its verdict"
+    assert out.splitlines()[-1] == "fuzz: every image got a verdict"
 
 
-def test_tracebacks_of_a_kind_are_told_once() -> None:
-    """The first of each, with how many there are."""
+def test_tracebacks_of_a_kind_are_reported_once() -> None:
+    """The first of each kind, with how many there are."""
     other = LOG.replace("ValueError: 1", "KeyError: 2")
     first, second = tracebacks(LOG + LOG.replace("ValueError: 1", "ValueError: 3") + other)
     assert first.startswith("2 times: Traceback")

@@ -1,4 +1,4 @@
-"""Pictures for the tests of this room: skimage's photographs and drawings, in every format and mode."""
+"""Pictures for these tests: skimage's photographs and drawings, in every format and mode."""
 
 import io
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins")
 
 
 class Form(NamedTuple):
-    """One way to write a picture: the format, the mode, and what the encoder is told besides."""
+    """One way to write a picture: the format, the mode, and the encoder's options."""
 
     format: str
     mode: str
@@ -80,7 +80,7 @@ _FAST: dict[str, dict[str, Any]] = {
     "JXL": {"effort": 1},
     "WEBP": {"method": 0},
 }
-"""Files are written often, and not to be small."""
+"""Fast to write rather than small."""
 
 
 def encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
@@ -93,12 +93,12 @@ def encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def decoded(body: bytes, format: str) -> Image.Image:
-    """What other tools see in a file."""
+    """The picture as other tools decode it."""
     return Image.fromarray(imagecodecs.jpegxl_decode(body)) if format == "JXL" else Image.open(io.BytesIO(body))
 
 
 def formed(form: Form, picture: Image.Image) -> bytes:
-    """The file of an "RGB" picture in this form. Where there is an alpha channel, an oval of it shows."""
+    """The file of an "RGB" picture in this form. With an alpha channel, only an oval of it is opaque."""
     levels = np.asarray(picture)
     match form:
         case ("JPEG", "YCCK", _):
@@ -143,7 +143,7 @@ def _ycck(picture: Image.Image) -> bytes:
 
 
 def animated(pictures: Sequence[Image.Image], format: str) -> bytes:
-    """An animation, or a file of several pages, whose frames are these pictures in full."""
+    """An animation, or a file of several pages, with these pictures as full frames."""
     if format == "JXL":
         return bytes(imagecodecs.jpegxl_encode(np.stack(pictures), photometric="rgb", **_FAST["JXL"]))
     return encoded(pictures[0], format, save_all=True, append_images=pictures[1:])
@@ -162,7 +162,7 @@ def jpeg(size: tuple[int, int] = (320, 240), name: str = "astronaut", **options:
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> Image.Image:
-    """Slow to decode and to hash, and compresses badly."""
+    """A picture that is slow to decode and to hash, and compresses badly."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 

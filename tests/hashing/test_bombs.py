@@ -1,4 +1,4 @@
-"""Small files that promise much, or are not what they say: each ends in a verdict, and takes no memory for it."""
+"""Small files that declare huge sizes, or are not what they seem: each gets a verdict and takes little memory."""
 
 import subprocess
 import sys
@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from tests.hashing.pictures import FORMATS, encoded, jpeg, photograph
 
-from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.media import sniff
+from edgeward.hashing.media_types import sniff
+from edgeward.settings.config import HashingSettings
 from edgeward.types import Flaw
 
 SETTINGS = HashingSettings(signals=("sha256", "pdq"))
@@ -97,7 +97,7 @@ HUGE: dict[str, Callable[[], bytes]] = {
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from edgeward.config import HashingSettings
+from edgeward.settings.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
 
 def used():
@@ -114,8 +114,8 @@ print(*flaws(others), used() - before)
 """
 
 
-def test_pixels_that_are_only_promised_take_no_memory(tmp_path: Path) -> None:
-    """100,000 x 100,000 pixels, or as many as a format can promise, are refused by the header, in every format."""
+def test_declared_pixels_take_no_memory(tmp_path: Path) -> None:
+    """100,000 x 100,000 pixels, or as many as a format can declare, are refused by the header, in every format."""
     assert {name.split()[0] for name in HUGE} == set(FORMATS.values())
     paths = [tmp_path / name for name in ("plain", *HUGE)]
     for path, body in zip(paths, (jpeg(), *(make() for make in HUGE.values())), strict=True):
@@ -129,7 +129,7 @@ def test_pixels_that_are_only_promised_take_no_memory(tmp_path: Path) -> None:
 
 
 def test_tiles_larger_than_their_picture() -> None:
-    """A TIFF of 16 x 16 pixels in one tile of 65,536 x 65,536 is refused before room is made for the tile."""
+    """A TIFF of 16 x 16 pixels in one tile of 65,536 x 65,536 is refused before memory for the tile is allocated."""
     tags = (
         (256, 16),
         (257, 16),
@@ -148,7 +148,7 @@ def test_tiles_larger_than_their_picture() -> None:
 
 
 def test_twelve_bits_are_refused_cleanly() -> None:
-    """A JPEG of 12 bits, which no browser shows, can't be decoded; its digests are known."""
+    """A JPEG of 12 bits, which no browser shows, is UNDECODABLE; its digests are known."""
     levels = np.asarray(picture()).astype(np.uint16) * 16
     found = fingerprint(bytes(imagecodecs.jpeg8_encode(levels, bitspersample=12)), SETTINGS)
     assert (found.flaw, found.media_type) == (Flaw.UNDECODABLE, "image/jpeg")
@@ -157,7 +157,7 @@ def test_twelve_bits_are_refused_cleanly() -> None:
 
 @pytest.mark.parametrize("format", FORMATS.values())
 def test_one_format_under_the_name_of_another(format: str) -> None:
-    """The first bytes of each format before the rest of another, or before nothing or noise: a flaw, or no image."""
+    """The first bytes of each format followed by another format, by nothing or by noise: a flaw, or not an image."""
     head = small(format)[:16]
     for rest in (b"", bytes(200), b"<html>" * 50, small("PNG" if format != "PNG" else "JPEG")):
         found = fingerprint(head + rest, SETTINGS)
@@ -166,7 +166,7 @@ def test_one_format_under_the_name_of_another(format: str) -> None:
 
 @pytest.mark.parametrize("format", FORMATS.values())
 def test_a_file_cut_at_any_point(format: str) -> None:
-    """Wherever it is cut off, a file ends in a verdict, with the digests of what came."""
+    """A file that is cut off anywhere gets a fingerprint, with the digests of the bytes there are."""
     body = small(format)
     for end in range(0, len(body), max(1, len(body) // 24)):
         found = fingerprint(body[:end], SETTINGS)
@@ -175,7 +175,7 @@ def test_a_file_cut_at_any_point(format: str) -> None:
 
 
 def test_icons_in_icons() -> None:
-    """An icon holds no icon: nesting ends where it begins."""
+    """An icon inside an icon is not decoded."""
     nested = encoded(picture(), "ICO")
     for _ in range(50):
         nested = icon(nested)
@@ -183,7 +183,7 @@ def test_icons_in_icons() -> None:
 
 
 def test_a_page_that_is_also_a_gif() -> None:
-    """What begins as an image is one, and hashed, whatever else it may be read as."""
+    """A body that begins as an image is hashed as one, whatever else it may be read as."""
     body = small("GIF") + b"<script>alert(1)</script>"
     found = fingerprint(body, HashingSettings(signals=("sha256", "pdq"), min_quality=0))
     assert (found.media_type, found.flaw) == ("image/gif", None)

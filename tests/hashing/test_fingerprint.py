@@ -1,4 +1,4 @@
-"""Bytes become a fingerprint; what the bytes hold never raises."""
+"""Bytes become a fingerprint; no bytes raise an exception."""
 
 import hashlib
 
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.hashing.perceptual.test_pdq import reference
+from tests.hashing.pdq_reference import reference_pdq
 from tests.hashing.pictures import FORMATS, PHOTOGRAPHS, decoded, distance, encoded, jpeg, photograph
-from tests.parts import gzipped
+from tests.support.programs import gzipped
 
-from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.request import HashRequest
+from edgeward.hashing.hash_request import HashRequest
+from edgeward.settings.config import SIGNAL_TYPES, HashingSettings
 from edgeward.types import Fingerprint, Flaw, Signal, View
 
 SETTINGS = HashingSettings()
@@ -30,7 +30,7 @@ def stored(found: Fingerprint) -> list[Signal]:
 
 
 def test_all_signals_of_a_photograph() -> None:
-    """Every signal type once, digests first; size, dimensions and media type; no flaw; JSON there and back."""
+    """Every signal type once, digests first; size, dimensions and media type; no flaw; JSON round trip."""
     body = jpeg((321, 240))
     found = fingerprint(body, SETTINGS)
     assert tuple(signal.type for signal in found.signals) == SIGNAL_TYPES
@@ -43,11 +43,11 @@ def test_all_signals_of_a_photograph() -> None:
 @pytest.mark.parametrize("format", FORMATS.values())
 @pytest.mark.parametrize("exact", [True, False])
 def test_every_format_has_the_values_of_the_libraries(format: str, exact: bool) -> None:
-    """PDQ is pdqhash's and phash, dhash are imagehash's on the decoded file; only a drafted JPEG may stray a little."""
+    """PDQ equals pdqhash's, phash and dhash imagehash's on the decoded file; only drafted JPEGs differ a little."""
     body = encoded(photograph("coffee"), format)
     with decoded(body, format) as picture:
         expected = {"phash": str(imagehash.phash(picture)), "dhash": str(imagehash.dhash(picture))}
-        expected["pdq"] = reference(picture)[0]
+        expected["pdq"] = reference_pdq(picture)[0]
     found = values(fingerprint(body, SETTINGS, HashRequest(exact=exact)))
     drafted = format == "JPEG" and not exact
     for name, value in expected.items():
@@ -56,7 +56,7 @@ def test_every_format_has_the_values_of_the_libraries(format: str, exact: bool) 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_drafted_photographs_stay_near(name: str) -> None:
-    """Whatever the draft's scale: PDQ within 4 bits, phash and dhash within 2, quality within 1."""
+    """At any draft scale: PDQ within 4 bits, phash and dhash within 2, quality within 1."""
     for size in SIZES:
         picture = photograph(name).resize(size)
         for body in (encoded(picture, "JPEG", quality=quality) for quality in (40, 70, 95)):
@@ -67,7 +67,7 @@ def test_drafted_photographs_stay_near(name: str) -> None:
 
 
 def test_only_the_signals_asked_for() -> None:
-    """Settings choose the signal types; digests alone need no decoder, the SHA-256 is always known."""
+    """Settings choose the signal types; digests alone need no decoder, and the SHA-256 is always known."""
     found = fingerprint(jpeg(), HashingSettings(signals=("sha256", "md5")))
     assert [signal.type for signal in found.signals] == ["sha256", "md5"]
     assert (found.width, found.height, len(found.sha256)) == (320, 240, 64)
@@ -75,7 +75,7 @@ def test_only_the_signals_asked_for() -> None:
 
 @pytest.mark.parametrize(("codings", "coder"), [(("gzip",), gzipped), (("br",), brotli.compress)])
 def test_codings_are_undone(codings: tuple[str, ...], coder: type) -> None:
-    """Under a content-coding lies the same image with the same fingerprint."""
+    """An image under a content-coding has the same fingerprint."""
     assert fingerprint(coder(jpeg()), SETTINGS, HashRequest(codings)) == fingerprint(jpeg(), SETTINGS)
 
 
@@ -95,14 +95,14 @@ def test_codings_are_undone(codings: tuple[str, ...], coder: type) -> None:
     ],
 )
 def test_flaws(body: bytes, codings: tuple[str, ...], flaw: Flaw | None, media_type: str) -> None:
-    """Each way in which bytes can't be judged has its own flaw, and the digests are known all the same."""
+    """Each reason why bytes can't be hashed is a flaw of its own, and the digests are known all the same."""
     found = fingerprint(body, HashingSettings(max_bytes=65536, max_pixels=100_000), HashRequest(codings))
     assert (found.flaw, found.media_type) == (flaw, media_type)
     assert values(found) == {name: hashlib.new(name, body).hexdigest() for name in ("sha256", "sha1", "md5")}
 
 
-def test_a_flaw_of_pixels_says_how_many() -> None:
-    """People see in the API how large the refused picture was."""
+def test_too_many_pixels_are_reported_with_the_size() -> None:
+    """A picture refused for its pixels has its width and height, which the API shows."""
     found = fingerprint(encoded(Image.new("1", (500, 201)), "PNG"), HashingSettings(max_pixels=100_000))
     assert (found.width, found.height) == (500, 201)
 
@@ -116,11 +116,11 @@ def test_a_cut_image_is_hashed_as_far_as_it_goes() -> None:
 
 
 def test_distinct_frames_only() -> None:
-    """An animation has the signals of each frame that was read, equal ones once."""
+    """An animation has the signals of each distinct frame."""
     one, other = (photograph(name).resize((160, 120)) for name in ("astronaut", "coffee"))
     body = encoded(one, "WEBP", save_all=True, append_images=[other, one, other], lossless=True)
     found = fingerprint(body, HashingSettings(signals=("sha256", "pdq")))
-    assert [signal.value for signal in found.signals[1:]] == [reference(one)[0], reference(other)[0]]
+    assert [signal.value for signal in found.signals[1:]] == [reference_pdq(one)[0], reference_pdq(other)[0]]
     assert len(fingerprint(body, HashingSettings(signals=("sha256", "pdq"), max_frames=1)).signals) == 2
 
 
@@ -132,7 +132,7 @@ def test_distinct_frames_only() -> None:
         (photograph().resize((17, 200)), None),
     ],
 )
-def test_pictures_that_say_too_little_have_digests_alone(picture: Image.Image, flaw: Flaw | None) -> None:
+def test_pictures_with_little_content_have_digests_only(picture: Image.Image, flaw: Flaw | None) -> None:
     """Flat and tiny pictures have no perceptual signals of any type, and the flaw says why."""
     found = fingerprint(encoded(picture, "PNG"), SETTINGS)
     assert found.flaw is flaw
@@ -141,7 +141,7 @@ def test_pictures_that_say_too_little_have_digests_alone(picture: Image.Image, f
 
 @pytest.mark.parametrize("signals", [("sha256", "pdq"), ("phash", "sha256", "pdq"), ("sha256", "dhash", "phash")])
 def test_a_pdq_does_not_depend_on_what_else_is_asked(signals: tuple[str, ...]) -> None:
-    """The same draft feeds all hashes: whichever are wanted, each has the same value."""
+    """Each hash has the same value whichever other types are computed."""
     for size in ((700, 500), (1600, 1200)):
         body = jpeg(size, "coffee", quality=80)
         everything = values(fingerprint(body, SETTINGS))
@@ -153,7 +153,7 @@ def test_a_pdq_does_not_depend_on_what_else_is_asked(signals: tuple[str, ...]) -
 @settings(max_examples=60)
 @given(st.sampled_from(tuple(FORMATS.values())), st.dictionaries(st.integers(0, 4000), st.integers(0, 255), max_size=6))
 def test_damaged_files_never_raise(format: str, damage: dict[int, int]) -> None:
-    """Whatever bytes are changed, the result is a fingerprint with the digests of what came."""
+    """Whatever bytes are changed, the result is a fingerprint with the digests of those bytes."""
     body = bytearray(encoded(photograph().resize((48, 32)), format))
     for at, value in damage.items():
         body[at % len(body)] = value

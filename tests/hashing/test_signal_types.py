@@ -1,4 +1,4 @@
-"""The signal types that ship: how long they are, how they are read, how far they reach."""
+"""The signal types that ship: their lengths, how values are parsed, their radii."""
 
 import base64
 import random
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeward.config import SIGNAL_TYPES
 from edgeward.hashing.signal_types import (
     BUILT_IN,
     COMPOSED,
@@ -15,9 +14,10 @@ from edgeward.hashing.signal_types import (
     ListedType,
     PdqDhash,
     PhotoDna,
-    greatest_radius,
     is_hamming,
+    max_radius_of,
 )
+from edgeward.settings.config import SIGNAL_TYPES
 from edgeward.types import DEFAULT_RADIUS
 
 ALL = (*BUILT_IN, *COMPOSED, *NOT_SHIPPED)
@@ -38,11 +38,11 @@ def value(kind: ListedType) -> bytes:
 
 
 def test_the_table_is_that_of_the_settings() -> None:
-    """What settings may name is what ships, in the same order; the radii are those of the lists."""
+    """What settings may name is what ships, in the same order; the radii are the lists' defaults."""
     assert tuple(kind.name for kind in BUILT_IN) == SIGNAL_TYPES
     assert {kind.name: kind.bits for kind in ALL} == BITS
     assert {kind.name: kind.radius for kind in ALL if kind.radius is not None} == DEFAULT_RADIUS
-    assert {name: greatest_radius(kind) for kind in ALL if (name := kind.name) in DEFAULT_RADIUS} == {
+    assert {name: max_radius_of(kind) for kind in ALL if (name := kind.name) in DEFAULT_RADIUS} == {
         "pdq": 64,
         "phash": 16,
         "dhash": 16,
@@ -62,7 +62,7 @@ def test_values_are_read_as_hexadecimal_and_base64(kind: ListedType) -> None:
 
 
 def test_a_cut_off_value_is_not_taken_for_base64() -> None:
-    """192 hexadecimal digits are two thirds of a PhotoDNA, though they would be 144 bytes in base64."""
+    """192 hexadecimal digits of a PhotoDNA's 288 are refused, though they would be 144 bytes in base64."""
     with pytest.raises(ValueError, match="it has 192 digits: photodna has 288"):
         PhotoDna().parse("ab" * 96)
 
@@ -76,8 +76,8 @@ def test_distances_are_bits_that_differ(one: bytes, others: list[bytes]) -> None
     assert list(kind.distances(one, b"".join(others))) == expected
 
 
-def test_a_distance_of_ones_own_is_noticed() -> None:
-    """Types that ship are searched by bits; one that overrides either function is not."""
+def test_a_types_own_distance_is_noticed() -> None:
+    """Types that ship are searched by bits; one that overrides `distance` or `distances` is not."""
 
     class Other(ListedType):
         def distance(self, one: bytes, other: bytes) -> int:
@@ -88,8 +88,8 @@ def test_a_distance_of_ones_own_is_noticed() -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**256 - 1), st.integers(0, 2**256 - 1))
-def test_a_joint_distance_is_the_greater(dhash: int, other_dhash: int, pdq: int, other_pdq: int) -> None:
-    """A bit of the dhash counts eight times one of the PDQ; both must be near."""
+def test_a_composite_distance_is_the_greater(dhash: int, other_dhash: int, pdq: int, other_pdq: int) -> None:
+    """A bit of the dhash counts as much as eight of the PDQ; both must be near."""
     one, other = dhash.to_bytes(8) + pdq.to_bytes(32), other_dhash.to_bytes(8) + other_pdq.to_bytes(32)
     expected = max(8 * (dhash ^ other_dhash).bit_count(), (pdq ^ other_pdq).bit_count())
     assert PdqDhash().distance(one, other) == expected
@@ -99,17 +99,17 @@ def test_a_joint_distance_is_the_greater(dhash: int, other_dhash: int, pdq: int,
 @pytest.mark.parametrize(
     ("pdq", "why"),
     [
-        ("f" * 64, "its pdq: it matches blank pictures"),
-        ("0f1e" * 16, "its pdq: it matches flat pictures"),
+        ("f" * 64, "its pdq: it matches blank images"),
+        ("0f1e" * 16, "its pdq: it matches flat images"),
     ],
 )
-def test_the_pdq_of_a_joint_value_must_be_fit(pdq: str, why: str) -> None:
-    """What could not be listed alone would match by its dhash alone."""
+def test_the_pdq_of_a_composite_value_must_be_listable(pdq: str, why: str) -> None:
+    """A PDQ that could not be listed alone is refused: the value would match by its dhash alone."""
     with pytest.raises(ValueError, match=why):
         PdqDhash().parse("0f1e2d3c4b5a6978" + pdq)
 
 
 @pytest.mark.parametrize("dhash", ["0" * 16, "0f" * 8])
-def test_the_dhash_of_a_joint_value_may_be_flat(dhash: str) -> None:
-    """A dune, or a page of text, is recognised by both, but not by its dhash alone."""
+def test_the_dhash_of_a_composite_value_may_be_flat(dhash: str) -> None:
+    """A dune or a page of text may have a flat dhash: its PDQ tells it from others."""
     assert PdqDhash().parse(dhash + "0f1e2d3c" * 8).hex() == dhash + "0f1e2d3c" * 8

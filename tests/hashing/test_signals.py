@@ -1,4 +1,4 @@
-"""Only signals that are well formed and match something less than everything get on a list."""
+"""Only well-formed signals that do not match blank pictures may be listed."""
 
 import contextlib
 import hashlib
@@ -8,23 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.hashing.pictures import jpeg
 
-from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.errors import BadSignal
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.registry import known
+from edgeward.hashing.signal_registry import listable_types
 from edgeward.hashing.signals import parse, validate
+from edgeward.settings.config import SIGNAL_TYPES, HashingSettings
 from edgeward.types import Signal
 
 PDQ = "2d2f1af3a856c529679ca3d6526fa836d4196c81c6dd04de0a26f855fc99b724"
 
 
 def test_a_signal_is_normalised() -> None:
-    """Case and white space around do not matter; the quality is unknown."""
+    """Case and surrounding white space do not matter; the quality is unknown."""
     assert parse(f"  PDQ:{PDQ.upper()}\n") == Signal("pdq", PDQ, None)
 
 
-def test_what_is_computed_can_be_listed() -> None:
-    """The signals of a photograph are all valid as they are."""
+def test_computed_signals_can_be_listed() -> None:
+    """All signals of a photograph may be listed as they are."""
     signals = fingerprint(jpeg(), HashingSettings()).signals
     assert [validate(signal) for signal in signals] == list(signals)
     assert {signal.type for signal in signals} == set(SIGNAL_TYPES)
@@ -35,7 +35,7 @@ def test_what_is_computed_can_be_listed() -> None:
     [
         ("", "TYPE:HEX"),
         (PDQ, "TYPE:HEX"),
-        (f"photo:{PDQ}", "'photo' is no signal type: .*photodna"),
+        (f"photo:{PDQ}", "'photo' is not a signal type: .*photodna"),
         (f"photodna:{PDQ}", "64 digits: photodna has 288"),
         ("pdq:", "hexadecimal"),
         (f"pdq:{PDQ[:-1]}g", "hexadecimal"),
@@ -59,7 +59,7 @@ def test_what_is_computed_can_be_listed() -> None:
     ],
 )
 def test_bad_signals_are_named(text: str, named: str | None) -> None:
-    """What must not be listed is refused with a message that says why."""
+    """Signals that must not be listed are refused with a message that says why."""
     if named is None:
         parse(text)
         return
@@ -69,13 +69,13 @@ def test_bad_signals_are_named(text: str, named: str | None) -> None:
 
 @pytest.mark.parametrize(("type_", "quality"), [("pdq", 101), ("pdq", -1), ("phash", 50), ("pdq-dhash", 101)])
 def test_qualities_are_checked(type_: str, quality: int) -> None:
-    """Only what holds a PDQ has a quality, and it is a percentage."""
+    """Only types with a PDQ have a quality, from 0 to 100."""
     with pytest.raises(BadSignal, match=str(quality)):
-        validate(Signal(type_, (PDQ + PDQ)[: known()[type_].bits // 4], quality))
+        validate(Signal(type_, (PDQ + PDQ)[: listable_types()[type_].bits // 4], quality))
 
 
 @given(st.text())
 def test_any_text_has_an_answer(text: str) -> None:
-    """Nothing but BadSignal is raised, whatever is typed."""
+    """Any text either parses or raises BadSignal."""
     with contextlib.suppress(BadSignal):
         parse(text)

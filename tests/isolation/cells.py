@@ -1,4 +1,4 @@
-"""Code run in a process of its own, confined or not: what it tried, and what came of it."""
+"""Runs code in a process of its own, confined or not, and tells the outcome."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ FREE = "None"
 _CHILD = """
 import ctypes, errno, itertools, mmap, os, resource, signal, socket, sys, threading, time
 from edgeward.isolation import landlock, seccomp
-from edgeward.isolation.confinement import allow_seconds, confine
+from edgeward.isolation.confinement import limit_cpu_time, confine
 
 fd, how, code = int(sys.argv[1]), compile(sys.argv[2], "how", "eval"), compile(sys.argv[3], "code", "eval")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -43,7 +43,8 @@ os._exit(0)
 
 
 def tried(code: str, how: str = CONFINED, seconds: float = 60) -> str:
-    """What the expression `code` gave in a process confined by `how`: its value, the name of an errno or a signal.
+    """The outcome of the expression `code` in a process confined by `how`: its value, or the name of an errno
+    or signal.
 
     `call(NAME, ...)` in it is a function of libc.
     """

@@ -1,9 +1,9 @@
-"""A confined process has nothing but its socket: each way out is tried, by one who is confined and one who is not."""
+"""A confined process has only its socket. Each way out is tried in a confined process and in a free one."""
 
 import pytest
 from tests.isolation.cells import FREE, KILLED, MYSELF, REFUSED, tried
 
-from edgeward.isolation.frames import LAYERS
+from edgeward.isolation.protocol import LAYERS
 
 READS = 'call("open", b"/etc/passwd", os.O_RDONLY) > 0'
 WRITES = 'call("open", b"/tmp", os.O_TMPFILE | os.O_RDWR, 0o600) > 0'
@@ -45,8 +45,8 @@ LIMITS = "resource.setrlimit(resource.RLIMIT_NOFILE, (9, resource.getrlimit(reso
         pytest.param('call("prctl", 4, 1, 0, 0, 0) == 0', REFUSED, id="dumps core"),
     ],
 )
-def test_every_way_out_is_shut(attempt: str, outcome: str) -> None:
-    """What a free process may do a confined one may not: the call fails, or is the end of it."""
+def test_every_way_out_is_closed(attempt: str, outcome: str) -> None:
+    """A call that works in a free process fails in a confined one, or kills it."""
     assert tried(attempt) == outcome
     assert tried(attempt, FREE) == "True"
 
@@ -55,54 +55,54 @@ def test_every_way_out_is_shut(attempt: str, outcome: str) -> None:
     ("attempt", "free"),
     [pytest.param(RUNS, "", id="runs a program"), pytest.param(TRACES, "0", id="traces its parent")],
 )
-def test_ways_out_that_are_shut_with_the_process(attempt: str, free: str) -> None:
-    """To run a program, or to trace one, is its end."""
+def test_ways_out_that_kill_the_process(attempt: str, free: str) -> None:
+    """Running a program, or tracing one, kills it."""
     assert tried(attempt) == KILLED
     assert tried(attempt, FREE) in (free, "EPERM")
 
 
-def test_time_is_bounded_from_within() -> None:
-    """A process that spins beyond the CPU time that it was given is ended by the kernel, whatever its parent does."""
-    assert tried("(allow_seconds(0.1), sum(itertools.repeat(1)))") == "SIGPROF"
+def test_cpu_time_is_limited_from_within() -> None:
+    """The kernel ends a process that exceeds its CPU time, whatever its parent does."""
+    assert tried("(limit_cpu_time(0.1), sum(itertools.repeat(1)))") == "SIGPROF"
 
 
-def test_a_parent_is_first_to_say_that_time_is_up() -> None:
-    """Beyond what was given a process has a moment left, in which its parent ends it and knows why."""
+def test_a_parent_has_time_to_end_it_first() -> None:
+    """The kernel waits a moment beyond the limit, in which the parent can end the process and knows why."""
     spin = "[sum(range(10**5)) for _ in iter(lambda: time.process_time() > started + 0.5, True)]"
-    assert tried(f"(started := time.process_time(), allow_seconds(0.1), {spin}, 7)[-1]") == "7"
+    assert tried(f"(started := time.process_time(), limit_cpu_time(0.1), {spin}, 7)[-1]") == "7"
 
 
-def test_time_is_given_anew() -> None:
-    """What earlier questions have used is not held against the next one."""
+def test_each_request_has_its_own_time() -> None:
+    """The CPU time of earlier requests does not count for the next one."""
     # Each may use 1.1 s of CPU time, and uses 0.7: both together more than one of them may.
     spin = "[sum(range(10**5)) for _ in iter(lambda: time.process_time() > started + {}, True)]"
-    asked = f"allow_seconds(0.1), {spin.format(0.7)}, allow_seconds(0.1), {spin.format(1.4)}"
+    asked = f"limit_cpu_time(0.1), {spin.format(0.7)}, limit_cpu_time(0.1), {spin.format(1.4)}"
     assert tried(f"(started := time.process_time(), {asked}, 7)[-1]") == "7"
 
 
 def test_output_goes_nowhere() -> None:
-    """Megabytes that a decoder prints reach neither a disk nor a log."""
+    """Megabytes of output reach neither a disk nor a log."""
     assert tried('[os.write(1, bytes(65536)) for _ in range(999)] and os.write(2, b"x")') == "1"
     assert tried('os.write(1, b"x")', FREE) == "status 0, printed 1"
 
 
 def test_what_decoding_needs_is_left() -> None:
-    """Memory, threads, clocks and random numbers are there as before."""
+    """Memory, threads, clocks and random numbers work."""
     thread = "(t := threading.Thread(target=bytearray, args=(1 << 24,)), t.start(), t.join())"
     assert tried(f"({thread}, time.sleep(0.01), len(os.urandom(8)), len(bytearray(1 << 26)))[-1]") == str(1 << 26)
 
 
 def test_the_layers_that_hold_are_named() -> None:
-    """On a machine that has them all, all are said to hold, in the order of LAYERS."""
+    """On a machine that has all layers, all are returned, in the order of LAYERS."""
     assert tried("held") == str(LAYERS)
 
 
 def test_a_late_import_is_the_end() -> None:
-    """Code that was not loaded in time must not end as a picture that no decoder reads."""
+    """A module that was not loaded in time must not make a picture look undecodable."""
     assert tried("__import__('colorsys')") == tried("open('/dev/null')") == "status 70, printed 0"
 
 
 def test_an_encoding_that_is_not_loaded_is_unknown() -> None:
-    """A text may name any encoding: to look for its code is no late import, and finds none."""
+    """Text may name any encoding: looking for its module does not count as a late import, and finds nothing."""
     assert tried("str(b'x', 'no such')") == tried("str(b'x', 'cp1253')") == "LookupError"
     assert tried("str(b'x', 'cp1253')", FREE) == "x"

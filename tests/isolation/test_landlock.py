@@ -1,4 +1,4 @@
-"""Landlock alone keeps a process from files, TCP and the signals of others, where the kernel knows how."""
+"""Landlock alone keeps a process from files, TCP and signalling others, if the kernel has it."""
 
 import pytest
 from tests.isolation.cells import DENIED, FREE, LANDLOCK, MYSELF, tried
@@ -24,17 +24,17 @@ def here() -> None:
     ],
 )
 def test_it_denies(attempt: str, denied: str, free: str) -> None:
-    """What goes through in a free process does not in a restricted one."""
+    """A call that works in a free process is denied in a restricted one."""
     assert tried(attempt, LANDLOCK) == denied
     assert tried(attempt, FREE) == free
 
 
 def test_what_is_open_stays_open() -> None:
-    """A descriptor from before can still be written to."""
+    """A descriptor opened before can still be written to."""
     assert tried("held[-1]", LANDLOCK) == "True"
 
 
 def test_without_no_new_privs_it_says_that_it_does_not_hold() -> None:
-    """The kernel wants PR_SET_NO_NEW_PRIVS of all but root: nothing is claimed that does not hold."""
+    """The kernel requires PR_SET_NO_NEW_PRIVS, except of root: without it False is returned."""
     unprivileged = "os.geteuid() or os.setresuid(65534, 65534, 65534), landlock.restrict()"
     assert tried("held[-1]", unprivileged) == "False"

@@ -1,4 +1,4 @@
-"""The filter alone: what is allowed works, what is fatal kills, all else is refused as unknown."""
+"""The filter alone: what is allowed works, what is fatal kills, all else fails as unknown."""
 
 import pytest
 from tests.isolation.cells import FREE, KILLED, REFUSED, SECCOMP, tried
@@ -15,7 +15,7 @@ def here() -> None:
 @pytest.mark.parametrize(
     ("attempt", "outcome", "free"),
     [
-        pytest.param("os.getcwd() > ''", REFUSED, "True", id="anything unheard of"),
+        pytest.param("os.getcwd() > ''", REFUSED, "True", id="any other call"),
         pytest.param('call("open", b"/etc/passwd", os.O_RDONLY) > 0', REFUSED, "True", id="a file"),
         pytest.param("socket.socketpair() and True", KILLED, "True", id="sockets"),
         pytest.param("(os.fork() or os._exit(0)) > 0", KILLED, "True", id="a process"),
@@ -32,13 +32,13 @@ def here() -> None:
     ],
 )
 def test_calls_end_as_the_tables_say(attempt: str, outcome: str, free: str) -> None:
-    """Allowed, fatal or unknown: and without the filter each of them goes through."""
+    """Allowed, fatal or unknown; without the filter each of them works."""
     assert tried(attempt, SECCOMP) == outcome
     assert tried(attempt, FREE) == free
 
 
-def test_threads_are_held_too() -> None:
-    """A thread that was there before the filter is under it as well."""
+def test_threads_are_filtered_too() -> None:
+    """Also a thread that was started before."""
     waits = (
         "(go := threading.Event(), found := [], t := threading.Thread(target=lambda: (go.wait(), "
         'found.append(libc.open(b"/etc/passwd", 0)))), t.start(), libc.prctl(38, 1, 0, 0, 0), seccomp.restrict())'

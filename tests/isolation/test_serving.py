@@ -1,4 +1,4 @@
-"""An isolated process from the inside: it confines itself, answers, and ends in one of few ways."""
+"""An isolated process from inside: it confines itself, answers, and ends in one of few ways."""
 
 import os
 import signal
@@ -6,29 +6,29 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.isolation.cells import SOURCE
+from tests.support.eventually import until
 
-from edgeward.isolation.frames import BEGUN, LAYERS, LENGTH_BYTES, READY, length_of
+from edgeward.isolation.protocol import BEGUN, LAYERS, LENGTH_BYTES, READY, length_prefix
 
 SERVER = """
 import sys
 from edgeward.isolation.serving import serve
 
-def answer(question, body):
-    if question == b"spin":
+def answer(request, body):
+    if request == b"spin":
         while True:
             pass
-    if question == b"take":
+    if request == b"take":
         bytearray(1 << 40)
-    if question == b"raise":
-        raise ValueError(question)
-    return question + body[:1] + b"%d" % len(body) + body[-1:]
+    if request == b"raise":
+        raise ValueError(request)
+    return request + body[:1] + b"%d" % len(body) + body[-1:]
 
 serve(int(sys.argv[1]), 256, 0.1, answer)
 """
@@ -44,15 +44,13 @@ class Served:
         length = self.connection.recv(LENGTH_BYTES, socket.MSG_WAITALL)
         return self.connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
 
-    def ask(self, question: bytes, body: bytes = b"") -> None:
-        self.connection.sendall(length_of(question) + question + length_of(body) + body)
+    def ask(self, request: bytes, body: bytes = b"") -> None:
+        self.connection.sendall(length_prefix(request) + request + length_prefix(body) + body)
 
     def becomes(self, state: str) -> None:
         """Wait until the process is in this state of /proc/PID/stat: S, asleep; T, stopped."""
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
-            assert time.monotonic() < deadline, f"it is not in state {state}"
-            time.sleep(0.001)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == state, f"state {state}")
 
     def ends(self) -> int:
         return self.process.wait(60)
@@ -79,7 +77,7 @@ def served() -> Iterator[Served]:
         yield ready
 
 
-def test_it_says_how_it_is_isolated() -> None:
+def test_it_tells_its_layers() -> None:
     """The first frame is READY and the layers that hold."""
     with server() as fresh:
         word, *layers = fresh.read().decode().split()
@@ -88,17 +86,17 @@ def test_it_says_how_it_is_isolated() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 40_000_000])
-def test_bodies_of_any_size_arrive_whole(served: Served, size: int) -> None:
+def test_bodies_of_any_size_arrive_complete(served: Served, size: int) -> None:
     """BEGUN, then the answer, again and again."""
-    for question in (b"first", b"second"):
-        threading.Thread(target=served.ask, args=(question, b"\1" * size)).start()
+    for request in (b"first", b"second"):
+        threading.Thread(target=served.ask, args=(request, b"\1" * size)).start()
         assert served.read() == BEGUN
-        assert served.read() == question + b"\1" * min(size, 1) + b"%d" % size + b"\1" * min(size, 1)
+        assert served.read() == request + b"\1" * min(size, 1) + b"%d" % size + b"\1" * min(size, 1)
 
 
-def test_a_body_that_comes_in_pieces_arrives_whole(served: Served) -> None:
-    """A process that is stopped in the middle of a body, so that the kernel returns early, reads on."""
-    served.connection.sendall(length_of(b"q") + b"q" + length_of(bytes(500_000)))
+def test_a_body_that_comes_in_pieces_arrives_complete(served: Served) -> None:
+    """A process that is stopped in the middle of a body, which makes the kernel return early, reads on."""
+    served.connection.sendall(length_prefix(b"q") + b"q" + length_prefix(bytes(500_000)))
     for _ in range(5):
         served.connection.sendall(bytes(100_000))
         served.becomes("S")  # it waits for more
@@ -110,28 +108,28 @@ def test_a_body_that_comes_in_pieces_arrives_whole(served: Served) -> None:
 
 
 def test_it_ends_with_its_socket(served: Served) -> None:
-    """No parent, no work: not even half a question is waited for."""
-    served.connection.sendall(length_of(b"question") + b"half")
+    """It does not wait for the rest of a request when its parent is gone."""
+    served.connection.sendall(length_prefix(b"request") + b"half")
     served.connection.close()
     assert served.ends() == 0
 
 
-def test_a_stuck_parent_does_not_keep_it_spinning(served: Served) -> None:
-    """A question that takes more CPU time than there is for one ends the process, with nobody's help."""
+def test_it_ends_by_itself_when_its_time_is_up(served: Served) -> None:
+    """A request that takes more CPU time than its limit ends the process, though the parent does nothing."""
     served.ask(b"spin")
     assert served.ends() == -signal.SIGPROF
 
 
-@pytest.mark.parametrize("question", [b"take", b"raise"])
-def test_what_goes_wrong_in_an_answer_is_the_end(served: Served, question: bytes) -> None:
-    """Out of memory, or an exception that nobody expected: BEGUN was said, so the body is to blame."""
-    served.ask(question)
+@pytest.mark.parametrize("command", [b"take", b"raise"])
+def test_an_error_in_an_answer_ends_it(served: Served, command: bytes) -> None:
+    """Out of memory, or an unexpected exception: BEGUN was sent, so the body counts as the cause."""
+    served.ask(command)
     assert served.read() == BEGUN
     assert served.ends() > 0
 
 
-def test_a_body_without_room_is_to_blame(served: Served) -> None:
-    """A body that does not fit into the memory there is counts as looked at: no other process need die of it."""
+def test_a_body_too_large_for_its_memory_ends_it(served: Served) -> None:
+    """Such a body counts as begun, so that it is not tried on another process."""
     served.ask(b"q", bytes(300 << 20))
     assert served.read() == BEGUN
     assert served.ends() == 1

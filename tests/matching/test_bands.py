@@ -1,4 +1,4 @@
-"""Which values are worth comparing: none that is near may be missing."""
+"""Which values are compared with a query: no near one may be missing."""
 
 import random
 from itertools import combinations
@@ -12,8 +12,8 @@ from edgeward.matching.bands import Band, bands_for
 
 @pytest.mark.parametrize(("number", "flips"), [(0, 0), (3, 1), (4, 2), (15, 1)])
 def test_candidates_are_those_whose_band_is_near(number: int, flips: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each query exactly the rows whose band differs in so many bits, in pieces of a bounded size."""
-    monkeypatch.setattr(module, "AT_ONCE", 7)
+    """For each query exactly the rows whose band differs in at most that many bits, in pieces of bounded size."""
+    monkeypatch.setattr(module, "PAIRS_PER_PIECE", 7)
     chance = random.Random(number)
     word, shift = number // 4, 16 * (number % 4)
     base = chance.getrandbits(64)
@@ -33,6 +33,6 @@ def test_candidates_are_those_whose_band_is_near(number: int, flips: int, monkey
     assert sum(query == 1 for query, _ in found) >= [1, 4, 7][flips]
 
 
-def test_enough_bands_are_looked_into() -> None:
-    """One more than there are differing bits at most, or all that there are."""
+def test_enough_bands_are_searched() -> None:
+    """One band more than bits may differ, or all bands if there are fewer."""
     assert [len(bands_for(words, radius)) for words, radius in ((4, 31), (4, 3), (1, 6), (1, 0))] == [16, 4, 4, 1]

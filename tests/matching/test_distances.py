@@ -1,4 +1,4 @@
-"""Search by a distance of its own finds exactly what brute force finds, whatever was added and removed."""
+"""Search by a type's own distance finds exactly what brute force finds, whatever was added and removed."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stand_in import in_this_process, install
+from tests.support.stand_in import in_this_process, install
 
 from edgeward.hashing.signal_types import BUILT_IN, ListedType
 from edgeward.matching import distances as module
-from edgeward.matching.crowd import Crowd
-from edgeward.matching.distances import DistanceCrowd, DistanceIndex, crowd_for, index_for
+from edgeward.matching.append_only_index import AppendOnlyIndex
+from edgeward.matching.distances import AppendOnlyDistanceIndex, DistanceIndex, append_only_index_for, index_for
 from edgeward.matching.hamming import HammingIndex
 
 
@@ -35,8 +35,8 @@ class Many(Sum):
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many blocks also of few values."""
-    monkeypatch.setattr(module, "BLOCK", 7)
+    """Few values fill many blocks."""
+    monkeypatch.setattr(module, "VALUES_PER_BLOCK", 7)
 
 
 def near(values: dict[int, bytes], query: bytes, radius: int) -> set[tuple[int, int]]:
@@ -83,7 +83,7 @@ def test_any_order_of_changes(steps: list[tuple[str, int, bytes]]) -> None:
 
 @pytest.mark.parametrize("value", ["", "00", "0000000g", "00 00 00"])
 def test_only_values_of_its_length(value: str) -> None:
-    """What is none is refused, and the index is as it was."""
+    """Malformed values are refused, and the index stays as it was."""
     index = DistanceIndex[str](Sum())
     with pytest.raises(ValueError, match=r"bits|hexadecimal"):
         index.add("a", value)
@@ -92,24 +92,24 @@ def test_only_values_of_its_length(value: str) -> None:
     assert index.search("01020304", 0) == [("b", 0)]
 
 
-def test_a_crowd_finds_marks() -> None:
-    """One at a time and many at once, over many blocks, with marks that repeat."""
+def test_an_append_only_index_finds_ids() -> None:
+    """Many queries at once, over many blocks, with ids that repeat."""
     chance = random.Random(5)
     values = [bytes(chance.choices(range(256), k=4)) for _ in range(100)]
-    crowd = DistanceCrowd(Sum())
+    index = AppendOnlyDistanceIndex(Sum())
     for start in range(0, 100, 9):
         some = values[start : start + 9]
-        crowd.add(b"".join(some), [place // 2 for place in range(start, start + len(some))])
-    assert len(crowd) == 100
+        index.add(b"".join(some), [place // 2 for place in range(start, start + len(some))])
+    assert len(index) == 100
     queries = values[:8]
     found: list[set[int]] = [set() for _ in queries]
-    for numbers, marks in crowd.near_each(queries, 200):
-        for number, mark in zip(numbers, marks, strict=True):
-            found[number].add(mark)
+    for numbers, ids in index.near_each(queries, 200):
+        for number, image in zip(numbers, ids, strict=True):
+            found[number].add(image)
     expected = [{key // 2 for key, _ in near(dict(enumerate(values)), query, 200)} for query in queries]
     assert found == expected
-    with pytest.raises(ValueError, match="2 marks for 1 values"):
-        crowd.add(b"\0\0\0\0", [1, 2])
+    with pytest.raises(ValueError, match="2 ids for 1 values"):
+        index.add(b"\0\0\0\0", [1, 2])
 
 
 @pytest.fixture
@@ -120,11 +120,11 @@ def photodna(tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("photodna")
 def test_each_type_has_the_search_for_its_distance() -> None:
-    """Bits are counted the fast way; a distance of its own, over values of its own length, is asked for."""
+    """Hamming distance gets the fast index; a distance of its own, on values of its length, the slow one."""
     assert isinstance(index_for("photodna", 1152), DistanceIndex)
-    assert isinstance(crowd_for("photodna", 144), DistanceCrowd)
+    assert isinstance(append_only_index_for("photodna", 144), AppendOnlyDistanceIndex)
     for kind in BUILT_IN:
         assert isinstance(index_for(kind.name, kind.bits), HammingIndex)
-        assert isinstance(crowd_for(kind.name, kind.bits // 8), Crowd)
+        assert isinstance(append_only_index_for(kind.name, kind.bits // 8), AppendOnlyIndex)
     assert isinstance(index_for("photodna", 64), HammingIndex)
-    assert isinstance(crowd_for("gone", 144), Crowd)
+    assert isinstance(append_only_index_for("gone", 144), AppendOnlyIndex)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeward.matching import hamming, scan
+from edgeward.matching import hamming, linear_scan
+from edgeward.matching.band_rebuild import BandRebuild
 from edgeward.matching.hamming import HammingIndex
-from edgeward.matching.sorting import Sorting
 
 
-class Held(Sorting):
-    """Sorts when it is let go."""
+class HeldRebuild(BandRebuild):
+    """Waits with the sorting until a test sets `go`."""
 
     go = Event()
 
@@ -40,8 +40,8 @@ def brute_force(values: dict[int, int], query: int, radius: int) -> set[tuple[in
 
 @pytest.mark.parametrize(("bits", "radius"), [(256, 31), (256, 0), (256, 128), (256, 256), (64, 6), (64, 32), (96, 9)])
 def test_recall_is_one(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At every distance about the radius, over many blocks, the index finds exactly what brute force finds."""
-    monkeypatch.setattr(scan, "BLOCK", 256)
+    """At every distance around the radius, over many blocks, the index finds exactly what brute force finds."""
+    monkeypatch.setattr(linear_scan, "PAIRS_PER_BLOCK", 256)
     chance = random.Random(7)
     centres = [chance.getrandbits(bits) for _ in range(20)]
     near = [flip(c, bits, d, chance) for c in centres for d in range(max(0, radius - 3), min(bits, radius + 4))]
@@ -53,27 +53,27 @@ def test_recall_is_one(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) 
         assert set(index.search(text(centre, bits), radius)) == brute_force(values, centre, radius)
 
 
-def sort(index: HammingIndex[int]) -> None:
-    """Let go of the sorting that was begun, if one was, and wait for it."""
-    if index._sorting:
-        Held.go.set()
-        index._sorting.join()
-        Held.go.clear()
+def finish_rebuild(index: HammingIndex[int]) -> None:
+    """Let a rebuild that was started sort, and wait for its end."""
+    if index.rebuild:
+        HeldRebuild.go.set()
+        index.rebuild.join()
+        HeldRebuild.go.clear()
 
 
 @pytest.mark.parametrize(("bits", "radius"), [(256, 31), (256, 0), (256, 40), (64, 6), (64, 1), (96, 9)])
 def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was added, replaced and removed before the values were sorted, while they were and since, each of many
-    values finds exactly what brute force finds, at its distance."""
-    monkeypatch.setattr(hamming, "SORTED_FROM", 100)
-    monkeypatch.setattr(hamming, "WORTH_PICKING", 0)
-    monkeypatch.setattr(hamming, "Sorting", Held)
+    """Whatever was added, replaced and removed before, during and after the sorting, each of many values finds exactly
+    what brute force finds, with its distance."""
+    monkeypatch.setattr(hamming, "MIN_ROWS_TO_SORT", 100)
+    monkeypatch.setattr(hamming, "MIN_PAIRS_FOR_BANDS", 0)
+    monkeypatch.setattr(hamming, "BandRebuild", HeldRebuild)
     chance = random.Random(radius)
     centres = [chance.getrandbits(bits) for _ in range(40)]
     index, values = HammingIndex[int](bits), dict[int, int]()
     for turn in range(12):
         if turn % 3 == 1:
-            sort(index)  # before values are written
+            finish_rebuild(index)  # before rows change
         for _ in range(200):
             key = chance.randrange(1500)
             near = flip(chance.choice(centres), bits, chance.randrange(min(bits, radius + 4)), chance)
@@ -83,14 +83,14 @@ def test_many_at_once_in_a_sorted_index(bits: int, radius: int, monkeypatch: pyt
             del values[key]
             index.remove(key)
         if turn % 3 == 0:
-            sort(index)  # after they were, and in every third turn not at all
+            finish_rebuild(index)  # after they changed; in every third turn not at all
         found: list[set[tuple[int, int]]] = [set() for _ in centres]
         for piece in index.search_each([text(centre, bits) for centre in centres], radius):
             for number, key, distance in piece:
                 found[number].add((key, distance))
         assert found == [brute_force(values, centre, radius) for centre in centres]
-    sort(index)
-    assert index._sorted.bands, "nothing was sorted"
+    finish_rebuild(index)
+    assert index.sorted_bands.bands, "nothing was sorted"
     assert list(index.search_each([], radius)) == []
 
 
@@ -117,9 +117,9 @@ def test_any_order_of_changes(steps: list[tuple[str, int, int]], query: int, rad
 def test_grows_beyond_its_first_capacity() -> None:
     """Values from before the index grew are still found."""
     index = HammingIndex[int](64)
-    for key in range(3 * hamming.FIRST_CAPACITY):
+    for key in range(3 * hamming.INITIAL_CAPACITY):
         index.add(key, text(key << 20, 64))
-    for key in (0, 1, hamming.FIRST_CAPACITY, 3 * hamming.FIRST_CAPACITY - 1):
+    for key in (0, 1, hamming.INITIAL_CAPACITY, 3 * hamming.INITIAL_CAPACITY - 1):
         assert (key, 0) in index.search(text(key << 20, 64), 0)
 
 
@@ -132,7 +132,7 @@ def test_nearest_first() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0" * 63, "0" * 65, "g" * 64])
-def test_what_is_no_value(value: str) -> None:
+def test_malformed_values_are_refused(value: str) -> None:
     """A value of another length or with other digits is refused, and the index stays as it was."""
     index = HammingIndex[str](256)
     with pytest.raises(ValueError, match=r"bits|hexadecimal"):

@@ -1,17 +1,17 @@
-"""Signal types that were installed, matched forwards and backwards by a distance of their own."""
+"""Installed signal types, matched and retromatched by their own distance."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.stand_in import in_this_process, install
+from tests.support.stand_in import in_this_process, install
 
 from edgeward.matching.matcher import Matcher, is_near
-from edgeward.takedown.backwards.index import SeenImages
-from edgeward.takedown.backwards.suspects import Search, around_entry, around_list
-from edgeward.takedown.seen.packing import pack_fingerprint
-from edgeward.types import Change, Entry, Fingerprint, HashList, Kind, Mode, Reason, Signal, View
+from edgeward.retromatch.search_scope import Search, entry_search, policy_extents
+from edgeward.retromatch.seen_image_index import SeenImageIndex
+from edgeward.sightings.codec import pack_fingerprint
+from edgeward.types import Change, Entry, Fingerprint, HashList, ListKind, Mode, Reason, Signal, View
 
 TYPES = ("sha256", "photodna")
 LISTED = Entry("a", Signal("photodna", "80" * 144))
@@ -24,7 +24,7 @@ def photodna(tmp_path: Path) -> Iterator[None]:
 
 
 def at(distance: int) -> Signal:
-    """A value that lies so far from LISTED: up to 127 in each of its bytes."""
+    """A value at this distance from LISTED: up to 127 in each of its bytes."""
     full, rest = divmod(distance, 127)
     return Signal("photodna", (bytes([255] * full + [128 + rest]) + bytes([128] * 143))[:144].hex())
 
@@ -47,7 +47,7 @@ def matcher(hash_list: HashList, types: tuple[str, ...] = TYPES) -> Matcher:
 
 @pytest.mark.usefixtures("photodna")
 def test_matches_within_the_radius_of_the_type_or_the_list() -> None:
-    """600, unless the list says otherwise; not by the bits that differ, which are few from one byte to another."""
+    """Within 600, unless the list has its own radius; and by the type's distance, not by differing bits."""
     wide, tight = HashList("a"), HashList("a", radius={"photodna": 126})
     near = [matcher(wide).verdict(image(at(distance))) for distance in (0, 600, 601)]
     assert [verdict.match and verdict.match.distance for verdict in near] == [0, 600, None]
@@ -58,8 +58,8 @@ def test_matches_within_the_radius_of_the_type_or_the_list() -> None:
 
 
 @pytest.mark.usefixtures("photodna")
-def test_an_entry_that_is_gone_matches_no_more() -> None:
-    """As with any other type; and one listed with another length never does."""
+def test_a_removed_entry_matches_no_more() -> None:
+    """As with any other type. An entry listed with another length never matches."""
     one = matcher(HashList("a"))
     one.remove_entry("a", LISTED.id)
     one.add_entry(Entry("a", Signal("photodna", "80" * 8)))
@@ -67,7 +67,7 @@ def test_an_entry_that_is_gone_matches_no_more() -> None:
 
 
 def test_without_the_type_entries_wait() -> None:
-    """They are held and counted, and match nothing, not even at a distance of 1; other types match as ever."""
+    """They are stored and counted, and match nothing, not even at a distance of 1; other types match as before."""
     one = matcher(HashList("a"), ("sha256", "pdq"))
     one.add_entry(Entry("a", Signal("md5", "ab" * 16)))
     one.add_entry(Entry("a", Signal("sha256", "ab" * 32)))
@@ -82,8 +82,8 @@ def test_without_the_type_entries_wait() -> None:
 
 @pytest.mark.usefixtures("photodna")
 def test_images_seen_are_found_by_its_distance() -> None:
-    """Of those that were seen, in whichever order, those within the radius, and no others."""
-    index = SeenImages()
+    """Of the images seen, in any order, exactly those within the radius are found."""
+    index = SeenImageIndex()
     places = (0, 599, 600, 601, 5000)
     shown = replace(at(300), view=View.SHOWN)
     images = [replace(image(at(place)), sha256=name(place)) for place in places]
@@ -91,17 +91,18 @@ def test_images_seen_are_found_by_its_distance() -> None:
     index.add([pack_fingerprint(each) for each in images])
     found = {image_id for _, image_id in index.near_each([LISTED.signal], 600)}
     assert found == {name(place)[:32] for place in (0, 599, 600, 300)}
-    assert index.work(LISTED.signal) == 6
+    assert index.comparisons(LISTED.signal) == 6
 
 
 @pytest.mark.usefixtures("photodna")
-def test_changes_are_looked_back_on_as_far_as_the_type_reaches() -> None:
-    """A new entry by its list's radius, one that left an allowlist by the greatest, a policy by the type's own."""
-    block, allow = HashList("a"), HashList("a", kind=Kind.ALLOW)
+def test_changes_are_retromatched_within_the_radius_of_the_type() -> None:
+    """A new entry by its list's radius, one removed from an allowlist by the greatest radius, a policy change by the
+    type's default."""
+    block, allow = HashList("a"), HashList("a", kind=ListKind.ALLOW)
     added, removed = (Change(1, op, "me", 1.0, "", entry=LISTED) for op in ("entry.add", "entry.remove"))
-    assert around_entry(added, None, block) == Search(LISTED.signal, 600, block.views)
-    assert around_entry(removed, allow, allow) == Search(LISTED.signal, 3000, frozenset(View))
-    enforced = around_list(Change(1, "list.set", "me", 1.0, "", list=block), replace(block, mode=Mode.MONITOR))
+    assert entry_search(added, None, block) == Search(LISTED.signal, 600, block.views)
+    assert entry_search(removed, allow, allow) == Search(LISTED.signal, 3000, frozenset(View))
+    enforced = policy_extents(Change(1, "list.set", "me", 1.0, "", list=block), replace(block, mode=Mode.MONITOR))
     assert enforced["photodna"].radius == 600
     grown = replace(block, radius={"photodna": 700})
-    assert {*around_list(Change(1, "list.set", "me", 1.0, "", list=grown), block)} == {"photodna"}
+    assert {*policy_extents(Change(1, "list.set", "me", 1.0, "", list=grown), block)} == {"photodna"}

@@ -1,9 +1,10 @@
-"""What is listed and what it means: precedence, radii, modes, quality, frames."""
+"""What a match means: precedence, radii, modes, quality, frames."""
 
 import random
 from dataclasses import replace
 
 import pytest
+from tests.matching.examples import SHA, image, matcher, pdq
 
 from edgeward.errors import BadSignal
 from edgeward.matching.matcher import Matcher, is_near
@@ -12,38 +13,19 @@ from edgeward.types import (
     Change,
     Decision,
     Entry,
-    Fingerprint,
     Flaw,
     HashList,
-    Kind,
+    ListKind,
     Mode,
     Reason,
     Signal,
 )
 
-chance = random.Random(11)
-PDQ = chance.getrandbits(256)
-SHA = Signal("sha256", "ab" * 32)
-
-
-def pdq(distance: int = 0, quality: int | None = 100) -> Signal:
-    """A PDQ that lies `distance` bits from PDQ."""
-    return Signal("pdq", f"{PDQ ^ ((1 << distance) - 1):064x}", quality)
-
-
-def image(*signals: Signal, flaw: Flaw | None = None) -> Fingerprint:
-    return Fingerprint(SHA.value, "image/jpeg", 1000, signals, flaw=flaw)
-
-
-def matcher(*lists: HashList) -> Matcher:
-    one = Matcher()
-    for hash_list in lists:
-        one.set_list(hash_list)
-    return one
+chance = random.Random(12)
 
 
 def test_nothing_listed() -> None:
-    """An image that nothing lists is delivered, for that reason."""
+    """An image that no list has is delivered, with reason NO_MATCH."""
     verdict = matcher(HashList("a")).verdict(image(SHA, pdq()))
     assert (verdict.decision, verdict.reason, verdict.match) == (Decision.DELIVER, Reason.NO_MATCH, None)
 
@@ -95,7 +77,7 @@ def test_a_changed_policy_acts_at_once() -> None:
     assert not one.verdict(image(pdq(40))).blocks
     one.set_list(HashList("a", mode=Mode.MONITOR))
     assert one.verdict(image(pdq())).reason is Reason.MONITORED
-    one.set_list(HashList("a", kind=Kind.ALLOW))
+    one.set_list(HashList("a", kind=ListKind.ALLOW))
     assert one.verdict(image(pdq())).reason is Reason.ALLOWLISTED
     one.set_list(HashList("a", mode=Mode.OFF))
     one.set_list(HashList("other"))
@@ -107,7 +89,7 @@ def test_a_changed_policy_acts_at_once() -> None:
 
 def test_an_allowlist_wins() -> None:
     """A match of an allowlist within its radius wins over any block, even a nearer one."""
-    one = matcher(HashList("block"), HashList("allow", kind=Kind.ALLOW, radius={"pdq": 10}))
+    one = matcher(HashList("block"), HashList("allow", kind=ListKind.ALLOW, radius={"pdq": 10}))
     one.add_entry(Entry("block", SHA))
     one.add_entry(Entry("allow", pdq()))
     verdict = one.verdict(image(SHA, pdq(10)))
@@ -119,8 +101,8 @@ def test_an_allowlist_wins() -> None:
 
 @pytest.mark.parametrize("mode", [Mode.MONITOR, Mode.OFF])
 def test_an_allowlist_that_is_not_enforced_allows_nothing(mode: Mode) -> None:
-    """Only an enforced allowlist wins; otherwise it is as if it were not there."""
-    one = matcher(HashList("block"), HashList("allow", kind=Kind.ALLOW, mode=mode))
+    """Only an enforced allowlist wins; in another mode it changes nothing."""
+    one = matcher(HashList("block"), HashList("allow", kind=ListKind.ALLOW, mode=mode))
     one.add_entry(Entry("allow", SHA))
     assert one.verdict(image(SHA)).reason is Reason.NO_MATCH
     one.add_entry(Entry("block", SHA))
@@ -128,7 +110,7 @@ def test_an_allowlist_that_is_not_enforced_allows_nothing(mode: Mode) -> None:
 
 
 def test_enforced_before_monitored() -> None:
-    """A farther match of an enforced list goes before a nearer one of a monitored list, which alone delivers."""
+    """A farther match of an enforced list wins over a nearer one of a monitored list, which by itself delivers."""
     one = matcher(HashList("soft", mode=Mode.MONITOR), HashList("hard"))
     one.add_entry(Entry("soft", SHA))
     monitored = one.verdict(image(SHA, pdq(20)))
@@ -142,7 +124,7 @@ def test_enforced_before_monitored() -> None:
 
 
 def test_nearest_first_digests_before_all() -> None:
-    """Matches come digests first, then by distance, ties by list: whatever order they were added in."""
+    """Digests come first, then the nearest; ties are ordered by list, whatever order entries were added in."""
     entries = [Entry("b", pdq(3)), Entry("a", pdq(3)), Entry("b", pdq()), Entry("z", SHA)]
     for _ in range(5):
         chance.shuffle(entries)
@@ -177,15 +159,15 @@ def test_the_same_signal_on_many_lists() -> None:
         (0, None, False),
     ],
 )
-def test_pdq_of_low_quality_says_nothing(listed: int | None, seen: int | None, blocks: bool) -> None:
-    """A PDQ matches only where the quality is at least 50 on both sides, or not known."""
+def test_pdq_of_low_quality_matches_nothing(listed: int | None, seen: int | None, blocks: bool) -> None:
+    """A PDQ matches only if its quality is at least 50, or unknown, on both sides."""
     one = matcher(HashList("a"))
     one.add_entry(Entry("a", pdq(quality=listed)))
     assert one.verdict(image(pdq(quality=seen))).blocks is blocks
 
 
-def test_the_least_quality_is_a_setting() -> None:
-    """An operator may ask for more or less of it, of what is listed and of what is seen."""
+def test_the_minimum_quality_is_a_setting() -> None:
+    """An operator can set another minimum, which applies to listed and seen PDQs alike."""
     for least, blocks in ((30, True), (31, False)):
         one = Matcher(min_quality=least)
         one.set_list(HashList("a"))
@@ -219,7 +201,7 @@ def test_a_type_does_not_match_another() -> None:
 
 
 def test_removal_and_deletion_act_at_once() -> None:
-    """What was taken off a list no longer matches; a deleted list takes all its entries with it."""
+    """A removed entry no longer matches; a deleted list takes all its entries with it."""
     one = matcher(HashList("a"), HashList("b"))
     for name in "ab":
         for signal in (SHA, pdq()):
@@ -236,7 +218,7 @@ def test_removal_and_deletion_act_at_once() -> None:
 
 
 def test_entries_are_found_by_id() -> None:
-    """`find` and `entries` know what is listed, and nothing else."""
+    """`find` and `entries` give what is listed, and nothing else."""
     one = matcher(HashList("a"))
     entry = Entry("a", SHA)
     one.add_entry(entry)
@@ -268,8 +250,8 @@ def test_changes_are_idempotent() -> None:
         assert once.verdict(image(SHA)) == twice.verdict(image(SHA))
 
 
-def test_the_generation_tells_every_change() -> None:
-    """Whatever can change a verdict raises the generation, also where the version falls."""
+def test_the_change_count_grows_with_every_change() -> None:
+    """Whatever can change a verdict raises the change count."""
     one = Matcher()
     entry = Entry("a", SHA)
     steps = [
@@ -279,13 +261,13 @@ def test_the_generation_tells_every_change() -> None:
         lambda: one.delete_list("a"),
     ]
     for step in steps:
-        before = one.generation
+        before = one.change_count
         step()
-        assert one.generation > before
+        assert one.change_count > before
 
 
-def test_what_can_never_match_is_refused() -> None:
-    """A perceptual value that is not hexadecimal is an error, and nothing of it stays behind."""
+def test_malformed_entries_are_refused() -> None:
+    """A perceptual value that is not hexadecimal is an error, and leaves nothing behind."""
     one = matcher(HashList("a"))
     bad = Entry("a", Signal("pdq", "x" * 64))
     with pytest.raises(BadSignal, match=bad.id):

@@ -1,16 +1,16 @@
-"""Which views of an image match which lists, however many there are of them."""
+"""Which views of an image match which lists."""
 
 import asyncio
 import random
 from dataclasses import replace
 
 import pytest
-from tests.matching.test_matcher import SHA, image, matcher, pdq
+from tests.matching.examples import SHA, image, matcher, pdq
 
 from edgeward.matching import matcher as module
-from edgeward.matching import steps
+from edgeward.matching import time_slicing
 from edgeward.matching.matcher import Matcher
-from edgeward.types import ALWAYS, Entry, Fingerprint, HashList, Kind, Mode, Signal, View
+from edgeward.types import ALWAYS_MATCHED, Entry, Fingerprint, HashList, ListKind, Mode, Signal, View
 
 chance = random.Random(12)
 
@@ -19,41 +19,41 @@ def seen_as(view: View, distance: int = 0, frame: int = 0) -> Signal:
     return replace(pdq(distance), view=view, frame=frame)
 
 
-ASKING = {View.TURNED: HashList("a", rotations=True), View.SEARCHED: HashList("a", geometry=True)}
+ASKING = {View.DIHEDRAL: HashList("a", rotations=True), View.GEOMETRY: HashList("a", geometry=True)}
 
 
 @pytest.mark.parametrize("view", View)
 def test_a_list_matches_the_views_that_it_asks_for(view: View) -> None:
-    """As it is stored, shown, and within its border an image matches every list; in another view the lists that ask."""
+    """Stored, shown and inner views match every list; the others match only lists that ask for them."""
     one = matcher(HashList("plain"), *(replace(asking, name=view) for view, asking in ASKING.items()))
     for name in one.lists:
         one.add_entry(Entry(name, pdq()))
-    expected = set(one.lists) if view in ALWAYS else {view} & ASKING.keys()
+    expected = set(one.lists) if view in ALWAYS_MATCHED else {view} & ASKING.keys()
     assert {match.entry.list for match in one.matches(image(SHA, seen_as(view, 9)))} == expected
 
 
 def test_a_match_says_what_of_the_image_matched() -> None:
-    """The nearest view of the nearest frame decides; of equals the first, so that what is stored goes first."""
-    one = matcher(ASKING[View.TURNED])
+    """The nearest view decides; of equally near ones the first, so that the stored view goes before the others."""
+    one = matcher(ASKING[View.DIHEDRAL])
     one.add_entry(Entry("a", pdq()))
-    looks = [seen_as(View.STORED, 12), seen_as(View.TURNED, 3, 5), seen_as(View.INNER, 3, 6), seen_as(View.SEARCHED)]
+    looks = [seen_as(View.STORED, 12), seen_as(View.DIHEDRAL, 3, 5), seen_as(View.INNER, 3, 6), seen_as(View.GEOMETRY)]
     (match,) = one.matches(image(*looks))
-    assert (match.distance, match.signal.view, match.signal.frame) == (3, View.TURNED, 5)
+    assert (match.distance, match.signal.view, match.signal.frame) == (3, View.DIHEDRAL, 5)
     (match,) = one.matches(image(seen_as(View.STORED), seen_as(View.SHOWN), seen_as(View.STORED, 0, 4)))
     assert (match.signal.view, match.signal.frame) == (View.STORED, 0)
 
 
 def test_views_are_those_that_any_list_asks_for() -> None:
-    """A list that is off asks for nothing; one that is changed or deleted asks for what it says then."""
+    """`views` follows the lists: one that is off asks for nothing, a changed or deleted one acts at once."""
     one = matcher(HashList("plain"))
     assert one.views == frozenset()
-    one.set_list(replace(ASKING[View.TURNED], mode=Mode.OFF))
+    one.set_list(replace(ASKING[View.DIHEDRAL], mode=Mode.OFF))
     assert one.views == frozenset()
-    one.set_list(replace(ASKING[View.TURNED], mode=Mode.MONITOR))
-    one.set_list(replace(ASKING[View.SEARCHED], name="b", kind=Kind.ALLOW))
-    assert one.views == {View.TURNED, View.SEARCHED}
+    one.set_list(replace(ASKING[View.DIHEDRAL], mode=Mode.MONITOR))
+    one.set_list(replace(ASKING[View.GEOMETRY], name="b", kind=ListKind.ALLOW))
+    assert one.views == {View.DIHEDRAL, View.GEOMETRY}
     one.set_list(HashList("a"))
-    assert one.views == {View.SEARCHED}
+    assert one.views == {View.GEOMETRY}
     one.delete_list("b")
     assert one.views == frozenset()
 
@@ -68,8 +68,8 @@ def test_asking_for_more_acts_at_once() -> None:
         assert one.verdict(image(seen_as(view))).blocks
 
 
-def test_many_looks_at_once_find_what_brute_force_finds() -> None:
-    """Hundreds of values of an image against lists of their own radius and views: no match is missed, none is added."""
+def test_many_values_at_once_find_what_brute_force_finds() -> None:
+    """Hundreds of values of an image against lists with their own radius and views: exactly the right matches."""
     lists = [
         HashList("plain"),
         HashList("wide", radius={"pdq": 60}, rotations=True),
@@ -101,8 +101,8 @@ def test_many_looks_at_once_find_what_brute_force_finds() -> None:
     assert len(found) > 50
 
 
-async def test_a_patient_verdict_is_that_of_the_lists_when_it_comes() -> None:
-    """While it is found others have their turns; what they change counts."""
+async def test_an_async_verdict_is_by_the_lists_at_its_return() -> None:
+    """Other tasks run while it is found, and what they change in the lists counts."""
     one = matcher(HashList("a", radius={"pdq": 60}))
     for _ in range(300):
         one.add_entry(Entry("a", Signal("pdq", f"{chance.getrandbits(256):064x}", 100)))
@@ -111,71 +111,71 @@ async def test_a_patient_verdict_is_that_of_the_lists_when_it_comes() -> None:
     async def add() -> None:
         one.add_entry(Entry("a", pdq()))
 
-    assert not (await one.patient_verdict(seen)).blocks
+    assert not (await one.verdict_async(seen)).blocks
     adding = asyncio.create_task(add())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "BREATH_SECONDS", 0.0)
-        assert (await one.patient_verdict(seen)).blocks
+        patch.setattr(time_slicing, "SLICE_SECONDS", 0.0)
+        assert (await one.verdict_async(seen)).blocks
     await adding
-    assert await one.patient_matches(seen) == one.matches(seen) != []
+    assert await one.matches_async(seen) == one.matches(seen) != []
 
 
 DHASH = Signal("dhash", "0f1e2d3c4b5a6978")
-JOINT = Signal("pdq-dhash", DHASH.value + pdq().value, 100)
+COMPOSITE = Signal("pdq-dhash", DHASH.value + pdq().value, 100)
 
 
 @pytest.mark.parametrize(
     ("bits", "pdq_bits", "distance"), [(9, 0, 72), (0, 72, 72), (4, 40, 40), (10, 0, 0), (0, 73, 0)]
 )
-def test_joint_entries_match_by_both_parts(bits: int, pdq_bits: int, distance: int) -> None:
-    """An image matches by its own dhash and PDQ where both are near; the match says so."""
+def test_composite_entries_match_by_both_parts(bits: int, pdq_bits: int, distance: int) -> None:
+    """An image matches if both its dhash and its PDQ are near; the match has type and distance of the composite."""
     one = matcher(HashList("a"))
-    one.add_entry(Entry("a", JOINT))
+    one.add_entry(Entry("a", COMPOSITE))
     moved = Signal("dhash", f"{int(DHASH.value, 16) ^ ((1 << bits) - 1):016x}")
     found = one.matches(image(moved, pdq(pdq_bits)))
     assert [(match.signal.type, match.distance) for match in found] == ([("pdq-dhash", distance)] if distance else [])
 
 
 @pytest.mark.parametrize("lacking", [DHASH, pdq()])
-def test_joint_entries_want_both_parts(lacking: Signal) -> None:
-    """An image without a PDQ or without a dhash is near no joint entry; nor is one whose PDQ says too little."""
+def test_composite_entries_need_both_parts(lacking: Signal) -> None:
+    """An image without a PDQ, without a dhash, or with a PDQ of low quality matches no composite entry."""
     one = matcher(HashList("a"))
-    one.add_entry(Entry("a", JOINT))
+    one.add_entry(Entry("a", COMPOSITE))
     assert not one.matches(image(*({DHASH, pdq()} - {lacking})))
     assert not one.matches(image(DHASH, pdq(0, quality=10)))
     assert one.matches(image(DHASH, pdq(0, quality=50)))
-    assert one.matches(image(JOINT))
+    assert one.matches(image(COMPOSITE))
 
 
-def test_joint_entries_match_the_views_that_their_list_asks_for() -> None:
-    """What was searched for goes with the dhash of the whole, on a list that asks; what is turned with none."""
+def test_composite_entries_match_the_views_that_their_list_asks_for() -> None:
+    """GEOMETRY PDQs go with the dhash of the whole picture, on a list that asks for them; DIHEDRAL ones with none."""
     one = matcher(HashList("plain"), HashList("all", rotations=True, geometry=True))
     for name in one.lists:
-        one.add_entry(Entry(name, JOINT))
+        one.add_entry(Entry(name, COMPOSITE))
     far = pdq(200)
-    for view, expected in ((View.STORED, {"plain", "all"}), (View.SEARCHED, {"all"}), (View.TURNED, set())):
+    for view, expected in ((View.STORED, {"plain", "all"}), (View.GEOMETRY, {"all"}), (View.DIHEDRAL, set())):
         looks = [far, DHASH, seen_as(view)]
         assert {match.entry.list for match in one.matches(image(*looks))} == expected
 
 
-def test_joint_entries_are_matchable_where_both_parts_are_made() -> None:
-    """Else they are counted among what matches nothing here."""
+def test_composite_entries_are_matchable_if_images_get_both_parts() -> None:
+    """Otherwise they count as not matchable."""
     for types, counted in ((("sha256", "pdq", "dhash"), {}), (("sha256", "pdq"), {("a", "pdq-dhash"): 1})):
         one = Matcher(types=types)
         one.set_list(HashList("a"))
-        one.add_entry(Entry("a", JOINT))
+        one.add_entry(Entry("a", COMPOSITE))
         assert one.not_matchable() == counted
 
 
-def test_nothing_is_composed_for_lists_without_joint_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not before the first such entry is listed, nor after the last is gone."""
+def test_nothing_is_composed_for_lists_without_composite_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing starts with the first such entry, and stops after the last is removed."""
     asked: list[Fingerprint] = []
-    monkeypatch.setattr(module, "joined", lambda signals: asked.append(signals) or [])
+    monkeypatch.setattr(module, "with_composites", lambda signals: asked.append(signals) or [])
     one = matcher(HashList("a"))
     one.add_entry(Entry("a", pdq()))
     one.matches(image(DHASH, pdq()))
     assert not asked
-    entry = Entry("a", JOINT)
+    entry = Entry("a", COMPOSITE)
     one.add_entry(entry)
     one.matches(image(DHASH, pdq()))
     assert len(asked) == 1

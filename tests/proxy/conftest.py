@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.kept import KeptPool
+from tests.support.eventually import eventually
+from tests.support.shared_pool import SharedPool
 
-from edgeward.blocklist.catalogue import Catalogue
-from edgeward.config import Config, HashingSettings
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.lists.list_store import ListStore
 from edgeward.proxy import runtime, stream
 from edgeward.proxy.runtime import Runtime
 from edgeward.proxy.server import EdgeMaster
+from edgeward.settings.config import Config, HashingSettings
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList, Signal
 
@@ -27,9 +28,9 @@ _namespaces = itertools.count()
 
 @dataclass(slots=True)
 class Upstream:
-    """Answers each request with what `answers` holds for its request line, and keeps what it was sent.
+    """Answers each request with what `answers` has for its request line, and records the requests in `seen`.
 
-    While `hold` is not set, it does not answer.
+    While `hold` is cleared, it does not answer.
     """
 
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -100,7 +101,7 @@ class Worker:
     upstream: Upstream
     address: tuple[str, int]
     runtime: Runtime
-    catalogue: Catalogue
+    list_store: ListStore
     store: Store
     master: EdgeMaster
 
@@ -119,16 +120,16 @@ class Worker:
         return await self.raw("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body, method)
 
     async def list(self, *signals: Signal, name: str = "staff", **policy: Any) -> list[Entry]:
-        """List signals and wait until this worker acts on them."""
-        if name not in {known.name for known in await self.catalogue.lists()}:
-            await self.catalogue.create_list(HashList(name, **policy), "test", "")
-        changes = await self.catalogue.add_entries([Entry(name, signal) for signal in signals], "test")
+        """List signals, and wait until this worker has applied that."""
+        if name not in {known.name for known in await self.list_store.lists()}:
+            await self.list_store.create_list(HashList(name, **policy), "test", "")
+        changes = await self.list_store.add_entries([Entry(name, signal) for signal in signals], "test")
         assert await self.runtime.replica.wait_version(changes[-1].version, 60)
         return [change.entry for change in changes if change.entry]
 
 
 async def read_reply(reader: asyncio.StreamReader, method: str = "GET") -> Reply:
-    """One response; the body is read to its declared end, or to the connection's."""
+    """One response, with its body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -149,17 +150,17 @@ type StartWorker = Callable[..., Awaitable[Worker]]
 
 
 @pytest.fixture(scope="module")
-async def pool() -> AsyncIterator[KeptPool]:
-    """One hasher for all tests of a module that need no other settings."""
-    kept = KeptPool(HASHING)
-    await kept.start()
-    yield kept
-    await kept.end()
+async def pool() -> AsyncIterator[SharedPool]:
+    """One hasher for all tests of a module with the same settings."""
+    shared = SharedPool(HASHING)
+    await shared.start()
+    yield shared
+    await shared.end()
 
 
 @pytest.fixture
 async def start_worker(
-    redis_url: str, tmp_path: Path, pool: KeptPool, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, tmp_path: Path, pool: SharedPool, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[StartWorker]:
     """Starts a worker with the given settings by section, on a namespace of its own."""
     stream.install()
@@ -184,8 +185,8 @@ async def start_worker(
 async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> Worker:
     store = await Store.connect(config.store_url, config.store.namespace)
     stack.push_async_callback(store.close)
-    parts = await stack.enter_async_context(Runtime(config))
-    master = EdgeMaster(config, parts.gate)
+    runtime = await stack.enter_async_context(Runtime(config))
+    master = EdgeMaster(config, runtime.gate)
     running = asyncio.create_task(master.run())
 
     async def stop() -> None:
@@ -193,11 +194,9 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
         await running
 
     stack.push_async_callback(stop)
-    async with asyncio.timeout(60):
-        while not master.proxyserver.listen_addrs():
-            await asyncio.sleep(0.01)
+    await eventually(master.proxyserver.listen_addrs)
     host, port = master.proxyserver.listen_addrs()[0][:2]
-    return Worker(upstream, (host, port), parts, Catalogue(store), store, master)
+    return Worker(upstream, (host, port), runtime, ListStore(store), store, master)
 
 
 @pytest.fixture

@@ -14,29 +14,30 @@ from typing import Any, NoReturn
 import pytest
 from PIL import Image, ImageOps
 from tests.proxy.conftest import HASHING
-from tests.proxy.pictures import jpeg, sha256
+from tests.support.eventually import eventually
+from tests.support.proxy_pictures import jpeg, sha256
 
 from edgeward import metrics
-from edgeward.blocklist.catalogue import Catalogue
-from edgeward.blocklist.replica import Replica
-from edgeward.config import Config, HashingSettings, SightingsSettings
 from edgeward.hashing.fingerprint import fingerprint as hashed_here
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.isolated import ProcessDied
-from edgeward.matching import steps
+from edgeward.isolation.isolated_process import ProcessDied
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.matching import time_slicing
 from edgeward.proxy import judge as module
 from edgeward.proxy.judge import Judge
+from edgeward.settings.config import Config, HashingSettings, SightingsSettings
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.takedown.seen.sightings import Sightings
 from edgeward.types import Decision, Entry, Fingerprint, Flaw, HashList, Reason, Signal, View
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the store is found there, however slow it is."""
-    monkeypatch.setattr(module, "STORE_PATIENCE_SECONDS", 30.0)
+    """A slow store counts too."""
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -58,10 +59,15 @@ def lookups(source: str) -> float:
     return metrics.registry.get_sample_value("edgeward_fingerprint_lookups_total", {"source": source}) or 0
 
 
+async def fingerprints_stored() -> None:
+    """Wait until the fingerprints made so far are in the store."""
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "store fingerprint"))
+
+
 async def list_image(store: Store, replica: Replica, image: bytes) -> None:
-    catalogue = Catalogue(store)
-    await catalogue.create_list(HashList("staff"), "test", "")
-    (change,) = await catalogue.add_entries([Entry("staff", sha256(image))], "test")
+    list_store = ListStore(store)
+    await list_store.create_list(HashList("staff"), "test", "")
+    (change,) = await list_store.add_entries([Entry("staff", sha256(image))], "test")
     assert await replica.wait_version(change.version, 60)
 
 
@@ -69,16 +75,16 @@ async def test_never_hashes_the_same_bytes_twice(
     judge: Judge, store: Store, replica: Replica, pool: HasherPool
 ) -> None:
     """The second time the fingerprint comes from memory; in another worker, from the store."""
-    hashed, memory, kept = lookups("hashed"), lookups("memory"), lookups("store")
+    hashed, memory, stored = lookups("hashed"), lookups("memory"), lookups("store")
     for _ in range(2):
         fingerprint, verdict = await judge.judge(jpeg(), ())
     assert fingerprint is not None
     assert verdict.reason is Reason.NO_MATCH
     assert (lookups("hashed"), lookups("memory")) == (hashed + 1, memory + 1)
-    await asyncio.gather(*judge._keeping)
+    await fingerprints_stored()
     other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     assert (await other.judge(jpeg(), ()))[0] == fingerprint
-    assert (lookups("hashed"), lookups("store")) == (hashed + 1, kept + 1)
+    assert (lookups("hashed"), lookups("store")) == (hashed + 1, stored + 1)
     await other.close()
 
 
@@ -99,24 +105,23 @@ async def test_a_newer_list_is_matched_anew(judge: Judge, store: Store, replica:
 
 
 async def test_large_bodies_do_not_stall_the_loop(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large body is digested beside the loop, where others have their turns meanwhile."""
+    """A large body is digested in a thread, while the event loop goes on."""
     begun, let_go = threading.Event(), threading.Event()
 
     def digest(body: bytes) -> Any:
         begun.set()
-        assert let_go.wait(20), "the loop stood still"
+        assert let_go.wait(20), "the loop was blocked"
         return hashlib.sha256(body)
 
     monkeypatch.setattr(module, "hashlib", SimpleNamespace(sha256=digest))
     judging = asyncio.create_task(judge.judge(b"BM" + bytes(module.THREAD_BYTES), ()))
-    while not begun.is_set():
-        await asyncio.sleep(0.01)
+    await eventually(begun.is_set)
     let_go.set()
     await judging
 
 
 async def test_flaws_are_judged_by_policy_but_digests_match_first(judge: Judge, store: Store, replica: Replica) -> None:
-    """An image that no decoder reads is delivered by default, unless its digest is listed."""
+    """An image that can't be decoded is delivered by default, unless its digest is listed."""
     broken = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
     fingerprint, verdict = await judge.judge(broken, ())
     assert fingerprint is not None
@@ -155,7 +160,7 @@ async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: H
 
 
 async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: Store, replica: Replica) -> None:
-    """After longer than it is waited for it asks the store before it judges; with the store away it goes on."""
+    """After longer than a change waits for it, it asks the store before it judges; concurrent requests share that."""
     await judge.judge(jpeg(), ())
     caught: list[float] = []
     original = replica.catch_up
@@ -167,7 +172,7 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
     replica.catch_up = counted  # type: ignore[method-assign]
 
     async def judged_after_a_freeze() -> None:
-        # Nobody has a turn until it is asked about: the replica, which goes on, would have heard from the store.
+        # No await before the judging asks for it: the running replica would hear from the store meanwhile.
         replica.contact = 0.0
         await judge.judge(jpeg(), ())
 
@@ -176,7 +181,7 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
 
 
 async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Replica, pool: HasherPool) -> None:
-    """An SVG is an image; a page without one is not, and is not kept in the store."""
+    """An SVG is an image; a page without one is not, and is not stored."""
     sightings = Sightings(store, SightingsSettings())
     judge = Judge(Config(hashing=HASHING), replica, pool, sightings)
     drawing, page = b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<p>hello"
@@ -188,13 +193,13 @@ async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Rep
     assert lookups("hashed") == before
     await judge.judge(b"<p>another", (), "text/xml")
     await judge.close()
-    kept = {found.size async for found in sightings.images()}
-    assert len(drawing) in kept
-    assert len(b"<p>another") not in kept
+    stored = {found.size async for found in sightings.images()}
+    assert len(drawing) in stored
+    assert len(b"<p>another") not in stored
 
 
 async def test_the_same_bytes_as_another_kind_of_text(store: Store, replica: Replica) -> None:
-    """What was remembered of a style sheet says nothing of an HTML page of the same bytes, here or in the store."""
+    """The fingerprint of a style sheet is not used for an HTML page of the same bytes, in memory or in the store."""
     settings = HashingSettings(processes=1, data_uris=True)
     pool = HasherPool(settings)
     await pool.start()
@@ -205,21 +210,21 @@ async def test_the_same_bytes_as_another_kind_of_text(store: Store, replica: Rep
         fingerprint, verdict = await judge.judge(body, (), "text/html")
         assert fingerprint is not None
         assert (fingerprint.media_type, verdict.reason) == ("text/html", Reason.NO_MATCH)
-        await asyncio.gather(*judge._keeping)
+        await fingerprints_stored()
         await judge.close()
     await pool.close()
 
 
 async def set_list(store: Store, replica: Replica, hash_list: HashList) -> None:
-    change = await Catalogue(store).set_list(hash_list, "test")
+    change = await ListStore(store).set_list(hash_list, "test")
     assert await replica.wait_version(change.version, 60)
 
 
 async def list_mirrored(store: Store, replica: Replica) -> bytes:
-    """A picture of which the mirror image is listed, on a list that does not ask for rotations."""
+    """A picture whose mirror image is listed, on a list without rotations."""
     (entry,) = [signal for signal in await mirrored_signals() if signal.type == "pdq"]
-    await Catalogue(store).create_list(HashList("staff"), "test", "")
-    (change,) = await Catalogue(store).add_entries([Entry("staff", entry)], "test")
+    await ListStore(store).create_list(HashList("staff"), "test", "")
+    (change,) = await ListStore(store).add_entries([Entry("staff", entry)], "test")
     assert await replica.wait_version(change.version, 60)
     return jpeg()
 
@@ -233,17 +238,17 @@ async def mirrored_signals() -> tuple[Signal, ...]:
 async def test_a_list_that_asks_for_more_has_images_hashed_again(
     judge: Judge, store: Store, replica: Replica, pool: HasherPool
 ) -> None:
-    """What was looked at in too few views is looked at again, once, when a list asks; not when it stops asking, and
-    not by another worker."""
+    """An image is hashed again, once, when a list needs more views; not when it no longer does, nor in another
+    worker."""
     body = await list_mirrored(store, replica)
     assert not (await judge.judge(body, ()))[1].blocks
     hashed = lookups("hashed")
     await set_list(store, replica, HashList("staff", rotations=True))
     for _ in range(2):
         _, verdict = await judge.judge(body, ())
-        assert verdict.match and verdict.match.signal.view is View.TURNED
+        assert verdict.match and verdict.match.signal.view is View.DIHEDRAL
     assert lookups("hashed") == hashed + 1
-    await asyncio.gather(*judge._keeping)
+    await fingerprints_stored()
     await set_list(store, replica, HashList("staff"))
     other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     for each in (judge, other):
@@ -253,11 +258,11 @@ async def test_a_list_that_asks_for_more_has_images_hashed_again(
 
 
 async def test_what_a_list_asks_for_while_an_image_is_hashed_counts(
-    judge: Judge, store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
+    judge: Judge, store: Store, replica: Replica, pool: HasherPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that began to ask when the image was on its way to the hasher is matched with what it asks for."""
+    """A list that is changed while the image is hashed is matched in the views that it now asks for."""
     body = await list_mirrored(store, replica)
-    original = judge._pool.fingerprint
+    original = pool.fingerprint
 
     async def overtaken(body: bytes, request: HashRequest) -> Fingerprint:
         found = await original(body, request)
@@ -265,44 +270,45 @@ async def test_what_a_list_asks_for_while_an_image_is_hashed_counts(
             await set_list(store, replica, HashList("staff", rotations=True))
         return found
 
-    monkeypatch.setattr(judge._pool, "fingerprint", overtaken)
+    monkeypatch.setattr(pool, "fingerprint", overtaken)
     assert (await judge.judge(body, ()))[1].blocks
 
 
-async def test_matching_against_long_lists_leaves_others_their_turns(
+async def test_matching_against_long_lists_holds_up_no_other_task(
     judge: Judge, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The verdict on an image with hundreds of signals is found in steps; afterwards it is at hand."""
-    monkeypatch.setattr(steps, "BREATH_SECONDS", 0.0)
+    """An image with hundreds of signals is matched in slices; afterwards its verdict is remembered."""
+    monkeypatch.setattr(time_slicing, "SLICE_SECONDS", 0.0)
     chance = random.Random(5)
     matcher = replica.matcher
     matcher.set_list(HashList("long", geometry=True, radius={"pdq": 60}))
     for _ in range(3_000):
         matcher.add_entry(Entry("long", Signal("pdq", chance.randbytes(32).hex(), 100)))
-    looks = (Signal("pdq", chance.randbytes(32).hex(), 100, View.SEARCHED) for _ in range(300))
+    looks = (Signal("pdq", chance.randbytes(32).hex(), 100, View.GEOMETRY) for _ in range(300))
     seen = Fingerprint("ab" * 32, "image/jpeg", 1, tuple(looks))
-    turns = 0
+    slices = 0
 
     async def other() -> None:
-        nonlocal turns
+        nonlocal slices
         while True:
-            turns += 1
+            slices += 1
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(other())
-    await judge.settle(seen)
+    found = await judge.verdict(seen)
     watching.cancel()
-    assert turns > 3
+    assert slices > 3
 
     def matched_again(*_: object) -> NoReturn:
-        raise AssertionError("it is not at hand")
+        raise AssertionError("it was not remembered")
 
-    monkeypatch.setattr(matcher, "verdict", matched_again)
-    assert judge.verdict(seen).reason is Reason.NO_MATCH
+    monkeypatch.setattr(matcher, "verdict_async", matched_again)
+    assert (await judge.verdict(seen)).reason is Reason.NO_MATCH
+    assert await judge.verdict(seen) is found
 
 
-async def test_what_is_all_there_is_is_kept(judge: Judge, replica: Replica) -> None:
-    """An image whose flaw says that nothing is missing is kept for all workers; one that lacks something is not."""
+async def test_a_complete_fingerprint_is_stored(judge: Judge, store: Store) -> None:
+    """A fingerprint is stored for all workers if nothing is missing from it, whatever its flaw; otherwise not."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "grey").save(out, "PNG")
     fingerprint, verdict = await judge.judge(out.getvalue(), ())
@@ -311,27 +317,29 @@ async def test_what_is_all_there_is_is_kept(judge: Judge, replica: Replica) -> N
     broken, _ = await judge.judge(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4, ())
     assert broken is not None
     assert broken.flaw is Flaw.UNDECODABLE
-    await asyncio.gather(*judge._keeping)
-    kept = {found.sha256 async for found in judge._sightings.images()}
-    assert fingerprint.sha256 in kept
-    assert broken.sha256 not in kept
+    await fingerprints_stored()
+    stored = {found.sha256 async for found in Sightings(store, SightingsSettings()).images()}
+    assert fingerprint.sha256 in stored
+    assert broken.sha256 not in stored
 
 
 async def test_a_coding_by_any_name_is_only_unknown(judge: Judge) -> None:
-    """Whatever bytes a Content-Encoding holds: the verdict is that of a coding nobody knows, not a defect."""
+    """Any bytes in Content-Encoding lead to the verdict on an unknown coding, never to a defect."""
     for name in ("\udcff", "\0", "gzip\udc80", "%ff", "x" * 10_000):
         _, verdict = await judge.judge(jpeg(), (name,))
         assert verdict.reason is Reason.BAD_CODING
 
 
-async def test_the_collector_finds_little_in_what_is_remembered(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many images were judged, the garbage collector goes through those that came last alone."""
+async def test_the_collector_finds_little_in_what_is_remembered(
+    judge: Judge, pool: HasherPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many images were judged, the garbage collector visits only the latest."""
 
     async def made(body: bytes, request: HashRequest) -> Fingerprint:
         signals = (Signal("pdq", hashlib.sha256(body + bytes((number,))).hexdigest(), 100) for number in range(10))
         return Fingerprint(sha256(body).value, "image/png", len(body), tuple(signals), flaw=Flaw.UNDECODABLE)
 
-    monkeypatch.setattr(judge._pool, "fingerprint", made)
+    monkeypatch.setattr(pool, "fingerprint", made)
     gc.collect()
     before = len(gc.get_objects())
     for number in range(1_000):
@@ -346,15 +354,16 @@ async def test_the_collector_finds_little_in_what_is_remembered(judge: Judge, mo
 async def test_equal_verdicts_are_one(
     judge: Judge, store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Verdicts that say the same are the same object; when they are too many all are found anew, and are as before."""
-    monkeypatch.setattr(module, "DIFFERENT_VERDICTS", 2)
+    """Verdicts that say the same are one object; if there are too many, all are found anew, and say the same."""
+    monkeypatch.setattr(module, "MAX_DISTINCT_VERDICTS", 2)
     names = [f"{number:064x}" for number in range(8)]
-    await Catalogue(store).create_list(HashList("staff"), "test", "")
+    await ListStore(store).create_list(HashList("staff"), "test", "")
     listed = [Entry("staff", Signal("sha256", name)) for name in names[:4]]
-    changes = await Catalogue(store).add_entries(listed, "test")
+    changes = await ListStore(store).add_entries(listed, "test")
     assert await replica.wait_version(changes[-1].version, 60)
     images = [Fingerprint(name, "image/png", 1, (Signal("sha256", name),)) for name in names]
     for _ in range(2):
-        assert [judge.verdict(image).blocks for image in images] == [True] * 4 + [False] * 4
-        assert len(judge._different) <= 2
-    assert judge.verdict(images[6]) is judge.verdict(images[7])
+        found = [await judge.verdict(image) for image in images]
+        assert [verdict.blocks for verdict in found] == [True] * 4 + [False] * 4
+        assert len(judge._distinct_verdicts) <= 2
+    assert await judge.verdict(images[6]) is await judge.verdict(images[7])

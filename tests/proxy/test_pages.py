@@ -15,8 +15,8 @@ def request(method: str = "GET", accept: str = "*/*") -> Request:
 
 @pytest.mark.parametrize("action", list(Action))
 def test_no_page_may_be_stored(action: Action) -> None:
-    """A refusal that a cache or browser kept would outlive the block."""
-    page = pages.blocked(request(), action, None)
+    """A refusal stored by a cache or browser would outlive the block."""
+    page = pages.block_page(request(), action, None)
     assert page.headers["cache-control"] == "no-store"
     assert page.status_code == (200 if action is Action.PLACEHOLDER else int(action))
 
@@ -25,29 +25,29 @@ def test_451_names_who_blocks() -> None:
     """RFC 7725, section 4: Link with rel blocked-by; only on a 451."""
     by = "https://example.org/legal"
     assert (
-        pages.blocked(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, by).headers["link"]
+        pages.block_page(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, by).headers["link"]
         == f'<{by}>; rel="blocked-by"'
     )
-    assert "link" not in pages.blocked(request(), Action.GONE, by).headers
-    assert "link" not in pages.blocked(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, None).headers
+    assert "link" not in pages.block_page(request(), Action.GONE, by).headers
+    assert "link" not in pages.block_page(request(), Action.UNAVAILABLE_FOR_LEGAL_REASONS, None).headers
 
 
 def test_json_for_who_prefers_it() -> None:
     """A client that accepts JSON gets a problem document."""
-    page = pages.refusal(request(accept="application/json"), 451)
+    page = pages.refusal_page(request(accept="application/json"), 451)
     assert page.headers["content-type"] == "application/problem+json"
     assert json.loads(page.content or b"")["status"] == 451
 
 
 def test_head_gets_no_body() -> None:
     """Bytes after the head of a HEAD response would be read as the next response."""
-    assert pages.refusal(request("HEAD"), 451).raw_content == b""
-    assert pages.blocked(request("HEAD"), Action.PLACEHOLDER, None).raw_content == b""
+    assert pages.refusal_page(request("HEAD"), 451).raw_content == b""
+    assert pages.block_page(request("HEAD"), Action.PLACEHOLDER, None).raw_content == b""
 
 
 def test_overload_says_when_to_come_back() -> None:
     """A 503 carries Retry-After."""
-    assert pages.refusal(request(), 503).headers["retry-after"] == "5"
+    assert pages.refusal_page(request(), 503).headers["retry-after"] == "5"
 
 
 def test_error_pages_hide_what_happened() -> None:
@@ -60,5 +60,5 @@ def test_error_pages_hide_what_happened() -> None:
 
 
 def test_error_pages_know_every_status() -> None:
-    """Also a status without a text of its own makes a page."""
+    """A status without a text of its own makes a page too."""
     assert b"<h1>504 Gateway Timeout</h1>" in pages.error_body(504)

@@ -1,11 +1,11 @@
-"""Whole fetches, to judge parts."""
+"""Fetches of full responses, to judge parts."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from mitmproxy import http
-from tests.parts import free_port
 from tests.proxy.conftest import Upstream
+from tests.support.programs import free_port
 
 from edgeward.proxy.refetch import Refetcher, RefetchFailed
 
@@ -30,44 +30,44 @@ def refetcher(upstream: Upstream) -> Refetcher:
 
 
 async def test_asks_for_the_whole_with_the_clients_headers(upstream: Upstream, refetcher: Refetcher) -> None:
-    """Ranges and conditions are left out, all else that the client sent is kept, and nothing of ours is added."""
+    """Ranges and conditions are removed, the rest of the client's headers stays, and nothing of ours is added."""
     upstream.put("/a", JPEG, "Content-Type: image/jpeg")
     headers = {"Range": "bytes=5-", "If-None-Match": '"1"', "Cookie": "a=b", "Accept": "x/y"}
-    whole = await refetcher.fetch(request("/a", **headers))
-    assert whole.body == JPEG
+    full = await refetcher.fetch(request("/a", **headers))
+    assert full.body == JPEG
     lines = {line.lower() for line in upstream.seen[0].strip().split(b"\r\n")[1:]}
     assert lines == {b"host: img.test", b"cookie: a=b", b"accept: x/y", b"connection: close"}
 
 
 @pytest.mark.parametrize("path", ["/%7Ea/b%2Fc", "//a//b?x=%41&y=A", "/a?", "/a%C3%A9%20b", "/a/../b", "/\xe9#x"])
 async def test_request_target_is_byte_exact(upstream: Upstream, refetcher: Refetcher, path: str) -> None:
-    """No spelling is normalised: the cache keeps each apart."""
+    """No URL is normalized: the cache stores each form separately."""
     upstream.put(path, b"x")
     await refetcher.fetch(request(path))
     assert upstream.seen[0].split(b" ")[1] == path.encode("latin-1")
 
 
 async def test_what_is_no_image_is_not_read(upstream: Upstream, refetcher: Refetcher) -> None:
-    """The first bytes are enough to leave a video alone."""
+    """A video is not read beyond its first bytes."""
     upstream.put("/v", b"\x00\x00\x00\x18ftypmp42" + bytes(2_000_000), "Content-Type: video/mp4")
     assert (await refetcher.fetch(request("/v"))).body is None
 
 
 async def test_limits_and_failures(upstream: Upstream, refetcher: Refetcher) -> None:
-    """Too large, broken off, and not there at all: each is a failure, never a part taken for the whole."""
+    """Too large, incomplete, no answer: each is a failure; a part is never taken for the full response."""
     upstream.put("/large", b"\xff\xd8\xff" + bytes(20_000))
     upstream.put("/short", b"\xff\xd8\xff" + bytes(100), "Content-Length: 5000", "Connection: close")
     for path in ("/large", "/short"):
         with pytest.raises(RefetchFailed):
             await refetcher.fetch(request(path))
-    nobody = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
+    unreachable = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
     with pytest.raises(RefetchFailed):
-        await nobody.fetch(request("/"))
+        await unreachable.fetch(request("/"))
 
 
 async def test_pages_are_read_if_images_are_looked_for_in_them(upstream: Upstream, refetcher: Refetcher) -> None:
-    """Else they are left alone as what is no image."""
+    """Otherwise they are not judged."""
     upstream.put("/page", b"<p>" + bytes(500), "Content-Type: text/html")
     assert (await refetcher.fetch(request("/page"))).body is None
-    whole = await Refetcher(f"http://{upstream.address}", 10_000, data_uris=True).fetch(request("/page"))
-    assert (whole.body, whole.declared) == (b"<p>" + bytes(500), "text/html")
+    full = await Refetcher(f"http://{upstream.address}", 10_000, data_uris=True).fetch(request("/page"))
+    assert (full.body, full.declared) == (b"<p>" + bytes(500), "text/html")

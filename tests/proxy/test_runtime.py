@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeward.config import Config, HashingSettings, StoreSettings
 from edgeward.errors import StoreUnavailable
 from edgeward.proxy.runtime import Runtime, replica_name
+from edgeward.settings.config import Config, HashingSettings, StoreSettings
 from edgeward.store.connection import Store
 
 
@@ -30,11 +30,11 @@ async def test_store_away_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_patient_worker_waits_for_the_store(tmp_path: Path) -> None:
-    """One that the supervisor restarts while the store is away is up, and not ready."""
+    """A worker that the supervisor restarts while the store is away runs, but is not ready."""
     async with Runtime(config(f"unix://{tmp_path}/nowhere", "x", tmp_path), patient=True) as runtime:
         assert not runtime.replica.ready
 
 
 def test_names_differ_between_processes() -> None:
-    """The name holds host and process."""
+    """The name holds host and process id."""
     assert replica_name().rpartition("/")[2].isdigit()

@@ -1,16 +1,17 @@
-"""The lean Master: shared port, drain, what upstream errors look like."""
+"""The small Master: shared port, drain, what upstream errors look like."""
 
 import asyncio
 
 import pytest
-from tests.parts import free_port
 from tests.proxy.conftest import StartWorker, Worker, read_reply
+from tests.support.eventually import eventually
+from tests.support.programs import free_port
 
-from edgeward.listen import PROXY_FD, listening
+from edgeward.listening_sockets import PROXY_FD, listening_socket
 
 
 async def test_upstream_down_is_a_plain_502(start_worker: StartWorker) -> None:
-    """No inner address, no version: a client learns only that the server behind is away."""
+    """The response names no inner address and no version."""
     worker = await start_worker(f"127.0.0.1:{free_port()}")
     reply = await worker.get("/a.jpg")
     assert reply.status == 502
@@ -20,7 +21,7 @@ async def test_upstream_down_is_a_plain_502(start_worker: StartWorker) -> None:
 
 
 async def test_broken_upstream_is_a_502(worker: Worker) -> None:
-    """Garbage and a body that breaks off are answered with 502 and nothing of them."""
+    """Garbage and an incomplete body are answered with 502, and nothing of them is sent."""
     worker.upstream.answers["GET /garbage"] = b"SSH-2.0-nonsense\r\nConnection: close\r\n\r\n"
     worker.upstream.put("/short", b"\xff\xd8\xff\xe0" + b"x" * 2000, "Content-Length: 5000", "Connection: close")
     assert (await worker.get("/garbage")).status == 502
@@ -30,7 +31,7 @@ async def test_broken_upstream_is_a_502(worker: Worker) -> None:
 
 
 async def refuses(worker: Worker) -> bool:
-    """Whether nobody listens at its port."""
+    """Whether its port is closed."""
     try:
         _, writer = await asyncio.open_connection(*worker.address)
     except ConnectionRefusedError:
@@ -40,16 +41,13 @@ async def refuses(worker: Worker) -> bool:
 
 
 async def test_drain_lets_responses_end(worker: Worker) -> None:
-    """After the stop signal the port is closed, and the response under way still arrives whole."""
+    """After the stop signal the port is closed, and the response under way still arrives complete."""
     worker.upstream.put("/later", b"", "Content-Length: 5")
     reader, writer = await asyncio.open_connection(*worker.address)
     writer.write(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
-    while not worker.upstream.seen:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: worker.upstream.seen)
     draining = asyncio.create_task(worker.master.drain(60))
-    async with asyncio.timeout(60):
-        while not await refuses(worker):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: refuses(worker))
     assert not draining.done()
     worker.upstream.writers[0].write(b"hello")
     reply = await asyncio.wait_for(read_reply(reader), 30)
@@ -63,15 +61,14 @@ async def test_drain_ends_at_its_deadline(worker: Worker) -> None:
     worker.upstream.put("/never", b"", "Content-Length: 5")
     _, writer = await asyncio.open_connection(*worker.address)
     writer.write(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
-    while not worker.upstream.seen:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: worker.upstream.seen)
     await asyncio.wait_for(worker.master.drain(0.2), 30)
     writer.close()
 
 
 async def test_inherited_socket(start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker serves on the socket that the supervisor hands down."""
-    sock = listening("127.0.0.1:0", "proxy.listen", shared=True)
+    sock = listening_socket("127.0.0.1:0", "proxy.listen", shared=True)
     address = sock.getsockname()
     monkeypatch.setenv(PROXY_FD, str(sock.detach()))
     worker = await start_worker()
@@ -81,6 +78,6 @@ async def test_inherited_socket(start_worker: StartWorker, monkeypatch: pytest.M
 
 
 async def test_https_upstream_needs_a_trusted_certificate(start_worker: StartWorker) -> None:
-    """An upstream that is no TLS server, or not a trusted one, is a 502, never a way around."""
+    """An upstream that does not speak TLS, or is not trusted, is a 502, never bypassed."""
     worker = await start_worker(proxy={"upstream": f"https://127.0.0.1:{free_port()}"})
     assert (await worker.get("/")).status == 502

@@ -9,9 +9,9 @@ from mitmproxy import http
 from PIL import Image
 from pytest import LogCaptureFixture
 from skimage import data
-from tests.proxy import pictures
 from tests.proxy.conftest import StartWorker, Worker, read_reply
-from tests.proxy.pictures import sha256
+from tests.support import proxy_pictures as pictures
+from tests.support.proxy_pictures import sha256
 
 
 def jpeg() -> bytes:
@@ -26,7 +26,7 @@ def chunked(body: bytes, size: int) -> bytes:
 
 
 async def test_every_split_of_a_body_arrives(worker: Worker) -> None:
-    """However the first bytes come, a body passes byte for byte: shorter than the peek, longer, in single bytes."""
+    """A body passes byte for byte however it arrives: shorter than what is sniffed, longer, in single bytes."""
     for length in (0, 1, 511, 512, 513, 5000, 200_000):
         body = bytes(range(256)) * (length // 256) + bytes(length % 256)
         worker.upstream.put(f"/plain{length}", body, "Content-Type: application/octet-stream")
@@ -36,7 +36,7 @@ async def test_every_split_of_a_body_arrives(worker: Worker) -> None:
 
 
 async def test_chunked_image_over_the_limit_is_refused(start_worker: StartWorker) -> None:
-    """A body without a length is refused when it passes hashing.max_bytes, and the upstream is hung up on."""
+    """A body without a length is refused once it exceeds hashing.max_bytes, and the upstream connection is closed."""
     worker = await start_worker(hashing={"max_bytes": 10_000})
     worker.upstream.put("/big", chunked(jpeg(), 1000), "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
     reply = await worker.get("/big")
@@ -45,7 +45,7 @@ async def test_chunked_image_over_the_limit_is_refused(start_worker: StartWorker
 
 
 async def test_chunked_image_over_the_limit_is_streamed_by_policy(start_worker: StartWorker) -> None:
-    """With policy.too_large = "deliver" it goes out whole, from the first byte on."""
+    """With policy.too_large = "deliver" it is delivered in full, from the first byte on."""
     worker = await start_worker(hashing={"max_bytes": 10_000}, policy={"too_large": "deliver"})
     image = jpeg()
     worker.upstream.put("/big", chunked(image, 1000), "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
@@ -53,7 +53,7 @@ async def test_chunked_image_over_the_limit_is_streamed_by_policy(start_worker: 
 
 
 async def test_declared_length_over_the_limit_is_refused_at_once(start_worker: StartWorker) -> None:
-    """The Content-Length is enough: the body is not waited for."""
+    """A Content-Length over the limit is refused at once, without waiting for the body."""
     worker = await start_worker(hashing={"max_bytes": 10_000})
     worker.upstream.put("/big", jpeg()[:600], "Content-Type: image/jpeg", "Content-Length: 99999999")
     assert (await worker.get("/big")).status == 503
@@ -75,7 +75,7 @@ async def test_a_connection_lives_on_after_a_refusal(start_worker: StartWorker) 
 
 
 async def test_a_refused_upload_is_not_forwarded(worker: Worker) -> None:
-    """The body of a refused request reaches nobody."""
+    """The body of a refused request is dropped."""
     reply = await worker.get("/x", "Content-Type: text/plain", method="BAN", body=b"secret" * 1000)
     assert reply.status == 405
     assert worker.upstream.seen == []
@@ -84,7 +84,7 @@ async def test_a_refused_upload_is_not_forwarded(worker: Worker) -> None:
 async def test_what_was_on_its_way_when_refused_is_dropped(
     start_worker: StartWorker, caplog: LogCaptureFixture
 ) -> None:
-    """A refusal at the headers takes its time; the body that has come meanwhile neither crashes nor shows."""
+    """A refusal at the headers takes a moment; the body that arrives meanwhile is dropped."""
     worker = await start_worker()
     image = jpeg()
     part = f"Content-Range: bytes 0-{len(image) - 1}/{len(image) + 1}"
@@ -100,7 +100,7 @@ async def test_what_was_on_its_way_when_refused_is_dropped(
 
 
 async def test_events_are_not_held_up(worker: Worker) -> None:
-    """What is sent bit by bit arrives bit by bit: the first event is here before the second is sent."""
+    """A stream of events is not held up: the first event arrives before the second is sent."""
     worker.upstream.put("/events", b"data: 1\n\n", "Content-Type: text/event-stream", "Content-Length: 18")
     reader, writer = await asyncio.open_connection(*worker.address)
     writer.write(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -119,14 +119,14 @@ async def test_image_under_zstd_and_a_wrong_type(worker: Worker) -> None:
 
 
 async def test_bodies_are_forgotten_once_sent(worker: Worker) -> None:
-    """A body that was sent is not kept until the next full collection of garbage."""
+    """A body is freed when it is sent, not at the next full garbage collection."""
     image = pictures.jpeg("rocket", 71)  # that no other test serves
     worker.upstream.put("/a", image, "Content-Type: image/jpeg")
     gc.disable()
     try:
         for _ in range(3):
             await worker.get("/a")
-        kept = [one for one in gc.get_objects() if isinstance(one, http.Response) and one.raw_content == image]
+        alive = [one for one in gc.get_objects() if isinstance(one, http.Response) and one.raw_content == image]
     finally:
         gc.enable()
-    assert kept == []
+    assert alive == []

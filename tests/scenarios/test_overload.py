@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.parts import require
 from tests.scenarios.pictures import fresh, slow
+from tests.support.eventually import until
+from tests.support.programs import require
 
-from edgeward.demo.answer import Answer, ask
-from edgeward.demo.edge import Edge, until
+from edgeward.demo.edge import Edge
+from edgeward.demo.http_client import HttpResponse, ask
 from edgeward.demo.origin import Origin
 
 FLOOD = 16
@@ -25,7 +26,7 @@ def origin() -> Iterator[Origin]:
 
 @pytest.fixture(scope="module", params=["block", "deliver"])
 def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Edge]:
-    """One worker with one hasher, for whom three images may wait; `policy.overloaded` is the parameter."""
+    """One worker with one hasher and a queue of three images; `policy.overloaded` is the parameter."""
     require("redis-server")
     settings = {
         "proxy": {"upstream": f"http://{origin.address}", "workers": 1},
@@ -40,9 +41,10 @@ def overloaded(edge: Edge, decision: str) -> float:
     return edge.metric(f'edgeward_responses_total{{reason="overloaded",verdict="{decision}"}}')
 
 
+@pytest.mark.measures_time
 def test_a_flood_of_slow_images_harms_nothing_else(edge: Edge, origin: Origin, request: pytest.FixtureRequest) -> None:
-    """While the hasher is at work on one slow image and more wait than may: known images and pages come as ever, the
-    surplus is answered at once by policy and counted as overloaded, and afterwards new images are hashed again."""
+    """While the hasher is busy and its queue is full, known images and pages are served as ever; images over the limit
+    are answered at once by policy and counted as overloaded; afterwards new images are hashed again."""
     decision = request.node.callspec.params["edge"]
     known, new = fresh(), fresh()
     for photo in (known, new):
@@ -57,14 +59,14 @@ def test_a_flood_of_slow_images_harms_nothing_else(edge: Edge, origin: Origin, r
         flood = [clients.submit(ask, edge.proxy, f"/{decision}/{at}.png", timeout=60) for at in range(FLOOD)]
         until(lambda: overloaded(edge, decision) > before)
         ordinary = [ask(edge.proxy, path) for _ in range(15) for path in ("/page", known.path)]
-        still_at_it = sum(not each.done() for each in flood)
-        answers: list[Answer] = [each.result() for each in flood]
-    # Thirty of them, one after the other, came before the flood was through: none stood in its queue.
-    assert still_at_it > 0
+        unfinished = sum(not each.done() for each in flood)
+        answers: list[HttpResponse] = [each.result() for each in flood]
+    # Thirty ordinary requests, one after the other, ended before the flood did: none waited in its queue.
+    assert unfinished > 0
     assert {answer.body for answer in ordinary} == {HTML, known.body}
-    surplus = overloaded(edge, decision) - before
-    assert surplus >= FLOOD - QUEUE - 3
+    over_limit = overloaded(edge, decision) - before
+    assert over_limit >= FLOOD - QUEUE - 3
     refused = [answer for answer in answers if answer.status != 200]
-    assert len(refused) == (surplus if decision == "block" else 0)
+    assert len(refused) == (over_limit if decision == "block" else 0)
     assert not any(body in answer.body for answer in refused for body in bodies)
     assert ask(edge.proxy, new.path).body == new.body

@@ -1,4 +1,4 @@
-"""SIGKILL under load: no listed image is ever served, what was killed comes back, and nothing accepted is lost."""
+"""SIGKILL under load: no listed image is ever served, every process comes back, and nothing acknowledged is lost."""
 
 import contextlib
 import os
@@ -9,12 +9,13 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from tests.scenarios.load import Load
+from tests.scenarios.client_load import Load
 from tests.scenarios.pictures import fresh
+from tests.support.eventually import until
 
-from edgeward.demo.edge import ApiError, Edge, until
+from edgeward.demo.edge import ApiError, Edge
 from edgeward.demo.photos import Photo
-from edgeward.demo.stage import Stage
+from edgeward.demo.stack import Stack
 from edgeward.errors import ApiUnavailable
 
 
@@ -39,7 +40,7 @@ def _of_role(role: str) -> Callable[[Edge], list[int]]:
     return pids
 
 
-KILLED = {
+PIDS_BY_ROLE = {
     "hasher": _hashers,
     "worker": _of_role("proxy"),
     "controller": _of_role("controller"),
@@ -48,120 +49,120 @@ KILLED = {
 
 
 def _kill(edge: Edge, role: str) -> int:
-    victim = KILLED[role](edge)[0]
-    os.kill(victim, signal.SIGKILL)
-    return victim
+    killed = PIDS_BY_ROLE[role](edge)[0]
+    os.kill(killed, signal.SIGKILL)
+    return killed
 
 
-def _is_back(edge: Edge, role: str, victim: int) -> bool:
-    """Another process has taken the victim's place: two hashers and workers, one of the others."""
-    now = KILLED[role](edge)
-    return victim not in now and len(now) >= (2 if role in ("hasher", "worker") else 1)
+def _is_back(edge: Edge, role: str, killed: int) -> bool:
+    """Whether another process has replaced it: there are two hashers and workers, and one of each other role."""
+    now = PIDS_BY_ROLE[role](edge)
+    return killed not in now and len(now) >= (2 if role in ("hasher", "worker") else 1)
 
 
-def _list_newcomer(stage: Stage) -> Photo:
-    """List a new picture, trying until it is accepted: while the API or the store is away nothing is promised."""
+def _list_new_picture(stack: Stack) -> Photo:
+    """List a new picture, trying until it is accepted: while the API or the store is down, none is."""
     photo = fresh()
-    stage.serve(photo)
-    until(lambda: _is_accepted(stage, photo), pause=0.05)
+    stack.serve(photo)
+    until(lambda: _is_accepted(stack, photo), pause=0.05)
     return photo
 
 
-def _is_accepted(stage: Stage, photo: Photo) -> bool:
+def _is_accepted(stack: Stack, photo: Photo) -> bool:
     with contextlib.suppress(ApiError, ApiUnavailable):
-        return bool(stage.edge.add_image("removed", photo.body)["entries"])
+        return bool(stack.edge.add_image("removed", photo.body)["entries"])
     return False
 
 
 @pytest.mark.timeout(300)
-def test_each_kind_of_process_is_killed_under_load(breakable: Stage) -> None:
-    """One after the other is killed again and again while clients ask and lists grow."""
-    stage = breakable
+def test_each_kind_of_process_is_killed_under_load(breakable: Stack) -> None:
+    """One after the other is killed while clients send requests and lists grow."""
+    stack = breakable
     listed, clean = [fresh() for _ in range(3)], [fresh() for _ in range(3)]
     for photo in (*listed, *clean):
-        stage.serve(photo)
+        stack.serve(photo)
     for photo in listed:
-        assert stage.edge.add_image("removed", photo.body)["active"]
+        assert stack.edge.add_image("removed", photo.body)["active"]
     accepted = list(listed)
-    with Load(stage.door, [*listed, *clean], threads=3) as load:
-        for role in KILLED:
+    with Load(stack.client_address, [*listed, *clean], threads=3) as load:
+        for role in PIDS_BY_ROLE:
             load.wait_for(20)
-            victim = _kill(stage.edge, role)
-            accepted.append(_list_newcomer(stage))
-            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), pause=0.05)
+            killed = _kill(stack.edge, role)
+            accepted.append(_list_new_picture(stack))
+            until(lambda role=role, killed=killed: _is_back(stack.edge, role, killed), pause=0.05)
             load.wait_for(20)
     shown = [one.photo.name for one in load.served if one.photo in listed and one.shows]
     assert shown == []
     assert any(one.shows for one in load.served if one.photo in clean)
-    until(lambda: all(stage.get(photo.path).status == 451 for photo in accepted), pause=0.05)
-    until(lambda: all(stage.get(photo.path).body == photo.body for photo in clean), pause=0.05)
+    until(lambda: all(stack.get(photo.path).status == 451 for photo in accepted), pause=0.05)
+    until(lambda: all(stack.get(photo.path).body == photo.body for photo in clean), pause=0.05)
     for photo in accepted:
-        until(lambda path=photo.path: not stage.held(path), pause=0.05)
+        until(lambda path=photo.path: not stack.held(path), pause=0.05)
 
 
-def test_a_purge_that_was_accepted_survives_the_controller_and_the_store(breakable: Stage) -> None:
-    """Listed while the cache is away, then controller and store are killed: the copy is purged all the same."""
-    stage = breakable
+def test_a_purge_that_was_accepted_survives_the_controller_and_the_store(breakable: Stack) -> None:
+    """Listed while the cache is down, then controller and store are killed: the copy is purged all the same."""
+    stack = breakable
     photo = fresh()
-    stage.serve(photo)
-    assert stage.get(photo.path).body == photo.body
-    stage.cache.pause()
+    stack.serve(photo)
+    assert stack.get(photo.path).body == photo.body
+    stack.cache.pause()
     try:
-        added = stage.edge.add_image("removed", photo.body)
+        added = stack.edge.add_image("removed", photo.body)
         entries = [entry["id"] for entry in added["entries"]]
-        until(lambda: any(purge["owed"] for purge in stage.edge.purges_of(entries)), pause=0.01)
+        until(lambda: any(purge["owed"] for purge in stack.edge.purges_of(entries)), pause=0.01)
         for role in ("controller", "store"):
-            victim = _kill(stage.edge, role)
-            until(lambda role=role, victim=victim: _is_back(stage.edge, role, victim), pause=0.02)
+            killed = _kill(stack.edge, role)
+            until(lambda role=role, killed=killed: _is_back(stack.edge, role, killed), pause=0.02)
     finally:
-        stage.cache.resume()
-    until(lambda: not stage.held(photo.path), pause=0.02)
-    until(lambda: stage.edge.call("GET", "/lists/removed").status == 200, pause=0.05)
-    until(lambda: not any(purge["owed"] for purge in stage.edge.purges_of(entries)), pause=0.05)
-    assert stage.get(photo.path).status == 451
+        stack.cache.resume()
+    until(lambda: not stack.held(photo.path), pause=0.02)
+    until(lambda: stack.edge.call("GET", "/lists/removed").status == 200, pause=0.05)
+    until(lambda: not any(purge["owed"] for purge in stack.edge.purges_of(entries)), pause=0.05)
+    assert stack.get(photo.path).status == 451
 
 
-def test_everything_is_still_there_after_a_restart(breakable: Stage) -> None:
-    """Stopped with SIGTERM and started again on the same state: lists, entries and blocks are as they were."""
-    stage = breakable
+def test_everything_is_still_there_after_a_restart(breakable: Stack) -> None:
+    """After SIGTERM and a start with the same state, lists, entries and blocks are as they were."""
+    stack = breakable
     photo = fresh()
-    stage.serve(photo)
-    stage.edge.add_image("removed", photo.body)
-    stage.edge.stop()
-    stage.edge.start()
-    assert {found["name"] for found in stage.edge.api("GET", "/lists")["lists"]} == {"removed", "cleared"}
-    assert stage.get(photo.path).status == 451
+    stack.serve(photo)
+    stack.edge.add_image("removed", photo.body)
+    stack.edge.stop()
+    stack.edge.start()
+    assert {found["name"] for found in stack.edge.api("GET", "/lists")["lists"]} == {"removed", "cleared"}
+    assert stack.get(photo.path).status == 451
 
 
-def test_a_response_under_way_ends_before_a_stop(breakable: Stage) -> None:
-    """SIGTERM lets a slow download come to its end, byte for byte."""
-    stage = breakable
+def test_a_response_in_progress_is_completed_before_a_stop(breakable: Stack) -> None:
+    """A slow download in progress at SIGTERM is completed, byte for byte."""
+    stack = breakable
     photo = fresh()
     going_on = Event()
-    stage.origin.put(photo.path, photo.body, delay=going_on)
-    with ThreadPoolExecutor(2) as hands:
-        answer = hands.submit(stage.get, photo.path)
+    stack.origin.put(photo.path, photo.body, delay=going_on)
+    with ThreadPoolExecutor(2) as threads:
+        answer = threads.submit(stack.get, photo.path)
         try:
-            until(lambda: stage.origin.count(photo.path) == 1)
-            workers = set(stage.edge.run_file["processes"]["proxy"])
-            stop = hands.submit(stage.edge.stop)
-            # The one that has nothing to do ends at once.
-            until(lambda: len(workers & set(stage.edge.members())) == 1)
+            until(lambda: stack.origin.count(photo.path) == 1)
+            workers = set(stack.edge.run_file["processes"]["proxy"])
+            stop = threads.submit(stack.edge.stop)
+            # The worker without a request ends at once.
+            until(lambda: len(workers & set(stack.edge.members())) == 1)
         finally:
             going_on.set()
         stop.result()
-    stage.edge.start()
+    stack.edge.start()
     assert (answer.result().status, answer.result().body) == (200, photo.body)
 
 
-def test_a_killed_supervisor_takes_its_processes_with_it(breakable: Stage) -> None:
-    """After its SIGKILL nothing of Edgeward goes on unwatched, and a new start finds everything as it was."""
-    stage = breakable
+def test_processes_end_with_a_killed_supervisor(breakable: Stack) -> None:
+    """After its SIGKILL every process of Edgeward ends, and a new start finds everything as it was."""
+    stack = breakable
     photo = fresh()
-    stage.serve(photo)
-    stage.edge.add_image("removed", photo.body)
-    os.kill(stage.edge.process.pid, signal.SIGKILL)
-    stage.edge.process.wait()
-    until(lambda: stage.edge.members() == [], pause=0.05)
-    stage.edge.start()
-    assert stage.get(photo.path).status == 451
+    stack.serve(photo)
+    stack.edge.add_image("removed", photo.body)
+    os.kill(stack.edge.process.pid, signal.SIGKILL)
+    stack.edge.process.wait()
+    until(lambda: stack.edge.members() == [], pause=0.05)
+    stack.edge.start()
+    assert stack.get(photo.path).status == 451

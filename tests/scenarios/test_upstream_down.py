@@ -1,4 +1,4 @@
-"""An upstream that is down, or breaks off, gives an error that tells nothing of what is behind Edgeward."""
+"""An upstream that is down or breaks off: the error discloses nothing about what is behind Edgeward."""
 
 import socket
 import threading
@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.parts import require
 from tests.scenarios.pictures import picture
+from tests.support.programs import require
 
-from edgeward.demo.answer import Answer, ask
 from edgeward.demo.edge import Edge, free_address
+from edgeward.demo.http_client import HttpResponse, ask
 
 
 @pytest.fixture(scope="module")
@@ -27,33 +27,33 @@ def edge(tmp_path_factory: pytest.TempPathFactory, upstream: str) -> Iterator[Ed
         yield running
 
 
-def _tells_nothing(answer: Answer, upstream: str) -> bool:
+def _discloses_nothing(answer: HttpResponse, upstream: str) -> bool:
     text = repr(answer.headers) + answer.body.decode(errors="replace")
     banners = ("mitmproxy", "127.0.0.1", upstream.rpartition(":")[2], "Errno", "Traceback", "Server")
     return not any(banner in text for banner in banners)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_nobody_there(edge: Edge, upstream: str, method: str) -> None:
-    """502 without inner addresses, error texts or version banners; never to be cached."""
+def test_no_upstream(edge: Edge, upstream: str, method: str) -> None:
+    """502 without internal addresses, error messages or version banners, and not cacheable."""
     answer = ask(edge.proxy, "/photo.jpg", method, body=b"x" if method == "POST" else None)
     assert (answer.status, answer.header("Cache-Control")) == (502, "no-store")
-    assert _tells_nothing(answer, upstream), (answer.headers, answer.body)
+    assert _discloses_nothing(answer, upstream), (answer.headers, answer.body)
 
 
 def test_conditions_and_ranges_without_an_upstream(edge: Edge, upstream: str) -> None:
-    """The fetches that Edgeward would make itself fail the same way."""
+    """Fetches that Edgeward makes itself fail in the same way."""
     for headers in ({"Range": "bytes=0-9"}, {"If-None-Match": '"x"'}):
         answer = ask(edge.proxy, "/photo.jpg", headers=headers)
         assert answer.status == 502
-        assert _tells_nothing(answer, upstream)
+        assert _discloses_nothing(answer, upstream)
 
 
 @contextmanager
 def _serving(address: str, pieces: list[bytes]) -> Iterator[None]:
-    """A server that answers every connection with these pieces and hangs up.
+    """A server that answers every connection with these pieces and closes it.
 
-    There is more than one: what a test before this left half fetched is asked for once more by Edgeward itself.
+    There may be several: Edgeward itself fetches again what an earlier test left incomplete.
     """
     host, _, port = address.rpartition(":")
     listener = socket.create_server((host, int(port)))
@@ -85,16 +85,16 @@ def _serving(address: str, pieces: list[bytes]) -> Iterator[None]:
     ],
     ids=["short body", "broken chunk", "broken head", "no HTTP"],
 )
-def test_an_answer_that_breaks_off(edge: Edge, upstream: str, pieces: list[bytes]) -> None:
-    """Half an image is no image that was judged: 502, and none of its bytes."""
+def test_an_incomplete_answer(edge: Edge, upstream: str, pieces: list[bytes]) -> None:
+    """An incomplete image is never judged: the client gets 502, and none of its bytes."""
     with _serving(upstream, pieces):
         answer = ask(edge.proxy, "/photo.jpg")
     assert answer.status == 502
     assert picture(1)[:100] not in answer.body
-    assert _tells_nothing(answer, upstream), (answer.headers, answer.body)
+    assert _discloses_nothing(answer, upstream), (answer.headers, answer.body)
 
 
-def test_it_goes_on_when_the_upstream_is_back(edge: Edge, upstream: str) -> None:
+def test_responses_pass_once_the_upstream_is_back(edge: Edge, upstream: str) -> None:
     """The next answer of a healthy upstream passes."""
     body = picture(2)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.parts import require
 from tests.store.server import Server
+from tests.support.programs import require
 
 
 @pytest.fixture

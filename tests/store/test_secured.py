@@ -1,14 +1,15 @@
-"""Stores that want TLS and passwords: sentinels, servers and nodes of a cluster alike."""
+"""Stores that require TLS and passwords: servers, sentinels and nodes of a cluster."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.parts import free_port
-from tests.store.nodes import Lock, Node, until
+from tests.caches.certificates import server_context
+from tests.store.nodes import Credentials, Node
 from tests.store.sentinels import SERVICE, SentinelNode
-from tests.takedown.caches.certificates import server_context
+from tests.support.eventually import until
+from tests.support.programs import free_port
 
 from edgeward.errors import StoreUnavailable
 from edgeward.store.connection import Store
@@ -17,18 +18,20 @@ INCREMENT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 
 
 @pytest.fixture
-def lock(tmp_path: Path) -> Lock:
+def credentials(tmp_path: Path) -> Credentials:
     """TLS, and the password of the servers."""
     _, certificate = server_context(tmp_path, "localhost")
-    return Lock(certificate, tmp_path / "key.pem", "geheim")
+    return Credentials(certificate, tmp_path / "key.pem", "geheim")
 
 
 @pytest.fixture
-def sentinel(tmp_path: Path, lock: Lock) -> Iterator[str]:
-    """The address of a sentinel, with a password of its own, of one server."""
-    own = Lock(lock.certificate, lock.key, "anders")
-    master = Node(tmp_path / "0", lock=lock)
-    watching = SentinelNode(tmp_path / "1", master, f"sentinel auth-pass {SERVICE} {lock.password}", lock=own)
+def sentinel(tmp_path: Path, credentials: Credentials) -> Iterator[str]:
+    """The address of a sentinel that watches one server, and has another password."""
+    own = Credentials(credentials.certificate, credentials.key, "anders")
+    master = Node(tmp_path / "0", credentials=credentials)
+    watching = SentinelNode(
+        tmp_path / "1", master, f"sentinel auth-pass {SERVICE} {credentials.password}", credentials=own
+    )
     with ExitStack() as running:
         for node in (master, watching):
             running.callback(node.kill)
@@ -37,9 +40,9 @@ def sentinel(tmp_path: Path, lock: Lock) -> Iterator[str]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, lock: Lock) -> Iterator[str]:
+def cluster(tmp_path: Path, credentials: Credentials) -> Iterator[str]:
     """The address of a cluster of one node."""
-    node = Node(tmp_path / "0", "cluster-enabled yes", f"cluster-port {free_port()}", lock=lock)
+    node = Node(tmp_path / "0", "cluster-enabled yes", f"cluster-port {free_port()}", credentials=credentials)
     with ExitStack() as running:
         running.callback(node.kill)
         node.start()
@@ -56,9 +59,9 @@ async def _works(url: str) -> None:
     await store.close()
 
 
-async def test_sentinel(sentinel: str, lock: Lock) -> None:
+async def test_sentinel(sentinel: str, credentials: Credentials) -> None:
     """Sentinels and servers are reached by TLS, each with its password."""
-    options = f"ssl_ca_certs={lock.certificate}&ssl_check_hostname=no"
+    options = f"ssl_ca_certs={credentials.certificate}&ssl_check_hostname=no"
     await _works(f"rediss+sentinel://:geheim@{sentinel}/{SERVICE}?sentinel_password=anders&{options}")
     for url in (
         f"rediss+sentinel://:falsch@{sentinel}/{SERVICE}?sentinel_password=anders&{options}",
@@ -69,14 +72,14 @@ async def test_sentinel(sentinel: str, lock: Lock) -> None:
         await _is_refused(url)
 
 
-async def test_cluster(cluster: str, lock: Lock) -> None:
+async def test_cluster(cluster: str, credentials: Credentials) -> None:
     """Nodes of a cluster are reached by TLS, with their password."""
-    options = f"ssl_ca_certs={lock.certificate}&ssl_check_hostname=no"
+    options = f"ssl_ca_certs={credentials.certificate}&ssl_check_hostname=no"
     await _works(f"rediss+cluster://:geheim@{cluster}?{options}")
     for url in (
         f"rediss+cluster://:falsch@{cluster}?{options}",
         f"rediss+cluster://:geheim@{cluster}?ssl_check_hostname=no",
-        f"rediss+cluster://:geheim@{cluster}?ssl_ca_certs={lock.certificate}",
+        f"rediss+cluster://:geheim@{cluster}?ssl_ca_certs={credentials.certificate}",
         f"redis+cluster://:geheim@{cluster}",
     ):
         await _is_refused(url)

@@ -1,14 +1,14 @@
-"""The words of the field survive their way through JSON."""
+"""Fingerprints, entries and lists in JSON, ids of entries, and views of lists."""
 
 import json
 
 from edgeward.types import (
-    ALWAYS,
+    ALWAYS_MATCHED,
     Entry,
     Fingerprint,
     Flaw,
     HashList,
-    Kind,
+    ListKind,
     Mode,
     Signal,
     View,
@@ -20,11 +20,11 @@ INNER = Signal("pdq", "cd" * 32, 98, View.INNER, 3)
 
 
 def test_round_trips() -> None:
-    """What was written is read back equal."""
+    """Fingerprints, entries and lists are read from JSON as they were written."""
     fingerprint = Fingerprint("00" * 32, "image/png", 7, (PDQ, Signal("md5", "11" * 16), INNER), 3, 4, Flaw.TIMEOUT)
     entry = Entry("staff", PDQ, "why", "who", 1.5)
     hash_list = HashList(
-        "staff", Kind.ALLOW, Mode.MONITOR, radius={"pdq": 10}, description="x", rotations=True, geometry=True
+        "staff", ListKind.ALLOW, Mode.MONITOR, radius={"pdq": 10}, description="x", rotations=True, geometry=True
     )
     assert Fingerprint.from_json(fingerprint.to_json()) == fingerprint
     assert Entry.from_json(entry.to_json()) == entry
@@ -32,14 +32,14 @@ def test_round_trips() -> None:
 
 
 def test_the_same_signal_on_a_list_is_one_entry() -> None:
-    """The id depends on list, type and value alone."""
+    """An entry's id depends only on list, type and value."""
     assert Entry("a", PDQ, "x", "y", 1).id == Entry("a", Signal("pdq", PDQ.value)).id == entry_id("a", PDQ)
     assert entry_id("a", PDQ) != entry_id("b", PDQ)
     assert entry_id("a", PDQ) != entry_id("a", Signal("sha256", PDQ.value))
 
 
-def test_what_was_written_before_there_were_views() -> None:
-    """Signals and lists without views, as older versions wrote them, are read."""
+def test_reads_the_format_without_views() -> None:
+    """Signals and lists that older releases wrote without views can be read."""
     assert Signal.from_dict({"type": "pdq", "value": PDQ.value, "quality": 99}) == PDQ
     assert PDQ.to_dict() == {"type": "pdq", "value": PDQ.value, "quality": 99}
     old = {"name": "a", "kind": "block", "mode": "enforce", "action": "451", "radius": {}, "description": ""}
@@ -47,7 +47,7 @@ def test_what_was_written_before_there_were_views() -> None:
 
 
 def test_views_of_a_list() -> None:
-    """Turned and searched views match only where the list says so; the others always."""
-    assert HashList("a").views == ALWAYS
-    assert HashList("a", rotations=True).views == ALWAYS | {View.TURNED}
-    assert HashList("a", geometry=True).views == ALWAYS | {View.SEARCHED}
+    """The views DIHEDRAL and GEOMETRY match only on lists that ask for them; the others always do."""
+    assert HashList("a").views == ALWAYS_MATCHED
+    assert HashList("a", rotations=True).views == ALWAYS_MATCHED | {View.DIHEDRAL}
+    assert HashList("a", geometry=True).views == ALWAYS_MATCHED | {View.GEOMETRY}

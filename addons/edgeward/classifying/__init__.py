@@ -1,13 +1,14 @@
-"""An operator's own models look at what no list knows: images in, labels for review out, never a block.
+"""An operator's own models: they label images that match no list, for review, and block nothing.
 
-    classifier  what a model is wrapped in, to be installed beside this package
-    registry    those that are installed
-    labels      what a model says, checked on both sides of its isolation
-    picture     bytes -> what a model is shown
-    worker      the process of one model
-    process     that process as its parent sees it
-    claims      each image is looked at once, wherever it is met
-    desk        images wait here for one model, off every request's path
+    classifier           the interface of a model, which is installed beside this package
+    classifier_registry  the installed classifiers
+    labels               the labels that a model gives an image, checked on both sides of its isolation
+    input_image          bytes -> the image that a model gets
+    worker               the process of one model
+    process              that process as its parent sees it
+    claims               each image is classified once, by all workers together
+    classifier_queue     the queue of one model; requests do not wait for it
 
-The process that decodes and classifies is isolated as hashers are. The others know neither Pillow nor a model.
+The process that decodes and classifies is isolated, as hashers are. Only modules of that process import Pillow or a
+model.
 """

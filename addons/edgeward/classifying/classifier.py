@@ -1,6 +1,6 @@
-"""What a classifier is: an operator's own model, installed beside this package. docs/classifiers.md shows how.
+"""The interface of a classifier: an operator's own model, installed beside this package. See docs/classifiers.md.
 
-It is found by its entry point (registry.py). This module is imported where no decoder may be.
+It is found by its entry point (classifier_registry.py). Workers import this module: it must not import Pillow.
 """
 
 from abc import ABC, abstractmethod
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Classifier(ABC):
-    """A model behind one method: a class that is made without arguments.
+    """A model behind one method. The class is instantiated without arguments.
 
     Attributes:
-        name: that of the entry point, and of its table in the settings.
+        name: the name of the entry point, and of the table in the settings.
     """
 
     name: str
 
     def prepare(self) -> None:  # noqa: B027  a model may need nothing
-        """Load the model, in the process that will use it: later it can import nothing and open no file."""
+        """Load the model, in the process that will use it: afterwards it can import nothing and open no file."""
 
     @abstractmethod
     def classify(self, image: "Image.Image") -> Sequence[tuple[str, float]] | None:
-        """Labels of an image in mode "RGB", the right way up, each with its score from 0 to 1. None: nothing to say.
+        """The labels of an image in mode "RGB", upright, each with a score from 0 to 1. None: no labels.
 
-        What it raises costs this image its labels.
+        If it raises, this image gets no labels, and is counted as failed.
         """

@@ -2,49 +2,52 @@
 
     python -m edgeward.classifying.worker FD CLASSIFIER HASHING
 
-It decodes images as hostile as any, so it gives up what a hasher gives up (isolation/confinement.py). It is asked by a
-HashRequest, of which the codings count.
+Images may be hostile, so it gives up what a hasher gives up (isolation/confinement.py). A request is a HashRequest, of
+which only the codings are used.
 """
 
 import os
 import sys
 
 from edgeward.classifying.classifier import Classifier
-from edgeward.classifying.labels import Label, best, to_json
-from edgeward.classifying.picture import shown
-from edgeward.classifying.registry import load
-from edgeward.config import ClassifierSettings, HashingSettings
-from edgeward.hashing.hashers.trials import trials
-from edgeward.hashing.request import HashRequest
+from edgeward.classifying.classifier_registry import load
+from edgeward.classifying.input_image import decode_picture
+from edgeward.classifying.labels import Label, to_json, top_labels
+from edgeward.hashing.hash_request import HashRequest
+from edgeward.hashing.hashers.warm_up_images import warm_up_images
 from edgeward.isolation.serving import serve
+from edgeward.settings.config import ClassifierSettings, HashingSettings
 
 NICENESS = 10
-"""Requests wait for hashers, and nobody for a classifier."""
+"""Below hashers, which requests wait for."""
 
 
 def main(fd: int, settings: ClassifierSettings, hashing: HashingSettings) -> None:
-    """Serve until the parent is gone. What the classifier raises as it is prepared and tried passes through."""
+    """Serve until the parent is gone. What the classifier raises while it is prepared and tried passes through."""
     os.nice(NICENESS)
     classifier = load(settings.name)
     classifier.prepare()
-    for body in trials():
-        look(classifier, body, (), hashing)
+    # Loads what decoders and the model import late: once confined, they can import nothing.
+    for body in warm_up_images():
+        classify(classifier, body, (), hashing)
 
-    def answer(question: bytes, body: bytes) -> bytes:
+    def answer(request: bytes, body: bytes) -> bytes:
         try:
-            labels = look(classifier, body, HashRequest.from_json(question).codings, hashing)
+            labels = classify(classifier, body, HashRequest.from_json(request).codings, hashing)
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001  another's code, and Pillow's, may raise anything: it is counted as a failure
+        except Exception:  # noqa: BLE001  the model and Pillow may raise anything: it is counted as a failure
             labels = None
         return to_json(labels)
 
     serve(fd, settings.memory_mb, settings.timeout_ms / 1000, answer)
 
 
-def look(classifier: Classifier, body: bytes, codings: tuple[str, ...], hashing: HashingSettings) -> tuple[Label, ...]:
-    """The labels of an image. Whatever a decoder or the classifier raises passes through."""
-    return best(classifier.classify(shown(body, codings, hashing)))
+def classify(
+    classifier: Classifier, body: bytes, codings: tuple[str, ...], hashing: HashingSettings
+) -> tuple[Label, ...]:
+    """The labels of an image. What a decoder or the classifier raises passes through."""
+    return top_labels(classifier.classify(decode_picture(body, codings, hashing)))
 
 
 if __name__ == "__main__":

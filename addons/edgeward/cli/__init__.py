@@ -1,5 +1,5 @@
 """The command `edgeward`: one module per group of commands, listed in `main.COMMANDS`.
 
-What touches shared state is a client of the admin API (`client`), so there is one door, one permission check
-and one audit trail. Only `run`, `proxy`, `controller`, `demo`, `hash` and `config` work by themselves.
+Commands that read or change shared state are clients of the admin API (`client`), so that permissions are checked and
+the audit trail is written in one place. `run`, `proxy`, `controller`, `demo`, `hash` and `config` work without the API.
 """

@@ -1,4 +1,4 @@
-"""The commands' side of the admin API: one request, one answer, every failure as the error it means."""
+"""The client of the admin API that commands use: one request, one response; each failure is an error of errors.py."""
 
 import json
 import os
@@ -25,12 +25,12 @@ from edgeward.errors import (
 if TYPE_CHECKING:
     import argparse
 
-PREFIX = "/api/v1"
-TIMEOUT = 30.0
-"""Seconds that an answer may take, on top of what the request itself asks to wait for."""
+API_PATH = "/api/v1"
+TIMEOUT_SECONDS = 30.0
+"""Maximum time for a response, in addition to the time that the request asks the API to wait."""
 
-ERRORS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
-"""Which error a status of the API is; any other 4xx is a UserError, all else ApiUnavailable."""
+ERROR_OF_STATUS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
+"""The error for a status of the API. Any other 4xx is a UserError, and any other status is ApiUnavailable."""
 
 type Query = Mapping[str, str | int | float | None]
 
@@ -44,18 +44,19 @@ class Client:
 
     @classmethod
     def find(cls, args: "argparse.Namespace") -> Self:
-        """The API that EDGEWARD_API and EDGEWARD_TOKEN name, else this machine's own, through its state_dir.
+        """The API that EDGEWARD_API and EDGEWARD_TOKEN name, else that of this machine (state_dir/api.json).
 
         Raises:
-            ConfigError: the variables or the settings are impossible.
-            ApiUnavailable: neither is there.
+            ConfigError: the variables or the settings are wrong.
+            Forbidden: this user may not read api.json.
+            ApiUnavailable: there is no api.json.
         """
         url, token = os.environ.get("EDGEWARD_API"), os.environ.get("EDGEWARD_TOKEN")
         if url and token:
-            return cls(_checked_url(url), _checked_token(token))
+            return cls(_check_url(url), _check_token(token))
         if url or token:
             missing = "EDGEWARD_TOKEN" if url else "EDGEWARD_API"
-            raise ConfigError(f"{missing} is not set: both are needed, or neither")
+            raise ConfigError(f"{missing} is not set: set both variables or neither")
         return cls._local(load_config(args).state_dir / "api.json")
 
     @classmethod
@@ -65,7 +66,7 @@ class Client:
             return cls(str(data["url"]), str(data["token"]))
         except FileNotFoundError:
             raise ApiUnavailable(
-                f"{path} is not there: is `edgeward run` running with these settings? "
+                f"{path} is missing: is `edgeward run` running with these settings? "
                 "(For another machine set EDGEWARD_API and EDGEWARD_TOKEN.)"
             ) from None
         except OSError as error:
@@ -77,7 +78,7 @@ class Client:
         return self.send("GET", path, query)
 
     def post(self, *path: str, body: object, query: Query | None = None, wait: float = 0) -> Any:
-        """Send JSON, or an image as it is (bytes). `wait`: seconds that the request asks the API to wait."""
+        """Send JSON, or bytes unchanged. `wait`: seconds for which the request asks the API to wait."""
         return self.send("POST", path, query, body, wait)
 
     def patch(self, *path: str, body: object) -> Any:
@@ -94,61 +95,61 @@ class Client:
         body: object = None,
         wait: float = 0,
     ) -> Any:
-        """One request. `path` are the parts after /api/v1/; None values of `query` are left out.
+        """One request. `path` holds the segments after /api/v1/. None values of `query` are left out.
 
-        Returns: the JSON of the answer, None where it has no body.
+        Returns: the JSON of the response, or None if it has no body.
 
         Raises:
-            ApiUnavailable: nobody answers, or the API can't do it now.
-            UserError: Forbidden, NotFound, Conflict or another reason why not, in the API's words.
+            ApiUnavailable: no response, or the API can't do it now.
+            UserError: Forbidden, NotFound, Conflict or another refusal, with the API's message.
         """
-        base = urlsplit(self.url).path.rstrip("/") + PREFIX
+        base = urlsplit(self.url).path.rstrip("/") + API_PATH
         target = "/".join([base, *(quote(part, safe="") for part in path)])
-        if asked := {name: value for name, value in (query or {}).items() if value is not None}:
-            target += "?" + urlencode(asked)
-        connection = self._connection(TIMEOUT + wait)
+        if parameters := {name: value for name, value in (query or {}).items() if value is not None}:
+            target += "?" + urlencode(parameters)
+        connection = self._connection(TIMEOUT_SECONDS + wait)
         try:
-            response = self._exchange(connection, method, target, body)
-            return self._understand(response.status, response.read())
+            response = self._send(connection, method, target, body)
+            return self._parse(response.status, response.read())
         except TimeoutError:
-            raise ApiUnavailable(f"{self.url} did not answer within {TIMEOUT + wait:g} s") from None
+            raise ApiUnavailable(f"{self.url} did not answer within {TIMEOUT_SECONDS + wait:g} s") from None
         except OSError as error:
-            raise ApiUnavailable(f"nobody answers at {self.url} ({error.strerror or error})") from None
+            raise ApiUnavailable(f"no response from {self.url} ({error.strerror or error})") from None
         except HTTPException as error:
-            raise ApiUnavailable(f"{self.url} does not speak HTTP ({type(error).__name__})") from None
+            raise ApiUnavailable(f"{self.url} is not an HTTP server ({type(error).__name__})") from None
         finally:
             connection.close()
 
     def _connection(self, timeout: float) -> HTTPConnection:
         parts = urlsplit(self.url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return kind(parts.hostname or "", parts.port, timeout=timeout)
+        connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return connection(parts.hostname or "", parts.port, timeout=timeout)
 
-    def _exchange(self, connection: HTTPConnection, method: str, target: str, body: object) -> HTTPResponse:
+    def _send(self, connection: HTTPConnection, method: str, target: str, body: object) -> HTTPResponse:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         if isinstance(body, bytes):
             headers["Content-Type"] = "application/octet-stream"
         elif body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode()
-        # An upload that is refused half-way (413) has its answer waiting all the same.
+        # If the API refuses an upload half-way (413), sending fails but its response is there to be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, target, body, headers)
         return connection.getresponse()
 
-    def _understand(self, status: int, body: bytes) -> Any:
+    def _parse(self, status: int, body: bytes) -> Any:
         try:
             data = json.loads(body) if body else None
         except ValueError:
-            raise ApiUnavailable(f"{self.url} answered {status} without JSON: no admin API there") from None
+            raise ApiUnavailable(f"{self.url} answered {status} without JSON: it is not an admin API") from None
         if 200 <= status < 300:
             return data
         problem = data if isinstance(data, dict) else {}
-        said = problem.get("detail") or problem.get("title") or f"{self.url} answered {status}"
-        raise ERRORS.get(status, UserError if 400 <= status < 500 else ApiUnavailable)(said)
+        message = problem.get("detail") or problem.get("title") or f"{self.url} answered {status}"
+        raise ERROR_OF_STATUS.get(status, UserError if 400 <= status < 500 else ApiUnavailable)(message)
 
 
-def _checked_url(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         possible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -159,7 +160,7 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _checked_token(token: str) -> str:
+def _check_token(token: str) -> str:
     if not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError("EDGEWARD_TOKEN holds characters that no token has")
+        raise ConfigError("EDGEWARD_TOKEN holds characters that are not allowed in a token")
     return token

@@ -1,15 +1,15 @@
-"""`add`, `remove`: the entries of lists."""
+"""`add`, `remove`: entries of lists."""
 
 import argparse
 from collections import Counter
 from typing import Any
 
-from edgeward.cli import files
+from edgeward.cli import image_sources
 from edgeward.cli.client import Client
 from edgeward.cli.lists import print_entries
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import note, print_json
-from edgeward.cli.waiting import add_wait, status_of, wait_query, wait_seconds
+from edgeward.cli.output import counted, print_json, print_note
+from edgeward.cli.wait_options import add_wait, status_of, wait_query, wait_seconds
 from edgeward.errors import BadImage, Exit, UserError
 
 
@@ -17,13 +17,13 @@ def add_parser(subparsers: Subparsers) -> None:
     add = add_command(
         subparsers,
         "add",
-        "list hashes or pictures: from now on they are blocked, and their cached copies purged",
+        "add hashes or images to a list: they are blocked from now on, and cached copies are purged",
         _add,
-        "List hashes, or pictures, which the admin API hashes and drops. When the command ends, every proxy knows "
-        "the entries; with --wait also every cached copy seen so far is verified gone.",
+        "Add hashes or images to a list. The admin API hashes images and keeps none. When it ends, every proxy "
+        "acts on the entries. With --wait, every cached copy seen so far is verified gone too.",
     )
     add.add_argument("list", metavar="LIST", help="the list's name")
-    add.add_argument("--image", action="append", default=[], metavar="FILE", help="a picture to list (repeatable)")
+    add.add_argument("--image", action="append", default=[], metavar="FILE", help="an image to list (repeatable)")
     add.add_argument(
         "--hash",
         action="append",
@@ -32,111 +32,120 @@ def add_parser(subparsers: Subparsers) -> None:
         help="a hash to list, such as pdq:f8… (repeatable)",
     )
     add.add_argument("--reason", metavar="TEXT", help="why, for the entry and the audit trail")
-    add.add_argument("--quality", type=int, metavar="N", help="quality 0..100 of the PDQ hashes given, where known")
-    add.add_argument("--signals", metavar="TYPES", help="which hashes of the pictures to list (sha256,pdq)")
+    add.add_argument("--quality", type=int, metavar="N", help="quality 0..100 of the given PDQ hashes, if known")
+    add.add_argument("--signals", metavar="TYPES", help="signal types to list of each image (default: sha256,pdq)")
     add_wait(add)
-    remove = add_command(
-        subparsers, "remove", "take an entry off a list: from now on it blocks nothing any more", _remove
-    )
+    remove = add_command(subparsers, "remove", "remove an entry from a list: it blocks nothing from now on", _remove)
     remove.add_argument("list", metavar="LIST", help="the list's name")
     remove.add_argument("entry", metavar="ENTRY", help="the entry's id, as `edgeward list show` prints it")
     remove.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
 
 def _add(args: argparse.Namespace) -> int:
-    _refuse_early(args)
-    pictures = [(name, files.read_file(name)) for name in args.image]
+    _check_arguments(args)
+    pictures = [(name, image_sources.read_file(name)) for name in args.image]
     for name, body in pictures:
-        _refuse_no_picture(name, body)
+        _check_picture(name, body)
     client = Client.find(args)
-    answers = [_add_hashes(client, args)] if args.hash else []
+    responses = [_add_hashes(client, args)] if args.hash else []
     for name, body in pictures:
-        with files.named(name):
-            answers.append(_add_picture(client, args, body))
-    return _print_added(args, _merged(answers))
+        with image_sources.naming_source(name):
+            responses.append(_add_picture(client, args, body))
+    return _print_added(args, _merge_responses(responses))
 
 
-def _refuse_early(args: argparse.Namespace) -> None:
-    """Name what is wrong with the command before anything is sent: nothing shall be listed by halves."""
+def _check_arguments(args: argparse.Namespace) -> None:
+    """Refuse a wrong command before anything is sent, so that it never lists only a part.
+
+    Raises:
+        UserError, BadSignal: the message names what is wrong.
+    """
     if not args.image and not args.hash:
         raise UserError("add: nothing to list; give --image FILE or --hash TYPE:HEX")
     if args.signals and not args.image:
-        raise UserError("add: --signals is about pictures; give --image FILE too")
+        raise UserError("add: --signals needs an image; give --image FILE too")
     if args.hash:
-        from edgeward.hashing.registry import available
+        from edgeward.hashing.signal_registry import hashable_types
         from edgeward.hashing.signals import parse
-        from edgeward.types import RATED
+        from edgeward.types import TYPES_WITH_QUALITY
 
-        # What is not installed on this machine is for the API to judge.
-        here = [text for text in args.hash if ":" not in text or text.partition(":")[0].strip().lower() in available()]
-        types = {parse(text).type for text in here}
-        if args.quality is not None and not types & RATED:
-            raise UserError("add: --quality is about PDQ; give --hash pdq:HEX too")
+        # Types that are not installed on this machine are checked by the API alone.
+        checkable = [
+            text for text in args.hash if ":" not in text or text.partition(":")[0].strip().lower() in hashable_types()
+        ]
+        types = {parse(text).type for text in checkable}
+        if args.quality is not None and not types & TYPES_WITH_QUALITY:
+            raise UserError("add: --quality needs a PDQ hash; give --hash pdq:HEX too")
     elif args.quality is not None:
-        raise UserError("add: --quality is about PDQ; give --hash pdq:HEX too")
+        raise UserError("add: --quality needs a PDQ hash; give --hash pdq:HEX too")
 
 
-def _refuse_no_picture(name: str, body: bytes) -> None:
-    from edgeward.hashing.media import sniff
+def _check_picture(name: str, body: bytes) -> None:
+    from edgeward.hashing.media_types import NOT_AN_IMAGE, sniff
 
     if sniff(body) is None:
-        raise BadImage(f"{name}: no known image format")
+        raise BadImage(f"{name}: {NOT_AN_IMAGE}")
 
 
 def _add_hashes(client: Client, args: argparse.Namespace) -> dict[str, Any]:
-    asked = {"hashes": args.hash, "quality": args.quality, "reason": args.reason}
-    body = {name: value for name, value in asked.items() if value is not None}
-    answer: dict[str, Any] = client.post(
+    fields = {"hashes": args.hash, "quality": args.quality, "reason": args.reason}
+    body = {name: value for name, value in fields.items() if value is not None}
+    response: dict[str, Any] = client.post(
         "lists", args.list, "entries", body=body, query=wait_query(args), wait=wait_seconds(args)
     )
-    return answer
+    return response
 
 
 def _add_picture(client: Client, args: argparse.Namespace, body: bytes) -> dict[str, Any]:
     query = {"reason": args.reason, "signals": args.signals, **wait_query(args)}
-    answer: dict[str, Any] = client.post("lists", args.list, "entries", body=body, query=query, wait=wait_seconds(args))
-    return answer
+    response: dict[str, Any] = client.post(
+        "lists", args.list, "entries", body=body, query=query, wait=wait_seconds(args)
+    )
+    return response
 
 
-def _merged(answers: list[dict[str, Any]]) -> dict[str, Any]:
-    """The answers to several requests as if they had been one."""
+def _merge_responses(responses: list[dict[str, Any]]) -> dict[str, Any]:
+    """One object for the responses to several requests, as if there had been one request."""
     merged = {
-        "entries": [entry for answer in answers for entry in answer["entries"]],
-        "version": max(answer["version"] for answer in answers),
-        "active": all(answer["active"] for answer in answers),
-        "waiting_for": sorted({replica for answer in answers for replica in answer["waiting_for"]}),
-        "notes": [text for answer in answers for text in answer["notes"]],
+        "entries": [entry for response in responses for entry in response["entries"]],
+        "version": max(response["version"] for response in responses),
+        "active": all(response["active"] for response in responses),
+        "waiting_for": sorted({replica for response in responses for replica in response["waiting_for"]}),
+        "notes": [text for response in responses for text in response["notes"]],
     }
-    if purges := [answer["purge"] for answer in answers if answer.get("purge")]:
+    if purges := [response["purge"] for response in responses if response.get("purge")]:
         owed: Counter[str] = Counter()
+        refused: Counter[str] = Counter()
         for purge in purges:
             owed.update(purge["owed"])
+            refused.update(purge.get("refused", {}))
         merged["purge"] = {
             "orders": sum(purge["orders"] for purge in purges),
             "owed": dict(owed),
+            "refused": dict(refused),
             "matched": all(purge["matched"] for purge in purges),
         }
     return merged
 
 
-def _print_added(args: argparse.Namespace, answer: dict[str, Any]) -> int:
+def _print_added(args: argparse.Namespace, response: dict[str, Any]) -> int:
     if args.json:
-        print_json(answer)
-        return status_of(answer)
-    print_entries(answer["entries"])
-    for text in answer["notes"]:
-        note(text)
-    status = status_of(answer)
+        print_json(response)
+        return status_of(response)
+    print_entries(response["entries"])
+    for text in response["notes"]:
+        print_note(text)
+    status = status_of(response)
     if args.wait and status is Exit.DONE:
-        print(f"{answer['purge']['orders']} purges done and verified")
+        print(f"{counted(response['purge']['orders'], 'purge')} done and verified")
     return status
 
 
 def _remove(args: argparse.Namespace) -> int:
-    answer = Client.find(args).delete("lists", args.list, "entries", args.entry, query={"why": args.reason})
+    response = Client.find(args).delete("lists", args.list, "entries", args.entry, query={"why": args.reason})
     if args.json:
-        print_json(answer)
+        print_json(response)
     else:
-        removed = answer["removed"]
+        removed = response["removed"]
         print(f"removed {removed['type']}:{removed['value']} from {removed['list']}")
-    return status_of(answer)
+    return status_of(response)

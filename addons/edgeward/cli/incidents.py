@@ -1,24 +1,24 @@
-"""`incidents`: what was blocked, or (lists in monitor mode) would have been, or is to be reviewed."""
+"""`incidents`: matches that were blocked or recorded (monitor mode), and what classifiers want reviewed."""
 
 import argparse
 from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import moment, print_json, print_table
+from edgeward.cli.output import iso_time, print_json, print_table
 from edgeward.errors import Exit
 
-TITLES = ("at", "decision", "reason", "list", "entry", "type", "distance", "view", "frame", "label", "score", "url")
+COLUMNS = ("at", "decision", "reason", "list", "entry", "type", "distance", "view", "frame", "label", "score", "url")
 
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = add_command(
         subparsers,
         "incidents",
-        "show what was blocked, or would have been by lists in monitor mode, or what classifiers want reviewed",
+        "show what was blocked, what lists in monitor mode matched, and what classifiers want reviewed",
         _incidents,
     )
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="how many (100)")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="number of incidents (default: 100)")
 
 
 def _incidents(args: argparse.Namespace) -> int:
@@ -26,15 +26,15 @@ def _incidents(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
         return Exit.DONE
-    print_table(TITLES, [_row(incident) for incident in answer["incidents"]])
+    print_table(COLUMNS, [_row(incident) for incident in answer["incidents"]])
     return Exit.DONE
 
 
 def _row(incident: dict[str, Any]) -> list[object]:
-    """What says nothing is None: a classifier's incident has no match, and all others have no label."""
+    """A classifier's incident has no match, and the others have no label: those cells are None."""
     matched, labelled = bool(incident["entry"]), bool(incident["label"])
     return [
-        moment(incident["at"]),
+        iso_time(incident["at"]),
         incident["decision"],
         incident["reason"],
         incident["list"],

@@ -1,4 +1,4 @@
-"""`lists`, `list create|set|delete|show`: the lists and their policies."""
+"""`lists`, `list create|set|delete|show`: lists and their policies."""
 
 import argparse
 from argparse import BooleanOptionalAction
@@ -6,60 +6,68 @@ from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command, add_group
-from edgeward.cli.output import moment, print_fields, print_json, print_table
-from edgeward.cli.waiting import status_of
+from edgeward.cli.output import counted, iso_time, print_fields, print_json, print_table
+from edgeward.cli.wait_options import status_of
 from edgeward.errors import Exit, UserError
-from edgeward.types import Action, Kind, Mode
+from edgeward.types import Action, ListKind, Mode
 
-TITLES = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "description")
-ENTRY_TITLES = ("id", "type", "value", "quality", "added", "by", "reason")
+COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "description")
+ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "reason")
 
 
 def add_parser(subparsers: Subparsers) -> None:
     add_command(subparsers, "lists", "show all lists", _lists)
     group = add_group(subparsers, "list", "create, change, delete or show one list")
-    create = _with_name(add_command(group, "create", "create a list", _create))
+    create = _add_name(add_command(group, "create", "create a list", _create))
     create.add_argument(
-        "--kind", choices=[*map(str, Kind)], help="block: its matches are blocked; allow: its matches always pass"
+        "--kind", choices=[*map(str, ListKind)], help="block: matches are blocked; allow: matches always pass"
     )
-    _add_policy(create)
-    change = _with_name(add_command(group, "set", "change the policy of a list", _set))
-    _add_policy(change)
-    delete = _with_name(add_command(group, "delete", "delete a list and all its entries", _delete))
+    _add_policy_options(create)
+    change = _add_name(add_command(group, "set", "change the policy of a list", _set))
+    _add_policy_options(change)
+    delete = _add_name(add_command(group, "delete", "delete a list and all its entries", _delete))
     delete.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
-    show = _with_name(add_command(group, "show", "show a list and its entries", _show))
-    show.add_argument("--cursor", type=int, default=0, metavar="N", help="go on where the last page ended")
-    show.add_argument("--limit", type=int, default=100, metavar="N", help="entries a page (100)")
+    show = _add_name(add_command(group, "show", "show a list and its entries", _show))
+    show.add_argument("--cursor", type=int, default=0, metavar="N", help="start where the last page ended")
+    show.add_argument(
+        "--limit",
+        type=int,
+        default=100,
+        metavar="N",
+        help="about N entries per page, small lists are shown whole (default: 100)",
+    )
 
 
-def _with_name(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _add_name(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", help="the list's name: a-z, 0-9, '_', '.', '-'")
     return parser
 
 
-def _add_policy(parser: argparse.ArgumentParser) -> None:
+def _add_policy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--mode", choices=[*map(str, Mode)], help="enforce: act on matches; monitor: only record them; off: neither"
+        "--mode", choices=[*map(str, Mode)], help="enforce: block matches; monitor: only record them; off: ignore them"
     )
     parser.add_argument(
-        "--action", choices=[*map(str, Action)], help="what a client gets instead: a status, or a grey placeholder"
+        "--action",
+        choices=[*map(str, Action)],
+        help="response to a blocked image: a status, or a grey placeholder image",
     )
     parser.add_argument(
         "--radius",
         action="append",
         type=_radius,
         metavar="TYPE=BITS",
-        help="bits of a perceptual hash that may differ in a match, as pdq=31, or pdq=default (repeatable)",
+        help="maximum differing bits of a match, such as pdq=31, or pdq=default (repeatable)",
     )
     parser.add_argument(
         "--rotations",
         action=BooleanOptionalAction,
-        help="match pictures that are mirrored or turned by right angles too",
+        help="also match images that are mirrored or rotated by right angles",
     )
     parser.add_argument(
         "--geometry",
         action=BooleanOptionalAction,
-        help="match pictures that are cropped, turned by a few degrees or covered in part: many more lookups",
+        help="also match images that are cropped, rotated by a few degrees or partly covered (costs many lookups)",
     )
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
@@ -75,10 +83,10 @@ def _radius(text: str) -> tuple[str, int | None]:
 
 
 def _policy(args: argparse.Namespace) -> dict[str, Any]:
-    """What was said of the policy; what was not is left to the API."""
-    asked = {name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry")}
-    asked["radius"] = dict(args.radius) if args.radius else None
-    return {name: value for name, value in asked.items() if value is not None}
+    """The policy options that were given. The API decides about the others."""
+    given = {name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry")}
+    given["radius"] = dict(args.radius) if args.radius else None
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _lists(args: argparse.Namespace) -> int:
@@ -86,7 +94,9 @@ def _lists(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print_table(TITLES, [[hash_list[title] for title in TITLES] for hash_list in map(_readable, answer["lists"])])
+        print_table(
+            COLUMNS, [[hash_list[column] for column in COLUMNS] for hash_list in map(_readable, answer["lists"])]
+        )
     return Exit.DONE
 
 
@@ -119,7 +129,7 @@ def _delete(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print(f"deleted {args.name} and its {answer['removed']['entries']} entries")
+        print(f"deleted {args.name} and its {counted(answer['removed']['entries'], 'entry', 'entries')}")
     return status_of(answer)
 
 
@@ -143,27 +153,27 @@ def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
         print_json(hash_list)
     else:
         readable = _readable(hash_list)
-        fields = [(title, readable[title]) for title in TITLES]
+        fields = [(column, readable[column]) for column in COLUMNS]
         if hash_list["not_matchable"]:
-            fields.append(("match nothing", _pairs(hash_list["not_matchable"])))
+            fields.append(("match nothing", _comma_separated(hash_list["not_matchable"])))
         print_fields(fields)
 
 
 def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
-    asked = {name: "yes" if hash_list[name] else "no" for name in ("rotations", "geometry")}
-    return {**hash_list, **asked, "radius": _pairs(hash_list["radius"])}
+    flags = {name: "yes" if hash_list[name] else "no" for name in ("rotations", "geometry")}
+    return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"])}
 
 
-def _pairs(numbers: dict[str, int]) -> str:
+def _comma_separated(numbers: dict[str, int]) -> str:
     return ", ".join(f"{name}={number}" for name, number in numbers.items())
 
 
 def print_entries(entries: list[dict[str, Any]]) -> None:
     """Print entries as a table."""
     print_table(
-        ENTRY_TITLES,
+        ENTRY_COLUMNS,
         [
-            [e["id"], e["type"], e["value"], e["quality"], moment(e["added_at"]), e["added_by"], e["reason"]]
+            [e["id"], e["type"], e["value"], e["quality"], iso_time(e["added_at"]), e["added_by"], e["reason"]]
             for e in entries
         ],
     )

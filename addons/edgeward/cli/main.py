@@ -1,34 +1,36 @@
-"""The command line: which commands there are, and how each way to end becomes an exit status."""
+"""The command line: all commands, and the exit status for each way in which a command ends."""
 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from edgeward import __version__
 from edgeward.cli import (
     check,
+    config,
     doctor,
     entries,
-    hashes,
+    hash,
     imports,
     incidents,
     lists,
     processes,
     purges,
-    settings,
     sightings,
     takedowns,
     tokens,
 )
 from edgeward.cli.options import add_common
-from edgeward.errors import EdgewardError, UserError
+from edgeward.errors import EdgewardError, Exit, UserError
 
 COMMANDS = (
     processes,
-    hashes,
+    hash,
     check,
     lists,
     entries,
@@ -38,30 +40,40 @@ COMMANDS = (
     sightings,
     incidents,
     tokens,
-    settings,
+    config,
     doctor,
 )
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""
 
 INTERRUPTED = 128 + 2
 PIPE_CLOSED = 128 + 13
+"""As shells report it: 128 + the number of the signal (SIGINT, SIGPIPE)."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are `UserError`s, so that they look like every other error."""
+    """A parser that raises a `UserError` for a wrong command line, so that it looks like every other error."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (`{self.prog} --help` explains)")
+        raise UserError(f"{_with_similar_command(message)} (see `{self.prog} --help`)")
+
+
+def _with_similar_command(message: str) -> str:
+    """argparse's message, but for an unknown command the most similar one instead of the list of all."""
+    unknown = re.match(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)$", message, re.DOTALL)
+    if not unknown:
+        return message
+    similar = get_close_matches(unknown[1], re.findall(r"[a-z-]+", unknown[2]), n=1)
+    return f"unknown command {unknown[1]!r}{f': did you mean {similar[0]}?' if similar else ''}"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line, all commands included."""
+    """The parser of the whole command line."""
     top = Parser(
         prog="edgeward",
         description="Keeps removed images from lingering at the edge: blocks listed images in transit "
         "and purges every cached copy.",
-        epilog="Exit status: 0 done, 1 a match was found or a check failed, 2 what was asked can't be done, "
-        "3 a service is away.",
+        epilog="Exit status: 0 done; 1 a match was found, a check failed, or a cache still owes a purge; "
+        "2 wrong command, settings or input; 3 a service is unavailable.",
     )
     top.add_argument("--version", action="version", version=f"edgeward {__version__}")
     add_common(top, top=True)
@@ -75,32 +87,38 @@ def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status.
 
     Raises:
-        EdgewardError: as the command does; `run` turns it into a message and an exit status.
+        EdgewardError: the command failed; `run` turns it into a message and an exit status.
         SystemExit: after --help and --version.
     """
-    args = parser().parse_args(argv)
+    top = parser()
+    if not argv:
+        top.print_help(sys.stderr)
+        return Exit.USER_ERROR
+    args, unknown = top.parse_known_args(argv)
+    if unknown:  # `parse_args` would refer to the help of the top command
+        raise UserError(f"unrecognized arguments: {' '.join(unknown)} (see `{args.prog} --help`)")
     return int(args.command(args))
 
 
 def run() -> NoReturn:
-    """The console script: ends the process with the exit status of the command."""
+    """The console script: run the command and end the process with its exit status."""
     argv = sys.argv[1:]
     try:
         status = main(argv)
         sys.stdout.flush()
     except EdgewardError as error:
         status = int(error.exit_status)
-        _report(error, as_json="--json" in argv)
+        _print_error(error, as_json="--json" in argv)
     except KeyboardInterrupt:
         status = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not try to flush the rest at exit.
+        # The reader (`| head`) has closed the pipe. The interpreter must not try to flush the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = PIPE_CLOSED
     sys.exit(status)
 
 
-def _report(error: EdgewardError, as_json: bool) -> None:
+def _print_error(error: EdgewardError, as_json: bool) -> None:
     if as_json:
         problem = {"error": str(error), "kind": type(error).__name__, "exit_status": int(error.exit_status)}
         print(json.dumps(problem, indent=2), flush=True)

@@ -1,20 +1,21 @@
-"""What commands print: JSON as the API gave it, or small aligned tables with times in ISO 8601, UTC."""
+"""What commands print: the JSON of the API, or aligned tables with times in ISO 8601, UTC."""
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-NONE = "-"
+EMPTY_CELL = "-"
 
 
 def print_json(value: object) -> None:
+    """Print a value as indented JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as their widest cell. None and "" show as "-"; no rows at all as "none"."""
-    cells = [[cell(value) for value in row] for row in rows]
+    """Print a table with aligned columns. None and "" become "-"; a table without rows is printed as "none"."""
+    cells = [[printable(value) for value in row] for row in rows]
     if not cells:
         print("none")
         return
@@ -26,26 +27,31 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def print_fields(fields: Sequence[tuple[str, object]]) -> None:
-    """Print one thing, a line for each of its properties."""
+    """Print (name, value) pairs, one per line, with aligned values."""
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
-        print(f"{name.ljust(width)}  {cell(value)}")
+        print(f"{name.ljust(width)}  {printable(value)}")
 
 
-def note(text: str) -> None:
-    """Tell the person at the terminal something that is no result."""
+def print_note(text: str) -> None:
+    """Print a message to standard error, so that standard output holds results only."""
     print(f"edgeward: {text}", file=sys.stderr)
 
 
-def moment(seconds: float | None) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 purge", "2 purges". `plural`: if it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def iso_time(seconds: float | None) -> str:
     """Unix seconds as ISO 8601 with milliseconds: 2026-01-31T12:00:00.000Z."""
     if not seconds:
-        return NONE
+        return EMPTY_CELL
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def cell(value: object) -> str:
-    """One value as one line of printable text: what comes from the net must not steer a terminal."""
+def printable(value: object) -> str:
+    """A value as one line of printable text: text from the network must not control the terminal."""
     if value is None or value == "":
-        return NONE
+        return EMPTY_CELL
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value))

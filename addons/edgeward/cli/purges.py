@@ -1,16 +1,17 @@
-"""`purge`, `purges`: orders to remove targets from caches, and what became of them."""
+"""`purge`, `purges`: purge orders and their outcomes."""
 
 import argparse
+from collections import Counter
 from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import moment, note, print_fields, print_json, print_table
-from edgeward.cli.waiting import add_wait, wait_query, wait_seconds
+from edgeward.cli.output import iso_time, print_fields, print_json, print_note, print_table
+from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
 from edgeward.errors import Exit
 
-TITLES = ("id", "started", "cause", "owed", "linger s", "url")
-OUTCOME_TITLES = ("cache", "delivery", "at", "attempts", "status", "linger s", "detail")
+COLUMNS = ("id", "started", "cause", "owed", "linger s", "url")
+OUTCOME_COLUMNS = ("cache", "delivery", "at", "attempts", "status", "linger s", "detail")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,15 +20,16 @@ def add_parser(subparsers: Subparsers) -> None:
         "purge",
         "remove URLs from every cache",
         _purge,
-        "Order that URLs be removed from every cache, whatever they hold. An order is durable: a cache that is down "
-        "gets it when it is back.",
+        "Order every cache to remove URLs. An order is durable: a cache that is down gets it when it is back.",
     )
-    purge.add_argument("urls", nargs="+", metavar="URL", help="a URL as clients ask for it")
+    purge.add_argument("urls", nargs="+", metavar="URL", help="a URL as clients request it")
     purge.add_argument("--reason", metavar="TEXT", help="why, for the record")
     add_wait(purge)
-    purges = add_command(subparsers, "purges", "show recent purge orders, or one with each cache's outcome", _purges)
+    purges = add_command(
+        subparsers, "purges", "show recent purge orders, or one order with the outcome of each cache", _purges
+    )
     purges.add_argument("id", nargs="?", metavar="ID", help="one order")
-    purges.add_argument("--limit", type=int, default=100, metavar="N", help="how many orders (100)")
+    purges.add_argument("--limit", type=int, default=100, metavar="N", help="number of orders (default: 100)")
 
 
 def _purge(args: argparse.Namespace) -> int:
@@ -37,11 +39,23 @@ def _purge(args: argparse.Namespace) -> int:
         print_json(answer)
     else:
         _print_orders(answer["purges"])
-    owed = sorted({cache for order in answer["purges"] for cache in order["owed"]})
-    if args.wait and owed:
-        note(f"not verified within {args.timeout:g} s by {', '.join(owed)}: the orders stay")
-        return Exit.FOUND
-    return Exit.DONE
+    return _status(answer["purges"]) if args.wait else Exit.DONE
+
+
+def _status(orders: list[dict[str, Any]]) -> Exit:
+    """FOUND if a cache owes or refuses one of the orders. Prints which."""
+    refused = Counter(cache for order in orders for cache in _refusing(order))
+    owed = refused + Counter(cache for order in orders for cache in order["owed"])
+    sentences = not_removed(dict(sorted(owed.items())), refused)
+    for text in sentences:
+        print_note(text)
+    return Exit.FOUND if sentences else Exit.DONE
+
+
+def _refusing(order: dict[str, Any]) -> list[str]:
+    """The caches that refused the order: it needs the operator."""
+    refused = (name for name, outcome in order["outcomes"].items() if outcome["delivery"] == "refused")
+    return [name for name in refused if name not in order["owed"]]
 
 
 def _purges(args: argparse.Namespace) -> int:
@@ -58,26 +72,25 @@ def _purges(args: argparse.Namespace) -> int:
 
 def _print_orders(orders: list[dict[str, Any]]) -> None:
     print_table(
-        TITLES,
-        [[o["id"], moment(o["started_at"]), o["cause"], _owed(o), _linger(o), _what(o)] for o in orders],
+        COLUMNS,
+        [[o["id"], iso_time(o["started_at"]), o["cause"], _owed(o), _linger(o), _removed(o)] for o in orders],
     )
 
 
-def _what(order: dict[str, Any]) -> str:
-    """What it removes, in one word: a URL, all below one, or what is stored under a tag."""
+def _removed(order: dict[str, Any]) -> str:
+    """What the order removes: a URL, a prefix ("...*") or a tag."""
     if order["scope"] == "tag":
         return f"tag {order['tag']}"
     return f"{order['url']}*" if order["scope"] == "prefix" else str(order["url"])
 
 
 def _owed(order: dict[str, Any]) -> str:
-    """The caches that have not removed it; one that refuses will not by itself."""
-    refused = (name for name, outcome in order["outcomes"].items() if outcome["delivery"] == "refused")
-    return ", ".join([*order["owed"], *(f"{name} (refused)" for name in refused if name not in order["owed"])])
+    """The caches that have not removed it, including those that refused."""
+    return ", ".join([*order["owed"], *(f"{name} (refused)" for name in _refusing(order))])
 
 
 def _linger(order: dict[str, Any]) -> str | None:
-    """The linger of the slowest cache that is done."""
+    """The longest linger among the caches that are done."""
     known = [outcome["linger_seconds"] for outcome in order["outcomes"].values()]
     return _seconds(max((seconds for seconds in known if seconds is not None), default=None))
 
@@ -88,17 +101,17 @@ def _seconds(seconds: float | None) -> str | None:
 
 def _print_order(order: dict[str, Any]) -> None:
     fields = ("id", "scope", "url", "tag", "cause", "started_at", "sha256", "entry", "takedown", "why", "by")
-    readable = {**order, "started_at": moment(order["started_at"])}
+    readable = {**order, "started_at": iso_time(order["started_at"])}
     vary = ", ".join(f"{name}: {value}" for name, value in order["vary"].items())
     print_fields([*((name, readable[name]) for name in fields), ("vary", vary), ("owed", _owed(order))])
     print()
     print_table(
-        OUTCOME_TITLES,
+        OUTCOME_COLUMNS,
         [
             [
                 cache,
                 o["delivery"],
-                moment(o["at"]),
+                iso_time(o["at"]),
                 o["attempts"],
                 o["status"],
                 _seconds(o["linger_seconds"]),

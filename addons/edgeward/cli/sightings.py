@@ -1,13 +1,13 @@
-"""`sightings`: which target served which image, and when."""
+"""`sightings`: which URL served which image, and when."""
 
 import argparse
 
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import moment, print_json, print_table
+from edgeward.cli.output import iso_time, print_json, print_table
 from edgeward.errors import Exit
 
-TITLES = ("seen", "bytes", "sha256", "url")
+COLUMNS = ("seen", "bytes", "sha256", "url")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -16,12 +16,12 @@ def add_parser(subparsers: Subparsers) -> None:
         "sightings",
         "show which URLs served which images",
         _sightings,
-        "Show which URLs served an image, or which images a URL served; without either, the latest. "
-        "They are what a new entry is matched backwards over.",
+        "Show which URLs served an image, or which images a URL served; without either, the latest sightings. "
+        "New entries are matched against sightings to find copies that are cached already.",
     )
     parser.add_argument("--url", metavar="URL", help="what this URL served")
     parser.add_argument("--sha256", metavar="HEX", help="where the image with this SHA-256 was served")
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="how many (100)")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="number of sightings (default: 100)")
 
 
 def _sightings(args: argparse.Namespace) -> int:
@@ -30,6 +30,6 @@ def _sightings(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        rows = [[moment(s["seen_at"]), s["size"], s["sha256"], s["url"]] for s in answer["sightings"]]
-        print_table(TITLES, rows)
+        rows = [[iso_time(s["seen_at"]), s["size"], s["sha256"], s["url"]] for s in answer["sightings"]]
+        print_table(COLUMNS, rows)
     return Exit.DONE

@@ -1,4 +1,4 @@
-"""Settings as TOML, each with its meaning from the model as a comment above it."""
+"""Settings as TOML, each with its description from the model as a comment above it."""
 
 import json
 import textwrap
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-WIDTH = 110
+COMMENT_WIDTH = 110
 
 
 def render(model: "type[BaseModel]", values: Mapping[str, Any]) -> str:
-    """A TOML document of `values`, in the order of the model: what has no section first, as TOML wants it."""
+    """A TOML document of `values`, in the order of the model. Top-level keys come first, as TOML demands."""
     sections = [name for name, value in values.items() if isinstance(value, dict | list)]
     lines = [*_keys(model, {name: value for name, value in values.items() if name not in sections})]
     for name in sections:
@@ -31,23 +31,23 @@ def _section(model: "type[BaseModel]", name: str, value: Any) -> Iterator[str]:
 def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
     for name, value in values.items():
         yield from textwrap.wrap(
-            model.model_fields[name].description or "", WIDTH, initial_indent="# ", subsequent_indent="# "
+            model.model_fields[name].description or "", COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# "
         )
         yield f"# {name} is not set" if value is None else f"{name} = {literal(value)}"
 
 
 def literal(value: Any) -> str:
-    """A string, number, boolean, a list of these, or a table of strings. JSON's spelling is TOML's too, but for DEL."""
+    """A string, number, boolean, a list of these, or a table of strings. JSON is valid TOML here, except for DEL."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(name)} = {literal(each)}" for name, each in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _model_of(model: "type[BaseModel]", name: str, table: Mapping[str, Any]) -> "type[BaseModel]":
-    """The model of a section, or of the tables in a list of them; that of a cache depends on its driver."""
+    """The model of a section or of a table in an array. That of a cache depends on its driver."""
     if name == "caches":
-        from edgeward.cache_settings import KINDS, driver_of
+        from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
 
-        return next(kind for kind in KINDS if driver_of(kind) == table["driver"])
+        return next(kind for kind in CACHE_TYPES if driver_of(kind) == table["driver"])
     annotation: Any = model.model_fields[name].annotation
     return annotation if isinstance(annotation, type) else annotation.__args__[0]

@@ -1,4 +1,4 @@
-"""Edgeward itself as a process: `edgeward run` in a directory of its own, asked through its admin API."""
+"""A running Edgeward: `edgeward run` in its own directory, controlled through its admin API."""
 
 import contextlib
 import http.client
@@ -13,27 +13,28 @@ from pathlib import Path
 from typing import Any, Self
 
 import edgeward
-from edgeward.demo.answer import Answer, ask
 from edgeward.demo.caches.base import free_port
+from edgeward.demo.http_client import HttpResponse, ask
 from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
+from edgeward.isolation.exit_status import describe_exit
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-LEAVE_SECONDS = 5.0
-READ_SECONDS = 60.0
-PATIENCE = 60.0
-"""Seconds after which something that has not happened counts as failed. No check passes by waiting for it."""
+CHILDREN_STOP_SECONDS = 5.0
+API_TIMEOUT_SECONDS = 60.0
+WAIT_SECONDS = 60.0
+"""How long `until` waits before it fails."""
 
 type Settings = Mapping[str, Any]
-"""Settings by section as in the TOML file; a list of mappings is an array of tables."""
+"""Settings by section, as in the TOML file. A list of mappings is an array of tables."""
 
 
 class ApiError(EdgewardError):
-    """The admin API answered with a problem document."""
+    """The admin API answered with an error (a problem document)."""
 
 
 class Edge:
-    """One `edgeward run`. It works in `directory`: edgeward.toml, edgeward.log and state/."""
+    """One `edgeward run`. Its files are in `directory`: edgeward.toml, edgeward.log and state/."""
 
     def __init__(self, directory: Path, settings: Settings) -> None:
         self.directory = directory
@@ -45,15 +46,15 @@ class Edge:
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
-        """Write these settings: they count from its next start on."""
+        """Write these settings. They take effect at the next start."""
         defaults = {"proxy": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
-        self.config.write_text(toml({"state_dir": "state", **merged(defaults, settings)}))
+        self.config.write_text(toml({"state_dir": "state", **merged_settings(defaults, settings)}))
 
     def start(self) -> None:
-        """Start it, and return when it is ready and every worker has its lists.
+        """Start it, and return when it is ready and every worker has loaded the lists.
 
         Raises:
-            Unavailable: it ended, or was not ready in time; with the end of its log.
+            Unavailable: it ended, or was not ready in time. The message has the end of its log.
         """
         package = str(Path(edgeward.__file__).parent.parent)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EDGEWARD_")}
@@ -73,12 +74,12 @@ class Edge:
                 until(self._is_ready, START_SECONDS)
             except TimeoutError:
                 late = f"edgeward was not ready after {START_SECONDS:.0f} s"
-                raise Unavailable(f"{late}\n{self._log_end()}") from None
+                raise Unavailable(f"{late}\n{self._end_of_log()}") from None
             undo.pop_all()
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:
-            raise Unavailable(f"edgeward ended with status {self.process.returncode}\n{self._log_end()}")
+            raise Unavailable(f"edgeward {describe_exit(self.process.returncode)}\n{self._end_of_log()}")
         with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException, ApiUnavailable, ApiError):
             if self.run_file["pid"] != self.process.pid or ask(self.admin, "/readyz").status != 200:
                 return False
@@ -86,14 +87,14 @@ class Edge:
             return len(self.api("GET", "/status")["replicas"]) > workers
         return False
 
-    def _log_end(self) -> str:
+    def _end_of_log(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     def stop(self) -> None:
-        """End it with SIGTERM, and hold it to leaving nothing behind.
+        """End it with SIGTERM, and check that none of its processes is left.
 
         Raises:
-            EdgewardError: it did not end in time, or left processes; those are killed.
+            EdgewardError: a process was left after the time limit. It is killed.
         """
         if self._process is None:
             return
@@ -102,7 +103,7 @@ class Edge:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
         with contextlib.suppress(TimeoutError):
-            until(lambda: not _alive(members | set(self.members())), LEAVE_SECONDS)
+            until(lambda: not _alive(members | set(self.members())), CHILDREN_STOP_SECONDS)
         left = _alive(members | set(self.members()))
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -110,7 +111,7 @@ class Edge:
         self.process.wait(STOP_SECONDS)
         self._process = None
         if left:
-            raise EdgewardError(f"edgeward left processes behind when it was stopped: {sorted(left)}")
+            raise EdgewardError(f"edgeward was stopped and left these processes running: {sorted(left)}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,7 +128,7 @@ class Edge:
 
     @property
     def run_file(self) -> dict[str, Any]:
-        """What the supervisor says of itself: addresses and the process ids of now."""
+        """state_dir/run.json of the supervisor: addresses and current process ids."""
         data: dict[str, Any] = json.loads((self.state / "run.json").read_text())
         return data
 
@@ -140,7 +141,7 @@ class Edge:
         return str(self.run_file["admin"])
 
     def members(self) -> list[int]:
-        """The ids of all its live processes: those of the session that it was started in."""
+        """The ids of all its live processes, which are those of its session."""
         return [pid for pid, session in _sessions() if session == self.process.pid]
 
     def call(
@@ -149,12 +150,12 @@ class Edge:
         path: str,
         data: object = None,
         body: bytes | None = None,
-        timeout: float = READ_SECONDS,
-    ) -> Answer:
-        """Ask the admin API with the local token: `data` goes as JSON, `body` as the bytes of an image.
+        timeout: float = API_TIMEOUT_SECONDS,
+    ) -> HttpResponse:
+        """Send a request to the admin API with the local token: `data` as JSON, or `body` as the bytes of an image.
 
         Raises:
-            ApiUnavailable: nobody answers there.
+            ApiUnavailable: the API does not answer.
         """
         kind = "application/octet-stream" if body is not None else "application/json"
         if data is not None:
@@ -167,10 +168,10 @@ class Edge:
             raise ApiUnavailable(f"the admin API does not answer: {error}") from None
 
     def api(self, method: str, path: str, data: object = None, body: bytes | None = None) -> Any:
-        """The same, for the JSON of an answer that must be a success.
+        """As `call`, but returns the JSON of the response.
 
         Raises:
-            ApiError: it is a problem document.
+            ApiError: the status is 400 or above.
         """
         answer = self.call(method, path, data, body)
         if answer.status >= 400:
@@ -181,13 +182,13 @@ class Edge:
         self.api("POST", "/lists", {"name": name, **policy})
 
     def add_image(self, name: str, image: bytes, wait: bool = False) -> dict[str, Any]:
-        """List an image; with `wait`, the answer comes when every cached copy is verified gone."""
+        """List an image. `wait`: return only when every cached copy is verified gone."""
         query = "?wait=verified&timeout=30" if wait else ""
         answer: dict[str, Any] = self.api("POST", f"/lists/{name}/entries{query}", body=image)
         return answer
 
     def metric(self, series: str) -> float:
-        """The present value of a series, named as /metrics names it; 0 while it isn't there."""
+        """The current value of a series, named as in /metrics; 0 if it does not exist."""
         for line in ask(self.admin, "/metrics").body.decode().splitlines():
             name, _, value = line.rpartition(" ")
             if name == series:
@@ -195,16 +196,16 @@ class Edge:
         return 0.0
 
     def purges_of(self, entries: Sequence[str]) -> list[dict[str, Any]]:
-        """The purge orders that these entries brought about."""
+        """The purge orders that these entries caused."""
         purges = self.api("GET", "/purges?limit=1000")["purges"]
         return [purge for purge in purges if purge["entry"] in entries]
 
 
-def until(holds: Callable[[], bool], seconds: float = PATIENCE, pause: float = 0.002) -> float:
-    """Ask again and again until it holds, and return how long that took, in seconds.
+def until(holds: Callable[[], bool], seconds: float = WAIT_SECONDS, pause: float = 0.002) -> float:
+    """Call `holds` until it returns true, and return how long that took, in seconds.
 
     Raises:
-        TimeoutError: it didn't in time.
+        TimeoutError: it did not within `seconds`.
     """
     started = time.perf_counter()
     while not holds():
@@ -215,7 +216,7 @@ def until(holds: Callable[[], bool], seconds: float = PATIENCE, pause: float = 0
 
 
 def free_address() -> str:
-    """An address of 127.0.0.1 with a free port, as of `free_port`."""
+    """HOST:PORT of 127.0.0.1 with a free port (see `free_port`)."""
     return f"127.0.0.1:{free_port()}"
 
 
@@ -236,8 +237,8 @@ def _section(head: str, values: Mapping[str, Any]) -> str:
     return f"\n{head}\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
 
-def merged(one: Settings, other: Settings) -> dict[str, Any]:
-    """`other` over `one`, section by section."""
+def merged_settings(one: Settings, other: Settings) -> dict[str, Any]:
+    """Both settings together. Where both have a key of a section, that of `other` is used."""
     merged = dict(one)
     for key, value in other.items():
         merged[key] = {**merged[key], **value} if isinstance(merged.get(key), Mapping) else value
@@ -245,7 +246,7 @@ def merged(one: Settings, other: Settings) -> dict[str, Any]:
 
 
 def _sessions() -> Iterator[tuple[int, int]]:
-    """(process, session) of every live process of this machine; zombies are not alive."""
+    """(process id, session id) of every live process of this machine, without zombies."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]

@@ -1,4 +1,4 @@
-"""A small real HTTP/1.1 origin: bytes by path, with validators, ranges, oddities of sites, and a count."""
+"""A small real HTTP/1.1 origin: serves bytes by path, with validators, ranges and delays, and counts requests."""
 
 import email.utils
 import hashlib
@@ -12,20 +12,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Self
 
-from edgeward.takedown.sweep.origin import SWEEPER
+from edgeward.origin_check.origin import USER_AGENT
 
 PROBE = "Edgeward-Demo-Probe"
-"""A question with this header is answered 404 and no-store: so a cache that is asked what it holds answers
-from that, or passes the 404 on. Asking never fills it."""
-PATIENCE = 90.0
+"""A request with this header gets a 404 with no-store. Sent to a cache, it tells whether the cache holds a copy: it
+either answers from the copy or passes on the 404. Such a request never fills the cache."""
+MAX_PAUSE_SECONDS = 90.0
 
 type Pause = float | Event
-"""Seconds, or until somebody sets it (`PATIENCE` seconds at most)."""
+"""Seconds, or an event to wait for (at most MAX_PAUSE_SECONDS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is served under one path. `thought` is waited before the answer, `delay` in the middle of the body."""
+    """What is served under one path. `thought`: pause before the response. `delay`: pause in the middle of the body."""
 
     body: bytes
     content_type: str | None = "image/jpeg"
@@ -47,14 +47,14 @@ class Resource:
 
 
 class Origin:
-    """The origin on a free port of 127.0.0.1, each connection in a thread."""
+    """The origin, on a free port of 127.0.0.1. Each connection has a thread."""
 
     def __init__(self) -> None:
         self.resources: dict[str, Resource] = {}
         self.requests: Counter[tuple[str, str]] = Counter()
-        """Requests by (method, path with query), probes left out."""
+        """Number of requests by (method, path with query), without probes."""
         self.sweeps: Counter[str] = Counter()
-        """Those of them, by path with query, with which Edgeward looks whether an image is still there."""
+        """Those of them with which Edgeward re-checks whether an image is still there, by path with query."""
         self._counting = Lock()
         origin = self
 
@@ -69,28 +69,28 @@ class Origin:
         return f"127.0.0.1:{self._server.server_port}"
 
     def put(self, path: str, body: bytes, content_type: str | None = "image/jpeg", **more: object) -> Resource:
-        """Serve these bytes under a path from now on; `more` are the other fields of Resource."""
+        """Serve these bytes under a path from now on. `more`: the other fields of Resource."""
         resource = Resource(body, content_type, **more)  # type: ignore[arg-type]
         self.resources[path] = resource
         return resource
 
     def resource(self, target: str) -> Resource | None:
-        """What is served under a path with its query, or under the path whatever the query."""
+        """The resource for a path with its query, else the one for the path with any query."""
         return self.resources.get(target) or self.resources.get(target.partition("?")[0])
 
     def count(self, path: str) -> int:
-        """Requests for that path so far, of whatever method."""
+        """Requests for a path so far, with any method."""
         with self._counting:
             return sum(number for (_, target), number in self.requests.items() if target == path)
 
     def fetches(self, path: str) -> int:
-        """Those of them that were made to serve it."""
+        """Requests for a path so far, without re-checks by the sweep."""
         return self.count(path) - self.sweeps[path]
 
-    def note(self, method: str, path: str, agent: str | None = None) -> None:
+    def count_request(self, method: str, path: str, agent: str | None = None) -> None:
         with self._counting:
             self.requests[method, path] += 1
-            self.sweeps[path] += agent == SWEEPER
+            self.sweeps[path] += agent == USER_AGENT
 
     def start(self) -> None:
         self._thread.start()
@@ -114,7 +114,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away in the middle is no news here."""
+        """Clients that disconnect early are expected here: no traceback."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,13 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get(PROBE):
             self._send(Resource(b"", None, [("Cache-Control", "no-store")], status=404))
             return
-        self.site.note(self.command, self.path, self.headers.get("User-Agent"))
+        self.site.count_request(self.command, self.path, self.headers.get("User-Agent"))
         resource = self.site.resource(self.path)
         if resource is None:
             self._send(Resource(b"nothing here\n", "text/plain", status=404, max_age=0))
         elif resource.status == 200 and self._unmodified(resource):
             self._send(resource, 304)
-        elif resource.status == 200 and (span := self._span(resource)):
+        elif resource.status == 200 and (span := self._requested_range(resource)):
             self._send(resource, 206, span)
         else:
             self._send(resource)
@@ -143,15 +143,15 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
-        """Gives back what was sent."""
-        self.site.note(self.command, self.path)
+        """Respond with the body of the request."""
+        self.site.count_request(self.command, self.path)
         body = self._read()
         self._send(Resource(body, self.headers.get("Content-Type"), max_age=0))
 
     do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
 
     def do_OPTIONS(self) -> None:
-        """Gives back the request's headers, in order, as JSON."""
+        """Respond with the headers of the request, in order, as JSON."""
         body = json.dumps(self.headers.items()).encode()
         self._send(Resource(body, "application/json", max_age=0))
 
@@ -170,8 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
             return tags.strip() == "*" or resource.etag in tags
         return self.headers.get("If-Modified-Since") == resource.last_modified
 
-    def _span(self, resource: Resource) -> tuple[int, int] | None:
-        """The one range that is asked for as (first, end), or None: several ranges get the whole."""
+    def _requested_range(self, resource: Resource) -> tuple[int, int] | None:
+        """The requested range as (first, end); None for the whole body, which several ranges get too."""
         unit, _, text = self.headers.get("Range", "").partition("=")
         first, dash, last = text.partition("-")
         validators = (None, resource.etag, resource.last_modified)
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _wait(pause: Pause) -> None:
     if isinstance(pause, Event):
-        pause.wait(PATIENCE)
+        pause.wait(MAX_PAUSE_SECONDS)
     else:
         time.sleep(pause)
 

@@ -1,4 +1,4 @@
-"""Harmless photographs to play with: scikit-image's, or those of a directory."""
+"""Harmless photographs for the demonstration: those of scikit-image, or of a directory."""
 
 import importlib.util
 import io
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from edgeward.config import HashingSettings
 from edgeward.errors import BadImage, UserError
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.settings.config import HashingSettings
 from edgeward.types import DEFAULT_RADIUS, MIN_PDQ_QUALITY, Signal
 
-SHIPPED = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
-"""The photographs that scikit-image's own wheel carries, so that none is downloaded."""
+BUILTIN_FILES = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
+"""Photographs that are in the scikit-image wheel, so that none has to be downloaded."""
 
-SERVED_AS_THEY_ARE = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
-"""Pillow's name of a format, and the media type it is served with."""
+BROWSER_FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+"""Formats of `--images` that are served unchanged: Pillow's name, and the media type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Photo:
         return f"/{self.name}"
 
 
-def shipped() -> list[Photo]:
+def builtin_photos() -> list[Photo]:
     """scikit-image's photographs as JPEG.
 
     Raises:
@@ -43,7 +43,7 @@ def shipped() -> list[Photo]:
     if package is None or not package.submodule_search_locations:
         raise UserError("scikit-image is missing: pip install 'edgeward[demo]', or give --images DIR")
     data = Path(package.submodule_search_locations[0]) / "data"
-    return [Photo(f"{Path(name).stem}.jpg", _as_jpeg(data / name)) for name in SHIPPED]
+    return [Photo(f"{Path(name).stem}.jpg", _as_jpeg(data / name)) for name in BUILTIN_FILES]
 
 
 def _as_jpeg(path: Path) -> bytes:
@@ -51,14 +51,14 @@ def _as_jpeg(path: Path) -> bytes:
         return encoded(image, "JPEG", quality=88)
 
 
-def of_directory(directory: Path) -> list[Photo]:
-    """Every picture of a directory that browsers show, as it is, in the order of the names.
+def photos_in(directory: Path) -> list[Photo]:
+    """Every picture of a directory in a format that browsers show, unchanged, sorted by name.
 
     Raises:
         UserError: there is no such directory.
     """
     if not directory.is_dir():
-        raise UserError(f"{directory} is no directory")
+        raise UserError(f"{directory} is not a directory")
     photos = []
     for number, path in enumerate(sorted(directory.iterdir())):
         media_type = _media_type(path) if path.is_file() else None
@@ -70,13 +70,13 @@ def of_directory(directory: Path) -> list[Photo]:
 def _media_type(path: Path) -> str | None:
     try:
         with Image.open(path) as image:
-            return SERVED_AS_THEY_ARE.get(image.format or "")
+            return BROWSER_FORMATS.get(image.format or "")
     except (UnidentifiedImageError, OSError):
         return None
 
 
-def distinct(photos: Sequence[Photo], count: int) -> list[Photo]:
-    """The first `count` that PDQ can tell apart: detailed enough, and twice the match radius from each other.
+def first_distinct(photos: Sequence[Photo], count: int) -> list[Photo]:
+    """The first `count` photographs that PDQ can tell apart: with enough detail, and over twice the match radius apart.
 
     Raises:
         BadImage: there are fewer.
@@ -88,7 +88,7 @@ def distinct(photos: Sequence[Photo], count: int) -> list[Photo]:
             chosen.append((photo, signal))
         if len(chosen) == count:
             return [photo for photo, _ in chosen]
-    raise BadImage(f"{count} photographs that differ are needed; {len(photos)} hold {len(chosen)}")
+    raise BadImage(f"{count} distinct photographs are needed; {len(chosen)} of {len(photos)} are distinct")
 
 
 def _pdq(photo: Photo) -> Signal | None:
@@ -102,14 +102,14 @@ def _distance(one: Signal, other: Signal) -> int:
 
 
 def smaller_webp(photo: Photo) -> Photo:
-    """The same picture at two thirds of its size, recompressed as WebP: other bytes, same sight."""
+    """The same picture at two thirds of its size as WebP: other bytes, same look."""
     with Image.open(io.BytesIO(photo.body)) as image:
         small = image.convert("RGB").resize((image.width * 2 // 3, image.height * 2 // 3))
     return Photo(f"{Path(photo.name).stem}-small.webp", encoded(small, "WEBP", quality=60), "image/webp")
 
 
 def encoded(image: Image.Image, form: str, quality: int) -> bytes:
-    """The bytes of an image file of that format, `quality` 0..100."""
+    """The bytes of an image file. `form`: Pillow's name of the format; `quality`: 0..100."""
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, form, quality=quality)
     return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""Signal types: how long each kind of hash is, how it is read, and how two of them are compared.
+"""Signal types: how long each kind of hash is, how it is parsed, and how two values are compared.
 
-`BUILT_IN` and `COMPOSED` are all that ship. A type that is installed beside this package is a class under `SignalType`,
-found by its entry point (registry.py; docs/signals.md shows how to write one). How the built-in ones are made of bytes
-and pictures is in digests.py and perceptual.py: this module is imported where no decoder may be.
+`BUILT_IN` and `COMPOSED` are all that ship. A type that is installed beside this package is a subclass of `SignalType`,
+found by its entry point (signal_registry.py; see docs/signals.md). The code that makes the built-in hashes
+is elsewhere (digests.py, perceptual/hashes.py), since this module is imported by processes that hold no decoder.
 """
 
 import base64
@@ -12,28 +12,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgeward.types import DEFAULT_RADIUS, JOINT
+from edgeward.types import COMPOSITE_TYPE, DEFAULT_RADIUS
 
 if TYPE_CHECKING:
     from PIL import Image
 
 DHASH_BYTES = 8
-"""Of a joint value, which begins with them."""
+"""A composite value begins with this many bytes of dhash."""
 DHASH_WEIGHT = 8
-"""What a bit of the dhash counts in a joint distance, and one of the PDQ is 1."""
+"""In a composite distance a bit of the dhash counts as much as this many bits of the PDQ."""
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
 
 class ListedType:
-    """A kind of hash as lists know it. Two values match where `distance` says no more than the radius.
+    """A kind of hash that can be listed. Two values match if their distance is at most the radius.
 
     Attributes:
         name: what goes before the colon in "TYPE:VALUE".
-        bits: of a value; a multiple of 8.
-        radius: the distance up to which values match, unless a list has a radius of its own. None: only equal ones do.
-        max_radius: the greatest that a list may have. None: a quarter of the bits. (Hashes of unrelated pictures
-            differ in about half of them.)
+        bits: length of a value; a multiple of 8.
+        radius: the distance up to which values match on lists that do not set one. None: only equal values match.
+        max_radius: the greatest radius that a list may set. None: a quarter of the bits, since hashes of unrelated
+            pictures differ in about half of them.
     """
 
     name: str
@@ -42,10 +42,10 @@ class ListedType:
     max_radius: int | None = None
 
     def parse(self, text: str) -> bytes:
-        """The value that a line of a list says: in hexadecimal, or in base64.
+        """The value of a text, which is hexadecimal or base64.
 
         Raises:
-            ValueError: it is none, or none that may be listed; the message says why.
+            ValueError: it is malformed, or must not be listed; the message says why.
         """
         text = text.strip()
         if not _HEX.fullmatch(text):
@@ -64,25 +64,25 @@ class ListedType:
         return value
 
     def distance(self, one: bytes, other: bytes) -> int:
-        """How far two values lie apart, 0 where they are equal: the bits in which they differ."""
+        """How far apart two values are, 0 if they are equal. Here: the number of bits that differ."""
         return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
 
     def distances(self, value: bytes, others: bytes) -> Sequence[int]:
-        """The distance of `value` to each of `others`, which stand one after the other. Never other than `distance`."""
+        """The distance of `value` to each of `others`, which are concatenated. Must equal `distance` for each."""
         size = len(value)
         return [self.distance(value, others[at : at + size]) for at in range(0, len(others), size)]
 
 
 class SignalType(ListedType, ABC):
-    """A kind of hash that can be installed: one class, made without arguments, once in each process.
+    """Base class of installed types. Each process makes one instance, without arguments.
 
-    Set `name`, `bits`, `radius`, write `hash`, and `parse`, `distance` and `distances` where the inherited ones do not
-    fit. With a distance that is not counted in bits `max_radius` is due too.
+    Set `name`, `bits` and `radius`, and define `hash`; define `parse`, `distance` and `distances` if the inherited ones
+    do not fit. A type with its own distance must set `max_radius` too.
 
     Attributes:
-        drafted: whether grey pictures that were scaled down, to no less than 512 x 512 pixels, do. JPEGs are hashed
-            several times faster where no type in use wants more of them.
-        version: of the distribution that it came with. It is set when the type is loaded.
+        drafted: whether the type accepts grey pictures scaled down to no less than 512 x 512 pixels. If all types in
+            use do, JPEGs are hashed several times faster.
+        version: version of the distribution that it came with; set when the type is loaded.
     """
 
     radius: int
@@ -90,18 +90,18 @@ class SignalType(ListedType, ABC):
     version: str = ""
 
     def prepare(self) -> None:
-        """Load what `hash` needs, as a hasher starts: later it can open no file."""
+        """Load what `hash` needs. Called when a hasher starts; later the hasher can open no file."""
 
     @abstractmethod
     def hash(self, image: "Image.Image") -> bytes | None:
-        """The value of a picture in mode "RGB" or "L", the right way up; None: it says too little.
+        """The value of an upright picture in mode "RGB" or "L"; None if the picture has too little content.
 
-        Runs in a hasher. What it raises costs the picture this one signal, and policy.crashed decides on it.
+        Runs in a hasher. If it raises, the picture lacks this one signal, and `policy.crashed` decides.
         """
 
 
 class Digest(ListedType):
-    """A hash of the file's bytes, of hashlib."""
+    """A hash of the file's bytes, by hashlib."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -117,57 +117,58 @@ class Digest(ListedType):
 
 
 class Perceptual(ListedType):
-    """A hash of the picture that ships, with Hamming distance."""
+    """A built-in hash of the picture, with Hamming distance."""
 
     def __init__(self, name: str, bits: int) -> None:
         self.name, self.bits = name, bits
         self.radius = DEFAULT_RADIUS[name]
 
     def parse(self, text: str) -> bytes:
-        """A blank picture's hash has no bit set, or all: within the radius of that lies every blank picture."""
+        """Refuses values near all zeros or all ones: blank pictures have such hashes, and would all match."""
         value = super().parse(text)
         ones = int.from_bytes(value).bit_count()
         if min(ones, self.bits - ones) <= DEFAULT_RADIUS[self.name]:
-            raise ValueError("it matches blank pictures: too few of its bits differ")
+            raise ValueError("it matches blank images: too few of its bits differ")
         return value
 
 
 class Pdq(Perceptual):
-    """PDQ, which alone has a quality."""
+    """PDQ, the one built-in hash with a quality."""
 
     def parse(self, text: str) -> bytes:
-        """One that repeats a row of its 16 x 16 bits comes from flat bands, never from a photograph."""
+        """Refuses values whose 16 rows of 16 bits are all equal: they come from flat bands, never from a photograph."""
         value = super().parse(text)
         if value == value[:2] * 16:
-            raise ValueError("it matches flat pictures: all its rows are the same")
+            raise ValueError("it matches flat images: all its rows are the same")
         return value
 
 
 class Dhash(Perceptual):
-    """The difference hash of imagehash: 8 rows of 8 bits, each of which says whether it grows brighter to the right."""
+    """The difference hash of imagehash: 8 rows of 8 bits. A bit says whether brightness grows to the right there."""
 
     def parse(self, text: str) -> bytes:
-        """One whose rows are all but alike comes from upright stripes or a slope of light, as of a dune or a plank."""
+        """Refuses values whose rows are nearly equal: they come from vertical stripes or a smooth gradient."""
         value = super().parse(text)
         usual = sum(1 << bit for bit in range(8) if sum(row >> bit & 1 for row in value) > len(value) // 2)
         if sum((row ^ usual).bit_count() for row in value) <= len(value):
-            raise ValueError("it matches flat pictures: all its rows are nearly the same")
+            raise ValueError("it matches flat images: all its rows are nearly the same")
         return value
 
 
 class PdqDhash(ListedType):
-    """The dhash (8 bytes) and the PDQ (32) of one picture, which both must be near.
+    """The dhash (8 bytes) and the PDQ (32 bytes) of one picture, both of which must be near.
 
-    A caption, a watermark or a sticker moves a PDQ beyond what is safe for it alone, and hardly the dhash.
+    A caption, a watermark or a sticker moves the PDQ further than a radius for PDQ alone can safely be, but hardly
+    moves the dhash.
     """
 
-    name = JOINT
+    name = COMPOSITE_TYPE
     bits = 320
-    radius = DEFAULT_RADIUS[JOINT]
+    radius = DEFAULT_RADIUS[COMPOSITE_TYPE]
     max_radius = 96
 
     def parse(self, text: str) -> bytes:
-        """Its PDQ must be fit to be listed alone; of the dhash, which never matches alone, nothing is asked."""
+        """Checks the PDQ as if it were listed alone. The dhash needs no check: it never matches alone."""
         value = super().parse(text)
         try:
             Pdq("pdq", 256).parse(value[DHASH_BYTES:].hex())
@@ -176,13 +177,13 @@ class PdqDhash(ListedType):
         return value
 
     def distance(self, one: bytes, other: bytes) -> int:
-        """The bits in which the PDQs differ, or DHASH_WEIGHT times those in which the dhashes do: the greater."""
+        """The greater of the PDQs' differing bits and DHASH_WEIGHT times the dhashes' differing bits."""
         dhash = super().distance(one[:DHASH_BYTES], other[:DHASH_BYTES])
         return max(DHASH_WEIGHT * dhash, super().distance(one[DHASH_BYTES:], other[DHASH_BYTES:]))
 
 
 class PhotoDna(ListedType):
-    """Microsoft's PhotoDNA, 144 bytes. Its licence lets nobody ship it."""
+    """Microsoft's PhotoDNA, 144 bytes. Its licence does not allow shipping it."""
 
     name = "photodna"
     bits = 1152
@@ -196,21 +197,21 @@ BUILT_IN: tuple[ListedType, ...] = (
     Perceptual("phash", 64),
     Dhash("dhash", 64),
 )
-"""Every type that hashers make without more being installed, by the names of config.SIGNAL_TYPES."""
+"""The types that hashers compute out of the box: those of config.SIGNAL_TYPES."""
 
 COMPOSED: tuple[ListedType, ...] = (PdqDhash(),)
-"""Types that are composed of those (joint.py)."""
+"""Types composed of built-in ones (composite.py)."""
 
 NOT_SHIPPED: tuple[ListedType, ...] = (PhotoDna(),)
-"""Types that can be listed: what is listed of them is kept, and matches once a type of that name is installed."""
+"""Types that can be listed but not computed. Their entries match once a type of that name is installed."""
 
 
 def is_hamming(kind: ListedType) -> bool:
-    """Whether its distance is the number of bits that differ, for which there are faster ways to search."""
-    mine = (type(kind).distance, type(kind).distances)
-    return mine == (ListedType.distance, ListedType.distances)
+    """Whether its distance is the number of differing bits, which has faster ways to search."""
+    methods = (type(kind).distance, type(kind).distances)
+    return methods == (ListedType.distance, ListedType.distances)
 
 
-def greatest_radius(kind: ListedType) -> int:
-    """The greatest radius that a list may have."""
+def max_radius_of(kind: ListedType) -> int:
+    """The greatest radius that a list may set for this type."""
     return kind.bits // 4 if kind.max_radius is None else kind.max_radius

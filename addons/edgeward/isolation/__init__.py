@@ -1,10 +1,11 @@
-"""A process that is locked up before it reads what may be hostile, and its parent's side of it.
+"""Processes that are confined before they read hostile bytes, and their parent's side.
 
-    isolated     such a process as its parent sees it
-    serving      its inside: confined, it answers one question after another
-    confinement  what it gives up: by limits, by landlock, by seccomp
-    room         how much memory its limit leaves
-    frames       what it and its parent say to each other
+    isolated_process  such a process as its parent sees it
+    serving           its inside: confined, it answers one request after another
+    confinement       what it gives up: by limits, by Landlock, by seccomp
+    exit_status       how such a process ended, in words
+    memory_headroom   how much memory its limit leaves
+    protocol          the messages between it and its parent
 
-Hashers are such processes, and the classifiers of operators.
+Hashers are such processes, and so are the operators' classifiers.
 """

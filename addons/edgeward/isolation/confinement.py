@@ -1,7 +1,7 @@
-"""What a process that parses hostile bytes gives up before it sees the first of them, layer upon layer.
+"""What a process that parses hostile bytes gives up before it reads the first of them, in several layers.
 
-Everything that it will need must be loaded by then: nothing can be opened or imported afterwards. What a kernel
-refuses was not there to give up; `confine` says which layers hold.
+Everything that it needs must be loaded by then: afterwards nothing can be opened or imported. A layer that the kernel
+lacks, or a container forbids, does not hold; `confine` returns those that do.
 """
 
 import ctypes
@@ -14,67 +14,69 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgeward.isolation import landlock, seccomp
-from edgeward.isolation.frames import LANDLOCK, LAYERS, NO_NEW_PRIVS, SECCOMP
+from edgeward.isolation.protocol import LANDLOCK, LAYERS, NO_NEW_PRIVS, SECCOMP
 
 SOCKET = 3
-"""The one descriptor that is left, besides three of /dev/null."""
+"""The one descriptor that is left, besides 0 to 2, which are /dev/null."""
 LATE_IMPORT = 70
-"""Exit status of a process that would have imported or opened something after `confine`."""
+"""Exit status of a process that tried to import or open something after `confine`."""
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 GRACE_SECONDS = 1.0
-"""The parent counts the same seconds by the clock. It is to be first: it knows that time was up, not a crash."""
+"""The parent counts the same time by the clock, and must be first to end the process: it tells a timeout from a crash.
+"""
 
 
 def confine(fd: int, memory_mb: int) -> tuple[str, ...]:
-    """Keep the socket `fd`, which becomes SOCKET, and give up all else. Returns those of LAYERS that hold.
+    """Keep the socket `fd`, which becomes SOCKET, and give up everything else. Returns those of LAYERS that hold.
 
-    Files: none is left open, none can be opened. Network, other processes, programs: none. Memory: `memory_mb` of
-    address space. No core dump, which would be a copy of a picture. For the time: `allow_seconds`.
+    No open files, network, other processes or programs. `memory_mb` of address space. No core dump: it would be a
+    copy of a picture. CPU time is limited for each request, by `limit_cpu_time`.
     """
-    _tie_to_parent()
-    _keep_only(fd)
+    _die_with_parent()
+    _close_all_but(fd)
     os.environ.clear()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    # The order matters: Landlock's rules are a file for a moment, and the filter lets no limit be set.
+    # In this order: Landlock needs a descriptor for a moment, and the seccomp filter lets no limit be set.
     holds = {NO_NEW_PRIVS: libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, LANDLOCK: landlock.restrict()}
-    _limit(memory_mb)
+    _set_limits(memory_mb)
     holds[SECCOMP] = seccomp.restrict()
-    sys.addaudithook(_end_at_late_imports)
+    sys.addaudithook(_exit_on_late_import)
     return tuple(layer for layer in LAYERS if holds[layer])
 
 
-def _end_at_late_imports(event: str, arguments: tuple[object, ...]) -> None:
-    """Code that is missed now is a defect: to go on would end as a picture that no decoder reads."""
+def _exit_on_late_import(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook. A module missing now is a defect; going on would make the picture look undecodable."""
     if event == "import" and str(arguments[0]).startswith("encodings."):
-        # A text may name any encoding. Those not loaded are unknown ones, as whoever decodes texts must expect.
+        # Text may name any encoding. One that is not loaded counts as unknown, which decoders of text expect.
         raise ImportError(arguments[0])
     if event in ("import", "open"):
         os._exit(LATE_IMPORT)
 
 
-def allow_seconds(seconds: float) -> None:
-    """From now on so much CPU time, and GRACE_SECONDS; then the kernel ends this process, by SIGPROF.
+def limit_cpu_time(seconds: float) -> None:
+    """The kernel ends this process (SIGPROF) once it has used this much more CPU time, and GRACE_SECONDS.
 
-    By a timer, which counts from now: RLIMIT_CPU counts from the start of the process by the clock's ticks, of which
-    one that lives long and works in bursts is given more than it took.
+    A timer, since it counts from now. RLIMIT_CPU counts from the start of the process, and in whole clock ticks, which
+    charges a process that works in short bursts for more time than it used.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_SECONDS)
 
 
-def _tie_to_parent() -> None:
-    # It ends with its socket: what stops its parent may reach the whole process group, and images are still under way.
+def _die_with_parent() -> None:
+    # A signal that stops the parent may reach the whole group while images are under way. It ends with its socket.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # Out of memory, the kernel ends this process before any other.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _keep_only(fd: int) -> None:
-    """Decoders print what they think of an image: a hostile one could fill a disk with it."""
+def _close_all_but(fd: int) -> None:
+    """Output goes to /dev/null: decoders print warnings, and a hostile image could fill a disk with them."""
     warnings.simplefilter("ignore")
     os.dup2(fd, SOCKET, inheritable=False)
     null = os.open(os.devnull, os.O_RDWR)
@@ -83,7 +85,7 @@ def _keep_only(fd: int) -> None:
     os.closerange(SOCKET + 1, max(null, fd, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) + 1)
 
 
-def _limit(memory_mb: int) -> None:
+def _set_limits(memory_mb: int) -> None:
     for what, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

@@ -1,8 +1,8 @@
 """The system calls that are left to a process that decodes pictures, by a seccomp filter (seccomp(2), libseccomp).
 
-Three tables. ALLOWED is what decoding needs. FATAL is what only somebody who has taken the process over would try: the
-kernel kills it on the spot. All else, today's and tomorrow's, fails as on a kernel that has no such call (ENOSYS), so a
-library that tries a file or a newer call and can do without it, does without it.
+ALLOWED is what decoding needs. FATAL is what only an attacker who controls the process would call: the kernel kills it
+at once. Every other call, also of future kernels, fails as on a kernel that lacks it (ENOSYS): so a library that tries
+to open a file or to use a newer call continues if it can do without.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ ALLOWED = (
     # threads of decoders, begun by `clone` below
     *("futex", "futex_time64", "futex_waitv", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "getcpu"),
     *("membarrier", "gettid", "getpid", "exit", "exit_group", "restart_syscall"),
-    # a crash is to end as what it is
+    # so that a crash ends the process by its own signal
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack"),
     # clocks, randomness for hash tables, and what libraries ask of the machine
     *("clock_gettime", "clock_gettime64", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "getrandom"),
@@ -51,11 +51,11 @@ FATAL = (
     *("keyctl", "add_key", "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "reboot"),
     *("personality", "modify_ldt", "memfd_create", "memfd_secret", "shmget", "shmat", "msgget", "semget", "mq_open"),
 )
-"""No decoder needs them; whoever calls them is killed."""
+"""No decoder needs them. They kill the process."""
 
 
 class Argument(NamedTuple):
-    """Holds where the call's argument number `place`, seen through `mask`, is `value`."""
+    """True if argument number `place` of a call, and-ed with `mask`, is `value`."""
 
     place: int
     value: int
@@ -63,7 +63,7 @@ class Argument(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What happens to a call whose arguments are all as said."""
+    """What happens to a call all of whose arguments match."""
 
     call: str
     arguments: tuple[Argument, ...] = ()
@@ -80,9 +80,9 @@ class _Comparison(ctypes.Structure):
 
 
 def restrict() -> bool:
-    """Put the filter on this process, all its threads. False where libseccomp or the kernel's part is missing.
+    """Put the filter on all threads of this process. False if libseccomp, or the kernel's part, is missing.
 
-    Needs PR_SET_NO_NEW_PRIVS. No way leads back.
+    Needs PR_SET_NO_NEW_PRIVS. Can't be undone.
     """
     library = _LIBSECCOMP
     filter = library.seccomp_init(_NO_SUCH_CALL) if library else None
@@ -100,10 +100,10 @@ def restrict() -> bool:
 def _rules() -> Iterator[Rule]:
     yield from (Rule(call) for call in ALLOWED)
     yield from (Rule(call, allowed=False) for call in FATAL)
-    # To the other end of the socket, not to an address.
+    # On the connected socket, not to an address of their own choice.
     yield Rule("recvfrom", (Argument(4, 0),))
     yield Rule("sendto", (Argument(4, 0),))
-    # Data is never run.
+    # No memory is executable.
     for call in ("mmap", "mmap2", "mprotect", "pkey_mprotect"):
         yield Rule(call, (Argument(2, 0, mask=_PROT_EXEC),))
         yield Rule(call, (Argument(2, _PROT_EXEC, mask=_PROT_EXEC),), allowed=False)
@@ -111,15 +111,15 @@ def _rules() -> Iterator[Rule]:
     yield Rule("clone", (Argument(0, _CLONE_THREAD, mask=_CLONE_THREAD),))
     yield Rule("clone", (Argument(0, 0, mask=_CLONE_THREAD),), allowed=False)
     yield from (Rule("prctl", (Argument(0, option),)) for option in (_PR_SET_NAME, _PR_SET_VMA))
-    # Abort itself.
+    # abort() sends a signal to its own process.
     yield Rule("tgkill", (Argument(0, os.getpid()),))
-    # Read its own limits, and bound its CPU time: again for each image.
+    # Read its own limits, and limit its CPU time anew for each request.
     yield Rule("prlimit64", (Argument(0, 0), Argument(2, 0)))
     yield Rule("setitimer", (Argument(0, _ITIMER_PROF),))
 
 
 def _add(library: ctypes.CDLL, filter: int, rule: Rule) -> bool:
-    """Whether the rule is in the filter. A call that this architecture lacks needs none."""
+    """Whether the rule was added. A call that this architecture lacks needs none."""
     number = library.seccomp_syscall_resolve_name(rule.call.encode())
     if number < 0:
         return True
@@ -154,4 +154,4 @@ def _declare(function: Callable[..., object], result: object, *arguments: object
 
 
 _LIBSECCOMP = _library()
-"""Loaded with this module: later there may be no way to open a file."""
+"""Loaded at import: once confined, the process can open no file."""

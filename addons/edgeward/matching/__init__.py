@@ -1,1 +1,14 @@
-"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O."""
+"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O.
+
+linear_scan        every value compared with every query
+bands              candidates by one band of bits (multi-index hashing)
+batch_search       many queries against many values, by bands or by scan
+hamming            HammingIndex: values under keys, which change
+band_rebuild       the thread that sorts an index's values by their bands
+composite_index    the same index for `pdq-dhash`
+append_only_index  values of millions of images, which are only added
+distances          indexes for a signal type's own distance; the index for each type
+list_index         the entries of one list
+time_slicing       long searches that let the event loop run
+matcher            all lists of this process, and the verdict
+"""

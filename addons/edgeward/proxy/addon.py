@@ -1,7 +1,7 @@
-"""The gate as an addon that starts its own parts, for `mitmdump -s`: to try it inside an existing mitmproxy.
+"""The gate as an addon for `mitmdump -s`, to try it in an existing mitmproxy. Requests are refused until it is ready.
 
-`edgeward run` does not use this. mitmproxy reloads scripts while it runs, and one that then fails to load lets
-everything through. Requests are refused until the parts have started.
+Not for production, and not what `edgeward run` uses: mitmproxy reloads scripts while it runs, and lets everything
+through if one then fails to load.
 """
 
 import os
@@ -10,22 +10,23 @@ from weakref import WeakSet
 
 from mitmproxy import ctx, exceptions, http
 
-from edgeward.config import Config, load
 from edgeward.errors import EdgewardError
 from edgeward.proxy import pages, stream
 from edgeward.proxy.runtime import Runtime
+from edgeward.settings.config import Config
+from edgeward.settings.loading import load
 
 UNSAFE_OPTIONS = ("stream_large_bodies", "body_size_limit")
-"""Options with which mitmproxy would pass or cut bodies on its own, before the gate has seen them."""
+"""Options that make mitmproxy stream or cut bodies before the gate has seen them."""
 
 
 class EdgewardAddon:
-    """Hands every hook to the gate once that is up."""
+    """Hands every hook to the gate once it is ready."""
 
     def __init__(self) -> None:
         self._runtime: Runtime | None = None
         self._config: Config | None = None
-        # The gate has not seen their requests, and may be up by the time that their refusal is sent.
+        # Refused before the gate was ready. It does not know them, and may be ready by the time of their `response`.
         self._refused: WeakSet[http.HTTPFlow] = WeakSet()
 
     def load(self, loader: object) -> None:
@@ -33,14 +34,14 @@ class EdgewardAddon:
         try:
             self._config = load(Path(path) if path else None)
         except EdgewardError as error:
-            # mitmproxy logs an exception here and goes on without the addon, unfiltered.
+            # On any other exception mitmproxy logs it and goes on without this addon, unfiltered.
             raise SystemExit(f"edgeward: {error}") from error
         stream.install()
 
     def configure(self, updated: set[str]) -> None:
         for name in UNSAFE_OPTIONS:
             if name in updated and getattr(ctx.options, name):
-                raise exceptions.OptionsError(f"Edgeward can't judge what {name} passes by: leave it unset")
+                raise exceptions.OptionsError(f"{name} would let bodies pass unjudged: leave it unset")
 
     async def running(self) -> None:
         assert self._config is not None
@@ -54,7 +55,7 @@ class EdgewardAddon:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._runtime is None:
             self._refused.add(flow)
-            flow.response = pages.refusal(flow.request, 503)
+            flow.response = pages.refusal_page(flow.request, 503)
         else:
             await self._runtime.gate.requestheaders(flow)
 
@@ -66,7 +67,7 @@ class EdgewardAddon:
         if self._runtime is not None and flow not in self._refused:
             await self._runtime.gate.response(flow)
         else:
-            flow.response = pages.refusal(flow.request, 503)
+            flow.response = pages.refusal_page(flow.request, 503)
 
     async def error(self, flow: http.HTTPFlow) -> None:
         if self._runtime is not None:

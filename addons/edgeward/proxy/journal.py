@@ -1,6 +1,6 @@
-"""Requests that are under way, in a file: what a worker leaves when it is killed, its successor finds.
+"""The requests in progress, in a file: when a worker is killed, the next worker repeats them.
 
-Nothing is synced to the disk: what a process has written outlives it. A machine that loses its power loses it.
+Nothing is synced to disk: what a process has written outlives the process, though not a power failure.
 """
 
 import fcntl
@@ -14,14 +14,15 @@ from struct import Struct
 
 logger = logging.getLogger(__name__)
 
-TIDY_BYTES = 4 * 1024 * 1024
-"""A file that has grown by so much is written anew, with what is still under way."""
+COMPACT_BYTES = 4 * 1024 * 1024
+"""A file that has grown by this much is rewritten with the requests that are still under way."""
 _RECORD = Struct(">QI")
-"""Number and length of a request that begins, which follows; the length is 0 when it has ended."""
+"""Number and length of a request that begins, whose bytes follow; length 0: the request has ended."""
 
 
 class Journal:
-    """One worker's file in `directory`. `upstream`: workers with another leave each other's files alone.
+    """One worker's file in `directory`, locked while the worker lives. `upstream`: only workers of the same upstream
+    take over each other's files.
 
     Raises:
         OSError: the directory can't be made or written.
@@ -29,66 +30,66 @@ class Journal:
 
     def __init__(self, directory: Path, upstream: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kind = hashlib.sha256(upstream.encode()).hexdigest()[:8]
-        self._others = f"{kind}-*.requests"
-        self.path = directory / f"{kind}-{os.getpid()}-{secrets.token_hex(3)}.requests"
-        self._file = _opened(self.path, os.O_CREAT | os.O_EXCL)
-        self._open: dict[int, bytes] = {}
+        prefix = hashlib.sha256(upstream.encode()).hexdigest()[:8]
+        self._file_pattern = f"{prefix}-*.requests"
+        self.path = directory / f"{prefix}-{os.getpid()}-{secrets.token_hex(3)}.requests"
+        self._file = _open_locked(self.path, os.O_CREAT | os.O_EXCL)
+        self._requests: dict[int, bytes] = {}
         self._number = self._written = 0
-        self._most = TIDY_BYTES
-        self._full = False
+        self._compact_at = COMPACT_BYTES
+        self._write_failed = False
 
     def begin(self, request: bytes) -> int:
-        """Write down a request; returns its number."""
+        """Record a request; returns its number."""
         self._number += 1
-        self._open[self._number] = request
+        self._requests[self._number] = request
         self._write(_RECORD.pack(self._number, len(request)) + request)
         return self._number
 
     def end(self, number: int) -> None:
-        """Nothing is left to be done for it."""
-        if self._open.pop(number, None) is None:
+        """The request is done."""
+        if self._requests.pop(number, None) is None:
             return
         self._write(_RECORD.pack(number, 0))
-        if self._written > self._most:
-            self._tidy()
+        if self._written > self._compact_at:
+            self._compact()
 
     def __getitem__(self, number: int) -> bytes:
         """A request under way. KeyError: it has ended."""
-        return self._open[number]
+        return self._requests[number]
 
     def __contains__(self, number: int) -> bool:
-        return number in self._open
+        return number in self._requests
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._requests)
 
-    def adopt(self) -> list[int]:
-        """Take over what dead workers left; returns the numbers that it has here."""
+    def take_over(self) -> list[int]:
+        """Take over the requests of dead workers; returns their numbers here."""
         numbers: list[int] = []
-        for path in self.path.parent.glob(self._others):
+        for path in self.path.parent.glob(self._file_pattern):
             if path != self.path:
-                numbers += self._adopt(path)
+                numbers += self._take_over_file(path)
         return numbers
 
-    def _adopt(self, path: Path) -> list[int]:
+    def _take_over_file(self, path: Path) -> list[int]:
         try:
             file = os.open(path, os.O_RDWR)
-        except FileNotFoundError:  # another one was faster
+        except FileNotFoundError:  # another worker took it over
             return []
         try:
-            _locked(file)
-            numbers = [self.begin(request) for request in _left(path.read_bytes())]
+            _lock(file)
+            numbers = [self.begin(request) for request in _unfinished(path.read_bytes())]
             path.unlink()
-        except (BlockingIOError, FileNotFoundError):  # its worker lives; or another one was faster
+        except (BlockingIOError, FileNotFoundError):  # its worker is alive, or another one took it over
             return []
         finally:
             os.close(file)
         return numbers
 
     def close(self) -> None:
-        """What is still under way stays for the next worker."""
-        if not self._open:
+        """Requests still under way stay in the file, for the next worker."""
+        if not self._requests:
             self.path.unlink(missing_ok=True)
         os.close(self._file)
 
@@ -96,48 +97,49 @@ class Journal:
         try:
             os.write(self._file, record)
             self._written += len(record)
-            self._full = False
+            self._write_failed = False
         except OSError as error:
-            if not self._full:
-                logger.error("requests under way can't be written down: %s", error.strerror)
-            self._full = True
+            # A full disk must not stop traffic. It is logged once, not for each request.
+            if not self._write_failed:
+                logger.error("requests in progress can't be recorded: %s", error.strerror)
+            self._write_failed = True
 
-    def _tidy(self) -> None:
-        """Write the file anew. A kill meanwhile leaves the old one, or the new one whole."""
+    def _compact(self) -> None:
+        """Rewrite the file. A kill in the middle leaves the old file, or the complete new one."""
         draft = self.path.with_suffix(".draft")
-        data = b"".join(_RECORD.pack(number, len(each)) + each for number, each in self._open.items())
+        data = b"".join(_RECORD.pack(number, len(each)) + each for number, each in self._requests.items())
         try:
             draft.write_bytes(data)
-            file = _opened(draft, 0)
+            file = _open_locked(draft, 0)
             draft.replace(self.path)
         except OSError:
-            self._most += TIDY_BYTES
+            self._compact_at += COMPACT_BYTES
             return
         os.close(self._file)
         self._file, self._written = file, len(data)
-        self._most = TIDY_BYTES + 2 * len(data)
+        self._compact_at = COMPACT_BYTES + 2 * len(data)
 
 
-def _opened(path: Path, flags: int) -> int:
-    return _locked(os.open(path, os.O_RDWR | os.O_APPEND | flags, 0o600))
+def _open_locked(path: Path, flags: int) -> int:
+    return _lock(os.open(path, os.O_RDWR | os.O_APPEND | flags, 0o600))
 
 
-def _locked(file: int) -> int:
-    """The open file, locked until this process ends. BlockingIOError: another one has it."""
+def _lock(file: int) -> int:
+    """Lock the open file until this process ends, and return it. BlockingIOError: another process has locked it."""
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return file
 
 
-def _left(data: bytes) -> Iterator[bytes]:
-    """The requests of a journal that have not ended."""
-    found: dict[int, bytes] = {}
+def _unfinished(data: bytes) -> Iterator[bytes]:
+    """The requests of a journal that have not ended. An incomplete last record is ignored."""
+    requests: dict[int, bytes] = {}
     at = 0
     while at + _RECORD.size <= len(data):
         number, length = _RECORD.unpack_from(data, at)
         at += _RECORD.size
         if length:
-            found[number] = data[at : at + length]
+            requests[number] = data[at : at + length]
         else:
-            found.pop(number, None)
+            requests.pop(number, None)
         at += length
-    yield from found.values()
+    yield from requests.values()

@@ -1,4 +1,8 @@
-"""A body -> its fingerprint -> a verdict. No body is hashed twice, and none matched twice at one list version."""
+"""A body -> its fingerprint -> a verdict. No body is hashed twice, and none matched twice at one list version.
+
+A fingerprint comes from this worker's memory, from the store (another worker may have hashed the image), or from a
+hasher. A verdict is remembered until a list changes.
+"""
 
 import asyncio
 import contextlib
@@ -9,140 +13,141 @@ import time
 from urllib.parse import quote
 
 from edgeward import metrics
-from edgeward.blocklist.replica import Replica
-from edgeward.blocklist.rollcall import LEASE_SECONDS
-from edgeward.config import Config
-from edgeward.hashing.generation import generation
+from edgeward.hashing.embedded_images import markup_types
+from edgeward.hashing.fingerprint_generation import current_generation
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.hashing.request import HashRequest
-from edgeward.hashing.texts import kinds
-from edgeward.proxy.candidate import declares_image
-from edgeward.proxy.kept import Kept
+from edgeward.lists.replication.membership import LEASE_SECONDS
+from edgeward.lists.replication.replica import Replica
+from edgeward.proxy.body_sniffing import declares_image
+from edgeward.proxy.packed_lru import PackedLru
+from edgeward.settings.config import Config
+from edgeward.sightings.codec import pack_fingerprint, unpack_fingerprint
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import STORE_AWAY
-from edgeward.takedown.seen.packing import pack_fingerprint, unpack_fingerprint
-from edgeward.takedown.seen.sightings import Sightings
-from edgeward.types import PASSING, Decision, Fingerprint, Reason, Verdict
+from edgeward.types import TRANSIENT_FLAWS, Decision, Fingerprint, Reason, Verdict
 
 logger = logging.getLogger(__name__)
 
-STORE_PATIENCE_SECONDS = 0.1
-"""How long a lookup in the store may hold up a response: hashing anew is dearer than that, waiting longer is not."""
+LOOKUP_SECONDS = 0.1
+"""Longest wait for a fingerprint from the store: beyond that, hashing anew is the quicker way."""
 CATCH_UP_SECONDS = 0.25
-"""How long a process that was not heard from for a while may take to catch up before it judges again."""
+"""Longest wait for list changes, in a worker that has lost touch with the store, before it judges."""
 CATCH_UP_PAUSE_SECONDS = 0.5
-"""How often that is tried while the store is away."""
+"""Pause between two such waits while the store is unavailable."""
 THREAD_BYTES = 512 * 1024
-"""Bodies from this size on are digested in a thread, so that the event loop never stalls."""
-KNOWN_BYTES = 40 * 1024 * 1024
-"""It tells where lists ask for `geometry`: then a fingerprint takes some 6 KB, else 0.6."""
-DIFFERENT_VERDICTS = 2_000
-"""How many verdicts may be remembered that are not the same: matches, for the most part."""
+"""Bodies of at least this size are digested in a thread: a longer digest would stall the event loop."""
+FINGERPRINT_CACHE_BYTES = 40 * 1024 * 1024
+"""The limit that counts where lists ask for `geometry`: a fingerprint then takes about 6 KB, otherwise 0.6."""
+MAX_DISTINCT_VERDICTS = 2_000
+"""Verdicts that say the same are stored once; those with a match mostly differ."""
 
 
 class Judge:
-    """Judges bodies against the lists of this moment. No method raises for what an image does."""
+    """Judges images by the lists as they are now. No method raises for what an image does.
+
+    Args:
+        size: how many fingerprints, and how many verdicts, are remembered.
+    """
 
     def __init__(self, config: Config, replica: Replica, pool: HasherPool, sightings: Sightings, size: int = 20_000):
         self._config, self._replica, self._pool, self._sightings = config, replica, pool, sightings
         self._size = size
-        self._generation = functools.cache(functools.partial(generation, config.hashing))
-        self._known = Kept(size, KNOWN_BYTES, pack_fingerprint, unpack_fingerprint, lambda one: 1 + len(one.signals))
+        self._generation = functools.cache(functools.partial(current_generation, config.hashing))
+        self._fingerprints = PackedLru(
+            size, FINGERPRINT_CACHE_BYTES, pack_fingerprint, unpack_fingerprint, lambda one: 1 + len(one.signals)
+        )
         self._verdicts: dict[str, Verdict] = {}
-        self._different: dict[Verdict, Verdict] = {}
-        self._verdicts_of = -1
-        self._catching: asyncio.Task[None] | None = None
-        self._catch_again = 0.0
-        self._running: dict[str, asyncio.Task[Fingerprint]] = {}
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._distinct_verdicts: dict[Verdict, Verdict] = {}
+        self._verdicts_change_count = -1
+        self._catch_up_task: asyncio.Task[None] | None = None
+        self._next_catch_up = 0.0
+        self._lookups: dict[str, asyncio.Task[Fingerprint]] = {}
+        self._writes: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the lists are loaded. They may be loaded anew later, and then are out of date meanwhile."""
+        return self._replica.ready
 
     async def judge(
         self, body: bytes, codings: tuple[str, ...], declared: str = ""
     ) -> tuple[Fingerprint | None, Verdict]:
-        """The verdict on a whole body; its fingerprint too, unless the lists are not loaded yet.
+        """The verdict on a full body, and its fingerprint; None before the lists are loaded.
 
-        `declared` is its Content-Type. A text that shows no image and matches nothing is NOT_IMAGE.
+        `declared` is its Content-Type. Text that shows no image and matches nothing is NOT_IMAGE.
         """
-        if not self._replica.ready:
-            return None, self.unchecked(Reason.NOT_READY)
+        if not self.ready:
+            return None, self.policy_verdict(Reason.NOT_READY)
         started = time.perf_counter()
         digest = await self._digest(body)
         while True:
             views = self._replica.matcher.views
-            fingerprint = await self._look(digest, body, HashRequest(codings, views=views, declared=declared))
-            await self.be_current()
-            await self.settle(fingerprint)
-            if self._replica.matcher.views <= views:  # else a list has begun to ask for more meanwhile
+            fingerprint = await self._fingerprint(digest, body, HashRequest(codings, views=views, declared=declared))
+            # After the hashing, which may have taken seconds.
+            await self.ensure_current()
+            verdict = await self.verdict(fingerprint)
+            # A list added meanwhile may match more views of the picture than were hashed.
+            if self._replica.matcher.views <= views:
                 break
-        verdict = self.verdict(fingerprint)
         if verdict.reason is Reason.NO_MATCH and not fingerprint.media_type and not declares_image(declared):
             verdict = Verdict(Decision.DELIVER, Reason.NOT_IMAGE, version=verdict.version)
         metrics.response_seconds.observe(time.perf_counter() - started)
         return fingerprint, verdict
 
-    async def be_current(self) -> None:
-        """Catch up with the store, if this process has not heard from it for longer than it is waited for.
+    async def ensure_current(self) -> None:
+        """Wait for list changes if this worker lost touch with the store for longer than a change waits for it.
 
-        It was frozen (a paused machine, swapping), or the store is away; then, after a moment, it goes on with what it
-        has. Without this a process that wakes could judge by lists older than those acknowledged meanwhile.
+        It was suspended (a paused machine, swapping), or the store is unavailable; then it uses the lists it has
+        after CATCH_UP_SECONDS. Otherwise a worker that wakes up could deliver an image whose listing was acknowledged.
         """
         if time.time() - self._replica.contact <= LEASE_SECONDS:
             return
-        if self._catching is None or (self._catching.done() and time.monotonic() > self._catch_again):
-            self._catching = asyncio.create_task(self._catch_up(), name="catch up")
-        await asyncio.shield(self._catching)
+        if self._catch_up_task is None or (self._catch_up_task.done() and time.monotonic() > self._next_catch_up):
+            self._catch_up_task = asyncio.create_task(self._catch_up(), name="catch up")
+        await asyncio.shield(self._catch_up_task)
 
     async def _catch_up(self) -> None:
         await self._replica.catch_up(CATCH_UP_SECONDS)
-        self._catch_again = time.monotonic() + CATCH_UP_PAUSE_SECONDS
+        self._next_catch_up = time.monotonic() + CATCH_UP_PAUSE_SECONDS
 
-    def verdict(self, fingerprint: Fingerprint) -> Verdict:
-        """The verdict on a known image by the lists of this moment, flaws judged by policy."""
-        verdict = self._verdicts_now().get(_look_of(fingerprint))
-        if verdict is None:
-            with metrics.match_seconds.time():
-                verdict = self._replica.matcher.verdict(fingerprint)
-            verdict = self._remember(fingerprint, verdict)
+    async def verdict(self, fingerprint: Fingerprint) -> Verdict:
+        """The verdict on an image by the lists as they are when this returns; flaws are judged by policy.
+
+        Long lists are matched in slices; other requests run in between.
+        """
+        known = self._current_verdicts().get(_verdict_key(fingerprint))
+        if known is not None:
+            return known
+        with metrics.match_seconds.time():
+            verdict = await self._replica.matcher.verdict_async(fingerprint)
+        if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
+            verdict = self.policy_verdict(Reason(fingerprint.flaw.value))
+        if len(self._current_verdicts()) >= self._size or len(self._distinct_verdicts) >= MAX_DISTINCT_VERDICTS:
+            self._verdicts, self._distinct_verdicts = {}, {}
+        verdict = self._distinct_verdicts.setdefault(verdict, verdict)
+        self._verdicts[_verdict_key(fingerprint)] = verdict
         return verdict
 
-    async def settle(self, fingerprint: Fingerprint) -> None:
-        """Have its verdict at hand. Where matching takes longer than a moment other requests go on meanwhile."""
-        if _look_of(fingerprint) in self._verdicts_now():
-            return
-        with metrics.match_seconds.time():
-            verdict = await self._replica.matcher.patient_verdict(fingerprint)
-        self._remember(fingerprint, verdict)
-
-    def _verdicts_now(self) -> dict[str, Verdict]:
-        """The remembered verdicts that hold by the lists of this moment."""
-        changes = self._replica.matcher.generation
-        # Not by version: versions repeat after the store lost data.
-        if changes != self._verdicts_of:
-            self._verdicts, self._different = {}, {}
-            self._verdicts_of = changes
+    def _current_verdicts(self) -> dict[str, Verdict]:
+        """The remembered verdicts, without those of earlier lists."""
+        # Not the list version: it repeats after the store has lost data.
+        change_count = self._replica.matcher.change_count
+        if change_count != self._verdicts_change_count:
+            self._verdicts, self._distinct_verdicts = {}, {}
+            self._verdicts_change_count = change_count
         return self._verdicts
 
-    def _remember(self, fingerprint: Fingerprint, verdict: Verdict) -> Verdict:
-        """The verdict by policy, which counts from now on. Equal ones are one object: most are."""
-        verdict = self._by_policy(fingerprint, verdict)
-        if len(self._verdicts_now()) >= self._size or len(self._different) >= DIFFERENT_VERDICTS:
-            self._verdicts, self._different = {}, {}
-        verdict = self._verdicts[_look_of(fingerprint)] = self._different.setdefault(verdict, verdict)
-        return verdict
-
-    def _by_policy(self, fingerprint: Fingerprint, verdict: Verdict) -> Verdict:
-        if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
-            return self.unchecked(Reason(fingerprint.flaw.value))
-        return verdict
-
-    def unchecked(self, reason: Reason) -> Verdict:
-        """The operator's policy for what can't be checked."""
+    def policy_verdict(self, reason: Reason) -> Verdict:
+        """The operator's decision on what can't be checked, for this reason."""
         version = self._replica.matcher.version
         if self._config.decide(reason) == "deliver":
             return Verdict(Decision.DELIVER, reason, version=version)
         return Verdict(Decision.BLOCK, reason, version=version)
 
     async def close(self) -> None:
-        tasks = [*self._running.values(), *self._keeping, *([self._catching] if self._catching else ())]
+        """End all tasks: fingerprints that are not yet in the store are hashed again another time."""
+        tasks = [*self._lookups.values(), *self._writes, *([self._catch_up_task] if self._catch_up_task else ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -153,52 +158,50 @@ class Judge:
             return hashlib.sha256(body).hexdigest()
         return (await asyncio.to_thread(hashlib.sha256, body)).hexdigest()
 
-    async def _look(self, digest: str, body: bytes, request: HashRequest) -> Fingerprint:
-        """The fingerprint that is asked for: remembered, kept in the store, or made."""
-        kind = kinds.kind(request.declared, self._config.hashing.data_uris)
+    async def _fingerprint(self, digest: str, body: bytes, request: HashRequest) -> Fingerprint:
+        """From memory, from the store, or from a hasher. Concurrent requests for one body share one lookup."""
+        markup_type = markup_types.markup_type(request.declared, self._config.hashing.data_uris)
         codings = (quote(coding, errors="surrogateescape") for coding in request.codings)  # any bytes a header may hold
-        key = ",".join((digest, self._generation(request.views, kind), *codings))
-        fingerprint = self._known.get(key)
-        if fingerprint is not None:
-            metrics.fingerprint_cache.labels("memory").inc()
-            return fingerprint
-        fingerprint = await self._fingerprint(key, body, request)
-        if fingerprint.flaw not in PASSING:
-            self._known.remember(key, fingerprint)
+        key = ",".join((digest, self._generation(request.views, markup_type), *codings))
+        known = self._fingerprints.get(key)
+        if known is not None:
+            metrics.fingerprint_lookups.labels("memory").inc()
+            return known
+        task = self._lookups.get(key)
+        if task is None:
+            task = asyncio.create_task(self._load_or_hash(key, body, request), name="fingerprint")
+            self._lookups[key] = task
+            task.add_done_callback(lambda _: self._lookups.pop(key, None))
+        # Shielded: a client that hangs up must not cancel the hashing for the others.
+        fingerprint = await asyncio.shield(task)
+        if fingerprint.flaw not in TRANSIENT_FLAWS:
+            self._fingerprints.put(key, fingerprint)
         return fingerprint
 
-    async def _fingerprint(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
-        """One hashing for all who ask for the same body at the same time."""
-        task = self._running.get(key)
-        if task is None:
-            task = asyncio.create_task(self._find_or_hash(key, body, request), name="fingerprint")
-            self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
-        return await asyncio.shield(task)
-
-    async def _find_or_hash(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
+    async def _load_or_hash(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
         with contextlib.suppress(*STORE_AWAY, TimeoutError):
-            async with asyncio.timeout(STORE_PATIENCE_SECONDS):
-                kept = await self._sightings.fingerprint(key)
-            if kept is not None:
-                metrics.fingerprint_cache.labels("store").inc()
-                return kept
-        metrics.fingerprint_cache.labels("hashed").inc()
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                stored = await self._sightings.fingerprint(key)
+            if stored is not None:
+                metrics.fingerprint_lookups.labels("store").inc()
+                return stored
+        metrics.fingerprint_lookups.labels("hashed").inc()
         fingerprint = await self._pool.fingerprint(body, request)
         is_image = fingerprint.media_type or declares_image(request.declared)
-        if is_image and fingerprint.is_complete:  # what it lacks may be there after a change of settings or an update
-            task = asyncio.create_task(self._keep(key, fingerprint), name="keep fingerprint")
-            self._keeping.add(task)
-            task.add_done_callback(self._keeping.discard)
+        # An incomplete one is not stored: other settings or a newer decoder may make the rest of it.
+        if is_image and fingerprint.is_complete:
+            task = asyncio.create_task(self._store(key, fingerprint), name="store fingerprint")
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
         return fingerprint
 
-    async def _keep(self, key: str, fingerprint: Fingerprint) -> None:
+    async def _store(self, key: str, fingerprint: Fingerprint) -> None:
         try:
-            await self._sightings.keep_fingerprint(key, fingerprint)
+            await self._sightings.store_fingerprint(key, fingerprint)
         except STORE_AWAY as error:
-            logger.debug("a fingerprint was not kept: %s", type(error).__name__)
+            logger.debug("a fingerprint was not stored: %s", type(error).__name__)
 
 
-def _look_of(fingerprint: Fingerprint) -> str:
-    """Tells apart what was made of the same bytes: as another type of text, or in more views."""
+def _verdict_key(fingerprint: Fingerprint) -> str:
+    """Differs for the same bytes hashed in more views, or read as another type of text."""
     return f"{fingerprint.sha256} {len(fingerprint.signals)} {fingerprint.flaw} {fingerprint.media_type}"

@@ -1,7 +1,7 @@
-"""What clients get instead of a response: 451 and the other refusals. They never tell why in detail, nor from where.
+"""What clients get instead of a response: 451 and the other refusals. They name neither details nor inner addresses.
 
 RFC 7725 (451): the body explains, `Link: rel="blocked-by"` names who implements the block. A 451 is cacheable by
-default and would outlive the block, so every page here says `no-store`.
+default and could outlive the block, so every page here says `no-store`.
 """
 
 import html
@@ -21,25 +21,23 @@ _TEXTS = {
     405: "This method is not allowed here.",
     410: "This is no longer available.",
     451: "This image is not available: it is on a list of images that must not be served.",
-    502: "The server behind this one gave no valid answer.",
+    502: "The server behind this one sent no valid response.",
     503: "This can't be checked at the moment. Try again later.",
 }
 _PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 9" preserveAspectRatio="none">'
     b'<rect width="16" height="9" fill="#ccc"/></svg>'
 )
+_DOCTOR_PATH = re.compile(rb"/\.well-known/edgeward/doctor/[0-9a-f]{32}")
 
 
-_DOCTORS = re.compile(rb"/\.well-known/edgeward/doctor/[0-9a-f]{32}")
+def is_doctor_request(request: http.Request) -> bool:
+    """Whether `edgeward doctor` asks for its test object through the cache, to see how the cache behaves."""
+    return request.method == "GET" and bool(_DOCTOR_PATH.fullmatch(request.data.path))
 
 
-def is_doctors(request: http.Request) -> bool:
-    """Whether `edgeward doctor` asks, by way of the cache, for the object that it tries the cache with."""
-    return request.method == "GET" and bool(_DOCTORS.fullmatch(request.data.path))
-
-
-def doctors_object(request: http.Request) -> http.Response:
-    """A harmless text that a cache stores for a minute, in variants by Accept."""
+def doctor_object(request: http.Request) -> http.Response:
+    """A text that a cache stores for a minute, one variant for each Accept."""
     headers = {
         "Content-Type": "text/plain",
         "Date": formatdate(usegmt=True),
@@ -49,14 +47,14 @@ def doctors_object(request: http.Request) -> http.Response:
     return http.Response.make(200, b"an object for edgeward doctor\n", headers)
 
 
-def blocked(request: http.Request, action: Action, blocked_by: str | None) -> http.Response:
-    """The answer in place of a listed image, by the list's action."""
+def block_page(request: http.Request, action: Action, blocked_by: str | None) -> http.Response:
+    """The response in place of a listed image, by the list's action."""
     if action is Action.PLACEHOLDER:
         return _page(request, 200, "image/svg+xml", _PLACEHOLDER, blocked_by)
-    return refusal(request, int(action.value), blocked_by)
+    return refusal_page(request, int(action.value), blocked_by)
 
 
-def refusal(request: http.Request, status: int, blocked_by: str | None = None) -> http.Response:
+def refusal_page(request: http.Request, status: int, blocked_by: str | None = None) -> http.Response:
     """A short page, or a problem document (RFC 9457) where the client prefers JSON; no body on HEAD."""
     title = HTTPStatus(status).phrase
     if "json" in request.headers.get("accept", ""):
@@ -76,14 +74,14 @@ def _page(request: http.Request, status: int, media_type: str, body: bytes, bloc
 
 
 def error_body(status: int, message: str = "") -> bytes:
-    """A page for a status. mitmproxy's `message` names inner addresses: it is not shown."""
+    """A page for a status. mitmproxy calls it with a `message`, which is not shown: it names inner addresses."""
     title = html.escape(f"{status} {HTTPStatus(status).phrase}")
     text = html.escape(_TEXTS.get(status, ""))
     return f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{text}</p>\n".encode()
 
 
 def error_bytes(status: int, message: str = "") -> bytes:
-    """A whole HTTP/1.1 response for an error of the connection, without a version banner."""
+    """A complete HTTP/1.1 response for an error of the connection. Unlike mitmproxy's, it names no server version."""
     body = error_body(status)
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\nCache-Control: no-store\r\n"

@@ -1,4 +1,4 @@
-"""A proxy worker's parts, put together: what the gate needs, started and closed in order."""
+"""A proxy worker's parts, put together: all that the gate needs, started and closed in order."""
 
 import logging
 import os
@@ -7,27 +7,27 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from edgeward.blocklist.replica import Replica
-from edgeward.cache_settings import tag_headers
 from edgeward.classifying.claims import Claims
-from edgeward.classifying.desk import Desk
-from edgeward.classifying.registry import version
-from edgeward.config import ClassifierSettings, Config
+from edgeward.classifying.classifier_queue import ClassifierQueue
+from edgeward.classifying.classifier_registry import version
 from edgeward.errors import StoreUnavailable
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.incidents import Incidents
+from edgeward.lists.replication.replica import Replica
 from edgeward.matching.matcher import Matcher
+from edgeward.origin_check.queue import SweepQueue
+from edgeward.origin_check.served_reporter import ServedReporter
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.judge import Judge
-from edgeward.proxy.loose_ends import LooseEnds
+from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import Refetcher
+from edgeward.proxy.unjudged_requests import UnjudgedRequests
+from edgeward.purging.orders import Orders
+from edgeward.settings.cache_settings import tag_headers
+from edgeward.settings.config import ClassifierSettings, Config
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.takedown.incidents import Incidents
-from edgeward.takedown.purging.orders import Orders
-from edgeward.takedown.recorder import Recorder
-from edgeward.takedown.seen.sightings import Sightings
-from edgeward.takedown.sweep.queue import SweepQueue
-from edgeward.takedown.sweep.reporter import ServedReporter
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,9 @@ logger = logging.getLogger(__name__)
 class Runtime:
     """`async with Runtime(config) as runtime`: runtime.gate is ready to be added to a mitmproxy Master.
 
-    A `patient` one, restarted by the supervisor, starts without the store too: it is not ready until the lists are
-    loaded, and answers by policy.not_ready instead of keeping clients waiting.
+    Args:
+        patient: start without the store too. Under the supervisor, a worker that restarts while the store is away
+            decides by policy.not_ready until the lists are loaded, rather than refuse connections.
 
     Raises:
         StoreUnavailable: the store can't be reached, and the worker is not patient.
@@ -57,7 +58,8 @@ class Runtime:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         config = self._config
-        store = await self._store()
+        # The stack closes in reverse order: the store after all that writes to it.
+        store = await self._connect()
         stack.push_async_callback(store.close)
         self.replica = Replica(store, replica_name(), Matcher(config.hashing.min_quality, config.hashing.signals))
         pool = HasherPool(config.hashing)
@@ -65,25 +67,28 @@ class Runtime:
         sightings = Sightings(store, config.sightings)
         tags = bool(tag_headers(config.caches))
         recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags)
+        # A version is reported as applied when all sightings by older ones are written: then retromatching finds them.
         self.replica.before_report = recorder.flush
         judge = Judge(config, self.replica, pool, sightings)
         served = ServedReporter(SweepQueue(store), config.sweep) if config.sweep.enabled else None
-        desks = [self._desk(settings, store, recorder) for settings in config.classifiers]
-        for part in (pool, self.replica, recorder, *([served] if served else ()), *desks):
+        classifier_queues = [self._classifier_queue(settings, store, recorder) for settings in config.classifiers]
+        for part in (pool, self.replica, recorder, *([served] if served else ()), *classifier_queues):
             await part.start()
             stack.push_async_callback(part.close)
         stack.push_async_callback(judge.close)
         journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
-        loose = LooseEnds(journal, judge, recorder, refetcher)
-        await loose.start()
-        stack.push_async_callback(loose.close)
-        self.gate = EdgewardGate(config, judge, recorder, refetcher, loose, served=served, desks=desks)
+        unjudged = UnjudgedRequests(journal, judge, recorder, refetcher)
+        await unjudged.start()
+        stack.push_async_callback(unjudged.close)
+        self.gate = EdgewardGate(
+            config, judge, recorder, refetcher, unjudged, served=served, classifier_queues=classifier_queues
+        )
 
-    def _desk(self, settings: ClassifierSettings, store: Store, recorder: Recorder) -> Desk:
+    def _classifier_queue(self, settings: ClassifierSettings, store: Store, recorder: Recorder) -> ClassifierQueue:
         claims = Claims(store, settings.name, version(settings.name), self._config.sightings.keep_days)
-        return Desk(settings, self._config.hashing, claims, recorder.classified)
+        return ClassifierQueue(settings, self._config.hashing, claims, recorder.report_classification)
 
-    async def _store(self) -> Store:
+    async def _connect(self) -> Store:
         settings = self._config.store
         try:
             return await Store.connect(
@@ -102,5 +107,5 @@ class Runtime:
 
 
 def replica_name() -> str:
-    """Names this process among all that share the store."""
+    """Unique among the processes that share the store."""
     return f"{socket.gethostname()}/{os.getpid()}"

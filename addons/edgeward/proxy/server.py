@@ -1,7 +1,7 @@
-"""One proxy worker: a lean mitmproxy Master on a port that the workers share, and its graceful end.
+"""One proxy worker: a small mitmproxy Master on a port that the workers share, and its graceful end.
 
-mitmdump's default addons cost half of its time and bring answers of their own (`mitm.it`, dropping public clients), so
-only the proxy server itself, TLS towards an https upstream, and the gate are loaded.
+It loads only mitmproxy's proxy server, TLS to an https upstream, and the gate. mitmdump's default addons take half of
+its time, and some act on their own: they answer for `mitm.it`, and drop clients with public addresses.
 """
 
 import asyncio
@@ -16,31 +16,33 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from edgeward import metrics
-from edgeward.config import Config
 from edgeward.errors import Exit
-from edgeward.listen import PROXY_FD
+from edgeward.listening_sockets import PROXY_FD
 from edgeward.proxy import stream
-from edgeward.proxy.connection import SharedMode
+from edgeward.proxy.client_connection import SharedMode
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.runtime import Runtime
+from edgeward.settings.config import Config
 
 logger = logging.getLogger(__name__)
 
-IDLE_LOOKS = 3
+IDLE_CHECKS = 3
+"""How many checks in a row must find a draining worker idle."""
 
 
 class EdgeMaster(Master):
-    """A mitmproxy with nothing in it but a port and the gate."""
+    """A mitmproxy that holds only a port and the gate."""
 
     def __init__(self, config: Config, gate: EdgewardGate) -> None:
         super().__init__(Options())
-        self._legacy_log_events.uninstall()  # it formats every log record for every addon
+        self._legacy_log_events.uninstall()  # it formats every log record, for addons that are not here
         self.gate = gate
         self.proxyserver = proxyserver.Proxyserver()
         self.addons.add(self.proxyserver)
         if config.proxy.upstream.startswith("https:"):
             self.addons.add(tlsconfig.TlsConfig())
         self.addons.add(gate)
+        # Options of addons that are not loaded, but which mitmproxy's core reads.
         for name, default in (("websocket", True), ("rawtcp", False)):
             if name not in self.options:
                 self.options.add_option(name, bool, default, "")
@@ -54,14 +56,14 @@ class EdgeMaster(Master):
         )
 
     async def drain(self, seconds: float) -> None:
-        """Stop listening, let responses under way end for up to `seconds`, then stop."""
+        """Stop listening, wait up to `seconds` for responses under way, then end."""
         self.gate.draining = True
         await self.proxyserver.servers.update([])
         deadline = asyncio.get_running_loop().time() + seconds
-        quiet = 0
-        # What a hook has decided is written a moment after it: only a quiet of several looks is the end.
-        while quiet < IDLE_LOOKS and asyncio.get_running_loop().time() < deadline:
-            quiet = quiet + 1 if self._idle() else 0
+        idle_checks = 0
+        # A decided response is written a moment after its hook: one idle check proves nothing.
+        while idle_checks < IDLE_CHECKS and asyncio.get_running_loop().time() < deadline:
+            idle_checks = idle_checks + 1 if self._idle() else 0
             await asyncio.sleep(0.02)
         self.should_exit.set()
 
@@ -89,6 +91,7 @@ async def serve(config: Config) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
+        # What was loaded by now stays: the collector, which stops the event loop, need not visit it.
         gc.freeze()
         await master.run()
 
@@ -96,7 +99,7 @@ async def serve(config: Config) -> None:
 def run(config: Config) -> int:
     """The `edgeward proxy` command."""
     logging.getLogger("mitmproxy").setLevel(logging.WARNING)
-    # It warns that the addon which guesses protocols is missing: SharedInstance knows them.
+    # It warns that the addon which detects protocols is missing. SharedInstance needs none.
     logging.getLogger("mitmproxy.addons.proxyserver").setLevel(logging.ERROR)
     metrics.process_starts.labels("proxy").inc()
     asyncio.run(serve(config))

@@ -1,1 +1,13 @@
-"""The connection to Redis: the only room that imports redis."""
+"""The connection to Redis or Valkey: one server, a Sentinel set or a cluster; the embedded server.
+
+    connection       the Store: namespace, commands, scripts, durable changes
+    store_address    parses store.url
+    clients          makes the client for an address
+    server           the client of one server
+    sentinel         the client of a Sentinel set
+    cluster          the client of a cluster
+    lost_connection  a closed connection is an error that is retried
+    embedded         starts a server of our own
+
+The only room that imports redis.
+"""

@@ -1,4 +1,4 @@
-"""The client of a cluster: redis-py's, made to find the new master after a failover by itself, soon and always."""
+"""The client of a cluster: redis-py's, changed so that it always finds the new master soon after a failover."""
 
 import asyncio
 import contextlib
@@ -13,26 +13,26 @@ from redis.backoff import NoBackoff
 
 from edgeward.store.server import RETRIES, RETRY_CAP_SECONDS, Ask, Command
 
-CONNECTIONS = 10_000
-"""Connections to one node, at most."""
+MAX_CONNECTIONS = 10_000
+"""To one node."""
 
 
 class Cluster(RedisCluster):
-    """The client of a cluster. Each command goes to the master of its key, wherever that is by now.
+    """Each command goes to the present master of its key.
 
-    redis-py's own leaves a few things to be wished for: it does not look for a new master after a time-out or when a
-    command was given up; it tries again what ran out of time; it asks a server for the keys of each XREADGROUP.
+    redis-py's own client does not look for a new master after a timeout or a cancelled command; it retries commands
+    that timed out; and it asks a server for the keys of each XREADGROUP.
     """
 
     def __init__(self, hosts: Sequence[tuple[str, int]], **options: Any) -> None:
         nodes = [ClusterNode(host, port) for host, port in hosts]
-        once = Retry(NoBackoff(), 0)  # tried again here, in `keep_trying`
-        super().__init__(startup_nodes=nodes, retry=once, reinitialize_steps=0, max_connections=CONNECTIONS, **options)
+        options |= {"retry": Retry(NoBackoff(), 0), "reinitialize_steps": 0}  # `with_retries` does both
+        super().__init__(startup_nodes=nodes, max_connections=MAX_CONNECTIONS, **options)
         self._hosts = list(hosts)
         self.commands_parser = _Parser()
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
-        """Learn the map of the cluster, from the hosts of the URL too when no other node answers."""
+        """Read which node has which slots. If no known node answers, the hosts of the URL are asked."""
         try:
             await super().initialize(*args, **{"additional_startup_nodes_info": self._hosts, **kwargs})
         except exceptions.RedisClusterException as error:
@@ -40,51 +40,52 @@ class Cluster(RedisCluster):
         return self
 
     async def aclose(self) -> None:
-        """Close every connection, also while the map is in doubt."""
+        """Close every connection. redis-py leaves some open while it is about to read the slots anew."""
         await super().aclose()
         for nodes in ("nodes_cache", "startup_nodes"):
             await self.nodes_manager.aclose(nodes)
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         attempt = super().execute_command
-        return await self.keep_trying(lambda: attempt(*args, **kwargs))
+        return await self.with_retries(lambda: attempt(*args, **kwargs))
 
-    async def keep_trying[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What the attempt comes to; it is made again by a new map of the cluster where a connection broke."""
+    async def with_retries[T](self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of `attempt`. If a connection broke, the slots are read anew and it is called again."""
         for number in range(RETRIES):
-            with contextlib.suppress(exceptions.ConnectionError), self._doubting():
+            with contextlib.suppress(exceptions.ConnectionError), self._reread_slots_on_failure():
                 return await attempt()
             await asyncio.sleep(RETRY_CAP_SECONDS / 2 * (number + 1))
-        with self._doubting():
+        with self._reread_slots_on_failure():
             return await attempt()
 
     @contextlib.contextmanager
-    def _doubting(self) -> Iterator[None]:
-        """After a silence, or a command that was given up, another may be master: the map is asked for again."""
+    def _reread_slots_on_failure(self) -> Iterator[None]:
+        """After a lost connection, a timeout or a cancellation, another node may be the master."""
         try:
             yield
         except (exceptions.ConnectionError, exceptions.TimeoutError, asyncio.CancelledError):
-            self._initialize = True
+            self._initialize = True  # before the next command
             raise
 
     async def _determine_slot(self, command: str, *args: Any) -> int:
+        # redis-py would ask a server which of the arguments are keys.
         if command in ("XREAD", "XREADGROUP"):
             return self.keyslot(args[args.index(b"STREAMS") + 1])
         slot: int = await super()._determine_slot(command, *args)
         return slot
 
     def pipeline(self, transaction: bool | None = None, shard_hint: Any = None) -> "Pipeline":
-        """Commands of any keys; never a transaction."""
+        """Commands for any keys; never a transaction."""
         return Pipeline(self)  # type: ignore[abstract]
 
     async def masters(self) -> list[Ask]:
-        """A way to ask each master, by a new map."""
+        """A function for each master that sends it a command. The slots are read anew."""
         self._initialize = True
         await self.initialize()
         return [node.execute_command for node in self.get_primaries()]
 
     async def master_of(self, key: str) -> Ask:
-        """A way to ask the master that has `key`."""
+        """A function that sends a command to the master of `key`."""
         execute: Ask = (await self._node_of(key)).execute_command
         return execute
 
@@ -92,21 +93,21 @@ class Cluster(RedisCluster):
         await self.initialize()
         return self.nodes_manager.get_node_from_slot(self.keyslot(key))
 
-    async def together(self, key: str, commands: Sequence[Command]) -> list[Any]:
-        """The answers to commands that are sent over one connection to the master of `key`; errors are values."""
+    async def on_one_connection(self, key: str, commands: Sequence[Command]) -> list[Any]:
+        """Send commands over one connection to the master of `key`. Errors are among the answers, not raised."""
         for _ in range(RETRIES):
-            answers = await self.keep_trying(lambda: self._together(key, commands))
+            answers = await self.with_retries(lambda: self._send_to_master_of(key, commands))
             if not isinstance(answers[0], exceptions.MovedError):
                 break
             await self.nodes_manager.move_slot(answers[0])
         return answers
 
-    async def _together(self, key: str, commands: Sequence[Command]) -> list[Any]:
+    async def _send_to_master_of(self, key: str, commands: Sequence[Command]) -> list[Any]:
         node = await self._node_of(key)
         pipe = ClusterPipeline(self)  # type: ignore[abstract]
         for command in commands:
             pipe.execute_command(*command, target_nodes=[node])
-        # A command that went after its key alone would be answered for on another connection.
+        # A redirected command would be sent on another connection.
         answers: list[Any] = await pipe.execute(raise_on_error=False, allow_redirections=False)
         if isinstance(answers[0], exceptions.ConnectionError):
             raise answers[0]
@@ -114,7 +115,7 @@ class Cluster(RedisCluster):
 
 
 class _Parser(AsyncCommandsParser):
-    """Reads the table of commands once: it is long, and the same after every failover."""
+    """Reads the table of commands once. It is long, and the same on every node."""
 
     async def initialize(self, node: ClusterNode | None = None) -> None:
         self.node = node or self.node
@@ -123,7 +124,7 @@ class _Parser(AsyncCommandsParser):
 
 
 class Pipeline(ClusterPipeline):
-    """Commands sent together to the nodes that they are for, and tried again as one command is."""
+    """Commands that are sent to their nodes together, and retried together."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
@@ -137,7 +138,7 @@ class Pipeline(ClusterPipeline):
         return self
 
     def unlink(self, *names: Any) -> "Pipeline":  # type: ignore[override]
-        """Queue it: ClusterPipeline's is a coroutine, and does nothing when it is called as any other command."""
+        """Queue it. ClusterPipeline's is a coroutine, unlike its other commands, and would not be queued."""
         self._split_command_across_slots("UNLINK", *names)
         return self
 
@@ -151,4 +152,4 @@ class Pipeline(ClusterPipeline):
             answers: list[Any] = await pipe.execute(raise_on_error, allow_redirections)
             return answers
 
-        return await cast(Cluster, self.cluster_client).keep_trying(attempt)
+        return await cast(Cluster, self.cluster_client).with_retries(attempt)

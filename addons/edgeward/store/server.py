@@ -1,4 +1,4 @@
-"""The client of one server: what it raises, how often it tries, and how it is asked for what concerns one server."""
+"""The client of one server: which errors it raises, and commands for one particular server."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -7,36 +7,39 @@ import redis.asyncio
 from redis import exceptions
 from redis._parsers.base import BaseParser
 
+from edgeward.store import lost_connection
+
 RETRIES = 2
 RETRY_CAP_SECONDS = 0.1
 
 type Command = Sequence[str | bytes | int | float]
 type Ask = Callable[..., Awaitable[Any]]
-"""Sends one command to one server."""
+"""Sends a command to one server and returns its answer."""
 
 
-class NotNow(exceptions.ResponseError):
-    """The server is up, but does not take the command now."""
+class TemporaryError(exceptions.ResponseError):
+    """The server is up, but can't take the command now."""
 
 
-# UNBLOCKED: it became a replica while the command waited. NOREPLICAS, MISCONF: it takes no writes as long as it has too
-# few replicas, or can't save. BUSY: a script holds it up. To redis-py these are errors like those of a wrong command.
-BaseParser.EXCEPTION_CLASSES |= dict.fromkeys(("UNBLOCKED", "NOREPLICAS", "MISCONF", "BUSY"), NotNow)
+# UNBLOCKED: it became a replica while the command waited. NOREPLICAS, MISCONF: it takes no writes while it has too few
+# replicas, or can't save. BUSY: a script is running. redis-py does not tell these from the errors of a wrong command.
+BaseParser.EXCEPTION_CLASSES |= dict.fromkeys(("UNBLOCKED", "NOREPLICAS", "MISCONF", "BUSY"), TemporaryError)
+lost_connection.install()
 
 
 class Server(redis.asyncio.Redis):
     """The client of one server, or of the one that sentinels name as the master."""
 
     async def masters(self) -> list[Ask]:
-        """A way to ask each master."""
+        """A function for each master that sends it a command."""
         return [self.execute_command]
 
     async def master_of(self, key: str) -> Ask:
-        """A way to ask the master that has `key`."""
+        """A function that sends a command to the master of `key`."""
         return self.execute_command
 
-    async def together(self, key: str, commands: Sequence[Command]) -> list[Any]:
-        """The answers to commands that are sent over one connection to the master of `key`; errors are values."""
+    async def on_one_connection(self, key: str, commands: Sequence[Command]) -> list[Any]:
+        """Send commands over one connection to the master of `key`. Errors are among the answers, not raised."""
         async with self.pipeline(transaction=False) as pipe:
             for command in commands:
                 pipe.execute_command(*command)

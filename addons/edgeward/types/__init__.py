@@ -1,42 +1,56 @@
-"""The words of the field as frozen types. Every other module speaks in these.
+"""The domain types of Edgeward, all frozen. Every other module uses these words in these meanings.
 
 signal      one hash of an image: type, value, quality
-fingerprint all signals of one image, or the flaw that kept some from being made
+fingerprint all signals of one image, with the flaw that explains missing ones
 entry       one listed signal with its provenance
 list        a named set of entries with its policy (`HashList`)
 match       signal + entry + distance
 verdict     deliver or block, with a reason
-target      what a cache stores under
-sighting    this target served this fingerprint then
-purge order remove this target from the caches; durable until verified on each
-outcome     what one cache node made of one order
-incident    a block, a would-have-blocked or what a classifier wants reviewed: for people
+target      what a cache stores a response under: URL and varying request headers
+sighting    a target served an image with this fingerprint at this time
+purge order remove a target from every cache; kept in the store until each cache has done it
+outcome     the result of one order at one cache node
+incident    a record for people: a block, a match in monitor mode, or an image that a classifier wants reviewed
 
 Times are Unix seconds (float). Hash values are lower-case hexadecimal.
 """
 
 from edgeward.types.choices import (
-    ALWAYS,
-    LASTING,
-    PASSING,
+    ALWAYS_MATCHED,
+    FINAL_IMPORT_STATES,
+    PERMANENT_FLAWS,
+    TRANSIENT_FLAWS,
     Action,
     Cause,
     Decision,
     Delivery,
     Flaw,
-    Kind,
+    ImportState,
+    ListKind,
     Mode,
     Reason,
     Role,
     Scope,
     View,
 )
+from edgeward.types.records import (
+    NO_TARGET,
+    Change,
+    Incident,
+    Outcome,
+    PurgeOrder,
+    Sighting,
+    Target,
+    image_tag,
+    placed_at,
+    target_key,
+)
 from edgeward.types.signals import (
+    COMPONENTS_OF_COMPOSITE,
+    COMPOSITE_TYPE,
     DEFAULT_RADIUS,
-    JOINT,
-    JOINT_OF,
     MIN_PDQ_QUALITY,
-    RATED,
+    TYPES_WITH_QUALITY,
     Entry,
     Fingerprint,
     HashList,
@@ -45,27 +59,18 @@ from edgeward.types.signals import (
     Verdict,
     entry_id,
 )
-from edgeward.types.takedown import (
-    NOWHERE,
-    Change,
-    Incident,
-    Outcome,
-    PurgeOrder,
-    Sighting,
-    Target,
-    image_tag,
-)
 
 __all__ = [
-    "ALWAYS",
+    "ALWAYS_MATCHED",
+    "COMPONENTS_OF_COMPOSITE",
+    "COMPOSITE_TYPE",
     "DEFAULT_RADIUS",
-    "JOINT",
-    "JOINT_OF",
-    "LASTING",
+    "FINAL_IMPORT_STATES",
     "MIN_PDQ_QUALITY",
-    "NOWHERE",
-    "PASSING",
-    "RATED",
+    "NO_TARGET",
+    "PERMANENT_FLAWS",
+    "TRANSIENT_FLAWS",
+    "TYPES_WITH_QUALITY",
     "Action",
     "Cause",
     "Change",
@@ -75,8 +80,9 @@ __all__ = [
     "Fingerprint",
     "Flaw",
     "HashList",
+    "ImportState",
     "Incident",
-    "Kind",
+    "ListKind",
     "Match",
     "Mode",
     "Outcome",
@@ -91,4 +97,6 @@ __all__ = [
     "View",
     "entry_id",
     "image_tag",
+    "placed_at",
+    "target_key",
 ]

@@ -1,4 +1,7 @@
-"""The words of which there are only so many: modes, actions, reasons, outcomes."""
+"""The enumerations: modes, actions, views, flaws, reasons, causes, deliveries, roles.
+
+Their values are stored in Redis, sent by the API and used as metric labels: they never change.
+"""
 
 from enum import StrEnum
 
@@ -7,12 +10,15 @@ class Mode(StrEnum):
     """What a list does with its matches."""
 
     ENFORCE = "enforce"
+    """Block them (or protect them, on an allowlist)."""
     MONITOR = "monitor"
+    """Only record an incident."""
     OFF = "off"
+    """Nothing: the list is not consulted."""
 
 
-class Kind(StrEnum):
-    """A block list blocks its matches; an allowlist's match wins over every other list."""
+class ListKind(StrEnum):
+    """A blocklist blocks its matches; a match on an allowlist overrides every blocklist."""
 
     BLOCK = "block"
     ALLOW = "allow"
@@ -34,80 +40,86 @@ class Decision(StrEnum):
 
 
 class View(StrEnum):
-    """How a picture was looked at for a signal. A list says which views may match: the first three always do."""
+    """The transformation of a picture that a signal was computed from.
+
+    STORED, SHOWN and INNER match on every list; DIHEDRAL and GEOMETRY only on lists that ask for them.
+    """
 
     STORED = "stored"
-    """As its pixels are stored: what other tools hash, and lists are made with."""
+    """The pixels as stored: what other tools hash, and what shared lists hold."""
     SHOWN = "shown"
-    """Turned as its EXIF orientation says, where that differs."""
+    """Rotated by its EXIF orientation, where it has one."""
     INNER = "inner"
-    """What lies within a uniform border or letterbox."""
-    TURNED = "turned"
-    """Mirrored, or turned by right angles: for lists that say `rotations`."""
-    SEARCHED = "searched"
-    """As it may have been before it was cropped, turned by a few degrees, or covered in part by a caption, a logo or a
-    sticker: for lists that say `geometry`."""
+    """Without a uniform border or letterbox."""
+    DIHEDRAL = "turned"
+    """Mirrored, or rotated by right angles: for lists with `rotations`."""
+    GEOMETRY = "searched"
+    """A guess at the original of a picture that was cropped, rotated by a few degrees, or partly covered by a caption,
+    a logo or a sticker: for lists with `geometry`."""
     SMALLER = "smaller"
-    """As smaller copies of it look: listed with a picture, never looked up."""
+    """A smaller copy: added to a list together with a picture, never computed for a lookup."""
 
 
-ALWAYS = frozenset({View.STORED, View.SHOWN, View.INNER})
-"""Views that match on every list."""
+ALWAYS_MATCHED = frozenset({View.STORED, View.SHOWN, View.INNER})
+"""The views that match on every list, whatever its policy."""
 
 
 class Flaw(StrEnum):
-    """Why an image lacks some or all perceptual signals. What then happens is the operator's policy, per flaw."""
+    """Why an image lacks some or all perceptual signals. The operator's policy says, per flaw, what happens then."""
 
     TOO_LARGE = "too_large"
-    """More bytes than hashing.max_bytes, coded or decoded."""
+    """More bytes than hashing.max_bytes, before or after the content-coding is removed."""
     TOO_MANY_PIXELS = "too_many_pixels"
+    """More pixels than hashing.max_pixels."""
     UNDECODABLE = "undecodable"
-    """The bytes start like an image but no decoder could read them."""
+    """It starts with an image's magic bytes, but no decoder could read it."""
     UNSUPPORTED = "unsupported"
-    """A format of images that we know by its magic bytes but cannot decode."""
+    """An image format that is recognised by its magic bytes, but has no decoder here."""
     BAD_CODING = "bad_coding"
-    """The content-coding is unknown, broken or lies."""
+    """The content-coding is unknown, damaged, or not what the header says."""
     TIMEOUT = "timeout"
+    """A hasher worked on it for longer than hashing.timeout_ms."""
     CRASHED = "crashed"
-    """The hasher died: a crash, or its memory limit."""
+    """The hasher process died: a crash, or its memory limit."""
     OVERLOADED = "overloaded"
     """Every hasher was busy and the queue was full."""
     TOO_MANY_FRAMES = "too_many_frames"
-    """More distinct frames than hashing.max_frames, or more than could be looked at: the first have signals."""
+    """More distinct frames than hashing.max_frames, or more than could be read: only the first have signals."""
     TOO_SMALL = "too_small"
-    """A side of so few pixels that all such pictures look alike: it has digests alone."""
+    """A side has so few pixels that all such pictures look alike: digests only."""
     FLAT = "flat"
-    """So little happens in the picture that its perceptual hashes would match others by chance: digests alone."""
+    """The picture has so little detail that its perceptual hashes would match others by chance: digests only."""
 
 
-PASSING = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
-"""Flaws of the moment, not of the image: it is hashed again at next sight."""
+TRANSIENT_FLAWS = frozenset({Flaw.TIMEOUT, Flaw.CRASHED, Flaw.OVERLOADED})
+"""Flaws of the moment, not of the image: it is hashed again when it is seen next."""
 
-LASTING = frozenset({Flaw.TOO_MANY_FRAMES, Flaw.TOO_SMALL, Flaw.FLAT})
-"""Flaws of images that were read as far as the settings say: hashed again they would get the same signals."""
+PERMANENT_FLAWS = frozenset({Flaw.TOO_MANY_FRAMES, Flaw.TOO_SMALL, Flaw.FLAT})
+"""Flaws of images that were read as far as the settings allow: hashing them again would give the same signals."""
 
 
 class Reason(StrEnum):
-    """Why a response got its verdict: the `reason` label of edgeward_responses_total. Flaws are reasons too."""
+    """Why a response got its verdict: the `reason` label of edgeward_responses_total. Every Flaw is a reason too."""
 
     MATCH = "match"
+    """It is on an enforced blocklist."""
     MONITORED = "monitored"
+    """It is on a blocklist in monitor mode only."""
     ALLOWLISTED = "allowlisted"
     NO_MATCH = "no_match"
     NOT_IMAGE = "not_image"
     NO_BODY = "no_body"
     """HEAD, 204 or 304 for a target that is not known to hold a listed image."""
     UPGRADE = "upgrade"
-    """A WebSocket or another tunnel: nothing that could be hashed."""
+    """A WebSocket or another tunnel: there is nothing to hash."""
     METHOD_REFUSED = "method_refused"
     HEADER_REFUSED = "header_refused"
     BAD_REQUEST = "bad_request"
     NOT_READY = "not_ready"
     """The lists are not loaded yet."""
     UPSTREAM_ERROR = "upstream_error"
-    DRAINING = "draining"
     ERROR = "error"
-    """Our own defect: counted, logged, and refused or delivered by policy."""
+    """A defect of Edgeward: counted, logged, and refused or delivered by policy."""
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"
     UNDECODABLE = "undecodable"
@@ -120,19 +132,20 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     FLAT = "flat"
     CLASSIFIED = "classified"
-    """An operator's classifier gave the image, which no list knows, a label: for review, never for a block."""
+    """No list has the image, but an operator's classifier gave it a label: for review, never for a block."""
 
 
 class Cause(StrEnum):
     """Why a purge order was placed."""
 
     MATCH = "match"
-    """A listed image was met in transit."""
+    """The gate met a listed image in transit."""
     LISTING = "listing"
-    """A new entry, matched backwards over all sightings."""
+    """A change of the lists matched an image that was seen before it (retromatching)."""
     MANUAL = "manual"
+    """Somebody asked for this purge."""
     TAKEDOWN = "takedown"
-    """A host, a site's own software or a person said that it is taken down."""
+    """A host, a site's own software or a person reported it as taken down."""
     ORIGIN = "origin"
     """The origin has removed or replaced it."""
 
@@ -143,20 +156,35 @@ class Scope(StrEnum):
     TARGET = "target"
     """One target, with every variant of it that the cache holds."""
     PREFIX = "prefix"
-    """All of a host whose request target begins with the order's `target.path`."""
+    """Everything on a host whose request target begins with the order's `target.path`."""
     TAG = "tag"
-    """All that the cache stored under the order's `tag`, whatever its URL."""
+    """Everything that the cache stored under the order's `tag`, whatever its URL."""
 
 
 class Delivery(StrEnum):
-    """What became of a purge order at one cache node."""
+    """The state of a purge order at one cache node."""
 
     VERIFIED = "verified"
+    """Purged, and a second request or a probe showed that it is gone."""
     DELIVERED = "delivered"
-    """Accepted by the cache, and no probe is possible there."""
+    """Accepted by a cache that cannot be probed."""
     REFUSED = "refused"
-    """A configuration error: it will not get better by asking again."""
+    """Rejected because of the configuration: retried only rarely."""
     WAITING = "waiting"
+    """Not done: the cache did not answer, or asked to try later. It is retried."""
+
+
+class ImportState(StrEnum):
+    """The state of an import."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    """No controller has it: another one takes it over."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+FINAL_IMPORT_STATES = frozenset({ImportState.DONE, ImportState.FAILED})
 
 
 class Role(StrEnum):

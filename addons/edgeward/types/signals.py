@@ -1,4 +1,4 @@
-"""Signals, what they are listed with, and what comes of them: entry, list, match, verdict."""
+"""From signal to verdict: signal, fingerprint, entry, list, match, verdict."""
 
 import hashlib
 import json
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from edgeward.types.choices import ALWAYS, LASTING, Action, Decision, Flaw, Kind, Mode, Reason, View
+from edgeward.types.choices import ALWAYS_MATCHED, PERMANENT_FLAWS, Action, Decision, Flaw, ListKind, Mode, Reason, View
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One hash of an image. `quality` is 0..100 where its type has one (PDQ), else None.
 
-    `view` and `frame` say what of the image it is a hash of; frames count from 0. In a text that shows
-    images `frame` is the number of the image.
+    `view` and `frame` (from 0) say what part of the image was hashed. For a document with embedded images (SVG, HTML,
+    CSS) `frame` is the number of the embedded image.
     """
 
     type: str
@@ -24,7 +24,7 @@ class Signal:
     frame: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. A view and a frame that are the ordinary ones are left out."""
+        """For JSON, without `view` and `frame` where they have their defaults."""
         data: dict[str, Any] = {"type": self.type, "value": self.value, "quality": self.quality}
         if self.view is not View.STORED:
             data["view"] = self.view.value
@@ -40,9 +40,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """All signals of one image. An animation holds the perceptual signals of each distinct frame that was read.
+    """All signals of one image; for an animation, the perceptual signals of each distinct frame that was read.
 
-    `size` counts the bytes of the image with content-codings undone; `width`, `height` are pixels, 0 where unknown.
+    `sha256` and `size` (bytes) are those of the image without content-coding. `width` and `height` are in pixels, 0 if
+    unknown. `flaw` explains why signals are missing, None if none are.
     """
 
     sha256: str
@@ -55,8 +56,8 @@ class Fingerprint:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it holds all that its settings can find in the image: worth keeping for its next sight."""
-        return self.flaw is None or self.flaw in LASTING
+        """Whether hashing the image again would give the same signals, so that this fingerprint can be reused."""
+        return self.flaw is None or self.flaw in PERMANENT_FLAWS
 
     def to_json(self) -> str:
         data = asdict(self) | {"signals": [signal.to_dict() for signal in self.signals]}
@@ -71,14 +72,14 @@ class Fingerprint:
 
 
 def entry_id(list_name: str, signal: Signal) -> str:
-    """The id of a signal on a list: the same signal listed twice is one entry (20 hex digits)."""
+    """The id of a signal on a list, 20 hex digits. A signal that is added twice is one entry."""
     text = f"{list_name}\0{signal.type}\0{signal.value}"
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One listed signal: who listed it, when and why."""
+    """One listed signal: who listed it, when (Unix seconds) and why."""
 
     list: str
     signal: Signal
@@ -99,36 +100,39 @@ class Entry:
         return cls(signal=Signal.from_dict(data.pop("signal")), **data)
 
 
-JOINT = "pdq-dhash"
-"""The signal type that is composed of two others of the same picture: only lists and queries have such values."""
-JOINT_OF = ("dhash", "pdq")
-"""What it is composed of, in the order of its value."""
+COMPOSITE_TYPE = "pdq-dhash"
+"""The signal type that combines two others of the same picture. Only lists and queries hold such values."""
+COMPONENTS_OF_COMPOSITE = ("dhash", "pdq")
+"""Its components, in the order in which its value concatenates them."""
 
-RATED = frozenset({"pdq", JOINT})
-"""The types with a quality. That of a joint value is its PDQ's."""
+TYPES_WITH_QUALITY = frozenset({"pdq", COMPOSITE_TYPE})
+"""The types with a quality. The quality of a composite value is that of its PDQ."""
 
-DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 4, JOINT: 72}
-"""Bits that may differ in a match, per perceptual signal type that ships. Digests match exactly.
+DEFAULT_RADIUS: Mapping[str, int] = {"pdq": 31, "phash": 6, "dhash": 4, COMPOSITE_TYPE: 72}
+"""Bits that may differ in a match, per built-in perceptual signal type. Digests match exactly.
 
 PDQ: 31 of 256 (Meta, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019).
-phash, 64 bits: 6, above which chance matches on lists of millions begin. dhash, 64 bits: 4, since part of a
-photograph was found 5 from a drawing (docs/detection.md). PDQ and dhash together, counted as signal_types.PdqDhash
-does: 72, where an unrelated picture whose dhash is as near was 80 away at least."""
+phash: 6 of 64; above that, lists of millions of entries match by chance. dhash: 4 of 64; a part of a photograph was 5
+bits from a drawing (docs/detection.md). PDQ and dhash together, weighted as in signal_types.PdqDhash: 72; the nearest
+unrelated picture with an equally near dhash was 80 away."""
 
 MIN_PDQ_QUALITY = 50
-"""Below it a PDQ says too little to match on (Meta discards quality <= 49)."""
+"""A PDQ of lower quality says too little to match on (Meta discards quality <= 49)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashList:
-    """A named set of entries with its policy. `radius` holds the types that differ from their default.
+    """A named set of entries with its policy.
 
-    `rotations`: an image matches also mirrored and turned by right angles. `geometry`: also cropped, turned by a few
-    degrees, or covered in part, at the cost of many more hashes of each image and lookups.
+    Attributes:
+        radius: bits that may differ, for the signal types that do not use DEFAULT_RADIUS.
+        rotations: also match images that were mirrored or rotated by right angles.
+        geometry: also match images that were cropped, rotated by a few degrees or partly covered. Each image then
+            needs many more hashes and lookups.
     """
 
     name: str
-    kind: Kind = Kind.BLOCK
+    kind: ListKind = ListKind.BLOCK
     mode: Mode = Mode.ENFORCE
     action: Action = Action.UNAVAILABLE_FOR_LEGAL_REASONS
     radius: Mapping[str, int] = field(default_factory=dict)
@@ -138,9 +142,9 @@ class HashList:
 
     @property
     def views(self) -> frozenset[View]:
-        """The views of an image that its entries are matched with."""
-        asked = ((View.TURNED, self.rotations), (View.SEARCHED, self.geometry))
-        return ALWAYS | {view for view, wanted in asked if wanted}
+        """The views of an image that may match its entries."""
+        optional = ((View.DIHEDRAL, self.rotations), (View.GEOMETRY, self.geometry))
+        return ALWAYS_MATCHED | {view for view, wanted in optional if wanted}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -150,7 +154,7 @@ class HashList:
         data = json.loads(text)
         return cls(
             name=data["name"],
-            kind=Kind(data["kind"]),
+            kind=ListKind(data["kind"]),
             mode=Mode(data["mode"]),
             action=Action(data["action"]),
             radius=dict(data["radius"]),
@@ -162,7 +166,7 @@ class HashList:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A signal of the image that lies within the list's radius of an entry. `distance` is in its type's unit: bits."""
+    """A signal of the image that is within the list's radius of an entry. `distance` is in bits for built-in types."""
 
     signal: Signal
     entry: Entry
@@ -171,7 +175,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Deliver or block, and why. `version` is the version of the lists that it was made at."""
+    """Deliver or block, and why. `version` is the list version that the image was judged by."""
 
     decision: Decision
     reason: Reason

@@ -1,21 +1,20 @@
-"""What all runners of real caches have in common: the files of deploy/ work, and nothing is left behind."""
+"""Running any real cache: the files of deploy/ work, and no process is left."""
 
-import time
 from pathlib import Path
 
 import pytest
-from tests.parts import require
+from tests.support.eventually import until
+from tests.support.programs import require
 
-from edgeward.demo.answer import ask
 from edgeward.demo.caches import SERVERS, CacheServer, Nginx
-from edgeward.demo.edge import until
+from edgeward.demo.http_client import ask
 from edgeward.demo.origin import PROBE, Origin
 from edgeward.errors import CacheUnavailable
 
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_starts_and_ends(kind: type[CacheServer], tmp_path: Path) -> None:
-    """A cache answers after start, keeps its ports when started again, and its processes end with it."""
+    """A cache answers after `start`, keeps its ports when started again, and leaves no process after its end."""
     require(kind.program)
     cache = kind(tmp_path / "c", ("127.0.0.1", 9))
     for end in (cache.stop, cache.kill):
@@ -23,19 +22,12 @@ def test_starts_and_ends(kind: type[CacheServer], tmp_path: Path) -> None:
         assert cache._process is not None
         group = cache._process.pid
         end()
-        _wait_until_ended(group)
+        until(lambda group=group: not _living(group), f"the end of process group {group}", 20)
     cache.stop()
 
 
-def _wait_until_ended(group: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while left := _living(group):
-        assert time.monotonic() < deadline, f"{left} outlived the cache"
-        time.sleep(0.01)
-
-
 def _living(group: int) -> list[str]:
-    """Processes of a group; those that ended and were not waited for do not count."""
+    """The processes of a group, without zombies."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -50,7 +42,7 @@ def _living(group: int) -> list[str]:
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_failed_start_says_why(kind: type[CacheServer], tmp_path: Path) -> None:
-    """A port that is taken is an error that holds the cache's own words."""
+    """A port in use is an error with the message of the cache."""
     require(kind.program)
     with kind(tmp_path / "a", ("127.0.0.1", 9)) as cache:
         second = kind(tmp_path / "b", ("127.0.0.1", 9))
@@ -64,19 +56,19 @@ def test_a_failed_start_says_why(kind: type[CacheServer], tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_holds_what_it_served(kind: type[CacheServer], tmp_path: Path) -> None:
-    """It holds what it served, and says so without being filled by the question."""
+    """A cache holds what it served, and the request that asks for it does not fill it."""
     require(kind.program)
     with Origin() as origin, kind(tmp_path / "c", _address(origin)) as cache:
         origin.put("/a.jpg", b"picture", headers=[("Vary", "Accept")])
         assert not _held(cache)
         assert not _held(cache)
-        assert ask(_door(cache.url), "/a.jpg").body == b"picture"
-        until(lambda: _held(cache))  # some write it down when the client has it already
+        assert ask(_host_port(cache.url), "/a.jpg").body == b"picture"
+        until(lambda: _held(cache))  # some store it after the client has received it
         assert origin.count("/a.jpg") == 1
 
 
 def _held(cache: CacheServer) -> bool:
-    return ask(_door(cache.url), "/a.jpg", headers={"Cache-Control": "only-if-cached", PROBE: "1"}).status == 200
+    return ask(_host_port(cache.url), "/a.jpg", headers={"Cache-Control": "only-if-cached", PROBE: "1"}).status == 200
 
 
 def _address(origin: Origin) -> tuple[str, int]:
@@ -84,18 +76,18 @@ def _address(origin: Origin) -> tuple[str, int]:
     return host, int(port)
 
 
-def _door(url: str) -> str:
+def _host_port(url: str) -> str:
     return url.removeprefix("http://")
 
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_the_secret_keeps_others_out(kind: type[CacheServer], tmp_path: Path) -> None:
-    """Who does not name the secret of a cache is refused a purge."""
+    """A purge without the secret of the cache is refused."""
     require(kind.program)
     method = "GET" if kind is Nginx else "PURGE"
     with Origin() as origin, kind(tmp_path / "c", _address(origin), secret="open sesame") as cache:
-        doors = [
-            ask(_door(cache.purge_url), "/none", method, headers={"Edgeward-Secret": secret}).status
+        statuses = [
+            ask(_host_port(cache.purge_url), "/none", method, headers={"Edgeward-Secret": secret}).status
             for secret in ("", "open", "open sesame")
         ]
-    assert doors == [403, 403, 404]
+    assert statuses == [403, 403, 404]

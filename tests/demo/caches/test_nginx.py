@@ -1,15 +1,15 @@
-"""The runner of nginx."""
+"""Running nginx."""
 
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.programs import require
 
-from edgeward.demo.answer import ask
 from edgeward.demo.caches import Nginx
+from edgeward.demo.http_client import ask
 
 
 def test_purges_have_a_listener_of_their_own(tmp_path: Path) -> None:
-    """Clients and purges come to different ports, and only that of purges names the variants."""
+    """Clients and purges use different ports, and only the port for purges names the variants."""
     require("nginx")
     with Nginx(tmp_path, ("127.0.0.1", 9)) as cache:
         assert cache.purge_address != cache.address

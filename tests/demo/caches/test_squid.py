@@ -1,14 +1,14 @@
-"""The runner of Squid."""
+"""Running Squid."""
 
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.programs import require
 
 from edgeward.demo.caches import Squid
 
 
-def test_two_squids_are_no_loop(tmp_path: Path) -> None:
-    """Each has a name of its own, so that one may stand before the other."""
+def test_squids_have_different_names(tmp_path: Path) -> None:
+    """Each Squid has its own name: with the same name, one in front of the other would see a loop."""
     require("squid")
     names = []
     for number in range(2):

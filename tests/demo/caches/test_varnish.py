@@ -1,17 +1,17 @@
-"""The runner of Varnish."""
+"""Running Varnish."""
 
 from pathlib import Path
 
-from tests.parts import require
+from tests.support.programs import require
 
-from edgeward.demo.answer import ask
 from edgeward.demo.caches import Varnish
+from edgeward.demo.http_client import ask
 
 
 def test_runs_the_delivered_vcl(tmp_path: Path) -> None:
-    """It runs deploy/varnish with its own backend: without one that answers, it still knows what a purge is."""
+    """It runs deploy/varnish with another backend: even if that does not answer, purges work."""
     require("varnishd")
     with Varnish(tmp_path, ("127.0.0.1", 9)) as cache:
-        door = cache.url.removeprefix("http://")
-        assert ask(door, "/a.jpg").status == 503
-        assert ask(door, "/a.jpg", "PURGE").header("X-Purged") == "0"
+        address = cache.url.removeprefix("http://")
+        assert ask(address, "/a.jpg").status == 503
+        assert ask(address, "/a.jpg", "PURGE").header("X-Purged") == "0"

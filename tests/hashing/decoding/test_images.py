@@ -1,4 +1,4 @@
-"""Every kind of picture that browsers show becomes one that can be hashed, within bounds."""
+"""Every type of picture that browsers show becomes pictures to hash, within limits."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from PIL import Image
 from tests.hashing.pictures import FORMATS, PHOTOGRAPHS, animated, encoded, jpeg, photograph
 
 from edgeward.hashing.decoding.images import Picture, TooManyFrames, TooManyPixels, pictures, size
-from edgeward.hashing.media import sniff
+from edgeward.hashing.media_types import sniff
 
 SMALL = (96, 64)
 ANIMATED = ("GIF", "WEBP", "PNG", "TIFF", "AVIF", "HEIF", "JXL")
@@ -36,7 +36,7 @@ def small(mode: str = "RGB") -> Image.Image:
 
 @pytest.mark.parametrize("format", FORMATS.values())
 def test_every_format_is_decoded(format: str) -> None:
-    """Each format gives back the photograph that was put in, as far as its losses go."""
+    """Each format gives back the photograph that was written, as far as its losses allow."""
     (found,) = frames(encoded(small(), format))
     assert found.mode == "RGB"
     assert np.abs(levels(found) - levels(small().resize(found.size))).mean() < 12
@@ -44,7 +44,7 @@ def test_every_format_is_decoded(format: str) -> None:
 
 @pytest.mark.parametrize("format", ANIMATED)
 def test_frames_are_read_in_their_order(format: str) -> None:
-    """Animations give one picture per frame, each with its number, in every format that has them."""
+    """Animations give one picture per frame, with its number, in every format that has them."""
     photographs = [photograph(name).resize(SMALL) for name in PHOTOGRAPHS]
     number = -1
     for number, picture in enumerate(read(animated(photographs, format))):
@@ -54,8 +54,8 @@ def test_frames_are_read_in_their_order(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ANIMATED)
-def test_frames_are_bounded(format: str) -> None:
-    """No more frames are read than asked for; what remains unread is said after the last of them, and only then."""
+def test_frames_are_limited(format: str) -> None:
+    """At most `max_frames` frames are read; TooManyFrames comes after the last of them, if there are more."""
     body = animated([photograph(name).resize(SMALL) for name in PHOTOGRAPHS], format)
     assert len(frames(body, max_frames=6)) == 6
     found = read(body, max_frames=3)
@@ -65,7 +65,7 @@ def test_frames_are_bounded(format: str) -> None:
 
 
 def test_an_animation_without_end_ends() -> None:
-    """A GIF of as many frames as one likes, each of a few bytes, costs no more than the frames that are looked at."""
+    """A GIF with a huge number of tiny frames costs no more than the frames that are read."""
     body = encoded(small("P"), "GIF").removesuffix(b";")
     frame = b"," + bytes(4) + b"\x01\0\x01\0\0" + b"\x02\x02\x44\x01\0"
     found = read(body + 100_000 * frame + b";", max_frames=20)
@@ -75,29 +75,29 @@ def test_an_animation_without_end_ends() -> None:
 
 
 def test_the_frame_that_is_shown_comes_first() -> None:
-    """Of a HEIF that holds several pictures browsers show the one that it calls its primary."""
+    """Of a HEIF with several pictures the primary one comes first, as in browsers."""
     pages = [photograph(name).resize(SMALL) for name in ("astronaut", "coffee", "chelsea")]
     body = encoded(pages[0], "HEIF", save_all=True, append_images=pages[1:], primary_index=1)
     assert [picture.frame for picture in read(body)] == [1, 0, 2]
 
 
-@pytest.mark.parametrize("promised", [1, 2, 9, 10**9])
-def test_a_count_of_frames_may_lie(promised: int) -> None:
-    """An APNG of three frames says that it has fewer or more: what it has is read, up to what it says."""
+@pytest.mark.parametrize("declared", [1, 2, 9, 10**9])
+def test_a_declared_number_of_frames_may_be_wrong(declared: int) -> None:
+    """An APNG of three frames declares fewer or more: its frames are read, up to the declared number."""
     body = bytearray(animated([photograph(name).resize(SMALL) for name in PHOTOGRAPHS[:3]], "PNG"))
     at = body.index(b"acTL")
-    body[at + 4 : at + 8] = promised.to_bytes(4, "big")
+    body[at + 4 : at + 8] = declared.to_bytes(4, "big")
     body[at + 12 : at + 16] = zlib.crc32(body[at : at + 12]).to_bytes(4, "big")
     found = []
     with suppress(OSError):
         found.extend(picture.frame for picture in read(bytes(body)))
-    assert found == list(range(min(promised, 3)))
+    assert found == list(range(min(declared, 3)))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF", "HEIF", "JXL"])
-def test_what_precedes_the_break_is_read(format: str) -> None:
-    """Of an animation that is cut off the frames before the cut are there."""
+def test_frames_before_the_damage_are_read(format: str) -> None:
+    """Of a cut-off animation the frames before the cut are read."""
     body = animated([photograph(name).resize((160, 120)) for name in PHOTOGRAPHS], format)
     found = []
     with suppress(OSError, TypeError, ValueError):
@@ -107,30 +107,30 @@ def test_what_precedes_the_break_is_read(format: str) -> None:
 
 
 def upright(degrees: int) -> Image.Exif:
-    """Exif data that wants the picture turned clockwise by as many degrees to stand upright."""
+    """Exif data that says to turn the picture clockwise by these degrees."""
     exif = Image.Exif()
     exif[0x0112] = {90: 6, 270: 8}[degrees]
     return exif
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_orientation_is_told_and_not_applied(format: str) -> None:
-    """The pixels stay as they are stored, whatever Exif data says, or AVIF's own boxes (irot, imir)."""
+def test_orientation_is_reported_and_not_applied(format: str) -> None:
+    """The pixels stay as stored, whatever Exif data or AVIF's own boxes (irot, imir) say."""
     for degrees, orientation in ((90, 6), (270, 8)):
         (picture,) = read(encoded(small(), format, exif=upright(degrees)))
         assert (picture.orientation, picture.size) == (orientation, SMALL)
 
 
 @pytest.mark.parametrize("format", ["HEIF", "TIFF"])
-def test_what_the_decoder_turns_is_upright(format: str) -> None:
-    """libheif and Pillow's reader of TIFF turn pictures themselves: nothing is left to be turned."""
+def test_pictures_turned_by_the_decoder_are_upright(format: str) -> None:
+    """libheif and Pillow's TIFF reader turn pictures themselves: the orientation is upright."""
     (picture,) = read(encoded(small(), format, exif=upright(90).tobytes()))
     assert (picture.orientation, picture.size) == (1, SMALL[::-1])
     assert np.abs(levels(picture.image) - levels(small().transpose(Image.Transpose.ROTATE_270))).mean() < 12
 
 
-def test_a_transparent_picture_is_seen_in_two_ways() -> None:
-    """The first frame as a browser paints it and, since lists are made so, without its alpha channel; others once."""
+def test_a_transparent_first_frame_comes_twice() -> None:
+    """The first frame comes on white and, as list tools hash it, without its alpha channel; other frames come once."""
     clear, opaque = small("RGBA"), photograph("coffee").resize(SMALL).convert("RGBA")
     clear.putalpha(Image.new("L", SMALL, 0))
     body = encoded(opaque, "WEBP", lossless=True, exact=True)
@@ -144,13 +144,13 @@ def test_a_transparent_picture_is_seen_in_two_ways() -> None:
 
 
 def test_the_second_picture_of_an_mpo_is_no_frame() -> None:
-    """Browsers show the first picture of an MPO; its others are not looked at."""
+    """Browsers show the first picture of an MPO; the others are not read."""
     body = encoded(small(), "MPO", save_all=True, append_images=[Image.new("RGB", SMALL)])
     assert len(frames(body)) == 1
 
 
-def test_a_draft_is_smaller_and_knows_its_original() -> None:
-    """A drafted JPEG is luma only, scaled to no less than 512, and says what its pixels stand for."""
+def test_a_drafted_picture_is_smaller_and_knows_its_original() -> None:
+    """A drafted JPEG is luma only, scaled to no less than 512, and knows what its pixels stand for."""
     (picture,) = pictures(jpeg((2101, 1700)), "image/jpeg", max_pixels=10_000_000, max_frames=1, drafted=True)
     assert (picture.image.mode, picture.image.size) == ("L", (1051, 850))
     assert (picture.scale, picture.size) == (2, (2101, 1700))
@@ -161,7 +161,7 @@ def test_a_draft_is_smaller_and_knows_its_original() -> None:
     ("mode", "format", "drafted"), [("RGB", "JPEG", False), ("L", "PNG", True), ("CMYK", "JPEG", True)]
 )
 def test_only_luma_of_a_draft_is_a_draft(mode: str, format: str, drafted: bool) -> None:
-    """A JPEG not drafted, another format, and CMYK, of which no draft is luma, are hashed as the libraries do."""
+    """JPEGs not drafted, other formats, and CMYK, which has no luma draft, are decoded in full."""
     body = encoded(small(mode), format)
     media_type = sniff(body)
     assert media_type
@@ -180,7 +180,7 @@ def test_pixels_are_counted_before_decoding(format: str) -> None:
 
 
 def test_later_frames_are_counted_too() -> None:
-    """A small first page opens no door to a large second one."""
+    """A large second page is refused even if the first is small."""
     body = encoded(small(), "TIFF", save_all=True, append_images=[Image.new("RGB", (500, 500))])
     with pytest.raises(TooManyPixels, match="500 x 500"):
         frames(body, max_pixels=10_000)
@@ -188,7 +188,7 @@ def test_later_frames_are_counted_too() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
 def test_a_cut_file_shows_its_beginning(format: str) -> None:
-    """Strictly it is an error; leniently the upper part is there, as in a browser."""
+    """Strictly, a cut file is an error; leniently, its upper part is there, as in a browser."""
     picture = photograph().resize((256, 256))
     body = encoded(picture, format)
     body = body[: len(body) * 3 // 4]
@@ -199,18 +199,18 @@ def test_a_cut_file_shows_its_beginning(format: str) -> None:
 
 
 def test_only_the_named_decoder_is_tried() -> None:
-    """Bytes of another format than their magic says reach no other decoder."""
+    """Bytes of another format than their magic bytes say reach no other decoder."""
     with pytest.raises(SyntaxError):
         next(pictures(encoded(small(), "PNG"), "image/jpeg", max_pixels=10**6, max_frames=1))
 
 
-def test_a_profile_or_text_is_no_hindrance() -> None:
-    """A PNG with an enormous compressed profile is shown by browsers, and its size is known here."""
+def test_a_large_profile_or_text_is_accepted() -> None:
+    """A PNG with an enormous compressed profile is shown by browsers, and decoded here."""
     body = encoded(small(), "PNG", icc_profile=bytes(2_000_000))
     assert size(body, "image/png") == SMALL
     assert len(frames(body, lenient=True)) == 1
 
 
-def test_the_size_of_what_is_no_picture() -> None:
-    """Where no header can be read the size is unknown, not an error."""
+def test_the_size_of_unreadable_bytes() -> None:
+    """If no header can be read, the size is (0, 0), not an error."""
     assert size(b"\xff\xd8\xff and nothing else", "image/jpeg") == (0, 0)

@@ -1,4 +1,4 @@
-"""JPEG XL, read frame by frame, with the header first."""
+"""JPEG XL, header first and frame by frame."""
 
 import io
 
@@ -17,7 +17,7 @@ def opened(body: bytes) -> JxlImageFile:
 
 
 def test_the_header_alone_says_the_size() -> None:
-    """A hundred bytes are enough to know how large it is; nothing is decoded for that."""
+    """A hundred bytes are enough to know the size, and nothing is decoded for it."""
     body = encoded(photograph().resize((640, 480)), "JXL")
     image = opened(body[:100])
     assert (image.size, image.mode) == ((640, 480), "RGB")
@@ -26,7 +26,7 @@ def test_the_header_alone_says_the_size() -> None:
 
 
 def test_every_frame_of_an_animation() -> None:
-    """All frames in their order, in full; then the end."""
+    """All frames in order, in full; then EOFError."""
     image = opened(animated(PICTURES, "JXL"))
     for number, picture in enumerate(PICTURES):
         image.seek(number)
@@ -37,8 +37,8 @@ def test_every_frame_of_an_animation() -> None:
         image.seek(len(PICTURES))
 
 
-def test_a_frame_may_be_passed_over() -> None:
-    """To go on is to decode what was left, and there is no way back."""
+def test_a_frame_may_be_skipped() -> None:
+    """A skipped frame is decoded on the way, and going back is an error."""
     image = opened(animated(PICTURES, "JXL"))
     image.seek(0)
     image.seek(1)
@@ -55,7 +55,7 @@ def test_in_its_container() -> None:
 
 
 def test_a_picture_that_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strictly it is an error; leniently what came is there, coarse where detail is missing, and nothing after it."""
+    """Strictly it is an error; leniently the decoded part is there, coarse where detail is missing, and no more."""
     picture = photograph().resize((512, 384))
     body = encoded(picture, "JXL", distance=1.0)
     body = body[: len(body) * 3 // 4]
@@ -69,14 +69,14 @@ def test_a_picture_that_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a" + bytes(40), b"GIF89a"])
-def test_what_is_no_jpeg_xl(body: bytes) -> None:
-    """Where no header can be read it is no JPEG XL."""
+def test_bytes_that_are_no_jpeg_xl(body: bytes) -> None:
+    """Bytes without a readable header raise SyntaxError."""
     with pytest.raises((SyntaxError, OSError)):
         opened(body).load()
 
 
-def test_pixels_without_bound_are_promised_only() -> None:
-    """A header that promises 2^30 x 2^30 pixels is read, and nothing is set aside for them."""
+def test_huge_declared_sizes_take_no_memory() -> None:
+    """A header that declares 2^30 x 2^30 pixels is read without allocating for them."""
     side = 0b11 | (2**30 - 1) << 2
     header = side << 1 | side << 36  # not small; height; no ratio; width
     image = opened(b"\xff\x0a" + (header | 1 << 68).to_bytes(20, "little"))
@@ -86,7 +86,7 @@ def test_pixels_without_bound_are_promised_only() -> None:
 
 
 def test_frames_can_be_loaded_twice() -> None:
-    """Loading is done once for each frame."""
+    """A frame is decoded once, however often it is loaded."""
     image = opened(encoded(PICTURES[0], "JXL"))
     image.load()
     image.load()

@@ -1,4 +1,4 @@
-"""libjxl answers through its C interface."""
+"""libjxl, called through its C interface."""
 
 import importlib.machinery
 
@@ -10,7 +10,7 @@ from edgeward.hashing.decoding.libjxl import BASIC_INFO, FRAME, FULL_IMAGE, NEED
 
 
 def test_a_picture_step_by_step() -> None:
-    """The events come in their order, and the pixels are those that were put in."""
+    """The events come in order, and the pixels are those that were written."""
     picture = photograph().resize((40, 30))
     decoder = Decoder(encoded(picture, "JXL"))
     assert decoder.process() == BASIC_INFO
@@ -24,7 +24,7 @@ def test_a_picture_step_by_step() -> None:
 
 
 def test_a_buffer_that_is_too_small_is_not_written_to() -> None:
-    """libjxl checks the size of what it is given: no byte beyond it is written."""
+    """libjxl writes no byte beyond the buffer that it is given."""
     decoder = Decoder(encoded(photograph().resize((40, 30)), "JXL"))
     while decoder.process() != NEED_BUFFER:
         pass
@@ -34,7 +34,7 @@ def test_a_buffer_that_is_too_small_is_not_written_to() -> None:
 
 
 def test_without_the_library_is_an_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing is named, at the start and not at the first image."""
+    """A missing or other version of the library is named when the module is imported, not at the first image."""
     monkeypatch.setattr(libjxl, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="imagecodecs"):
         libjxl._load()

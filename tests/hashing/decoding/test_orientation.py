@@ -21,7 +21,7 @@ def exif(value: int, endian: str = "<") -> bytes:
 @pytest.mark.parametrize("value", range(1, 9))
 @pytest.mark.parametrize("endian", ["<", ">"])
 def test_all_eight(value: int, endian: str) -> None:
-    """Every orientation in both byte orders, with and without the name that JPEG puts before."""
+    """Every orientation in both byte orders, with and without "Exif\\0\\0" in front."""
     data = exif(value, endian)
     assert data.startswith(b"Exif\0\0")
     assert orientation(data) == orientation(data.removeprefix(b"Exif\0\0")) == value
@@ -29,20 +29,20 @@ def test_all_eight(value: int, endian: str) -> None:
 
 @pytest.mark.parametrize("value", [0, 9, 255])
 def test_nonsense_is_upright(value: int) -> None:
-    """What is no orientation turns nothing."""
+    """An invalid orientation turns nothing."""
     assert orientation(exif(value)) == UPRIGHT
 
 
 def test_without_the_tag_is_upright() -> None:
-    """So is what has no Exif data, none with this tag, or one of another type."""
+    """No Exif data, no such tag, or a tag of another type: upright."""
     other = Image.Exif()
     other[0x010E] = "text"
     assert orientation(other.tobytes()) == orientation(b"") == UPRIGHT
     assert orientation(exif(6).replace(b"\x12\x01\x03\0", b"\x12\x01\x04\0")) == UPRIGHT
 
 
-def test_a_directory_that_lies_is_read_as_far_as_it_goes() -> None:
-    """65535 entries are said and none is there: that costs nothing and turns nothing."""
+def test_a_wrong_number_of_entries_is_harmless() -> None:
+    """A directory that declares 65535 entries and has none costs nothing and turns nothing."""
     assert orientation(b"II*\0\x08\0\0\0\xff\xff") == UPRIGHT
     assert orientation(b"II*\0\xff\xff\xff\xff") == UPRIGHT
 

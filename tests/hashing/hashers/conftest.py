@@ -1,4 +1,4 @@
-"""A picture at which hashers stay until a test lets them go on: by a signal type that somebody else wrote."""
+"""A picture that hashers hold until a test lets them go on, by an installed signal type."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.hashing.pictures import jpeg
-from tests.stand_in import in_this_process, install
+from tests.support.stand_in import in_this_process, install
 
-from edgeward.config import SIGNAL_TYPES
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher
-from edgeward.hashing.request import HashRequest
+from edgeward.settings.config import SIGNAL_TYPES
 
 TYPE = """
     import signal
@@ -38,24 +38,24 @@ TYPE = """
 """
 HELD = jpeg((201, 150))
 GATED = (*SIGNAL_TYPES, "gate")
-"""The signals of hashers that stay at it."""
+"""Signals of hashers that hold HELD: those that ship and the type above."""
 
 
 @dataclass
 class Gate:
-    """The process ids of the hashers that have begun with an image, once for each, in their order."""
+    """`begun`: the process id of the hasher for each image that was begun, in order."""
 
     begun: list[int] = field(default_factory=list)
 
     def open(self, *pids: int) -> None:
-        """Let hashers go on, now and whenever they come by again."""
+        """Let these hashers go on, now and at every later HELD."""
         for pid in pids:
             os.kill(pid, signal.SIGUSR1)
 
 
 @pytest.fixture
 def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """Hashers that have GATED as their signals stay at HELD."""
+    """Hashers with the signals GATED hold HELD until the gate is opened."""
     made, original = Gate(), Hasher.begin
 
     async def begin(hasher: Hasher, body: bytes, request: HashRequest) -> None:

@@ -1,4 +1,4 @@
-"""A hasher as its parent sees it: started, handed an image, distrusted, ended."""
+"""A hasher as its parent sees it: started, sent an image, not trusted, ended."""
 
 import json
 import os
@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.hashing.pictures import PHOTOGRAPHS, animated, jpeg, photograph
 
-from edgeward.config import SIGNAL_TYPES, HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher, read_answer
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.isolated import ProcessDied
+from edgeward.isolation.isolated_process import ProcessDied
+from edgeward.settings.config import SIGNAL_TYPES, HashingSettings
 from edgeward.types import View
 
 SETTINGS = HashingSettings()
@@ -26,7 +26,7 @@ async def hasher() -> AsyncIterator[Hasher]:
 
 
 async def test_an_image_is_hashed(hasher: Hasher) -> None:
-    """What comes back is what `fingerprint` makes of it, large bodies and codings included."""
+    """The answer is what `fingerprint` makes of the body, for small and large bodies."""
     for body in (jpeg(), jpeg() + bytes(3_000_000)):
         await hasher.begin(body, HashRequest(exact=True))
         assert await hasher.answer() == fingerprint(body, SETTINGS, HashRequest(exact=True))
@@ -34,11 +34,11 @@ async def test_an_image_is_hashed(hasher: Hasher) -> None:
 
 
 async def test_long_animations_are_answered() -> None:
-    """A thousand frames in all views take more than the answer to one picture may."""
+    """The answer to an animation in all views may be larger than the answer to one picture."""
     settings = HashingSettings(max_frames=1000, timeout_ms=60_000)
     hasher = await Hasher.start(settings)
     frames = [photograph(name).resize((40, 30)).rotate(turn) for name in PHOTOGRAPHS for turn in range(0, 100, 10)]
-    request = HashRequest(views=frozenset({View.TURNED, View.SEARCHED}))
+    request = HashRequest(views=frozenset({View.DIHEDRAL, View.GEOMETRY}))
     await hasher.begin(animated(frames, "WEBP"), request)
     found = await hasher.answer()
     assert len({signal.frame for signal in found.signals}) > 20
@@ -48,7 +48,7 @@ async def test_long_animations_are_answered() -> None:
 
 
 async def test_a_dead_hasher_does_not_begin(hasher: Hasher) -> None:
-    """One that was killed while idle says so before it has seen the image."""
+    """`begin` on a hasher that was killed while idle raises ProcessDied."""
     os.kill(hasher.pid, signal.SIGKILL)
     assert await hasher.ended() == -signal.SIGKILL
     assert not hasher.alive
@@ -57,15 +57,15 @@ async def test_a_dead_hasher_does_not_begin(hasher: Hasher) -> None:
 
 
 async def test_killing_is_final(hasher: Hasher) -> None:
-    """A killed hasher is not alive from that moment on, and keeps the cause for the metrics."""
+    """A killed hasher is not alive from then on, and keeps the cause for the metrics."""
     hasher.kill("timeout")
     assert not hasher.alive
     assert hasher.cause == "timeout"
     assert await hasher.ended() == -signal.SIGKILL
 
 
-async def test_settings_that_do_not_start_are_named() -> None:
-    """A hasher that can't even start is an error, not a wait without end."""
+async def test_a_hasher_that_does_not_start_is_an_error() -> None:
+    """A hasher that can't start is an error, not an endless wait."""
     with pytest.raises(ProcessDied):
         await Hasher.start(SETTINGS.model_copy(update={"memory_mb": 64}))
 
@@ -74,7 +74,7 @@ GOOD = json.loads(fingerprint(jpeg(), SETTINGS).to_json())
 
 
 def test_a_good_answer_is_read() -> None:
-    """What a sane hasher sends becomes its fingerprint."""
+    """A well-formed answer becomes a fingerprint."""
     assert read_answer(json.dumps(GOOD).encode(), SIGNAL_TYPES).width == 320
 
 
@@ -104,13 +104,13 @@ def test_a_good_answer_is_read() -> None:
     ],
 )
 def test_a_malformed_answer_is_refused(change: dict[str, object]) -> None:
-    """A hasher that was taken over can lie, but can't hand over what would break those who use it."""
+    """A hasher that was taken over can lie, but can't send a fingerprint that breaks its users."""
     with pytest.raises(ProcessDied, match="malformed"):
         read_answer(json.dumps(GOOD | change).encode(), SIGNAL_TYPES)
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b"\x80\x04pickle", b"[" * 100_000, b'{"sha256": "'])
 def test_garbage_is_refused(payload: bytes) -> None:
-    """Bytes that are no JSON object are the sign of a broken hasher, and nothing else."""
+    """Bytes that are not a JSON object raise ProcessDied, and no other error."""
     with pytest.raises(ProcessDied):
         read_answer(payload, SIGNAL_TYPES)

@@ -1,4 +1,4 @@
-"""Hashers may crash, hang and be killed: it costs the image that they were at, and nothing else."""
+"""Hashers may crash, hang and be killed: that costs the image they were hashing, and nothing else."""
 
 import asyncio
 import gzip
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,29 @@ import pytest
 from PIL import Image
 from tests.hashing.hashers.conftest import GATED, HELD, Gate
 from tests.hashing.pictures import encoded, jpeg
+from tests.support.eventually import eventually
 
 from edgeward import metrics
-from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers import pool as module
 from edgeward.hashing.hashers.hasher import Hasher
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.hashing.plain import plain
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.frames import LAYERS, SECCOMP
+from edgeward.hashing.undecoded_fingerprint import undecoded_fingerprint
+from edgeward.isolation.protocol import LAYERS, SECCOMP
+from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint, Flaw
 
 LARGE = encoded(Image.new("P", (7900, 7900)), "PNG")
-"""Small to hand over, and of many pixels."""
+"""Few bytes, many pixels."""
 LONG, SHORT = 60.0, 0.05
-"""Limits of time, in seconds: one that no image meets, and one that is soon over."""
+"""Time limits in seconds: one that no image reaches, and one that soon passes."""
 
 
 @asynccontextmanager
 async def running(**changes: Any) -> AsyncIterator[HasherPool]:
-    """A pool with these settings, and all the time there is."""
+    """A pool with these settings, by default with a long time limit."""
     pool = HasherPool(HashingSettings(**{"timeout_ms": int(1000 * LONG), **changes}))
     await pool.start()
     try:
@@ -46,12 +47,6 @@ async def running(**changes: Any) -> AsyncIterator[HasherPool]:
     finally:
         await pool.close()
         assert pool.pids == []
-
-
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def restarts(cause: str) -> float:
@@ -69,11 +64,11 @@ async def test_many_at_once() -> None:
 
 
 async def test_a_crash_costs_one_image(gate: Gate) -> None:
-    """SIGKILL on a hasher at work: that image is CRASHED with its digests, others are unharmed, and it is replaced."""
+    """If a busy hasher is killed, its image is CRASHED with its digests, others are hashed, and it is replaced."""
     before = restarts("crashed")
     async with running(processes=2, signals=GATED) as pool:
         held = [asyncio.create_task(pool.fingerprint(HELD)) for _ in range(2)]
-        await until(lambda: len(gate.begun) == 2)
+        await eventually(lambda: len(gate.begun) == 2)
         victim, other = gate.begun
         os.kill(victim, signal.SIGKILL)
         gate.open(other)
@@ -83,33 +78,32 @@ async def test_a_crash_costs_one_image(gate: Gate) -> None:
         assert crashed.sha256 == hashlib.sha256(HELD).hexdigest()
         assert [one.type for one in crashed.signals] == ["sha256", "sha1", "md5"]
         assert crashed.media_type == "image/jpeg"
-        await until(lambda: len(pool.pids) == 2)
+        await eventually(lambda: len(pool.pids) == 2)
         assert victim not in pool.pids
         assert (await pool.fingerprint(jpeg())).flaw is None
     assert restarts("crashed") == before + 1
 
 
 async def test_killing_idle_hashers_costs_nothing() -> None:
-    """All hashers killed while idle: an image that comes in that moment, or a moment later, is hashed by their
-    successors."""
+    """If all hashers are killed while idle, an image that comes then, or soon after, is hashed by the new ones."""
     async with running(processes=2) as pool:
-        await until(lambda: len(pool.pids) == 2)
+        await eventually(lambda: len(pool.pids) == 2)
         for noticed in (False, True):
             killed = pool.pids
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
-            while noticed and not set(killed).isdisjoint(pool.pids):
-                await asyncio.sleep(0.01)
+            if noticed:
+                await eventually(lambda killed=killed: set(killed).isdisjoint(pool.pids))
             assert (await pool.fingerprint(jpeg())).flaw is None
 
 
-async def test_a_hang_is_ended(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An image over its time is TIMEOUT, its hasher is killed and replaced, and the next image is hashed."""
+async def test_a_hanging_hasher_is_killed(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that takes too long is TIMEOUT, its hasher is killed and replaced, and the next image is hashed."""
     before, begin = restarts("timeout"), Hasher.begin
 
     async def short_once_begun(hasher: Hasher, body: bytes, request: HashRequest) -> None:
         await begin(hasher, body, request)
-        pool._limit = SHORT
+        pool.time_limit = SHORT
 
     async with running(processes=1, signals=GATED) as pool:
         (pid,) = pool.pids
@@ -118,25 +112,25 @@ async def test_a_hang_is_ended(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
             found = await pool.fingerprint(HELD)
         assert found.flaw is Flaw.TIMEOUT
         assert found.sha256 == hashlib.sha256(HELD).hexdigest()
-        pool._limit = LONG
+        pool.time_limit = LONG
         assert (await pool.fingerprint(jpeg())).flaw is None
         assert pool.pids not in ([pid], [])
     assert restarts("timeout") == before + 1
 
 
 async def test_a_frozen_hasher_costs_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that does not even take an image within the time limit is replaced, and its successor hashes it."""
+    """A hasher that does not accept an image within the time limit is replaced, and the new one hashes it."""
     before, begin = restarts("timeout"), Hasher.begin
 
     async def long_for_the_next(hasher: Hasher, body: bytes, request: HashRequest) -> None:
-        pool._limit = LONG
+        pool.time_limit = LONG
         await begin(hasher, body, request)
 
     monkeypatch.setattr(Hasher, "begin", long_for_the_next)
     async with running(processes=1) as pool:
         (pid,) = pool.pids
         os.kill(pid, signal.SIGSTOP)
-        pool._limit = SHORT
+        pool.time_limit = SHORT
         assert (await pool.fingerprint(jpeg())).flaw is None
         assert pid not in pool.pids
     assert restarts("timeout") == before + 1
@@ -150,16 +144,16 @@ async def test_memory_is_bounded() -> None:
 
 
 async def test_waiting_is_bounded(gate: Gate) -> None:
-    """With every hasher busy an image is OVERLOADED where none comes free within twice the time limit, and where the
-    queue is full at once; those that wait are hashed."""
+    """While every hasher is busy, an image is OVERLOADED if none is free within twice the time limit, or at once if the
+    queue is full; those that wait are hashed."""
     async with running(processes=1, queue=2, signals=GATED) as pool:
         held = asyncio.create_task(pool.fingerprint(HELD))
-        await until(lambda: gate.begun)
-        pool._limit = SHORT
+        await eventually(lambda: gate.begun)
+        pool.time_limit = SHORT
         assert (await pool.fingerprint(jpeg())).flaw is Flaw.OVERLOADED
-        pool._limit = LONG
+        pool.time_limit = LONG
         waiting = [asyncio.create_task(pool.fingerprint(jpeg())) for _ in range(2)]
-        await until(lambda: len(pool._waiting) == 2)
+        await eventually(lambda: pool.waiting == 2)
         async with asyncio.timeout(LONG / 2):  # not after twice the limit
             assert (await pool.fingerprint(jpeg())).flaw is Flaw.OVERLOADED
         assert not held.done()
@@ -168,11 +162,11 @@ async def test_waiting_is_bounded(gate: Gate) -> None:
 
 
 async def test_cancelled_callers_waste_no_hasher(gate: Gate) -> None:
-    """A client that leaves, before or while its image is hashed, leaves the hasher as it was."""
+    """A client that leaves before or while its image is hashed costs no hasher."""
     async with running(processes=1, signals=GATED) as pool:
         pids = pool.pids
         tasks = [asyncio.create_task(pool.fingerprint(body)) for body in (HELD, jpeg(), jpeg(), jpeg())]
-        await until(lambda: gate.begun and len(pool._waiting) == 3)
+        await eventually(lambda: gate.begun and pool.waiting == 3)
         for task in tasks[:3]:
             task.cancel()
         await asyncio.wait(tasks[:3])
@@ -189,8 +183,8 @@ async def test_too_many_bytes_never_reach_a_hasher() -> None:
     assert (found.flaw, found.sha256) == (Flaw.TOO_LARGE, hashlib.sha256(jpeg()).hexdigest())
 
 
-async def test_large_bodies_leave_others_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bodies of 30 MB go to hashers in slices, and what is too large for them is digested beside the loop."""
+async def test_large_bodies_do_not_block_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies of 30 MB are sent in slices, and bodies too large for hashers are digested in a thread."""
     large, written, most = jpeg() + bytes(30_000_000), 0, 0
     threads: list[int] = []
     write = asyncio.StreamWriter.write
@@ -202,10 +196,10 @@ async def test_large_bodies_leave_others_their_turns(monkeypatch: pytest.MonkeyP
 
     def noted(*arguments: Any) -> Fingerprint:
         threads.append(threading.get_ident())
-        return plain(*arguments)
+        return undecoded_fingerprint(*arguments)
 
     monkeypatch.setattr(asyncio.StreamWriter, "write", counted)
-    monkeypatch.setattr(module, "plain", noted)
+    monkeypatch.setattr(module, "undecoded_fingerprint", noted)
     async with running(processes=2, max_bytes=len(large)) as pool:
         asked = [(large, ()), (large, ("gzip",)), (large + b"x", ())]
         work = asyncio.gather(*(pool.fingerprint(body, HashRequest(codings)) for body, codings in asked))
@@ -219,17 +213,17 @@ async def test_large_bodies_leave_others_their_turns(monkeypatch: pytest.MonkeyP
 
 
 async def test_closing_answers_everyone(gate: Gate) -> None:
-    """Images that are being hashed or wait when the pool closes get an answer, and so do later ones."""
+    """Images being hashed or waiting when the pool closes get an answer, and so do later ones."""
     async with running(processes=1, signals=GATED) as pool:
         tasks = [asyncio.create_task(pool.fingerprint(body)) for body in (HELD, jpeg())]
-        await until(lambda: gate.begun and pool._waiting)
+        await eventually(lambda: gate.begun and pool.waiting)
         await pool.close()
         assert [found.flaw for found in await asyncio.gather(*tasks)] == [Flaw.CRASHED, Flaw.OVERLOADED]
         assert (await pool.fingerprint(jpeg())).flaw is Flaw.OVERLOADED
 
 
 async def test_hashers_that_do_not_start_are_an_error() -> None:
-    """A pool whose hashers can't start says so instead of waiting for ever."""
+    """A pool whose hashers can't start raises Unavailable instead of waiting for ever."""
     pool = HasherPool(HashingSettings().model_copy(update={"memory_mb": 64}))
     with pytest.raises(Unavailable, match="hasher"):
         await pool.start()
@@ -239,8 +233,8 @@ def isolation() -> dict[str, float | None]:
     return {layer: metrics.registry.get_sample_value("edgeward_hasher_isolation", {"layer": layer}) for layer in LAYERS}
 
 
-async def test_isolation_is_told() -> None:
-    """A pool knows which layers isolate its hashers, and the metrics do."""
+async def test_isolation_is_reported() -> None:
+    """The pool and the metrics say which layers isolate the hashers."""
     async with running(processes=1) as pool:
         layers = pool.layers
         assert layers is not None
@@ -248,14 +242,14 @@ async def test_isolation_is_told() -> None:
     assert pool.layers is None
 
 
-async def test_a_missing_layer_is_no_end_and_no_secret(
+async def test_a_missing_layer_is_reported_and_not_fatal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where libseccomp is unusable images are hashed all the same; the log says it once, and the metrics."""
+    """Without a usable libseccomp images are still hashed; the metrics and one log line say so."""
     (tmp_path / "libseccomp.so.2").write_text("no library")
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path), prepend=os.pathsep)
     async with running(processes=2) as pool:
-        await until(lambda: len(pool.pids) == 2)
+        await eventually(lambda: len(pool.pids) == 2)
         assert (await pool.fingerprint(jpeg())).flaw is None
         assert SECCOMP not in (pool.layers or ())
     assert isolation()[SECCOMP] == 0
@@ -265,7 +259,39 @@ async def test_a_missing_layer_is_no_end_and_no_secret(
 
 
 def test_the_parent_loads_no_decoder() -> None:
-    """Whoever holds a pool imports neither Pillow nor numpy: hostile bytes have nothing there to break."""
+    """A process with a pool imports neither Pillow nor numpy: hostile bytes meet no decoder there."""
     code = "import sys, edgeward.hashing.hashers.pool; sys.exit('PIL' in sys.modules or 'numpy' in sys.modules)"
     source = str(Path(__file__).parents[3] / "addons")
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}).returncode == 0
+
+
+async def test_a_defect_does_not_leave_one_hasher_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong when a hasher is replaced is counted, and tried again."""
+    start, defects = Hasher.start, list[Exception]()
+
+    async def fail_once(settings: HashingSettings) -> Hasher:
+        if defects:
+            raise defects.pop()
+        return await start(settings)
+
+    monkeypatch.setattr(Hasher, "start", fail_once)
+    before = metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "hashers"}) or 0
+    async with running(processes=1) as pool:
+        (pid,) = pool.pids
+        defects.append(ValueError())
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: pool.pids not in ([], [pid]))
+    assert metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "hashers"}) == before + 1
+
+
+async def test_a_defect_at_the_first_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the first start raises ends the start of the pool, and leaves nothing behind."""
+
+    async def fail(settings: HashingSettings) -> Hasher:
+        raise ValueError("defect")
+
+    monkeypatch.setattr(Hasher, "start", fail)
+    pool = HasherPool(HashingSettings(processes=2))
+    with pytest.raises(Unavailable, match="no hasher starts: defect"):
+        await pool.start()
+    assert not [task for task in asyncio.all_tasks() if "_supervise" in repr(task)]

@@ -1,4 +1,4 @@
-"""A hasher that is locked up after its warm-up hashes whatever a free process does: nothing is left to load."""
+"""An isolated hasher gives the same fingerprints as a process that is not: nothing is left to load."""
 
 import random
 from collections.abc import AsyncIterator
@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 from tests.hashing.pictures import FORMS, animated, formed, photograph
 
-from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher
-from edgeward.hashing.request import HashRequest
+from edgeward.settings.config import HashingSettings
 from edgeward.types import View
 
 SETTINGS = HashingSettings(data_uris=True)
-EVERYTHING = HashRequest(views=frozenset({View.TURNED, View.SEARCHED}), declared="text/html")
+EVERYTHING = HashRequest(views=frozenset({View.DIHEDRAL, View.GEOMETRY}), declared="text/html")
 SIZE = (96, 80)
 
 
@@ -26,21 +26,21 @@ async def hasher() -> AsyncIterator[Hasher]:
 
 
 async def same(hasher: Hasher, body: bytes, request: HashRequest) -> bool:
-    """Whether the hasher lives and finds in `body` what is found here."""
+    """Whether the hasher makes the same fingerprint of `body` as this process."""
     await hasher.begin(body, request)
     return await hasher.answer() == fingerprint(body, SETTINGS, request)
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_every_form_of_picture(hasher: Hasher) -> None:
-    """Each format in each mode gives in a locked-up hasher what it gives here."""
+    """Each format in each mode gives the same fingerprint in an isolated hasher as here."""
     for form in FORMS:
         body = formed(form, photograph().resize(SIZE))
         assert await same(hasher, body, HashRequest()), str(form)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_every_view_and_kind_of_text(hasher: Hasher) -> None:
+async def test_every_view_and_type_of_text(hasher: Hasher) -> None:
     """So do animations, all views of a picture, and texts in any encoding."""
     frames = [photograph(name).resize(SIZE) for name in ("astronaut", "coffee")]
     bodies = [animated(frames, format) for format in ("GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL")]
@@ -54,7 +54,7 @@ async def test_every_view_and_kind_of_text(hasher: Hasher) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_damaged_pictures(hasher: Hasher) -> None:
-    """Whatever a decoder makes of a file that is cut short or changed, it makes the same of it."""
+    """So do files that are cut short or changed."""
     chance = random.Random(4)
     for form in {form.format: form for form in FORMS}.values():
         whole = formed(form, photograph().resize(SIZE))

@@ -1,4 +1,4 @@
-"""The hasher process: it owns nothing, answers in JSON and ends with its parent."""
+"""The hasher process: it is confined, answers in JSON and ends with its parent."""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,20 +15,21 @@ import pytest
 from PIL import Image
 from tests.hashing.hashers.conftest import HELD, Gate
 from tests.hashing.pictures import encoded, jpeg, noise, photograph
+from tests.support.eventually import eventually
 
-from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.frames import BEGUN, LENGTH_BYTES, READY, length_of
+from edgeward.hashing.hash_request import HashRequest
+from edgeward.isolation.protocol import BEGUN, LENGTH_BYTES, READY, length_prefix
+from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint
 
 SOURCE = str(Path(__file__).parents[3] / "addons")
 
 PARENT = """
 import asyncio, sys
-from edgeward.config import HashingSettings
+from edgeward.settings.config import HashingSettings
 from edgeward.hashing.hashers.hasher import Hasher
-from edgeward.hashing.request import HashRequest
+from edgeward.hashing.hash_request import HashRequest
 
 async def main():
     settings = HashingSettings(signals=("sha256", "gate"))
@@ -56,7 +56,7 @@ def read(connection: socket.socket) -> bytes:
 
 def ask(connection: socket.socket, body: bytes, asked: HashRequest | None = None) -> None:
     request = (asked or HashRequest()).to_json().encode()
-    connection.sendall(length_of(request) + request + length_of(body) + body)
+    connection.sendall(length_prefix(request) + request + length_prefix(body) + body)
 
 
 @contextmanager
@@ -81,20 +81,16 @@ def worker(settings: HashingSettings) -> Iterator[tuple[subprocess.Popen[bytes],
         ours.close()
 
 
-def ends(pid: int, seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        time.sleep(0.02)
-    return False
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_images_are_answered_one_after_another() -> None:
-    """BEGUN, then the fingerprint as JSON: the same that `fingerprint` gives in this process."""
+    """BEGUN, then as JSON the same fingerprint that `fingerprint` gives in this process."""
     with worker(HashingSettings()) as (_, connection):
         for body in (jpeg(), b"no image", jpeg((200, 200))):
             ask(connection, body)
@@ -114,14 +110,14 @@ def test_it_is_confined() -> None:
 
 
 def test_it_ends_with_its_socket() -> None:
-    """A parent that closes the socket has ended its hasher, without a word on stderr."""
+    """A hasher ends when its parent closes the socket, and prints nothing."""
     with worker(HashingSettings()) as (process, connection):
         connection.close()
         assert process.wait(20) == 0
         assert process.stderr and process.stderr.read() == b""
 
 
-def test_out_of_memory_is_death() -> None:
+def test_out_of_memory_ends_the_hasher() -> None:
     """An image within max_pixels that needs more than memory_mb ends the hasher silently after BEGUN."""
     huge = encoded(Image.new("P", (7900, 7900)), "PNG")
     with worker(HashingSettings(memory_mb=384, max_pixels=64_000_000)) as (process, connection):
@@ -134,8 +130,8 @@ def test_out_of_memory_is_death() -> None:
 @pytest.mark.parametrize(
     ("format", "options"), [("JPEG", {"progressive": True, "subsampling": 0}), ("WEBP", {"method": 0})]
 )
-def test_out_of_memory_inside_a_decoder_is_death_too(format: str, options: dict[str, object]) -> None:
-    """Decoders report a failed allocation as broken data: it must not end as a black picture that matches nothing."""
+def test_out_of_memory_inside_a_decoder_ends_it_too(format: str, options: dict[str, object]) -> None:
+    """Decoders report a failed allocation as broken data. It must not become a black picture that matches nothing."""
     body = encoded(noise((64, 64)).resize((4000, 4000)), format, **options)
     with worker(HashingSettings(memory_mb=384)) as (process, connection):
         ask(connection, body, HashRequest(exact=True))
@@ -144,7 +140,7 @@ def test_out_of_memory_inside_a_decoder_is_death_too(format: str, options: dict[
 
 
 def test_memory_returns_to_where_it_was() -> None:
-    """Large pictures of several formats, again and again, leave a hasher as large as it was, within 12 MiB."""
+    """Large pictures of several formats, hashed repeatedly, grow a hasher by less than 12 MiB."""
     picture = photograph().resize((3000, 3000))
     bodies = [encoded(picture, "WEBP", method=0), encoded(picture, "TIFF")]
 
@@ -163,7 +159,7 @@ def test_memory_returns_to_where_it_was() -> None:
 
 
 async def test_no_hasher_outlives_its_parent(gate: Gate, tmp_path: Path) -> None:
-    """SIGKILL to the parent ends its hashers: the idle one, and the one that is at a picture."""
+    """If the parent is killed, its hashers end: the idle one and the busy one."""
     held = tmp_path / "held.jpg"
     held.write_bytes(HELD)
     path = os.pathsep.join((SOURCE, os.environ["PYTHONPATH"]))
@@ -175,4 +171,5 @@ async def test_no_hasher_outlives_its_parent(gate: Gate, tmp_path: Path) -> None
     assert len(pids) == 2
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
-    assert all(ends(pid) for pid in pids)
+    for pid in pids:
+        await eventually(lambda pid=pid: has_ended(pid), f"the end of {pid}")

@@ -1,4 +1,4 @@
-"""A picture within borders is found where it lies."""
+"""The picture inside a border is found."""
 
 import io
 
@@ -36,7 +36,7 @@ def is_met(found: list[Box], wanted: Box, by: int) -> bool:
 @pytest.mark.parametrize("colour", ["black", "white", "crimson", "grey"])
 @pytest.mark.parametrize("margins", SIDES)
 def test_borders_of_all_kinds(margins: tuple[int, int, int, int], colour: str, quality: int) -> None:
-    """On all sides, two or one, in any colour and compressed: the photograph's own edges come out, give or take two."""
+    """On all sides, two or one, in any colour and compressed: the photograph's own edges are found within two lines."""
     for name in ("astronaut", "chelsea", "coffee", "camera"):
         picture = photograph(name).resize((400, 300))
         framed = compressed(ImageOps.expand(picture, margins, colour), quality)
@@ -44,7 +44,7 @@ def test_borders_of_all_kinds(margins: tuple[int, int, int, int], colour: str, q
 
 
 def test_a_border_in_a_border() -> None:
-    """A white frame in a black letterbox: the photograph inside both is among the answers, and so is the frame."""
+    """A white frame in a black letterbox: both the frame and the photograph inside it are among the answers."""
     picture = photograph("coffee").resize((400, 300))
     framed = ImageOps.expand(ImageOps.expand(picture, 25, "white"), (0, 60, 0, 60), "black")
     found = boxes(compressed(framed, 80))
@@ -53,7 +53,7 @@ def test_a_border_in_a_border() -> None:
 
 
 def test_a_border_that_fades() -> None:
-    """A border whose tone drifts from one end to the other is one."""
+    """A border whose tone drifts from one end to the other is one border."""
     picture = photograph("chelsea").resize((400, 300))
     paper = np.linspace(210, 230, 500).repeat(600).reshape(500, 600).astype(np.uint8)
     framed = Image.fromarray(paper).convert("RGB")
@@ -61,8 +61,8 @@ def test_a_border_that_fades() -> None:
     assert is_met(boxes(framed), (100, 100, 500, 400), 2)
 
 
-def test_edges_of_the_pictures_own() -> None:
-    """A picture whose own lower edge is black, in a black frame: the answer that takes equal margins is there."""
+def test_a_pictures_own_edges() -> None:
+    """A picture with a black lower edge, in a black frame: the answer with equal margins is among those given."""
     picture = photograph("coffee").resize((400, 300))
     picture.paste("black", (0, 240, 400, 300))
     assert is_met(boxes(ImageOps.expand(picture, 20, "black")), (20, 20, 420, 320), 2)
@@ -73,19 +73,19 @@ def test_edges_of_the_pictures_own() -> None:
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
 def test_photographs_have_none(name: str) -> None:
-    """What has no border has no inner picture. (An even sky is one, which costs no more than a lookup.)"""
+    """A picture without a border has no inner box. (An even sky counts as one, which costs only a lookup.)"""
     assert boxes(photograph(name)) == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (17, 17), (300, 2), (64, 64)])
 @pytest.mark.parametrize("tone", [0, 128, 255])
 def test_flat_pictures_have_none(size: tuple[int, int], tone: int) -> None:
-    """Where there is nothing but border there is no picture, whatever the shape."""
+    """A picture that is all border has no inner box, whatever its shape."""
     assert boxes(Image.new("L", size, tone)) == []
 
 
 def test_nothing_smaller_than_asked() -> None:
-    """A speck on a canvas is no picture; a side may have as many pixels as are asked for, and no fewer."""
+    """A box has no side under `smallest` pixels, but may have exactly that many."""
     for side in (SMALLEST - 1, SMALLEST):
         canvas = Image.new("L", (300, 200), 255)
         canvas.paste(photograph("coins").convert("L").resize((50, side)), (40, 60))
@@ -93,7 +93,7 @@ def test_nothing_smaller_than_asked() -> None:
 
 
 def test_boxes_are_few_and_lie_within() -> None:
-    """Whatever the picture: no more than MAX_BOXES, each within it and distinct."""
+    """At most MAX_BOXES boxes, distinct and within the picture."""
     random = np.random.default_rng(4)
     for _ in range(60):
         width, height = (int(side) for side in random.integers(17, 200, 2))
@@ -107,8 +107,8 @@ def test_boxes_are_few_and_lie_within() -> None:
 
 
 @pytest.mark.parametrize("size", [(8000, 8000), (3_000_000, 20), (20, 3_000_000)])
-def test_large_canvases_are_walked_in_strides(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tens of megapixels of border, in whatever shape, are looked at a thousand times, and never across all of it."""
+def test_large_borders_are_sampled(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A border of tens of megapixels is examined in fewer than 2000 steps, of at most 1024 pixels across."""
     canvas = Image.new("L", size, 200)
     canvas.paste(0, (size[0] // 2, size[1] // 2, size[0] // 2 + 5, size[1] // 2 + 5))
     looks: list[tuple[int, ...]] = []

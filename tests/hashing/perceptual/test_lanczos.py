@@ -1,4 +1,4 @@
-"""The cheap LANCZOS is Pillow's, within one level of 255."""
+"""The fast LANCZOS equals Pillow's within one level of 255."""
 
 import imagehash
 import numpy as np
@@ -20,7 +20,7 @@ def levels(picture: Image.Image) -> np.ndarray:
 def both(
     picture: Image.Image, wanted: tuple[int, int], span: tuple[float, float] | None = None
 ) -> tuple[Image.Image, Image.Image]:
-    """Ours, and Pillow's: the oracle, in two steps, since its versions differ in how they begin with tall pictures."""
+    """Ours, and Pillow's in two steps, since its versions differ in which axis they resample first in tall pictures."""
     span = span or picture.size
     narrow = picture.resize((wanted[0], picture.height), LANCZOS, (0, 0, span[0], picture.height))
     return resize(Luma(np.asarray(picture)), wanted, span), narrow.resize(wanted, LANCZOS, (0, 0, wanted[0], span[1]))
@@ -32,7 +32,7 @@ SHAPES = ((800, 800), (640, 427), (427, 640), (480, 900), (1000, 750), (17, 300)
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_photographs_of_all_shapes(name: str, size: tuple[int, int]) -> None:
-    """Down, up and as it is: few pixels differ from Pillow's, by one level, and hashes by what that may do to them."""
+    """Larger, smaller and unchanged: few pixels differ from Pillow's, by one level, and hashes accordingly little."""
     picture = photograph(name).resize(size).convert("L")
     for wanted in WANTED:
         ours, theirs = both(picture, wanted)
@@ -45,8 +45,8 @@ def test_photographs_of_all_shapes(name: str, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("cut", [0.125, 0.5, 0.875])
 @pytest.mark.parametrize("wanted", WANTED)
-def test_a_last_pixel_that_counts_in_part(wanted: tuple[int, int], cut: float) -> None:
-    """Where the original ends within the last pixel of a draft, so does what is resized."""
+def test_a_last_pixel_that_counts_partly(wanted: tuple[int, int], cut: float) -> None:
+    """If the original ends within the last pixel of a draft, so does the resized area."""
     picture = photograph("coffee").resize((600, 520)).convert("L")
     ours, theirs = both(picture, wanted, (600 - cut, 520 - cut))
     assert np.abs(levels(ours) - levels(theirs)).max() <= 1
@@ -54,7 +54,7 @@ def test_a_last_pixel_that_counts_in_part(wanted: tuple[int, int], cut: float) -
 
 @pytest.mark.parametrize("wanted", WANTED)
 def test_sharp_edges_do_not_leak(wanted: tuple[int, int]) -> None:
-    """Black on white overshoots between the passes: clipped there as in Pillow, or whole areas would be off."""
+    """Overshoot at sharp edges is clipped between the passes as in Pillow; otherwise whole areas would differ."""
     picture = Image.new("L", (700, 500), 255)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((100, 120, 420, 300), fill=0)
@@ -65,16 +65,16 @@ def test_sharp_edges_do_not_leak(wanted: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("tone", [0, 1, 127, 254, 255])
 def test_flat_stays_flat(tone: int) -> None:
-    """A picture of one tone is that tone in every pixel: the weights of each add up to one."""
+    """A picture of one tone keeps that tone in every pixel: weights add up to one."""
     for wanted in WANTED:
         assert (levels(both(Image.new("L", (641, 333), tone), wanted)[0]) == tone).all()
 
 
 def test_a_picture_in_strips() -> None:
-    """What is too large to be converted at once comes out as in Pillow, too, across the seams of strips."""
+    """A picture too large to be converted at once equals Pillow's too, across the seams of strips."""
     picture = noise((260, 170)).convert("L").resize((2600, 1700))
     luma = Luma(np.asarray(picture))
-    assert not luma.whole
+    assert not luma.is_in_memory
     for wanted in WANTED:
         ours, theirs = both(picture, wanted)
         assert np.abs(levels(ours) - levels(theirs)).max() <= 1
@@ -82,7 +82,7 @@ def test_a_picture_in_strips() -> None:
 
 @pytest.mark.parametrize("size", [(65_500, 40), (40, 65_500)])
 def test_the_longest_of_pictures(size: tuple[int, int]) -> None:
-    """A JPEG of the greatest length there is comes out as in Pillow, too."""
+    """A JPEG of the greatest possible length equals Pillow's too."""
     picture = noise((50, 50)).convert("L").resize(size)
     for wanted in WANTED:
         ours, theirs = both(picture, wanted)

@@ -1,4 +1,4 @@
-"""Luma as floats is the picture's own, whether it is kept or made strip by strip."""
+"""Luma as floats equals the picture's pixels, in memory or strip by strip."""
 
 import tracemalloc
 
@@ -23,9 +23,9 @@ def test_values_are_those_of_the_picture(size: tuple[int, int]) -> None:
 
 
 def test_small_pictures_are_converted_once() -> None:
-    """Rows of a small picture are views of one array; those of a large one are not kept."""
+    """Rows of a small picture are views of one array; those of a large one are not cached."""
     small, large = (Luma(np.asarray(Image.new("L", size))) for size in (SMALL, LARGE))
-    assert (small.whole, large.whole) == (True, False)
+    assert (small.is_in_memory, large.is_in_memory) == (True, False)
     assert np.shares_memory(small.rows(0, 10), small.rows(5, 20))
     assert not np.shares_memory(large.rows(0, 10), large.rows(5, 20))
 

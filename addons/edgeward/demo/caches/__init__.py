@@ -1,4 +1,4 @@
-"""Real caches on free ports of 127.0.0.1, run with the very files of deploy/."""
+"""Real caches on free ports of 127.0.0.1, run with the configuration files of deploy/."""
 
 from edgeward.demo.caches.base import DEPLOY, CacheServer
 from edgeward.demo.caches.nginx import Nginx

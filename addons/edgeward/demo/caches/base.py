@@ -1,4 +1,4 @@
-"""What every runner of a real cache does: it runs it on free ports of 127.0.0.1 with the very files of deploy/."""
+"""Runs a real cache on free ports of 127.0.0.1 with the configuration files of deploy/."""
 
 import os
 import re
@@ -15,17 +15,17 @@ from typing import Self
 from edgeward.errors import CacheUnavailable, ConfigError
 
 DEPLOY = Path(__file__).resolve().parents[4] / "deploy"
-"""The cache configurations: part of a checkout, not of the installed package."""
+"""The configuration files. They are in the repository, not in the installed package."""
 START_SECONDS = 60.0
 
 
 class CacheServer(ABC):
-    """One cache process in a directory of its own. `start` after `stop` or `kill` uses the same ports again.
+    """One cache process with its own directory. `start` after `stop` or `kill` uses the same ports again.
 
     Args:
-        directory: for its configuration, files and log; it is made.
-        backend: (host, port) that it fetches from.
-        secret: what a purge must carry in the header Edgeward-Secret; "" for none.
+        directory: for its configuration, storage and log. It is created.
+        backend: (host, port) that the cache fetches from.
+        secret: what a purge must have in the header Edgeward-Secret; "" for no secret.
 
     Raises:
         ConfigError: the program or the files of deploy/ are missing.
@@ -34,7 +34,7 @@ class CacheServer(ABC):
     driver: str
     program: str
     cannot_bind: str = ""
-    """What its log says when a port is taken, where it goes on without that port."""
+    """What the log says if a port is taken, for a cache that then runs on without that port; "" for others."""
 
     def __init__(self, directory: Path, backend: tuple[str, int], secret: str = "") -> None:
         self.directory = directory
@@ -51,23 +51,23 @@ class CacheServer(ABC):
 
     @property
     def url(self) -> str:
-        """Where clients reach it."""
+        """URL for clients."""
         return f"http://{self.address[0]}:{self.address[1]}"
 
     @property
     def purge_url(self) -> str:
-        """Where it takes purges: `url` of its [[caches]] section."""
+        """URL for purges: `url` of its [[caches]] table."""
         return f"http://{self.purge_address[0]}:{self.purge_address[1]}"
 
     def section(self, name: str) -> dict[str, object]:
-        """Its [[caches]] section under that name."""
+        """Its [[caches]] table in Edgeward's settings."""
         return {"name": name, "driver": self.driver, "url": self.purge_url, "secret": self.secret}
 
     def start(self) -> None:
         """Start it and wait until it answers.
 
         Raises:
-            CacheUnavailable: it ended at once or never answered; the message ends with its log.
+            CacheUnavailable: it ended or did not answer in time. The message has the end of its log.
         """
         with self._log.open("ab") as log:
             self._log_start = log.tell()
@@ -82,21 +82,21 @@ class CacheServer(ABC):
         self._wait_ready(self._process)
 
     def stop(self) -> None:
-        """End it in good order. Nothing happens when it does not run."""
+        """Stop it with SIGTERM. Does nothing if it is not running."""
         self.resume()
-        # To the parent only, which ends its children.
+        # To the main process only, which stops its own child processes.
         self._end(os.kill, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it at once, with SIGKILL."""
         self._end(os.killpg, signal.SIGKILL)
 
     def pause(self) -> None:
-        """Make it unreachable with all that it holds: SIGSTOP."""
+        """Freeze it with SIGSTOP: it does not answer, and keeps what it holds."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Undo `pause`: SIGCONT."""
+        """Undo `pause` with SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
@@ -104,25 +104,25 @@ class CacheServer(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Some take seconds to end in good order.
+        # Not `stop`: some caches take seconds for that.
         self.kill()
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """Write the configuration; return the arguments to run it in the foreground."""
+        """Write the configuration and return the command that runs the cache in the foreground."""
 
     def _environment(self) -> Mapping[str, str]:
         return {}
 
     def _ready(self) -> bool:
-        return answers(self.address) and answers(self.purge_address)
+        return is_listening(self.address) and is_listening(self.purge_address)
 
     @property
     def _log(self) -> Path:
         return self.directory / f"{self.driver}.log"
 
     def _logged(self) -> str:
-        """What it has logged since it was started."""
+        """The log since the last start."""
         return self._log.read_bytes()[self._log_start :].decode(errors="replace")
 
     def _signal(self, number: signal.Signals) -> None:
@@ -144,17 +144,17 @@ class CacheServer(ABC):
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self._ready():
-            if process.poll() is not None or time.monotonic() > deadline or self._gave_up():
+            if process.poll() is not None or time.monotonic() > deadline or self._failed_to_bind():
                 self.kill()
                 raise CacheUnavailable(f"{self.driver} did not start: {self._logged()[-2000:]}")
             time.sleep(0.02)
 
-    def _gave_up(self) -> bool:
+    def _failed_to_bind(self) -> bool:
         return bool(self.cannot_bind) and self.cannot_bind in self._logged()
 
 
-def replaced(pattern: str, replacement: str, text: str) -> str:
-    """Replace the first match outside a comment; a file that no longer has one must not be run half-changed."""
+def replace_setting(pattern: str, replacement: str, text: str) -> str:
+    """Replace the first match outside of comments. Raises ConfigError if there is none: the file in deploy/ changed."""
     changed, count = re.subn(rf"(?m)^([^#\n]*?){pattern}", lambda found: found[1] + replacement, text, count=1)
     if not count:
         raise ConfigError(f"deploy/ has changed: no {pattern!r} to replace")
@@ -162,6 +162,7 @@ def replaced(pattern: str, replacement: str, text: str) -> str:
 
 
 def find_program(program: str) -> str:
+    """The path of a program in PATH or in the sbin directories. Raises ConfigError."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
     if not found:
         raise ConfigError(f"{program} is not installed: run `make setup`")
@@ -169,24 +170,25 @@ def find_program(program: str) -> str:
 
 
 def free_port() -> int:
-    """A free TCP port of 127.0.0.1, held for this process until it ends.
+    """A free TCP port of 127.0.0.1, reserved until this process ends.
 
-    Nobody else who looks for a free one gets it before its server starts, which may bind it all the same: servers set
-    SO_REUSEADDR, and who is bound and does not listen is then in nobody's way.
+    It is bound here, so that no other search for a free port finds it before the server starts. The server can bind it
+    too: servers set SO_REUSEADDR, which allows that as long as this socket does not listen.
     """
     holder = socket.socket()
     for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
         holder.setsockopt(socket.SOL_SOCKET, option, 1)
     holder.bind(("127.0.0.1", 0))
-    _held.append(holder)
+    _reserved_ports.append(holder)
     port: int = holder.getsockname()[1]
     return port
 
 
-_held: list[socket.socket] = []
+_reserved_ports: list[socket.socket] = []
 
 
-def answers(address: tuple[str, int]) -> bool:
+def is_listening(address: tuple[str, int]) -> bool:
+    """Whether a server accepts TCP connections at (host, port)."""
     try:
         socket.create_connection(address, timeout=1).close()
     except OSError:

@@ -4,13 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
-from edgeward.demo.caches.base import DEPLOY, CacheServer, free_port, replaced
+from edgeward.demo.caches.base import DEPLOY, CacheServer, free_port, replace_setting
 
 
 class Nginx(CacheServer):
-    """nginx with deploy/nginx/nginx.conf, its storage in `directory`; purges go to a listener of its own.
+    """nginx with deploy/nginx/nginx.conf. Its storage is in `directory`, and purges have their own listener.
 
-    `slice_bytes`, set before `start`: the size of the slices that it stores; 0: it stores whole responses.
+    `slice_bytes`, set before `start`: the size of the stored slices; 0: whole responses are stored.
     """
 
     driver = "nginx"
@@ -31,12 +31,12 @@ class Nginx(CacheServer):
             f"\n  {kind}_temp_path {root}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         main = (DEPLOY / "nginx" / "nginx.conf").read_text()
-        main = replaced(r"pid .*?;", f"pid {self._pid_file.absolute()};", main)
-        main = replaced(r"error_log .*?;", f"error_log {root}/nginx.log;", main)
-        main = replaced(r"access_log off;", f"access_log off;{temporary}", main)
-        main = replaced(r"server 127.0.0.1:8000;", f"server {self.backend[0]}:{self.backend[1]};", main)
-        main = replaced(r"listen .*?;", f"listen {self.address[0]}:{self.address[1]};", main)
-        self._place("edgeward-cache.conf", self._unused_address if self.slice_bytes else self.purge_address)
+        main = replace_setting(r"pid .*?;", f"pid {self._pid_file.absolute()};", main)
+        main = replace_setting(r"error_log .*?;", f"error_log {root}/nginx.log;", main)
+        main = replace_setting(r"access_log off;", f"access_log off;{temporary}", main)
+        main = replace_setting(r"server 127.0.0.1:8000;", f"server {self.backend[0]}:{self.backend[1]};", main)
+        main = replace_setting(r"listen .*?;", f"listen {self.address[0]}:{self.address[1]};", main)
+        self._write_cache_file("edgeward-cache.conf", self._unused_address if self.slice_bytes else self.purge_address)
         if self.slice_bytes:
             main = self._sliced(main)
         self._pid_file.unlink(missing_ok=True)
@@ -47,25 +47,25 @@ class Nginx(CacheServer):
         return [self._program, "-c", str(root / "nginx.conf"), "-g", f"{user}daemon off;"]
 
     def _sliced(self, main: str) -> str:
-        """Let clients reach the cache of slices, and purges its listener."""
-        self._place("edgeward-slice.conf", self.purge_address)
+        """Make clients use the cache of slices, and purges its listener."""
+        self._write_cache_file("edgeward-slice.conf", self.purge_address)
         location = (DEPLOY / "nginx" / "edgeward-slice-location.conf").read_text()
-        location = replaced(r"slice .*?;", f"slice {self.slice_bytes};", location)
+        location = replace_setting(r"slice .*?;", f"slice {self.slice_bytes};", location)
         (self.directory / "edgeward-slice-location.conf").write_text(location)
-        main = replaced("edgeward-location.conf", "edgeward-slice-location.conf", main)
+        main = replace_setting("edgeward-location.conf", "edgeward-slice-location.conf", main)
         both = "include edgeward-cache.conf;\n  include edgeward-slice.conf;"
-        return replaced("include edgeward-cache.conf;", both, main)
+        return replace_setting("include edgeward-cache.conf;", both, main)
 
-    def _place(self, name: str, address: tuple[str, int]) -> None:
-        """A file of deploy/ that defines a cache, with its storage here and its purge listener at `address`."""
+    def _write_cache_file(self, name: str, address: tuple[str, int]) -> None:
+        """Write a file of deploy/ that defines a cache, with its purge listener at `address`."""
         root = self.directory.absolute()
         text = (DEPLOY / "nginx" / name).read_text()
-        text = replaced(r"proxy_cache_path \S+", f"proxy_cache_path {root}/{name.removesuffix('.conf')}", text)
-        text = replaced(r"listen .*?;", f"listen {address[0]}:{address[1]};", text)
+        text = replace_setting(r"proxy_cache_path \S+", f"proxy_cache_path {root}/{name.removesuffix('.conf')}", text)
+        text = replace_setting(r"listen .*?;", f"listen {address[0]}:{address[1]};", text)
         (root / name).write_text(text)
 
     def _ready(self) -> bool:
-        # Written once its ports are its own: before that another server may answer there.
+        # The pid file is written after nginx has bound its ports. Before that another server may answer there.
         return self._pid_file.exists() and super()._ready()
 
     @property

@@ -3,19 +3,19 @@
 import re
 from pathlib import Path
 
-from edgeward.demo.caches.base import DEPLOY, CacheServer, free_port, replaced
+from edgeward.demo.caches.base import DEPLOY, CacheServer, free_port, replace_setting
 
-_CALM = """
+_MORE_SETTINGS = """
 cache_log /dev/null
 netdb_filename none
 pid_filename none
 shutdown_lifetime 0 seconds
 """
-"""It writes no files: run by root it becomes another user, who may write nowhere here."""
+"""No files are written: started by root, Squid becomes another user, who may not write to this directory."""
 
 
 class Squid(CacheServer):
-    """Squid with deploy/squid/squid.conf, its storage in memory. It takes HTCP at `htcp_address`."""
+    """Squid with deploy/squid/squid.conf. Its storage is in memory, and `htcp_address` takes HTCP."""
 
     driver = "squid"
     program = "squid"
@@ -28,17 +28,19 @@ class Squid(CacheServer):
 
     def _command(self) -> list[str]:
         root = self.directory.absolute()
-        main = (DEPLOY / "squid" / "squid.conf").read_text() + _CALM
-        main = replaced(r"visible_hostname \S+", f"visible_hostname squid-{self.address[1]}", main)
-        main = replaced(r"http_port \S+", f"http_port {self.address[0]}:{self.address[1]}", main)
-        main = replaced(r"cache_peer \S+ parent \d+", f"cache_peer {self.backend[0]} parent {self.backend[1]}", main)
-        main = replaced(r"cache_mem \d+", "cache_mem 64", main)
-        main = replaced(r"include \S+", f"include {root}/edgeward.conf", main)
+        main = (DEPLOY / "squid" / "squid.conf").read_text() + _MORE_SETTINGS
+        main = replace_setting(r"visible_hostname \S+", f"visible_hostname squid-{self.address[1]}", main)
+        main = replace_setting(r"http_port \S+", f"http_port {self.address[0]}:{self.address[1]}", main)
+        main = replace_setting(
+            r"cache_peer \S+ parent \d+", f"cache_peer {self.backend[0]} parent {self.backend[1]}", main
+        )
+        main = replace_setting(r"cache_mem \d+", "cache_mem 64", main)
+        main = replace_setting(r"include \S+", f"include {root}/edgeward.conf", main)
         ours = (DEPLOY / "squid" / "edgeward.conf").read_text() + self._htcp
         host, port = self.nowhere_address
-        ours = replaced(r"http_port \S+", f"http_port {host}:{port}", ours)
-        ours = replaced(r"cache_peer \S+ parent \d+", f"cache_peer {host} parent {port}", ours)
-        ours = replaced(r"include \S+", f"include {root}/edgeward-secret.conf", ours)
+        ours = replace_setting(r"http_port \S+", f"http_port {host}:{port}", ours)
+        ours = replace_setting(r"cache_peer \S+ parent \d+", f"cache_peer {host} parent {port}", ours)
+        ours = replace_setting(r"include \S+", f"include {root}/edgeward-secret.conf", ours)
         secret = (DEPLOY / "squid" / "edgeward-secret.conf").read_text()
         if self.secret:
             secret = f"acl edgeward_secret req_header Edgeward-Secret ^{_escaped(self.secret)}$\n"
@@ -53,10 +55,10 @@ class Squid(CacheServer):
         return f"\nudp_incoming_address {host}\nhtcp_port {port}\nhtcp_clr_access allow edgeward_purgers\n"
 
     def _ready(self) -> bool:
-        # Once both ports are its own: before that another server may answer there.
+        # Logged once per port that Squid has bound. Before that another server may answer there.
         return self._logged().count("Accepting reverse-proxy") == 2 and super()._ready()
 
 
 def _escaped(secret: str) -> str:
-    """As a regular expression without a blank, at which Squid's configuration would end it."""
+    """The secret as a regular expression without blanks, which would end it in Squid's configuration."""
     return re.escape(secret).replace("\\ ", "[[:space:]]")

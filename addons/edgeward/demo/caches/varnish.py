@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping
 
-from edgeward.demo.caches.base import DEPLOY, CacheServer, replaced
+from edgeward.demo.caches.base import DEPLOY, CacheServer, replace_setting
 
 
 class Varnish(CacheServer):
-    """varnishd with deploy/varnish/default.vcl, its storage in memory.
+    """varnishd with deploy/varnish/default.vcl. Its storage is in memory.
 
-    `tags` and `bans`, set before `start`: whether it takes purges by tag and by prefix.
+    `tags` and `bans`, set before `start`: whether it accepts purges by tag and by prefix.
     """
 
     driver = "varnish"
@@ -22,9 +22,9 @@ class Varnish(CacheServer):
 
     def _command(self) -> list[str]:
         vcl = (DEPLOY / "varnish" / "default.vcl").read_text()
-        vcl = replaced(r'\.host = ".*?"', f'.host = "{self.backend[0]}"', vcl)
-        vcl = replaced(r'\.port = ".*?"', f'.port = "{self.backend[1]}"', vcl)
-        vcl = replaced(r'include "edgeward.vcl";', self._includes(), vcl)
+        vcl = replace_setting(r'\.host = ".*?"', f'.host = "{self.backend[0]}"', vcl)
+        vcl = replace_setting(r'\.port = ".*?"', f'.port = "{self.backend[1]}"', vcl)
+        vcl = replace_setting(r'include "edgeward.vcl";', self._includes(), vcl)
         (self.directory / "default.vcl").write_text(vcl)
         return [
             *(self._program, "-F", "-n", str((self.directory / "varnish").absolute())),

@@ -1,9 +1,9 @@
-"""Bytes to pictures: one decoder each, chosen by magic bytes, with bounds on pixels and frames.
+"""Bytes to pictures: one decoder for each format, chosen by magic bytes, with limits on pixels and frames.
 
-formats      the allow-list of decoders
-promises     the size that a header promises, read without its decoder
-images       bytes -> pictures that may be hashed, frame by frame
-painting     any mode, with or without alpha -> "L" or "RGB"
-orientation  how a picture is to be turned to be seen
-bitmaps icons jxl libjxl webp   what Pillow does not read as it is wanted here
+decoders     the allow-list of decoders
+header_size  the size that a file's header declares, read without its decoder
+images       bytes -> pictures to hash, frame by frame
+flattening   any mode, with or without alpha -> "L" or "RGB"
+orientation  Exif data -> how to turn a picture upright
+bitmaps icons jxl libjxl webp   what Pillow does not read, or not as browsers do
 """

@@ -1,4 +1,4 @@
-"""JPEG XL (ISO/IEC 18181), bare or in its container, still or animated, as a file that Pillow can read."""
+"""JPEG XL (ISO/IEC 18181), bare or in its container, still or animated, as a Pillow image file."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from PIL import Image, ImageFile
 from edgeward.hashing.decoding.libjxl import BASIC_INFO, FRAME, FULL_IMAGE, NEED_BUFFER, SUCCESS, Decoder
 
 _MODES = {(1, False): "L", (1, True): "LA", (3, False): "RGB", (3, True): "RGBA"}
-"""By the colours, and by whether there is an alpha channel. Other extra channels are not looked at."""
+"""By the number of colour channels, and whether there is alpha. Other extra channels are ignored."""
 
 
 class JxlImageFile(ImageFile.ImageFile):
-    """Opening it reads the header; frames are decoded one by one, as they are loaded. There is no way back.
+    """Opening reads the header; frames are decoded one by one, as they are loaded, and only forwards.
 
-    It is turned as its header says, as by every reader: Exif data does not count.
+    The picture comes turned as its header says. All readers do that, and ignore its Exif orientation.
     """
 
     format = "JXL"
@@ -31,7 +31,7 @@ class JxlImageFile(ImageFile.ImageFile):
         self._pending = self._cut_off = False
 
     def seek(self, frame: int) -> None:
-        """Goes to the next frame. EOFError: there is none; OSError: the file is broken."""
+        """Go to the next frame. EOFError: there is none; OSError: the file is broken."""
         if frame == self._frame:
             return
         if frame != self._frame + 1:
@@ -49,7 +49,7 @@ class JxlImageFile(ImageFile.ImageFile):
         return max(self._frame, 0)
 
     def load(self) -> Any:
-        """Decodes the frame. OSError: it is broken, or cut off and not lenient (ImageFile.LOAD_TRUNCATED_IMAGES)."""
+        """Decode the frame. OSError: it is broken, or cut off while ImageFile.LOAD_TRUNCATED_IMAGES is off."""
         if self._frame < 0:
             self.seek(0)
         if self._pending:

@@ -1,7 +1,7 @@
-"""libjxl's C interface (libjxl 0.12, decode.h), as far as reading pictures needs it.
+"""The part of libjxl's C interface (libjxl 0.12, decode.h) that reading pictures needs.
 
-The library is the one that the package imagecodecs ships. It is called by itself: what wraps it elsewhere allocates
-before the size can be looked at, and gives of an animation all frames or the last.
+The library is the one in the package imagecodecs. It is called directly, since its Python wrappers allocate memory
+before the size can be checked, and give all frames of an animation or only the last.
 """
 
 import ctypes
@@ -10,16 +10,16 @@ from pathlib import Path
 
 SUCCESS, NEED_BUFFER = 0, 5
 BASIC_INFO, FRAME, FULL_IMAGE = 0x40, 0x400, 0x1000
-"""JxlDecoderStatus: what `process` says has come about, or is needed. SUCCESS: nothing follows."""
+"""JxlDecoderStatus: what `process` has reached, or needs. SUCCESS: the file is at its end."""
 
 _UINT8 = 2
 """JxlDataType: samples of any depth are scaled to 0..255."""
 _VERSION = 12
-"""0.12: its structures may change with the next."""
+"""0.12. The structures below may differ in another version."""
 
 
 class BasicInfo(ctypes.Structure):
-    """JxlBasicInfo (codestream_header.h), up to what is read here."""
+    """JxlBasicInfo (codestream_header.h), up to the fields that are read here."""
 
     _fields_ = (
         ("have_container", ctypes.c_int),
@@ -54,10 +54,10 @@ class PixelFormat(ctypes.Structure):
 
 
 class Decoder:
-    """A JxlDecoder that has all of its input, and gives one frame after the other, turned as it is to be seen."""
+    """A JxlDecoder with all of its input. It gives one frame after the other, turned upright."""
 
     def __init__(self, body: bytes) -> None:
-        self._body = body  # not copied: it must live as long
+        self._body = body  # libjxl does not copy it, so it must live as long as the decoder
         self._decoder = ctypes.c_void_p(_LIBJXL.JxlDecoderCreate(None))
         if self._decoder.value is None:
             raise MemoryError
@@ -71,28 +71,29 @@ class Decoder:
         _LIBJXL.JxlDecoderDestroy(self._decoder)
 
     def process(self) -> int:
-        """Goes on to the next event, and returns it."""
+        """Decode up to the next event, and return it."""
         return int(_LIBJXL.JxlDecoderProcessInput(self._decoder))
 
     def basic_info(self) -> BasicInfo:
+        """Size and channels. Valid after BASIC_INFO."""
         info = BasicInfo()
         _LIBJXL.JxlDecoderGetBasicInfo(self._decoder, ctypes.byref(info))
         return info
 
     def set_buffer(self, channels: int, size: int) -> ctypes.Array[ctypes.c_char]:
-        """The buffer of `size` bytes that holds the frame's pixels once it is there."""
+        """A buffer of `size` bytes for the next frame's pixels. It is filled at FULL_IMAGE."""
         self._buffer = ctypes.create_string_buffer(size)
-        form = PixelFormat(channels, _UINT8, 0, 0)
-        _LIBJXL.JxlDecoderSetImageOutBuffer(self._decoder, ctypes.byref(form), self._buffer, size)
+        pixel_format = PixelFormat(channels, _UINT8, 0, 0)
+        _LIBJXL.JxlDecoderSetImageOutBuffer(self._decoder, ctypes.byref(pixel_format), self._buffer, size)
         return self._buffer
 
     def flush(self) -> bool:
-        """Put what is there of a frame whose data ends too early into the buffer. False where it is nothing."""
+        """Write the decoded part of a cut-off frame to the buffer. False if nothing is decoded yet."""
         return bool(_LIBJXL.JxlDecoderFlushImage(self._decoder) == SUCCESS)
 
 
 def _load() -> ctypes.CDLL:
-    """The library, with the types of what is called.
+    """The library, with the argument types of the functions that are called.
 
     Raises:
         ImportError: imagecodecs is not installed, or ships another version.

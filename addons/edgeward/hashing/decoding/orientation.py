@@ -1,19 +1,19 @@
-"""How a picture is to be turned to be seen upright, by its Exif data: no pixel is looked at."""
+"""How to turn a picture upright, by its Exif data alone."""
 
 from itertools import islice
 
 UPRIGHT = 1
-"""The orientation of what has none, and of what says nonsense."""
+"""The orientation of a picture that has none, or an invalid one."""
 
 _TAG = 0x0112
 _SHORT = 3
 _ENTRY_BYTES = 12
 _MAX_ENTRIES = 1000
-"""No camera writes a tenth of them."""
+"""Entries that are searched. Cameras write fewer than a tenth of that."""
 
 
 def orientation(exif: bytes) -> int:
-    """Exif 2.32, 4.6.4, Orientation: 1 (upright) to 8, of Exif data with or without "Exif\\0\\0" before it."""
+    """The orientation (Exif 2.32, 4.6.4), 1 (upright) to 8, in Exif data with or without "Exif\\0\\0" before it."""
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
     if order is None:

@@ -1,7 +1,8 @@
-"""Hashers: isolated processes that do nothing but `fingerprint`.
+"""Hashers: isolated processes that only compute fingerprints.
 
-worker       the process
-warm_up      what it does before it is locked up, so that nothing is left to load (trials: the pictures for it)
-hasher       it as its parent sees it; its answers are checked
-pool         several of them, always replaced, never waited for too long
+worker          the process
+warm_up         what it runs before it is isolated, so that nothing is left to load
+warm_up_images  the pictures for that
+hasher          the process as its parent sees it; its answers are checked
+pool            several hashers: each is replaced when it ends, and waiting for one is limited
 """

@@ -1,80 +1,80 @@
-"""One hasher as its parent sees it: an isolated process that makes fingerprints, and whose answers are checked."""
+"""One hasher as its parent sees it: an isolated process that makes fingerprints. Its answers are not trusted."""
 
 import asyncio
 import re
 from typing import Self
 
-from edgeward.config import HashingSettings
-from edgeward.hashing.registry import known
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.isolated import Isolated, ProcessDied
+from edgeward.hashing.hash_request import HashRequest
+from edgeward.hashing.signal_registry import listable_types
+from edgeward.isolation.isolated_process import IsolatedProcess, ProcessDied
+from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint, Signal
 
 _WORKER = "edgeward.hashing.hashers.worker"
-_MAX_FRAME = 10**6
+_MAX_FRAMES = 10**6
 _MAX_NUMBER = 1 << 40
-_MAX_FRAME_ANSWER = 64 * 1024
-"""Bytes for the signals of one frame, in all views."""
-_IN_THREAD = 128 * 1024
-"""Answers of more bytes are read in a thread: the event loop has other clients."""
+_ANSWER_BYTES_PER_FRAME = 64 * 1024
+"""Enough for the signals of one frame, in all views."""
+_MAX_BYTES_IN_LOOP = 128 * 1024
+"""Larger answers are parsed in a thread, to keep the event loop free."""
 _HEX = re.compile(r"[0-9a-f]*")
 _MEDIA_TYPE = re.compile(r"(image/[a-z0-9.+-]+|text/(html|css|xml))?")
 
 
-class Hasher(Isolated):
-    """A process that hashes one image at a time. Whatever raises ProcessDied leaves it fit only for `close`."""
+class Hasher(IsolatedProcess):
+    """A process that hashes one image at a time. After a ProcessDied only `close` may be called."""
 
     _types: tuple[str, ...] = ()
 
     @classmethod
     async def start(cls, settings: HashingSettings) -> Self:
-        """A hasher that is ready. ProcessDied if it does not get so in time."""
+        """Start a hasher and wait until it is ready. ProcessDied: it was not ready in time."""
         hasher = await cls.launch(_WORKER, settings.model_dump_json())
         hasher._types = settings.signals
-        hasher.max_answer = max(hasher.max_answer, settings.max_frames * _MAX_FRAME_ANSWER)
+        hasher.max_answer = max(hasher.max_answer, settings.max_frames * _ANSWER_BYTES_PER_FRAME)
         return hasher
 
     async def begin(self, body: bytes, request: HashRequest) -> None:
-        """Hand over an image. ProcessDied: it never looked at it, so another hasher may safely."""
+        """Send an image. ProcessDied: the hasher never read it, so another may safely try."""
         await self.ask(request.to_json().encode(), body)
 
     async def answer(self) -> Fingerprint:
-        """What it made of the image. ProcessDied: this image may have killed it."""
+        """The fingerprint of the image. ProcessDied: this image may have killed the hasher."""
         payload = await self.receive()
-        if len(payload) <= _IN_THREAD:
+        if len(payload) <= _MAX_BYTES_IN_LOOP:
             return read_answer(payload, self._types)
         return await asyncio.to_thread(read_answer, payload, self._types)
 
 
 def read_answer(payload: bytes, types: tuple[str, ...]) -> Fingerprint:
-    """The fingerprint that a hasher sent. ProcessDied unless it is well formed and holds none but `types`."""
+    """The fingerprint that a hasher sent. ProcessDied if it is malformed or has signals of other types than `types`."""
     try:
         found = Fingerprint.from_json(payload)
-        sound = _is_sound(found, types)
+        valid = _is_valid(found, types)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
+        valid = False
+    if not valid:
         raise ProcessDied("its answer is malformed")
     return found
 
 
-def _is_sound(found: Fingerprint, types: tuple[str, ...]) -> bool:
+def _is_valid(found: Fingerprint, types: tuple[str, ...]) -> bool:
     numbers = (found.size, found.width, found.height)
     return (
-        _is_hex(found.sha256, known()["sha256"].bits)
+        _is_hex(found.sha256, listable_types()["sha256"].bits)
         and _MEDIA_TYPE.fullmatch(found.media_type) is not None
         and all(type(number) is int and 0 <= number < _MAX_NUMBER for number in numbers)
-        and all(signal.type in types and _is_sound_signal(signal) for signal in found.signals)
+        and all(signal.type in types and _is_valid_signal(signal) for signal in found.signals)
     )
 
 
-def _is_sound_signal(signal: Signal) -> bool:
+def _is_valid_signal(signal: Signal) -> bool:
     quality = signal.quality
     return (
-        _is_hex(signal.value, known()[signal.type].bits)
+        _is_hex(signal.value, listable_types()[signal.type].bits)
         and (quality is None or (type(quality) is int and 0 <= quality <= 100))
         and type(signal.frame) is int
-        and 0 <= signal.frame < _MAX_FRAME
+        and 0 <= signal.frame < _MAX_FRAMES
     )
 
 

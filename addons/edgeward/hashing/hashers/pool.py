@@ -1,4 +1,4 @@
-"""Several hashers, each replaced as soon as it ends; an image waits for one, but never long."""
+"""Several hashers. Each is replaced as soon as it ends, and an image waits for one only a limited time."""
 
 import asyncio
 import logging
@@ -8,35 +8,40 @@ from collections.abc import Coroutine
 from typing import Any
 
 from edgeward import metrics
-from edgeward.config import HashingSettings
 from edgeward.errors import Unavailable
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher
-from edgeward.hashing.plain import plain
-from edgeward.hashing.request import HashRequest
-from edgeward.isolation.frames import LAYERS
-from edgeward.isolation.isolated import ProcessDied
+from edgeward.hashing.undecoded_fingerprint import undecoded_fingerprint
+from edgeward.isolation.exit_status import describe_exit
+from edgeward.isolation.isolated_process import ProcessDied
+from edgeward.isolation.protocol import LAYERS
+from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint, Flaw
 
 logger = logging.getLogger(__name__)
 
-_IN_THREAD = 256 * 1024
-"""Bodies of more bytes are digested in a thread: the event loop has other clients."""
-_TRIES = 3
-"""Hashers that may die before they look at an image, which is no fault of the image."""
-_LONGEST_PAUSE = 5.0
+_MAX_BYTES_IN_LOOP = 256 * 1024
+"""Larger bodies are digested in a thread, to keep the event loop free."""
+_MAX_ATTEMPTS = 3
+"""Hashers tried for one image: each may die before it reads the image."""
+_MAX_RESTART_PAUSE = 5.0
 
 
 class HasherPool:
-    """`settings.processes` hashers. Use `start` before and `close` after."""
+    """`settings.processes` hashers. Call `start` before use and `close` after.
+
+    Attributes:
+        time_limit: seconds that a hasher may take to accept an image, and again to hash it.
+    """
 
     def __init__(self, settings: HashingSettings) -> None:
+        self.time_limit = settings.timeout_ms / 1000
         self._settings = settings
-        self._limit = settings.timeout_ms / 1000
         self._hashers: set[Hasher] = set()
         self._idle: list[Hasher] = []
         self._waiting: deque[asyncio.Future[Hasher]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._keepers: list[asyncio.Task[None]] = []
+        self._supervisors: list[asyncio.Task[None]] = []
         self._closed = False
 
     @property
@@ -45,66 +50,73 @@ class HasherPool:
         return sorted(hasher.pid for hasher in self._hashers if hasher.alive)
 
     @property
+    def waiting(self) -> int:
+        """Number of images that wait for a hasher."""
+        return len(self._waiting)
+
+    @property
     def layers(self) -> frozenset[str] | None:
-        """Those of frames.LAYERS that isolate every live hasher; None where none lives."""
+        """The isolation layers (protocol.LAYERS) that every live hasher has; None if none lives."""
         live = [hasher.layers for hasher in self._hashers if hasher.alive]
         return frozenset.intersection(*live) if live else None
 
     async def start(self) -> None:
         """Start all hashers; return when one is ready. Unavailable if the first can't be started."""
         first = asyncio.get_running_loop().create_future()
-        self._keepers = [asyncio.create_task(self._keep(first)) for _ in range(self._settings.processes)]
+        self._supervisors = [asyncio.create_task(self._supervise(first)) for _ in range(self._settings.processes)]
         try:
             await first
-        except (ProcessDied, OSError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, no hasher is left behind: its supervisor counts it
             await self.close()
             raise Unavailable(f"no hasher starts: {error}") from None
 
     async def close(self) -> None:
-        """End all hashers; images that still wait are OVERLOADED, those being hashed are CRASHED."""
+        """End all hashers. Images that still wait are OVERLOADED, those being hashed are CRASHED."""
         self._closed = True
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for supervisor in self._supervisors:
+            supervisor.cancel()
+        await asyncio.gather(*self._supervisors, return_exceptions=True)
         while self._waiting:
             self._waiting.popleft().cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def fingerprint(self, body: bytes, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
-        """As `fingerprint.fingerprint`, in a hasher. Never raises for what an image does.
+        """As `fingerprint.fingerprint`, in a hasher. Never raises because of an image.
 
-        Flaw TIMEOUT: a hasher worked on it for longer than `settings.timeout_ms`. CRASHED: a hasher died of it.
-        OVERLOADED: `settings.queue` images waited already, or no hasher was free for twice that time. With these the
-        digests are those of `body` as it came, its codings not undone. Cancelling the caller wastes no hasher: one
-        that has begun finishes, and is free again.
+        Flaw TIMEOUT: a hasher took longer than `settings.timeout_ms`. CRASHED: a hasher died while hashing it.
+        OVERLOADED: `settings.queue` images waited already, or no hasher was free for twice that time. In these cases
+        the digests are those of `body` as received, with its codings.
+
+        If the caller is cancelled, a hasher that has begun finishes its image and is free again.
         """
         started = time.monotonic()
         try:
             if len(body) > self._settings.max_bytes:
-                return await self._plain(body, request.codings, Flaw.TOO_LARGE)
+                return await self._undecoded(body, request.codings, Flaw.TOO_LARGE)
             found = await self._hash(body, request)
-            return await self._plain(body, request.codings, found) if isinstance(found, Flaw) else found
+            return await self._undecoded(body, request.codings, found) if isinstance(found, Flaw) else found
         finally:
             metrics.hash_seconds.observe(time.monotonic() - started)
 
     async def _hash(self, body: bytes, request: HashRequest) -> Fingerprint | Flaw:
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             hasher = await self._acquire()
             if hasher is None:
                 return Flaw.OVERLOADED
-            found = await asyncio.shield(self._spawn(self._work(hasher, body, request)))
+            # Shielded: half-sent images and unread answers would leave the hasher unusable for the next caller.
+            found = await asyncio.shield(self._spawn(self._hash_on(hasher, body, request)))
             if found is not None:
                 return found
         return Flaw.CRASHED
 
-    async def _work(self, hasher: Hasher, body: bytes, request: HashRequest) -> Fingerprint | Flaw | None:
-        """One image on one hasher. None: the hasher died before it looked, so another may try."""
+    async def _hash_on(self, hasher: Hasher, body: bytes, request: HashRequest) -> Fingerprint | Flaw | None:
+        """One image on one hasher. None: the hasher died before it read the image, so another may try."""
         begun = False
         try:
-            async with asyncio.timeout(self._limit):
+            async with asyncio.timeout(self.time_limit):
                 await hasher.begin(body, request)
             begun = True
-            async with asyncio.timeout(self._limit):
+            async with asyncio.timeout(self.time_limit):
                 return await hasher.answer()
         except TimeoutError:
             hasher.kill("timeout")
@@ -115,13 +127,13 @@ class HasherPool:
         finally:
             self._release(hasher)
 
-    async def _plain(self, body: bytes, codings: tuple[str, ...], flaw: Flaw) -> Fingerprint:
-        if len(body) <= _IN_THREAD:
-            return plain(body, self._settings.signals, flaw, codings)
-        return await asyncio.to_thread(plain, body, self._settings.signals, flaw, codings)
+    async def _undecoded(self, body: bytes, codings: tuple[str, ...], flaw: Flaw) -> Fingerprint:
+        if len(body) <= _MAX_BYTES_IN_LOOP:
+            return undecoded_fingerprint(body, self._settings.signals, flaw, codings)
+        return await asyncio.to_thread(undecoded_fingerprint, body, self._settings.signals, flaw, codings)
 
     async def _acquire(self) -> Hasher | None:
-        """A hasher for the caller alone; None where none comes free in time, or too many wait already."""
+        """A hasher for this caller alone; None if none is free in time, or too many images wait already."""
         while self._idle:
             if (hasher := self._idle.pop()).alive:
                 return hasher
@@ -130,27 +142,28 @@ class HasherPool:
         turn: asyncio.Future[Hasher] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(2 * self._limit):
+            async with asyncio.timeout(2 * self.time_limit):
                 return await turn
         except TimeoutError:
-            self._give_back(turn)
+            self._abandon(turn)
             return None
         except asyncio.CancelledError:
-            self._give_back(turn)
+            self._abandon(turn)
             if self._closed:
                 return None
             raise
 
-    def _give_back(self, turn: asyncio.Future[Hasher]) -> None:
-        """A turn that came in the very moment its owner left goes to the next."""
+    def _abandon(self, turn: asyncio.Future[Hasher]) -> None:
+        """Stop waiting. A hasher that was assigned at that very moment goes to the next in line."""
         if turn in self._waiting:
             self._waiting.remove(turn)
         if turn.done() and not turn.cancelled():
             self._release(turn.result())
 
     def _release(self, hasher: Hasher) -> None:
+        """Give a hasher to the first image that waits, or make it idle."""
         if not hasher.alive:
-            return  # its keeper replaces it
+            return  # its supervisor replaces it
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -158,27 +171,32 @@ class HasherPool:
                 return
         self._idle.append(hasher)
 
-    async def _keep(self, first: asyncio.Future[None]) -> None:
-        """Keep one hasher alive for ever."""
+    async def _supervise(self, first: asyncio.Future[None]) -> None:
+        """Keep one hasher running: start it, wait for its end, start the next. `first` is set by the first start."""
         pause = 0.0
         while True:
             try:
                 hasher = await Hasher.start(self._settings)
+                pause = 0.0
+                if not first.done():
+                    _report_isolation(hasher.layers)
+                    first.set_result(None)
+                await self._serve_until_end(hasher)
+                continue
             except (ProcessDied, OSError) as error:
                 logger.error("a hasher does not start: %s", error)
-                if not first.done():
-                    first.set_exception(error)
-                pause = min(max(2 * pause, 0.1), _LONGEST_PAUSE)
-                await asyncio.sleep(pause)
-                continue
-            pause = 0.0
+                failure: Exception = error
+            except Exception as error:
+                # A defect must not leave one hasher less: it is counted.
+                metrics.gate_errors.labels("hashers").inc()
+                logger.error("a hasher is replaced after a defect", exc_info=error)
+                failure = error
             if not first.done():
-                first.set_result(None)
-                _report(hasher.layers)
-            await self._watch(hasher)
+                first.set_exception(failure)
+            pause = min(max(2 * pause, 0.1), _MAX_RESTART_PAUSE)
+            await asyncio.sleep(pause)
 
-    async def _watch(self, hasher: Hasher) -> None:
-        """Offer a hasher until it ends."""
+    async def _serve_until_end(self, hasher: Hasher) -> None:
         self._hashers.add(hasher)
         self._release(hasher)
         try:
@@ -187,7 +205,7 @@ class HasherPool:
             self._hashers.discard(hasher)
             await hasher.close()
         metrics.hasher_restarts.labels(hasher.cause).inc()
-        logger.warning("hasher %d ended with status %d (%s) and is replaced", hasher.pid, status, hasher.cause)
+        logger.warning("hasher %d %s (%s) and is replaced", hasher.pid, describe_exit(status), hasher.cause)
 
     def _spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -196,9 +214,9 @@ class HasherPool:
         return task
 
 
-def _report(layers: frozenset[str]) -> None:
-    """Say how well hashers are isolated on this machine: their like get the same."""
+def _report_isolation(layers: frozenset[str]) -> None:
+    """Set the metrics and log what is missing, once: all hashers of one machine get the same layers."""
     for layer in LAYERS:
         metrics.hasher_isolation.labels(layer).set(layer in layers)
     if missing := [layer for layer in LAYERS if layer not in layers]:
-        logger.warning("hashers run without %s: `edgeward doctor` says what is missing", " and ".join(missing))
+        logger.warning("hashers run without %s: `edgeward doctor` says how to fix this", " and ".join(missing))

@@ -1,23 +1,23 @@
-"""The hasher: an isolated process that does nothing but `fingerprint` what comes in over one socket.
+"""The hasher process: it reads images from one socket and answers with their fingerprints.
 
     python -m edgeward.hashing.hashers.worker FD SETTINGS
 
-It parses hostile bytes and may be taken over, so it owns nothing (confinement.py). It is asked by a HashRequest and
-answers with a Fingerprint, both as JSON.
+It parses hostile bytes and may be taken over, so it has access to nothing (isolation/confinement.py). A request is a
+HashRequest as JSON and the body; an answer is a Fingerprint as JSON.
 """
 
 import sys
 
-from edgeward.config import HashingSettings
 from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.warm_up import warm_up
-from edgeward.hashing.request import HashRequest
 from edgeward.isolation.serving import serve
+from edgeward.settings.config import HashingSettings
 
 
 def main(fd: int, settings: HashingSettings) -> None:
-    def answer(question: bytes, body: bytes) -> bytes:
-        return fingerprint(body, settings, HashRequest.from_json(question)).to_json().encode()
+    def answer(request: bytes, body: bytes) -> bytes:
+        return fingerprint(body, settings, HashRequest.from_json(request)).to_json().encode()
 
     warm_up(settings)
     serve(fd, settings.memory_mb, settings.timeout_ms / 1000, answer)

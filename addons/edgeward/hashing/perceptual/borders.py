@@ -1,8 +1,8 @@
-"""Borders and letterboxes: where within a picture the picture proper may lie. Told by the luma alone.
+"""Borders and letterboxes: the boxes inside a picture that may hold the picture proper. Found in the luma alone.
 
-From each side lines are walked inwards for as long as they are of one tone, which may drift. The border ends where,
-within the reach of a JPEG block's ringing, neighbouring lines differ most. A picture may itself have plain edges, so
-where the sides disagree there are several answers: each is hashed, and costs no more than that.
+From each side, lines are followed inwards while they have one tone, which may drift. The border ends where neighbouring
+lines differ most, within the 8 pixels over which a JPEG block can smear the edge. A picture can have plain edges of its
+own, so if the sides disagree there are several answers. Each is hashed; a wrong one costs time and matches nothing.
 """
 
 from collections.abc import Iterator
@@ -15,28 +15,29 @@ from edgeward.hashing.perceptual.luma import Luma8
 type Box = tuple[int, int, int, int]
 """Left, top, right, bottom, as in Pillow: right and bottom are outside."""
 type _Margins = tuple[int, int]
-"""Lines of border at the beginning and at the end of one axis."""
+"""Lines of border at the start and at the end of one axis."""
 
 MAX_BOXES = 3
 _TOLERANCE = 14
-"""Levels by which a pixel of a border may differ from its tone: compression at its worst, faint gradients."""
-_STRAYS = 0.02
-"""The share of a line's pixels that may differ more."""
-_RINGING = 8
-"""Lines of a border that the picture beside it shines into: a block of JPEG."""
-_EDGE = 0.6
-"""The border ends at the first difference between lines that is as large as this share of the largest one near."""
-_ALIKE = 2
-"""Lines by which the margins of two sides may differ and still be meant to be equal."""
+"""Levels by which a border's pixel may differ from its tone: strong compression, or a faint gradient."""
+_MAX_STRAY_SHARE = 0.02
+"""Share of a line's pixels that may differ more."""
+_JPEG_BLOCK = 8
+"""Lines of a border into which the picture beside it can ring."""
+_EDGE_SHARE = 0.6
+"""The border ends at the first difference between lines that is at least this share of the largest one nearby."""
+_EQUAL_LINES = 2
+"""Two margins that differ by no more lines count as equal."""
 _STRIP_LINES, _STRIPS = 16, 256
-_ACROSS = 1024
-"""So many pixels of a line are looked at."""
+_MAX_PIXELS_PER_LINE = 1024
+"""Pixels of a line that are looked at: longer lines are sampled."""
 
 
 def inner_boxes(luma: Luma8, smallest: int) -> list[Box]:
-    """The boxes that a picture within borders may fill, the likeliest first; none where there is no border.
+    """The boxes that a picture within borders may fill, the likeliest first; none if there is no border.
 
-    `luma` is height x width. A box has no side under `smallest` pixels. The first may be one with a border of its own.
+    `luma` is height x width. No box has a side under `smallest` pixels. The first box is searched for a border of its
+    own, as a letterboxed video within a frame has.
     """
     found = list(_boxes(luma, smallest))
     for left, top, right, bottom in found[:1]:
@@ -48,7 +49,7 @@ def inner_boxes(luma: Luma8, smallest: int) -> list[Box]:
 def _boxes(luma: Luma8, smallest: int) -> Iterator[Box]:
     height, width = luma.shape
     down, across = _margins(luma), _margins(luma.T)
-    # Both axes at their most likely, or both at their least; then one of each.
+    # Both axes at their likeliest margins, or both at their smallest; then one of each.
     for one, other in ((0, 0), (-1, -1), (0, -1), (-1, 0)):
         (top, bottom), (left, right) = down[one], across[other]
         box = (left, top, width - right, height - bottom)
@@ -57,21 +58,22 @@ def _boxes(luma: Luma8, smallest: int) -> Iterator[Box]:
 
 
 def _margins(lines: Luma8) -> list[_Margins]:
-    """How many lines of border there may be at either end of an axis, the likeliest first."""
-    lines = lines[:, :: -(-lines.shape[1] // _ACROSS)]
+    """Lines of border at both ends of an axis: the possible answers, the likeliest first."""
+    lines = lines[:, :: -(-lines.shape[1] // _MAX_PIXELS_PER_LINE)]
     first, last = _margin(lines), _margin(lines[::-1])
     if first and last and abs(_tone(lines[0]) - _tone(lines[-1])) > _TOLERANCE:
-        # One border has one tone: the other side is the picture's own.
+        # A border has one tone. With two, one of them is a plain edge of the picture itself.
         return [(first, 0), (0, last)]
-    if abs(first - last) <= _ALIKE:
+    if abs(first - last) <= _EQUAL_LINES:
         return [(first, last)]
     least = min(first, last)
     return [(first, last), (least, least)]
 
 
 def _margin(lines: Luma8) -> int:
-    """How many lines of border come first; all but one where everything is of one tone."""
+    """Number of border lines at the start; all but one if everything has one tone."""
     tone, end = _tone(lines[0]), len(lines) - 1
+    # In strips: the tone is updated after each, so that it may drift, and large pictures take few numpy calls.
     at, step = 0, max(_STRIP_LINES, len(lines) // _STRIPS)
     if not _plain(lines[:1], tone)[0]:
         return 0
@@ -85,18 +87,19 @@ def _margin(lines: Luma8) -> int:
 
 
 def _plain(lines: Luma8, tone: int) -> NDArray[np.bool_]:
+    """Whether each line has this tone."""
     strays = np.abs(lines.astype(np.int16) - tone) > _TOLERANCE
-    return np.asarray(np.count_nonzero(strays, axis=1) <= _STRAYS * lines.shape[1])
+    return np.asarray(np.count_nonzero(strays, axis=1) <= _MAX_STRAY_SHARE * lines.shape[1])
 
 
 def _tone(line: Luma8) -> int:
-    """The median, several times faster than numpy's own."""
+    """The median of a line. Several times faster than np.median."""
     return int(np.sort(line)[len(line) // 2])
 
 
 def _edge(lines: Luma8, at: int) -> int:
-    """The line at which the picture begins, near the first that is not plain."""
+    """The line at which the picture begins, near `at`, the first that is not plain."""
     start = max(at - 2, 1)
-    near = lines[start - 1 : at + _RINGING + 1].astype(np.int16)
-    steps = np.abs(np.diff(near, axis=0)).mean(axis=1)
-    return start + int((steps >= _EDGE * steps.max()).argmax())
+    near = lines[start - 1 : at + _JPEG_BLOCK + 1].astype(np.int16)
+    differences = np.abs(np.diff(near, axis=0)).mean(axis=1)
+    return start + int((differences >= _EDGE_SHARE * differences.max()).argmax())

@@ -5,34 +5,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import imagehash
 import scipy.fftpack  # noqa: F401  imagehash loads it at its first phash: better while a hasher starts
 
-from edgeward.hashing.perceptual.subject import Subject
+from edgeward.hashing.perceptual.source_image import SourceImage
 from edgeward.types import Signal, View
 
-type _Hash = Callable[[Subject, int], Signal]
+type _Hash = Callable[[SourceImage, int], Signal]
 
 
-def _pdq(subject: Subject, orientation: int) -> Signal:
-    value, quality = subject.pdq
+def _pdq(source: SourceImage, orientation: int) -> Signal:
+    value, quality = source.pdq
     if orientation != 1:
-        value = subject.turned((orientation,))[orientation]
+        value = source.oriented_pdqs((orientation,))[orientation]
     return Signal("pdq", value, quality)
 
 
-def _phash(subject: Subject, orientation: int) -> Signal:
-    return Signal("phash", str(imagehash.phash(subject.resized((32, 32), orientation))))
+def _phash(source: SourceImage, orientation: int) -> Signal:
+    return Signal("phash", str(imagehash.phash(source.resized((32, 32), orientation))))
 
 
-def _dhash(subject: Subject, orientation: int) -> Signal:
-    return Signal("dhash", str(imagehash.dhash(subject.resized((9, 8), orientation))))
+def _dhash(source: SourceImage, orientation: int) -> Signal:
+    return Signal("dhash", str(imagehash.dhash(source.resized((9, 8), orientation))))
 
 
-PERCEPTUAL: Mapping[str, _Hash] = {"pdq": _pdq, "phash": _phash, "dhash": _dhash}
-"""How each perceptual signal type is made of a picture that is shown with an EXIF orientation (1 to 8)."""
+HASH_FUNCTIONS: Mapping[str, _Hash] = {"pdq": _pdq, "phash": _phash, "dhash": _dhash}
+"""For each built-in perceptual type: (picture, EXIF orientation 1 to 8) -> its signal, as shown in that orientation."""
 
 
-def perceptual(subject: Subject, types: Sequence[str], view: View, orientation: int = 1) -> Iterator[Signal]:
-    """One signal for each perceptual type that `types` names, of the picture as shown with this EXIF orientation."""
+def perceptual_signals(source: SourceImage, types: Sequence[str], view: View, orientation: int = 1) -> Iterator[Signal]:
+    """One signal for each built-in perceptual type in `types`, of the picture as shown in this EXIF orientation."""
     for name in types:
-        if name in PERCEPTUAL:
-            made = PERCEPTUAL[name](subject, orientation)
+        if name in HASH_FUNCTIONS:
+            made = HASH_FUNCTIONS[name](source, orientation)
             yield Signal(made.type, made.value, made.quality, view)

@@ -1,16 +1,16 @@
-"""Pillow's LANCZOS from a whole photograph down to a few pixels, several times cheaper, for pictures in transit.
+"""Pillow's LANCZOS from a whole photograph down to a few pixels, several times faster, for pictures in transit.
 
-imagehash begins by resizing to 32 x 32 (phash) and 9 x 8 (dhash). Pillow's integer loops take longer for it than a
-JPEG takes to decode. The same resampling (Pillow, src/libImaging/Resample.c) is two products with narrow-band matrices
+imagehash first resizes to 32 x 32 (phash) or 9 x 8 (dhash). In Pillow's integer loops that takes longer than decoding a
+JPEG. The same resampling (Pillow, src/libImaging/Resample.c) is two products with narrow-band matrices
 
     Z = A_V . round(Y . A_H^T)
 
-where each row of A holds the windowed sinc around one pixel of Z, of sum 1. As in Pillow rows come first and the result
-is rounded and clipped to 8 bits both times, since what is clipped at sharp edges would else leak into flat areas.
-Pillow's weights have 22 bits, those here 24: few pixels differ, and by one level. Pillow 13 takes columns first where
-a picture is tall; earlier ones, with which most lists were made, never did, nor is it done here.
+where each row of A holds the windowed sinc around one pixel of Z; its sum is 1. As in Pillow, rows are resampled first,
+and both results are rounded and clipped to 8 bits: otherwise overshoot at sharp edges would leak into flat areas.
+Pillow's weights have 22 bits, those here 24, so a few pixels differ, by one level. Pillow 13 resamples columns first if
+a picture is tall. Earlier versions, which made most lists, do not, and neither does this module.
 
-Where the values of imagehash are promised to the bit, Pillow does it.
+Exact hashes (HashRequest.exact) are resized by Pillow itself.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ type _Ints = NDArray[np.int_]
 type _Blocks = Sequence[tuple[int, Floats]]
 
 _LOBES = 3
-_FEW = 16
-"""To so few pixels the bands are wide, and products of two rows are faster than those of four."""
+_WIDE_BANDS = 16
+"""If fewer pixels are wanted, bands are wide, and blocks of two columns are faster than blocks of four."""
 _CACHED_LENGTH = 8192
-"""Longer sides are rare, and their matrices are large: made anew each time."""
+"""Longer sides are rare and their matrices large, so these are not cached."""
 
 
 class _Axis(NamedTuple):
-    """One side: `length` pixels, of which the first `span` (the last in part) become `wanted` pixels."""
+    """One side: of `length` pixels the first `span` (the last one maybe in part) become `wanted` pixels."""
 
     length: int
     span: float
@@ -64,11 +64,11 @@ def _matrix(axis: _Axis) -> _Blocks:
 
 
 def _blocks(axis: _Axis) -> _Blocks:
-    """A^T in blocks of few columns: each with the row at which it starts, zeros left out."""
+    """A^T in blocks of a few columns, each with the row at which it starts. Zeros outside the band are left out."""
     starts, weights = _bands(axis)
-    count = 2 if axis.wanted < _FEW else 4
-    parts = (slice(at, at + count) for at in range(0, axis.wanted, count))
-    return [_block(axis.length, starts[part], weights[part]) for part in parts]
+    count = 2 if axis.wanted < _WIDE_BANDS else 4
+    blocks = (slice(at, at + count) for at in range(0, axis.wanted, count))
+    return [_block(axis.length, starts[block], weights[block]) for block in blocks]
 
 
 _cached_blocks = lru_cache(maxsize=32)(_blocks)
@@ -83,7 +83,7 @@ def _block(length: int, starts: _Ints, weights: Floats) -> tuple[int, Floats]:
 
 
 def _bands(axis: _Axis) -> tuple[_Ints, Floats]:
-    """For each pixel wanted, the first pixel that it is made of and the weights from there on, zero at their end."""
+    """For each wanted pixel: the first source pixel, and the weights from there on, padded with zeros."""
     step = axis.span / axis.wanted
     stretch = max(1.0, step)
     centres = (np.arange(axis.wanted) + 0.5) * step

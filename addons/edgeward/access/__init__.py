@@ -1,0 +1,4 @@
+"""Who may do what.
+
+tokens  API tokens in the store, and the callers that they identify, with their roles
+"""

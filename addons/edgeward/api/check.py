@@ -1,0 +1,19 @@
+"""POST /check: what would happen to an image or a hash."""
+
+from aiohttp import web
+
+from edgeward.api import context, images, requests, serializers
+from edgeward.operations.check import check as check_image
+from edgeward.operations.check import fingerprint_of_hash, fingerprint_of_image
+
+
+async def check(request: web.Request) -> web.Response:
+    """POST /check"""
+    requests.parse_query(request, requests.NoQuery)
+    services = context.services(request)
+    if images.is_json(request):
+        body = await requests.parse_body(request, requests.CheckBody)
+        fingerprint = fingerprint_of_hash(body.hash, body.quality)
+    else:
+        fingerprint = await fingerprint_of_image(services, await images.read_image(request))
+    return web.json_response(serializers.check_result(await check_image(services, fingerprint)))

@@ -1,0 +1,27 @@
+"""Routes for machines that need no token: /metrics, /healthz, /readyz. They show no URL and no hash."""
+
+import asyncio
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from edgeward import metrics
+from edgeward.api import context, serializers
+from edgeward.operations.status import readiness
+
+
+async def exposition(request: web.Request) -> web.Response:
+    """GET /metrics: every metric of this machine's processes."""
+    text = await asyncio.to_thread(metrics.exposition)
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def alive(request: web.Request) -> web.Response:
+    """GET /healthz: the process answers."""
+    return web.Response(text="ok")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """GET /readyz: the lists are loaded. They stay loaded while the store is unavailable."""
+    state = readiness(context.services(request))
+    return web.json_response(serializers.readiness(state), status=200 if state.ready else 503)

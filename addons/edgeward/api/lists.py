@@ -1,0 +1,57 @@
+"""Lists: named sets of entries with their policy."""
+
+from aiohttp import web
+
+from edgeward.api import context, requests, serializers
+from edgeward.operations import lists
+from edgeward.operations.lists import ListChanges
+from edgeward.types import HashList
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /lists"""
+    requests.parse_query(request, requests.NoQuery)
+    found = await lists.all_lists(context.services(request))
+    return web.json_response({"lists": [serializers.list_status(each) for each in found]})
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /lists"""
+    body = await requests.parse_body(request, requests.ListBody)
+    new = HashList(
+        name=body.name,
+        kind=body.kind,
+        mode=body.mode,
+        action=body.action,
+        radius=lists.without_defaults(body.radius),
+        description=body.description,
+        rotations=body.rotations,
+        geometry=body.geometry,
+    )
+    created = await lists.create(context.services(request), new, context.caller(request).name, body.why)
+    return web.json_response(serializers.list_changed(created), status=201)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /lists/{name}"""
+    requests.parse_query(request, requests.NoQuery)
+    found = await lists.get(context.services(request), request.match_info["name"])
+    return web.json_response(serializers.list_status(found))
+
+
+async def change(request: web.Request) -> web.Response:
+    """PATCH /lists/{name}: keys that are left out keep their value (RFC 7396 for `radius`: null restores a default)."""
+    body = await requests.parse_body(request, requests.ListPatchBody)
+    changes = ListChanges(body.mode, body.action, body.radius, body.description, body.rotations, body.geometry)
+    services, who = context.services(request), context.caller(request).name
+    changed = await lists.change(services, request.match_info["name"], changes, who, body.why)
+    return web.json_response(serializers.list_changed(changed))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """DELETE /lists/{name}: the list and its entries."""
+    why = requests.parse_query(request, requests.WhyQuery).why
+    services, who = context.services(request), context.caller(request).name
+    deleted = await lists.delete(services, request.match_info["name"], who, why)
+    removed = serializers.list_status(deleted.status)
+    return web.json_response({"removed": removed, **serializers.change_status(deleted.change)})

@@ -1,0 +1,31 @@
+"""Purges: orders to remove targets from the caches, and what each cache did with them."""
+
+from aiohttp import web
+
+from edgeward.api import context, requests, serializers
+from edgeward.operations import purges
+from edgeward.operations.urls import parse_url
+
+
+async def index(request: web.Request) -> web.Response:
+    """GET /purges, newest first."""
+    limit = requests.parse_query(request, requests.LimitQuery).limit
+    found = await purges.recent(context.services(request), limit)
+    return web.json_response({"purges": [serializers.purge(each) for each in found]})
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /purges/{id}"""
+    requests.parse_query(request, requests.NoQuery)
+    found = await purges.get(context.services(request), request.match_info["id"])
+    return web.json_response(serializers.purge(found))
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /purges: every form and variant of each URL that was seen, and the URL as given."""
+    wait = requests.parse_query(request, requests.WaitQuery)
+    body = await requests.parse_body(request, requests.PurgeBody)
+    urls = [parse_url(url, "urls") for url in body.urls]
+    services, who = context.services(request), context.caller(request).name
+    placed = await purges.create(services, urls, who, body.why, wait.seconds)
+    return web.json_response({"purges": [serializers.purge(each) for each in placed]}, status=202)

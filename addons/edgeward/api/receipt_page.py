@@ -1,0 +1,207 @@
+"""A receipt as one HTML page for screen and print: no script, nothing loaded from elsewhere.
+
+Every value from outside (URLs, reasons, answers of caches) passes through `_text`, which escapes it.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from edgeward.types import placed_at
+
+type Json = Mapping[str, Any]
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8886; --mute: #777 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1.5rem }
+h1 { font-size: 1.6rem; margin: 0 0 .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
+.state { display: inline-block; padding: .1rem .7rem; border: 2px solid; border-radius: 1rem; font-weight: 600 }
+.gone { color: #15803d } .placing, .purging { color: #1d4ed8 } .owed, .refused, .waiting { color: #b91c1c }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.5rem; margin: 1rem 0 }
+dt, th { color: var(--mute); font-weight: 500 } dd { margin: 0; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100%; font-size: .85rem }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
+thead { display: table-header-group } tr { break-inside: avoid }
+td { font-variant-numeric: tabular-nums; white-space: nowrap }
+td.url, td[rowspan], td:last-child { white-space: normal } td.url, td:last-child { overflow-wrap: anywhere }
+td.url { min-width: 14rem } td:last-child { min-width: 8rem }
+ul { margin: 0; padding-left: 1.2rem } .mute { color: var(--mute) } footer { margin-top: 2rem; font-size: .85rem }
+@media print { :root { color-scheme: light } body { margin: 0; max-width: none; font-size: 10pt }
+ table { font-size: 7.5pt } td { white-space: normal } td.url, td:last-child { min-width: 0 }
+ td:last-child { overflow-wrap: normal } @page { margin: 15mm } }
+"""
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
+)
+"""The page's Content-Security-Policy: allows its own style, by hash, and nothing else."""
+STATES = {
+    "placing": "In progress: more orders will follow",
+    "purging": "In progress",
+    "gone": "Gone from every cache",
+    "refused": "Not gone: a cache refuses",
+    "owed": "Not gone: a cache is unreachable",
+}
+CACHE_COLUMNS = ("cache", "verified", "accepted", "refused", "owed", "first", "last", "longest linger")
+ORDER_COLUMNS = ("what", "placed", "cache", "outcome", "at", "linger", "attempts", "status", "detail")
+NO_VALUE = "–"
+
+
+def render(receipt: Json) -> str:
+    """The page of a receipt, given as in an answer of the API: the command line has it from there."""
+    title, facts = _takedown(receipt) if "takedown" in receipt else _listing(receipt)
+    summary = receipt["summary"]
+    state = summary["state"]
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p><span class="state {escape(state)}">{escape(STATES.get(state, state))}</span></p>',
+        _facts([*facts, *_times(summary)]),
+        "<h2>Caches</h2>",
+        _table(CACHE_COLUMNS, (_row(_cache_cells(*each)) for each in summary["nodes"].items())),
+        f"<h2>Purge orders</h2>{_count(receipt)}",
+        _table(ORDER_COLUMNS, map(_order_rows, receipt["purges"])),
+        f'<footer class="mute">Edgeward, {_moment(datetime.now(UTC).timestamp())}. {_FOOTER}</footer>',
+    ]
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{STYLE}</style>\n<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+    )
+
+
+_FOOTER = (
+    "Times are UTC. “Verified”: the cache was asked after the purge and holds no copy. “Accepted”: it took the purge, "
+    "and can't be asked. Linger: seconds from the request to the purge."
+)
+
+
+def _takedown(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
+    takedown = receipt["takedown"]
+    what = takedown["what"]
+    facts = [
+        ("Asked for", _moment(takedown["at"])),
+        ("By", f"{_text(takedown['by'])} ({_text(takedown['way'])})"),
+        ("Why", _text(takedown["why"])),
+        *((title, _items(what[title.lower()])) for title in ("URLs", "Prefixes", "Hashes") if what[title.lower()]),
+    ]
+    facts += [("Listed on", _text(takedown["list"]))] if takedown["list"] else []
+    facts += [("Error", _text(takedown["error"]))] if takedown["error"] else []
+    return f"Takedown {takedown['id']}", facts
+
+
+def _listing(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
+    entry, blocked = receipt["entry"], receipt["first_blocked"]
+    waiting = ", ".join(receipt["waiting_for"])
+    return f"Entry {entry['id']}", [
+        ("Hash", _text(f"{entry['type']}:{entry['value']}")),
+        ("Listed", _moment(entry["added_at"])),
+        ("By", _text(entry["added_by"])),
+        ("On", _text(entry["list"])),
+        ("Why", _text(entry["reason"])),
+        ("Active", "in every process" if receipt["active"] else f"not yet in {_text(waiting)}"),
+        ("Retromatching", "complete" if receipt["matched"] else "not complete yet"),
+        ("First blocked", _moment(blocked["at"]) if blocked else NO_VALUE),
+    ]
+
+
+def _times(summary: Json) -> list[tuple[str, str]]:
+    return [
+        ("Orders", str(summary["orders"])),
+        ("First purge", _moment(summary["first_at"])),
+        ("Last purge", _moment(summary["last_at"])),
+        ("Longest linger", _seconds(summary["linger_seconds"])),
+        *(("Still owed by", _text(f"{name} ({count})")) for name, count in summary["owed"].items()),
+        *(("Refused by", _text(f"{name} ({count})")) for name, count in summary["refused"].items()),
+    ]
+
+
+def _cache_cells(name: str, total: Json) -> list[str]:
+    counts = [str(total[key]) for key in ("verified", "delivered", "refused", "owed")]
+    times = [_moment(total["first_at"]), _moment(total["last_at"]), _seconds(total["linger_seconds"])]
+    return [_text(name), *counts, *times]
+
+
+def _order_rows(purge: Json) -> str:
+    """A row for each cache. The order's own cells span all of them."""
+    # A cache that was tried without success is in both; its outcome says more than "owed".
+    rows = [_outcome_cells(name, each) for name, each in sorted(purge["outcomes"].items())]
+    owed = [name for name in purge["owed"] if name not in purge["outcomes"]]
+    rows += [[_text(name), '<span class="waiting">owed</span>', *[NO_VALUE] * 5] for name in owed]
+    rows = rows or [[NO_VALUE] * 7]
+    placed = _moment(placed_at(purge["id"]))
+    span = f'rowspan="{len(rows)}"'
+    head = f'<td class="url" {span}>{_what(purge)}</td><td {span}>{placed}</td>'
+    return "".join(_row(row, head if number == 0 else "") for number, row in enumerate(rows))
+
+
+def _what(purge: Json) -> str:
+    vary = ", ".join(f"{key}: {value}" for key, value in purge["vary"].items())
+    return _url(_name(purge)) + (f'<br><span class="mute">{_text(vary)}</span>' if vary else "")
+
+
+def _name(purge: Json) -> str:
+    if purge["scope"] == "tag":
+        return f"tag {purge['tag']}"
+    return f"{purge['url']} and everything below" if purge["scope"] == "prefix" else str(purge["url"])
+
+
+def _outcome_cells(name: str, outcome: Json) -> list[str]:
+    # "Delivered" could be read as: to a client.
+    word = "accepted" if outcome["delivery"] == "delivered" else str(outcome["delivery"])
+    return [
+        _text(name),
+        f'<span class="{escape(word)}">{escape(word)}</span>',
+        _moment(outcome["at"]),
+        _seconds(outcome["linger_seconds"]),
+        str(outcome["attempts"]),
+        str(outcome["status"] or NO_VALUE),
+        _text(outcome["detail"]),
+    ]
+
+
+def _count(receipt: Json) -> str:
+    shown, orders = len(receipt["purges"]), receipt["summary"]["orders"]
+    return f'<p class="mute">{shown} of {orders} orders are shown.</p>' if shown < orders else ""
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts) + "</dl>"
+
+
+def _table(titles: Sequence[str], rows: Iterable[str]) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(cells: Sequence[str], head: str = "") -> str:
+    """`cells` and `head`, which is put before them, are HTML."""
+    return f"<tr>{head}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _items(values: Sequence[str], limit: int = 100) -> str:
+    more = f"<li>and {len(values) - limit} more</li>" if len(values) > limit else ""
+    return "<ul>" + "".join(f"<li>{_url(value)}</li>" for value in values[:limit]) + more + "</ul>"
+
+
+def _url(value: str) -> str:
+    """A URL byte for byte. Bytes outside ASCII are shown as \\xNN."""
+    return _text(value.encode("latin-1", "backslashreplace").decode("ascii", "backslashreplace"))
+
+
+def _text(value: str) -> str:
+    """Text from outside, escaped for HTML. Characters that can't be printed are shown as \\xNN."""
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in value)
+    return escape(shown) or NO_VALUE
+
+
+def _moment(seconds: float | None) -> str:
+    if not seconds:
+        return NO_VALUE
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def _seconds(seconds: float | None) -> str:
+    return NO_VALUE if seconds is None else f"{seconds:.3f} s"

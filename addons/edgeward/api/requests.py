@@ -1,0 +1,257 @@
+"""Bodies and queries of requests: read up to a limit, then validated by one model each.
+
+An unknown key is an error that names it, so that a misspelt one is not ignored. Here are the shapes and limits of
+requests; rules about values are those of `operations`, which the models call.
+"""
+
+from typing import Annotated, Literal, Self
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgeward.access import tokens
+from edgeward.errors import InvalidValue, UserError
+from edgeward.operations import entries, imports, lists, takedowns
+from edgeward.settings.value_errors import TABLE_TYPES, describe
+from edgeward.types import Action, ListKind, Mode, Role
+
+MAX_JSON_BYTES = 1024 * 1024
+MAX_HASHES = 10_000
+"""Hashes in one request. Longer lists are imported (POST /lists/{name}/imports)."""
+MAX_URLS = 1000
+MAX_PREFIXES = 100
+MAX_TAKEDOWN_BYTES = 16 * 1024 * 1024
+"""Enough for MAX_URLS of the longest URLs that servers accept."""
+
+
+class Malformed(UserError):
+    """The body is not JSON."""
+
+
+class BadBody(UserError):
+    """A key of the body or the query is unknown, is missing or has an invalid value. `key` names it."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class TooMuch(UserError):
+    """The body is larger than the route accepts."""
+
+
+class WrongType(UserError):
+    """The route does not accept the body's Content-Type."""
+
+
+class _Body(BaseModel):
+    # Strict: JSON has types, so "31" is not a number and 1 is not a boolean.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Query(BaseModel):
+    # Not strict: every value of a query is text.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_types(value: str) -> str:
+    entries.check_types(value.split(","))
+    return value
+
+
+type Text = Annotated[str, Field(max_length=2000)]
+type Radius = Annotated[dict[str, int | None], AfterValidator(lists.check_radius)]
+
+
+class ListBody(_Body):
+    name: Annotated[str, AfterValidator(lists.check_name)]
+    kind: ListKind = ListKind.BLOCK
+    mode: Mode = Mode.ENFORCE
+    action: Action = Action.UNAVAILABLE_FOR_LEGAL_REASONS
+    radius: Radius = {}
+    description: Text = ""
+    rotations: bool = False
+    geometry: bool = False
+    why: Text = ""
+
+
+class ListPatchBody(_Body):
+    """Keys that are left out keep their value. In `radius`, null restores a type's default."""
+
+    mode: Mode | None = None
+    action: Action | None = None
+    radius: Radius | None = None
+    description: Text | None = None
+    rotations: bool | None = None
+    geometry: bool | None = None
+    why: Text = ""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set - {"why"}:
+            raise ValueError("nothing to change: give mode, action, radius, description, rotations or geometry")
+        return self
+
+
+class HashesBody(_Body):
+    """`quality` is that of the hashes whose type has one (pdq, pdq-dhash)."""
+
+    hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_HASHES)]
+    quality: Annotated[int, Field(ge=0, le=100)] | None = None
+    reason: Text = ""
+
+
+class CheckBody(_Body):
+    hash: str
+    quality: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class PurgeBody(_Body):
+    urls: Annotated[list[str], Field(min_length=1, max_length=MAX_URLS)]
+    why: Text = ""
+
+
+class TakedownBody(_Body):
+    """What to remove: URLs, everything below a prefix, images by hash. With `list` the hashes are listed too."""
+
+    urls: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()
+    prefixes: Annotated[tuple[str, ...], Field(max_length=MAX_PREFIXES)] = ()
+    hashes: Annotated[tuple[str, ...], Field(max_length=MAX_HASHES)] = ()
+    list: Annotated[str, AfterValidator(lists.check_name)] | None = None
+    why: Text = ""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        takedowns.check_content([*self.urls, *self.prefixes], self.hashes, self.list)
+        return self
+
+
+class TokenBody(_Body):
+    name: Annotated[str, AfterValidator(tokens.check_name)]
+    role: Role
+
+
+class DoctorBody(_Body):
+    """`url`: a harmless object that the caches may store."""
+
+    url: str | None = None
+
+
+class NoQuery(_Query):
+    pass
+
+
+class WhyQuery(_Query):
+    why: Text = ""
+
+
+class LimitQuery(_Query):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class PageQuery(LimitQuery):
+    """`cursor` is 0, or the `cursor` of the previous answer."""
+
+    cursor: Annotated[int, Field(ge=0)] = 0
+
+
+class WaitQuery(_Query):
+    """`wait=verified` waits until every cache has carried out its orders; `timeout` is in seconds."""
+
+    wait: Literal["verified"] | None = None
+    timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long to wait for the caches; None: not at all."""
+        return self.timeout if self.wait else None
+
+
+class ImageQuery(WaitQuery):
+    reason: Text = ""
+    signals: Annotated[str, AfterValidator(_known_types)] = "sha256,pdq"
+
+
+class ImportQuery(WaitQuery):
+    """A file of hashes. Without `format` the Content-Type decides."""
+
+    format: Literal["text", "csv", "jsonl"] | None = None
+    type: Annotated[str, AfterValidator(imports.check_type)] | None = None
+    quality: Annotated[int, Field(ge=0, le=100)] | None = None
+    reason: Text = ""
+    skip_bad: bool = False
+    dry_run: bool = False
+
+
+class SightingsQuery(LimitQuery):
+    url: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The body, its content-coding undone.
+
+    Raises:
+        TooMuch: it has more than `limit` bytes.
+        Malformed: it is incomplete, or its content-coding is broken.
+    """
+    too_much = TooMuch(f"the body is larger than {limit} bytes")
+    if (request.content_length or 0) > limit:
+        raise too_much
+    body = bytearray()
+    try:
+        # Counted after decoding: a small compressed body can be a large one.
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise too_much
+    except web.RequestPayloadError as error:
+        raise Malformed(f"the body can't be read: {error}") from None
+    return bytes(body)
+
+
+async def parse_body[M: BaseModel](request: web.Request, model: type[M], limit: int = MAX_JSON_BYTES) -> M:
+    """The JSON body, of at most `limit` bytes, as a `model`.
+
+    Raises:
+        TooMuch: it has more than `limit` bytes.
+        Malformed: it is not JSON.
+        BadBody: a key is unknown, is missing or has an invalid value.
+    """
+    return parse_json(await read_body(request, limit), model)
+
+
+def parse_json[M: BaseModel](body: bytes, model: type[M]) -> M:
+    """A body that has been read, as a `model`. Raises Malformed and BadBody like `parse_body`."""
+    if not body.strip():
+        raise Malformed("the body is empty")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _user_error(error) from None
+
+
+def parse_query[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """The query as a `model`. Raises BadBody like `parse_body`."""
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise _user_error(error) from None
+
+
+def _user_error(error: ValidationError) -> UserError:
+    """The first problem that pydantic found, in our words."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "json_invalid":
+        return Malformed(f"the body is not JSON: {problem['ctx']['error']}")
+    if problem["type"] == "extra_forbidden":
+        return BadBody(f"unknown key {key}", key)
+    if problem["type"] == "missing":
+        return BadBody(f"{key} {describe(problem)}", key)
+    if problem["type"] in TABLE_TYPES and not key:
+        return BadBody(f"the body {describe(problem, table='an object')}", key)
+    cause = problem.get("ctx", {}).get("error")
+    # The key by which a rule names the value may not be that of this body.
+    message = cause.reason if isinstance(cause, InvalidValue) else describe(problem, table="an object")
+    return BadBody(f"{key}: {message}" if key else message, key)

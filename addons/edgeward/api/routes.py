@@ -1,0 +1,112 @@
+"""Every route in one table, with the role that it requires. docs/api.md describes each."""
+
+from typing import NamedTuple
+
+from aiohttp import web
+
+from edgeward.api import (
+    authentication,
+    check,
+    context,
+    doctor,
+    entries,
+    health,
+    imports,
+    incidents,
+    jobs,
+    lists,
+    problem_details,
+    purges,
+    receipts,
+    sightings,
+    status,
+    takedowns,
+    tokens,
+    webhooks,
+)
+from edgeward.api.problem_details import Handler
+from edgeward.errors import Unavailable
+from edgeward.operations.services import Services
+from edgeward.types import Role
+
+API = "/api/v1"
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    role: Role | None
+    """The least role that may use it. None: no token (requests of webhooks are signed instead)."""
+    handler: Handler
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/metrics", None, health.exposition),
+    Route("GET", "/healthz", None, health.alive),
+    Route("GET", "/readyz", None, health.ready),
+    Route("GET", f"{API}/status", Role.VIEWER, status.show),
+    Route("GET", f"{API}/lists", Role.VIEWER, lists.index),
+    Route("POST", f"{API}/lists", Role.OPERATOR, lists.create),
+    Route("GET", f"{API}/lists/{{name}}", Role.VIEWER, lists.show),
+    Route("PATCH", f"{API}/lists/{{name}}", Role.OPERATOR, lists.change),
+    Route("DELETE", f"{API}/lists/{{name}}", Role.OPERATOR, lists.delete),
+    Route("GET", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.index),
+    Route("POST", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.add),
+    Route("DELETE", f"{API}/lists/{{name}}/entries/{{id}}", Role.OPERATOR, entries.delete),
+    Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
+    Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
+    Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
+    Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
+    Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),
+    Route("GET", f"{API}/entries/{{id}}/receipt", Role.OPERATOR, receipts.of_entry),
+    Route("POST", f"{API}/check", Role.OPERATOR, check.check),
+    Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
+    Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
+    Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
+    Route("GET", f"{API}/takedowns", Role.OPERATOR, takedowns.index),
+    Route("POST", f"{API}/takedowns", Role.OPERATOR, takedowns.create),
+    Route("GET", f"{API}/takedowns/{{id}}", Role.OPERATOR, receipts.of_takedown),
+    Route("POST", f"{API}/webhooks/{{name}}/takedowns", None, webhooks.take_down),
+    Route("GET", f"{API}/sightings", Role.OPERATOR, sightings.index),
+    Route("GET", f"{API}/incidents", Role.OPERATOR, incidents.index),
+    Route("POST", f"{API}/doctor", Role.OPERATOR, doctor.run),
+    Route("GET", f"{API}/tokens", Role.ADMIN, tokens.index),
+    Route("POST", f"{API}/tokens", Role.ADMIN, tokens.create),
+    Route("DELETE", f"{API}/tokens/{{id}}", Role.ADMIN, tokens.revoke),
+)
+
+
+def make_app(services: Services) -> web.Application:
+    """The admin API of these services."""
+    app = web.Application(middlewares=[problem_details.count_answers, problem_details.errors_as_problems])
+    app[context.SERVICES] = services
+    app.on_response_prepare.append(_set_headers)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _guarded(route))
+    return app
+
+
+def _guarded(route: Route) -> Handler:
+    """The handler, behind the check of the caller's role and of the lists being loaded."""
+    if not route.path.startswith(API):
+        return route.handler
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        services = context.services(request)
+        if route.role:
+            caller = await authentication.caller_of(request, services.tokens)
+            caller.require(route.role)
+            request[context.CALLER] = caller
+        # After the check of the token: others do not learn the state of the lists.
+        if not services.replica.ready:
+            raise Unavailable("the lists are not loaded yet: try again")
+        return await route.handler(request)
+
+    return guarded
+
+
+async def _set_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """No version of the server; no cache keeps the answer (RFC 9111, section 5.2.2.5); no browser guesses its type."""
+    response.headers["Server"] = "edgeward"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,0 +1,287 @@
+"""Results of operations as JSON objects: what answers look like. docs/api.md describes each key."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from edgeward.access.tokens import Token
+from edgeward.operations.check import CheckResult
+from edgeward.operations.entries import EntriesAdded
+from edgeward.operations.imports import ImportStatus
+from edgeward.operations.lists import ListChanged, ListStatus
+from edgeward.operations.purges import OrderStatus
+from edgeward.operations.receipts import EntryReceipt, OrdersPage, ReceiptSummary, TakedownReceipt
+from edgeward.operations.status import Readiness, SystemStatus
+from edgeward.operations.takedowns import TakedownResult, TakedownStatus
+from edgeward.operations.waiting import ChangeStatus, PurgeStatus
+from edgeward.sightings.sightings import SightingRecord
+from edgeward.types import Entry, Fingerprint, HashList, Incident, Match, Outcome, Signal, Target
+
+type Json = dict[str, Any]
+
+
+def change_status(value: ChangeStatus) -> Json:
+    return {"version": value.version, "active": value.active, "waiting_for": value.waiting_for}
+
+
+def purge_status(value: PurgeStatus) -> Json:
+    return {"orders": value.orders, "owed": value.owed, "refused": value.refused, "matched": value.matched}
+
+
+def list_status(value: ListStatus) -> Json:
+    """`radius` has every type that is compared by distance, defaults included."""
+    policy = value.hash_list
+    return {
+        "name": policy.name,
+        "kind": policy.kind,
+        "mode": policy.mode,
+        "action": policy.action,
+        "radius": value.radius,
+        "description": policy.description,
+        "rotations": policy.rotations,
+        "geometry": policy.geometry,
+        "entries": sum(value.entries.values()),
+        "not_matchable": value.not_matchable,
+    }
+
+
+def list_changed(value: ListChanged) -> Json:
+    return {**list_status(value.status), **change_status(value.change)}
+
+
+def entry(value: Entry) -> Json:
+    return {
+        "id": value.id,
+        "list": value.list,
+        **signal(value.signal),
+        "reason": value.reason,
+        "added_by": value.added_by,
+        "added_at": value.added_at,
+    }
+
+
+def entries_added(value: EntriesAdded, notes: Sequence[str]) -> Json:
+    return {
+        **change_status(value.change),
+        **({"purge": purge_status(value.purge)} if value.purge else {}),
+        "entries": [entry(each) for each in value.entries],
+        "notes": notes,
+    }
+
+
+def signal(value: Signal) -> Json:
+    return {"type": value.type, "value": value.value, "quality": value.quality}
+
+
+def fingerprint(value: Fingerprint) -> Json:
+    return {
+        "sha256": value.sha256,
+        "media_type": value.media_type,
+        "size": value.size,
+        "width": value.width,
+        "height": value.height,
+        "flaw": value.flaw,
+        "signals": [{**signal(each), "view": each.view, "frame": each.frame} for each in value.signals],
+    }
+
+
+def match(value: Match, of: HashList) -> Json:
+    return {
+        "list": of.name,
+        "mode": of.mode,
+        "kind": of.kind,
+        "entry": value.entry.id,
+        "type": value.signal.type,
+        "distance": value.distance,
+        "view": value.signal.view,
+        "frame": value.signal.frame,
+        "reason": value.entry.reason,
+    }
+
+
+def check_result(value: CheckResult) -> Json:
+    return {
+        "decision": value.decision,
+        "reason": value.reason,
+        "fingerprint": fingerprint(value.fingerprint),
+        "matches": [match(*each) for each in value.matches],
+        "version": value.version,
+    }
+
+
+def target(value: Target) -> Json:
+    return {"url": value.url if value.host else "", "vary": dict(value.vary)}
+
+
+def purge(value: OrderStatus) -> Json:
+    order = value.order
+    return {
+        "id": order.id,
+        **target(order.target),
+        "scope": order.scope,
+        "tag": order.tag,
+        "cause": order.cause,
+        "started_at": order.started_at,
+        "sha256": order.sha256,
+        "entry": order.entry_id,
+        "takedown": order.takedown,
+        "why": order.why,
+        "by": order.by,
+        "outcomes": {cache: _outcome(each, value.linger_seconds(cache)) for cache, each in value.outcomes.items()},
+        "owed": value.owed,
+    }
+
+
+def _outcome(value: Outcome, linger_seconds: float | None) -> Json:
+    return {
+        "delivery": value.delivery,
+        "at": value.at,
+        "attempts": value.attempts,
+        "status": value.status,
+        "detail": value.detail,
+        "linger_seconds": linger_seconds,
+    }
+
+
+def sighting(value: SightingRecord) -> Json:
+    return {**target(value.target), "size": value.target.size, "sha256": value.sha256, "seen_at": value.seen_at}
+
+
+def incident(value: Incident) -> Json:
+    """For a classifier's incident `list`, `entry` and `type` are empty; for all others `classifier` and `label`."""
+    return {
+        "id": value.id,
+        "at": value.at,
+        "decision": value.decision,
+        "reason": value.reason,
+        **target(value.target),
+        "sha256": value.sha256,
+        "list": value.list,
+        "entry": value.entry_id,
+        "type": value.signal_type,
+        "distance": value.distance,
+        "view": value.view,
+        "frame": value.frame,
+        "classifier": value.classifier,
+        "label": value.label,
+        "score": value.score,
+    }
+
+
+def takedown(value: TakedownStatus) -> Json:
+    asked = value.takedown
+    return {
+        "id": asked.id,
+        "at": asked.at,
+        "by": asked.by,
+        "way": asked.way,
+        "why": asked.why,
+        "urls": len(asked.urls),
+        "prefixes": len(asked.prefixes),
+        "hashes": len(asked.signals),
+        "list": asked.list or None,
+        "state": value.state,
+        "orders": value.progress.orders,
+        "error": value.progress.error,
+    }
+
+
+def takedown_result(value: TakedownResult) -> Json:
+    return {**takedown(value.status), "order_ids": value.order_ids, "purge": purge_status(value.purge)}
+
+
+def takedown_receipt(value: TakedownReceipt) -> Json:
+    """`what` is everything that was requested. `state` is that of the summary."""
+    asked = value.status.takedown
+    what = {
+        "urls": [url.url for url in asked.urls],
+        "prefixes": [prefix.url for prefix in asked.prefixes],
+        "hashes": [f"{each.type}:{each.value}" for each in asked.signals],
+    }
+    shown = {**takedown(value.status), "state": value.page.summary.state, "what": what}
+    return {"takedown": shown, **_orders_page(value.page)}
+
+
+def entry_receipt(value: EntryReceipt) -> Json:
+    return {
+        "entry": entry(value.entry),
+        "state": value.page.summary.state,
+        "active": value.change.active,
+        "waiting_for": value.change.waiting_for,
+        "matched": value.matched,
+        "first_blocked": incident(value.first_blocked) if value.first_blocked else None,
+        **_orders_page(value.page),
+    }
+
+
+def _orders_page(value: OrdersPage) -> Json:
+    purges = [purge(each) for each in value.purges]
+    return {"summary": _receipt_summary(value.summary), "purges": purges, "cursor": value.cursor}
+
+
+def _receipt_summary(value: ReceiptSummary) -> Json:
+    return {
+        "state": value.state,
+        "orders": value.orders,
+        "first_at": value.first_at,
+        "last_at": value.last_at,
+        "linger_seconds": value.linger_seconds,
+        "verified": value.verified,
+        "delivered": value.delivered,
+        "refused": value.refused,
+        "owed": value.owed,
+        "nodes": {name: asdict(total) for name, total in value.caches.items()},
+    }
+
+
+def import_status(value: ImportStatus) -> Json:
+    """`listed`: how many of `total` entries are on the list, `added` by this job or `known` before."""
+    job, progress = value.job, value.progress
+    return {
+        "id": job.id,
+        "kind": "import",
+        "list": job.list,
+        "by": job.by,
+        "at": job.at,
+        "reason": job.reason,
+        "state": value.state,
+        "error": progress.error,
+        "total": job.total,
+        "listed": value.listed,
+        "added": progress.added,
+        "known": value.known,
+        "bad": job.bad,
+        "versions": progress.versions,
+        "matched": progress.entries_matched,
+        "orders": progress.orders,
+        **({} if value.owed is None else {"owed": value.owed, "refused": value.refused}),
+    }
+
+
+def readiness(value: Readiness) -> Json:
+    return {
+        "ready": value.ready,
+        "lists_loaded": value.ready,
+        "store": value.store,
+        "version": value.version,
+        "contact_age_seconds": None if value.contact_age is None else round(value.contact_age, 3),
+        "reasons": value.reasons,
+    }
+
+
+def system_status(value: SystemStatus) -> Json:
+    return {
+        "version": value.readiness.version,
+        "lists": value.lists,
+        "entries": value.entries,
+        "ready": value.readiness.ready,
+        "store": value.readiness.store,
+        "replicas": [asdict(each) for each in value.replicas],
+        "caches": [asdict(each) for each in value.caches],
+        "retro_version": value.retromatch_version,
+        "uptime_seconds": round(value.uptime_seconds, 3),
+    }
+
+
+def token(value: Token) -> Json:
+    return {"id": value.id, "name": value.name, "role": value.role, "created_at": value.created_at}

@@ -1,0 +1,129 @@
+"""The base of all cache drivers: a driver carries out purge orders at one cache, and says how certain the result is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import ClassVar, Self
+
+from aiolimiter import AsyncLimiter
+
+from edgeward.errors import CacheUnavailable
+from edgeward.settings.cache_settings import CacheSettings
+from edgeward.types import Delivery, PurgeOrder, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: `per_second` calls in the long run, up to `burst` at once."""
+
+    per_second: float
+    burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a kind of cache can do, according to its documentation and our tests on it."""
+
+    all_variants: bool = False
+    """One exact purge removes every variant (Vary) of the target."""
+    prefix: bool = False
+    tag: bool = False
+    regex: bool = False
+    counts: bool = False
+    """It tells how many objects it removed."""
+    waits: bool = False
+    """A purge waits for a fetch of the target that is under way."""
+    verifies: bool = False
+    """It can tell whether anything is left, without fetching it from the origin again."""
+    repeat_seconds: float = 0.0
+    """Shortest useful pause before a repeat: objects that were being written during the purge are complete then."""
+    batch: int = 1
+    """Maximum orders in one call of `_targets`, `_prefixes` or `_tags`."""
+    rate: Rate | None = None
+    """Calls that its documentation allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """The outcome of one order at one cache.
+
+    WAITING: the cache is unreachable, too slow or overloaded; `retry_after` is the pause in seconds that it asked for.
+    `count`: objects that were removed; None where the cache does not tell.
+    """
+
+    delivery: Delivery
+    status: int = 0
+    detail: str = ""
+    count: int | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def waiting(cls, error: CacheUnavailable) -> Self:
+        """The outcome while the cache is unavailable."""
+        return cls(Delivery.WAITING, error.status, str(error), retry_after=error.retry_after)
+
+
+# An order by prefix or tag that a cache cannot carry out is not a failure: other orders remove the same objects.
+NO_PREFIXES = Purged(
+    Delivery.DELIVERED, 0, "this cache can't purge by prefix: each target seen below it has its own order"
+)
+NO_TAGS = Purged(Delivery.DELIVERED, 0, "this cache can't purge by tag: each target of the image has its own order")
+
+
+class CacheDriver(ABC):
+    """Purges one cache node: always a hard purge, never a soft one, because a stale copy may be served again.
+
+    To add a kind of cache: a class of settings in cache_settings.py, a subclass here in a file of its own, a line in
+    DRIVERS. `_targets`, `_prefixes` and `_tags` get one batch of orders and return one `Purged` per order, in their
+    order. They may raise CacheUnavailable, which makes the whole batch wait.
+    """
+
+    name: ClassVar[str]
+    abilities: ClassVar[Abilities]
+
+    def __init__(self, settings: CacheSettings) -> None:
+        self.settings = settings
+        rate = self.abilities.rate
+        self._limiter = AsyncLimiter(rate.burst, rate.burst / rate.per_second) if rate else None
+
+    async def purge(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Carry out orders: one outcome for each, in their order. Errors of the cache are outcomes: it never raises."""
+        outcomes: dict[int, Purged] = {}
+        for scope in Scope:
+            numbered = [(number, order) for number, order in enumerate(orders) if order.scope is scope]
+            for batch in batched(numbered, self.abilities.batch):
+                purged = await self._carry_out(scope, [order for _, order in batch])
+                outcomes.update(zip((number for number, _ in batch), purged, strict=True))
+        return [outcomes[number] for number in range(len(orders))]
+
+    async def _carry_out(self, scope: Scope, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        try:
+            if self._limiter:
+                await self._limiter.acquire()
+            match scope:
+                case Scope.TARGET:
+                    return await self._targets(orders)
+                case Scope.PREFIX:
+                    return await self._prefixes(orders)
+                case Scope.TAG if getattr(self.settings, "tags", False):
+                    return await self._tags(orders)
+            # Without `tags` in its settings, what this cache stores carries no tag that Edgeward knows.
+            return [NO_TAGS] * len(orders)
+        except CacheUnavailable as error:
+            return [Purged.waiting(error)] * len(orders)
+
+    @abstractmethod
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Remove the target of each order, in every variant."""
+
+    async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Remove everything below `target.path` at `target.host`, where this cache can."""
+        return [NO_PREFIXES] * len(orders)
+
+    async def _tags(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Remove everything stored under the tag of each order. Only called with `tags = true` in the settings."""
+        return [NO_TAGS] * len(orders)
+
+    async def close(self) -> None:  # noqa: B027 - a cache without connections has nothing to close
+        """Close the connections to the node."""

@@ -1,0 +1,80 @@
+"""Cloudflare: POST /zones/{zone}/purge_cache with `files`, `prefixes` or `tags`
+(developers.cloudflare.com/cache/how-to/purge-cache, and "Purge Cached Content" of the API reference).
+
+A file is purged under its cache key: the URL with its scheme, so both schemes are sent, and the request headers that
+are part of the key, as far as the target was seen to vary on them. A URL with headers does not purge the one without,
+so both forms are sent.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgeward.caches.base import Abilities, Purged, Rate
+from edgeward.caches.batches import BatchLimits, Item
+from edgeward.caches.cdn_client import CdnResponse
+from edgeward.caches.cdn_driver import CdnDriver, as_json, tag_item
+from edgeward.caches.urls import both_schemes, encoded, host_of
+from edgeward.settings.cache_settings import CloudflareCache
+from edgeward.types import PurgeOrder, Scope
+
+LIMITS = BatchLimits(100)
+"""Operations in one request, on all plans."""
+KEY_HEADERS = frozenset(
+    (
+        "accept-language", "cf-device-type", "cf-ipcountry", "forwarded", "origin", "x-forwarded-host",
+        "x-forwarded-scheme", "x-host", "x-original-url", "x-rewrite-url",
+    )
+)  # fmt: skip
+"""Request headers that can be part of a cache key there (purge-by-single-file, purge-cache-key)."""
+FREE_PLAN_RATE = Rate(5 / 60, 25)
+"""Requests for prefixes and tags, on the Free plan."""
+
+
+class Cloudflare(CdnDriver):
+    """One zone. Rates are those of the Free plan: 800 URLs a second are 8 full requests."""
+
+    name = "cloudflare"
+    abilities = Abilities(prefix=True, tag=True, repeat_seconds=2, batch=100, rate=Rate(8, 8))
+    rates = {Scope.PREFIX: FREE_PLAN_RATE, Scope.TAG: FREE_PLAN_RATE}  # noqa: RUF012
+    settings: CloudflareCache
+
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        return await self._purge_in_batches(
+            orders, _file_items, lambda files: self._purge(Scope.TARGET, files=files), LIMITS
+        )
+
+    async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        return await self._purge_in_batches(
+            orders, _prefix_item, lambda prefixes: self._purge(Scope.PREFIX, prefixes=prefixes), LIMITS
+        )
+
+    async def _tags(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        return await self._purge_in_batches(orders, tag_item, lambda tags: self._purge(Scope.TAG, tags=tags), LIMITS)
+
+    async def _purge(self, scope: Scope, **items: Sequence[Any]) -> Purged:
+        headers = {"Authorization": f"Bearer {self.settings.token}", "Content-Type": "application/json"}
+        path = f"/zones/{self.settings.zone}/purge_cache"
+        return self._outcome(await self._send_purge(scope, "POST", path, headers, as_json(items)))
+
+    def _is_accepted(self, response: CdnResponse) -> bool:
+        return response.fields.get("success") is True
+
+    def _is_from_api(self, response: CdnResponse) -> bool:
+        return "success" in response.fields
+
+    def _error_detail(self, response: CdnResponse) -> str:
+        errors = response.fields.get("errors")
+        messages = [str(error.get("message", "")) for error in errors or () if isinstance(error, dict)]
+        return "; ".join(messages)
+
+
+def _file_items(order: PurgeOrder) -> list[Item]:
+    urls = both_schemes(order.target)
+    headers = {name: value for name, value in order.target.vary if name in KEY_HEADERS}
+    keyed = [{"url": url, "headers": headers} for url in urls] if headers else []
+    return [*urls, *keyed]
+
+
+def _prefix_item(order: PurgeOrder) -> list[Item]:
+    """Host and path: the API takes neither scheme nor query."""
+    return [host_of(order.target) + encoded(order.target.path.partition("?")[0])]

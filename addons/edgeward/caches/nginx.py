@@ -1,0 +1,149 @@
+"""nginx with ngx_http_cache_purge, through the purge listener of deploy/nginx/edgeward-cache.conf or -slice.conf."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, refused
+from edgeward.settings.cache_settings import NginxCache
+from edgeward.types import Delivery, PurgeOrder, Target
+
+_NOT_CACHED = (404, 412)
+"""404 from Debian's module, 412 from the fork of nginx-modules."""
+MISSING_SLICES_AT_END = 4
+"""Beyond the slices that the size predicts, this many missing ones in a row are the end of the response."""
+SLICES_PER_ROUND = 128
+"""Slices of one target that are purged together."""
+MAX_SLICES = 16384
+"""Slices of one target that are purged at most."""
+
+
+@dataclass(slots=True)
+class _OrderState:
+    """How far one order is.
+
+    `removed`: files so far. `slices`: slices purged so far. `missing`: the last of those, in a row, that were not
+    cached. `problem`: the outcome, where the purge cannot be verified.
+    """
+
+    target: Target
+    variants: list[str] = field(default_factory=list)
+    removed: int = 0
+    slices: int = 0
+    missing: int = 0
+    problem: Purged | None = None
+
+    def outcome(self) -> Purged:
+        if self.problem:
+            return self.problem
+        if self.variants or (self.removed and not self.target.vary):
+            return Purged(Delivery.VERIFIED, 404, count=self.removed)
+        return Purged(Delivery.DELIVERED, 404, "the purge listener names no variants", self.removed)
+
+    def files(self, byte_range: str = "") -> list["_CachedFile"]:
+        """A file for each variant: of one slice, or of the whole response."""
+        slice_header = [("Edgeward-Slice", byte_range)] if byte_range else []
+        files = [_CachedFile(self, [("Edgeward-Variant", variant), *slice_header]) for variant in self.variants]
+        return files or [_CachedFile(self, slice_header)]
+
+    def expected_slices(self, slice_bytes: int) -> int:
+        """The slices that the target has by its size, and the missing ones behind them that mark their end."""
+        return -(-self.target.size // slice_bytes) + MISSING_SLICES_AT_END
+
+    def has_more_slices(self, slice_bytes: int) -> bool:
+        if self.problem:
+            return False
+        # The size is that of an earlier sighting: the cached response may be longer.
+        if self.slices >= self.expected_slices(slice_bytes) and self.missing >= MISSING_SLICES_AT_END:
+            return False
+        if self.slices >= MAX_SLICES:
+            detail = f"only the first {MAX_SLICES} slices were purged: slice_bytes is too small for this response"
+            self.problem = Purged(Delivery.DELIVERED, 200, detail, self.removed)
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class _CachedFile:
+    """A file that may be in the cache: a variant, or a slice of it."""
+
+    order: _OrderState
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    removed: int = 0
+
+    @property
+    def request(self) -> RawHttpRequest:
+        return RawHttpRequest("GET", self.order.target.host, self.order.target.path, self.headers)
+
+    def record(self, response: HttpResponse | Purged) -> bool:
+        """Record the response to `request`. True: something was removed, so it must be purged again."""
+        if isinstance(response, Purged):
+            self.order.problem = response
+        elif response.status == 200:
+            self.removed += 1
+            self.order.removed += 1
+            return True
+        elif response.status not in _NOT_CACHED:
+            self.order.problem = refused(response)
+        return False
+
+
+class Nginx(SelfHostedDriver):
+    """GET on the purge listener, once for each variant that the listener names in `Edgeward-Variants`, and for each
+    slice where nginx stores slices.
+
+    A listener that names no variants has one key per URL. nginx then keeps further files for a response with Vary,
+    which no purge finds; and its 404 may come from any server that listens there. Such purges are delivered, not
+    verified.
+    """
+
+    name = "nginx"
+    abilities = Abilities(all_variants=True, counts=True, verifies=True, batch=64)
+    settings: NginxCache
+
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        states = [_OrderState(order.target) for order in orders]
+        await self._read_variants(states)
+        in_progress = [state for state in states if not state.problem]
+        if self.settings.slice_bytes:
+            await self._purge_slices(in_progress)
+        else:
+            await self._purge_until_gone([file for state in in_progress for file in state.files()])
+        return [state.outcome() for state in states]
+
+    async def _read_variants(self, states: Sequence[_OrderState]) -> None:
+        """Ask for each target without a variant: a listener that names variants removes nothing then."""
+        files = [_CachedFile(state) for state in states]
+        for file, response in zip(files, await self._send([file.request for file in files]), strict=True):
+            file.record(response)
+            if isinstance(response, HttpResponse):
+                file.order.variants = response.headers.get("edgeward-variants", "").split()
+
+    async def _purge_slices(self, states: Sequence[_OrderState]) -> None:
+        """Purge slice after slice. A missing slice is not the end while the size says that more follow: nginx may have
+        evicted it alone."""
+        size = self.settings.slice_bytes
+        while states:
+            slices: list[tuple[_OrderState, list[_CachedFile]]] = []
+            for state in states:
+                expected = max(state.expected_slices(size) - state.slices, MISSING_SLICES_AT_END)
+                for index in range(state.slices, state.slices + min(SLICES_PER_ROUND, expected)):
+                    slices.append((state, state.files(f"bytes={index * size}-{(index + 1) * size - 1}")))
+            await self._purge_until_gone([file for _, files in slices for file in files])
+            for state, files in slices:
+                state.slices += 1
+                state.missing = 0 if any(file.removed for file in files) else state.missing + 1
+            states = [state for state in states if state.has_more_slices(size)]
+
+    async def _purge_until_gone(self, files: Sequence[_CachedFile]) -> None:
+        """Purge files until nothing is left of any."""
+        for _ in REPEAT_PAUSES_SECONDS:
+            if not files:
+                return
+            responses = await self._send([file.request for file in files])
+            files = [file for file, response in zip(files, responses, strict=True) if file.record(response)]
+        for file in files:
+            detail = "still cached after many purges"
+            file.order.problem = Purged(Delivery.DELIVERED, 200, detail, file.order.removed)

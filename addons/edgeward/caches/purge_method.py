@@ -1,0 +1,107 @@
+"""Shared by caches that support the method PURGE and `only-if-cached` probes: Squid, Traffic Server."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from edgeward.caches.base import Purged
+from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, refused, response_or_outcome
+from edgeward.types import Delivery, Target
+
+NOT_CACHED = 504
+"""The response to `only-if-cached` when nothing is cached (RFC 9111, section 5.2.1.7)."""
+_PROBE = ("Cache-Control", "only-if-cached, max-stale")
+"""With `max-stale` the probe also finds stale copies: the cache may serve them when the origin is unreachable."""
+_CACHED_ERRORS = (404, 410)
+"""Error statuses that may come from a cached response, so they do not say that the probe was refused."""
+_LONG_PATH = 4096
+
+
+@dataclass(slots=True, eq=False)
+class CachedObject:
+    """An object that may be cached: a target, or one variant of it.
+
+    `removed`: purges that removed something. `problem`: the outcome, where the purge cannot be verified.
+    """
+
+    target: Target
+    headers: tuple[tuple[str, str], ...] = ()
+    removed: int = 0
+    problem: Purged | None = None
+
+    def request(self, method: str, *headers: tuple[str, str]) -> RawHttpRequest:
+        return RawHttpRequest(method, self.target.host, self.target.path, (*self.headers, *headers))
+
+
+class PurgeMethodDriver(SelfHostedDriver):
+    """PURGE returns 200 where something was removed, 404 where nothing was cached.
+
+    A probe confirms the result: it asks like a client, without the secret, and never fills the cache.
+    """
+
+    async def _purge_once(self, objects: Sequence[CachedObject]) -> list[CachedObject]:
+        """PURGE each; return those that were removed at least in part."""
+        removed = []
+        responses = await self._send([each.request("PURGE") for each in objects])
+        for each, response in zip(objects, responses, strict=True):
+            if isinstance(response, Purged):
+                each.problem = response
+            elif response.status == 200:
+                each.removed += 1
+                removed.append(each)
+            elif response.status != 404:
+                each.problem = target_refused(each, response)
+        return removed
+
+    async def _purge_until_gone(self, objects: Sequence[CachedObject]) -> None:
+        """PURGE each until nothing is left of it."""
+        for pause in REPEAT_PAUSES_SECONDS:
+            if not (objects := await self._purge_once(objects)):
+                return
+            await asyncio.sleep(pause)
+
+    async def _still_cached(self, objects: Sequence[CachedObject]) -> list[CachedObject]:
+        """The objects that the cache would still serve."""
+        cached = []
+        # Not by `_send`, which adds the secret and treats 504 as an overload.
+        replies = await self._http.ask_many([each.request("GET", _PROBE) for each in objects])
+        for each, reply in zip(objects, replies, strict=True):
+            if isinstance(reply, HttpResponse) and reply.status == NOT_CACHED:
+                continue
+            response = response_or_outcome(reply)
+            if isinstance(response, Purged):
+                each.problem = response
+            elif 400 <= response.status < 500 and response.status not in _CACHED_ERRORS:
+                each.problem = target_refused(each, response)
+            else:
+                cached.append(each)
+        return cached
+
+    async def _verify(self, objects: Iterable[CachedObject]) -> None:
+        """Probe each that has no problem yet."""
+        for each in await self._still_cached([each for each in objects if not each.problem]):
+            each.problem = Purged(Delivery.DELIVERED, 200, "still cached after many purges")
+
+
+def outcome(objects: Sequence[CachedObject]) -> Purged:
+    """The outcome of an order from those of its objects."""
+    removed = sum(each.removed for each in objects)
+    problem = next((each.problem for each in objects if each.problem), None)
+    if problem and problem.delivery is Delivery.DELIVERED:
+        return replace(problem, count=removed)
+    return problem or Purged(Delivery.VERIFIED, NOT_CACHED, count=removed)
+
+
+def target_refused(each: CachedObject, response: HttpResponse) -> Purged:
+    """The outcome where the cache refuses a request.
+
+    Some caches refuse non-ASCII or very long targets from clients too: then nothing can be cached under such a target,
+    and the settings are not to blame.
+    """
+    unusual = not each.target.path.isascii() or len(each.target.path) > _LONG_PATH
+    if unusual and response.status in (400, 414):
+        detail = f"status {response.status}: this cache refuses every request for this target"
+        return Purged(Delivery.DELIVERED, response.status, detail)
+    return refused(response)

@@ -1,0 +1,149 @@
+"""Squid 5, with deploy/squid/edgeward.conf, or any Squid that accepts PURGE."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, permutations, product, zip_longest
+from urllib.parse import urlsplit
+
+from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.htcp import send_clear
+from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcome, target_refused
+from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.self_hosted_driver import response_or_outcome, variant_headers
+from edgeward.settings.cache_settings import SquidCache
+from edgeward.types import Delivery, PurgeOrder, Target
+
+logger = logging.getLogger(__name__)
+
+_OVERWRITTEN = 410
+"""Status with which edgeward.conf overwrites a variant."""
+_STARTING_PAUSES_SECONDS = (0.05, 0.1, 0.2)
+"""A Squid that has just started may not find its own port yet, and responds to an overwrite with 502 or 503."""
+_MAX_VARY_HEADERS = 4
+"""Up to this many names in Vary, a variant is searched for under every order of them."""
+_MAX_EMPTY_HEADERS = 3
+"""A header without a value was absent or empty. Up to this many, all combinations are searched for."""
+_CONF_MISSING = "this Squid does not include edgeward.conf: variants of a response with Vary may remain"
+_TOO_MANY_HEADERS = "Vary names too many headers: Squid may still hold copies that can't be searched for"
+
+type HeaderNames = tuple[str, ...]
+
+
+class Squid(PurgeMethodDriver):
+    """PURGE until nothing is left, and a probe. Variants are overwritten first, and then dropped.
+
+    Squid stores a variant under the URL and the values of the headers that Vary names, in Vary's order. It keeps these
+    names in a marker object under the URL alone. Any PURGE removes the marker: variants that are left cannot be found
+    then, until the next fetch writes the marker anew. So variants are never purged: edgeward.conf explains what
+    happens instead.
+    """
+
+    name = "squid"
+    abilities = Abilities(counts=True, verifies=True, batch=64)
+    settings: SquidCache
+
+    def __init__(self, settings: SquidCache) -> None:
+        super().__init__(settings)
+        self._conf_found = False
+
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        objects_of_orders = [_cached_objects(order.target) for order in orders]
+        objects = [each for of_order in objects_of_orders for each in of_order]
+        plain = [each for each in objects if not each.target.vary]
+        varying = [each for each in objects if each.target.vary]
+        if self.settings.htcp:
+            await self._send_htcp(self.settings.htcp, plain)
+        await self._purge_until_gone(plain)
+        if varying and await self._require_conf(varying):
+            await self._overwrite(varying)
+        await self._verify(objects)
+        return [outcome(of_order) for of_order in objects_of_orders]
+
+    async def _send_htcp(self, address: str, objects: Sequence[CachedObject]) -> None:
+        """Purge by HTCP too, under the scheme that Squid stores by: that of its own port."""
+        scheme = urlsplit(self.settings.url).scheme
+        try:
+            await send_clear(address, [replace(each.target, scheme=scheme) for each in objects])
+        except OSError as error:
+            logger.warning("%s: cannot send HTCP to %s: %s", self.settings.name, address, error)
+
+    async def _require_conf(self, objects: Sequence[CachedObject]) -> bool:
+        """Whether Squid includes edgeward.conf. If not, the objects get a plain PURGE and a problem instead."""
+        if self._conf_found:
+            return True
+        # Without edgeward.conf Squid would pass the secret on to the origin, and might store the response.
+        headers = (("Edgeward-Forget", "-"), ("Cache-Control", "no-store"))
+        request = RawHttpRequest("GET", urlsplit(self.settings.url).netloc, "/", headers)
+        (reply,) = await self._http.ask_many([request])
+        self._conf_found = isinstance(reply, HttpResponse) and "edgeward-forgets" in reply.headers
+        if self._conf_found:
+            return True
+        problem = reply if isinstance(reply, HttpResponse) else response_or_outcome(reply)
+        if isinstance(problem, HttpResponse):
+            await self._purge_once(objects)
+            problem = Purged(Delivery.DELIVERED, 200, _CONF_MISSING)
+        for each in objects:
+            each.problem = each.problem or problem
+        return False
+
+    async def _overwrite(self, objects: Sequence[CachedObject]) -> None:
+        """Replace each variant by a response that edgeward.conf makes, then drop that."""
+        # An overwrite does not tell whether there was anything: a probe before it does.
+        for each in await self._still_cached(objects):
+            each.removed += 1
+        for group in _groups_by_vary_order(objects):
+            await self._forget([(each, ",".join(names)) for each, names in group])
+            await self._forget([(each, "-") for each, _ in group])
+        for each in objects:
+            empty = sum(not value for _, value in each.target.vary)
+            if len(each.target.vary) > _MAX_VARY_HEADERS or empty > _MAX_EMPTY_HEADERS:
+                each.problem = each.problem or Purged(Delivery.DELIVERED, _OVERWRITTEN, _TOO_MANY_HEADERS)
+
+    async def _forget(self, forgets: Sequence[tuple[CachedObject, str]]) -> None:
+        """Make Squid overwrite each object by a response that varies by these names, or drop it where that is "-"."""
+        forgets = [(each, names) for each, names in forgets if not each.problem]
+        requests = [each.request("GET", ("Edgeward-Forget", names)) for each, names in forgets]
+        responses = await self._send(requests)
+        for pause in _STARTING_PAUSES_SECONDS:
+            if not any(response.status in (502, 503) for response in responses):
+                break
+            await asyncio.sleep(pause)
+            responses = await self._send(requests)
+        for (each, _), response in zip(forgets, responses, strict=True):
+            if isinstance(response, Purged):
+                each.problem = response
+            elif response.status != _OVERWRITTEN:
+                # The configuration may have been changed since it was found.
+                self._conf_found = "edgeward-forgets" in response.headers
+                each.problem = target_refused(each, response)
+
+
+def _cached_objects(target: Target) -> list[CachedObject]:
+    """Every variant that the target may stand for: Squid distinguishes an empty header from an absent one, a target
+    does not."""
+    # Both choices for each header without a value; the number of combinations is bounded.
+    choices = [[(name, value)] if value else [None, (name, value)] for name, value in variant_headers(target)]
+    variants = islice(product(*choices), 2**_MAX_EMPTY_HEADERS)
+    return [CachedObject(target, tuple([header for header in variant if header])) for variant in variants]
+
+
+def _groups_by_vary_order(objects: Sequence[CachedObject]) -> Iterator[list[tuple[CachedObject, HeaderNames]]]:
+    """Groups in which all variants of a URL have the names of Vary in the same order.
+
+    Each order has a marker of its own, and Squid keeps one marker a URL: groups must be worked off one by one.
+    """
+    urls: dict[tuple[str, str], dict[HeaderNames, list[CachedObject]]] = defaultdict(lambda: defaultdict(list))
+    for each in objects:
+        for names in _vary_orders(each.target):
+            urls[each.target.host, each.target.path][names].append(each)
+    for orders in zip_longest(*(url.items() for url in urls.values())):
+        yield [(each, names) for names, same_order in filter(None, orders) for each in same_order]
+
+
+def _vary_orders(target: Target) -> Iterable[HeaderNames]:
+    names = tuple(name for name, _ in target.vary)
+    return permutations(names) if len(names) <= _MAX_VARY_HEADERS else (names,)

@@ -1,0 +1,94 @@
+"""Varnish: the lookup purge of deploy/varnish/edgeward.vcl, or the plain `return (purge)` of its documentation
+("Purging and banning" in the Varnish Users Guide).
+
+By tag (edgeward-tags.vcl, vmod xkey) and by prefix (edgeward-bans.vcl) where the settings say that it has them.
+"""
+
+from collections.abc import Sequence
+
+from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.self_hosted_driver import SelfHostedDriver, refused, repeat_until_gone, variant_headers
+from edgeward.settings.cache_settings import VarnishCache
+from edgeward.types import Delivery, PurgeOrder, Target
+
+_ANY_TARGET = Target("http", "tags", "/")
+"""A purge by tag must name a target, which the VCL ignores."""
+
+
+class Varnish(SelfHostedDriver):
+    """PURGE with the target's host, its path byte for byte, and the request headers that its response varies on.
+
+    A purge removes all variants whichever headers it carries; with these it also waits for a fetch of this
+    variant that is under way.
+    """
+
+    name = "varnish"
+    abilities = Abilities(all_variants=True, prefix=True, tag=True, counts=True, waits=True, verifies=True, batch=256)
+    settings: VarnishCache
+
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        return await self._purge_until_gone(
+            [_request("PURGE", order.target, variant_headers(order.target)) for order in orders]
+        )
+
+    async def _tags(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        return await self._purge_until_gone(
+            [_request("PURGETAG", _ANY_TARGET, (("Edgeward-Tag", order.tag),)) for order in orders]
+        )
+
+    async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        if not self.settings.bans:
+            return await super()._prefixes(orders)
+        responses = await self._send([_request("BAN", order.target) for order in orders])
+        return [response if isinstance(response, Purged) else _ban_outcome(response) for response in responses]
+
+    async def _purge_until_gone(self, requests: Sequence[RawHttpRequest]) -> list[Purged]:
+        """Purge, and purge again what was there, until Varnish says of each that nothing is left."""
+        first = await self._purge_once(requests)
+        # A purged object counts until the expiry thread has dropped it, sometimes some milliseconds later.
+        last = await repeat_until_gone(
+            first,
+            lambda count: isinstance(count, int) and count > 0,
+            lambda numbers: self._purge_once([requests[number] for number in numbers]),
+        )
+        return [_outcome(removed, left) for removed, left in zip(first, last, strict=True)]
+
+    async def _purge_once(self, requests: Sequence[RawHttpRequest]) -> list[int | Purged]:
+        """For each purge the number of objects removed, or the outcome where the response has no number."""
+        responses = await self._send(requests)
+        return [response if isinstance(response, Purged) else _removed(response) for response in responses]
+
+
+def _request(method: str, target: Target, headers: Sequence[tuple[str, str]] = ()) -> RawHttpRequest:
+    return RawHttpRequest(method, target.host, target.path, headers)
+
+
+def _removed(response: HttpResponse) -> int | Purged:
+    count = response.headers.get("x-purged", "")
+    if response.status not in (200, 204, 404):
+        return refused(response)
+    if count.isdecimal():
+        return int(count)
+    if response.status == 404:
+        return Purged(Delivery.REFUSED, 404, "status 404 without X-Purged: this VCL does not handle purges")
+    # `return (purge)` answers 200 whether or not there was anything: the purge was accepted, no more is known.
+    return Purged(Delivery.DELIVERED, response.status, "the cache does not say what it removed")
+
+
+def _outcome(removed: int | Purged, left: int | Purged) -> Purged:
+    if isinstance(left, Purged):
+        return left
+    count = removed if isinstance(removed, int) else 0
+    if left:
+        return Purged(Delivery.DELIVERED, 200, "still cached after many purges", count)
+    return Purged(Delivery.VERIFIED, 404, count=count)
+
+
+def _ban_outcome(response: HttpResponse) -> Purged:
+    # Other software may return 200 for a BAN that it ignores; only our VCL sets this header.
+    if response.status != 200 or response.headers.get("x-purged") != "ban":
+        return refused(response)
+    # The ban lurker removes the objects later, so nothing can be counted now.
+    return Purged(Delivery.DELIVERED, 200, "banned: older copies are no longer served; their memory is freed later")

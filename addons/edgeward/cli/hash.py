@@ -1,0 +1,110 @@
+"""`hash`: computes the hashes of image files on this machine; sends nothing."""
+
+import argparse
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from edgeward.cli import image_sources
+from edgeward.cli.options import Subparsers, add_command, checked_config
+from edgeward.cli.output import print_json
+from edgeward.errors import BadImage, EdgewardError, Exit
+from edgeward.hashing.composite import with_composites
+from edgeward.hashing.signal_registry import has_distance
+from edgeward.types import Fingerprint, Signal, View
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = add_command(
+        subparsers,
+        "hash",
+        "print the hashes of image files",
+        _hash,
+        "Print the hashes of image files as TYPE:HEX lines, computed in an isolated process on this machine. "
+        "Nothing is sent anywhere, and no other part of Edgeward needs to run.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an image")
+
+
+def _hash(args: argparse.Namespace) -> int:
+    settings = checked_config(args).hashing
+    found = asyncio.run(_fingerprints(args.files, settings))
+    if args.json:
+        print_json([_as_json(file, fingerprint) for file, fingerprint in found])
+    else:
+        for file, fingerprint in found:
+            _print(file, fingerprint)
+    return Exit.FOUND if any(fingerprint.flaw for _, fingerprint in found) else Exit.DONE
+
+
+async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint]]:
+    """The fingerprint of each file, in order, including composite signals.
+
+    At most `hashing.processes` files are in memory at a time.
+
+    Raises:
+        BadImage: a file is not an image, or too large.
+        UserError: a file can't be read.
+    """
+    from edgeward.hashing.hash_request import HashRequest
+    from edgeward.hashing.hashers.pool import HasherPool
+    from edgeward.hashing.media_types import NOT_AN_IMAGE
+
+    pool = HasherPool(settings)
+    slots = asyncio.Semaphore(settings.processes)
+
+    async def hash_one(name: str) -> tuple[str, Fingerprint]:
+        async with slots:
+            found = await pool.fingerprint(image_sources.read_file(name, settings.max_bytes), HashRequest(exact=True))
+            if not found.media_type:
+                raise BadImage(f"{name}: {NOT_AN_IMAGE}")
+            return name, replace(found, signals=(*found.signals, *with_composites(found.signals)))
+
+    await pool.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(hash_one(name)) for name in names]
+    except* EdgewardError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        await pool.close()
+    return [task.result() for task in tasks]
+
+
+def _print(file: str, fingerprint: Fingerprint) -> None:
+    size = f", {fingerprint.width} x {fingerprint.height} pixels" if fingerprint.width else ""
+    print(f"{file}: {fingerprint.media_type}{size}")
+    if fingerprint.flaw:
+        print(f"flaw: {fingerprint.flaw} ({_available_hashes(fingerprint)})")
+    for signal in fingerprint.signals:
+        print(f"{signal.type}:{signal.value}{_details(signal)}")
+
+
+def _available_hashes(fingerprint: Fingerprint) -> str:
+    """Which hashes a flawed image has: with too many frames it has those of the first ones."""
+    if any(has_distance(signal.type) for signal in fingerprint.signals):
+        return "perceptual hashes of a part only"
+    return "no perceptual hashes"
+
+
+def _details(signal: Signal) -> str:
+    """The quality, and the view and frame unless the hash is of the image as it is stored."""
+    quality = "" if signal.quality is None else f"  quality {signal.quality}"
+    view = "" if signal.view is View.STORED else f"  {signal.view}"
+    frame = f"  frame {signal.frame}" if signal.frame else ""
+    return quality + view + frame
+
+
+def _as_json(file: str, fingerprint: Fingerprint) -> dict[str, Any]:
+    return {
+        "file": file,
+        "sha256": fingerprint.sha256,
+        "media_type": fingerprint.media_type,
+        "width": fingerprint.width,
+        "height": fingerprint.height,
+        "flaw": fingerprint.flaw,
+        "signals": [signal.to_dict() for signal in fingerprint.signals],
+    }

@@ -1,0 +1,72 @@
+"""`--wait` and `--timeout`, and the exit status of a change.
+
+A change is done when every live process acts on it and, with `--wait`, when every purge is verified.
+"""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from edgeward.cli.client import Query
+from edgeward.cli.output import counted, print_note
+from edgeward.errors import Exit
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Add --wait and --timeout to a command."""
+    parser.add_argument("--wait", action="store_true", help="wait until every cache has carried out every purge")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="with --wait: maximum time (default: 30). Caches that owe or refuse purges are named, with exit status 1",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not over 0, up to 600 seconds")
+    return seconds
+
+
+def wait_query(args: argparse.Namespace) -> Query:
+    """The query parameters that make the API wait."""
+    return {"wait": "verified", "timeout": args.timeout} if args.wait else {}
+
+
+def wait_seconds(args: argparse.Namespace) -> float:
+    """Extra time for the response, in seconds."""
+    return float(args.timeout) if args.wait else 0.0
+
+
+def not_removed(owed: Mapping[str, int], refused: Mapping[str, int]) -> list[str]:
+    """What --wait reports: one sentence for each cache that owes purges, and one for each that refuses some.
+
+    `owed`: purges by cache, refused ones included. `refused`: those that need the operator.
+    """
+    sentences = []
+    for cache, count in owed.items():
+        refusals = refused.get(cache, 0)
+        if count > refusals:
+            sentences.append(f"{cache} still owes {counted(count - refusals, 'purge')}, to be retried")
+        if refusals:
+            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}")
+    return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
+
+
+def status_of(answer: dict[str, Any]) -> Exit:
+    """The exit status for the response to a change: DONE if it is in force, else FOUND. Prints what is missing."""
+    missing = []
+    if not answer["active"]:
+        missing.append(f"saved, but not yet applied by {', '.join(answer['waiting_for'])}")
+    purge = answer.get("purge", {})
+    if not purge.get("matched", True):
+        missing.append("saved, but not yet matched against all sightings")
+    missing += not_removed(purge.get("owed", {}), purge.get("refused", {}))
+    for text in missing:
+        print_note(text)
+    return Exit.FOUND if missing else Exit.DONE

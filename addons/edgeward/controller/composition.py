@@ -1,0 +1,94 @@
+"""Makes the objects of a controller from its settings and a connection to the store. Starts nothing."""
+
+import os
+import socket
+import time
+from typing import Protocol
+
+from edgeward.access.tokens import Tokens
+from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.imports.import_jobs import ImportJobs
+from edgeward.imports.worker import ImportWorker
+from edgeward.incidents import Incidents
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.matching.matcher import Matcher
+from edgeward.operations.services import Services
+from edgeward.origin_check.queue import SweepQueue
+from edgeward.origin_check.sweeper import Sweeper
+from edgeward.purging.orders import Orders
+from edgeward.purging.purger import purgers
+from edgeward.retromatch.worker import RetromatchWorker
+from edgeward.settings.cache_settings import tag_headers
+from edgeward.settings.config import Config
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.takedowns.scope import TakedownScope
+from edgeward.takedowns.steps import TakedownSteps
+from edgeward.takedowns.takedowns import Takedowns
+from edgeward.takedowns.worker import TakedownWorker
+
+HASHERS = 1
+"""Hasher processes for images sent to the API. They come one at a time."""
+DAY_SECONDS = 86400
+
+
+class Worker(Protocol):
+    """Background work: runs from `start` to `close`."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+def compose(config: Config, store: Store, consumer: str) -> Services:
+    """The services of a controller.
+
+    Args:
+        consumer: the controller's name among those that share work. No two live controllers have the same.
+    """
+    replica = Replica(
+        store, f"{socket.gethostname()}/{os.getpid()}", Matcher(config.hashing.min_quality, config.hashing.signals)
+    )
+    sightings, orders, list_store = Sightings(store, config.sightings), Orders(store), ListStore(store)
+    takedowns, import_jobs = Takedowns(store), ImportJobs(store)
+    # If a cache stores images under tags, the orders for an image include one by its tag: it removes copies under URLs
+    # that were never seen too.
+    tags = bool(tag_headers(config.caches))
+    retromatch = RetromatchWorker(store, replica, sightings, orders, consumer=consumer, tags=tags)
+    takedown_scope = TakedownScope(sightings, retromatch)
+    steps = TakedownSteps(takedowns, takedown_scope, orders, list_store, retromatch, tags)
+    return Services(
+        config=config,
+        started_at=time.time(),
+        store=store,
+        list_store=list_store,
+        sightings=sightings,
+        orders=orders,
+        incidents=Incidents(store),
+        takedowns=takedowns,
+        takedown_scope=takedown_scope,
+        import_jobs=import_jobs,
+        tokens=Tokens(store),
+        replica=replica,
+        retromatch=retromatch,
+        takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
+        import_worker=ImportWorker(import_jobs, list_store, retromatch, orders),
+        hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
+    )
+
+
+def workers_of(services: Services, consumer: str) -> list[Worker]:
+    """All background work of a controller, in the order in which it is started; it is closed in reverse.
+
+    The purgers come first: a long load of the lists must not delay orders that are on record.
+    """
+    config, orders = services.config, services.orders
+    return [
+        *purgers(orders, config, consumer),
+        services.hashers,
+        services.replica,
+        services.retromatch,
+        services.takedown_worker,
+        services.import_worker,
+        Sweeper(config, SweepQueue(services.store), services.sightings, orders, services.hashers),
+    ]

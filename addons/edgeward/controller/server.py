@@ -1,0 +1,66 @@
+"""Runs a controller: its workers and the admin API, until it is told to stop."""
+
+import asyncio
+import logging
+import socket
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from edgeward import metrics
+from edgeward.api.routes import make_app
+from edgeward.controller.composition import compose, workers_of
+from edgeward.controller.local_access_file import LocalAccessFile, url_of
+from edgeward.listening_sockets import ADMIN_FD, inherited_socket, listening_socket
+from edgeward.operations.services import Services
+from edgeward.settings.config import Config
+from edgeward.store.connection import Store
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 2.0
+"""How long requests in progress may take to end."""
+
+
+async def serve(config: Config, stop: asyncio.Event) -> None:
+    """Run one controller until `stop` is set. Then close everything in reverse order, the store last.
+
+    The API answers before the lists are loaded, so that a long load is not mistaken for a crash: until then /readyz
+    and the API answer 503.
+
+    Raises:
+        ConfigError: admin.listen is in use or invalid, or state_dir can't be written.
+        StoreUnavailable: the store can't be reached. (A store that becomes unavailable later is waited for.)
+    """
+    metrics.process_starts.labels("controller").inc()
+    sock = inherited_socket(ADMIN_FD) or listening_socket(config.admin.listen, "admin.listen")
+    async with AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        store = await Store.connect(
+            config.store_url, config.store.namespace, config.store.timeout_ms, config.store.replicas
+        )
+        stack.push_async_callback(store.close)
+        # The same name after a restart: what this controller left unfinished is its own again, without waiting until
+        # another may take it over.
+        consumer = f"{socket.gethostname()}:{sock.getsockname()[1]}"
+        services = compose(config, store, consumer)
+        workers = workers_of(services, consumer)
+        for worker in workers:
+            stack.push_async_callback(worker.close)
+        await _serve_api(services, sock, stack)
+        for worker in workers:
+            await worker.start()
+        logger.info("controller ready: admin API on %s, %d caches", url_of(sock), len(config.caches))
+        await stop.wait()
+        logger.info("controller stopping")
+
+
+async def _serve_api(services: Services, sock: socket.socket, stack: AsyncExitStack) -> None:
+    # No access log: its lines would hold URLs and hashes.
+    runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, sock).start()
+    access_file = LocalAccessFile(services.config.state_dir, url_of(sock), services.tokens.local)
+    access_file.write()
+    stack.callback(access_file.remove)

@@ -1,0 +1,1 @@
+"""`edgeward doctor`: checks what the guarantees depend on, and says in plain words what to fix."""

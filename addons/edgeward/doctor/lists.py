@@ -1,0 +1,74 @@
+"""Checks the lists: whether anything is enforced and can match, their age, and whether every process applies them."""
+
+import time
+from collections import Counter
+
+from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.lists.list_store import ListStore
+from edgeward.matching.matcher import Matcher
+from edgeward.types import ListKind, Mode
+
+OLD_DAYS = 30.0
+DAY_SECONDS = 86400.0
+APPLY_SECONDS = 1.0
+
+
+async def check_lists(list_store: ListStore, matcher: Matcher) -> list[Finding]:
+    """`matcher`: with the lists as this process has applied them."""
+    return [
+        _check_entries(matcher),
+        _check_types(matcher),
+        await _check_age(list_store),
+        await _check_replicas(list_store),
+    ]
+
+
+def _check_entries(matcher: Matcher) -> Finding:
+    enforced = [each for each in matcher.lists.values() if each.kind is ListKind.BLOCK and each.mode is Mode.ENFORCE]
+    entries = sum(len(matcher.entries(each.name)) for each in enforced)
+    if not entries:
+        fix = "create a list and add images to it: edgeward list create NAME, edgeward add NAME --image FILE"
+        return warn("lists", "entries", "no block list in mode enforce has an entry: nothing is blocked", fix)
+    return ok("lists", "entries", f"block lists in mode enforce: {len(enforced)}, with {entries} entries in all")
+
+
+def _check_types(matcher: Matcher) -> Finding:
+    counts = Counter[str]()
+    for (_, signal_type), number in matcher.not_matchable().items():
+        counts[signal_type] += number
+    if unmatched := ", ".join(f"{number} of type {name}" for name, number in counts.items() if number):
+        fix = "add the type, or its component types, to hashing.signals; install it if it is missing (docs/signals.md)"
+        detail = f"entries match nothing, because images are not hashed for their type: {unmatched}"
+        return warn("lists", "types", detail, fix)
+    return ok("lists", "types", "images are hashed for every listed type")
+
+
+async def _check_age(list_store: ListStore) -> Finding:
+    version = await list_store.version()
+    changes = await list_store.changes(version - 1, 1) if version else []
+    if not changes:
+        return warn("lists", "age", "no list change is on record", "check that your sources are imported")
+    seconds = time.time() - changes[0].at
+    if seconds > OLD_DAYS * DAY_SECONDS:
+        fix = "check that your lists are still being updated"
+        return warn("lists", "age", f"the lists were last changed {_duration(seconds)} ago", fix)
+    return ok("lists", "age", f"the lists were last changed {_duration(seconds)} ago")
+
+
+def _duration(seconds: float) -> str:
+    """In the largest unit of which there are two or more."""
+    for unit, size in (("days", DAY_SECONDS), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return "one minute" if seconds >= 60 else "less than a minute"
+
+
+async def _check_replicas(list_store: ListStore) -> Finding:
+    # A process that has just reported an older version may be about to apply this one.
+    version = await list_store.version()
+    late = await list_store.wait_applied(version, APPLY_SECONDS)
+    if late:
+        fix = "see their logs: a process that can't reach the store keeps using old lists"
+        return fail("lists", "replicas", f"{', '.join(late)} have not applied the newest lists", fix)
+    present = await list_store.replicas()
+    return ok("lists", "replicas", f"all {len(present)} processes have applied version {version}")

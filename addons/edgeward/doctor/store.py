@@ -1,0 +1,84 @@
+"""Checks the store: durability, replication, memory and its clock."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.store.connection import Store
+
+MAX_SKEW_SECONDS = 1.0
+LISTPACK_BYTES = 512
+_GUIDE = ' (docs/deployment.md, "Your own store")'
+_REPLICAS_GUIDE = ' (docs/deployment.md, "Store on Sentinel or Cluster")'
+NEARLY_FULL = 0.9
+"""Share of maxmemory."""
+
+
+async def check_store(store: Store, replicas: int) -> list[Finding]:
+    """`replicas`: how many must confirm a change before it is acknowledged (store.replicas)."""
+    info = await store.info()
+    return [
+        _check_persistence(info, replicas),
+        _check_replication(info, replicas),
+        _check_memory(info),
+        await _check_clock(store),
+        *await _check_packing(store),
+    ]
+
+
+def _check_persistence(info: Mapping[str, Any], replicas: int) -> Finding:
+    if info.get("aof_enabled"):
+        return ok("store", "persistence", "changes are written to an append-only file")
+    if replicas:
+        detail = "changes are not written to an append-only file: a power cut of all machines at once loses them"
+        return warn("store", "persistence", detail, "set `appendonly yes` in the server" + _GUIDE)
+    fix = "set `appendonly yes` and `appendfsync always` in the server, or let replicas confirm (store.replicas)"
+    fix += _GUIDE
+    return fail("store", "persistence", "acknowledged changes are in memory only: a restart loses them", fix)
+
+
+def _check_replication(info: Mapping[str, Any], replicas: int) -> Finding:
+    connected = int(info.get("connected_slaves", 0))
+    if connected < replicas:
+        detail = f"{connected} replicas are connected, and {replicas} must confirm a change: no change is acknowledged"
+        return fail(
+            "store", "replication", detail, "bring the replicas back, or lower store.replicas" + _REPLICAS_GUIDE
+        )
+    if not replicas:
+        return ok("store", "replication", "no replica needs to confirm a change (store.replicas)")
+    return ok("store", "replication", f"{connected} replicas are connected, {replicas} must confirm a change")
+
+
+def _check_memory(info: Mapping[str, Any]) -> Finding:
+    policy, limit = str(info.get("maxmemory_policy", "noeviction")), int(info.get("maxmemory", 0))
+    used = int(info.get("used_memory", 0))
+    if policy != "noeviction":
+        detail = f"maxmemory-policy is {policy}: a full store silently drops lists and orders"
+        return fail("store", "memory", detail, "set `maxmemory-policy noeviction`" + _GUIDE)
+    if limit and used > NEARLY_FULL * limit:
+        detail = f"{used / limit:.0%} of maxmemory are used: a full store refuses changes"
+        return warn("store", "memory", detail, "raise maxmemory, or lower sightings.keep_days")
+    return ok("store", "memory", f"{used / 2**20:.0f} MiB are used, and nothing is evicted")
+
+
+async def _check_clock(store: Store) -> Finding:
+    before = time.time()
+    seconds, microseconds = await store.redis.time()
+    after = time.time()
+    store_time = seconds + microseconds / 1e6
+    # The store read its clock between `before` and `after`: only what lies outside is skew.
+    skew = max(before - store_time, store_time - after, 0.0)
+    if skew > MAX_SKEW_SECONDS:
+        detail = f"the clocks of this machine and the store differ by {skew:.1f} s, and so do times in receipts"
+        return warn("clock", "skew", detail, "run an NTP client on both")
+    return ok("clock", "skew", "the clocks of this machine and the store agree")
+
+
+async def _check_packing(store: Store) -> list[Finding]:
+    """Whether Redis packs small hashes, as most sightings are. A server may forbid CONFIG: then it is not checked."""
+    limit = await store.setting("hash-max-listpack-value")
+    if limit is None or int(limit) >= LISTPACK_BYTES:
+        return []
+    detail = f"hash-max-listpack-value is {limit}: sightings take a third more memory"
+    return [warn("store", "packing", detail, f"set `hash-max-listpack-value {LISTPACK_BYTES}` in the server")]

@@ -1,0 +1,1 @@
+"""Imports: files of hashes that are listed in the background."""

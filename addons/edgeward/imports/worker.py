@@ -1,0 +1,90 @@
+"""Carries out imports: lists their entries chunk by chunk, and collects the purge orders that follow from them.
+
+If a controller dies, another continues with the same chunk. The changes made since that chunk was begun tell
+whether it is listed already.
+"""
+
+from edgeward.background.job_worker import JobWorker
+from edgeward.background.polling import Polling
+from edgeward.errors import NotFound
+from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.lists.list_store import ListStore
+from edgeward.purging.orders import Orders
+from edgeward.retromatch.worker import RetromatchWorker
+from edgeward.types import Change, Entry
+
+MAX_CONCURRENT = 4
+"""Imports that one controller carries out at the same time."""
+POLL_SECONDS = (0.005, 0.25)
+"""Pause between two looks at whether the retromatch worker has matched the next chunk: the first, and the longest."""
+CHANGES_PER_CALL = 1000
+
+
+class ImportWorker(JobWorker):
+    """The import worker of one controller."""
+
+    def __init__(self, jobs: ImportJobs, list_store: ListStore, retromatch: RetromatchWorker, orders: Orders) -> None:
+        super().__init__("imports", jobs.job_store, MAX_CONCURRENT, metric_label="imports")
+        self._jobs, self._list_store, self._retromatch, self._orders = jobs, list_store, retromatch, orders
+
+    async def carry_out(self, job_id: str) -> None:
+        """List the chunks of an import one after another, and follow them with their orders."""
+        try:
+            job, progress = await self._jobs.get(job_id)
+        except NotFound:
+            # It has expired, and only its id is left.
+            await self._jobs.job_store.forget(job_id)
+            return
+        polling = Polling(*POLL_SECONDS)
+        while progress.chunks_matched < job.chunks:
+            is_listed = progress.chunks_listed == job.chunks
+            if not is_listed:
+                try:
+                    await self._list_chunk(job, progress.chunks_listed)
+                except NotFound as error:
+                    # The list was deleted: there is nothing to try again.
+                    await self._jobs.finish(job_id, str(error))
+                    return
+            if await self._collect_orders(job, progress) or not is_listed:
+                polling.reset()
+            else:
+                await polling.pause()
+            job, progress = await self._jobs.get(job_id)
+        await self._jobs.finish(job_id)
+
+    async def _list_chunk(self, job: ImportJob, number: int) -> None:
+        entries = await self._jobs.chunk(job, number)
+        version_before, is_first = await self._jobs.begin(job.id, number, await self._list_store.version())
+        changes = await self._list_store.add_entries(entries, job.by, job.reason)
+        if not is_first:
+            # A controller that died may have added some of them, which are no changes of this call.
+            changes = await self._changes_of(entries, version_before)
+        await self._jobs.note_listed(job.id, number, [change.version for change in changes])
+
+    async def _changes_of(self, entries: list[Entry], version: int) -> list[Change]:
+        """The changes after `version` that added these very entries, whichever controller made them."""
+        by_id = {entry.id: entry for entry in entries}
+        found: list[Change] = []
+        while changes := await self._list_store.changes(version, CHANGES_PER_CALL):
+            for change in changes:
+                # Equal with its time and author, not only its id: another import may have added the same signal.
+                if change.op == "entry.add" and change.entry and change.entry == by_id.get(change.entry.id):
+                    found.append(change)
+            version = changes[-1].version
+        return found
+
+    async def _collect_orders(self, job: ImportJob, progress: ImportProgress) -> bool:
+        """Note the orders of the next chunk that is matched against all sightings. False: there is none yet."""
+        if progress.chunks_matched == progress.chunks_listed:
+            return False
+        versions = await self._jobs.versions(job.id, progress.chunks_matched)
+        if versions and await self._retromatch.version() < versions[-1]:
+            return False
+        found = await self._retromatch.orders_of_each(versions)
+        ids = dict.fromkeys(order_id for some in found for order_id in some or ())
+        entries = await self._jobs.chunk(job, progress.chunks_matched)
+        if len(versions) < len(entries):
+            # Some were on the list before: a cache may still owe orders that followed from them.
+            ids |= dict.fromkeys(await self._orders.ids_of_entries([entry.id for entry in entries]))
+        await self._jobs.note_matched(job.id, progress.chunks_matched, len(versions), progress.orders, list(ids))
+        return True

@@ -1,0 +1,141 @@
+"""An isolated process as its parent sees it: a socket, and distrust of what it answers. Its inside is serving.py."""
+
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from edgeward.isolation.protocol import BEGUN, LAYERS, LENGTH_BYTES, READY, length_prefix
+
+START_SECONDS = 30
+"""Longer than a slow machine takes to import numpy, SciPy and Pillow."""
+
+_SOURCE_ROOT = str(Path(__file__).parents[2])
+_INHERITED_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH")
+_WRITE_BYTES = 256 * 1024
+
+
+class ProcessDied(Exception):
+    """The process ended, or broke the protocol. It must be replaced."""
+
+
+class IsolatedProcess:
+    """Answers one request at a time. After ProcessDied, only `close` may be called."""
+
+    max_answer = 1024 * 1024
+    """Bytes. A longer answer is not read: ProcessDied."""
+    start_seconds: float = START_SECONDS
+    """Longest time until it is ready."""
+
+    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._killed = False
+        self.pid = process.pid
+        self.layers: frozenset[str] = frozenset()
+        """Those of protocol.LAYERS that isolate it."""
+        self.cause = "crashed"
+        """Why it ended, or would have if it ended now: "crashed" or "timeout"."""
+
+    @classmethod
+    async def launch(cls, module: str, *arguments: str) -> Self:
+        """Start `python -m module FD arguments...` and wait until it is ready.
+
+        Raises:
+            ProcessDied: it was not within `start_seconds`.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                # No modules from the working directory or from the user's site-packages.
+                *("-P", "-s", "-m", module, str(theirs.fileno()), *arguments),
+                pass_fds=(theirs.fileno(),),
+                stdin=DEVNULL,
+                stdout=DEVNULL,  # stderr is inherited: a failed start leaves its traceback in the log
+                env=_environment(),
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        launched = cls(process, reader, writer)
+        try:
+            async with asyncio.timeout(cls.start_seconds):
+                await launched._become_ready()
+        except TimeoutError:
+            await launched.close()
+            raise ProcessDied(f"it was not ready within {cls.start_seconds} s") from None
+        except BaseException:
+            await launched.close()
+            raise
+        return launched
+
+    @property
+    def alive(self) -> bool:
+        return not self._killed and self._process.returncode is None and not self._reader.at_eof()
+
+    async def ask(self, request: bytes, body: bytes) -> None:
+        """Send a request and wait until it is begun.
+
+        Raises:
+            ProcessDied: it never looked at the body, so another process can be given it safely.
+        """
+        try:
+            self._writer.write(length_prefix(request) + request)
+            self._writer.write(length_prefix(body))
+            # In slices: passing a large body to the kernel at once would hold up the event loop.
+            for at in range(0, len(body), _WRITE_BYTES):
+                self._writer.write(memoryview(body)[at : at + _WRITE_BYTES])
+                await self._writer.drain()
+        except OSError as error:
+            raise ProcessDied(str(error)) from None
+        if await self.receive() != BEGUN:
+            raise ProcessDied("it broke the protocol")
+
+    async def receive(self) -> bytes:
+        """Read its answer.
+
+        Raises:
+            ProcessDied: the body may have killed it.
+        """
+        try:
+            length = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES), "big")
+            if length > self.max_answer:
+                raise ProcessDied(f"its answer has {length} bytes")
+            return await self._reader.readexactly(length)
+        except (EOFError, OSError) as error:
+            raise ProcessDied(f"its socket closed: {error}") from None
+
+    def kill(self, cause: str) -> None:
+        """SIGKILL. `cause` says why."""
+        self.cause = cause
+        self._killed = True
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def ended(self) -> int:
+        """Wait for its end: the exit status, or minus the signal that killed it."""
+        return await self._process.wait()
+
+    async def close(self) -> None:
+        """Kill it if it is still alive, and wait for its end."""
+        self.kill(self.cause)
+        self._writer.close()
+        await self._process.wait()
+
+    async def _become_ready(self) -> None:
+        word, *layers = (await self.receive()).split(b" ")
+        if word != READY:
+            raise ProcessDied("it broke the protocol")
+        self.layers = frozenset(layer for layer in LAYERS if layer.encode() in layers)
+
+
+def _environment() -> dict[str, str]:
+    """As little as Python needs. Linear algebra gets one thread: isolated processes run in parallel instead."""
+    path = os.pathsep.join(filter(None, (_SOURCE_ROOT, os.environ.get("PYTHONPATH"))))
+    inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **threads, **inherited}

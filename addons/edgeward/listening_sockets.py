@@ -1,0 +1,63 @@
+"""Listening sockets. The supervisor opens them first, so that a port in use is an error before any process starts, and
+passes them to its child processes."""
+
+import os
+import socket
+
+from edgeward.errors import ConfigError
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted. The kernel lowers it to net.core.somaxconn."""
+PROXY_FD = "EDGEWARD_INTERNAL_PROXY_FD"
+ADMIN_FD = "EDGEWARD_INTERNAL_ADMIN_FD"
+"""Environment variables that hold the file descriptors of the inherited sockets."""
+
+
+def listening_socket(address: str, setting: str, *, shared: bool = False) -> socket.socket:
+    """A listening, non-blocking TCP socket on HOST:PORT.
+
+    `shared`: other sockets of this user may listen on the same address (SO_REUSEPORT).
+
+    Raises:
+        ConfigError: the address is in use, or not of this machine. The message names `setting`.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, int(port)))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(f"{setting} = {address!r}: {error.strerror or error}") from None
+    return sock
+
+
+def shared_sockets(address: str, setting: str, count: int) -> list[socket.socket]:
+    """`count` sockets on one address. The kernel distributes connections among them.
+
+    Raises:
+        ConfigError: as `listening_socket`.
+    """
+    # An unshared socket first: with SO_REUSEPORT alone, another server of the same user that already listens there
+    # would go unnoticed and get a part of the connections.
+    probe = listening_socket(address, setting)
+    actual = address_of(probe)
+    probe.close()
+    return [listening_socket(actual, setting, shared=True) for _ in range(count)]
+
+
+def inherited_socket(variable: str) -> socket.socket | None:
+    """The socket that the supervisor passed down under this variable; None if this process was started by itself."""
+    number = os.environ.get(variable)
+    return socket.socket(fileno=int(number)) if number else None
+
+
+def address_of(sock: socket.socket) -> str:
+    """The address a socket is bound to, as HOST:PORT; an IPv6 host in brackets."""
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,260 @@
+"""The lists and their entries in Redis: the original that every replica follows.
+
+{blocklist}:version         counts changes from 1, without gaps
+{blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail
+{blocklist}:lists           name -> HashList as JSON
+{blocklist}:entries:<list>  entry id -> Entry as JSON
+{blocklist}:gone:<list>     the entries of a deleted allowlist, for DELETED_ALLOWLIST_DAYS: what it allowed must be
+                            matched again (retromatch/search_scope.py)
+{blocklist}:replicas        see replication/membership.py
+{blocklist}:questions       stream of the latest flush requests, see there
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import batched
+from typing import Any
+
+from edgeward.errors import Conflict, NotFound, StoreUnavailable
+from edgeward.lists import lua_scripts
+from edgeward.lists.replication.membership import LiveReplica, Membership
+from edgeward.store.connection import Store
+from edgeward.types import Change, Entry, HashList
+
+CHUNK_SIZE = 1000
+"""Entries that one script call adds: it blocks the store for about 10 ms."""
+SCAN_COUNT = 500
+"""Entries that one HSCAN call reads, about."""
+POLL_SECONDS = 0.003
+"""Pause between two looks at which replicas lag. An acknowledgement waits for them; they need a few milliseconds."""
+DELETED_ALLOWLIST_DAYS = 7
+
+
+class ListStore:
+    """Reads and changes the lists. Each change is atomic and recorded; when the call returns it is on disk.
+
+    Attributes:
+        stream: key of the stream of changes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._membership = Membership(store)
+        self._version = store.key("{blocklist}", "version")
+        self.stream = store.key("{blocklist}", "changes")
+        self._lists = store.key("{blocklist}", "lists")
+
+    def _entries(self, list_name: str) -> str:
+        return self._store.key("{blocklist}", "entries", list_name)
+
+    def _deleted_entries(self, list_name: str) -> str:
+        return self._store.key("{blocklist}", "gone", list_name)
+
+    def _keys(self, *more: str) -> tuple[str, ...]:
+        return (self._version, self.stream, self._lists, *more)
+
+    async def version(self) -> int:
+        """Number of changes made so far."""
+        return int(await self._store.redis.get(self._version) or 0)
+
+    async def lists(self) -> list[HashList]:
+        """All lists by name."""
+        found = await self._store.redis.hvals(self._lists)
+        return sorted((HashList.from_json(text) for text in found), key=lambda one: one.name)
+
+    async def get_list(self, name: str) -> HashList:
+        """The list of this name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        text = await self._store.redis.hget(self._lists, name)
+        if text is None:
+            raise NotFound(f"no list is named {name!r}")
+        return HashList.from_json(text)
+
+    async def create_list(self, hash_list: HashList, who: str, why: str = "") -> Change:
+        """Add an empty list.
+
+        Args:
+            who: makes the change: the name of a token.
+            why: the reason, for the audit trail.
+
+        Raises:
+            Conflict: there is one of that name.
+        """
+        change = await self._put_list(hash_list, who, why, must_exist=False)
+        if change is None:
+            raise Conflict(f"a list named {hash_list.name!r} exists already")
+        return change
+
+    async def set_list(self, hash_list: HashList, who: str, why: str = "") -> Change:
+        """Change the policy of a list. Its entries stay.
+
+        Raises:
+            NotFound: there is no such list.
+        """
+        change = await self._put_list(hash_list, who, why, must_exist=True)
+        if change is None:
+            raise NotFound(f"no list is named {hash_list.name!r}")
+        return change
+
+    async def _put_list(self, hash_list: HashList, who: str, why: str, must_exist: bool) -> Change | None:
+        args = (who, why, hash_list.name, hash_list.to_json(), int(must_exist))
+        done = await self._store.run_durably(lua_scripts.PUT_LIST, self._keys(), args)
+        return Change(done[0], "list.set", who, float(done[1]), why, list=hash_list) if done else None
+
+    async def delete_list(self, name: str, who: str, why: str = "") -> Change:
+        """Remove a list and all its entries.
+
+        Raises:
+            NotFound: there is no such list.
+        """
+        keys = self._keys(self._entries(name), self._deleted_entries(name))
+        keep_ms = DELETED_ALLOWLIST_DAYS * 86_400_000
+        done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (who, why, name, keep_ms))
+        if not done:
+            raise NotFound(f"no list is named {name!r}")
+        version, at, text = done
+        return Change(version, "list.delete", who, float(at), why, list=HashList.from_json(text))
+
+    async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "") -> list[Change]:
+        """Add entries, in order. An entry that is there already stays as it is, and makes no Change.
+
+        CHUNK_SIZE entries are added at a time, each chunk whole or not at all. Missing `added_by` and `added_at` are
+        filled in.
+
+        Raises:
+            NotFound: one of the lists does not exist; then nothing was written.
+        """
+        now = time.time()
+        complete = [replace(e, added_by=e.added_by or who, added_at=e.added_at or now) for e in entries]
+        names = sorted({entry.list for entry in complete})
+        chunks = list(batched(complete, CHUNK_SIZE))
+        changes: list[Change] = []
+        for number, chunk in enumerate(chunks, 1):
+            changes += await self._add_chunk(chunk, names, who, why, last=number == len(chunks))
+        return changes
+
+    async def _add_chunk(
+        self, chunk: Sequence[Entry], names: Sequence[str], who: str, why: str, last: bool
+    ) -> list[Change]:
+        number = {name: position for position, name in enumerate(names, 1)}
+        args: list[str | int] = [who, why, len(names), *names]
+        for entry in chunk:
+            args += (number[entry.list], entry.id, entry.to_json())
+        # The append-only file is written in order: when the last chunk is on disk, all are.
+        run = self._store.run_durably if last else self._store.run
+        done = await run(lua_scripts.ADD_ENTRIES, self._keys(*map(self._entries, names)), args)
+        if isinstance(done, bytes):
+            raise NotFound(f"no list is named {done.decode()!r}")
+        at = float(done[0])
+        added = zip(done[1::2], done[2::2], strict=True)
+        return [Change(version, "entry.add", who, at, why, entry=chunk[position]) for position, version in added]
+
+    async def remove_entry(self, list_name: str, entry_id: str, who: str, why: str = "") -> Change:
+        """Remove an entry.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        keys = self._keys(self._entries(list_name))
+        done = await self._store.run_durably(lua_scripts.REMOVE_ENTRY, keys, (who, why, entry_id, list_name))
+        if not done:
+            raise NotFound(f"no entry of the list {list_name!r} has the ID {entry_id!r}")
+        version, at, text = done
+        return Change(version, "entry.remove", who, float(at), why, entry=Entry.from_json(text))
+
+    async def entries(self, list_name: str, cursor: int = 0, limit: int = 100) -> tuple[list[Entry], int]:
+        """About `limit` entries of a list, and the cursor for the next call: 0 when there are no more.
+
+        An entry that stays on the list through all calls is returned at least once (HSCAN's guarantee).
+
+        Raises:
+            NotFound: there is no such list.
+        """
+        await self.get_list(list_name)
+        return await self._scan(self._entries(list_name), cursor, limit)
+
+    async def _scan(self, key: str, cursor: int, limit: int) -> tuple[list[Entry], int]:
+        reply: Any = await self._store.redis.hscan(key, cursor, count=limit)
+        after, found = reply
+        return [Entry.from_json(text) for text in found.values()], int(after)
+
+    async def scan(self, list_name: str, deleted: bool = False) -> AsyncIterator[list[Entry]]:
+        """All entries of a list in chunks; none for an unknown list.
+
+        Args:
+            deleted: read the entries of the allowlist of that name that was deleted last.
+
+        Raises:
+            StoreUnavailable: at the end, if another server has taken over meanwhile: some entries may be missing.
+        """
+        key = self._deleted_entries(list_name) if deleted else self._entries(list_name)
+        server = await self._store.server_id_of(key)
+        cursor = 0
+        while True:
+            chunk, cursor = await self._scan(key, cursor, SCAN_COUNT)
+            yield chunk
+            if cursor == 0:
+                break
+        if await self._store.server_id_of(key) != server:
+            raise StoreUnavailable("another server took over while a list was read")
+
+    async def changes(self, after: int, limit: int = 1000) -> list[Change]:
+        """Up to `limit` changes of versions above `after`, in order."""
+        found = await self._store.redis.xrange(self.stream, f"{after + 1}-0", "+", count=limit)
+        return parse_changes(found)
+
+    async def laggards(self, version: int) -> list[str]:
+        """Names of the live replicas that have not applied `version`."""
+        return await self._membership.laggards(version)
+
+    async def replicas(self) -> list[LiveReplica]:
+        """The live replicas of all machines, with the version that each has reported."""
+        return await self._membership.live_replicas()
+
+    async def wait_applied(self, version: int, timeout: float) -> list[str]:
+        """Wait until every live replica has applied `version`, at most `timeout` seconds.
+
+        Returns:
+            The names of those that have not.
+        """
+        return await self._wait(lambda: self.laggards(version), timeout)
+
+    async def wait_flushed(self, timeout: float) -> list[str]:
+        """Wait until all that the live replicas know by now is in the store, at most `timeout` seconds.
+
+        Returns:
+            The names of those whose knowledge may not be.
+        """
+        flush_request = await self._membership.request_flush()
+        return await self._wait(lambda: self._membership.laggards(0, flush_request), timeout)
+
+    async def _wait(self, laggards: Callable[[], Awaitable[list[str]]], timeout: float) -> list[str]:
+        deadline = time.monotonic() + timeout
+        while left := await laggards():
+            if time.monotonic() > deadline:
+                return left
+            await asyncio.sleep(POLL_SECONDS)
+        return []
+
+
+def parse_changes(records: Any) -> list[Change]:
+    """The changes in records of the stream, as XRANGE and XREAD return them: pairs of id and fields. None gives []."""
+    return [_parse_change(id_, fields) for id_, fields in records or ()]
+
+
+def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return Change(
+        version=int(id_.split(b"-")[0]),
+        op=text["op"],
+        who=text["who"],
+        at=float(text["at"]),
+        why=text["why"],
+        list=HashList.from_json(text["list"]) if "list" in text else None,
+        entry=Entry.from_json(text["entry"]) if "entry" in text else None,
+    )

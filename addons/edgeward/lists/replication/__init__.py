@@ -1,0 +1,7 @@
+"""Copies of the lists in every process.
+
+replica          a copy that loads the lists, follows their changes and reports the version that it has applied
+matcher_updates  writes lists, entries and changes into the matcher of a replica
+applied_version  holds a version back until it may be reported
+membership       which replicas are alive, and what each has reported
+"""

@@ -1,0 +1,81 @@
+"""Writes lists, entries and changes into the matcher of a replica, in slices of a few milliseconds."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import batched
+
+from edgeward.errors import BadSignal
+from edgeward.lists.list_store import ListStore
+from edgeward.matching.matcher import Matcher
+from edgeward.types import Change
+
+logger = logging.getLogger(__name__)
+
+SLICE = 250
+"""Entries removed per slice: they block the event loop for a few milliseconds."""
+
+
+class MatcherUpdates:
+    """Updates one matcher.
+
+    Args:
+        name: of the replica, for the log.
+        between_slices: awaited again and again during long work: sends the replica's heartbeats.
+    """
+
+    def __init__(
+        self, name: str, matcher: Matcher, list_store: ListStore, between_slices: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._name, self._matcher, self._list_store = name, matcher, list_store
+        self._between_slices = between_slices
+
+    async def load_snapshot(self, keep_others: bool) -> None:
+        """Add all lists and entries of the store. What the store does not have is removed, unless `keep_others`.
+
+        The snapshot is not of one moment: the lists may change while it is read. The caller applies all changes
+        since it began.
+        """
+        lists = await self._list_store.lists()
+        for hash_list in lists:
+            self._matcher.set_list(hash_list)
+            loaded = set[str]()
+            async for chunk in self._list_store.scan(hash_list.name):
+                for entry in chunk:
+                    loaded.add(entry.id)
+                    with self._skipping_bad_signals():
+                        self._matcher.add_entry(entry)
+                await self._between_slices()
+            if not keep_others:
+                await self._remove_entries(hash_list.name, set(self._matcher.entries(hash_list.name)) - loaded)
+        if not keep_others:
+            for name in self._matcher.lists.keys() - {hash_list.name for hash_list in lists}:
+                await self._delete_list(name)
+
+    async def apply(self, change: Change) -> None:
+        """Apply a change. The matcher gets its version at the very end."""
+        if change.op == "list.delete" and change.list:
+            # The matcher would remove all entries of a long list at a stretch.
+            await self._delete_list(change.list.name)
+        with self._skipping_bad_signals():
+            self._matcher.apply(change)
+
+    async def _delete_list(self, name: str) -> None:
+        await self._remove_entries(name, set(self._matcher.entries(name)))
+        self._matcher.delete_list(name)
+
+    async def _remove_entries(self, list_name: str, ids: set[str]) -> None:
+        for some in batched(ids, SLICE):
+            for entry_id in some:
+                self._matcher.remove_entry(list_name, entry_id)
+            await asyncio.sleep(0)
+            await self._between_slices()
+
+    @contextlib.contextmanager
+    def _skipping_bad_signals(self) -> Iterator[None]:
+        """An entry that can match nothing is named in the log and skipped: it must not stop the others."""
+        try:
+            yield
+        except BadSignal as error:
+            logger.error("%s: %s", self._name, error)

@@ -1,0 +1,272 @@
+"""The copy of the lists that every process holds in memory and matches against.
+
+A replica sends a heartbeat (membership.py) before it loads the lists. Then it follows the stream of changes, and
+reports each version at once after applying it. So when no live replica lags behind a version, no process lets a
+response through by older lists.
+
+What can go wrong, and what then happens:
+
+- The store is unavailable: the replica keeps its lists and retries for ever; `contact` ages.
+- Its position in the stream was trimmed: it loads the lists again, and is not ready meanwhile.
+- The store lost data (its version is lower, or the change applied last is another one there): the replica keeps what it
+  has, adds what the store has, and logs an error.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from edgeward import metrics
+from edgeward.background.outage_log import OutageLog
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.lists.list_store import ListStore, parse_changes
+from edgeward.lists.replication.applied_version import AppliedVersionReport
+from edgeward.lists.replication.matcher_updates import MatcherUpdates
+from edgeward.lists.replication.membership import DIVERGED, HEARTBEAT_SECONDS, LOADING, Membership, flush_request_id
+from edgeward.matching.matcher import Matcher
+from edgeward.store.connection import STORE_AWAY, Redis, Store
+from edgeward.types import Change
+
+logger = logging.getLogger(__name__)
+
+CHANGES_PER_READ = 250
+"""Changes applied per slice: they block the event loop for a few milliseconds."""
+LOADING_HEARTBEAT_SECONDS = 0.05
+"""Time between heartbeats while loading. What is listed after one is acknowledged only after the next."""
+RETRY_SECONDS = (0.02, 1.0)
+"""Pause after a failure: the first, and the longest while the lists are not loaded."""
+
+
+class Replica:
+    """A live copy of the lists.
+
+    Args:
+        name: of this process among all. Two replicas may have the same name: each adds a random suffix.
+
+    Attributes:
+        ready: whether the matcher holds complete lists, and may be used.
+        contact: Unix time of the last heartbeat that the store answered.
+        on_change: called for each change as it is applied; not for what is loaded.
+        before_report: awaited before an applied version is reported, and before a flush request is acknowledged. A
+            process that reports a version says with it that all that it did by older versions is in the store.
+    """
+
+    def __init__(self, store: Store, name: str, matcher: Matcher | None = None) -> None:
+        self.matcher = matcher or Matcher()
+        self.ready = False
+        self.contact = 0.0
+        self.on_change: list[Callable[[Change], None]] = []
+        self.before_report: Callable[[], Awaitable[None]] | None = None
+        # The suffix makes the name unique: no other process may report or leave in this one's place.
+        self._name = f"{name}#{secrets.token_hex(3)}"
+        self._log_name = f"replica {self._name}"
+        self._store, self._list_store, self._membership = store, ListStore(store), Membership(store)
+        self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
+        # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
+        self._loaded = False
+        self._store_lost_data = False
+        self._applied_at: float | None = None
+        self._flush_request = b"0-0"
+        self._report = AppliedVersionReport(self._report_early)
+        self._heartbeat_lock = asyncio.Lock()
+        self._heartbeat_due = 0.0
+        # For those who wait: the first attempt to load has ended; the version has changed.
+        self._attempted = asyncio.Event()
+        self._version_changed = asyncio.Condition()
+        self._reader: Redis | None = None
+        self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
+        self._loop = WorkerLoop(
+            self._log_name,
+            self._load_and_follow,
+            metric_label="replica",
+            retry_seconds=RETRY_SECONDS,
+            jitter=True,
+            on_failure=self._after_failure,
+            after_defect="loading again",
+            outage_log=self._outage_log,
+        )
+
+    @property
+    def version(self) -> int:
+        """The version that is applied."""
+        return self.matcher.version
+
+    async def start(self) -> None:
+        """Return when the lists are loaded. If the store is unavailable, return not ready, and keep trying."""
+        await self._loop.start()
+        await self._attempted.wait()
+
+    async def close(self) -> None:
+        """Stop following, and leave the membership."""
+        if not self._loop.running:
+            return
+        async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
+            await self._loop.close()
+        await self._report.close()
+        if self._reader is not None:
+            await self._reader.aclose()
+            self._reader = None
+        with contextlib.suppress(*STORE_AWAY):
+            await self._membership.leave(self._name)
+
+    async def wait_version(self, version: int, timeout: float) -> bool:
+        """Wait until `version` is applied, at most `timeout` seconds. Returns whether it is."""
+        try:
+            async with asyncio.timeout(timeout), self._version_changed:
+                return await self._version_changed.wait_for(lambda: self._loaded and self.version >= version)
+        except TimeoutError:
+            return False
+
+    async def catch_up(self, timeout: float) -> bool:
+        """Apply all that the store holds by now, within `timeout` seconds. False: not in time, or no store."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.wait_version(await self._list_store.version(), timeout)
+        except TimeoutError:
+            return False
+        except STORE_AWAY:
+            return False
+
+    async def _load_and_follow(self) -> None:
+        if not self._loaded:
+            await self._load()
+        if self._loaded:
+            self._attempted.set()
+        # The pauses grow only while nothing is loaded: a copy in use must be up to date soon after an outage.
+        self._loop.reset_retry()
+        await self._follow()
+
+    def _after_failure(self, error: Exception) -> None:
+        if not isinstance(error, STORE_AWAY):
+            # A defect may have left the matcher wrong. Until it is loaded again every change waits for it.
+            self._loaded = False
+        self._attempted.set()
+
+    async def _load(self) -> None:
+        """Load what the store has. What this copy has beyond that is dropped, unless the store lost it.
+
+        Changes go on while the snapshot is read. So all changes since it was begun are applied to it again, in order:
+        the last change of anything decides.
+        """
+        await self._heartbeat()
+        version = await self._list_store.version()
+        await self._updates.load_snapshot(keep_others=self._store_lost_data)
+        self.matcher.version = version
+        self._applied_at = None
+        # Begins with the newest change, not after it: its time is what tells this history from another.
+        after = max(version - 1, 0)
+        while changes := await self._list_store.changes(after, CHANGES_PER_READ):
+            if self._misses_some_before(changes):
+                return
+            await self._apply(changes)
+            after = self.version
+        self._loaded = self.ready = True
+        self._store_lost_data = False
+        await self._publish()
+
+    async def _follow(self) -> None:
+        """Apply changes as they come, and report each batch at once. Returns when everything must be loaded again."""
+        while True:
+            await self._heartbeat()
+            if not self._loaded:
+                return
+            changes = await self._read_changes()
+            if changes:
+                # Before they are applied: the store may have lost its data, and these belong to another history.
+                await self._heartbeat()
+                if not self._loaded:
+                    return
+            if self._misses_some_before(changes):
+                logger.warning(
+                    "%s: the store no longer has the changes after version %d; reloading the lists",
+                    self._log_name,
+                    self.version,
+                )
+                self._loaded = self.ready = False
+                return
+            await self._apply(changes)
+            self._report.update(self.version, self._flush_request, self.before_report)
+            for change in changes:
+                for callback in self.on_change:
+                    callback(change)
+
+    async def _read_changes(self) -> list[Change]:
+        """The next changes. Returns early, perhaps with none, for a flush request or when a heartbeat is due."""
+        if self._reader is None:
+            self._reader = await self._store.blocking()
+        changes, flush_requests = self._list_store.stream, self._membership.flush_requests
+        async with asyncio.timeout(HEARTBEAT_SECONDS + self._store.timeout):
+            reply: Any = await self._reader.xread(
+                {changes: f"{self.version}-0", flush_requests: self._flush_request},
+                count=CHANGES_PER_READ,
+                block=int(HEARTBEAT_SECONDS * 1000),
+            )
+        found = {stream.decode(): records for stream, records in reply}
+        if flush_requests in found:
+            self._flush_request = found[flush_requests][-1][0]
+        return parse_changes(found.get(changes))
+
+    def _misses_some_before(self, changes: Sequence[Change]) -> bool:
+        """Whether versions between the one applied and these were trimmed from the stream."""
+        return bool(changes) and changes[0].version > self.version + 1
+
+    async def _apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            await self._updates.apply(change)
+            # With the version, and without a pause between: a heartbeat compares both with the store's.
+            self._applied_at = change.at
+        if changes:
+            await self._publish()
+
+    async def _publish(self) -> None:
+        """Make the applied version known: to metrics, to those who wait for it, and to the store."""
+        metrics.blocklist_version.set(self.version)
+        for (list_name, signal_type), number in self.matcher.counts().items():
+            metrics.blocklist_entries.labels(list_name, signal_type).set(number)
+        for (list_name, signal_type), number in self.matcher.not_matchable().items():
+            metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
+        self._report.update(self.version, self._flush_request, self.before_report)
+        async with self._version_changed:
+            self._version_changed.notify_all()
+
+    async def _report_early(self) -> None:
+        """Report before the next heartbeat is due."""
+        if self._loaded:
+            with contextlib.suppress(*STORE_AWAY):
+                await self._heartbeat()
+
+    async def _heartbeat_if_due(self) -> None:
+        if time.monotonic() >= self._heartbeat_due:
+            await self._heartbeat()
+
+    async def _heartbeat(self) -> None:
+        """Report what is applied. Learn whether the store still has the history that this copy is made of."""
+        sent = time.time()
+        self._heartbeat_due = time.monotonic() + (HEARTBEAT_SECONDS if self._loaded else LOADING_HEARTBEAT_SECONDS)
+        async with self._heartbeat_lock:
+            # Changes may be applied while the store answers: its answer is about what is sent now.
+            loaded, version, applied_at = self._loaded, self.version, self._applied_at
+            not_loaded = DIVERGED if self.ready else LOADING
+            history = await self._membership.heartbeat(
+                self._name,
+                reported=self._report.version if loaded else not_loaded,
+                applied=version if loaded else LOADING,
+                acknowledged=flush_request_id(self._report.flush_request),
+            )
+        self._outage_log.recovered()
+        self.contact = sent
+        metrics.blocklist_contact_timestamp.set(sent)
+        at = history.applied_at
+        is_another = at is not None and applied_at is not None and at != applied_at
+        # Another task may have noticed the loss meanwhile, and set `_loaded` back: then there is nothing to do.
+        if loaded and self._loaded and (history.version < version or is_another):
+            logger.error(
+                "%s: the store lost changes (store version %d, version here %d): this process keeps its lists",
+                self._log_name, history.version, version,
+            )  # fmt: skip
+            self._loaded = False
+            self._store_lost_data = True

@@ -1,0 +1,13 @@
+"""Use cases: everything that can be asked of a controller, as functions with typed results.
+
+The admin API stands on these; so can any other front end. Nothing here knows HTTP or JSON. Each use case takes
+the services first. The rules about what can be asked for are here too: they raise `InvalidValue`, which names the
+value. Records that have no rules (sightings, incidents, tokens) are read from their stores, which `Services` holds.
+
+One module for each noun (`lists`, `entries`, `imports`, `check`, `purges`, `takedowns`, `receipts`, `status`), and:
+
+    services       the objects that the functions work on
+    waiting        waits until a change is active everywhere, and until caches have carried out what followed from it
+    image_hashing  hashes an image that was sent in
+    urls           the targets that URLs name
+"""

@@ -1,0 +1,198 @@
+"""Entries: which signals of an image are fit to be listed; adding, finding and removing entries."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgeward.errors import BadImage, BadSignal, InvalidValue, NotFound
+from edgeward.hashing import signals
+from edgeward.hashing.composite import component_types, with_composites
+from edgeward.hashing.embedded_images import markup_types
+from edgeward.hashing.signal_registry import hashable_types
+from edgeward.operations import image_hashing
+from edgeward.operations.services import Services
+from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied, wait_purged
+from edgeward.settings.config import HashingSettings
+from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Entry, Fingerprint, Signal, View
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsToList:
+    """Signals fit to be listed, and a note on each signal type that has none."""
+
+    signals: Sequence[Signal]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesAdded:
+    """The result of listing.
+
+    Attributes:
+        entries: one for each signal, as it is on the list: an entry listed before keeps its provenance.
+        known: how many of them were on the list before.
+        purge: None if it was not waited for.
+    """
+
+    entries: Sequence[Entry]
+    known: int
+    change: ChangeStatus
+    purge: PurgeStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRemoved:
+    entry: Entry | None
+    change: ChangeStatus
+
+
+def find(services: Services, entry_id: str) -> Entry:
+    """The entry with this id, on any list.
+
+    Raises:
+        NotFound: no list has it.
+    """
+    found = services.replica.matcher.find(entry_id)
+    if found is None:
+        raise NotFound(f"no entry has the ID {entry_id!r}")
+    return found
+
+
+async def add(
+    services: Services, list_name: str, listed: Sequence[Signal], who: str, reason: str, timeout: float | None = None
+) -> EntriesAdded:
+    """List signals, and wait until every live process blocks them.
+
+    Args:
+        who: the caller's name, for the audit trail.
+        timeout: seconds to wait until every copy seen is gone from the caches; None does not wait for the caches.
+
+    Raises:
+        NotFound: there is no such list.
+    """
+    now = time.time()
+    # An entry's id follows from its list and signal, so a signal given twice is one entry.
+    entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
+    changes = await services.list_store.add_entries(list(entries.values()), who, reason)
+    version = changes[-1].version if changes else await services.list_store.version()
+    known = entries.keys() - {change.entry.id for change in changes if change.entry}
+    change = await wait_applied(services.list_store, version)
+    purge = None if timeout is None else await wait_purged(services, version, changes, known, timeout)
+    # Entries listed before have the provenance of their first listing, which the live copy knows.
+    on_list = services.replica.matcher.entries(list_name)
+    added = [on_list.get(entry_id, entry) for entry_id, entry in entries.items()]
+    return EntriesAdded(added, len(known), change, purge)
+
+
+async def remove(services: Services, entry_id: str, list_name: str | None, who: str, why: str) -> EntryRemoved:
+    """Remove an entry from its list (None: whichever it is on), and wait until no live process blocks by it.
+
+    Raises:
+        NotFound: there is no such entry.
+    """
+    name = list_name or find(services, entry_id).list
+    change = await services.list_store.remove_entry(name, entry_id, who, why)
+    return EntryRemoved(change.entry, await wait_applied(services.list_store, change.version))
+
+
+def signals_of_hashes(services: Services, hashes: Sequence[str], quality: int | None = None) -> list[Signal]:
+    """Hashes as "TYPE:HEX", as signals. `quality` is that of the types that have one.
+
+    Raises:
+        BadSignal: a hash is malformed; the message names it.
+        InvalidValue: the quality is too low, or none of the hashes has a type with one.
+    """
+    check_quality(services, quality)
+    listed = [_with_quality(signals.parse(text), quality) for text in hashes]
+    if quality is not None and all(signal.type not in TYPES_WITH_QUALITY for signal in listed):
+        raise InvalidValue("none of the hashes is a pdq or pdq-dhash", "quality")
+    return listed
+
+
+def check_types(types: Sequence[str]) -> None:
+    """Raises InvalidValue if a type is unknown, or images can't be hashed for it."""
+    for name in types:
+        if name not in hashable_types():
+            raise InvalidValue(f"unknown signal type {name!r}; known: {', '.join(hashable_types())}", "signals")
+
+
+def check_quality(services: Services, quality: int | None) -> None:
+    """Raises InvalidValue if hashes of this quality would never match: it is below hashing.min_quality."""
+    min_quality = services.config.hashing.min_quality
+    if quality is not None and quality < min_quality:
+        reason = f"{quality} is below hashing.min_quality ({min_quality}): the hashes would never match"
+        raise InvalidValue(reason, "quality")
+
+
+async def signals_of_image(services: Services, body: bytes, types: Sequence[str]) -> SignalsToList:
+    """Hash an image and choose its signals of `types` that are fit to be listed.
+
+    Raises:
+        InvalidValue: a type is unknown, or images can't be hashed for it.
+        BadImage: the bytes are not an image, an SVG, or nothing of it can be listed.
+        Unavailable: every hasher is busy.
+    """
+    check_types(types)
+    fingerprint = await image_hashing.fingerprint(services, body, frozenset({View.SMALLER}))
+    if fingerprint.media_type == markup_types.SVG:
+        raise BadImage("an SVG can't be listed: list the images that it shows")
+    chosen = signals_to_list(fingerprint, types, services.config.hashing)
+    if not chosen.signals:
+        raise BadImage(f"this image has no signal that can be listed: {'; '.join(chosen.notes)}")
+    return chosen
+
+
+def signals_to_list(fingerprint: Fingerprint, types: Sequence[str], settings: HashingSettings) -> SignalsToList:
+    """The signals of `types` that are fit to be listed.
+
+    All distinct frames of an animation are listed. Only the image as it is stored and its smaller copies are listed:
+    a signal of another view (turned, cropped) could be that of an unrelated picture.
+    """
+    chosen: list[Signal] = []
+    notes: list[str] = []
+    for signal_type in types:
+        candidates = _candidates(fingerprint, signal_type)
+        fit = [signal for signal in candidates if _is_fit(signal, settings.min_quality)]
+        chosen += fit
+        if not fit:
+            why = _why_missing(fingerprint, signal_type, candidates, settings.signals)
+            notes.append(f"{signal_type} was left out: {why}")
+    return SignalsToList(chosen, notes)
+
+
+def _with_quality(parsed: Signal, quality: int | None) -> Signal:
+    return replace(parsed, quality=quality) if parsed.type in TYPES_WITH_QUALITY else parsed
+
+
+def _candidates(fingerprint: Fingerprint, signal_type: str) -> list[Signal]:
+    of_type = [each for each in fingerprint.signals if each.type == signal_type]
+    if signal_type == COMPOSITE_TYPE:
+        of_type = with_composites(fingerprint.signals)
+    stored = [each for each in of_type if each.view in (View.STORED, View.SMALLER)]
+    # A signal type installed by the operator may compute the shown view only.
+    usable = stored or [each for each in of_type if each.view is View.SHOWN]
+    return [replace(each, view=View.STORED, frame=0) for each in usable]
+
+
+def _is_fit(signal: Signal, min_quality: int) -> bool:
+    try:
+        signals.validate(signal)
+    except BadSignal:
+        return False
+    return signal.quality is None or signal.quality >= min_quality
+
+
+def _why_missing(
+    fingerprint: Fingerprint, signal_type: str, candidates: Sequence[Signal], computed: Sequence[str]
+) -> str:
+    """Why no signal of the type is fit. `computed`: the setting hashing.signals."""
+    if candidates:
+        return "the image has too little detail: it would match others"
+    missing = [part for part in component_types(signal_type) if part not in computed]
+    if missing == [signal_type]:
+        return "it is not in hashing.signals"
+    if missing:
+        return f"hashing.signals lacks {', '.join(missing)}"
+    if fingerprint.flaw:
+        return f"the image is {fingerprint.flaw.value}"
+    return "the image is too small for it"

@@ -1,0 +1,157 @@
+"""Imports: files of hashes that are listed in the background, as they can be long. Created, found, and waited for."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edgeward.background.polling import Polling
+from edgeward.errors import InvalidValue
+from edgeward.hashing.signal_registry import listable_types
+from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.lists.formats import hash_files
+from edgeward.lists.formats.hash_files import BadLine, BadLines, Format, ParsedFile
+from edgeward.operations import entries
+from edgeward.operations.services import Services
+from edgeward.types import FINAL_IMPORT_STATES, ImportState
+
+POLL_SECONDS = (0.01, 0.25)
+"""Pause between two looks at an import: the first, and the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """A file of hashes to list.
+
+    Attributes:
+        signal_type: of lines that do not say it.
+        quality: of hashes that can have one, and whose lines do not say it.
+        reason: for the audit trail, and of entries whose lines do not say it.
+        skip_bad: leave out bad lines; without it, nothing is listed if there is one.
+        dry_run: only say what is in the file.
+    """
+
+    list: str
+    body: bytes
+    format: Format
+    signal_type: str | None = None
+    quality: int | None = None
+    reason: str = ""
+    skip_bad: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStatus:
+    """An import and its progress.
+
+    `owed`: by cache, how many of its purge orders are not carried out, or refused; None if that was not asked for.
+    `refused`: by cache, how many of `owed` it refused.
+    """
+
+    job: ImportJob
+    progress: ImportProgress
+    owed: Mapping[str, int] | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> ImportState:
+        return ImportState(self.progress.state)
+
+    @property
+    def listed(self) -> int:
+        """How many of the job's entries are on the list, added by it or known before."""
+        return min(self.job.total, self.progress.chunks_listed * self.job.size)
+
+    @property
+    def known(self) -> int:
+        """How many of them were on the list before."""
+        return self.listed - self.progress.added
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What was in a file, and the import of it.
+
+    Attributes:
+        total: number of distinct hashes.
+        bad: the lines that can't be listed.
+        repeated: how many lines repeat the hash of an earlier line.
+        status: None after a dry run.
+    """
+
+    total: int
+    bad: Sequence[BadLine]
+    repeated: int
+    status: ImportStatus | None
+
+
+def check_type(signal_type: str) -> str:
+    """The type of lines that do not say it. Raises InvalidValue if lists can't have entries of it."""
+    if signal_type not in listable_types():
+        raise InvalidValue(f"unknown signal type {signal_type!r}; known: {', '.join(listable_types())}", "type")
+    return signal_type
+
+
+async def create(services: Services, request: ImportRequest, who: str, timeout: float | None = None) -> ImportResult:
+    """Read a file and record the import of its hashes.
+
+    Args:
+        timeout: seconds to wait until all is listed and every cache has carried out what followed; None does not wait.
+
+    Raises:
+        NotFound: the list does not exist.
+        InvalidValue: the quality is too low, or the type unknown.
+        UserError: the file is not UTF-8, or a CSV without the header.
+        BadLines: the file has bad lines, and they are not to be left out. Nothing is listed.
+    """
+    await services.list_store.get_list(request.list)
+    entries.check_quality(services, request.quality)
+    if request.signal_type is not None:
+        check_type(request.signal_type)
+    parsed = await _parse(services, request)
+    status = None if request.dry_run else await get(services, await _record(services, request, parsed, who), timeout)
+    return ImportResult(len(parsed.listed), parsed.bad, parsed.repeated, status)
+
+
+async def get(services: Services, job_id: str, timeout: float | None = None) -> ImportStatus:
+    """An import: now (None), or when it has ended and no cache owes anything, at most `timeout` seconds.
+
+    Raises:
+        NotFound: there is no such import.
+    """
+    deadline = time.monotonic() + (timeout or 0.0)
+    polling = Polling(*POLL_SECONDS)
+    while True:
+        job, progress = await services.import_jobs.get(job_id)
+        if progress.state in FINAL_IMPORT_STATES or time.monotonic() >= deadline:
+            break
+        await polling.pause()
+    # An import that has not ended by the deadline still says what is owed so far.
+    remaining = max(0.0, deadline - time.monotonic())
+    ids = await services.import_jobs.orders(job_id)
+    owed = await services.orders.wait_done(ids, services.caches, remaining)
+    return ImportStatus(job, progress, owed, await services.orders.count_refused(ids, list(owed)))
+
+
+async def recent(services: Services, limit: int) -> list[ImportStatus]:
+    """The latest imports, newest first, without what caches owe."""
+    return [ImportStatus(*each) for each in await services.import_jobs.recent(limit)]
+
+
+async def _parse(services: Services, request: ImportRequest) -> ParsedFile:
+    """In a thread: a million lines take seconds."""
+    min_quality = services.config.hashing.min_quality
+    given = (request.body, request.format, request.signal_type, request.quality, min_quality)
+    return await asyncio.to_thread(hash_files.read, *given)
+
+
+async def _record(services: Services, request: ImportRequest, parsed: ParsedFile, who: str) -> str:
+    """Record the job that lists the hashes, and return its id. Raises BadLines."""
+    if parsed.bad and not request.skip_bad:
+        raise BadLines(parsed.bad)
+    job = ImportJob(request.list, who, time.time(), len(parsed.listed), request.reason, len(parsed.bad))
+    # Once this returns the job is durable: if this controller dies, another lists its entries.
+    await services.import_jobs.create(job, parsed.listed)
+    services.import_worker.wake()
+    return job.id

@@ -1,0 +1,147 @@
+"""Lists: named sets of entries with a policy; showing, creating, changing and deleting them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgeward.errors import InvalidValue
+from edgeward.hashing.composite import is_matchable
+from edgeward.hashing.signal_registry import default_radius, max_radius, types_with_distance
+from edgeward.operations.services import Services
+from edgeward.operations.waiting import ChangeStatus, wait_applied
+from edgeward.types import Action, HashList, Mode
+
+LIST_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+
+
+@dataclass(frozen=True, slots=True)
+class ListStatus:
+    """A list and its number of entries by signal type. `not_matchable`: those of types that are not computed."""
+
+    hash_list: HashList
+    entries: Mapping[str, int]
+    not_matchable: Mapping[str, int]
+
+    @property
+    def radius(self) -> dict[str, int]:
+        """The radius of every type that is compared by distance, in bits: the list's own, or the type's default."""
+        return {**{name: default_radius(name) for name in types_with_distance()}, **self.hash_list.radius}
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanged:
+    status: ListStatus
+    change: ChangeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """What to change in a list's policy; None leaves a value as it is.
+
+    `radius` changes the types that it names, in bits; None as a radius restores the type's default.
+    """
+
+    mode: Mode | None = None
+    action: Action | None = None
+    radius: Mapping[str, int | None] | None = None
+    description: str | None = None
+    rotations: bool | None = None
+    geometry: bool | None = None
+
+    def applied_to(self, old: HashList) -> HashList:
+        """The list with these changes."""
+        return HashList(
+            name=old.name,
+            kind=old.kind,
+            mode=self.mode or old.mode,
+            action=self.action or old.action,
+            radius=without_defaults({**old.radius, **(self.radius or {})}),
+            description=old.description if self.description is None else self.description,
+            rotations=old.rotations if self.rotations is None else self.rotations,
+            geometry=old.geometry if self.geometry is None else self.geometry,
+        )
+
+
+def without_defaults(radius: Mapping[str, int | None]) -> dict[str, int]:
+    """The radii that are set, by signal type; None stands for the type's default."""
+    return {signal_type: bits for signal_type, bits in radius.items() if bits is not None}
+
+
+def check_name(name: str) -> str:
+    """The name of a list. Raises InvalidValue if it does not match LIST_NAME."""
+    if not re.fullmatch(LIST_NAME, name):
+        raise InvalidValue("must be 1 to 64 of a-z, 0-9, _ . -, beginning with a letter or digit", "name")
+    return name
+
+
+def check_radius[R: Mapping[str, int | None]](radius: R) -> R:
+    """Radii by signal type; None stands for the type's default.
+
+    Raises:
+        InvalidValue: a type has no radius, or its radius is out of range.
+    """
+    for name, bits in radius.items():
+        if name not in types_with_distance():
+            known = ", ".join(types_with_distance())
+            raise InvalidValue(f"{name!r} has no radius; types with a radius: {known}", "radius")
+        if bits is not None and not 0 <= bits <= max_radius(name):
+            raise InvalidValue(f"{name} = {bits} is not between 0 and {max_radius(name)}", "radius")
+    return radius
+
+
+async def all_lists(services: Services) -> list[ListStatus]:
+    """Every list, by name."""
+    return [_status_of(services, each) for each in await services.list_store.lists()]
+
+
+async def get(services: Services, name: str) -> ListStatus:
+    """The list of this name. Raises NotFound."""
+    return _status_of(services, await services.list_store.get_list(name))
+
+
+async def create(services: Services, new: HashList, who: str, why: str) -> ListChanged:
+    """Create an empty list.
+
+    Raises:
+        InvalidValue: its name or a radius is not allowed.
+        Conflict: the name is taken.
+    """
+    check_name(new.name)
+    check_radius(new.radius)
+    done = await services.list_store.create_list(new, who, why)
+    active = await wait_applied(services.list_store, done.version)
+    return ListChanged(_status_of(services, new), active)
+
+
+async def change(services: Services, name: str, changes: ListChanges, who: str, why: str) -> ListChanged:
+    """Change a list's policy; its entries stay.
+
+    Raises:
+        InvalidValue: a radius is not allowed.
+        NotFound: there is no such list.
+    """
+    check_radius(changes.radius or {})
+    new = changes.applied_to(await services.list_store.get_list(name))
+    done = await services.list_store.set_list(new, who, why)
+    active = await wait_applied(services.list_store, done.version)
+    return ListChanged(_status_of(services, new), active)
+
+
+async def delete(services: Services, name: str, who: str, why: str) -> ListChanged:
+    """Delete a list with its entries. The result has the list as it was. Raises NotFound."""
+    removed = await get(services, name)
+    done = await services.list_store.delete_list(name, who, why)
+    return ListChanged(removed, await wait_applied(services.list_store, done.version))
+
+
+def _status_of(services: Services, hash_list: HashList) -> ListStatus:
+    """A list with its entries counted in this process's live copy, which has applied every acknowledged change."""
+    matcher = services.replica.matcher
+    # Types of which the list once had entries still have a count of 0.
+    counts = {
+        signal_type: number
+        for (name, signal_type), number in matcher.counts().items()
+        if number and name == hash_list.name
+    }
+    not_matchable = {name: number for name, number in counts.items() if not is_matchable(name, matcher.types)}
+    return ListStatus(hash_list, counts, not_matchable)

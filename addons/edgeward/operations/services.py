@@ -1,0 +1,54 @@
+"""The objects that operations work on. The controller makes them once; the API and `doctor` share them."""
+
+from dataclasses import dataclass
+
+from edgeward.access.tokens import Tokens
+from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.imports.import_jobs import ImportJobs
+from edgeward.imports.worker import ImportWorker
+from edgeward.incidents import Incidents
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.purging.orders import Orders
+from edgeward.retromatch.worker import RetromatchWorker
+from edgeward.settings.config import Config
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.takedowns.scope import TakedownScope
+from edgeward.takedowns.takedowns import Takedowns
+from edgeward.takedowns.worker import TakedownWorker
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One controller's settings, its connection to the store, what is in the store, and its running workers.
+
+    Attributes:
+        replica: this process's live copy of the lists.
+        hashers: isolated processes for images sent to the API.
+        started_at: Unix seconds.
+    """
+
+    config: Config
+    started_at: float
+
+    store: Store
+    list_store: ListStore
+    sightings: Sightings
+    orders: Orders
+    incidents: Incidents
+    takedowns: Takedowns
+    takedown_scope: TakedownScope
+    import_jobs: ImportJobs
+    tokens: Tokens
+
+    replica: Replica
+    retromatch: RetromatchWorker
+    takedown_worker: TakedownWorker
+    import_worker: ImportWorker
+    hashers: HasherPool
+
+    @property
+    def caches(self) -> list[str]:
+        """Names of the configured caches."""
+        return [cache.name for cache in self.config.caches]

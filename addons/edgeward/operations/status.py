@@ -1,0 +1,98 @@
+"""The status of the system: lists, processes, caches. It holds no URL and no hash."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgeward.lists.replication.membership import LiveReplica
+from edgeward.operations.services import Services
+from edgeward.settings.cache_settings import CacheSettings
+
+AWAY_SECONDS = 2.0
+"""The store counts as away when it has not answered for this long. It is asked twice a second."""
+
+
+class StoreState(StrEnum):
+    """Whether the store has answered lately. UNKNOWN: it never has."""
+
+    UNKNOWN = "unknown"
+    CONNECTED = "connected"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The state of this process's copy of the lists.
+
+    Attributes:
+        ready: the lists are loaded. Stays true while the store is unavailable: the last known lists apply.
+        version: the version of the lists that is applied.
+        contact_age: seconds since the store last answered; None if it never has.
+        reasons: what is wrong, for people.
+    """
+
+    ready: bool
+    store: StoreState
+    version: int
+    contact_age: float | None
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """`pending`: orders not done or refused; `oldest_seconds`: age of the oldest; `refused`: orders it refuses."""
+
+    name: str
+    driver: str
+    pending: int
+    oldest_seconds: float
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """`retromatch_version`: the version of the lists up to which all sightings are matched."""
+
+    lists: int
+    entries: int
+    readiness: Readiness
+    replicas: Sequence[LiveReplica]
+    caches: Sequence[CacheStatus]
+    retromatch_version: int
+    uptime_seconds: float
+
+
+def readiness(services: Services) -> Readiness:
+    """Whether this process has loaded the lists, and how old they may be."""
+    replica = services.replica
+    age = max(0.0, time.time() - replica.contact) if replica.contact else None
+    reasons = [] if replica.ready else ["the lists are not loaded"]
+    store = StoreState.UNKNOWN if age is None else StoreState.CONNECTED
+    if age is not None and age > AWAY_SECONDS:
+        store = StoreState.AWAY
+        reasons.append("the store is unavailable: the lists may be as old as its last answer")
+    return Readiness(replica.ready, store, replica.version, age, reasons)
+
+
+async def system_status(services: Services) -> SystemStatus:
+    """Everything at once: how much is listed, which processes live, what each cache owes."""
+    matcher = services.replica.matcher
+    # Read together, before anything is awaited: these numbers are of one version of the lists.
+    entries, now_ready = sum(matcher.counts().values()), readiness(services)
+    return SystemStatus(
+        lists=len(matcher.lists),
+        entries=entries,
+        readiness=now_ready,
+        replicas=await services.list_store.replicas(),
+        caches=await asyncio.gather(*(_cache_status(services, cache) for cache in services.config.caches)),
+        retromatch_version=await services.retromatch.version(),
+        uptime_seconds=time.time() - services.started_at,
+    )
+
+
+async def _cache_status(services: Services, cache: CacheSettings) -> CacheStatus:
+    pending, oldest_seconds = await services.orders.pending(cache.name)
+    refused = await services.orders.refused(cache.name)
+    return CacheStatus(cache.name, cache.driver, pending, oldest_seconds, refused)

@@ -1,0 +1,78 @@
+"""The worker's side of the origin check: reports served targets, without delaying requests."""
+
+import contextlib
+import time
+
+from edgeward import metrics
+from edgeward.background.ttl_set import TtlSet
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.origin_check.queue import ID_BYTES, ServedTarget, SweepQueue
+from edgeward.settings.config import SweepSettings
+from edgeward.store.connection import STORE_AWAY
+from edgeward.types import Target, target_key
+
+REPORT_SECONDS = 1.0
+MAX_REMEMBERED = 200_000
+"""Reported targets that are remembered, so as not to report them again too soon."""
+MAX_UNREPORTED = 20_000
+"""Targets that wait for a report. Further ones are ignored until they are served again."""
+REPORTS_PER_CHECK_TIME = 4
+"""Reports of a target that is served all the time, within the time in which it must be checked."""
+
+
+class ServedReporter:
+    """Collects what one worker serves, and reports it every second.
+
+    Args:
+        settings: how soon a removal must be noticed, and how many requests to origins each response allows.
+    """
+
+    def __init__(self, queue: SweepQueue, settings: SweepSettings) -> None:
+        self._queue, self._share = queue, settings.share
+        self._reported = TtlSet(settings.within_seconds / REPORTS_PER_CHECK_TIME, MAX_REMEMBERED)
+        self._waiting: dict[tuple[Target, str], float] = {}
+        self._count = 0
+        self._loop = WorkerLoop(
+            "report to the sweep",
+            self._report,
+            metric_label="sweep",
+            retry_seconds=REPORT_SECONDS,
+            pause_seconds=REPORT_SECONDS,
+            on_failure=self._drop_after_defect,
+            after_defect="these targets are not reported",
+        )
+
+    def note(self, target: Target, sha256: str) -> None:
+        """Note that this image was delivered under this target."""
+        self._count += 1
+        metrics.served_images.inc()
+        image = sha256[: 2 * ID_BYTES]
+        key = target_key(target, image)
+        # A few reports within the check time are enough to keep the target near the head of the queue.
+        if key not in self._reported and len(self._waiting) < MAX_UNREPORTED:
+            self._reported.add(key)
+            self._waiting[target, image] = time.time()
+
+    async def start(self) -> None:
+        await self._loop.start()
+
+    async def close(self) -> None:
+        if self._loop.running:
+            await self._loop.close()
+            with contextlib.suppress(*STORE_AWAY):
+                await self._report()
+
+    def _drop_after_defect(self, error: Exception) -> None:
+        """Targets that could not be reported for a defect would fail again: they are reported when served again."""
+        if not isinstance(error, STORE_AWAY):
+            self._waiting.clear()
+
+    async def _report(self) -> None:
+        if not self._count:
+            return
+        # Copies: more is noted while the store answers. They are dropped only when it has the report.
+        waiting, count = dict(self._waiting), self._count
+        await self._queue.report((ServedTarget(*key, at) for key, at in waiting.items()), count * self._share)
+        self._count -= count
+        for key in waiting:
+            self._waiting.pop(key, None)

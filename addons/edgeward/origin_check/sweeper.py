@@ -1,0 +1,174 @@
+"""The controller's side of the origin check: asks origins for served images, and purges those that are gone.
+
+Several controllers share the queue. While a host is down, nothing of it is purged, and it is asked less and less often.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Sequence
+
+from edgeward import metrics
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
+from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
+from edgeward.purging.orders import Orders
+from edgeward.settings.config import Config
+from edgeward.sightings.sightings import Sightings
+from edgeward.types import DEFAULT_RADIUS, Cause, Fingerprint, PurgeOrder
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT_CHECKS = 32
+TICK_SECONDS = 0.25
+CHECKS_PER_CHECK_TIME = 3
+"""Checks of a target that is served all the time, within sweep.within_seconds."""
+HOST_PAUSE_SECONDS = (5.0, 300.0)
+"""How long no request is sent to a host that is down: the first pause, and the longest."""
+OVER_RATE_PAUSE_SECONDS = (1.0, 3.0)
+"""A target whose host is over its rate is queued again after a random time in this range."""
+MAX_HOSTS = 1000
+"""Hosts whose connections and pauses are remembered, the latest."""
+MAX_EQUIVALENT_TARGETS = 1000
+"""Equivalent URLs and variants of one removed target that are purged with it."""
+
+
+class Sweeper:
+    """Takes served targets off the queue, checks them, and places purge orders for those that are gone or replaced."""
+
+    def __init__(
+        self, config: Config, queue: SweepQueue, sightings: Sightings, orders: Orders, pool: HasherPool
+    ) -> None:
+        self._config, self._settings = config, config.sweep
+        self._queue, self._sightings, self._orders, self._pool = queue, sightings, orders, pool
+        # Placement fill does not see cache hits, so a share of all responses can't be computed: only the rate per host
+        # limits the requests.
+        self._sees_hits = config.proxy.placement == "front"
+        self._origins: dict[str, Origin | None] = {}
+        # By host that is down: when its pause ends (Unix seconds), and how long it is.
+        self._pauses: dict[str, tuple[float, float]] = {}
+        self._loop = WorkerLoop(
+            "sweep", self._step, metric_label="sweep", retry_seconds=TICK_SECONDS, pause_seconds=TICK_SECONDS
+        )
+
+    async def start(self) -> None:
+        if self._settings.enabled:
+            await self._loop.start()
+
+    async def close(self) -> None:
+        await self._loop.close()
+        for origin in self._origins.values():
+            if origin:
+                origin.close()
+
+    async def _step(self) -> int:
+        """Check some targets at the same time. Returns for how many the origin was asked."""
+        taken = await self._queue.take(CONCURRENT_CHECKS)
+        metrics.sweep_queue.set(await self._queue.length())
+        results = await asyncio.gather(*map(self._check, taken), return_exceptions=True)
+        errors = [_as_exception(result) for result in results if isinstance(result, BaseException)]
+        for error in errors[1:]:
+            self._loop.report_failure(error)
+        if errors:
+            raise errors[0]
+        return sum(result is True for result in results)
+
+    async def _check(self, served: ServedTarget) -> bool:
+        """Check one target. Returns whether its origin was asked."""
+        now, host = time.time(), served.target.host
+        origin = self._origin(host)
+        if origin is None or now < self._pauses.get(host, (0.0, 0.0))[0]:
+            return False
+        last = await self._queue.last_check(served)
+        if last and now - last.at < self._settings.within_seconds / CHECKS_PER_CHECK_TIME:
+            return False
+        permission = await self._queue.request_permission(host, self._settings.per_second, self._sees_hits)
+        if permission is Permission.OVER_SHARE:
+            await self._queue.put_back([served])
+        elif permission is Permission.OVER_HOST_RATE:
+            # Not back to the head of the queue, where it would delay other hosts.
+            await self._queue.postpone(served, now + random.uniform(*OVER_RATE_PAUSE_SECONDS))
+        if permission is not Permission.GRANTED:
+            return False
+        answer = await origin.check(served.target, served.image, last, now)
+        await self._conclude(served, answer)
+        return True
+
+    async def _conclude(self, served: ServedTarget, answer: OriginAnswer) -> None:
+        result = str(answer.state)
+        self._note_host(served.target.host, is_down=answer.state is OriginState.DOWN)
+        if answer.state is OriginState.OTHER:
+            result = "same" if await self._is_same_picture(served, answer.body) else "replaced"
+        if result in ("gone", "replaced"):
+            await self._place_orders(served, result)
+            await self._queue.record_check(served, LastCheck(time.time()))
+        elif result == "same":
+            await self._queue.record_check(served, answer.checked)
+            if not self._sees_hits:
+                # Later hits in the cache would not report it again.
+                due = time.time() + self._settings.within_seconds / CHECKS_PER_CHECK_TIME
+                await self._queue.postpone(served, due)
+        metrics.sweep_checks.labels(result).inc()
+
+    async def _is_same_picture(self, served: ServedTarget, body: bytes) -> bool:
+        """Whether other bytes show the same picture: some origins encode their images anew for each request.
+
+        An image that can't be compared counts as the same: it does not prove a removal.
+        """
+        known = await self._sightings.images_by_id([served.image])
+        if not known:
+            return True
+        seen_pdqs, new_pdqs = _pdqs(known[0]), _pdqs(await self._pool.fingerprint(body))
+        if not seen_pdqs or not new_pdqs:
+            return True
+        radius = DEFAULT_RADIUS["pdq"]
+        return any((seen ^ new).bit_count() <= radius for seen in seen_pdqs for new in new_pdqs)
+
+    async def _place_orders(self, served: ServedTarget, result: str) -> None:
+        """Order purges of the target, and of every equivalent URL and variant that was seen."""
+        now = time.time()
+        known = await self._sightings.images_by_id([served.image])
+        sha256 = known[0].sha256 if known else ""
+        records = await self._sightings.find_equivalent(served.target.url, MAX_EQUIVALENT_TARGETS)
+        targets = dict.fromkeys([served.target, *(record.target for record in records)])
+        why = "the origin has removed it" if result == "gone" else "the origin has another image there"
+        orders = [PurgeOrder(target, Cause.ORIGIN, now, sha256, why=why, by="sweep") for target in targets]
+        await self._orders.place(orders)
+
+    def _origin(self, host: str) -> Origin | None:
+        """The host's origin; None if the configuration names none."""
+        if host not in self._origins:
+            while len(self._origins) >= MAX_HOSTS:
+                oldest = self._origins.pop(next(iter(self._origins)))
+                if oldest:
+                    oldest.close()
+            url = self._config.origin_of(host)
+            timeout = self._settings.timeout_ms / 1000
+            self._origins[host] = Origin(url, host, timeout, self._config.hashing.max_bytes) if url else None
+        return self._origins[host]
+
+    def _note_host(self, host: str, is_down: bool) -> None:
+        """Double the pause of a host that is down, or end it."""
+        if not is_down:
+            self._pauses.pop(host, None)
+            return
+        first, longest = HOST_PAUSE_SECONDS
+        now, (until, last) = time.time(), self._pauses.get(host, (0.0, 0.0))
+        if now < until:
+            # Several requests were under way: the first failure has set the pause.
+            return
+        pause = min(longest, 2 * last) if last else first
+        self._pauses[host] = (now + pause, pause)
+        while len(self._pauses) > MAX_HOSTS:
+            del self._pauses[next(iter(self._pauses))]
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """A check that was cancelled from elsewhere has failed. As it is, it would look like the end of the sweep."""
+    return error if isinstance(error, Exception) else RuntimeError(f"a check ended with {type(error).__name__}")
+
+
+def _pdqs(fingerprint: Fingerprint) -> Sequence[int]:
+    return [int(signal.value, 16) for signal in fingerprint.signals if signal.type == "pdq"]

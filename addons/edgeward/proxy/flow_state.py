@@ -1,0 +1,69 @@
+"""What the gate knows of one request and its response: attached to mitmproxy's flow, in its metadata."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+
+from edgeward import metrics
+from edgeward.types import Decision, Reason, Target
+
+_KEY = "edgeward"
+
+
+@dataclass(slots=True)
+class FlowState:
+    """A flow is decided once, and its decision is counted once."""
+
+    target: Target
+    data_uris: bool = False
+    """hashing.data_uris: HTML and CSS may hold images."""
+    may_be_image: bool = False
+    """The body must be judged. Set by stream.py before `responseheaders` runs."""
+    codings: tuple[str, ...] = ()
+    """Content-Encoding, in the order applied."""
+    body_limit: int | None = None
+    """Bytes of body that may be buffered. None: it is streamed, or there is none."""
+    too_large_page: Callable[[], http.Response] | None = None
+    """Makes the response to a body over body_limit. None: such a body is delivered unchecked."""
+    request_number: int = 0
+    """In UnjudgedRequests; 0: the request did not go upstream, or has ended."""
+    recorded: bool = False
+    """A sighting or purge order of it is on its way to the store."""
+    unjudged: bool = False
+    """The response could not be judged, but a cache may have stored an image."""
+    replacement: http.Response | None = None
+    """What the client gets instead of the upstream's response, whose body is then dropped."""
+    decided: bool = field(default=False, init=False)
+
+    def decide(self, decision: Decision, reason: Reason) -> None:
+        """Count the verdict. Only the first one counts."""
+        if not self.decided:
+            self.decided = True
+            metrics.responses.labels(decision.value, reason.value).inc()
+
+    def deliver(self, reason: Reason) -> None:
+        self.decide(Decision.DELIVER, reason)
+
+    def refuse(self, page: http.Response, reason: Reason) -> None:
+        """The client gets `page`."""
+        self.decide(Decision.BLOCK, reason)
+        self.replacement = page
+
+    def exceed_body_limit(self) -> None:
+        """The body is larger than body_limit: refuse it, or deliver it unchecked."""
+        self.body_limit = None
+        if self.too_large_page is None:
+            self.deliver(Reason.TOO_LARGE)
+        else:
+            self.refuse(self.too_large_page(), Reason.TOO_LARGE)
+
+
+def attach(flow: http.HTTPFlow, state: FlowState) -> None:
+    flow.metadata[_KEY] = state
+
+
+def get(flow: http.HTTPFlow) -> FlowState | None:
+    """None before the gate has seen the request."""
+    state: FlowState | None = flow.metadata.get(_KEY)
+    return state

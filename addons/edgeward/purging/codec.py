@@ -1,0 +1,80 @@
+"""The JSON of orders and outcomes in the store, without fields that have their default."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edgeward import metrics
+from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
+
+logger = logging.getLogger(__name__)
+
+_OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown")
+"""The text fields of an order that are left out when they are empty."""
+_DECODE_ERRORS = (KeyError, ValueError, TypeError, AttributeError)
+
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def order_to_json(order: PurgeOrder) -> str:
+    """All fields except the id, which the store gives."""
+    target: dict[str, Any] = {"scheme": order.target.scheme, "host": order.target.host, "path": order.target.path}
+    if order.target.vary:
+        target["vary"] = order.target.vary
+    if order.target.size:
+        target["size"] = order.target.size
+    data: dict[str, Any] = {"target": target, "cause": order.cause, "started_at": order.started_at}
+    if order.scope is not Scope.TARGET:
+        data["scope"] = order.scope
+    data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
+    return _dumps(data)
+
+
+def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
+    """Read an order.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: `data` is not an order.
+    """
+    return PurgeOrder(
+        Target.from_dict(data["target"]),
+        Cause(data["cause"]),
+        data["started_at"],
+        scope=Scope(data.get("scope", Scope.TARGET)),
+        id=order_id,
+        **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
+    )
+
+
+def orders_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[PurgeOrder]:
+    """Read orders from (id, data). Unreadable ones are counted and left out.
+
+    A later release may have written them. They stay owed in the store and delay no other order.
+    """
+    orders = []
+    for order_id, data in rows:
+        try:
+            orders.append(order_from_dict(order_id, data))
+        except _DECODE_ERRORS as error:
+            metrics.gate_errors.labels("purger").inc()
+            logger.error("purge order %s can't be read: %s", order_id, type(error).__name__)
+    return orders
+
+
+def outcome_to_json(outcome: Outcome) -> str:
+    """All fields except the order's id and the cache's name, which are its Redis key and field.
+
+    `delivery` comes first: the script in completion.py reads it without parsing the rest.
+    """
+    detail = f',"detail":{_dumps(outcome.detail)}' if outcome.detail else ""
+    return (
+        f'{{"delivery":"{outcome.delivery}","at":{outcome.at:.6f},"attempts":{outcome.attempts},'
+        f'"status":{outcome.status}{detail}}}'
+    )
+
+
+def outcome_from_dict(order_id: str, cache: str, data: Mapping[str, Any]) -> Outcome:
+    """Read an outcome. Raises KeyError or ValueError if `data` is not one."""
+    delivery = Delivery(data["delivery"])
+    return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], data.get("detail", ""))

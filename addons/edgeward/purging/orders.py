@@ -1,0 +1,324 @@
+"""Purge orders in the store: one Redis stream, with one consumer group per cache.
+
+{purges}:orders            the stream of orders
+{purges}:outcomes:<order>  hash: cache -> outcome of that order
+{purges}:entry:<entry>     set of the orders that a list entry led to
+{purges}:refused:<cache>   set of the orders that a cache refuses
+{purges}:repeats:<cache>   schedule of repeated purges, see repeat_schedule.py
+{purges}:nodes             hash: cache -> when a controller configured it last
+"""
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, Item
+from edgeward.errors import NotFound
+from edgeward.purging.cache_nodes import Nodes
+from edgeward.purging.codec import (
+    order_from_dict,
+    order_to_json,
+    orders_from_rows,
+    outcome_from_dict,
+    outcome_to_json,
+)
+from edgeward.purging.completion import OrderCompletion
+from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
+from edgeward.store.connection import Arg, Store
+from edgeward.types import Delivery, Outcome, PurgeOrder, placed_at
+
+ORDERS_PER_COMMAND = 500
+CONSUMER_SECONDS = 86400.0
+"""A controller that has been silent for this long and holds no order is forgotten."""
+REMOVED = (Delivery.VERIFIED, Delivery.DELIVERED)
+"""The deliveries after which the target is gone from the cache, as far as it can be known."""
+
+_ID = re.compile(r"\d{1,20}-\d{1,20}")
+_ORDER = b"order"
+
+# The scripts return orders as one JSON text: parsing that takes a tenth of the time of parsing as many Redis replies.
+
+_ENTRY = """
+local function entry_of(order) return string.match(order, '"entry_id":"(%x+)"') end
+"""
+"""Lua function: the entry that an order (JSON) names. Other texts in it cannot match: their quotes are escaped."""
+
+# KEYS: stream. ARGV: prefix of the keys with the orders of an entry, then the orders
+_PLACE = (
+    _ENTRY
+    + """
+local ids = {}
+for i = 2, #ARGV do
+  ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'order', ARGV[i])
+  local entry = entry_of(ARGV[i])
+  if entry then redis.call('SADD', ARGV[1] .. entry, ids[i - 1]) end
+end
+return ids
+"""
+)
+
+# KEYS: stream. ARGV: cache, consumer, count
+_TAKE = f"""
+local taken = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')
+if not taken then return '' end
+if taken.err then return string.find(taken.err, '{NO_GROUP}', 1, true) == 1 and '' or taken end
+local rows = {{}}
+for i, item in ipairs(taken[1][2]) do rows[i] = '["' .. item[1] .. '",' .. item[2][2] .. ']' end
+return '[' .. table.concat(rows, ',') .. ']'
+"""
+
+# KEYS: stream. ARGV: prefix of outcome keys, ids
+_GET = """
+local rows = {}
+for i = 2, #ARGV do
+  local item = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
+  if item then
+    local fields, outcomes = redis.call('HGETALL', ARGV[1] .. ARGV[i]), {}
+    for n = 1, #fields, 2 do outcomes[#outcomes + 1] = '"' .. fields[n] .. '":' .. fields[n + 1] end
+    rows[#rows + 1] = '["' .. ARGV[i] .. '",' .. item[2][2] .. ',{' .. table.concat(outcomes, ',') .. '}]'
+  end
+end
+return '[' .. table.concat(rows, ',') .. ']'
+"""
+
+# A result counts only if the order was still owed, or the repeat still scheduled, and the order is still on record:
+# another controller may have done it meanwhile, or it was forgotten.
+# KEYS: stream, repeats and refused orders of this cache, repeats of each outer cache
+# ARGV: cache, now, prefix of outcome keys, rows as JSON (see _row), outer caches
+_RECORD = """
+local stream, repeats, refusals = KEYS[1], KEYS[2], KEYS[3]
+local cache, now, prefix = ARGV[1], ARGV[2], ARGV[3]
+local function counts(id, repeat_id)
+  if repeat_id ~= '' then
+    redis.call('ZREM', repeats, repeat_id)
+    return redis.call('EXISTS', prefix .. id) == 1
+  end
+  if redis.call('XACK', stream, cache, id) == 1 then return true end
+  return redis.call('HEXISTS', prefix .. id, cache) == 0 and #redis.call('XRANGE', stream, id, id) == 1
+end
+for _, row in ipairs(cjson.decode(ARGV[4])) do
+  local id, repeat_id, outcome, refused, next_repeat_id, due, purge_outer = unpack(row)
+  if counts(id, repeat_id) then
+    if outcome ~= '' then
+      redis.call('HSET', prefix .. id, cache, outcome)
+      if refused then redis.call('SADD', refusals, id)
+      elseif repeat_id ~= '' then redis.call('SREM', refusals, id) end
+    end
+    if next_repeat_id ~= '' then redis.call('ZADD', repeats, due, next_repeat_id) end
+    for i = 4, purge_outer and #KEYS or 0 do
+      if redis.call('HEXISTS', prefix .. id, ARGV[i + 1]) == 1 then
+        redis.call('ZADD', KEYS[i], now, id .. '/' .. now)
+      end
+    end
+  end
+end
+"""
+
+# KEYS: stream, refused orders of each cache
+# ARGV: first id that stays, prefix of outcome keys, count, prefix of the keys with the orders of an entry
+_TRIM = (
+    _ENTRY
+    + """
+local items = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', ARGV[3])
+if #items == 0 then return 0 end
+local ids, outcomes = {}, {}
+for i, item in ipairs(items) do
+  ids[i], outcomes[i] = item[1], ARGV[2] .. item[1]
+  local entry = entry_of(item[2][2])
+  if entry then redis.call('SREM', ARGV[4] .. entry, item[1]) end
+end
+redis.call('DEL', unpack(outcomes))
+for i = 2, #KEYS do redis.call('SREM', KEYS[i], unpack(ids)) end
+return redis.call('XTRIM', KEYS[1], 'MAXLEN', redis.call('XLEN', KEYS[1]) - #items)
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeResult:
+    """A purge that a cache has done, to be recorded.
+
+    Attributes:
+        outcome: None to keep the one on record.
+        repeat_id: the repeat that this purge was; "" for the order's first purge.
+        next_repeat: id of the next repeat and when it is due (Unix seconds); ("", 0.0) for none.
+        purge_outer: whether outer caches that did this order earlier must repeat it, since they may have fetched the
+            image from this cache again.
+    """
+
+    order_id: str
+    outcome: Outcome | None
+    repeat_id: str = ""
+    next_repeat: tuple[str, float] = ("", 0.0)
+    purge_outer: bool = False
+
+
+class Orders:
+    """All purge orders. An order is kept until every cache has done it and it is old enough; see `trim`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # Any: redis-py's types allow for decoded answers too; ours are bytes.
+        self._redis: Any = store.redis
+        self._stream = store.key("{purges}", "orders")
+        self._outcomes = store.key("{purges}", "outcomes", "")
+        self._entries = store.key("{purges}", "entry", "")
+        self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
+        self._completion = OrderCompletion(store, self._stream, self._outcomes)
+        self._nodes = Nodes(store, self._stream, self._repeats.key(""), self._refused(""))
+        self._groups: dict[str, ConsumerGroup] = {}
+
+    async def place(self, orders: Sequence[PurgeOrder]) -> list[str]:
+        """Order purges at every cache. Returns the orders' ids once the store has written them durably."""
+        ids: list[str] = []
+        for chunk in batched(orders, ORDERS_PER_COMMAND):
+            args = [self._entries, *map(order_to_json, chunk)]
+            ids += [order_id.decode() for order_id in await self._store.run_durably(_PLACE, [self._stream], args)]
+        return ids
+
+    async def get(self, order_id: str) -> tuple[PurgeOrder, dict[str, Outcome]]:
+        """The order, and its outcomes by cache.
+
+        Raises:
+            NotFound: there is no such order (any more).
+        """
+        found = await self.get_many([order_id])
+        if not found:
+            raise NotFound(f"no purge order has the ID {order_id!r}")
+        return found[0]
+
+    async def get_many(self, ids: Sequence[str]) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
+        """These orders, each with its outcomes by cache, in this order. Unknown ids are left out."""
+        rows: list[Any] = []
+        for chunk in batched([order_id for order_id in ids if _ID.fullmatch(order_id)], ORDERS_PER_COMMAND):
+            rows += json.loads(await self._store.run(_GET, [self._stream], [self._outcomes, *chunk]))
+        return [
+            (
+                order_from_dict(order_id, data),
+                {cache: outcome_from_dict(order_id, cache, outcome) for cache, outcome in outcomes.items()},
+            )
+            for order_id, data, outcomes in rows
+        ]
+
+    async def ids_of_entries(self, entry_ids: Sequence[str]) -> list[str]:
+        """Ids of the orders that these list entries led to, oldest first."""
+        async with self._store.pipeline() as pipe:
+            for entry_id in entry_ids:
+                pipe.smembers(self._entries + entry_id)
+            sets = await pipe.execute()
+        return sorted((order_id.decode() for ids in sets for order_id in ids), key=_id_numbers)
+
+    async def recent(self, limit: int = 100) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
+        """The latest orders with their outcomes by cache, newest first."""
+        latest = await self._redis.xrevrange(self._stream, count=limit)
+        return await self.get_many([order_id.decode() for order_id, _ in latest])
+
+    async def ensure_group(self, cache: str) -> None:
+        """Register a cache, and keep it from being forgotten. A new one is owed every order on record."""
+        await self._nodes.register(self._group(cache), cache)
+
+    async def take(self, cache: str, consumer: str, count: int, block_ms: int) -> list[PurgeOrder]:
+        """The cache's next orders, up to `count`. If there is none, wait for one, up to `block_ms`."""
+        # The script reads many orders cheaply but cannot block; only if there is none, a blocking read waits for one.
+        if text := await self._store.run(_TAKE, [self._stream], [cache, consumer, count]):
+            return orders_from_rows(json.loads(text))
+        return _orders(await self._group(cache).take(consumer, 1, block_ms))
+
+    async def unfinished(self, cache: str, consumer: str, after: str = "0") -> list[PurgeOrder]:
+        """Orders after the id `after` that this consumer took and did not finish, perhaps before a restart."""
+        return _orders(await self._group(cache).mine(consumer, after))
+
+    async def claim(self, cache: str, consumer: str, idle_ms: int, count: int = 100) -> list[PurgeOrder]:
+        """Take over orders whose consumers have not renewed their leases for `idle_ms`."""
+        return _orders(await self._group(cache).claim(consumer, idle_ms, count))
+
+    async def renew_leases(
+        self, cache: str, consumer: str, order_ids: Sequence[str], repeat_ids: Sequence[str]
+    ) -> None:
+        """Keep orders and repeats that are in progress from being handed out again."""
+        await self._group(cache).hold(consumer, order_ids)
+        await self._repeats.renew_leases(cache, repeat_ids)
+
+    async def record_results(self, cache: str, results: Sequence[PurgeResult], outer: Sequence[str] = ()) -> None:
+        """Record outcomes, acknowledge their orders and schedule their repeats, in one atomic step.
+
+        Args:
+            outer: the caches of outer tiers, for results with `purge_outer`.
+        """
+        keys = [self._stream, self._repeats.key(cache), self._refused(cache), *map(self._repeats.key, outer)]
+        rows = json.dumps([_row(result) for result in results], separators=(",", ":"))
+        await self._store.run(_RECORD, keys, [cache, f"{time.time():.3f}", self._outcomes, rows, *outer])
+
+    async def due_repeats(self, cache: str, now: float, limit: int = 100) -> list[Repeat]:
+        """Up to `limit` repeats that are due at `now` (Unix seconds), leased to the caller for LEASE_SECONDS."""
+        return await self._repeats.take_due(cache, now, limit)
+
+    async def pending(self, cache: str) -> tuple[int, float]:
+        """(number of orders that the cache still owes, age of the oldest in seconds)."""
+        owed = await self._group(cache).owed()
+        age = time.time() - placed_at(owed.oldest) if owed.oldest else 0.0
+        return owed.count, max(0.0, age)
+
+    async def refused(self, cache: str) -> int:
+        """How many orders the cache refuses."""
+        return int(await self._redis.scard(self._refused(cache)))
+
+    async def wait_done(self, ids: Sequence[str], caches: Sequence[str], timeout: float) -> dict[str, int]:
+        """Wait until every cache has an outcome for every order, up to `timeout` seconds.
+
+        Returns how many of the orders each cache has not removed (it owes or refuses them), without the caches that
+        have removed all: {} means gone everywhere.
+        """
+        return await self._completion.wait_done(ids, caches, timeout)
+
+    async def count_refused(self, ids: Sequence[str], caches: Sequence[str]) -> dict[str, int]:
+        """How many of the orders each cache refuses, without the caches that refuse none."""
+        return await self._completion.refused(ids, caches)
+
+    async def trim(self, keep_seconds: float) -> None:
+        """Forget orders older than `keep_seconds`, except from the first one on that a cache still owes.
+
+        Also forgets caches and consumers that have been absent for long: they would otherwise keep orders for ever.
+        """
+        caches = await self._nodes.forget_absent(keep_seconds)
+        limits = [f"{int((time.time() - keep_seconds) * 1000)}-0"]
+        for cache in caches:
+            await self._group(cache).forget_consumers(CONSUMER_SECONDS)
+            limits.append((await self._group(cache).owed()).oldest)
+        first_kept = min((order_id for order_id in limits if order_id), key=_id_numbers)
+        keys = [self._stream, *map(self._refused, caches)]
+        args: list[Arg] = [first_kept, self._outcomes, ORDERS_PER_COMMAND, self._entries]
+        while await self._store.run(_TRIM, keys, args):
+            pass
+
+    def _group(self, cache: str) -> ConsumerGroup:
+        if cache not in self._groups:
+            self._groups[cache] = ConsumerGroup(self._store, self._stream, cache)
+        return self._groups[cache]
+
+    def _refused(self, cache: str) -> str:
+        return self._store.key("{purges}", "refused", cache)
+
+
+def _row(result: PurgeResult) -> list[Any]:
+    """A result as the script _RECORD reads it."""
+    outcome = outcome_to_json(result.outcome) if result.outcome else ""
+    refused = result.outcome is not None and result.outcome.delivery is Delivery.REFUSED
+    next_repeat_id, due = result.next_repeat
+    return [
+        result.order_id, result.repeat_id, outcome, refused, next_repeat_id, f"{due:.3f}", result.purge_outer,
+    ]  # fmt: skip
+
+
+def _orders(items: Sequence[Item]) -> list[PurgeOrder]:
+    return orders_from_rows((order_id, json.loads(fields[_ORDER])) for order_id, fields in items)
+
+
+def _id_numbers(stream_id: str) -> tuple[int, int]:
+    """A stream id as numbers, for sorting: as texts, "9-0" would come after "10-0"."""
+    milliseconds, _, number = stream_id.partition("-")
+    return int(milliseconds), int(number)

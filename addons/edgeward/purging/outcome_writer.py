@@ -1,0 +1,98 @@
+"""Writes the outcomes of one cache's purges to the store, batched as they come."""
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from edgeward import metrics
+from edgeward.caches.base import Purged
+from edgeward.purging.orders import REMOVED, Orders, PurgeResult
+from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
+from edgeward.purging.retry_queue import QueuedPurge
+from edgeward.types import Delivery, Outcome
+
+logger = logging.getLogger(__name__)
+
+RESULTS_PER_WRITE = 512
+REFUSED_RETRY_SECONDS = 300.0
+"""Pause before a refused purge is retried: the configuration may be fixed by then."""
+
+
+class OutcomeWriter:
+    """Writes the outcomes of one cache.
+
+    Args:
+        repeat_seconds: when a purge is repeated, in seconds after the first one, ascending.
+        outer: caches of outer tiers, which may fetch from this one.
+    """
+
+    def __init__(self, orders: Orders, cache: str, repeat_seconds: Sequence[float], outer: Sequence[str]) -> None:
+        self._orders, self._cache, self._repeat_seconds, self._outer = orders, cache, repeat_seconds, outer
+        self._unwritten: list[tuple[QueuedPurge, Purged, float]] = []
+        self._filled = asyncio.Event()
+        self._refusing = False
+        self._linger = metrics.linger_seconds.labels(cache)
+
+    def put(self, purge: QueuedPurge, purged: Purged, at: float) -> None:
+        """Add a result, which the cache gave at `at` (Unix seconds)."""
+        self._unwritten.append((purge, purged, at))
+        self._filled.set()
+
+    async def write(self) -> list[QueuedPurge]:
+        """Wait for results, write them, and return the purges whose outcomes are now on record.
+
+        Without the store, the results are kept for the next call. If the purger dies before, they are lost: their
+        orders are still owed and will be done again, which does no harm.
+        """
+        await self._filled.wait()
+        # Removed from `_unwritten` only once they are written; new ones may be appended meanwhile.
+        batch = self._unwritten[:RESULTS_PER_WRITE]
+        await self._orders.record_results(self._cache, [self._result(*each) for each in batch], self._outer)
+        del self._unwritten[: len(batch)]
+        if not self._unwritten:
+            self._filled.clear()
+        self._count(batch)
+        return [purge for purge, *_ in batch]
+
+    def _result(self, purge: QueuedPurge, purged: Purged, at: float) -> PurgeResult:
+        attempts, detail = purge.attempts, purged.detail
+        if removed_again := _removed_again(purge, purged):
+            attempts += purge.previous.attempts if purge.previous else 0
+            detail = "a repeat removed a copy that was stored again"
+        outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail)
+        # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record.
+        changed = purge.first or removed_again
+        next_repeat = self._next_repeat(purge, purged.delivery, at)
+        return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, changed)
+
+    def _next_repeat(self, purge: QueuedPurge, delivery: Delivery, at: float) -> tuple[str, float]:
+        """The next repeat: (id, due in Unix seconds), ("", 0.0) for none."""
+        first_at = at if purge.first else first_purged_at(purge.repeat_id)
+        repeat_id = repeat_id_of(purge.order.id, first_at)
+        if delivery is Delivery.REFUSED:
+            return repeat_id, at + REFUSED_RETRY_SECONDS * random.uniform(0.8, 1.2)
+        due = next((first_at + seconds for seconds in self._repeat_seconds if first_at + seconds > at), 0.0)
+        return (repeat_id, due) if due else ("", 0.0)
+
+    def _count(self, batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> None:
+        outcomes: Counter[str] = Counter()
+        for purge, purged, at in batch:
+            refused = purged.delivery is Delivery.REFUSED
+            if refused and not self._refusing:
+                logger.error("cache %s refuses purges: %s", self._cache, purged.detail)
+            self._refusing = refused
+            if purge.first or refused:
+                outcomes[purged.delivery] += 1
+            if _removed_again(purge, purged):
+                outcomes["stored_again"] += 1
+            if purge.first and purged.delivery in REMOVED:
+                self._linger.observe(max(0.0, at - purge.order.started_at))
+        for outcome, number in outcomes.items():
+            metrics.purges.labels(self._cache, outcome).inc(number)
+
+
+def _removed_again(purge: QueuedPurge, purged: Purged) -> bool:
+    """Whether a repeat removed a copy that was stored after the first purge."""
+    return not purge.first and bool(purged.count)

@@ -1,0 +1,251 @@
+"""Carries out purge orders at one cache: send, verify, repeat. A cache that is down gets its orders when it is back.
+
+An order is acknowledged in the same step that records its outcome and schedules its repeats. If the purger dies before
+that, the order is done again, which is safe: purging is idempotent.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from edgeward import metrics
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.caches import CacheDriver, Purged, driver_for
+from edgeward.purging.orders import Orders
+from edgeward.purging.outcome_writer import OutcomeWriter
+from edgeward.purging.retry_queue import MAX_CALL_SIZE, QueuedPurge, RetryQueue
+from edgeward.settings.cache_settings import CacheSettings
+from edgeward.settings.config import Config, PurgeSettings
+from edgeward.store.connection import STORE_AWAY
+from edgeward.types import Delivery
+
+logger = logging.getLogger(__name__)
+
+MAX_CONCURRENT_CALLS = 16
+"""Calls of the driver at the same time."""
+MAX_HELD = 2048
+"""Purges held in memory, those included that wait for a retry; all others stay in the store."""
+MAX_HELD_REPEATS = MAX_HELD // 2
+REPEATS_PER_READ = 256
+BLOCK_MS = 1000
+TICK_SECONDS = 0.25
+"""Pause between two looks for due repeats."""
+MAINTENANCE_SECONDS = 1.0
+"""Pause between two rounds of `_maintain`."""
+CLAIM_SECONDS = 5.0
+"""Orders whose lease was not renewed for this long are taken over: their controller is dead."""
+RENEW_AFTER_SECONDS = 1.0
+"""Leases are renewed for purges held longer than this: most others are done soon anyway."""
+FULL_PAUSE_SECONDS = 0.02
+"""Pause while as many purges are held as may be."""
+TIER_WAIT_SECONDS = 0.5
+"""How long a purge waits for the caches of lower tiers."""
+TIER_SKIP_SECONDS = 5.0
+"""If they take longer, no purge waits for them for this time."""
+TRIM_SECONDS = 3600.0
+"""Pause between two rounds of `_trim`."""
+TOO_MANY_REQUESTS = 429
+
+
+class Purger:
+    """All purges of one cache node. Purgers of the same node in several controllers share its orders.
+
+    Args:
+        settings: when purges are repeated, the longest pause between retries, how long orders are kept.
+        caches: all configured caches: those of lower tiers are purged first.
+        consumer: a name unique to this controller. If it is the same after a restart, the controller continues its own
+            unfinished orders at once.
+    """
+
+    def __init__(
+        self,
+        orders: Orders,
+        cache: CacheSettings,
+        driver: CacheDriver,
+        settings: PurgeSettings | None = None,
+        caches: Sequence[CacheSettings] = (),
+        consumer: str = "",
+    ) -> None:
+        self._orders, self._driver, self._name = orders, driver, cache.name
+        self._settings = settings or PurgeSettings()
+        self._inner = [other.name for other in caches if other.tier < cache.tier]
+        outer = [other.name for other in caches if other.tier > cache.tier]
+        # A repeat before the cache's minimum would be useless, so it is moved to the minimum.
+        earliest = driver.abilities.repeat_seconds
+        repeats = sorted({max(seconds, earliest) for seconds in self._settings.repeat_seconds})
+        self._outcome_writer = OutcomeWriter(orders, cache.name, repeats, outer)
+        self.consumer = consumer or socket.gethostname()
+        self._queue = RetryQueue(self._settings.backoff_max_seconds)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._calls: set[asyncio.Task[None]] = set()
+        self._node_down = False
+        self._skip_tiers_until = 0.0
+        self._recovered = False
+        # A defect in one step must not end the others: the orders stay owed.
+        self._loops = [
+            self._loop("new orders", self._take),
+            self._loop("repeats", self._repeat),
+            self._loop("calls", self._send),
+            self._loop("outcomes", self._record),
+            self._loop("leases", self._maintain),
+            # Apart from the leases, which must be renewed while it runs.
+            self._loop("old orders", self._trim, pause_seconds=TRIM_SECONDS),
+        ]
+
+    def _loop(self, what: str, step: Callable[[], Awaitable[None]], pause_seconds: float = 0.0) -> WorkerLoop:
+        return WorkerLoop(
+            f"cache {self._name}, {what}",
+            step,
+            metric_label="purger",
+            retry_seconds=TICK_SECONDS,
+            pause_seconds=pause_seconds,
+        )
+
+    @property
+    def held(self) -> int:
+        """How many purges are held in memory, sent or waiting."""
+        return len(self._queue)
+
+    async def start(self) -> None:
+        for loop in self._loops:
+            await loop.start()
+
+    async def close(self) -> None:
+        """Stop. Unfinished orders stay owed."""
+        # The loops first: one of them starts calls.
+        await asyncio.gather(*(loop.close() for loop in self._loops))
+        calls = [*self._calls]
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._driver.close()
+
+    async def _take(self) -> None:
+        """Take new orders as they come. The first call takes the orders that this consumer left at a restart."""
+        if not self._recovered:
+            await self._recover()
+        while not (free := min(MAX_CALL_SIZE, MAX_HELD - len(self._queue))) > 0:
+            await asyncio.sleep(FULL_PAUSE_SECONDS)
+        for order in await self._orders.take(self._name, self.consumer, free, BLOCK_MS):
+            self._queue.add(QueuedPurge(order))
+
+    async def _recover(self) -> None:
+        await self._orders.ensure_group(self._name)
+        after = "0"
+        while orders := await self._orders.unfinished(self._name, self.consumer, after):
+            for order in orders:
+                self._queue.add(QueuedPurge(order))
+            after = orders[-1].id
+        self._recovered = True
+
+    async def _repeat(self) -> None:
+        """Queue repeats that are due, in small portions: new orders come first."""
+        free = min(REPEATS_PER_READ, MAX_HELD_REPEATS - self._queue.repeat_count)
+        due = await self._orders.due_repeats(self._name, time.time(), free) if free > 0 else []
+        for repeat in due:
+            self._queue.add(QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous))
+        await asyncio.sleep(FULL_PAUSE_SECONDS if len(due) == free else TICK_SECONDS)
+
+    async def _maintain(self) -> None:
+        """Renew leases, take over the orders of dead controllers, and set the gauges."""
+        await self._orders.ensure_group(self._name)
+        held = self._queue.held_longer_than(RENEW_AFTER_SECONDS)
+        order_ids = [purge.order.id for purge in held if not purge.repeat_id]
+        repeat_ids = [purge.repeat_id for purge in held if purge.repeat_id]
+        await self._orders.renew_leases(self._name, self.consumer, order_ids, repeat_ids)
+        if (free := MAX_HELD - len(self._queue)) > 0:
+            for order in await self._orders.claim(self._name, self.consumer, int(CLAIM_SECONDS * 1000), free):
+                self._queue.add(QueuedPurge(order))
+        count, age = await self._orders.pending(self._name)
+        metrics.purges_pending.labels(self._name).set(count)
+        metrics.purge_oldest_seconds.labels(self._name).set(age)
+        metrics.purges_unverified.labels(self._name).set(count + await self._orders.refused(self._name))
+        await asyncio.sleep(MAINTENANCE_SECONDS)
+
+    async def _trim(self) -> None:
+        """Forget old orders, also of caches that are configured no longer."""
+        await self._orders.ensure_group(self._name)
+        await self._orders.trim(self._settings.keep_days * 86400)
+
+    async def _send(self) -> None:
+        """Start a call of the driver with the next purges."""
+        await self._slots.acquire()
+        try:
+            purges = await self._queue.next(min(MAX_CALL_SIZE, self._driver.abilities.batch))
+        except BaseException:
+            self._slots.release()
+            raise
+        call = asyncio.create_task(self._call(purges))
+        self._calls.add(call)
+        call.add_done_callback(self._end)
+
+    def _end(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._slots.release()
+
+    async def _call(self, purges: list[QueuedPurge]) -> None:
+        await self._wait_for_lower_tiers(purges)
+        try:
+            results = await self._driver.purge([purge.order for purge in purges])
+        except Exception:
+            # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
+            metrics.gate_errors.labels("purger").inc()
+            logger.exception("cache %s: defect in the driver", self._name)
+            results = [Purged(Delivery.WAITING, detail="defect of the driver")] * len(purges)
+        self._handle_results(purges, results)
+
+    async def _wait_for_lower_tiers(self, purges: Sequence[QueuedPurge]) -> None:
+        """Let the lower tiers purge first: this cache would fetch the image from them again.
+
+        A lower cache that is down delays the others only briefly. When it has done the order after all, this cache is
+        purged again (`purge_outer` of PurgeResult).
+        """
+        ids = [purge.order.id for purge in purges if not purge.repeat_id and purge.attempts == 1]
+        if not self._inner or not ids or time.monotonic() < self._skip_tiers_until:
+            return
+        with suppress(*STORE_AWAY):
+            if await self._orders.wait_done(ids, self._inner, TIER_WAIT_SECONDS):
+                self._skip_tiers_until = time.monotonic() + TIER_SKIP_SECONDS
+
+    def _handle_results(self, purges: Sequence[QueuedPurge], results: Sequence[Purged]) -> None:
+        """Record what was done, and queue the rest for a retry."""
+        now = time.time()
+        failed: list[QueuedPurge] = []
+        failures: list[Purged] = []
+        for purge, result in zip(purges, results, strict=True):
+            if result.delivery is Delivery.WAITING:
+                failed.append(purge)
+                failures.append(result)
+            else:
+                self._outcome_writer.put(purge, result, now)
+        some_succeeded = len(failed) < len(purges)
+        if some_succeeded:
+            self._queue.note_success()
+            if self._node_down:
+                self._node_down = False
+                logger.info("cache %s carries out purges again", self._name)
+        if not failed:
+            return
+        metrics.purges.labels(self._name, "retried").inc(len(failed))
+        retry_after = max(result.retry_after or 0.0 for result in failures)
+        self._queue.note_failure(failed, some_succeeded, retry_after)
+        # 429 limits the client (RFC 6585, section 4): it stops all purges. Another Retry-After delays its call only.
+        if retry_after and any(result.status == TOO_MANY_REQUESTS for result in failures):
+            self._queue.pause(retry_after)
+        if not self._node_down and not some_succeeded and not any(purge.own_failure for purge in failed):
+            self._node_down = True
+            detail = failures[0].detail
+            logger.warning(
+                "cache %s does not carry out purges (%s): its orders wait and are retried", self._name, detail
+            )
+
+    async def _record(self) -> None:
+        self._queue.remove(await self._outcome_writer.write())
+
+
+def purgers(orders: Orders, config: Config, consumer: str = "") -> list[Purger]:
+    """One purger for each configured cache. `consumer`: see Purger."""
+    return [Purger(orders, cache, driver_for(cache), config.purge, config.caches, consumer) for cache in config.caches]

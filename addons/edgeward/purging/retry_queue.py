@@ -1,0 +1,204 @@
+"""The purges that a controller holds for one cache: which to send next, and when to retry one that failed.
+
+A purge that fails while the node completes others has a problem of its own: it waits for a pause of its own, longer
+each time. A purge that fails because the node is down is sent again as soon as the node completes anything.
+"""
+
+import asyncio
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from edgeward.purging.orders import REMOVED
+from edgeward.types import Outcome, PurgeOrder
+
+MAX_CALL_SIZE = 512
+"""Purges in one call of a driver."""
+CALL_DIVISOR = 8
+"""A call that failed as a whole, while the node completed others, is retried in this many smaller calls."""
+FIRST_PAUSE_SECONDS = 0.05
+MAX_RETRY_AFTER_SECONDS = 3600.0
+"""A longer Retry-After of a cache is cut to this."""
+REPEATS_FIRST_EVERY = 4
+"""New purges go first, except in every fourth call, so that repeats are never starved."""
+
+
+@dataclass(slots=True)
+class QueuedPurge:
+    """One purge: the first of its order, or a repeat if it has a `repeat_id`.
+
+    Attributes:
+        previous: the outcome on record, for a repeat.
+        attempts: how often it was sent.
+        max_call_size: it may be sent in a call of at most this many purges.
+        own_failure: its last failure was its own, not the node's.
+        node_was_up: at its last failure the node had completed something since the failure before.
+        successes_seen: the node's count of successes when this purge was added, or failed last.
+        successes_at_start: the same when it was sent last.
+        outage_attempts: attempts that failed because the node was down. They do not lengthen the pause.
+        due: when it may be sent again (time.monotonic).
+        held_since: when it was added (time.monotonic).
+    """
+
+    order: PurgeOrder
+    repeat_id: str = ""
+    previous: Outcome | None = None
+    attempts: int = 0
+    max_call_size: int = MAX_CALL_SIZE
+    own_failure: bool = False
+    node_was_up: bool = False
+    successes_seen: int = 0
+    successes_at_start: int = 0
+    outage_attempts: int = 0
+    due: float = 0.0
+    held_since: float = field(default_factory=time.monotonic)
+
+    @property
+    def first(self) -> bool:
+        """Whether no purge of this order has removed the target yet."""
+        return not self.repeat_id or self.previous is None or self.previous.delivery not in REMOVED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.order.id, self.repeat_id
+
+
+class RetryQueue:
+    """The purges that are held, each once: ready to send, sent, or waiting for a retry.
+
+    Args:
+        longest_pause: the longest pause after a failure, in seconds.
+    """
+
+    def __init__(self, longest_pause: float) -> None:
+        self._longest_pause = longest_pause
+        self._purges: dict[tuple[str, str], QueuedPurge] = {}
+        self._ready_new: deque[QueuedPurge] = deque()
+        self._ready_repeats: deque[QueuedPurge] = deque()
+        self._waiting: list[QueuedPurge] = []
+        self._next_due = math.inf
+        self._successes = self._calls = 0
+        self._changed = asyncio.Event()
+        self.paused_until = 0.0
+        """When anything may be sent again (time.monotonic); see `pause`."""
+
+    def __len__(self) -> int:
+        return len(self._purges)
+
+    @property
+    def repeat_count(self) -> int:
+        """How many of the purges are repeats."""
+        return sum(bool(repeat_id) for _, repeat_id in self._purges)
+
+    def held_longer_than(self, seconds: float) -> list[QueuedPurge]:
+        """The purges that were added more than `seconds` ago."""
+        limit = time.monotonic() - seconds
+        return [purge for purge in self._purges.values() if purge.held_since < limit]
+
+    def add(self, purge: QueuedPurge) -> None:
+        """Hold a purge and make it ready, unless it is held already."""
+        if purge.key not in self._purges:
+            self._purges[purge.key] = purge
+            purge.successes_seen = self._successes
+            self._make_ready(purge)
+
+    def remove(self, purges: Iterable[QueuedPurge]) -> None:
+        """These are done."""
+        for purge in purges:
+            self._purges.pop(purge.key, None)
+
+    async def next(self, limit: int) -> list[QueuedPurge]:
+        """The purges of the next call: at least one, at most `limit`. Waits until one is ready."""
+        while not (purges := self._pick(limit)):
+            self._changed.clear()
+            ready = self._ready_new or self._ready_repeats
+            wake_at = self.paused_until if ready else max(self._next_due, self.paused_until)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wake_at - time.monotonic() if wake_at < math.inf else None):
+                    await self._changed.wait()
+        return purges
+
+    def note_success(self) -> None:
+        """The node has completed something. Purges that failed because it was down are sent again at once."""
+        self._successes += 1
+        self._release(lambda purge: not purge.own_failure)
+
+    def note_failure(
+        self, purges: Sequence[QueuedPurge], others_succeeded: bool, retry_after: float | None = None
+    ) -> None:
+        """Purges of one call have failed, and wait for a retry.
+
+        Args:
+            others_succeeded: whether other purges of the same call succeeded.
+            retry_after: seconds that the cache asked to wait.
+        """
+        node_is_up = others_succeeded or any(purge.successes_seen < self._successes for purge in purges)
+        for purge in purges:
+            # Sent while the node was still down, and its failure was reported after the node had come back.
+            sent_in_outage = not purge.node_was_up and purge.successes_at_start < self._successes
+            if node_is_up and not others_succeeded and sent_in_outage:
+                purge.outage_attempts = purge.attempts - 1
+            purge.node_was_up = node_is_up
+        tries = max(purge.attempts - purge.outage_attempts for purge in purges)
+        longest = min(self._longest_pause, FIRST_PAUSE_SECONDS * 2 ** min(20, tries))
+        asked = min(retry_after or 0.0, MAX_RETRY_AFTER_SECONDS)
+        now = time.monotonic()
+        # Jitter keeps several controllers from retrying at the same moment.
+        due = now + max(asked, longest * random.uniform(0.5, 1.0))
+        if not node_is_up and not asked and now < self._next_due <= now + longest:
+            # While the node is down they become due together: few calls then find it still down.
+            due = self._next_due
+        for purge in purges:
+            purge.own_failure = others_succeeded or (node_is_up and len(purges) == 1)
+            purge.successes_seen, purge.due = self._successes, due
+            split = node_is_up and not others_succeeded
+            purge.max_call_size = max(1, len(purges) // CALL_DIVISOR) if split else MAX_CALL_SIZE
+        if not node_is_up and len(purges) > 1:
+            # Perhaps the node is up, and one purge makes every call fail that it is in. So one is sent alone each
+            # time: unless it is that one, its success shows that the node is up, and the call is then divided.
+            purges[-1].max_call_size = 1
+        self._waiting += purges
+        self._next_due = min(self._next_due, due)
+        self._changed.set()
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for `seconds`: the node answered that there are too many requests. The longest pause counts."""
+        self.paused_until = max(self.paused_until, time.monotonic() + min(seconds, MAX_RETRY_AFTER_SECONDS))
+
+    def _pick(self, limit: int) -> list[QueuedPurge]:
+        now = time.monotonic()
+        if now < self.paused_until:
+            return []
+        if now >= self._next_due:
+            self._release(lambda purge: purge.due <= now)
+        self._calls += 1
+        queues = [self._ready_new, self._ready_repeats]
+        if self._calls % REPEATS_FIRST_EVERY == 0:
+            queues.reverse()
+        purges: list[QueuedPurge] = []
+        for queue in queues:
+            while queue and len(purges) < min(limit, queue[0].max_call_size):
+                purge = queue.popleft()
+                limit = min(limit, purge.max_call_size)
+                purge.attempts += 1
+                purge.successes_at_start = self._successes
+                purges.append(purge)
+        return purges
+
+    def _release(self, which: Callable[[QueuedPurge], bool]) -> None:
+        """Make some of the waiting purges ready."""
+        # Those that need a small call come last, so that they do not limit the size of the others' calls.
+        released = sorted(filter(which, self._waiting), key=lambda purge: -purge.max_call_size)
+        if released:
+            self._waiting = [purge for purge in self._waiting if not which(purge)]
+            self._next_due = min((purge.due for purge in self._waiting), default=math.inf)
+        for purge in released:
+            self._make_ready(purge)
+
+    def _make_ready(self, purge: QueuedPurge) -> None:
+        (self._ready_repeats if purge.repeat_id else self._ready_new).append(purge)
+        self._changed.set()

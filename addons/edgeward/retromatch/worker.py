@@ -1,0 +1,230 @@
+"""Retromatching: each change of the lists is matched against all sightings, and what it made listed is purged.
+
+The consumer group "retro" hands the changes out, so that several controllers share them. If a controller dies, another
+claims its changes; a change of policy continues after the last step that was recorded. Each controller has its own
+index of the images seen.
+
+Nothing is missed when an image is listed and seen at the same time. The index catches up with the sightings after the
+change is known. A sighting that is written later was judged with the change applied, or its recorder matches it again.
+"""
+
+import asyncio
+import logging
+import math
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from edgeward import metrics
+from edgeward.background.consumer_group import ConsumerGroup, Item
+from edgeward.background.outage_log import OutageLog
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.lists.list_store import ListStore, parse_changes
+from edgeward.lists.replication.replica import Replica
+from edgeward.purging.orders import Orders
+from edgeward.retromatch.order_planner import OrderPlanner, PendingChange, PlacedOrders
+from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.seen_image_search import SeenImageSearch
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.types import Fingerprint, HashList, Signal
+
+logger = logging.getLogger(__name__)
+
+CHANGES_PER_BATCH = 2000
+"""Changes that one controller matches together: about a second of work with a million images seen. Smaller than a long
+import, so that several controllers share it."""
+CHANGES_PER_READ = 250
+"""Changes in one answer of the store: a few milliseconds of parsing."""
+BLOCK_MS = 1000
+CLAIM_SECONDS = 5.0
+"""Changes whose lease was not renewed for this long are taken over: their controller is dead."""
+RENEWAL_SECONDS = 1.0
+OWN_REPLICA_WAIT_SECONDS = 5.0
+"""How long this process's own lists may lag behind a change before that is logged."""
+MAX_REPLICA_WAIT_SECONDS = 2.5
+"""How long to wait for other processes to apply a change. A dead one counts as alive for a little less than that."""
+RETRY_SECONDS = 0.2
+
+
+class RetromatchWorker:
+    """Matches each change of the lists against all sightings, and places the purge orders that follow.
+
+    Args:
+        consumer: a name unique to this controller.
+        tags: whether a cache stores images under their tags.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        replica: Replica,
+        sightings: Sightings,
+        orders: Orders,
+        consumer: str = "",
+        tags: bool = False,
+    ) -> None:
+        self._replica = replica
+        self._list_store = ListStore(store)
+        self._group = ConsumerGroup(store, self._list_store.stream, "retro")
+        self._progress = Progress(store)
+        self._seen_image_search = SeenImageSearch(sightings, replica.matcher.min_quality)
+        self._order_planner = OrderPlanner(
+            self._seen_image_search, replica, self._list_store, sightings, orders, self._progress, tags
+        )
+        self._consumer = consumer or socket.gethostname()
+        self._claimed = -math.inf
+        self._outage_log = OutageLog("retromatching")
+        self._loop = WorkerLoop(
+            "retromatching",
+            self._step,
+            metric_label="retromatch",
+            retry_seconds=RETRY_SECONDS,
+            on_failure=self._reclaim,
+            after_defect="the change is tried again",
+            outage_log=self._outage_log,
+        )
+
+    async def start(self) -> None:
+        """Start in the background. Every image seen is read first."""
+        self._claimed = -math.inf
+        await self._loop.start()
+
+    async def close(self) -> None:
+        await self._loop.close()
+        await self._seen_image_search.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the index holds every image seen."""
+        return self._seen_image_search.ready
+
+    async def near(self, signal: Signal, radius: int) -> list[Fingerprint]:
+        """Every image seen with a signal within `radius` bits of this one.
+
+        Raises:
+            StoreUnavailable: the images seen are still being read.
+        """
+        return await self._seen_image_search.near(signal, radius)
+
+    async def orders_of(self, version: int) -> list[str] | None:
+        """Ids of the orders that the change with this version led to; None if it is not matched yet."""
+        return (await self.orders_of_each([version]))[0]
+
+    async def orders_of_each(self, versions: Sequence[int]) -> list[list[str] | None]:
+        """The same for many versions."""
+        return await self._progress.orders_of(versions)
+
+    async def version(self) -> int:
+        """The version up to which all controllers together have matched all changes."""
+        await self._group.ensure()
+        return int((await self._group.reached()).partition("-")[0])
+
+    def _reclaim(self, _: Exception) -> None:
+        """After a failure, what was taken and not matched is looked for first."""
+        self._claimed = -math.inf
+
+    async def _step(self) -> None:
+        if not self.ready:
+            await self._seen_image_search.refresh()
+        batch = await self._next_batch()
+        if not batch:
+            await self._seen_image_search.refresh()
+            return
+        async with self._leases_renewed(batch):
+            version = batch[-1].change.version
+            while not await self._replica.wait_version(version, OWN_REPLICA_WAIT_SECONDS):
+                logger.warning("retromatch: waiting until this process has lists of version %d", version)
+            # A worker records what it judged by older lists before it reports that it has applied these. After this
+            # wait, all such sightings are on record.
+            if late := await self._list_store.wait_applied(version, MAX_REPLICA_WAIT_SECONDS):
+                logger.warning("retromatch: %d processes lag behind; they match their sightings again", len(late))
+            await self._seen_image_search.refresh()
+            await self._match(batch)
+        metrics.retro_version.set(await self.version())
+        metrics.retro_pending.set((await self._group.owed()).count)
+
+    async def _next_batch(self) -> list[PendingChange]:
+        """Changes to match: first unfinished ones, this controller's own and those of dead ones; then new ones."""
+        if time.monotonic() - self._claimed > CLAIM_SECONDS:
+            await self._group.ensure()
+            if unfinished := await self._unfinished():
+                return unfinished
+            self._claimed = time.monotonic()
+        batch: list[PendingChange] = []
+        block_ms = BLOCK_MS
+        while len(batch) < CHANGES_PER_BATCH:
+            items = await self._group.take(self._consumer, CHANGES_PER_READ, block_ms)
+            batch += _parse(items)
+            if len(items) < CHANGES_PER_READ:
+                break
+            block_ms = 1
+        return batch
+
+    async def _unfinished(self) -> list[PendingChange]:
+        claimed = 0
+        while claimed < CHANGES_PER_BATCH:
+            items = await self._group.claim(self._consumer, int(CLAIM_SECONDS * 1000), CHANGES_PER_READ)
+            if not items:
+                break
+            claimed += len(items)
+        # Claimed changes now belong to this controller, like those that it left at a restart: one read gives both.
+        batch: list[PendingChange] = []
+        after = "0"
+        while len(batch) < CHANGES_PER_BATCH:
+            items = await self._group.mine(self._consumer, after, CHANGES_PER_READ)
+            if not items:
+                break
+            batch += _parse(items)
+            after = items[-1][0]
+        return batch
+
+    @asynccontextmanager
+    async def _leases_renewed(self, batch: Sequence[PendingChange]) -> AsyncIterator[None]:
+        """Keep other controllers from claiming these changes meanwhile."""
+        ids = [f"{pending.change.version}-0" for pending in batch]
+
+        async def renew() -> None:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            await self._group.hold(self._consumer, ids)
+
+        # A batch goes on without its leases: matched twice, it does no harm.
+        loop = WorkerLoop(
+            "leases of changes",
+            renew,
+            metric_label="retromatch",
+            retry_seconds=RETRY_SECONDS,
+            outage_log=self._outage_log,
+        )
+        await loop.start()
+        try:
+            yield
+        finally:
+            await loop.close()
+
+    async def _match(self, batch: Sequence[PendingChange]) -> None:
+        placed: PlacedOrders = {}
+        # Entries go first, all together: an image that an entry and a new policy both list is attributed to the entry.
+        if entries := [pending for pending in batch if pending.change.entry]:
+            began = time.perf_counter()
+            await self._record(await self._order_planner.match_entries(entries, placed))
+            metrics.retro_match_seconds.observe(time.perf_counter() - began)
+        for pending in batch:
+            if pending.change.list:
+                began = time.perf_counter()
+                orders = await self._order_planner.match_policy(pending, placed)
+                await self._record({pending.change.version: orders})
+                metrics.retro_match_seconds.observe(time.perf_counter() - began)
+
+    async def _record(self, orders: Mapping[int, Sequence[str]]) -> None:
+        """Record by version the orders, and acknowledge the changes: in this order, so that a crash loses neither."""
+        await self._progress.record_matched(orders)
+        await self._group.acknowledge([f"{version}-0" for version in orders])
+
+
+def _parse(items: Sequence[Item]) -> list[PendingChange]:
+    """The changes in the order of the stream, which is that of their versions."""
+    changes = parse_changes([(item_id.encode(), fields) for item_id, fields in items])
+    lists_before = [HashList.from_json(fields[b"was"]) if b"was" in fields else None for _, fields in items]
+    return [PendingChange(change, before) for change, before in zip(changes, lists_before, strict=True)]

@@ -1,0 +1,254 @@
+"""What was served where: image -> targets, URL -> images, and a stream of images seen for the first time.
+
+Each key expires `keep_days` after its last sighting, so the store's memory is limited by what is still being served.
+An image is announced in the stream before its targets are written. A reader that follows the stream and then reads the
+targets misses none that was written by then.
+"""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from edgeward import metrics
+from edgeward.background.ttl_set import TtlSet
+from edgeward.hashing.fingerprint_generation import suffices
+from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.codec import (
+    GENERATION,
+    SHA256,
+    generation_of,
+    image_id,
+    pack_fingerprint,
+    same_fingerprint,
+    unpack_fingerprint,
+    unpack_target,
+)
+from edgeward.sightings.images_and_targets import Images, name_of, wants_pruning
+from edgeward.sightings.new_image_stream import NewImageStream, PositionLost
+from edgeward.sightings.pending_writes import PendingWrite, pending_writes
+from edgeward.sightings.url_index import UrlIndex
+from edgeward.sightings.url_normalization import decoded_url, normalized, normalized_host, target_of
+from edgeward.store.connection import Store
+from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Sighting, Target
+
+__all__ = ["PositionLost", "SightingRecord", "Sightings"]
+
+SIGHTINGS_PER_WRITE = 200
+IMAGES_PER_READ = 1000
+ANNOUNCED_SECONDS = 5.0
+"""One process announces an image only once in this time."""
+MAX_ANNOUNCED = 10_000
+"""Announced images that are remembered for that."""
+
+type TargetPage = tuple[bytes, Mapping[bytes, bytes]]
+"""A packed fingerprint, and some of the image's packed targets, each with the Unix second when it was last seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SightingRecord:
+    """A target that served the image with this SHA-256, last at `seen_at` (whole Unix seconds)."""
+
+    target: Target
+    sha256: str
+    seen_at: float
+
+
+class Sightings:
+    """Sightings and fingerprints in the store."""
+
+    def __init__(self, store: Store, settings: SightingsSettings) -> None:
+        self.store = store
+        # Any: redis-py's types allow for decoded answers too; ours are bytes.
+        self._redis: Any = store.redis
+        self._keep = settings.keep_days * 86400
+        self._images = Images(store, self._keep)
+        self._url_index = UrlIndex(store, self._keep)
+        self._new_images = NewImageStream(store)
+        self._announcing = asyncio.Lock()
+        self._announced = TtlSet(ANNOUNCED_SECONDS, MAX_ANNOUNCED)
+
+    async def fingerprint(self, key: str) -> Fingerprint | None:
+        """The fingerprint stored under `key`: "SHA-256 of the raw body,generation[,content-codings]"."""
+        sha256, generation, *codings = key.split(",")
+        if codings:
+            # The key has the digest of the coded body, while images are stored under that of the decoded one.
+            digest = await self._redis.get(self._alias_key(key))
+            if digest is None:
+                return None
+            sha256 = digest.hex()
+        (packed,) = await self._images.packed([image_id(sha256)])
+        if packed is None or not suffices(generation_of(packed), generation):
+            return None
+        found = unpack_fingerprint(packed)
+        # Images are stored under half of their SHA-256: another one may share it.
+        return found if found.sha256 == sha256 else None
+
+    async def store_fingerprint(self, key: str, fingerprint: Fingerprint) -> None:
+        """Store a fingerprint for `keep_days`, unless it has a transient flaw. For `key` see `fingerprint`."""
+        if fingerprint.flaw in TRANSIENT_FLAWS:
+            return
+        _, generation, *codings = key.split(",")
+        packed = pack_fingerprint(fingerprint, generation)
+        image = image_id(packed)
+        (old,) = await self._images.packed([image])
+        if old is None or not same_fingerprint(old, packed):
+            await self._announce([packed])
+        async with self.store.pipeline() as pipe:
+            self._images.queue_fingerprint(pipe, image, packed)
+            if codings:
+                pipe.set(self._alias_key(key), packed[SHA256], px=int(self._keep * 1000))
+            await pipe.execute()
+
+    async def write(self, batch: Sequence[Sighting]) -> None:
+        """Record sightings: known ones are refreshed, and an image seen for the first time is announced."""
+        for chunk in batched(batch, SIGHTINGS_PER_WRITE):
+            images = pending_writes(chunk)
+            on_record = await self._images.packed([image.id for image in images])
+            new = [image for image, packed in zip(images, on_record, strict=True) if image.compare_with(packed)]
+            # Before the targets: a writer that dies in between leaves an announced image without targets, never the
+            # reverse, which a follower of the stream would miss.
+            await self._announce([image.packed for image in new])
+            await self._write(images)
+
+    async def targets(self, sha256: str) -> list[tuple[Target, float]]:
+        """The targets that served the image, each with when it did last (Unix seconds), oldest first."""
+        found = {}
+        async for page in self._images.targets([image_id(sha256)]):
+            found.update({record.target: record.seen_at for record in self._records(page)})
+        return sorted(found.items(), key=lambda each: each[1])
+
+    async def images(self) -> AsyncIterator[Fingerprint]:
+        """Every image on record; some may come twice."""
+        async for batch in self.packed():
+            for packed in batch:
+                yield unpack_fingerprint(packed)
+
+    def packed(self) -> AsyncIterator[list[bytes]]:
+        """Every image on record as a packed fingerprint, in batches; some may come twice."""
+        return self._images.all_packed()
+
+    async def images_by_id(self, ids: Sequence[str]) -> list[Fingerprint]:
+        """The images with these SHA-256 (hex), or first halves of them. Those not on record are left out."""
+        found = []
+        for chunk in batched(ids, IMAGES_PER_READ):
+            found += [packed for packed in await self._images.packed([image_id(each) for each in chunk]) if packed]
+        return [unpack_fingerprint(packed) for packed in found]
+
+    async def newest(self) -> str:
+        """The position of the latest image in the stream, from which `new_images` can continue."""
+        return await self._new_images.newest()
+
+    async def new_images(self, after: str, limit: int = IMAGES_PER_READ) -> tuple[list[bytes], str]:
+        """Packed fingerprints of images announced after a position, and the position reached.
+
+        An image is announced when it is first seen, and again when it is seen with other signals.
+
+        Raises:
+            PositionLost: the position was trimmed from the stream, or the store lost its data.
+        """
+        return await self._new_images.since(after, limit)
+
+    async def find(self, url: str | None = None, sha256: str | None = None, limit: int = 100) -> list[SightingRecord]:
+        """Sightings of a URL, of an image, of both, or (neither given) of the latest images; newest first."""
+        if url is None:
+            images = [image_id(sha256)] if sha256 else await self._latest(limit)
+            return await self._newest(images, lambda _: True, "", limit)
+        asked = target_of(url)
+        images = [image_id(sha256)] if sha256 else await self._url_index.images(normalized(asked))
+        return await self._newest(images, lambda target: target.url == url, asked.host, limit)
+
+    async def find_equivalent(self, url: str, limit: int = 10_000) -> list[SightingRecord]:
+        """Sightings of all URLs that are equivalent to this one, in any scheme and variant; newest first.
+
+        A URL without a query stands for its path with any query.
+        """
+        asked = target_of(url)
+        wanted = normalized(asked)
+        images = await self._url_index.images(wanted)
+        return await self._newest(images, lambda target: wanted.includes(normalized(target)), asked.host, limit)
+
+    async def find_below(self, prefix: str) -> AsyncIterator[list[SightingRecord]]:
+        """Sightings whose URL, in any form, begins with this host and path prefix. Reads every image."""
+        asked = target_of(prefix)
+        host, path = normalized_host(asked.host), decoded_url(asked)
+
+        def is_below(target: Target) -> bool:
+            return normalized_host(target.host) == host and decoded_url(target).startswith(path)
+
+        async for page in self._images.all_targets():
+            if found := list(self._records(page, is_below, _ascii_bytes(host))):
+                yield found
+
+    async def _announce(self, images: Sequence[bytes]) -> None:
+        """Announce packed fingerprints, each once if it is stored and seen at the same time."""
+        # This holds per process only: two processes may both announce an image, which does no harm. Fingerprints are
+        # compared without their generation, which changes nothing for a follower.
+        async with self._announcing:
+            new = [packed for packed in images if packed[GENERATION.stop :] not in self._announced]
+            await self._new_images.append(new)
+            for packed in new:
+                self._announced.add(packed[GENERATION.stop :])
+
+    async def _write(self, images: Sequence[PendingWrite]) -> None:
+        """Write images with their targets and URLs, and prune what has grown too large."""
+        buckets_to_prune: list[str] = []
+        async with self.store.pipeline() as pipe:
+            for image in images:
+                self._images.queue_fingerprint(pipe, image.id, image.packed, image.replaces)
+                self._images.queue_targets(pipe, image.id, image.targets)
+            for image in images:
+                for url, at in image.urls.items():
+                    buckets_to_prune += self._url_index.queue(pipe, url, image.id, at)
+            try:
+                answers = await pipe.execute()
+            except BaseException:
+                self._url_index.forget_renewals()
+                raise
+        dropped = await self._url_index.prune(buckets_to_prune)
+        # Each image has queued four commands; the answers of the last two are fields added, and fields then.
+        for image, added, length in zip(images, answers[2::4], answers[3::4], strict=False):
+            if wants_pruning(added, length):
+                dropped += await self._images.prune(image.id)
+        metrics.sightings_dropped.inc(dropped)
+
+    async def _latest(self, limit: int) -> list[bytes]:
+        return list(dict.fromkeys(image_id(packed) for packed in await self._new_images.latest(limit)))
+
+    async def _newest(
+        self, images: Sequence[bytes], wanted: Callable[[Target], bool], host: str, limit: int
+    ) -> list[SightingRecord]:
+        """The latest `limit` records of images whose target is `wanted`, newest first. All of them have this `host`."""
+        found: dict[tuple[Target, str], SightingRecord] = {}
+        contains = _ascii_bytes(normalized_host(host))
+        async for page in self._images.targets(images):
+            found.update({(record.target, record.sha256): record for record in self._records(page, wanted, contains)})
+        return heapq.nlargest(limit, found.values(), key=lambda record: record.seen_at)
+
+    def _records(
+        self, page: TargetPage, wanted: Callable[[Target], bool] = lambda _: True, contains: bytes = b""
+    ) -> Iterator[SightingRecord]:
+        """The records of a page that are not too old and whose target is `wanted`.
+
+        `contains`: lower-case bytes that each wanted target contains when packed, so that others need no unpacking.
+        """
+        packed, targets = page
+        sha256, oldest = packed[SHA256].hex(), self._images.oldest
+        for field, at in targets.items():
+            # The empty field holds the fingerprint.
+            if field and contains in field.lower() and int(at) >= oldest:
+                target = unpack_target(field)
+                if wanted(target):
+                    yield SightingRecord(target, sha256, float(at))
+
+    def _alias_key(self, key: str) -> str:
+        """Where the SHA-256 of the decoded image is stored for a body with content-codings."""
+        sha256, _, codings = key.split(",", 2)
+        return self.store.key(f"{{{name_of(image_id(sha256))}}}", "coded", codings)
+
+
+def _ascii_bytes(host: str) -> bytes:
+    """The host as bytes; nothing for one beyond ASCII, whose case `bytes.lower` would not change."""
+    return host.encode() if host.isascii() else b""

@@ -1,0 +1,97 @@
+"""Where the store is, as told by its URL: one server, a Sentinel set, or a cluster."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from redis.asyncio.connection import parse_url
+
+SENTINEL_PORT = 26379
+SERVER_PORT = 6379
+TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
+SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
+SERVER_OPTIONS = frozenset({"username", "password", "client_name"})
+
+
+class StoreKind(StrEnum):
+    """How the store is deployed."""
+
+    SERVER = "server"
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """A parsed store URL.
+
+    Attributes:
+        hosts: the sentinels, or some nodes of the cluster; empty for one server, which redis-py reads from `url`.
+        service: the name of the master in the sentinels' configuration.
+        options, sentinel_options: connection arguments of redis-py, to servers and to sentinels.
+    """
+
+    url: str
+    kind: StoreKind
+    hosts: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    options: dict[str, Any] | None = None
+    sentinel_options: dict[str, Any] | None = None
+
+
+def parse_address(url: str) -> StoreAddress:
+    """Parse redis://, rediss://, unix://, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE or
+    redis+cluster://HOST:PORT,HOST:PORT. The last two may begin with rediss+ for TLS.
+
+    Raises:
+        ValueError: the URL is invalid. The message holds no password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in ("redis+sentinel", "rediss+sentinel"):
+        return _sentinel(url, parts)
+    if parts.scheme in ("redis+cluster", "rediss+cluster"):
+        return _cluster(url, parts)
+    parse_url(url)
+    return StoreAddress(url, StoreKind.SERVER)
+
+
+def _sentinel(url: str, parts: SplitResult) -> StoreAddress:
+    service = unquote(parts.path.strip("/"))
+    if not service or "/" in service:
+        raise ValueError("must end with one service: redis+sentinel://HOST:PORT,HOST:PORT/SERVICE")
+    options = _options(parts, SERVER_OPTIONS | SENTINEL_OPTIONS | {"db"})
+    own = {name: options.pop(name) for name in SENTINEL_OPTIONS & options.keys()}
+    sentinel = {name.removeprefix("sentinel_"): value for name, value in own.items()}
+    sentinel |= {name: value for name, value in options.items() if name.startswith("ssl")}
+    return StoreAddress(url, StoreKind.SENTINEL, _hosts(parts, SENTINEL_PORT), service, options, sentinel)
+
+
+def _cluster(url: str, parts: SplitResult) -> StoreAddress:
+    if parts.path.strip("/"):
+        raise ValueError("must end with its hosts: a cluster has neither databases nor services")
+    return StoreAddress(url, StoreKind.CLUSTER, _hosts(parts, SERVER_PORT), "", _options(parts, SERVER_OPTIONS))
+
+
+def _hosts(parts: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
+    found = [urlsplit(f"//{text}") for text in parts.netloc.rpartition("@")[2].split(",")]
+    if not all(one.hostname for one in found):
+        raise ValueError("must name its hosts: HOST:PORT,HOST:PORT")
+    return tuple((str(one.hostname), one.port or default_port) for one in found)
+
+
+def _options(parts: SplitResult, known: frozenset[str]) -> dict[str, Any]:
+    userinfo = "".join(parts.netloc.rpartition("@")[:2])
+    options: dict[str, Any] = dict(parse_url(f"redis://{userinfo}host?{parts.query}"))
+    del options["host"]
+    unknown = sorted(options.keys() - known - TLS_OPTIONS)
+    if unknown:
+        raise ValueError(f"has an unknown option: {unknown[0]!r}")
+    return options | {"ssl": True} if parts.scheme.startswith("rediss") else options
+
+
+def hide_password(url: str) -> str:
+    """`url` with *** for the password before the host, or in the query."""
+    url = re.sub(r"(?<=://)([^/@?:]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?<=[?&])((?:sentinel_)?password=)[^&]*", r"\1***", url)

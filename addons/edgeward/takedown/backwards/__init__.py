@@ -1,1 +1,0 @@
-"""Matching backwards: what was served before it was listed."""

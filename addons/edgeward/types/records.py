@@ -1,0 +1,180 @@
+"""The records that Edgeward keeps in the store: targets, sightings, purge orders, outcomes, incidents, list changes."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from edgeward.types.choices import Cause, Decision, Delivery, Reason, Scope, View
+from edgeward.types.signals import Entry, Fingerprint, HashList
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a cache stores under: scheme, host and the byte-exact request target, with the varying request headers.
+
+    `path` is the request target as received (RFC 9112, section 3.2), decoded as latin-1 so that every byte survives.
+    `vary` holds (lower-case name, value) of each request header that the response's Vary names (RFC 9111, section 4.1).
+    `size` is the length of the body in bytes, for caches that store slices; targets compare equal without it.
+    """
+
+    scheme: str
+    host: str
+    path: str
+    vary: tuple[tuple[str, str], ...] = ()
+    size: int = field(default=0, compare=False)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}{self.path}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        vary = tuple((str(name), str(value)) for name, value in data.get("vary", ()))
+        return cls(data["scheme"], data["host"], data["path"], vary, int(data.get("size", 0)))
+
+
+@functools.lru_cache(maxsize=1024)
+def target_key(target: Target, *more: str) -> bytes:
+    """A digest of 16 bytes of a target, without its size, and of `more` that tells it apart.
+
+    The latest are cached: a target that was requested is requested again.
+    """
+    what = (target.scheme, target.host, target.path, target.vary, *more)
+    # repr quotes each part: joined by a separator, different parts could give the same text.
+    return hashlib.blake2b(repr(what).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """`target` served the image of `fingerprint` at `seen_at` (Unix seconds), judged by the lists at `version`."""
+
+    target: Target
+    fingerprint: Fingerprint
+    seen_at: float
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOrder:
+    """An order to remove something from every cache.
+
+    Attributes:
+        target: what to remove, as `scope` says; NO_TARGET if `scope` is TAG.
+        started_at: when the linger time began, Unix seconds: the listing, or the match in transit.
+        sha256: the image, "" for a manual order.
+        entry_id: the list entry that led to the order, or "".
+        why: the reason that was given, "" for none.
+        by: who gave the order.
+        tag: what to remove if `scope` is TAG, else "".
+        takedown: id of the takedown that the order belongs to, or "".
+        id: given by the store, "" before.
+    """
+
+    target: Target
+    cause: Cause
+    started_at: float
+    sha256: str = ""
+    entry_id: str = ""
+    why: str = ""
+    by: str = ""
+    scope: Scope = Scope.TARGET
+    tag: str = ""
+    takedown: str = ""
+    id: str = ""
+
+    @property
+    def placed_at(self) -> float:
+        """When the store recorded the order, Unix seconds."""
+        return placed_at(self.id)
+
+
+def placed_at(order_id: str) -> float:
+    """When the order of this id was placed, Unix seconds: the id begins with that time in milliseconds."""
+    return int(order_id.partition("-")[0]) / 1000
+
+
+NO_TARGET = Target("", "", "")
+"""The target of an order for a tag."""
+
+
+def image_tag(sha256: str) -> str:
+    """The tag under which caches store an image (placement fill). Half of its SHA-256 identifies it well enough."""
+    return f"ew-{sha256[:32]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one order at one cache node, at `at` (Unix seconds), after `attempts` tries.
+
+    `status` is the cache's HTTP status, 0 if it gave none; `detail` explains a refusal or a repeat, for people.
+    """
+
+    order_id: str
+    cache: str
+    delivery: Delivery
+    at: float
+    attempts: int = 1
+    status: int = 0
+    detail: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the cache has answered for good: it carried the order out, or refuses it."""
+        return self.delivery is not Delivery.WAITING
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the target is gone from the cache, as far as it can be known."""
+        return self.delivery in (Delivery.VERIFIED, Delivery.DELIVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A block, a match in monitor mode, or an image that an operator's classifier wants reviewed.
+
+    `view` and `frame` are those of the signal that matched. If `reason` is CLASSIFIED, `classifier`, `label` and
+    `score` (0..1) are set instead of `list` and `entry_id`. `at` is in Unix seconds; `id` is given by the store.
+    """
+
+    at: float
+    decision: Decision
+    reason: Reason
+    target: Target
+    sha256: str
+    list: str
+    entry_id: str
+    signal_type: str
+    distance: int
+    view: View = View.STORED
+    frame: int = 0
+    classifier: str = ""
+    label: str = ""
+    score: float = 0.0
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of the lists, which is also one line of their audit trail: who, when, what, why.
+
+    `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "entry.add" or "entry.remove".
+    `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
+    """
+
+    version: int
+    op: str
+    who: str
+    at: float
+    why: str
+    list: HashList | None = None
+    entry: Entry | None = None

@@ -1,0 +1,73 @@
+"""--wait and --timeout, and the exit status of a change."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from edgeward.cli.wait_options import add_wait, not_removed, status_of, wait_query, wait_seconds
+from edgeward.errors import Exit
+
+ACTIVE: dict[str, Any] = {"active": True, "waiting_for": []}
+
+
+def _parsed(*argv: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_wait(parser)
+    return parser.parse_args(argv)
+
+
+def test_a_command_without_wait_does_not_wait() -> None:
+    """--timeout without --wait has no effect."""
+    args = _parsed("--timeout", "5")
+    assert (wait_query(args), wait_seconds(args)) == ({}, 0)
+
+
+def test_wait_extends_the_time_for_the_response() -> None:
+    """With --wait the response may take the time of --timeout longer."""
+    args = _parsed("--wait", "--timeout", "5")
+    assert (wait_query(args), wait_seconds(args)) == ({"wait": "verified", "timeout": 5.0}, 5)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "601", "nan", "soon"])
+def test_an_impossible_timeout_is_refused(seconds: str) -> None:
+    """A timeout that the API would refuse is refused."""
+    with pytest.raises(argparse.ArgumentError):
+        _parsed("--timeout", seconds)
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ({"active": False, "waiting_for": ["proxy-1", "proxy-2"]}, "proxy-1, proxy-2"),
+        ({**ACTIVE, "purge": {"orders": 0, "owed": {}, "matched": False}}, "not yet matched"),
+        (
+            {**ACTIVE, "purge": {"orders": 3, "owed": {"nginx-1": 2}, "matched": True}},
+            "nginx-1 still owes 2 purges, to be",
+        ),
+        (
+            {**ACTIVE, "purge": {"orders": 3, "owed": {"a": 2}, "refused": {"a": 2}, "matched": True}},
+            "edgeward: a refuses 2 purges: see `edgeward purges`",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(answer: dict[str, Any], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not yet done is printed, and the status is 1."""
+    assert status_of(answer) is Exit.FOUND
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [ACTIVE, {**ACTIVE, "purge": {"orders": 3, "owed": {}, "matched": True}}])
+def test_a_complete_change_prints_nothing(answer: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """A complete change is status 0 and prints nothing."""
+    assert status_of(answer) is Exit.DONE
+    assert capsys.readouterr().err == ""
+
+
+def test_owed_and_refused_purges_are_told_apart() -> None:
+    """A cache that refuses some of the purges it owes gets a sentence for each."""
+    assert not_removed({"a": 3, "b": 1}, {"a": 1}) == [
+        "a still owes 2 purges, to be retried: see `edgeward purges`",
+        "a refuses 1 purge: see `edgeward purges`",
+        "b still owes 1 purge, to be retried: see `edgeward purges`",
+    ]

@@ -1,0 +1,78 @@
+"""Checks of real stores."""
+
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.controllers import listens
+from tests.support.eventually import until
+from tests.support.programs import require
+
+from edgeward.doctor.finding import Finding, Health
+from edgeward.doctor.store import check_store
+from edgeward.store.connection import Store
+
+GOOD = ("--appendonly", "yes", "--hash-max-listpack-value", "512")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts a redis-server with the given options. Returns its URL."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> str:
+        path = tmp_path / "s"
+        command = [require("redis-server"), "--port", "0", "--unixsocket", path, "--dir", tmp_path, "--save", ""]
+        running.append(subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL))
+        until(lambda: listens(path))
+        return f"unix://{path}"
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture
+async def findings_of(server: Callable[..., str]) -> AsyncIterator[Callable[..., object]]:
+    stores: list[Store] = []
+
+    async def run(*options: str, replicas: int = 0) -> dict[str, Finding]:
+        stores.append(await Store.connect(server(*options), "doctor"))
+        return {finding.check: finding for finding in await check_store(stores[-1], replicas)}
+
+    yield run
+    for store in stores:
+        await store.close()
+
+
+async def test_a_well_configured_store(findings_of: Callable[..., object]) -> None:
+    """With an append-only file, no eviction, free memory and the same clock there is nothing to fix."""
+    findings = await findings_of(*GOOD)  # type: ignore[misc]
+    assert {finding.health for finding in findings.values()} == {Health.OK}
+    assert set(findings) == {"persistence", "replication", "memory", "skew"}
+
+
+@pytest.mark.parametrize(
+    ("options", "check", "health"),
+    [
+        (("--appendonly", "no"), "persistence", Health.FAIL),
+        (("--maxmemory-policy", "allkeys-lru"), "memory", Health.FAIL),
+        (("--maxmemory", "1mb"), "memory", Health.WARN),
+        (("--hash-max-listpack-value", "64"), "packing", Health.WARN),
+    ],
+)
+async def test_each_problem_is_found(
+    findings_of: Callable[..., object], options: tuple[str, ...], check: str, health: Health
+) -> None:
+    """The fix says what to set."""
+    findings = await findings_of(*options)  # type: ignore[misc]
+    assert findings[check].health is health
+    assert "set `" in findings[check].fix or "maxmemory" in findings[check].fix
+
+
+async def test_missing_replicas_are_a_failure(findings_of: Callable[..., object]) -> None:
+    """Without enough replicas the store refuses changes."""
+    findings = await findings_of(*GOOD, replicas=1)  # type: ignore[misc]
+    assert findings["replication"].health is Health.FAIL

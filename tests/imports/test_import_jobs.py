@@ -1,0 +1,162 @@
+"""Imports in a real Redis."""
+
+import asyncio
+import time
+
+import pytest
+
+from edgeward.background import job_store
+from edgeward.errors import NotFound
+from edgeward.imports import import_jobs as module
+from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.store.connection import Store
+from edgeward.types import Entry, Signal
+
+
+def hashes(count: int) -> list[ParsedHash]:
+    return [ParsedHash(Signal("md5", f"{number:032x}"), "own" if number % 2 else "") for number in range(1, count + 1)]
+
+
+async def created(store: Store, count: int = 25) -> tuple[ImportJobs, ImportJob]:
+    jobs, job = ImportJobs(store), ImportJob("bad", "me", time.time(), count, "why", size=10)
+    await jobs.create(job, hashes(count))
+    return jobs, job
+
+
+async def test_the_entries_are_stored(store: Store) -> None:
+    """All entries come back, in order, with the reason of their line or of the job, and the job's time and author."""
+    jobs, job = await created(store)
+    assert job.chunks == 3
+    entries = [entry for number in range(job.chunks) for entry in await jobs.chunk(job, number)]
+    assert entries == [Entry("bad", each.signal, each.reason or "why", "me", job.at) for each in hashes(25)]
+    found, progress = await jobs.get(job.id)
+    assert found == job
+    assert progress == ImportProgress(0, 0, 0, 0, None, 0, "running", "")
+
+
+async def test_unknown_jobs(store: Store) -> None:
+    """A job that is not there is NotFound."""
+    with pytest.raises(NotFound, match="no job has the ID 'job-1'"):
+        await ImportJobs(store).get("job-1")
+
+
+async def test_what_is_noted_twice_counts_once(store: Store) -> None:
+    """Two controllers that both carry out a chunk do not spoil the counts."""
+    jobs, job = await created(store)
+    for _ in range(2):
+        await jobs.note_listed(job.id, 0, range(5, 15))
+    await jobs.note_listed(job.id, 1, [])
+    await jobs.note_listed(job.id, 0, range(15, 25))
+    for _ in range(2):
+        await jobs.note_matched(job.id, 0, 10, 0, ["1-0", "2-0"])
+    await jobs.note_matched(job.id, 1, 0, 2, [])
+    assert (await jobs.get(job.id))[1] == ImportProgress(2, 2, 10, 10, (5, 14), 2, "running", "")
+    assert [list(await jobs.versions(job.id, number)) for number in range(3)] == [list(range(5, 15)), [], []]
+    assert await jobs.orders(job.id) == ["1-0", "2-0"]
+
+
+async def test_orders_that_were_half_noted_are_noted_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller that dies between two commands leaves no harm: all orders are there, once."""
+    monkeypatch.setattr(module, "ORDERS_PER_CALL", 3)
+    jobs, job = await created(store)
+    ids = [f"{number}-0" for number in range(10)]
+    await jobs.note_matched(job.id, 0, 1, 0, ids[:4])
+    run, calls = store.run, 0
+
+    async def dies(*args: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise asyncio.CancelledError
+        return await run(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "run", dies)
+    with pytest.raises(asyncio.CancelledError):
+        await jobs.note_matched(job.id, 1, 1, 4, ids[4:])
+    monkeypatch.setattr(store, "run", run)
+    assert (await jobs.get(job.id))[1].chunks_matched == 1
+    await jobs.note_matched(job.id, 1, 1, 4, ids[4:])
+    assert await jobs.orders(job.id) == ids
+    assert (await jobs.get(job.id))[1].orders == 10
+
+
+async def test_the_beginning_of_a_chunk_is_remembered(store: Store) -> None:
+    """A controller that begins a chunk again learns the version at which it was first begun; other chunks do not."""
+    jobs, job = await created(store)
+    assert await jobs.begin(job.id, 0, 7) == (7, True)
+    assert await jobs.begin(job.id, 0, 9) == (7, False)
+    assert await jobs.begin(job.id, 1, 9) == (9, True)
+
+
+async def test_a_job_without_a_worker_is_interrupted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job runs, also before a worker has it, until its lease ends; it runs again when another worker has it."""
+    jobs, job = await created(store)
+
+    async def state() -> str:
+        return (await jobs.get(job.id))[1].state
+
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 60.0)
+    assert await state() == "running"
+    assert await jobs.job_store.claim(4, []) == [job.id]
+    assert await state() == "running"
+    await store.redis.zadd(jobs.job_store.key("open"), {job.id: time.time() - 1})
+    assert await state() == "interrupted"
+    assert await jobs.job_store.claim(4, []) == [job.id]
+    assert await state() == "running"
+
+
+@pytest.mark.parametrize(("error", "state"), [("", "done"), ("no list", "failed")])
+async def test_the_end(store: Store, error: str, state: str) -> None:
+    """A job that ended gets no worker any more, and is still shown; its entries are removed."""
+    jobs, job = await created(store)
+    await jobs.note_matched(job.id, 0, 1, 0, ["1-0"])
+    await jobs.finish(job.id, error)
+    assert await jobs.job_store.claim(4, []) == []
+    ((found, progress),) = await jobs.recent()
+    assert (found.id, progress.state, progress.error) == (job.id, state, error)
+    assert await jobs.chunk(job, 0) == []
+    for key in (jobs.job_store.record(job.id), jobs.job_store.key("orders", job.id)):
+        assert module.KEEP_SECONDS - 60 < await store.redis.ttl(key) <= module.KEEP_SECONDS
+
+
+async def test_staged_entries_expire_without_their_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries of a job that was never recorded go by themselves; those of a recorded job are kept as long as it is."""
+    jobs, job = await created(store)
+    key = jobs.job_store.key("chunks", job.id)
+    assert module.KEEP_SECONDS - 60 < await store.redis.ttl(key) <= module.KEEP_SECONDS
+
+    async def dies(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(store, "run_durably", dies)
+    unrecorded = ImportJob("bad", "me", time.time(), 25, size=10)
+    with pytest.raises(asyncio.CancelledError):
+        await jobs.create(unrecorded, hashes(25))
+    assert 0 < await store.redis.ttl(jobs.job_store.key("chunks", unrecorded.id)) <= module.STAGED_SECONDS
+
+
+async def test_keys_and_fields_stay_as_they_are(store: Store) -> None:
+    """What 0.1 wrote is read by later versions: names in the store do not change with those of the code."""
+    jobs, job = await created(store)
+    await jobs.begin(job.id, 0, 4)
+    await jobs.note_listed(job.id, 0, range(5, 15))
+    await jobs.note_matched(job.id, 0, 10, 0, ["1-0"])
+    beginning = store.key("{jobs}", "")
+    names = {key.decode().removeprefix(beginning) for key in await store.redis.keys(f"{beginning}*")}
+    assert names == {f"{name}:{job.id}" for name in ("record", "chunks", "ranges", "orders")} | {"open", "index"}
+    await jobs.finish(job.id, "no list")
+    fields = await store.redis.hgetall(jobs.job_store.record(job.id))
+    assert {name.decode() for name in fields} == {
+        "job", "begun", "added", "listed", "first", "last", "orders", "matched", "searched", "state", "error"
+    }  # fmt: skip
+    assert (fields[b"begun"], fields[b"job"]) == (b"0 4", job.to_json().encode())
+
+
+async def test_the_latest_come_first(store: Store) -> None:
+    """The list of jobs is newest first and bounded."""
+    jobs = ImportJobs(store)
+    made = [ImportJob("bad", "me", 1000.0 + number + time.time(), 1) for number in range(5)]
+    for job in made:
+        await jobs.create(job, hashes(1))
+    assert [job for job, _ in await jobs.recent(3)] == made[:1:-1]

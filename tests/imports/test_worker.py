@@ -1,0 +1,146 @@
+"""The worker of imports: at whatever point it is killed, another goes on, and the counts are exact."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from tests.imports.controller import TOTAL, Controller, signal
+from tests.support.list_entries import entry_count
+
+from edgeward.background import job_store, job_worker
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.lists.list_store import ListStore
+from edgeward.store.connection import Store
+from edgeward.types import Entry, HashList
+
+
+@pytest.fixture
+async def controller(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Controller]:
+    """One whose replica and retromatch worker run, and whose import workers look for jobs all the time."""
+    monkeypatch.setattr(job_worker, "TICK_SECONDS", 0.05)
+    made = Controller(store)
+    await made.list_store.create_list(HashList("bad"), "tester")
+    async with AsyncExitStack() as stack:
+        for part in (made.replica, made.retromatch):
+            await part.start()
+            stack.push_async_callback(part.close)
+        yield made
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, owner: object, method: str, times: int) -> asyncio.Event:
+    """Let a call of `owner.method` never return, after it was done `times` times; the event says when."""
+    reached, calls = asyncio.Event(), 0
+    real: Callable[..., object] = getattr(owner, method)
+
+    async def stops(*args: object) -> object:
+        nonlocal calls
+        result = await real(*args)  # type: ignore[misc]
+        calls += 1
+        if calls == times:
+            reached.set()
+            await asyncio.Event().wait()
+        return result
+
+    monkeypatch.setattr(owner, method, stops)
+    return reached
+
+
+@pytest.mark.parametrize("method", ["begin", "add_entries", "note_listed", "note_matched"])
+async def test_a_killed_worker_is_replaced(
+    controller: Controller, store: Store, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A worker is killed half-way, after any of its calls: another one ends the job, with every entry counted once and
+    no order missing."""
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.1)
+    await controller.see(*range(TOTAL))
+    job = await controller.create_job()
+    jobs, list_store = ImportJobs(store), ListStore(store)
+    first, second = controller.import_worker(jobs, list_store), controller.import_worker()
+    reached = stop_after(monkeypatch, list_store if method == "add_entries" else jobs, method, 5)
+    await first.start()
+    await asyncio.wait_for(reached.wait(), 30)
+    await first.close()
+    await second.start()
+    progress = await controller.ended(job)
+    await second.close()
+    assert (progress.state, progress.added, progress.entries_matched) == ("done", TOTAL, TOTAL)
+    assert [len(await controller.jobs.versions(job.id, number)) for number in range(10)] == [20] * 10
+    assert await entry_count(controller.list_store, "bad") == TOTAL
+    found = await controller.orders.get_many(await controller.jobs.orders(job.id))
+    assert {order.target.path for order, _ in found} == {f"/{number}" for number in range(TOTAL)}
+
+
+async def test_what_was_listed_before_is_not_added(controller: Controller) -> None:
+    """Entries that were on the list are not counted as added, whoever listed them, and keep their provenance."""
+    known = [Entry("bad", signal(number), "old") for number in range(0, TOTAL, 2)]
+    await controller.list_store.add_entries(known, "other")
+    job = await controller.create_job()
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    progress = await controller.ended(job)
+    await import_worker.close()
+    assert (progress.added, await entry_count(controller.list_store, "bad")) == (TOTAL // 2, TOTAL)
+
+
+async def test_orders_of_known_entries_count(controller: Controller) -> None:
+    """A file that is imported again has the orders that followed from its entries the first time."""
+    await controller.see(3)
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    orders = []
+    for _ in range(2):
+        job = await controller.create_job()
+        await controller.ended(job)
+        orders.append(await controller.jobs.orders(job.id))
+    await import_worker.close()
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == 1
+
+
+async def test_a_deleted_list_ends_the_job(controller: Controller) -> None:
+    """If the list is deleted meanwhile the job fails, and says why; others go on."""
+    lost = await controller.create_job()
+    await controller.list_store.delete_list("bad", "tester")
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    progress = await controller.ended(lost)
+    assert (progress.state, progress.error) == ("failed", "no list is named 'bad'")
+    await controller.list_store.create_list(HashList("bad"), "tester")
+    job = await controller.create_job()
+    import_worker.wake()
+    assert (await controller.ended(job)).state == "done"
+    await import_worker.close()
+
+
+async def test_a_short_job_does_not_wait_for_a_long_one(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Imports are carried out side by side."""
+    long, import_worker = await controller.create_job(), controller.import_worker()
+    chunk, begun, gate = controller.jobs.chunk, asyncio.Event(), asyncio.Event()
+
+    async def held_up(job: ImportJob, number: int) -> list[Entry]:
+        if job.id == long.id:
+            begun.set()
+            await gate.wait()
+        return await chunk(job, number)
+
+    monkeypatch.setattr(controller.jobs, "chunk", held_up)
+    await import_worker.start()
+    await begun.wait()
+    short = await controller.create_job(20)
+    assert (await controller.ended(short)).state == "done"
+    assert (await controller.jobs.get(long.id))[1].chunks_listed == 0
+    gate.set()
+    assert (await controller.ended(long)).state == "done"
+    await import_worker.close()
+
+
+async def test_a_job_that_has_expired_is_forgotten(controller: Controller, store: Store) -> None:
+    """Of a job whose record is gone, nothing is left: it is not failed, which would make a record without a job."""
+    job = await controller.create_job(1)
+    await store.redis.delete(controller.jobs.job_store.record(job.id))
+    await controller.import_worker().carry_out(job.id)
+    assert await store.redis.keys(store.key("{jobs}", "*")) == []
+    assert await controller.jobs.recent() == []

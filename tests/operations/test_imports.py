@@ -1,0 +1,129 @@
+"""Imports: files of hashes, recorded as jobs, waited for or not."""
+
+import time
+from typing import Any
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.services import carry_out
+
+from edgeward.errors import InvalidValue, NotFound, UserError
+from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.lists.formats.hash_files import BadLines, ParsedHash
+from edgeward.operations import imports, lists
+from edgeward.operations.imports import ImportRequest, ImportStatus
+from edgeward.operations.services import Services
+from edgeward.types import Delivery, Fingerprint, HashList, Sighting, Signal, Target
+
+TEXT = b"md5:9e107d9d372bb6826bd81d3542a419d6\nmd5:12\nmd5:9e107d9d372bb6826bd81d3542a419d6\n"
+SHA256 = Signal("sha256", "ab" * 32)
+TARGET = Target("http", "photos.example", "/a.jpg")
+IMAGE = Fingerprint("ab" * 32, "image/jpeg", 9, (SHA256,))
+
+
+def _asked(body: bytes = TEXT, **changed: Any) -> ImportRequest:
+    return ImportRequest("a", body, "text", reason="order 17", **changed)
+
+
+async def test_a_file_is_read(services: Services) -> None:
+    """Each hash once, bad lines by number; a dry run lists nothing."""
+    await lists.create(services, HashList("a"), "ana", "")
+    result = await imports.create(services, _asked(dry_run=True), "ana")
+    assert (result.total, [line.number for line in result.bad], result.repeated) == (1, [2], 1)
+    assert result.status is None
+    assert await imports.recent(services, 10) == []
+
+
+async def test_a_file_that_can_not_be_read_is_an_error(services: Services) -> None:
+    """Its list does not exist, it is not text, or nothing could match its hashes by their quality or type."""
+    with pytest.raises(NotFound, match="'a'"):
+        await imports.create(services, _asked(), "ana")
+    await lists.create(services, HashList("a"), "ana", "")
+    with pytest.raises(UserError, match="UTF-8"):
+        await imports.create(services, _asked(b"\xff"), "ana")
+    with pytest.raises(InvalidValue, match=r"^quality: 49"):
+        await imports.create(services, _asked(quality=49), "ana")
+    with pytest.raises(InvalidValue, match=r"^type: .*'crc'"):
+        await imports.create(services, _asked(signal_type="crc"), "ana")
+
+
+async def test_bad_lines_list_nothing_unless_skipped(services: Services) -> None:
+    """Without `skip_bad` there is no job; with it the others are listed, and the job counts the bad ones."""
+    await lists.create(services, HashList("a"), "ana", "")
+    with pytest.raises(BadLines, match="line 2"):
+        await imports.create(services, _asked(), "ana")
+    assert await imports.recent(services, 10) == []
+    done = (await imports.create(services, _asked(skip_bad=True), "ana", timeout=60.0)).status
+    assert done is not None
+    job = done.job
+    assert (job.list, job.by, job.total, job.reason, job.bad) == ("a", "ana", 1, "order 17", 1)
+    assert (done.state, done.progress.added, done.listed, done.known) == ("done", 1, 1, 0)
+    (entry,) = services.replica.matcher.entries("a").values()
+    assert (entry.reason, entry.added_by) == ("order 17", "ana")
+    again = (await imports.create(services, _asked(skip_bad=True), "bo", timeout=60.0)).status
+    assert again is not None
+    assert (again.listed, again.known) == (1, 1)
+    assert [(each.job.by, each.owed) for each in await imports.recent(services, 10)] == [("bo", None), ("ana", None)]
+
+
+def test_the_last_chunk_is_not_a_whole_one() -> None:
+    """Progress counts chunks: no more entries are listed than there are."""
+    progress = ImportProgress(2, 0, 900, 0, None, 0, "running", "")
+    status = ImportStatus(ImportJob("a", "ana", 1.5, 1200, size=1000), progress)
+    assert (status.listed, status.known) == (1200, 300)
+
+
+async def _job(services: Services) -> ImportJob:
+    await lists.create(services, HashList("a"), "ana", "")
+    job = ImportJob("a", "ana", time.time(), 1)
+    await services.import_jobs.create(job, [ParsedHash(SHA256)])
+    return job
+
+
+async def test_without_waiting_the_answer_is_immediate(services: Services) -> None:
+    """A job that was never begun is running, and owes nothing yet."""
+    await services.import_worker.close()
+    status = await imports.get(services, (await _job(services)).id)
+    assert (status.state, status.listed, status.known, status.owed) == ("running", 0, 0, {})
+
+
+async def test_a_job_names_the_caches_that_owe(services: Services) -> None:
+    """It says which cache owes how many orders, and which refuses how many."""
+    await services.sightings.write([Sighting(TARGET, IMAGE, time.time(), 0)])
+    job = await _job(services)
+    services.import_worker.wake()
+
+    async def is_done() -> bool:
+        return (await imports.get(services, job.id, timeout=0.05)).state == "done"
+
+    await eventually(is_done, "the end of the job")
+    status = await imports.get(services, job.id)
+    assert (status.progress.orders, status.owed, status.refused) == (1, {"inner": 1, "outer": 1}, {})
+    await carry_out(services, Delivery.REFUSED, cache="inner")
+    status = await imports.get(services, job.id)
+    assert (status.owed, status.refused) == ({"inner": 1, "outer": 1}, {"inner": 1})
+    await carry_out(services)
+    assert (await imports.get(services, job.id, timeout=60.0)).owed == {"inner": 1}
+
+
+async def test_a_job_ends_when_every_cache_has_carried_out_its_orders(services: Services) -> None:
+    """Waited for until then, it owes nothing."""
+    await services.sightings.write([Sighting(TARGET, IMAGE, time.time(), 0)])
+    job = await _job(services)
+    services.import_worker.wake()
+
+    async def is_done() -> bool:
+        return (await imports.get(services, job.id, timeout=0.05)).state == "done"
+
+    await eventually(is_done, "the end of the job")
+    await carry_out(services, cache="inner")
+    assert (await imports.get(services, job.id)).owed == {"outer": 1}
+    await carry_out(services)
+    status = await imports.get(services, job.id, timeout=60.0)
+    assert (status.owed, status.refused) == ({}, {})
+
+
+async def test_an_unknown_job_is_named(services: Services) -> None:
+    """Waiting for it makes no difference."""
+    with pytest.raises(NotFound, match="job-none"):
+        await imports.get(services, "job-none", timeout=60.0)

@@ -1,0 +1,47 @@
+"""The status of the system."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from edgeward.lists.replication.replica import Replica
+from edgeward.operations import entries, lists, purges, status
+from edgeward.operations.services import Services
+from edgeward.operations.status import CacheStatus, StoreState, readiness
+from edgeward.types import HashList, Signal, Target
+
+
+@pytest.mark.parametrize(
+    ("ready", "contact", "store_state", "reasons"),
+    [
+        (False, 0.0, StoreState.UNKNOWN, ["the lists are not loaded"]),
+        (True, 1.0, StoreState.CONNECTED, []),
+        (True, 3.0, StoreState.AWAY, ["the store is unavailable: the lists may be as old as its last answer"]),
+    ],
+)
+async def test_readiness_is_about_the_lists(
+    services: Services, ready: bool, contact: float, store_state: StoreState, reasons: list[str]
+) -> None:
+    """Loaded lists stay ready while the store is away; the reasons say how old they may be."""
+    replica = Replica(services.store, "r")
+    replica.ready = ready
+    replica.contact = time.time() - contact if contact else 0.0
+    state = readiness(replace(services, replica=replica))
+    assert (state.ready, state.store, state.reasons) == (ready, store_state, reasons)
+    assert (state.contact_age is None) is (not contact)
+
+
+async def test_everything_is_counted(services: Services) -> None:
+    """Lists, entries, processes, what each cache owes, and how far retromatching is."""
+    await lists.create(services, HashList("a"), "ana", "")
+    added = await entries.add(services, "a", [Signal("md5", "1" * 32)], "ana", "", timeout=60.0)
+    await purges.create(services, [Target("http", "h", "/")], "ana", "")
+    found = await status.system_status(services)
+    assert (found.lists, found.entries, found.readiness.version) == (1, 1, added.change.version)
+    assert [replica.version for replica in found.replicas] == [added.change.version]
+    assert found.retromatch_version == added.change.version
+    assert 0 <= found.uptime_seconds < 60
+    inner = found.caches[0]
+    assert inner == CacheStatus("inner", "varnish", 1, inner.oldest_seconds, 0)
+    assert [cache.name for cache in found.caches] == ["inner", "outer"]

@@ -1,0 +1,90 @@
+"""Takedowns: recorded once, and waited for."""
+
+import asyncio
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.services import carry_out
+
+from edgeward import metrics
+from edgeward.errors import Conflict, InvalidValue, NotFound
+from edgeward.operations import takedowns
+from edgeward.operations.services import Services
+from edgeward.operations.takedowns import Requester, TakedownRequest
+from edgeward.types import Signal, Target
+
+URL = Target("http", "photos.example", "/a.jpg")
+OTHER = Target("http", "photos.example", "/b.jpg")
+
+
+ANA = Requester("ana", "api")
+ANA_AGAIN = Requester("ana", "api", key="k")
+MD5 = Signal("md5", "9" * 32)
+
+
+def _asked(*urls: Target) -> TakedownRequest:
+    return TakedownRequest(urls or (URL,), why="case 9")
+
+
+def _counted() -> float:
+    return metrics.registry.get_sample_value("edgeward_takedowns_total", {"way": "api"}) or 0.0
+
+
+async def test_a_takedown_is_placed_when_it_returns(services: Services) -> None:
+    """With an id, the version of the lists, its orders in both schemes, and what each cache owes of them."""
+    result = await takedowns.create(services, _asked(), ANA)
+    takedown = result.status.takedown
+    assert takedown.id.startswith("td-")
+    assert (takedown.version, takedown.why, takedown.by, takedown.way) == (0, "case 9", "ana", "api")
+    assert (result.status.state, result.status.progress.orders, len(result.order_ids)) == ("placed", 2, 2)
+    assert (result.purge.orders, result.purge.matched) == (2, True)
+    assert result.purge.owed == {"inner": 2, "outer": 2}
+    assert await takedowns.recent(services, 10) == [result.status]
+
+
+async def test_with_a_timeout_the_caches_are_waited_for(services: Services) -> None:
+    """It returns as soon as all have carried the orders out."""
+    waiting = asyncio.create_task(takedowns.create(services, _asked(), ANA, timeout=60.0))
+
+    async def is_answered() -> bool:
+        await carry_out(services)
+        return waiting.done()
+
+    await eventually(is_answered, "the answer")
+    assert (await waiting).purge.owed == {}
+
+
+async def test_the_same_key_is_the_same_takedown(services: Services) -> None:
+    """It is counted once; for something else the key is refused."""
+    before = _counted()
+    first = await takedowns.create(services, _asked(), ANA_AGAIN)
+    again = await takedowns.create(services, _asked(), ANA_AGAIN)
+    assert first.status.takedown == again.status.takedown
+    assert _counted() == before + 1
+    with pytest.raises(Conflict, match=first.status.takedown.id):
+        await takedowns.create(services, _asked(OTHER), ANA_AGAIN)
+
+
+async def test_the_ids_of_orders_are_limited(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers are of all of them."""
+    monkeypatch.setattr(takedowns, "MAX_ORDER_IDS", 3)
+    result = await takedowns.create(services, _asked(URL, OTHER), ANA)
+    assert (len(result.order_ids), result.purge.orders) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        (TakedownRequest(), InvalidValue),
+        (TakedownRequest(why="x"), InvalidValue),
+        (TakedownRequest(urls=(URL,), list="a"), InvalidValue),
+        (TakedownRequest(signals=(MD5,), list="none-such"), NotFound),
+    ],
+)
+async def test_what_can_not_be_done_is_not_recorded(
+    services: Services, asked: TakedownRequest, error: type[Exception]
+) -> None:
+    """Nothing at all, URLs for a list, or a list that does not exist."""
+    with pytest.raises(error):
+        await takedowns.create(services, asked, ANA)
+    assert await takedowns.recent(services, 10) == []

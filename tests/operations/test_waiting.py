@@ -1,0 +1,121 @@
+"""Waiting until a listing is active, and until it is carried out in every cache."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.support.controllers import Answer, Api, ask_until, photo
+from tests.support.edges import Edge, with_store
+
+from edgeward.background.polling import Polling
+from edgeward.lists.replication import membership
+from edgeward.lists.replication.membership import Membership
+from edgeward.operations import waiting
+from edgeward.store.connection import Store
+
+
+@pytest.fixture
+def a_list(edge: Edge) -> str:
+    """A block list of the edge's controller."""
+    name = f"waiting-{time.monotonic_ns()}"
+    assert edge.api.post("/lists", {"name": name}).status == 201
+    return name
+
+
+def test_a_listing_that_waits_names_who_still_owes_it(edge: Edge, a_list: str) -> None:
+    """An image seen and cached before it is listed is gone from the cache that is up. The dead one is named in every
+    answer, after the timeout. Listed again, the answer is about the orders of the first listing."""
+    body = photo("chelsea")
+    edge.serve("/cat.jpg", body)
+    edge.see("/cat.jpg", body)
+    began, path = time.monotonic(), f"/lists/{a_list}/entries"
+    answer = ask_until(
+        lambda: edge.api.post(path, body, wait="verified", timeout=0.3),
+        lambda listed: listed["purge"]["matched"] and listed["purge"]["owed"].keys() == {"dead"},
+    )
+    assert time.monotonic() - began >= 0.3
+    assert not edge.holds("/cat.jpg")
+    assert answer["active"] is True
+    assert answer["purge"]["orders"] >= 1
+    assert answer["purge"]["owed"] == {"dead": answer["purge"]["orders"]}
+    again = edge.api.post(path, body, wait="verified", timeout=0.3).json["purge"]
+    assert again == answer["purge"]
+    purges = edge.api.get("/purges").json["purges"]
+    assert len([each for each in purges if each["url"].endswith("/cat.jpg")]) == again["orders"]
+
+
+def test_a_listing_that_matches_nothing_seen_owes_nothing(edge: Edge, a_list: str) -> None:
+    """Nothing was seen, so nothing is ordered, and the answer does not wait for the dead cache."""
+    started = time.monotonic()
+    answer = edge.api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "9" * 32]}, wait="verified").json
+    assert answer["purge"] == {"orders": 0, "owed": {}, "refused": {}, "matched": True}
+    assert time.monotonic() - started < 15  # of 30
+
+
+def test_a_process_that_lags_behind_is_named(edge: Edge, a_list: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a live process has not applied the change, it is not `active`, and the process is named."""
+    monkeypatch.setattr(waiting, "APPLY_SECONDS", 0.3)
+    monkeypatch.setattr(membership, "LEASE_SECONDS", 600.0)
+    entry = {"hashes": ["md5:" + "8" * 32]}
+    statuses = set()
+
+    def ask() -> Answer:
+        answer = edge.api.post(f"/lists/{a_list}/entries", entry)
+        statuses.add((answer.status, answer.json["active"]))
+        return answer
+
+    async def list_beside_a_stuck_process(store: Store) -> None:
+        await Membership(store).heartbeat("stuck", 0)
+        # On a busy machine the controller itself may be named too at first.
+        await asyncio.to_thread(ask_until, ask, lambda listed: listed["waiting_for"] == ["stuck"])
+        await Membership(store).leave("stuck")
+
+    with_store(edge.config, list_beside_a_stuck_process)
+    assert statuses == {(201, False)}
+    assert edge.api.post(f"/lists/{a_list}/entries", entry).json["active"] is True
+
+
+def test_an_acknowledgement_is_quick(api: Api) -> None:
+    """A process reports an applied change at once, not with its next heartbeat."""
+    assert api.post("/lists", {"name": "quick"}).status == 201
+    times = []
+    for number in range(1, 13):
+        started = time.perf_counter()
+        answer = api.post("/lists/quick/entries", {"hashes": [f"sha1:{number:040x}"]})
+        times.append(time.perf_counter() - started)
+        assert answer.json["active"] is True
+    # With the heartbeat, each one after the first would wait for a full period.
+    assert sorted(times)[3] < membership.HEARTBEAT_SECONDS / 2
+
+
+async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a listing is not matched, the store is asked at growing intervals, of which the first are short."""
+    pauses: list[float] = []
+
+    class Instant(Polling):
+        async def pause(self) -> None:
+            pauses.append(self.next_seconds())
+
+    class Retromatch:
+        async def version(self) -> int:
+            return 7 if len(pauses) == 40 else 6
+
+        async def orders_of_each(self, versions: Sequence[int]) -> list[list[str] | None]:
+            return []
+
+    class Orders:
+        async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
+            return []
+
+        async def wait_done(self, ids: Sequence[str], caches: Sequence[str], timeout: float) -> dict[str, int]:
+            return {}
+
+    monkeypatch.setattr(waiting, "Polling", Instant)
+    services: Any = SimpleNamespace(retromatch=Retromatch(), orders=Orders(), caches=())
+    status = await waiting.wait_purged(services, 7, [], set(), 600.0)
+    assert status.matched
+    assert (pauses[0], max(pauses)) == (0.003, 0.05)
+    assert pauses == sorted(pauses)

@@ -1,0 +1,61 @@
+"""What a worker reports of what it serves."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.eventually import eventually
+
+from edgeward.origin_check import served_reporter as module
+from edgeward.origin_check.queue import Permission, SweepQueue
+from edgeward.origin_check.served_reporter import ServedReporter
+from edgeward.settings.config import SweepSettings
+from edgeward.store.connection import Store
+from edgeward.types import Target
+
+SHA256 = "ab" * 32
+
+
+@pytest.fixture
+async def reporter(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedReporter]:
+    monkeypatch.setattr(module, "REPORT_SECONDS", 0.05)
+    reporter = ServedReporter(SweepQueue(store), SweepSettings(within_seconds=3600, share=0.5))
+    await reporter.start()
+    yield reporter
+    await reporter.close()
+
+
+async def test_a_target_is_reported_once_in_a_while(reporter: ServedReporter, store: Store) -> None:
+    """However often a target is served, it is reported once in a while; every response counts for the share."""
+    for _ in range(4):
+        reporter.note(Target("http", "img.test", "/a"), SHA256)
+    await reporter.close()
+    queue = SweepQueue(store)
+    (served,) = await queue.take(9)
+    assert (served.target.path, served.image) == ("/a", SHA256[:32])
+    permissions = [await queue.request_permission("img.test", 100, limit_share=True) for _ in range(3)]
+    assert permissions == [Permission.GRANTED, Permission.GRANTED, Permission.OVER_SHARE]
+    reporter.note(Target("http", "img.test", "/a"), SHA256)
+    await reporter.close()
+    assert await queue.take(9) == []
+
+
+async def test_reports_periodically(reporter: ServedReporter, store: Store) -> None:
+    """A started reporter reports again and again."""
+    for path in ("/b", "/c"):
+        reporter.note(Target("http", "img.test", path), SHA256)
+        await eventually(SweepQueue(store).length)
+        assert [each.target.path for each in await SweepQueue(store).take(9)] == [path]
+
+
+async def test_reports_wait_for_the_store(
+    reporter: ServedReporter, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was served while the store was away is reported when it is back."""
+    away = Store("redis://127.0.0.1:1", "x", 200)
+    reporter._queue = SweepQueue(away)
+    reporter.note(Target("http", "img.test", "/c"), SHA256)
+    await eventually(lambda: "sweep: the store is unavailable" in caplog.text)
+    reporter._queue = SweepQueue(store)
+    await eventually(lambda: "sweep: the store is available again" in caplog.text)
+    assert [each.target.path for each in await SweepQueue(store).take(9)] == ["/c"]
+    await away.close()

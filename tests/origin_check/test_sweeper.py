@@ -1,0 +1,248 @@
+"""Removals at a real origin become purge orders."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.scenarios.pictures import picture
+from tests.support.eventually import eventually
+
+from edgeward import metrics
+from edgeward.demo.origin import Origin as Site
+from edgeward.hashing.fingerprint import fingerprint
+from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check import sweeper as module
+from edgeward.origin_check.queue import LastCheck, ServedTarget, SweepQueue
+from edgeward.origin_check.sweeper import Sweeper
+from edgeward.purging.orders import Orders
+from edgeward.settings.config import Config, HashingSettings
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.types import Cause, PurgeOrder, Sighting, Target
+
+BODY = picture(1)
+MADE = fingerprint(BODY, HashingSettings())
+
+
+def target(path: str = "/a.jpg", host: str = "img.test") -> Target:
+    return Target("http", host, path)
+
+
+class Sweep:
+    """A sweeper, and what it works with."""
+
+    def __init__(self, store: Store, config: Config, pool: HasherPool) -> None:
+        self.queue, self.orders = SweepQueue(store), Orders(store)
+        self.sightings = Sightings(store, config.sightings)
+        self.sweeper = Sweeper(config, self.queue, self.sightings, self.orders, pool)
+
+    async def serve(self, *targets: Target, budget: float = 100) -> None:
+        """Record sightings and report them, as a worker does."""
+        await self.sightings.write([Sighting(each, MADE, time.time(), 0) for each in targets])
+        await self.queue.report([ServedTarget(each, MADE.sha256[:32], time.time()) for each in targets], budget)
+
+    async def step(self) -> int:
+        return await self.sweeper._step()
+
+    async def placed(self) -> list[PurgeOrder]:
+        return [order for order, _ in await self.orders.recent()]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as site:
+        site.put("/a.jpg", BODY)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def pool() -> HasherPool:
+    """Not started: only the fixture `hashing` starts it."""
+    return HasherPool(HashingSettings(processes=1, timeout_ms=60_000))
+
+
+@pytest.fixture(scope="module")
+async def hashing(pool: HasherPool) -> AsyncIterator[None]:
+    await pool.start()
+    yield
+    await pool.close()
+
+
+@pytest.fixture
+async def start(store: Store, site: Site, pool: HasherPool) -> AsyncIterator[Callable[..., Sweep]]:
+    made: list[Sweep] = []
+
+    hosts_of_site = (
+        {"name": "*", "origin": f"http://{site.address}"},
+        {"name": "down.test", "origin": "http://127.0.0.1:1"},
+    )
+
+    def make(hosts: Sequence[Any] = hosts_of_site, **sweep: Any) -> Sweep:
+        settings = {"within_seconds": 3600.0, "per_second": 100.0, "timeout_ms": 60_000, **sweep}
+        made.append(Sweep(store, Config.model_validate({"hosts": [*hosts], "sweep": settings}), pool))
+        return made[-1]
+
+    yield make
+    for sweep in made:
+        await sweep.sweeper.close()
+
+
+@pytest.fixture
+def sweep(start: Callable[..., Sweep]) -> Sweep:
+    return start()
+
+
+async def test_an_image_that_is_still_there_stays(sweep: Sweep, site: Site) -> None:
+    """It is checked, with a condition the second time, and nothing is purged."""
+    await sweep.serve(target())
+    assert await sweep.step() == 1
+    await sweep.queue.record_check(
+        ServedTarget(target(), MADE.sha256[:32], 0), LastCheck(time.time() - 1300, site.resources["/a.jpg"].etag)
+    )
+    await sweep.serve(target())
+    assert await sweep.step() == 1
+    assert await sweep.placed() == []
+    assert site.count("/a.jpg") == 2
+
+
+@pytest.mark.parametrize("status", [404, 410, 451])
+async def test_a_removed_image_is_purged(sweep: Sweep, site: Site, status: int) -> None:
+    """All equivalent URLs of it that were seen are purged, with any query; another path is not."""
+    equivalent = [target("/a.jpg"), target("/a.jpg?x=1"), target("/%61.jpg")]
+    await sweep.serve(*equivalent[1:], target("/b.jpg"), budget=0)
+    await sweep.queue.take(9)
+    await sweep.serve(equivalent[0])
+    site.put("/a.jpg", b"", None, status=status)
+    await sweep.step()
+    placed = await sweep.placed()
+    assert {order.target.path for order in placed} == {each.path for each in equivalent}
+    assert {(order.cause, order.sha256) for order in placed} == {(Cause.ORIGIN, MADE.sha256)}
+
+
+async def test_a_removal_is_ordered_once(sweep: Sweep, site: Site) -> None:
+    """A removed target is purged once, also if several workers report it one after the other."""
+    site.put("/a.jpg", b"", None, status=404)
+    for _ in range(3):
+        await sweep.serve(target())
+        await sweep.step()
+    assert len(await sweep.placed()) == 1
+
+
+@pytest.mark.usefixtures("hashing")
+async def test_a_replaced_image_is_purged(sweep: Sweep, site: Site) -> None:
+    """If the origin has another picture under the target, the cached one is purged."""
+    await sweep.serve(target())
+    site.put("/a.jpg", picture(2))
+    await sweep.step()
+    (order,) = await sweep.placed()
+    assert order.why == "the origin has another image there"
+
+
+@pytest.mark.usefixtures("hashing")
+async def test_other_bytes_of_the_same_picture_stay(sweep: Sweep, site: Site) -> None:
+    """Images that an origin encodes anew for each request are not purged again and again."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(BODY)).save(buffer, "WEBP", quality=60)
+    await sweep.serve(target())
+    site.put("/a.jpg", buffer.getvalue(), "image/webp")
+    assert await sweep.step() == 1
+    assert await sweep.placed() == []
+
+
+async def test_a_host_that_is_down_is_not_purged_or_asked_again(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of a host that is down is purged; it is not asked again during its pause, but other hosts are."""
+    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 7200.0))
+    await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
+    await sweep.step()
+    await sweep.serve(target("/6.jpg", "down.test"), target())
+    assert await sweep.step() == 1
+    assert await sweep.placed() == []
+
+
+async def test_the_pauses_of_a_host_that_stays_down_grow(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause is doubled at each attempt that finds the host down, however many requests that were."""
+    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 10_000.0))
+    for pause in (3600, 7200, 10_000, 10_000):
+        await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
+        before = time.time()
+        assert await sweep.step() == 5
+        until, last = sweep.sweeper._pauses["down.test"]
+        assert last == pause
+        assert before + pause <= until <= time.time() + pause
+        sweep.sweeper._pauses["down.test"] = before, last  # it is over
+
+
+async def test_a_host_without_a_known_origin_is_not_asked(start: Callable[..., Sweep]) -> None:
+    """If the configuration names no origin for a host, it is not asked."""
+    sweep = start(hosts=[])
+    await sweep.serve(target())
+    assert await sweep.step() == 0
+
+
+async def test_a_target_is_not_checked_again_at_once(sweep: Sweep, site: Site) -> None:
+    """A target is checked again only after a third of the time within which removals must be noticed."""
+    for _ in range(3):
+        await sweep.serve(target())
+        await sweep.step()
+    assert site.count("/a.jpg") == 1
+
+
+async def test_without_enough_responses_nothing_is_checked(sweep: Sweep, site: Site) -> None:
+    """A target that waits for the share stays in the queue."""
+    await sweep.serve(target(), budget=0.5)
+    assert await sweep.step() == 0
+    await sweep.queue.report([], 0.5)
+    assert await sweep.step() == 1
+
+
+async def test_a_host_over_its_rate_delays_no_other(
+    start: Callable[..., Sweep], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets of a host that is over its rate leave the head of the queue."""
+    monkeypatch.setattr(module, "OVER_RATE_PAUSE_SECONDS", (3600.0, 3600.0))
+    sweep = start(per_second=1.0)
+    await sweep.serve(target("/a.jpg", "other.test"))
+    await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(70)))
+    for _ in range(4):
+        await sweep.step()
+    assert site.count("/a.jpg") == 1
+
+
+async def test_runs_in_the_background(sweep: Sweep, site: Site) -> None:
+    """A started sweeper finds a removal by itself."""
+    await sweep.sweeper.start()
+    site.put("/a.jpg", b"", None, status=404)
+    await sweep.serve(target())
+    await eventually(sweep.placed)
+
+
+async def test_checks_that_fail_do_not_end_the_sweep(
+    start: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that is cancelled from elsewhere is a defect, each of several is counted, and the sweep goes on."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    sweep = start()
+
+    def defects() -> float:
+        return metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "sweep"}) or 0.0
+
+    failures: list[BaseException] = [asyncio.CancelledError(), ValueError()]
+    checked: list[ServedTarget] = []
+
+    async def check(served: ServedTarget) -> bool:
+        checked.append(served)
+        if failures:
+            raise failures.pop(0)
+        return True
+
+    monkeypatch.setattr(sweep.sweeper, "_check", check)
+    before = defects()
+    await sweep.serve(target("/a.jpg"), target("/b.jpg"))
+    await sweep.sweeper.start()
+    await eventually(lambda: defects() == before + 2)
+    await sweep.serve(target("/c.jpg"))
+    await eventually(lambda: len(checked) == 3)

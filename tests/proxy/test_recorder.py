@@ -1,0 +1,249 @@
+"""Sightings, orders and incidents are written off the request's path."""
+
+import gc
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.real_caches import image, target
+
+from edgeward import metrics
+from edgeward.background import write_buffer
+from edgeward.incidents import Incidents
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.proxy import recorder as module
+from edgeward.proxy.recorder import Recorder
+from edgeward.purging.orders import Orders
+from edgeward.retromatch.worker import RetromatchWorker
+from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, View, image_tag
+
+
+class Bench:
+    """A recorder and what it writes to, on a store of its own."""
+
+    def __init__(self, store: Store) -> None:
+        settings = SightingsSettings()
+        self.list_store, self.replica = ListStore(store), Replica(store, "proxy")
+        self.sightings, self.orders, self.incidents = Sightings(store, settings), Orders(store), Incidents(store)
+        self.retromatch = RetromatchWorker(store, self.replica, self.sightings, self.orders)
+        self.recorder = Recorder(self.sightings, self.orders, self.replica, settings, self.incidents)
+
+    async def list_image(self, name: str, on: str = "bad") -> Change:
+        signal = Signal("sha256", image(name).sha256)
+        (change,) = await self.list_store.add_entries([Entry(on, signal)], "tester")
+        assert await self.replica.wait_version(change.version, 60)
+        return change
+
+    def sighting(self, path: str, name: str, version: int | None = None) -> Sighting:
+        at = self.replica.version if version is None else version
+        return Sighting(target(path), image(name), time.time(), at)
+
+
+@pytest.fixture
+async def bench(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(module, "ORDER_SECONDS", 600.0)
+    monkeypatch.setattr(write_buffer, "CLOSE_SECONDS", 60.0)
+    bench = Bench(store)
+    await bench.list_store.create_list(HashList("bad"), "tester")
+    await bench.replica.start()
+    await bench.retromatch.start()
+    await bench.recorder.start()
+    yield bench
+    await bench.recorder.close()
+    await bench.retromatch.close()
+    await bench.replica.close()
+
+
+async def orders_by_retromatch(bench: Bench, change: Change) -> list[str]:
+    """The orders that follow from a change, once it is matched against all sightings."""
+
+    async def matched() -> bool:
+        return await bench.retromatch.orders_of(change.version) is not None
+
+    await eventually(matched)
+    return await bench.retromatch.orders_of(change.version) or []
+
+
+async def test_sightings_are_written(bench: Bench) -> None:
+    """What is recorded is in the store a moment later, also in a burst."""
+    for number in range(300):
+        bench.recorder.record_sighting(bench.sighting(f"/{number}", "a"))
+    await bench.recorder.close()
+    assert len(await bench.sightings.targets(image("a").sha256)) == 300
+
+
+async def test_a_sighting_overtaken_by_a_listing_is_ordered_out(bench: Bench) -> None:
+    """Checked at version v, listed at v+1 and retromatched, and only then written: an order appears."""
+    checked = bench.sighting("/late", "late")
+    change = await bench.list_image("late")
+    assert await orders_by_retromatch(bench, change) == []
+    bench.recorder.record_sighting(checked)
+    await bench.recorder.close()
+    ((order, _),) = await bench.orders.recent()
+    assert (order.target, order.cause, order.sha256) == (target("/late"), Cause.MATCH, image("late").sha256)
+    assert order.entry_id and order.started_at >= checked.seen_at
+
+
+async def test_a_sighting_that_stays_clean_is_not_ordered_out(bench: Bench) -> None:
+    """A change of the lists that does not concern an image leaves it alone."""
+    checked = bench.sighting("/clean", "clean")
+    await bench.list_image("other")
+    bench.recorder.record_sighting(checked)
+    await bench.recorder.close()
+    assert await bench.orders.recent() == []
+
+
+async def test_repeats_are_not_written_again(bench: Bench, store: Store) -> None:
+    """The same image at the same target is written once; another image there is written too."""
+    for _ in range(3):
+        bench.recorder.record_sighting(bench.sighting("/1", "a"))
+    await bench.recorder.flush()
+    await store.redis.delete(*await store.redis.keys(store.key("*:i")))
+    bench.recorder.record_sighting(bench.sighting("/1", "a"))
+    bench.recorder.record_sighting(bench.sighting("/1", "b"))
+    await bench.recorder.close()
+    assert await bench.sightings.targets(image("a").sha256) == []
+    assert len(await bench.sightings.targets(image("b").sha256)) == 1
+
+
+async def test_orders_a_match_in_transit_once(bench: Bench) -> None:
+    """A match in transit places one order for its target within a second, whoever asks for the picture how often."""
+    change = await bench.list_image("bad")
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for path in ("/1", "/1", "/2", "/1"):
+        bench.recorder.order_purge(target(path), image("bad").sha256, verdict)
+    await bench.recorder.close()
+    found = [order for order, _ in await bench.orders.recent()]
+    assert sorted(order.target.path for order in found) == ["/1", "/2"]
+    assert change.entry and {order.entry_id for order in found} == {change.entry.id}
+
+
+async def test_orders_by_tag(bench: Bench) -> None:
+    """Where a cache keeps tags, a match in transit also orders out what was stored under the image's, once a second;
+    so does a sighting that was overtaken by a listing."""
+    tagging = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents, tags=True)
+    await tagging.start()
+    checked = bench.sighting("/late", "late")
+    for name in ("bad", "late"):
+        await orders_by_retromatch(bench, await bench.list_image(name))
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for path in ("/1", "/2"):
+        tagging.order_purge(target(path), image("bad").sha256, verdict)
+    tagging.record_sighting(checked)
+    await tagging.close()
+    found = [(order.scope, order.target.path or order.tag) for order, _ in await bench.orders.recent()]
+    late = [(Scope.TAG, image_tag(image("late").sha256)), (Scope.TARGET, "/late")]
+    assert sorted(found) == sorted(
+        [*late, (Scope.TAG, image_tag(image("bad").sha256)), (Scope.TARGET, "/1"), (Scope.TARGET, "/2")]
+    )
+
+
+async def test_reports_incidents_once(bench: Bench) -> None:
+    """A block, and a match on a monitored list, are one incident each per target and minute; no match is none."""
+    await bench.list_store.create_list(HashList("watched", mode=Mode.MONITOR), "tester")
+    await bench.list_image("bad")
+    await bench.list_image("odd", "watched")
+    for name in ("bad", "odd", "bad", "clean"):
+        fingerprint = image(name)
+        bench.recorder.report_incident(target("/1"), fingerprint.sha256, bench.replica.matcher.verdict(fingerprint))
+    await bench.recorder.close()
+    found = await bench.incidents.recent()
+    assert [(one.list, one.reason) for one in found] == [("watched", "monitored"), ("bad", "match")]
+
+
+async def test_an_incident_says_what_of_the_image_matched(bench: Bench) -> None:
+    """The frame of an animation, and the view of it."""
+    await bench.list_store.set_list(HashList("bad", rotations=True), "tester")
+    signal = Signal("pdq", "0123456789abcdef" * 4, 90)
+    (change,) = await bench.list_store.add_entries([Entry("bad", signal)], "tester")
+    assert await bench.replica.wait_version(change.version, 60)
+    seen = image("a", replace(signal, view=View.DIHEDRAL, frame=12))
+    bench.recorder.report_incident(target("/1"), seen.sha256, bench.replica.matcher.verdict(seen))
+    await bench.recorder.close()
+    (found,) = await bench.incidents.recent()
+    assert (found.signal_type, found.view, found.frame) == ("pdq", View.DIHEDRAL, 12)
+
+
+async def test_what_a_classifier_says_is_an_incident(bench: Bench) -> None:
+    """With its label and score, without a list or an entry, and nothing is ordered."""
+    bench.recorder.report_classification("model", target("/1"), "ab" * 32, "cat", 0.9)
+    await bench.recorder.close()
+    (found,) = await bench.incidents.recent()
+    assert (found.decision, found.reason, found.target) == ("deliver", "classified", target("/1"))
+    assert (found.classifier, found.label, found.score) == ("model", "cat", 0.9)
+    assert (found.list, found.entry_id) == ("", "")
+    assert await bench.orders.recent() == []
+
+
+async def test_what_does_not_fit_is_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sighting that does not fit into the buffer is counted, and written when it comes again."""
+    monkeypatch.setattr(module, "MAX_SIGHTINGS", 1)
+    small = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    dropped = metrics.registry.get_sample_value("edgeward_sightings_dropped_total") or 0
+    small.record_sighting(bench.sighting("/1", "a"))
+    small.record_sighting(bench.sighting("/2", "a"))
+    assert metrics.registry.get_sample_value("edgeward_sightings_dropped_total") == dropped + 1
+    await small.start()
+    await small.flush()
+    small.record_sighting(bench.sighting("/2", "a"))
+    await small.close()
+    assert len(await bench.sightings.targets(image("a").sha256)) == 2
+
+
+async def test_a_position_is_written_when_sightings_and_orders_are_in_the_store(bench: Bench) -> None:
+    """Before that a worker that dies takes them with it."""
+    waiting = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    assert waiting.is_written(waiting.position())
+    await bench.list_image("bad")
+    waiting.record_sighting(bench.sighting("/1", "a"))
+    seen = waiting.position()
+    waiting.order_purge(target("/2"), image("bad").sha256, bench.replica.matcher.verdict(image("bad")))
+    assert not waiting.is_written(seen)
+    await waiting.start()
+    await waiting.close()
+    assert waiting.is_written(waiting.position())
+    assert len(await bench.orders.recent()) == 1
+
+
+async def test_the_collector_finds_little_in_what_was_recorded(bench: Bench) -> None:
+    """A recorder remembers bytes of what it has written: no objects that the garbage collector visits."""
+    for number in range(1100):
+        bench.recorder.record_sighting(
+            bench.sighting(f"/warm/{number}", "a")
+        )  # fills what holds the latest and no more
+    await bench.recorder.flush()
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(2000):
+        bench.recorder.record_sighting(bench.sighting(f"/{number}", "a"))
+    await bench.recorder.flush()
+    assert not bench.recorder.record_sighting(bench.sighting("/0", "a"))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 1000
+
+
+async def test_lists_that_lag_are_no_outage(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sighting waits to be matched again until this worker's lists are new enough. That is logged as what it is."""
+    change = await bench.list_image("a")
+    await orders_by_retromatch(bench, change)
+    wait_version, waits = bench.replica.wait_version, list[int]()
+
+    async def lag(version: int, timeout: float) -> bool:
+        waits.append(version)
+        return len(waits) > 2 and await wait_version(version, timeout)
+
+    monkeypatch.setattr(bench.replica, "wait_version", lag)
+    bench.recorder.record_sighting(bench.sighting("/a", "a", version=change.version - 1))
+    await bench.recorder.close()
+    assert waits == [change.version] * 3
+    lag_logged = f"sightings wait to be matched again: the lists have not reached version {change.version} here"
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("edgeward")] == [lag_logged]
+    assert await bench.orders.recent()

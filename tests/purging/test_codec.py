@@ -1,0 +1,62 @@
+"""Orders and outcomes as JSON."""
+
+import json
+from dataclasses import asdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeward.purging.codec import order_from_dict, order_to_json, orders_from_rows, outcome_from_dict, outcome_to_json
+from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
+
+LATIN = st.text(st.characters(max_codepoint=255))
+TARGETS = st.builds(
+    Target, st.sampled_from(["http", "https", ""]), LATIN, LATIN, st.lists(st.tuples(LATIN, LATIN)).map(tuple),
+    st.integers(0, 2**50),
+)  # fmt: skip
+TIMES = st.floats(0, 1e11)
+
+
+@given(
+    st.builds(
+        PurgeOrder, TARGETS, st.sampled_from(Cause), TIMES, st.text(), st.text(), st.text(), st.text(),
+        st.sampled_from(Scope), st.text(), st.text(), st.text(),
+    )
+)  # fmt: skip
+def test_orders_round_trip(order: PurgeOrder) -> None:
+    """An order is read as it was written: every field, every byte of its target."""
+    found = order_from_dict(order.id, json.loads(order_to_json(order)))
+    assert (found, found.target.size) == (order, order.target.size)
+
+
+@given(
+    st.builds(
+        Outcome, st.text(), st.text(), st.sampled_from(Delivery), TIMES, st.integers(0, 10**6), st.integers(0, 999),
+        st.text(),
+    )
+)  # fmt: skip
+def test_outcomes_round_trip(outcome: Outcome) -> None:
+    """An outcome is read as it was written, its time to the microsecond."""
+    found = outcome_from_dict(outcome.order_id, outcome.cache, json.loads(outcome_to_json(outcome)))
+    assert abs(found.at - outcome.at) < 1e-4
+    assert {**asdict(found), "at": 0} == {**asdict(outcome), "at": 0}
+
+
+def test_reads_the_format_of_the_last_release() -> None:
+    """Orders without scope, tag and takedown, and outcomes that repeat their order and cache, are read."""
+    data = {
+        "target": {"scheme": "http", "host": "h", "path": "/p", "vary": [["accept", "*/*"]], "size": 3},
+        "cause": "listing", "started_at": 1.5, "sha256": "ab", "entry_id": "e", "why": "", "by": "me",
+    }  # fmt: skip
+    target = Target("http", "h", "/p", (("accept", "*/*"),), 3)
+    assert order_from_dict("1-0", data) == PurgeOrder(target, Cause.LISTING, 1.5, "ab", "e", "", "me", id="1-0")
+    old = Outcome("1-0", "edge", Delivery.DELIVERED, 2.5, 3, 200, "no detail")
+    assert outcome_from_dict("1-0", "edge", json.loads(json.dumps(asdict(old)))) == old
+
+
+def test_unreadable_orders_are_left_out() -> None:
+    """Of several orders, only the readable ones are returned."""
+    good = json.loads(order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)))
+    bad = [{}, {**good, "cause": "whim"}, {**good, "target": 7}, {**good, "scope": "all"}]
+    rows = [(f"{number}-0", data) for number, data in enumerate([*bad, good])]
+    assert [order.id for order in orders_from_rows(rows)] == ["4-0"]

@@ -1,0 +1,144 @@
+"""Outcomes of purges, written to a real Redis."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.purging.samples import order
+from tests.purging.scripted import REMOVED
+from tests.store.server import Server
+from tests.support.programs import require
+
+from edgeward import metrics
+from edgeward.caches.base import Purged
+from edgeward.purging.orders import Orders
+from edgeward.purging.outcome_writer import REFUSED_RETRY_SECONDS, OutcomeWriter
+from edgeward.purging.retry_queue import QueuedPurge
+from edgeward.store.connection import STORE_AWAY, Store
+from edgeward.types import Delivery, Outcome
+
+FOUND = Purged(Delivery.VERIFIED, 404, count=1)
+REFUSED = Purged(Delivery.REFUSED, 403, "status 403")
+START = 1000.0
+
+
+class OneOrder:
+    """One order at one cache, and its repeats."""
+
+    def __init__(self, store: Store, cache: str = "edge") -> None:
+        self.orders, self.cache = Orders(store), cache
+        self.writer = OutcomeWriter(self.orders, cache, (1.0, 5.0, 60.0), ())
+        self.order_id = ""
+
+    async def first(self, purged: Purged, at: float = START) -> None:
+        await self.orders.ensure_group(self.cache)
+        (self.order_id,) = await self.orders.place([order()])
+        (taken,) = await self.orders.take(self.cache, "c", 1, 10)
+        self.writer.put(QueuedPurge(taken, attempts=1), purged, at)
+        await self.writer.write()
+
+    async def repeat(self, purged: Purged, due: float, late: float = 0.0) -> None:
+        """Purge again: the repeat is due then and not before."""
+        assert await self.orders.due_repeats(self.cache, due - 0.01) == []
+        (repeat,) = await self.orders.due_repeats(self.cache, due + 0.01)
+        purge = QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous, attempts=1)
+        self.writer.put(purge, purged, due + 0.01 + late)
+        await self.writer.write()
+
+    async def finished(self) -> bool:
+        """Whether no repeat is scheduled."""
+        return await self.orders.due_repeats(self.cache, time.time() * 2) == []
+
+    async def outcome(self) -> Outcome:
+        return (await self.orders.get(self.order_id))[1][self.cache]
+
+
+def counted(cache: str, outcome: str) -> float:
+    labels = {"cache": cache, "outcome": outcome}
+    return metrics.registry.get_sample_value("edgeward_purges_total", labels) or 0.0
+
+
+async def test_repeats_count_from_the_first_purge(store: Store) -> None:
+    """All repeats count from the first purge, and leave its outcome on record."""
+    one = OneOrder(store)
+    await one.first(REMOVED)
+    for seconds in (1, 5, 60):
+        await one.repeat(REMOVED, START + seconds)
+    assert await one.finished()
+    assert await one.outcome() == Outcome(one.order_id, "edge", Delivery.VERIFIED, START, 1, 404, "")
+
+
+async def test_a_late_repeat_replaces_those_it_overtook(store: Store) -> None:
+    """A repeat that is done after the next one was due replaces that one."""
+    one = OneOrder(store)
+    await one.first(REMOVED)
+    await one.repeat(REMOVED, START + 1, late=10)
+    await one.repeat(REMOVED, START + 60)
+    assert await one.finished()
+
+
+async def test_a_copy_stored_again_is_reported(store: Store) -> None:
+    """If a repeat removed a copy, that becomes the outcome, with all attempts, and is counted; later repeats follow."""
+    one = OneOrder(store, "results-again")
+    await one.first(FOUND)
+    await one.repeat(FOUND, START + 1)
+    found = await one.outcome()
+    assert (found.attempts, found.at) == (2, START + 1.01)
+    assert "stored again" in found.detail
+    assert (counted("results-again", "verified"), counted("results-again", "stored_again")) == (1, 1)
+    await one.repeat(REMOVED, START + 5)
+    assert await one.outcome() == found
+
+
+async def test_a_refused_purge_is_retried_rarely(store: Store) -> None:
+    """A refused purge is retried after minutes; once accepted it counts as the first purge, with its repeats."""
+    one = OneOrder(store, "results-refusing")
+    await one.first(REFUSED)
+    assert await one.orders.due_repeats(one.cache, START + 0.7 * REFUSED_RETRY_SECONDS) == []
+    (due,) = await one.orders.due_repeats(one.cache, START + 1.3 * REFUSED_RETRY_SECONDS)
+    one.writer.put(QueuedPurge(due.order, due.repeat_id, due.previous, attempts=1), REMOVED, START + 400)
+    await one.writer.write()
+    assert (await one.outcome()).delivery is Delivery.VERIFIED
+    assert (counted(one.cache, "refused"), counted(one.cache, "verified")) == (1, 1)
+    await one.repeat(REMOVED, START + 401)
+
+
+async def test_a_refused_repeat_changes_no_outcome(store: Store) -> None:
+    """A verified order stays verified when a repeat is refused; the repeat is retried."""
+    one = OneOrder(store)
+    await one.first(REMOVED)
+    await one.repeat(REFUSED, START + 1)
+    assert (await one.outcome()).delivery is Delivery.VERIFIED
+    assert not await one.finished()
+
+
+async def test_results_wait_for_the_store(tmp_path: Path) -> None:
+    """Outcomes from while the store was away are written when it is back, with the time of the purge."""
+    server = Server(tmp_path, require("redis-server"))
+    await server.start()
+    store = await Store.connect(server.url)
+    one = OneOrder(store)
+    (one.order_id,) = await one.orders.place([order()])
+    await one.orders.ensure_group("edge")
+    (taken,) = await one.orders.take("edge", "c", 1, 10)
+    server.kill()
+    one.writer.put(QueuedPurge(taken, attempts=1), REMOVED, START)
+    with pytest.raises(STORE_AWAY):
+        await one.writer.write()
+    await server.start()
+    assert [purge.order for purge in await one.writer.write()] == [taken]
+    assert (await one.outcome()).at == START
+    await store.close()
+    server.kill()
+
+
+async def test_waits_for_results(store: Store) -> None:
+    """`write` waits until there is a result."""
+    one = OneOrder(store)
+    writing = asyncio.create_task(one.writer.write())
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    one.writer.put(QueuedPurge(replace(order(), id="1-1")), REMOVED, START)
+    assert len(await asyncio.wait_for(writing, 60)) == 1

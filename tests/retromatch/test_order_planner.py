@@ -1,0 +1,119 @@
+"""From changes to orders, without the loop of the worker."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+import pytest
+from tests.support.real_caches import image, target
+
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.purging.orders import Orders
+from edgeward.retromatch.order_planner import OrderPlanner, PendingChange
+from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.seen_image_search import SeenImageSearch
+from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.sightings import Sightings
+from edgeward.store.connection import Store
+from edgeward.types import Change, Entry, Fingerprint, HashList, Mode, Sighting, Signal, View
+
+MD5 = Signal("md5", "ab" * 16)
+
+
+class Bench:
+    def __init__(self, store: Store) -> None:
+        self.list_store, self.replica = ListStore(store), Replica(store, "controller")
+        self.sightings, self.orders = Sightings(store, SightingsSettings()), Orders(store)
+        self.seen_image_search = SeenImageSearch(self.sightings)
+        self.order_planner = OrderPlanner(
+            self.seen_image_search,
+            self.replica,
+            self.list_store,
+            self.sightings,
+            self.orders,
+            Progress(store),
+            tags=False,
+        )
+
+    async def see(self, path: str, fingerprint: Fingerprint) -> None:
+        await self.see_all({path: fingerprint})
+
+    async def see_all(self, images: Mapping[str, Fingerprint]) -> None:
+        await self.sightings.write([Sighting(target(path), each, time.time(), 0) for path, each in images.items()])
+
+    async def catch_up(self, change: Change) -> None:
+        assert await self.replica.wait_version(change.version, 60)
+        await self.seen_image_search.refresh()
+
+
+@pytest.fixture
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    bench = Bench(store)
+    await bench.list_store.create_list(HashList("bad"), "tester")
+    await bench.replica.start()
+    yield bench
+    await bench.replica.close()
+
+
+async def test_an_image_that_several_entries_list_is_purged_once(bench: Bench) -> None:
+    """The first entry gets the orders attributed; each of the changes has them."""
+    seen = image("a", MD5)
+    await bench.see("/1", seen)
+    changes = await bench.list_store.add_entries([Entry("bad", MD5), Entry("bad", seen.signals[0])], "tester", "why")
+    await bench.catch_up(changes[-1])
+    orders = await bench.order_planner.match_entries([PendingChange(change, None) for change in changes], {})
+    assert len(set(map(tuple, orders.values()))) == 1
+    assert orders.keys() == {change.version for change in changes}
+    ((order, _),) = await bench.orders.recent()
+    assert (order.started_at, order.why, order.by) == (changes[0].at, "why", "tester")
+
+
+async def test_placed_orders_are_not_placed_again(bench: Bench) -> None:
+    """A change of policy in the same batch has the orders that an entry led to already."""
+    seen = image("a", MD5)
+    await bench.see("/1", seen)
+    (change,) = await bench.list_store.add_entries([Entry("bad", MD5)], "tester")
+    policy = await bench.list_store.set_list(HashList("bad", radius={"pdq": 9}), "tester")
+    await bench.catch_up(policy)
+    placed: dict[str, list[str]] = {}
+    orders = await bench.order_planner.match_entries([PendingChange(change, None)], placed)
+    was = HashList("bad", mode=Mode.OFF)
+    assert await bench.order_planner.match_policy(PendingChange(policy, was), placed) == orders[change.version] != []
+    assert len(await bench.orders.recent()) == 1
+
+
+async def test_many_images_and_targets(bench: Bench) -> None:
+    """If one entry lists hundreds of images with several targets, each image has its own orders."""
+    numbers = range(300)
+    await bench.see_all({f"/{number}{query}": image(str(number), MD5) for number in numbers for query in ("", "?1")})
+    (change,) = await bench.list_store.add_entries([Entry("bad", MD5)], "tester")
+    await bench.catch_up(change)
+    placed: dict[str, list[str]] = {}
+    ids = (await bench.order_planner.match_entries([PendingChange(change, None)], placed))[change.version]
+    found = {order.id: order for order, _ in await bench.orders.get_many(ids)}
+    assert len(found) == 600
+    for number in (0, 150, 299):
+        seen = image(str(number)).sha256
+        own = [found[each] for each in placed[seen[:32]]]
+        assert {(each.sha256, each.target.path) for each in own} == {(seen, f"/{number}"), (seen, f"/{number}?1")}
+
+
+async def test_a_composite_entry_purges_what_was_seen(bench: Bench) -> None:
+    """Of images with a near dhash, those whose PDQ is near too; on a list with `geometry`, also PDQs of that view."""
+    dhash, pdq = Signal("dhash", "0f1e2d3c4b5a6978"), Signal("pdq", "0f" * 32, 90)
+    far = Signal("pdq", "f0" * 32, 90)
+    searched = replace(pdq, view=View.GEOMETRY)
+    for name, more in (("near", (pdq, dhash)), ("far", (far, dhash)), ("cropped", (far, dhash, searched))):
+        await bench.see(f"/{name}", image(name, *more))
+    entry = Entry("bad", Signal("pdq-dhash", dhash.value + "0f" * 30 + "ffff", 90))
+    (change,) = await bench.list_store.add_entries([entry], "tester")
+    await bench.catch_up(change)
+    placed: dict[str, list[str]] = {}
+    await bench.order_planner.match_entries([PendingChange(change, None)], placed)
+    assert placed.keys() == {image("near").sha256[:32]}
+    was = HashList("bad")
+    policy = await bench.list_store.set_list(replace(was, geometry=True), "tester")
+    await bench.catch_up(policy)
+    assert len(await bench.order_planner.match_policy(PendingChange(policy, was), placed)) == 2
+    assert placed.keys() == {image(name).sha256[:32] for name in ("near", "cropped")}

@@ -1,0 +1,90 @@
+"""The index of images seen."""
+
+import pytest
+from tests.support.real_caches import image
+
+from edgeward.retromatch.seen_image_index import SeenImageIndex
+from edgeward.sightings.codec import pack_fingerprint
+from edgeward.types import ALWAYS_MATCHED, Fingerprint, Signal, View
+
+BASE = "0f" * 32
+NEAR = "0e" + BASE[2:]
+
+
+def near_ids(index: SeenImageIndex, signal: Signal, radius: int) -> set[str]:
+    return {found for _, found in index.near_each([signal], radius)}
+
+
+def seen(*images: Fingerprint) -> SeenImageIndex:
+    index = SeenImageIndex()
+    index.add([pack_fingerprint(each) for each in images])
+    return index
+
+
+def ids(*names: str) -> set[str]:
+    return {image(name).sha256[:32] for name in names}
+
+
+def test_finds_what_is_near() -> None:
+    """A perceptual signal finds images within the radius, by signals of its own type; each frame counts once."""
+    index = seen(
+        image("a", Signal("pdq", BASE, 90), Signal("pdq", "f0" * 32, 90)),
+        image("b", Signal("pdq", NEAR, 90)),
+        image("c", Signal("phash", "0f" * 8)),
+    )
+    assert near_ids(index, Signal("pdq", BASE), 0) == ids("a")
+    assert near_ids(index, Signal("pdq", BASE), 1) == ids("a", "b")
+    assert near_ids(index, Signal("pdq", "f0" * 32), 31) == ids("a")
+    assert near_ids(index, Signal("phash", "0f" * 8), 6) == ids("c")
+    assert near_ids(index, Signal("dhash", "0f" * 8), 6) == set()
+
+
+def test_digests_must_be_equal() -> None:
+    """A digest finds the images that have it, whatever the radius; an image that was added twice is found once."""
+    md5 = Signal("md5", "ab" * 16)
+    index = seen(*(image(name, md5) for name in ("a", "a", "b")))
+    assert near_ids(index, md5, 0) == ids("a", "b")
+    assert near_ids(index, Signal("sha256", image("a").sha256), 0) == ids("a")
+    assert near_ids(index, Signal("md5", "ac" * 16), 99) == set()
+
+
+@pytest.mark.parametrize("kind", ["pdq", "md5", "sha256", "dhash"])
+def test_many_signals_find_what_each_finds_alone(kind: str) -> None:
+    """A search for many signals finds for each of them what a search for it alone finds."""
+    signals = [
+        Signal(kind, f"{number:02x}" * {"pdq": 32, "md5": 16, "sha256": 32, "dhash": 8}[kind]) for number in range(60)
+    ]
+    index = seen(*(image(str(number), signal) for number, signal in enumerate(signals) if number % 2))
+    pairs = list(index.near_each(signals, 8))
+    for number, signal in enumerate(signals):
+        assert {found for each, found in pairs if each == number} == near_ids(index, signal, 8)
+    assert list(index.near_each([], 8)) == list(seen().near_each([Signal("md5", "00" * 16)], 8)) == []
+
+
+def test_views_are_indexed_separately() -> None:
+    """Signals of optional views are found only by searches that ask for them; other searches do not compare them."""
+    index = seen(*(image(view, Signal("pdq", BASE, 90, view)) for view in View))
+    for views, comparisons in (
+        (ALWAYS_MATCHED, 3),
+        (frozenset({View.DIHEDRAL}), 1),
+        (ALWAYS_MATCHED | {View.GEOMETRY}, 4),
+    ):
+        found = {name for _, name in index.near_each([Signal("pdq", BASE)], 0, views)}
+        assert found == ids(*views)
+        assert index.comparisons(Signal("pdq", BASE), views) == comparisons
+
+
+def test_counts() -> None:
+    """It counts the images, and the comparisons of a search."""
+    index = seen(image("a", Signal("pdq", BASE, 90), Signal("pdq", NEAR, 90)), image("b"))
+    assert len(index) == 2
+    assert [index.comparisons(Signal(kind, BASE)) for kind in ("pdq", "md5", "sha256")] == [2, 0, 0]
+
+
+def test_a_broken_batch_adds_nothing() -> None:
+    """A batch with a broken fingerprint adds none of its images."""
+    index = SeenImageIndex()
+    with pytest.raises(ValueError, match="not a packed fingerprint"):
+        index.add([pack_fingerprint(image("a", Signal("md5", "ab" * 16))), b"\x01garbage"])
+    assert len(index) == 0
+    assert near_ids(index, Signal("md5", "ab" * 16), 0) == set()
