@@ -20,7 +20,7 @@ TIMES = st.floats(0, 1e11)
 @given(
     st.builds(
         PurgeOrder, TARGETS, st.sampled_from(Cause), TIMES, st.text(), st.text(), st.text(), st.text(),
-        st.sampled_from(Scope), st.text(), st.text(), st.text(),
+        st.sampled_from(Scope), st.text(), st.text(), st.integers(0, 2**40), st.text(),
     )
 )  # fmt: skip
 def test_orders_round_trip(order: PurgeOrder) -> None:
@@ -32,7 +32,7 @@ def test_orders_round_trip(order: PurgeOrder) -> None:
 @given(
     st.builds(
         Outcome, st.text(), st.text(), st.sampled_from(Delivery), TIMES, st.integers(0, 10**6), st.integers(0, 999),
-        st.text(),
+        st.text(), st.none() | st.integers(0, 10**9),
     )
 )  # fmt: skip
 def test_outcomes_round_trip(outcome: Outcome) -> None:

@@ -27,6 +27,8 @@ def order_to_json(order: PurgeOrder) -> str:
     data: dict[str, Any] = {"target": target, "cause": order.cause, "started_at": order.started_at}
     if order.scope is not Scope.TARGET:
         data["scope"] = order.scope
+    if order.forgotten:
+        data["forgotten"] = order.forgotten
     data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
     return _dumps(data)
 
@@ -42,6 +44,7 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         Cause(data["cause"]),
         data["started_at"],
         scope=Scope(data.get("scope", Scope.TARGET)),
+        forgotten=int(data.get("forgotten", 0)),
         id=order_id,
         **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
     )
@@ -68,13 +71,16 @@ def outcome_to_json(outcome: Outcome) -> str:
     `delivery` comes first: the script in completion.py reads it without parsing the rest.
     """
     detail = f',"detail":{_dumps(outcome.detail)}' if outcome.detail else ""
+    removed = "" if outcome.removed is None else f',"removed":{outcome.removed}'
     return (
         f'{{"delivery":"{outcome.delivery}","at":{outcome.at:.6f},"attempts":{outcome.attempts},'
-        f'"status":{outcome.status}{detail}}}'
+        f'"status":{outcome.status}{removed}{detail}}}'
     )
 
 
 def outcome_from_dict(order_id: str, cache: str, data: Mapping[str, Any]) -> Outcome:
     """Read an outcome. Raises KeyError or ValueError if `data` is not one."""
     delivery = Delivery(data["delivery"])
-    return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], data.get("detail", ""))
+    removed = None if data.get("removed") is None else int(data["removed"])
+    detail = data.get("detail", "")
+    return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], detail, removed)

@@ -168,6 +168,8 @@ class Delivery(StrEnum):
     """Purged, and a second request or a probe showed that it is gone."""
     DELIVERED = "delivered"
     """Accepted by a cache that cannot be probed."""
+    UNSUPPORTED = "unsupported"
+    """This kind of cache cannot carry out such an order (by prefix, by tag): it removed nothing, and never will."""
     REFUSED = "refused"
     """Rejected because of the configuration: retried only rarely."""
     WAITING = "waiting"

@@ -77,6 +77,8 @@ class PurgeOrder:
         by: who gave the order.
         tag: what to remove if `scope` is TAG, else "".
         takedown: id of the takedown that the order belongs to, or "".
+        forgotten: number of forgotten targets that the order stands for: sightings of them were lost, so only an order
+            by prefix or tag can remove their copies. 0 for an order for what is known.
         id: given by the store, "" before.
     """
 
@@ -90,6 +92,7 @@ class PurgeOrder:
     scope: Scope = Scope.TARGET
     tag: str = ""
     takedown: str = ""
+    forgotten: int = 0
     id: str = ""
 
     @property
@@ -117,6 +120,7 @@ class Outcome:
     """The result of one order at one cache node, at `at` (Unix seconds), after `attempts` tries.
 
     `status` is the cache's HTTP status, 0 if it gave none; `detail` explains a refusal or a repeat, for people.
+    `removed` is how many copies the purge removed; 0: it found none; None: the cache does not tell.
     """
 
     order_id: str
@@ -126,6 +130,7 @@ class Outcome:
     attempts: int = 1
     status: int = 0
     detail: str = ""
+    removed: int | None = None
 
     @property
     def is_final(self) -> bool:
