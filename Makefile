@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 export OPENBLAS_NUM_THREADS := 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench detection chaos fuzz disturb clean
+.PHONY: help setup demo test lint bench detection chaos fuzz copies disturb clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,10 @@ chaos: setup  ## Random kills under load for five minutes: nothing may be lost o
 
 fuzz: setup  ## Mutated images through a real proxy for five minutes: each gets a verdict (ARGS="--seed N --only CASE")
 	@PYTHONPATH=. $(PY) -m tests.fuzz $(ARGS)
+	$(if $(ARGS),,@PYTHONPATH=. $(PY) -m tests.unknown_copies)
+
+copies: setup  ## 20,000 random sequences of requests through real caches: no copy is left unknown (ARGS="--seed N --site SITE")
+	@PYTHONPATH=. $(PY) -m tests.unknown_copies $(ARGS)
 
 disturb: setup  ## Tests that wait, on a machine made slow and uneven, for 15 minutes (ARGS="--seed N TEST...")
 	@PYTHONPATH=. $(PY) -m tests.disturb $(ARGS)

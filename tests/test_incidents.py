@@ -1,10 +1,13 @@
 """Incidents in a real Redis."""
 
+import json
 import time
 from dataclasses import replace
 
+import pytest
 from tests.support.real_caches import target
 
+from edgeward import incidents as module
 from edgeward.incidents import Incidents
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Incident, Reason
@@ -37,3 +40,48 @@ async def test_the_first_incident_of_an_entry_is_found(store: Store) -> None:
     assert (found.at, found.entry_id) == (now, "ab12")
     assert await incidents.first("none", now) is None
     assert await incidents.first("ab12", now + 3600) is None
+    assert await incidents.first("ab12", now, Decision.DELIVER) is None
+    await incidents.add([replace(of_entry, decision=Decision.DELIVER, at=now + 2)])
+    delivered = await incidents.first("ab12", now, Decision.DELIVER)
+    assert delivered
+    assert delivered.at == now + 2
+
+
+def an_incident(**fields: object) -> Incident:
+    return Incident(1.0, Decision.BLOCK, Reason.MATCH, target("/x"), "ab" * 32, "list", "ab12", "pdq", 0, **fields)  # type: ignore[arg-type]
+
+
+async def test_hits_are_counted(store: Store) -> None:
+    """An incident has the hits it was written with until more are set; to set them twice changes nothing."""
+    incidents = Incidents(store)
+    ids = await incidents.add([an_incident(hits=3), an_incident()])
+    assert [one.hits for one in await incidents.recent()] == [1, 3]
+    for _ in range(2):
+        await incidents.set_hits({ids[1]: 41})
+    assert [(one.id, one.hits) for one in await incidents.recent()] == [(ids[1], 41), (ids[0], 3)]
+    await incidents.set_hits({ids[0]: 7})
+    first = await incidents.first("ab12", 0.0)
+    assert first
+    assert (first.id, first.hits) == (ids[0], 7)
+
+
+async def test_hits_of_dropped_incidents_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store keeps no more of them than of incidents, about."""
+    monkeypatch.setattr(module, "MAX_COUNTED", 10)
+    incidents = Incidents(store)
+    ids = await incidents.add([an_incident() for _ in range(11)])
+    await incidents.set_hits(dict.fromkeys(ids[:10], 2))
+    await store.redis.xtrim(store.key("incidents"), maxlen=3, approximate=False)
+    await incidents.set_hits({ids[10]: 5})
+    assert {key.decode() for key in await store.redis.hkeys(store.key("incidents", "hits"))} == set(ids[8:])
+    assert [one.hits for one in await incidents.recent()] == [5, 2, 2]
+
+
+async def test_incidents_of_earlier_versions_are_read(store: Store) -> None:
+    """They have no hits and no act. What earlier versions read of new ones is as they know it."""
+    await Incidents(store).add([an_incident(act="act-1", hits=5)])
+    ((_, stored),) = await store.redis.xrange(store.key("incidents"))
+    assert not {"hits", "act"} & json.loads(stored[b"incident"]).keys()
+    await store.redis.xadd(store.key("incidents"), {"incident": stored[b"incident"]})
+    old, new = await Incidents(store).recent()
+    assert (old.hits, old.act, new.hits, new.act) == (1, "", 5, "act-1")

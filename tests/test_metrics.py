@@ -22,16 +22,23 @@ UNITS = (
     "_total",
     "_entries",
     "_version",
+    "_per_minute",
+    "_lost",
+    "_evicts",
+    "_refuses_writes",
+    "_forgotten",
+    "_ratio",
     "_pending",
     "_info",
     "_unverified",
     "_images",
     "_queue",
     "_isolation",
+    "_bytes",
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
-    "route", "status", "le", "pid", "layer", "classifier",
+    "met", "route", "status", "le", "pid", "layer", "classifier",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "addons" / "edgeward"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    {"errors", "types"},
+    {"errors", "quantities", "types"},
     {"metrics", "listening_sockets", "plug_ins"},
     {"settings"},
     {"store", "isolation", "caches"},
@@ -47,6 +47,7 @@ CONFINED = {
     "cryptography": {"caches/google_token.py"},
     "yarl": {"caches/cdn_client.py"},
     "h11": {"proxy"},
+    "idna": {"sightings/url_host.py"},
     "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},
     "pillow_heif": {"hashing/decoding/decoders.py"},
     "imagehash": {"hashing"},

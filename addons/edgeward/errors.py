@@ -7,6 +7,7 @@
     │   ├── BadSignal               a hash is malformed, of the wrong type, or would match everything
     │   ├── BadImage                a file is not an image that can be hashed
     │   ├── Conflict                it exists already, or is in use
+    │   ├── PreconditionFailed      it was changed since the caller read it
     │   ├── NotFound                there is no such list, entry, order or token
     │   └── Forbidden               the token is unknown, or its role does not allow this
     └── Unavailable                 a service that is needed can't be reached (exit 3)
@@ -72,6 +73,10 @@ class Conflict(UserError):
     """It exists already, or is in use."""
 
 
+class PreconditionFailed(UserError):
+    """It is not, or no longer, what the caller took it for (RFC 9110, section 13.1.1)."""
+
+
 class NotFound(UserError):
     """There is no such list, entry, order or token."""
 
@@ -91,17 +96,27 @@ class StoreUnavailable(Unavailable):
 
 
 class ApiUnavailable(Unavailable):
-    """The admin API can't be reached, or can't do it now."""
+    """The admin API can't be reached, or can't do it now.
+
+    `nothing_changed`: the request did not reach it, or was refused before any of it was carried out.
+    """
+
+    def __init__(self, message: str, nothing_changed: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_changed = nothing_changed
 
 
 class CacheUnavailable(Unavailable):
     """A cache can't be reached, or can't take purges now.
 
     `status`: of its response, 0 without one. `retry_after`: seconds after which it may be asked again (the header
-    Retry-After, RFC 9110 section 10.2.3); None without that header.
+    Retry-After, RFC 9110 section 10.2.3); None without that header. `timed_out`: it gave no answer in time.
     """
 
-    def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, status: int = 0, retry_after: float | None = None, *, timed_out: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.timed_out = timed_out

@@ -18,10 +18,12 @@ _REQUEST_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 
 """Seconds: from a lookup in memory to a hasher that runs into its time limit."""
 _LINGER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 """Seconds: from a purge of a cache that is up to one that was down for a day."""
+_INTERVAL_BUCKETS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 900, 3600)
+"""Seconds: around the default of sweep.within_seconds, and up to where it is missed by far."""
 
 responses = Counter(
     "edgeward_responses_total",
-    "Responses by verdict (deliver, block) and reason. Each response is counted once.",
+    "Responses by verdict (deliver, block, error) and reason. Each response is counted once.",
     ["verdict", "reason"],
     registry=registry,
 )
@@ -53,6 +55,29 @@ refetches = Counter(
     "edgeward_refetches_total",
     "Complete fetches made to judge a partial or bodiless response, by result: image, not_image, failed.",
     ["result"],
+    registry=registry,
+)
+body_memory_bytes = Gauge(
+    "edgeward_body_memory_bytes",
+    "Memory reserved for bodies in the worker that has reserved the most. The limit is proxy.body_memory_mb.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+body_memory_refusals = Counter(
+    "edgeward_body_memory_refusals_total",
+    "Bodies that found no memory in time. policy.overloaded decided on them.",
+    registry=registry,
+)
+connections_ended = Counter(
+    "edgeward_connections_ended_total",
+    "Connections that a limit ended, by reason: client_head, client_ahead, upstream_head, slow_client, slow_upstream, "
+    "connections.",
+    ["reason"],
+    registry=registry,
+)
+failed_image_requests = Counter(
+    "edgeward_failed_image_requests_total",
+    "Requests for an image on which a hasher had just failed: answered by policy, without another attempt.",
     registry=registry,
 )
 hasher_restarts = Counter(
@@ -125,20 +150,84 @@ blocklist_lag_seconds = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+entry_matches_max = Gauge(
+    "edgeward_entry_matches_max_per_minute",
+    "Matches of the entry that matched most in the last full minute, in the busiest process of this machine.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+store_lost = Gauge(
+    "edgeward_store_lost",
+    "1 if a process on this machine knows lists or entries that the store lost, else 0.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+store_evicts = Gauge(
+    "edgeward_store_evicts",
+    "1 if the store may drop lists and orders to free memory, or has done so, else 0. Set by controllers.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+store_refuses_writes = Gauge(
+    "edgeward_store_refuses_writes",
+    "1 if the store is full, can't write its files, is loading or is a replica, else 0. Set by controllers.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+incidents_dropped = Counter(
+    "edgeward_incidents_dropped_total",
+    "Lost incidents: the store was unavailable too long.",
+    registry=registry,
+)
+incident_hits_dropped = Counter(
+    "edgeward_incident_hits_dropped_total",
+    "Requests that are missing from the hits of their incident: the store was unavailable too long.",
+    registry=registry,
+)
 sightings_dropped = Counter(
     "edgeward_sightings_dropped_total",
     "Lost sightings: the store was unavailable too long, or a limit per image, URL or worker was reached.",
     registry=registry,
 )
+unjudged_pending = Gauge(
+    "edgeward_unjudged_pending",
+    "Requests whose response was not judged, and which are sent again: a cache may have stored it.",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+unjudged = Counter(
+    "edgeward_unjudged_total",
+    "Requests sent again because their response was not judged, by result: judged, purged, dropped.",
+    ["result"],
+    registry=registry,
+)
+sightings_forgotten = Gauge(
+    "edgeward_sightings_forgotten",
+    "Targets that are now forgotten: their sightings were dropped or lost, and no purge has made up for that yet.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+sightings_memory_ratio = Gauge(
+    "edgeward_sightings_memory_ratio",
+    "Store memory in use, of the limit for sightings: from 0.9 on sightings are forgotten, at 1 none is written.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 purges = Counter(
     "edgeward_purges_total",
-    "Purges by cache and outcome: verified, delivered, refused, retried, stored_again.",
+    "Purges by cache and outcome: verified, delivered (accepted), unsupported, refused, retried, stored_again.",
     ["cache", "outcome"],
+    registry=registry,
+)
+purge_copies = Counter(
+    "edgeward_purge_copies_total",
+    "Purges that a cache carried out, by what they met: removed (a copy), none, unknown (the cache does not tell).",
+    ["cache", "met"],
     registry=registry,
 )
 purges_pending = Gauge(
     "edgeward_purges_pending",
-    "Pending purge orders: a cache has neither carried them out nor refused them.",
+    "Pending purge orders: a cache owes them. It has neither carried them out nor refused them.",
     ["cache"],
     registry=registry,
     multiprocess_mode="livemostrecent",
@@ -195,7 +284,7 @@ served_images = Counter(
 )
 sweep_checks = Counter(
     "edgeward_sweep_checks_total",
-    "Targets checked at their origin, by result: same, gone, replaced, down, unclear.",
+    "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear.",
     ["result"],
     registry=registry,
 )
@@ -204,6 +293,17 @@ sweep_queue = Gauge(
     "Served targets that wait for a check at their origin.",
     registry=registry,
     multiprocess_mode="livemostrecent",
+)
+sweep_interval_seconds = Histogram(
+    "edgeward_sweep_interval_seconds",
+    "Time between two checks at the origin of a target that is still requested, in seconds.",
+    buckets=_INTERVAL_BUCKETS,
+    registry=registry,
+)
+sweep_dropped = Counter(
+    "edgeward_sweep_dropped_total",
+    "Served targets that are not followed at their origin, because there are too many.",
+    registry=registry,
 )
 takedowns = Counter(
     "edgeward_takedowns_total",

@@ -12,11 +12,23 @@
 import std;
 import purge;
 
-# Normalize the host, so that purge and fetch use the same name.
+# Normalize the host, so that purge and fetch use the same name. Refuse a request whose host or path no purge can name.
 sub edgeward_normalize_host {
-  if (req.http.Host ~ "[A-Z]|:[0-9]+$|\.$") {
-    set req.http.Host = std.tolower(regsub(req.http.Host, ":[0-9]+$", ""));
-    set req.http.Host = regsub(req.http.Host, "\.$", "");
+  # A request line with a whole URL names the host itself (RFC 9112, 3.2.2). Varnish splits only some of these.
+  if (req.url ~ "(?i)^https?://") {
+    set req.http.Host = regsub(req.url, "^[^:]+://([^/?#]*).*$", "\1");
+    set req.url = regsub(req.url, "^[^:]+://[^/?#]*/?", "/");
+  }
+  # HTTP/1.0 allows a request without Host. Varnish would store it under its own address, and fetch it by the backend's name.
+  if (!req.http.Host && req.proto == "HTTP/1.0") {
+    set req.http.Host = regsub("" + server.ip, "^(.*:.*)$", "[\1]");
+  }
+  # All ports and dots at the end at once: what is normalized must not change when it is normalized again.
+  if (req.http.Host ~ "[A-Z]|:[0-9]*$|\.$") {
+    set req.http.Host = regsub(std.tolower(req.http.Host), "(:[0-9]*|\.)+$", "");
+  }
+  if (req.http.Host !~ "^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$" || (req.url !~ "^/" && req.method != "OPTIONS")) {
+    return (synth(400, "Bad request"));
   }
 }
 

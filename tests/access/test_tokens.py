@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeward.access.tokens import Caller, Tokens, Unauthenticated
+from edgeward.access.tokens import Caller, Token, Tokens, Unauthenticated
 from edgeward.errors import Conflict, Forbidden, InvalidValue, NotFound
 from edgeward.store.connection import Store
 from edgeward.types import Role
@@ -85,3 +85,23 @@ def test_a_role_includes_the_smaller_ones(has: Role, needs: Role) -> None:
     else:
         with pytest.raises(Forbidden, match=f"{needs}.*{has}"):
             caller.require(needs)
+
+
+async def test_two_revocations_at_once_are_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slower one finds no token. It does not free the name, which a new token may have by then."""
+    tokens, slow = Tokens(store), Tokens(store)
+    token, _ = await tokens.create("ana", Role.ADMIN)
+    read = slow._read
+
+    async def read_before_the_other_revokes() -> dict[str, Token]:
+        records = await read()
+        await tokens.revoke(token.id)
+        await tokens.create("ana", Role.VIEWER)
+        return records
+
+    monkeypatch.setattr(slow, "_read", read_before_the_other_revokes)
+    with pytest.raises(NotFound):
+        await slow.revoke(token.id)
+    with pytest.raises(Conflict):
+        await tokens.create("ana", Role.VIEWER)
+    assert [each.role for each in await tokens.all()] == [Role.VIEWER]

@@ -1,6 +1,11 @@
 """The doctor through the API."""
 
-from tests.support.controllers import Api
+import asyncio
+from pathlib import Path
+
+from tests.store.conftest import server as server
+from tests.store.server import Server
+from tests.support.controllers import Api, RunningController, settings
 from tests.support.edges import Edge
 
 
@@ -33,3 +38,21 @@ def test_operators_only(callers: dict[str, Api]) -> None:
     """Findings name addresses, which viewers must not see."""
     assert callers["viewer"].post("/doctor", {}).status == 403
     assert callers["operator"].post("/doctor", {}).status == 200
+
+
+async def test_it_runs_while_the_store_is_away(server: Server, tmp_path: Path) -> None:
+    """It says why the store can't be used, and checks all else: the lists are in memory still."""
+    config = settings(server.url, tmp_path, store={"url": server.url, "namespace": "away", "timeout_ms": 500})
+
+    def examined() -> dict[tuple[str, str], dict[str, str]]:
+        with RunningController(config) as running:
+            server.kill()
+            answer = running.api.post("/doctor", {})
+            assert (answer.status, answer.json["well"]) == (200, False)
+            return {(each["about"], each["check"]): each for each in answer.json["findings"]}
+
+    found = await asyncio.to_thread(examined)
+    assert found["store", "connection"]["health"] == "fail"
+    assert "no server listens on the socket" in found["store", "connection"]["detail"]
+    assert found["store", "data"]["health"] == "skipped"  # what it has is not known
+    assert ("hashers", "isolation") in found

@@ -183,3 +183,31 @@ def test_a_composite_hash_is_listed_with_its_quality(api: Api, a_list: str) -> N
 def test_the_radius_of_composite_values_has_bounds(api: Api, a_list: str, asked: int, status: int) -> None:
     """From 0 to 96."""
     assert api.patch(f"/lists/{a_list}", {"radius": {"pdq-dhash": asked}}).status == status
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "why"),
+    [
+        ({"mode": "monitor"}, PDQ, "its list is in monitor mode"),
+        ({"mode": "off"}, PDQ, "its list is off"),
+        ({"kind": "allow"}, "md5:" + "7e" * 16, "its list is an allowlist"),
+        ({}, "photodna:" + "3c" * 144, "nothing can match it"),
+    ],
+)
+def test_a_listing_that_blocks_nothing_is_inactive(api: Api, policy: dict[str, str], text: str, why: str) -> None:
+    """Nothing was looked for, so it is not said that no copy was seen."""
+    name = "-".join(["inactive", *policy.values()])
+    assert api.post("/lists", {"name": name, **policy}).status == 201
+    try:
+        purge = api.post(f"/lists/{name}/entries", {"hashes": [text]}, wait="verified").json["purge"]
+    finally:
+        api.delete(f"/lists/{name}")
+    assert purge["state"] == "inactive"
+    assert f"blocks nothing: {why}" in purge["statement"]
+    assert "no copy was seen" not in purge["statement"]
+
+
+def test_one_hash_that_blocks_was_looked_for(api: Api, a_list: str) -> None:
+    """Whatever the others of the same request do."""
+    hashes = ["photodna:" + "3c" * 144, "md5:" + "7f" * 16]
+    assert api.post(f"/lists/{a_list}/entries", {"hashes": hashes}, wait="verified").json["purge"]["state"] == "nothing"

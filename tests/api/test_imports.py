@@ -139,3 +139,13 @@ def test_an_imported_image_is_gone_or_owed(edge: Edge) -> None:
     )
     assert (job["state"], job["orders"], job["owed"], job["matched"]) == ("done", 1, {"dead": 1}, 1502)
     assert not edge.holds("/imported.jpg")
+
+
+def test_an_import_says_what_became_of_its_purges(api: Api, a_list: str) -> None:
+    """Where it is waited for; and that its list blocks nothing, if so."""
+    job = api.ask("POST", f"/lists/{a_list}/imports", lines(2), TEXT, wait="verified").json["job"]
+    assert (job["purge"]["state"], job["purge"]["orders"], job["not_matching"]) == ("nothing", 0, [])
+    assert "purge" not in api.get(f"/jobs/{job['id']}").json
+    api.patch(f"/lists/{a_list}", {"mode": "monitor"})
+    job = api.ask("POST", f"/lists/{a_list}/imports", lines(2), TEXT).json["job"]
+    assert "mode monitor" in job["not_matching"][0]["why"]

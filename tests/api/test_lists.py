@@ -1,5 +1,7 @@
 """Lists through the API."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.support.controllers import Api
 
 
@@ -75,3 +77,45 @@ def test_an_unknown_list_is_named(api: Api) -> None:
 def test_a_patch_that_changes_nothing_is_refused(api: Api, a_list: str) -> None:
     """A patch with only `why` is an error."""
     assert api.patch(f"/lists/{a_list}", {"why": "because"}).status == 422
+
+
+def test_patches_at_once_are_all_made(api: Api, a_list: str) -> None:
+    """Two people change different things at the same time: neither is lost."""
+    patches: list[dict[str, object]] = [
+        {"mode": "monitor"},
+        {"action": "410"},
+        {"description": "d"},
+        {"rotations": True},
+        {"geometry": True},
+        {"radius": {"pdq": 5}},
+        {"radius": {"phash": 5}},
+        {"radius": {"dhash": 5}},
+    ]
+    with ThreadPoolExecutor(len(patches)) as threads:
+        answers = list(threads.map(lambda patch: api.patch(f"/lists/{a_list}", patch).status, patches))
+    assert answers == [200] * len(patches)
+    shown = api.get(f"/lists/{a_list}").json
+    assert (shown["mode"], shown["action"], shown["description"]) == ("monitor", "410", "d")
+    assert (shown["rotations"], shown["geometry"]) == (True, True)
+    assert shown["radius"] == {"pdq": 5, "phash": 5, "dhash": 5, "pdq-dhash": 72}
+
+
+def test_a_change_can_depend_on_what_was_read(api: Api, a_list: str) -> None:
+    """If-Match with the ETag that was read: 412 if the policy was changed since, for PATCH and DELETE. Entries do not
+    change it."""
+    path = f"/lists/{a_list}"
+    read = api.get(path).headers["ETag"]
+    assert read.startswith('"')
+    api.post(f"{path}/entries", {"hashes": ["md5:" + "1" * 32]})
+    assert api.get(path).headers["ETag"] == read
+    changed = api.ask("PATCH", path, {"mode": "monitor"}, headers={"If-Match": f'"other", {read}'})
+    assert changed.status == 200
+    assert changed.headers["ETag"] == api.get(path).headers["ETag"] != read
+    for method, body in (("PATCH", {"mode": "off"}), ("DELETE", None)):
+        for sent in (read, f"W/{changed.headers['ETag']}"):
+            stale = api.ask(method, path, body, headers={"If-Match": sent})
+            assert (stale.status, stale.json["type"]) == (412, "urn:edgeward:problem:precondition-failed")
+    assert api.get(path).json["mode"] == "monitor"
+    assert api.ask("PATCH", path, {"mode": "off"}, headers={"If-Match": "*"}).status == 200
+    assert api.ask("DELETE", path, headers={"If-Match": api.get(path).headers["ETag"]}).status == 200
+    assert api.ask("PATCH", path, {"mode": "off"}, headers={"If-Match": "*"}).status == 404

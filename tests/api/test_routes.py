@@ -89,6 +89,7 @@ def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> Non
             output = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
             if heading == "POST /api/v1/lists/{name}/entries":
                 entries += [entry["id"] for entry in json.loads(output)["entries"]]
+                environ["ACT"] = json.loads(output)["act"]
             elif heading.endswith("/imports"):
                 environ["JOB"] = json.loads(output)["job"]["id"]
             elif heading == "POST /api/v1/tokens":

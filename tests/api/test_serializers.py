@@ -39,7 +39,7 @@ def test_a_list_shows_the_radius_that_applies() -> None:
 
 def test_an_entry_is_flat() -> None:
     """Signal and provenance are in one object."""
-    entry = Entry("a", Signal("pdq", "ff", 80), "why", "ana", 1.5)
+    entry = Entry("a", Signal("pdq", "ff", 80), "why", "ana", 1.5, "act-1")
     assert serializers.entry(entry) == {
         "id": entry.id,
         "list": "a",
@@ -49,6 +49,7 @@ def test_an_entry_is_flat() -> None:
         "reason": "why",
         "added_by": "ana",
         "added_at": 1.5,
+        "act": "act-1",
     }
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from tests.support.controllers import photo
+import pytest
+from tests.support.controllers import Api, photo
 from tests.support.edges import Edge
 
 
@@ -22,3 +23,10 @@ def test_an_unknown_url_or_image_has_no_sightings(edge: Edge) -> None:
     """The answer is empty, not an error."""
     for query in ({"url": "http://photos.example/none"}, {"sha256": "0" * 64}):
         assert edge.api.get("/sightings", **query).json == {"sightings": []}
+
+
+@pytest.mark.parametrize("url", ["nope", "", "/a.jpg", "http://", "https:///a.jpg", "ftp://a/b", "http://["])
+def test_a_url_without_a_host_is_refused(api: Api, url: str) -> None:
+    """Nothing can have been seen there: "none" would be taken for an answer."""
+    answer = api.get("/sightings", url=url)
+    assert (answer.status, answer.json["key"]) == (422, "url")

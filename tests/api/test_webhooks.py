@@ -3,20 +3,24 @@
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.controllers import Answer, Api, ask_until, photo
 from tests.support.edges import HOST, SECRET, Edge
 
 from edgeward import metrics
+from edgeward.api.requests import MAX_WEBHOOK_BYTES
 from edgeward.api.webhooks import key_of
 
 KEY = base64.b64decode(SECRET.removeprefix("whsec_"))
 PLAIN = b"a secret that is plain text"
 URLS = {"urls": [f"https://{HOST}/hook.jpg"]}
+SECONDS_AGO = "seven seconds before the request is sent"
 
 
 def sign(body: bytes, message_id: str, at: str, key: bytes = KEY) -> str:
@@ -96,13 +100,16 @@ def test_several_signatures_and_plain_secrets(api: Api) -> None:
         ("signature", {"headers": {"webhook-signature": "\xe9 \xff"}}),
         ("signature", {"headers": {"webhook-id": "another"}}),
         ("signature", {"headers": {"webhook-id": None}}),
-        ("signature", {"headers": {"webhook-timestamp": "1"}}),
+        ("signature", {"headers": {"webhook-timestamp": SECONDS_AGO}}),
+        ("stale", {"headers": {"webhook-timestamp": "1"}}),
         ("stale", {"at": time.time() - 3600}),
         ("stale", {"at": time.time() + 3600}),
     ],
 )
 def test_a_request_not_signed_correctly_is_refused(api: Api, reason: str, changed: dict[str, Any]) -> None:
     """Always 401 with the same message, counted by reason. Nothing is taken down."""
+    if changed.get("headers") == {"webhook-timestamp": SECONDS_AGO}:
+        changed = {"headers": {"webhook-timestamp": str(int(time.time()) - 7)}}
     before, count = api.get("/takedowns").json, refusals(reason)
     answer = send(api, URLS, **changed)
     assert (answer.status, answer.json["detail"]) == (401, "the request is not signed as required")
@@ -162,3 +169,64 @@ def test_a_signed_body_is_validated(api: Api) -> None:
     assert send(api, {"urls": ["no url"]}).status == 422
     assert send(api, {"colour": "red"}).json["key"] == "colour"
     assert send(api, URLS, body=b"x" * (17 * 1024 * 1024)).status == 413
+
+
+def begun(api: Api, sender: str, headers: dict[str, str]) -> Answer:
+    """The answer to a request of which only the head is sent: it comes without the body, or never."""
+    parts = urlsplit(api.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection.putrequest("POST", f"/api/v1/webhooks/{sender}/takedowns")
+    for name, value in {"Content-Type": "application/json", "Content-Length": "900000", **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    try:
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "sender", "changed"),
+    [
+        ("unknown", "none-such", {}),
+        ("signature", "gallery", {"webhook-signature": ""}),
+        ("signature", "gallery", {"webhook-signature": "v1,"}),
+        ("signature", "gallery", {"webhook-signature": "v1,!!"}),
+        ("signature", "gallery", {"webhook-signature": f"v1,{base64.b64encode(b'short').decode()}"}),
+        ("signature", "gallery", {"webhook-signature": f"v2,{base64.b64encode(b'x' * 32).decode()}"}),
+        ("signature", "gallery", {"webhook-id": ""}),
+        ("signature", "gallery", {"webhook-id": "x" * 300}),
+        ("stale", "gallery", {"webhook-timestamp": ""}),
+        ("stale", "gallery", {"webhook-timestamp": "soon"}),
+        ("stale", "gallery", {"webhook-timestamp": str(int(time.time()) - 3600)}),
+        ("stale", "gallery", {"webhook-timestamp": str(int(time.time()) + 3600)}),
+    ],
+)
+def test_what_the_head_shows_to_be_wrong_is_refused_before_the_body(
+    api: Api, reason: str, sender: str, changed: dict[str, str]
+) -> None:
+    """Nobody makes the controller read a body by a request that can't be signed."""
+    signature = f"v1,{base64.b64encode(b'x' * 32).decode()}"
+    headers = {"webhook-id": "m", "webhook-timestamp": str(int(time.time())), "webhook-signature": signature, **changed}
+    count = refusals(reason)
+    answer = begun(api, sender, headers)
+    assert (answer.status, answer.json["detail"]) == (401, "the request is not signed as required")
+    assert refusals(reason) == count + 1
+
+
+def test_the_body_of_a_webhook_is_bounded(api: Api) -> None:
+    """Before its signature is known to be right: by its length, and as it arrives."""
+    signature = f"v1,{base64.b64encode(b'x' * 32).decode()}"
+    headers = {"webhook-id": "m", "webhook-timestamp": str(int(time.time())), "webhook-signature": signature}
+    assert begun(api, "gallery", {**headers, "Content-Length": str(MAX_WEBHOOK_BYTES + 1)}).status == 413
+    chunks = iter([b"x" * 65536] * (MAX_WEBHOOK_BYTES // 65536 + 1))
+    path = "/webhooks/gallery/takedowns"
+    answer = api.as_("").ask("POST", path, chunks, content_type="application/json", headers=headers)
+    assert answer.status == 413
+
+
+def test_a_large_signed_body_is_accepted(api: Api) -> None:
+    """Up to the bound: a thousand URLs of usual length."""
+    urls = [f"https://{HOST}/{'a' * 900}{number}.jpg" for number in range(1000)]
+    assert send(api, {"urls": urls}).status == 202

@@ -212,3 +212,12 @@ async def test_records_without_a_job_are_left_out(store: Store) -> None:
     assert [record.job for record in await jobs.read(["expired", "a"])] == [b"a"]
     with pytest.raises(NotFound):
         await jobs.get("expired")
+
+
+async def test_a_job_is_finished_once(store: Store) -> None:
+    """A worker that was frozen finishes a job that another has finished: how the first one ended it stays."""
+    jobs = job_store(store)
+    await jobs.create("one", "1", NOW)
+    await jobs.finish("one", {"state": "done"})
+    await jobs.finish("one", {"state": "failed"})
+    assert (await jobs.get("one")).fields == {b"state": b"done"}

@@ -61,3 +61,11 @@ def test_the_collector_traverses_none_of_it() -> None:
         ttl_set.add(b"%d" % number)
     gc.collect()
     assert len(gc.get_objects()) - before < 1_000
+
+
+def test_is_cleared() -> None:
+    """No key is in it then."""
+    ttl_set = TtlSet(5.0, 10)
+    ttl_set.add("a")
+    ttl_set.clear()
+    assert "a" not in ttl_set

@@ -54,6 +54,25 @@ async def test_a_defect_costs_one_batch() -> None:
     assert metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "write_buffer"}) == errors + 1
 
 
+async def test_losses_are_reported() -> None:
+    """What a full buffer refuses, and what a defect costs, goes to `on_loss`, once."""
+    lost: list[int] = []
+
+    async def write(batch: Sequence[int]) -> None:
+        if 0 in batch:
+            raise ValueError("no")
+
+    buffer = WriteBuffer("numbers", write, 2, lost.extend)
+    assert [buffer.put(number) for number in range(4)] == [True, True, False, False]
+    assert lost == [2, 3]
+    await buffer.start()
+    await buffer.flush()
+    assert lost == [2, 3, 0, 1]
+    buffer.put(5)
+    await buffer.close()
+    assert lost == [2, 3, 0, 1]
+
+
 async def test_waits_for_the_store() -> None:
     """While the store is away items wait, and beyond its size a buffer refuses more; then all are written."""
     written: list[int] = []
@@ -95,6 +114,28 @@ async def test_a_mark_is_reached_when_all_before_it_is_written() -> None:
     assert buffer.reached(mark)
     buffer.put(1)
     assert buffer.reached(mark)
+    await buffer.close()
+
+
+async def test_a_write_that_has_begun() -> None:
+    """An item has begun to be written as soon as its batch is handed over; one that came later has not."""
+    begun, away = asyncio.Event(), asyncio.Event()
+
+    async def write(batch: Sequence[int]) -> None:
+        begun.set()
+        await away.wait()
+
+    buffer = WriteBuffer("numbers", write, 1000)
+    await buffer.start()
+    buffer.put(0)
+    first = buffer.mark
+    assert not buffer.has_begun(first)
+    await begun.wait()
+    buffer.put(1)
+    assert (buffer.has_begun(first), buffer.has_begun(buffer.mark)) == (True, False)
+    away.set()
+    await buffer.flush()
+    assert buffer.has_begun(buffer.mark)
     await buffer.close()
 
 

@@ -21,7 +21,7 @@ from edgeward.errors import EdgewardError, Exit
 
 ROOMS = (
     *("hashing", "lookup", "retromatching", "sightings", "front", "fill", "linger"),
-    *("purging", "response_parsing", "takeover", "memory"),
+    *("origin_removal", "purging", "response_parsing", "takeover", "memory"),
 )
 """Modules of this package with a `measure(effort)`, in the order of the document."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"

@@ -21,7 +21,7 @@ from tests.support.eventually import eventually, until
 from edgeward.demo.caches import Varnish
 from edgeward.demo.caches.base import free_port
 from edgeward.demo.edge import toml
-from edgeward.demo.http_client import ask
+from edgeward.demo.http_client import HOST, ask
 from edgeward.errors import Unavailable
 from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
@@ -76,7 +76,7 @@ def _controller(directory: Path, settings: dict[str, object]) -> Iterator[subpro
     """`edgeward controller` in a directory of its own, once it is ready."""
     directory.mkdir()
     config, state = directory / "edgeward.toml", directory / "state"
-    config.write_text(toml({"state_dir": str(state), "admin": {"listen": "127.0.0.1:0"}, **settings}))
+    config.write_text(toml({"state_dir": str(state), "admin": {"listen": "127.0.0.1:0", "hosts": [HOST]}, **settings}))
     command = [sys.executable, "-m", "edgeward", "controller", "-c", str(config)]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

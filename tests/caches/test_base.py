@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from tests.caches.orders import order_for, prefix_order, tag_order
-from tests.support.real_caches import target
+from tests.caches.cdn_server import ApiRequest, response
+from tests.caches.every_driver import driver_and_server
+from tests.caches.orders import http_order, order_for, prefix_order, tag_order
+from tests.support.eventually import until
+from tests.support.real_caches import fetch, settings, target
 
 from edgeward.caches import DRIVERS, driver_for
 from edgeward.caches.base import Abilities, CacheDriver, Purged, Rate
+from edgeward.demo.caches import CacheServer
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import (
     CACHE_TYPES,
@@ -76,8 +80,27 @@ async def test_outcomes_come_in_the_order_of_the_orders() -> None:
     assert [each.detail for each, placed in zip(purged, orders, strict=True) if placed.scope is Scope.TARGET] == [
         "/1", "/2", "4", "5", "6"]  # fmt: skip
     others = [each for each, placed in zip(purged, orders, strict=True) if placed.scope is not Scope.TARGET]
-    assert [(each.delivery, each.status) for each in others] == [(Delivery.DELIVERED, 0)] * 2
+    assert [(each.delivery, each.status) for each in others] == [(Delivery.UNSUPPORTED, 0)] * 2
     assert ["tag" in others[0].detail, "prefix" in others[1].detail] == [True, True]
+
+
+class ByPrefix(Recording):
+    async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        self.calls.append([each.target.path for each in orders])
+        return [Purged(Delivery.VERIFIED, 200, each.target.path) for each in orders]
+
+
+async def test_equal_prefixes_are_purged_once() -> None:
+    """However many images have forgotten targets there. A prefix without a host cannot be purged, and is not."""
+    driver = ByPrefix()
+    paths = ["/a", "/b", "/a"]
+    nowhere = prefix_order("/", host="")
+    purged = await driver.purge([*map(prefix_order, paths), nowhere])
+    assert driver.calls == [["/a", "/b"]]
+    assert [each.detail for each in purged[:3]] == paths
+    assert (purged[3].delivery, purged[3].status) == (Delivery.UNSUPPORTED, 0)
+    assert (await driver.purge([nowhere]))[0] == purged[3]
+    assert len(driver.calls) == 1
 
 
 async def test_no_orders() -> None:
@@ -126,3 +149,65 @@ def test_the_headers_that_carry_tags() -> None:
                   ("nginx", {}), ("fastly", {"tags": True, "service": "a", "token": "t"})])]  # fmt: skip
     assert tag_headers(caches) == ("Surrogate-Key", "xkey")
     assert tag_headers(caches[2:4]) == ()
+
+
+def _yes(request: ApiRequest) -> bytes:
+    """A server that accepts everything, in every way that an API may say so."""
+    fields = {"success": True, "status": "ok", "httpStatus": 200, "kind": "compute#operation", "access_token": "t"}
+    return response(200, fields, X_Purged="ban", Edgeward_Variants="-")
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+@pytest.mark.parametrize("scope", [Scope.PREFIX, Scope.TAG])
+async def test_what_a_driver_cannot_do_is_not_said_to_be_done(driver: type[CacheDriver], scope: Scope) -> None:
+    """An order by prefix or tag at a cache that cannot do it removes nothing, and its outcome says so, whatever the
+    server would answer. So does one by tag without `tags`, and one by prefix at a Varnish without `bans`."""
+    order = prefix_order("/u/") if scope is Scope.PREFIX else tag_order("ew-1")
+    async with driver_and_server(driver.name, _yes) as (made, server):
+        (purged,) = await made.purge([order])
+    can = scope is Scope.PREFIX and driver.abilities.prefix and driver.name != "varnish"
+    assert (purged.delivery is Delivery.UNSUPPORTED) is not can
+    if not can:
+        assert (purged.count, server.requests) == (None, [])
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+@pytest.mark.parametrize("status", [401, 403, 405])
+async def test_a_refusal_is_said_at_once(driver: type[CacheDriver], status: int) -> None:
+    """A cache that refuses is not one that is away: the operator must do something. It counts no copy."""
+    orders = [http_order("/p"), http_order("/v", ("accept", "image/webp"))]
+    async with driver_and_server(driver.name, lambda _: response(status, b"<html>no")) as (made, _):
+        outcomes = await made.purge(orders)
+    assert {(each.delivery, each.count) for each in outcomes} == {(Delivery.REFUSED, None)}
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+async def test_no_server_is_verified_that_accepts_everything(
+    driver: type[CacheDriver], short_repeat_pauses: None
+) -> None:
+    """Of a server that says yes to every request nothing is known."""
+    async with driver_and_server(driver.name, _yes) as (made, _):
+        outcomes = await made.purge([http_order("/p"), http_order("/v", ("accept", "image/webp"))])
+    assert Delivery.VERIFIED not in {each.delivery for each in outcomes}
+
+
+async def _stored(cache: CacheServer, path: str) -> None:
+    """Fetch until the cache answers twice with the same response of the origin."""
+
+    def is_stored() -> bool:
+        return fetch(cache, path)[0] == fetch(cache, path)[0]
+
+    await asyncio.to_thread(until, is_stored, f"{path} is stored")
+
+
+@pytest.mark.parametrize("kind", ["varnish", "nginx", "squid", "trafficserver"])
+async def test_real_caches_tell_whether_there_was_a_copy(kind: str, request: pytest.FixtureRequest) -> None:
+    """A purge that removed a copy and one that found none are told apart, in one call."""
+    cache: CacheServer = request.getfixturevalue(kind)
+    await _stored(cache, "/met/here")
+    driver = driver_for(settings(cache))
+    here, away = await driver.purge([http_order("/met/here"), http_order("/met/away")])
+    again, _ = await driver.purge([http_order("/met/here"), http_order("/met/away")])
+    await driver.close()
+    assert {each.delivery for each in (here, away, again)} == {Delivery.VERIFIED}
+    assert (bool(here.count), away.count, again.count) == (True, 0, 0)

@@ -51,11 +51,16 @@ async def test_tags() -> None:
         (response(404, {"Message": "The requested hostname was not found"}), Delivery.REFUSED),
         (response(429, b"", Retry_After="2"), Delivery.WAITING),
         (response(200, b"<html>login</html>"), Delivery.WAITING),
+        (
+            response(200, {"HttpCode": 401, "Message": "Authorization has been denied for this request."}),
+            Delivery.REFUSED,
+        ),
+        (response(200, {"error": "x", "Message": "The requested hostname was not found"}), Delivery.REFUSED),
         (response(500), Delivery.WAITING),
     ],
 )
 async def test_other_responses(reply: bytes, delivery: Delivery) -> None:
-    """A 2xx is accepted unless it is a page; outcomes quote bunny.net's message, but not the key."""
+    """A 2xx is accepted unless it is a page or an error; outcomes quote bunny.net's message, but not the key."""
     async with cdn_driver(SETTINGS, lambda _: reply) as (driver, _):
         (purged,) = await driver.purge([https_order()])
     assert purged.delivery is delivery

@@ -131,6 +131,13 @@ def test_secrets_are_redacted() -> None:
     assert len(api.redacted("a" * 1000)) == MAX_DETAIL_CHARS
 
 
+def test_a_text_that_is_no_credential_garbles_no_message() -> None:
+    """A token of a few characters is a mistake, which the message should make plain."""
+    api = CdnClient("http://127.0.0.1:1", 1.0, ["t", ""])
+    api.add_secrets("con")
+    assert api.redacted("connection refused") == "connection refused"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"null", b"\xff", b"[" * 60_000, b'{"a":'])
 def test_no_json_object_has_no_fields(body: bytes) -> None:
     """A body that is not a JSON object has no fields."""

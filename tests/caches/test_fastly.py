@@ -69,6 +69,10 @@ async def test_surrogate_keys() -> None:
     [
         (response(200, {"status": "error", "msg": "no"}), Delivery.REFUSED),
         (response(200, {"msg": "no"}), Delivery.REFUSED),
+        (response(200, {"error": "unauthorized"}), Delivery.REFUSED),
+        (response(200, {"success": False}), Delivery.REFUSED),
+        (response(200, {"HttpCode": 401}), Delivery.REFUSED),
+        (response(200, {}), Delivery.WAITING),
         (response(200, b"<html>"), Delivery.WAITING),
         (response(401, {"msg": "Provided credentials are missing or invalid"}), Delivery.REFUSED),
         (response(403, {"msg": "You are not authorized to perform this action"}), Delivery.REFUSED),
@@ -92,3 +96,19 @@ async def test_a_base_path_is_kept() -> None:
         async with cdn_driver({**SETTINGS, "url": f"{server.url}/fastly"}, lambda _: OK) as (driver, _):
             await driver.purge([https_order()])
         assert server.requests[0].target == "/fastly/purge/img.test/p"
+
+
+@pytest.mark.parametrize("whole", [{"error": "unauthorized"}, {"status": "ok"}, {"success": True}])
+async def test_a_key_that_is_not_answered_is_not_purged(whole: dict[str, object]) -> None:
+    """The response names each key that it purges. What it leaves out is refused alone. Without any key it is no yes."""
+
+    def all_but_one(request: ApiRequest) -> bytes:
+        keys = request.headers["surrogate-key"].split()
+        return response(200, {"note": "", **{key: "108-1" for key in keys if key != "ew-2"}})
+
+    orders = [tag_order(f"ew-{number}") for number in (1, 2, 3)]
+    async with cdn_driver(SETTINGS, all_but_one) as (driver, server):
+        expected = [Delivery.DELIVERED, Delivery.REFUSED, Delivery.DELIVERED]
+        assert deliveries(await driver.purge(orders)) == expected
+        server.respond = lambda _: response(200, whole)
+        assert set(deliveries(await driver.purge(orders))) == {Delivery.REFUSED}

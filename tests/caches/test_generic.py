@@ -59,6 +59,8 @@ async def test_nothing_breaks_out(path: str) -> None:
         (207, Delivery.REFUSED),
         (302, Delivery.REFUSED),
         (403, Delivery.REFUSED),
+        (405, Delivery.REFUSED),
+        (501, Delivery.REFUSED),
         (429, Delivery.WAITING),
         (502, Delivery.WAITING),
     ],
@@ -68,7 +70,7 @@ async def test_statuses(status: int, delivery: Delivery) -> None:
     async with cdn_driver(SETTINGS, lambda _: response(status)) as (driver, _):
         (purged,) = await driver.purge([https_order()])
     assert (purged.delivery, purged.status) == (delivery, status)
-    assert purged.count == (0 if status == 404 else None)
+    assert purged.count is None  # a wrong path is 404 too
 
 
 async def test_statuses_of_the_settings() -> None:
@@ -106,4 +108,4 @@ async def test_neither_prefixes_nor_tags() -> None:
     """Such a cache is only purged by URL."""
     async with cdn_driver(SETTINGS, lambda _: response(200)) as (driver, server):
         purged = await driver.purge([prefix_order("/a/"), tag_order("ew-1")])
-    assert (deliveries(purged), server.requests) == ([Delivery.DELIVERED] * 2, [])
+    assert (deliveries(purged), server.requests) == ([Delivery.UNSUPPORTED] * 2, [])

@@ -176,3 +176,25 @@ def test_bad_credentials_are_a_configuration_error() -> None:
     settings = parse_cache({"name": "gcp", **SETTINGS, "credentials": "{}"})
     with pytest.raises(ConfigError, match=r"caches\.gcp\.credentials"):
         driver_for(settings)
+
+
+async def test_an_operation_that_failed_by_its_status_alone_waits(drive: Drive) -> None:
+    """An operation may fail without `error`: its HTTP status says it."""
+
+    def failed(request: ApiRequest) -> bytes:
+        if request.method == "POST":
+            return operation("PENDING")
+        return operation("DONE", httpErrorStatusCode=503, httpErrorMessage="SERVICE UNAVAILABLE")
+
+    async with drive(failed) as (driver, _, _):
+        (purged,) = await driver.purge([https_order()])
+    assert purged.delivery is Delivery.WAITING
+    assert "503 SERVICE UNAVAILABLE" in purged.detail
+
+
+@pytest.mark.parametrize("reason", ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"])
+async def test_a_403_for_too_many_calls_is_no_refusal(drive: Drive, reason: str) -> None:
+    """It is tried again later: the credentials are right."""
+    busy = response(403, {"error": {"code": 403, "message": "slow down", "errors": [{"reason": reason}]}})
+    async with drive(lambda _: busy) as (driver, _, _):
+        assert deliveries(await driver.purge([https_order()])) == [Delivery.WAITING]

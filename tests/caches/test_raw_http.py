@@ -232,6 +232,7 @@ async def test_a_cache_that_hangs(count: int) -> None:
     async with http_server(hang) as (url, heads), asyncio.timeout(20):
         replies = await RawHttpClient(url, 0.3).ask_many(requests(count))
     assert {str(reply) for reply in replies} == {"no answer within 0.3 s"}
+    assert all(isinstance(reply, CacheUnavailable) and reply.timed_out for reply in replies)
     # Only those that waited concurrently: with timeouts of their own the others would have been sent too.
     assert len(heads) <= MAX_PIPELINES + MAX_SINGLE_CONNECTIONS
 

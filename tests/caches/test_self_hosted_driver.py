@@ -1,18 +1,28 @@
 """What drivers of self-hosted caches share."""
 
 import pytest
+from tests.caches.http_server import http_server, path_of, purge, response
 from tests.support.real_caches import target
 
+from edgeward.caches import CacheDriver, driver_for
 from edgeward.caches.raw_http import TargetError
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import (
     REPEAT_PAUSES_SECONDS,
     repeat_until_gone,
     response_or_outcome,
+    some_variant_headers,
     variant_headers,
 )
 from edgeward.errors import CacheUnavailable
+from edgeward.settings.cache_settings import parse_cache
 from edgeward.types import Delivery
+
+SELF_HOSTED = ("varnish", "nginx", "nginx-plus", "squid", "trafficserver", "souin")
+
+
+def self_hosted(kind: str, url: str) -> CacheDriver:
+    return driver_for(parse_cache({"name": "edge", "driver": kind, "url": url, "secret": "s" * 20}))
 
 
 @pytest.mark.parametrize(
@@ -60,3 +70,72 @@ async def test_repeats_only_what_is_left() -> None:
 
     assert await repeat_until_gone([0, 5, 5], lambda count: count > 0, again) == [0, 0, 1]
     assert asked == [[1, 2], *([[2]] * len(REPEAT_PAUSES_SECONDS))]
+
+
+@pytest.mark.parametrize("kind", SELF_HOSTED)
+@pytest.mark.parametrize("status", [400, 414, 431])
+@pytest.mark.parametrize("odd", ["/a%zz", "/" + "a" * 9000, "/\xe9", "/../a"])
+async def test_a_cache_that_refuses_one_target(kind: str, status: int, odd: str) -> None:
+    """It is not misconfigured: it refuses this target, so the settings are not to blame. Nothing is gone, unless the
+    cache serves no copy of it either."""
+
+    def respond(head: bytes, _: int) -> bytes:
+        is_plain = b"edgeward" in head.split(b"\r\n")[0] or b"Host: edgeward.invalid" in head
+        plain = response(504 if b"only-if-cached" in head else 404, "X-Purged: 0")
+        if kind == "souin" and head.startswith(b"PURGE"):
+            plain = response(204)
+        return plain if is_plain else response(status)
+
+    async with http_server(respond) as (url, _):
+        purged = await purge(self_hosted(kind, url), target(odd))
+    is_probed = kind in ("squid", "trafficserver")
+    assert (purged.delivery, purged.status) == (Delivery.VERIFIED if is_probed else Delivery.UNSUPPORTED, status)
+    assert "secret" not in purged.detail
+    assert "this target" in purged.detail
+
+
+@pytest.mark.parametrize("kind", SELF_HOSTED)
+async def test_a_cache_that_refuses_every_target(kind: str) -> None:
+    """A cache that answers 400 to everything is misconfigured, and the outcome says where to look."""
+    async with http_server(lambda head, _: response(400)) as (url, _):
+        purged = await purge(self_hosted(kind, url), target("/a"))
+    assert (purged.delivery, purged.status) == (Delivery.REFUSED, 400)
+    assert "purge rules" in purged.detail
+
+
+@pytest.mark.parametrize("kind", SELF_HOSTED)
+async def test_a_purge_that_is_longer_than_the_cache_accepts(kind: str) -> None:
+    """It closes the connection, while it answers short ones: the purge is refused, and not tried for ever."""
+    async with http_server(lambda head, _: None if len(head) > 20_000 else response(404, "X-Purged: 0")) as (url, _):
+        purged = await purge(self_hosted(kind, url), target("/" + "a" * 20_000))
+    assert (purged.delivery, purged.status) == (Delivery.REFUSED, 0)
+    assert "longer than it accepts" in purged.detail
+
+
+@pytest.mark.parametrize("kind", SELF_HOSTED)
+async def test_a_cache_that_closes_every_connection(kind: str) -> None:
+    """It is ending, or not a cache: the order waits, however long its target is."""
+    async with http_server(lambda head, _: None) as (url, _):
+        purged = await purge(self_hosted(kind, url), target("/" + "a" * 20_000))
+    assert purged.delivery is Delivery.WAITING
+
+
+@pytest.mark.parametrize("kind", ["squid", "trafficserver"])
+async def test_a_target_that_is_served_and_cannot_be_purged(kind: str) -> None:
+    """A PURGE is longer than a GET: where only the GET is accepted, nothing says that the copy is gone."""
+
+    def respond(head: bytes, _: int) -> bytes:
+        return response(400) if head.startswith(b"PURGE") and len(path_of(head)) > 5000 else response(200)
+
+    async with http_server(respond) as (url, _):
+        purged = await purge(self_hosted(kind, url), target("/" + "a" * 6000))
+    assert (purged.delivery, purged.status) == (Delivery.REFUSED, 400)
+    assert "accepts a GET" in purged.detail
+
+
+def test_variant_headers_that_would_be_too_long() -> None:
+    """A purge of all variants leaves them out where they are long: it must fit, and removes as much without them."""
+    short, long = target("/p", accept="a" * 9000), target("/" + "p" * 9000, accept="a" * 9000)
+    assert some_variant_headers(short) == variant_headers(short)
+    assert some_variant_headers(long) == ()
+    assert variant_headers(long) == (("accept", "a" * 9000),)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeward.caches.urls import Unsendable, both_schemes, directory, encoded, host_of, url_of
+from edgeward.caches.urls import Unsendable, both_schemes, directory, encoded, host_of, is_host, url_of
 from edgeward.types import Target
 
 
@@ -31,6 +31,24 @@ def test_hosts_as_they_are_requested() -> None:
     """Names, names with a port, and addresses are hosts."""
     for host in ("Img.TEST", "a_b.test:443", "192.0.2.1", "[2001:db8::1]:8443"):
         assert host_of(Target("http", host, "/")) == host
+
+
+@pytest.mark.parametrize(
+    "host", ["a.", "a-.b", "-a", "xn--mnchen-3ya", "a" * 253, "h:1", "h:65535", "[::ffff:1.2.3.4]"]
+)
+def test_hosts(host: str) -> None:
+    """A name with at most one dot at its end, or an address, with a port or without."""
+    assert is_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", ".", "a..", "a..b", ".a", "a,b", "a%41", "a~", "h:", "h:0", "h:65536", "h:80:80", "h: 80", "a" * 254, "[::1]x",
+     "[]", "[1]", "[fe80::1%eth0]", "::1", "h\n", "\xe9"],
+)  # fmt: skip
+def test_no_hosts(host: str) -> None:
+    """What some cache would refuse to purge is no host, and neither is what no client can resolve."""
+    assert not is_host(host)
 
 
 def test_characters_that_are_not_bytes_are_unsendable() -> None:

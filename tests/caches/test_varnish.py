@@ -92,6 +92,24 @@ async def test_purges_byte_for_byte(varnish: CacheServer, path: bytes) -> None:
     assert fetch_raw(varnish, path)[1] != first
 
 
+async def test_a_target_that_fits_a_get_alone(varnish: CacheServer) -> None:
+    """A PURGE of it is longer than Varnish accepts: it is refused, with the reason, and not owed for ever."""
+    path = "/" + "a" * 32_700
+    status, first = fetch_raw(varnish, path.encode())
+    assert (status, fetch_raw(varnish, path.encode())[1]) == (200, first)
+    purged = await purge(driver_for(settings(varnish, secret="s" * 20)), target(path))
+    assert (purged.delivery, purged.count) == (Delivery.REFUSED, None)
+    assert "longer than it accepts" in purged.detail
+
+
+async def test_long_variant_headers(varnish: CacheServer) -> None:
+    """A purge removes every variant without headers that would make it longer than Varnish accepts."""
+    path = "/vary/" + "a" * 25_000
+    fetch(varnish, path)
+    purged = await purge(driver_for(settings(varnish)), target(path, accept="*/*", origin="o" * 8000))
+    assert (purged.delivery, purged.count) == (Delivery.VERIFIED, 1)
+
+
 @pytest.mark.parametrize("host", ["IMG.test", "img.test:80", "img.test."])
 async def test_forms_of_a_host_are_one_object(varnish: CacheServer, host: str) -> None:
     """An object fetched with another form of its host is purged too."""
@@ -207,7 +225,7 @@ async def test_what_stays_is_not_verified() -> None:
     """An object that is counted in every repeated purge is not verified as removed."""
     async with http_server(lambda head, number: response(200, "X-Purged: 1")) as (url, _):
         purged = await purge(driver_for(parse_cache({"name": "v", "driver": "varnish", "url": url})), target("/p"))
-    assert (purged.delivery, purged.count) == (Delivery.DELIVERED, 1)
+    assert (purged.delivery, purged.count) == (Delivery.WAITING, 1)
 
 
 async def test_a_node_that_is_down(full: CacheServer, cold: Callable[..., CacheServer]) -> None:
@@ -285,7 +303,8 @@ async def test_a_prefix_where_there_are_no_bans(varnish: CacheServer) -> None:
     driver = driver_for(settings(varnish))
     (purged,) = await driver.purge([prefix_order("/nobans/")])
     await driver.close()
-    assert (purged.delivery, purged.status) == (Delivery.DELIVERED, 0)
+    assert (purged.delivery, purged.status) == (Delivery.UNSUPPORTED, 0)
+    assert "set bans = true" in purged.detail
     assert cached(varnish, "/nobans/1")
 
 

@@ -19,7 +19,7 @@ from tests.chaos.stored_orders import StoredOrders
 from edgeward.demo.caches import CacheServer, Nginx, Squid, TrafficServer, Varnish
 from edgeward.demo.caches.base import is_listening
 from edgeward.demo.edge import Edge, free_address, toml
-from edgeward.demo.http_client import ask
+from edgeward.demo.http_client import HOST, ask
 from edgeward.demo.origin import Origin
 from edgeward.store import embedded
 
@@ -36,9 +36,9 @@ class Startable(Protocol):
 class Deployment:
     """`with Deployment(directory) as deployment`. `components`: what may be killed or frozen, by name."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, origin_server: Origin) -> None:
         self.directory = directory
-        self.origin = Origin()
+        self.origin = origin_server
         origin = _split(self.origin.address)
         nginx = Nginx(directory / "nginx", origin, SECRET)
         varnish = Varnish(directory / "varnish", nginx.address, SECRET)
@@ -122,7 +122,7 @@ class Deployment:
         directory.mkdir(exist_ok=True)
         config = directory / "edgeward.toml"
         settings = self._settings(cache, self._addresses[machine])
-        settings["admin"] = {"listen": self._addresses["controller"]}
+        settings["admin"] = {"listen": self._addresses["controller"], "hosts": [HOST]}
         config.write_text(toml({"state_dir": "state", **settings}))
         address = self._addresses["controller" if role == "controller" else machine]
 

@@ -15,12 +15,14 @@ class Listing:
         active: from when every live process acted on it.
         in_doubt: an answer was lost, so it may be listed or not. Nobody changes it any more.
         reserved: an operator has tried to list it.
+        act: the act that listed it; "" if that is not known.
     """
 
     since: float = 0.0
     active: float = 0.0
     in_doubt: bool = False
     reserved: bool = False
+    act: str = ""
 
 
 class ExpectedState:
@@ -28,6 +30,7 @@ class ExpectedState:
 
     Attributes:
         orders, takedowns, jobs: acknowledged ids, and when each was acknowledged.
+        undone: acts that operators have tried to undo.
         counts: how often each action of an operator ended in which way.
         violations: what must not happen even while processes are killed.
     """
@@ -38,6 +41,7 @@ class ExpectedState:
         self.orders: dict[str, float] = {}
         self.takedowns: dict[str, float] = {}
         self.jobs: dict[str, float] = {}
+        self.undone: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.violations: list[str] = []
 
@@ -54,8 +58,9 @@ class ExpectedState:
             listing.reserved = True
             return True
 
-    def mark_listed(self, number: int, active: bool) -> None:
+    def mark_listed(self, number: int, active: bool, act: str = "") -> None:
         listing = self.of(number)
+        listing.act = act
         listing.since = time.time()
         listing.active = listing.since if active else 0.0
 
@@ -67,6 +72,33 @@ class ExpectedState:
         """The picture is not listed, and anybody may list it again."""
         with self._lock:
             self._listings[number] = Listing()
+
+    def take_listings(self, act: str) -> list[int]:
+        """Pictures that an act has listed, for the caller to unlist: nobody else gets them, and they are in doubt."""
+        with self._lock:
+            taken = [number for number, each in self._listings.items() if act and each.since and each.act == act]
+            for number in taken:
+                listing = self._listings[number]
+                listing.in_doubt, listing.since, listing.active = True, 0.0, 0.0
+            return taken
+
+    def take_listing(self, number: int) -> bool:
+        """The same for one picture. False: another caller was faster."""
+        with self._lock:
+            listing = self._listings.setdefault(number, Listing())
+            if not listing.since:
+                return False
+            listing.in_doubt, listing.since, listing.active = True, 0.0, 0.0
+            return True
+
+    def forget_store(self) -> None:
+        """The store has lost its data, and got its lists back from memory: only listings that were active last."""
+        with self._lock:
+            for records in (self.orders, self.takedowns, self.jobs):
+                records.clear()
+            for listing in self._listings.values():
+                if listing.since and not listing.active:
+                    listing.in_doubt, listing.since = True, 0.0
 
     def count(self, what: str) -> None:
         with self._lock:

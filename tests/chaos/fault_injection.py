@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.chaos.components import Component
@@ -69,6 +70,14 @@ class FaultInjector:
                 submitted.append(threads.submit(self._inject_one, fault))
         for each in submitted:
             each.result()
+
+    @contextmanager
+    def all_up(self) -> Iterator[None]:
+        """Every component is up, and none fails, until the end of the block."""
+        with ExitStack() as stack:
+            for name in sorted(self._busy):
+                stack.enter_context(self._busy[name])
+            yield
 
     def _inject_one(self, fault: Fault) -> None:
         """Skip a component that is down or frozen already."""

@@ -1,9 +1,10 @@
-"""Threads that act as operators: they list, unlist, take down, purge and import, and record what was acknowledged."""
+"""Threads that act as operators: they list, undo, take down, purge and import, and record what was acknowledged."""
 
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ class Operators:
         self._pictures, self._expected = pictures, expected
         self._by_number = {picture.number: picture for picture in pictures}
         self._ended = threading.Event()
+        self._busy = [threading.Lock() for _ in range(THREADS)]
         self._threads = []
         for number in range(THREADS):
             choices = random.Random(f"operator {seed} {number}")
-            self._threads.append(threading.Thread(target=self._run, args=(choices, AdminClient(state_dirs, choices))))
+            self._threads.append(
+                threading.Thread(target=self._run, args=(choices, AdminClient(state_dirs, choices), self._busy[number]))
+            )
 
     def __enter__(self) -> "Operators":
         for thread in self._threads:
@@ -43,11 +47,20 @@ class Operators:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, choices: random.Random, admin: AdminClient) -> None:
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nobody asks for anything until the end of the block, and what was asked for before is answered."""
+        with ExitStack() as stack:
+            for lock in self._busy:
+                stack.enter_context(lock)
+            yield
+
+    def _run(self, choices: random.Random, admin: AdminClient, busy: threading.Lock) -> None:
         actions: dict[Callable[[random.Random, AdminClient], None], int] = {
             self._list: 8,
             self._list_and_wait: 3,
-            self._unlist: 2,
+            self._undo: 2,
+            self._remove_image: 1,
             self._import: 1,
             self._take_down_urls: 3,
             self._take_down_prefix: 1,
@@ -58,15 +71,19 @@ class Operators:
         while not self._ended.wait(choices.uniform(0, 2 * GAP_SECONDS)):
             (action,) = choices.choices(list(actions), list(actions.values()))
             name = action.__name__.removeprefix("_").replace("_", " ")
-            try:
-                action(choices, admin)
-                self._expected.count(name)
-            except Unreachable:
-                self._expected.count("no controller")
-            except NoAnswer as error:
-                self._expected.count(f"no answer ({error})")
-            except Refused as error:
-                self._expected.violation(f"{name}: {error}")
+            with busy:
+                self._act(name, partial(action, choices, admin))
+
+    def _act(self, name: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+            self._expected.count(name)
+        except Unreachable:
+            self._expected.count("no controller")
+        except NoAnswer as error:
+            self._expected.count(f"no answer ({error})")
+        except Refused as error:
+            self._expected.violation(f"{name}: {error}")
 
     def _reserve(self, choices: random.Random, count: int = 1) -> list[Picture]:
         """Pictures that nobody has tried to list yet, reserved for the caller."""
@@ -89,9 +106,10 @@ class Operators:
             for picture in pictures:
                 self._expected.mark_in_doubt(picture.number)
             raise
-        active = isinstance(answer, dict) and bool(answer.get("active"))
+        known = answer if isinstance(answer, dict) else {}
+        act = known.get("act") or known.get("id", "")
         for picture in pictures:
-            self._expected.mark_listed(picture.number, active)
+            self._expected.mark_listed(picture.number, bool(known.get("active")), act)
 
     def _list(self, choices: random.Random, admin: AdminClient, query: str = "") -> None:
         by = choices.choice(("image", "sha256", "pdq"))
@@ -110,38 +128,47 @@ class Operators:
         others = [f"md5:{choices.randbytes(16).hex()}" for _ in range(200)]
         body = "\n".join([*others, *(picture.signals[0] for picture in pictures)]).encode()
 
-        def ask() -> None:
+        def ask() -> Any:
             job = admin.call("POST", f"/lists/{LIST}/imports", None, body, "text/plain")["job"]
             self._expected.jobs[job["id"]] = time.time()
+            return job
 
         self._ask_to_list(pictures, ask)
 
-    def _unlist(self, choices: random.Random, admin: AdminClient) -> None:
-        """Remove all entries of one picture from the list, so that it may be shown again."""
-        acknowledged_listings = sorted(self._expected.acknowledged_listings())
-        if not acknowledged_listings:
+    def _undo(self, choices: random.Random, admin: AdminClient) -> None:
+        """Take back all that one act has listed, so that its pictures may be shown again."""
+        acts = sorted({each.act for each in self._expected.acknowledged_listings().values()} - {""})
+        act = choices.choice(acts) if acts else ""
+        taken = self._expected.take_listings(act)
+        if not taken:
             return
-        picture = self._by_number[choices.choice(acknowledged_listings)]
-        listing = self._expected.of(picture.number)
-        since, listing.since, listing.active = listing.since, 0.0, 0.0
-        if not since:  # another thread was faster
+        self._expected.undone.add(act)
+        answer = admin.call("DELETE", f"/acts/{act}?why=a+mistake")
+        if answer["state"] != "done":
+            return  # it goes on, as the answer says
+        if answer["still"]["blocking"]:
+            self._expected.violation(f"undo of {act}: still {answer['still']['blocking']}")
+        for number in taken:
+            self._expected.mark_unlisted(number)
+
+    def _remove_image(self, choices: random.Random, admin: AdminClient) -> None:
+        """Remove all entries of one picture, whichever act has listed it."""
+        listed = sorted(self._expected.acknowledged_listings())
+        number = choices.choice(listed) if listed else -1
+        if number < 0 or not self._expected.take_listing(number):
             return
-        entries = self._entries_of(picture, admin)
-        self._expected.mark_in_doubt(picture.number)
-        for entry in entries:
-            admin.call("DELETE", f"{ENTRIES}/{entry}?why=a+mistake")
-        self._expected.mark_unlisted(picture.number)
+        body = self._by_number[number].body
+        answer = admin.call("POST", f"/lists/{LIST}/removals?why=a+mistake", None, body, "image/jpeg")
+        # An entry that was listed by its hash may differ by some bits from that of the image: it is named, not removed.
+        for match in answer["still"]["blocking"]:
+            admin.call("DELETE", f"{ENTRIES}/{match['entry']}?why=a+mistake")
+        self._expected.mark_unlisted(number)
 
-    def _entries_of(self, picture: Picture, admin: AdminClient) -> list[str]:
-        """Ids of the entries that block the picture. To list again what is listed changes nothing and returns them."""
-        self._expected.mark_in_doubt(picture.number)
-        answer = admin.call("POST", ENTRIES, {"hashes": list(picture.signals)})
-        return [entry["id"] for entry in answer["entries"]]
-
-    def _take_down(self, choices: random.Random, admin: AdminClient, **what: object) -> None:
+    def _take_down(self, choices: random.Random, admin: AdminClient, **what: object) -> Any:
         answer = admin.call("POST", f"/takedowns{choices.choice(('', WAIT))}", what)
         self._expected.takedowns[answer["id"]] = answer["at"]
         self._expected.orders.update(dict.fromkeys(answer["order_ids"], answer["at"]))
+        return answer
 
     def _take_down_urls(self, choices: random.Random, admin: AdminClient) -> None:
         urls = [picture.url for picture in choices.sample(self._pictures, 3)]

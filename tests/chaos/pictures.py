@@ -18,6 +18,10 @@ ACCEPTS = ("image/avif,image/webp,*/*", "image/webp,*/*", "*/*")
 VARY_EVERY = 3
 """Every third picture varies by Accept."""
 FORMS_PER_PICTURE = 4
+ODD_HOSTS = (f"{HOST}.", f"{HOST}..", f"{HOST.upper()}:080", f"{HOST}:8080", "ph\xf6tos.example", "photos example", "")
+"""Hosts that no browser sends, some of which no purge can carry."""
+LONG_QUERIES = (1500, 6000)
+"""Bytes of the query in a long URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`paths`: where the origin serves it, in the form in which they come in a request."""
+    """`paths`: where the origin serves it, in the form in which they come in a request.
+
+    `odd_hosts` and `long_queries` are more variants, requested rarely. Those of `variants` are always answered.
+    """
 
     number: int
     body: bytes
@@ -43,6 +50,8 @@ class Picture:
     pdq: str
     paths: tuple[str, ...]
     variants: tuple[Variant, ...]
+    odd_hosts: tuple[Variant, ...] = ()
+    long_queries: tuple[Variant, ...] = ()
 
     @property
     def signals(self) -> tuple[str, str]:
@@ -71,7 +80,10 @@ def drawn(number: int, choices: random.Random) -> Picture:
     accepts = ACCEPTS if number % VARY_EVERY == 0 else ACCEPTS[:1]
     forms = [(choices.choice(HOSTS), choices.choice(paths) + choices.choice(QUERIES)) for _ in range(FORMS_PER_PICTURE)]
     variants = {Variant(host, target, accept) for host, target in forms for accept in accepts}
-    return Picture(number, body, found.sha256, pdq, paths, tuple(sorted(variants, key=repr)))
+    odd = tuple(Variant(host, paths[0], accepts[0]) for host in ODD_HOSTS)
+    queries = (f"?q={number}-{'x' * length}" for length in LONG_QUERIES)
+    long = tuple(Variant(HOST, paths[0] + query, accepts[0]) for query in queries)
+    return Picture(number, body, found.sha256, pdq, paths, tuple(sorted(variants, key=repr)), odd, long)
 
 
 def serve(origin: Origin, pictures: Sequence[Picture]) -> None:

@@ -21,6 +21,7 @@ ENTRY = {
     "reason": "order 17",
     "added_by": "local",
     "added_at": 1767225600.5,
+    "act": "act-0123456789abcdef",
 }
 HASH_LIST = {
     "name": "court",
@@ -55,11 +56,46 @@ PURGE = {
             "attempts": 1,
             "status": 200,
             "detail": "",
+            "removed": 2,
             "linger_seconds": 0.1,
         }
     },
     "owed": [],
 }
+
+
+NODE = {
+    "verified": 2,
+    "delivered": 0,
+    "unsupported": 0,
+    "refused": 0,
+    "owed": 0,
+    "not_known": 0,
+    "forgotten": 0,
+    "copies": 2,
+    "met": {"removed": 2, "none": 0, "unknown": 0},
+    "first_at": 1767225600.6,
+    "last_at": 1767225600.7,
+    "linger_seconds": 0.2,
+}
+GONE = {
+    "orders": 2,
+    "owed": {},
+    "refused": {},
+    "matched": True,
+    "state": "gone",
+    "statement": "At noon: gone.",
+    "at": 1767225600.8,
+    "verified": 2,
+    "accepted": {},
+    "not_known": {},
+    "forgotten": {},
+    "unknowns": [],
+    "copies": 2,
+    "met": {"removed": 2, "none": 0, "unknown": 0},
+    "nodes": {"varnish-1": NODE},
+}
+"""What became of purges that one cache verified."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import ENTRY, Api, Ended
 
-from edgeward.errors import UserError
+from edgeward.errors import ApiUnavailable, NotFound, UserError
 
 type Run = Callable[..., Ended]
 CLEAN = {"decision": "deliver", "reason": "no_match", "fingerprint": {}, "matches": [], "version": 7}
@@ -47,6 +47,16 @@ def test_a_blocked_picture_is_status_1(api: Api, edgeward: Run, picture: Path) -
     assert f"pdq at distance 12 of entry {ENTRY['id']} on blocklist court (enforce): order 17" in ended.out
 
 
+def test_every_act_that_blocks_is_named(api: Api, edgeward: Run, picture: Path) -> None:
+    """All matches are printed, and once for each act how to take it back; not for allowlists."""
+    acts = ("act-1", "act-2", "act-1", "")
+    matches = [{**MATCH, "act": act} for act in acts] + [{**MATCH, "kind": "allow", "act": "act-3"}]
+    api.answer("POST /api/v1/check", {**BLOCKED, "matches": matches})
+    out = edgeward("check", picture).out.splitlines()
+    assert len([line for line in out if "of entry" in line]) == 5
+    assert out[-2:] == [f"  to take back what {act} listed: edgeward undo {act}" for act in ("act-1", "act-2")]
+
+
 def test_the_view_and_frame_that_matched_are_printed(api: Api, edgeward: Run, picture: Path) -> None:
     """A match of anything but the picture as it is stored names the view and the frame."""
     matches = [{**MATCH, "view": "inner", "frame": 4}, {**MATCH, "view": "turned", "reason": ""}]
@@ -77,3 +87,28 @@ def test_a_url_is_downloaded_by_the_command(api: Api, edgeward: Run) -> None:
     assert edgeward("check", f"{api.url}/photo.jpg").status == 0
     assert api.requests[1].body == b"\xff\xd8 from the net"
     assert "Authorization" not in api.requests[0].headers
+
+
+def test_the_good_images_among_bad_ones_are_checked(
+    edgeward: Run, api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is missing hides no answer; the exit status is that of its error."""
+    good = tmp_path / "a.jpg"
+    good.write_bytes(b"bytes")
+    api.answer("POST /api/v1/check", CLEAN)
+    with pytest.raises(NotFound, match="missing"):
+        edgeward("check", tmp_path / "missing.jpg", good)
+    assert f"{good}: deliver" in capsys.readouterr().out
+    ended = edgeward("check", "--json", tmp_path / "missing.jpg", good)
+    assert ended.status == 2
+    assert [("error" in each, each.get("decision")) for each in ended.json] == [(True, None), (False, "deliver")]
+
+
+def test_an_api_that_is_away_ends_the_command_at_once(edgeward: Run, api: Api, tmp_path: Path) -> None:
+    """It would answer for no image."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"bytes")
+    api.problem("POST /api/v1/check", 503, "the store is away")
+    with pytest.raises(ApiUnavailable):
+        edgeward("check", tmp_path / "a", tmp_path / "b")
+    assert len(api.requests) == 1

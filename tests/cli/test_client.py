@@ -181,3 +181,33 @@ def test_a_broken_api_json_is_named(tmp_path: Path, text: str) -> None:
 def test_the_token_is_not_in_the_repr() -> None:
     """A traceback or log with a client in it does not show the token."""
     assert "ew_x" not in repr(Client("http://h", "ew_x"))
+
+
+def test_a_controller_that_was_started_again_is_asked_once_more(api: Api, tmp_path: Path) -> None:
+    """Its new token is in api.json; the old one is refused. Another refusal is final."""
+    access_file = tmp_path / "api.json"
+    api.problem(ROUTE, 401, "the token is unknown or revoked")
+
+    def write(token: str) -> None:
+        access_file.write_text(json.dumps({"url": api.url, "token": token, "pid": 1}))
+
+    write("ew_new")
+    with pytest.raises(Forbidden, match="unknown or revoked"):
+        Client(api.url, "ew_old", access_file).get("lists")
+    assert [request.headers["Authorization"] for request in api.requests] == ["Bearer ew_old", "Bearer ew_new"]
+    for token, file in (("ew_new", access_file), ("ew_old", None), ("ew_old", tmp_path / "gone.json")):
+        api.requests.clear()
+        with pytest.raises(Forbidden):
+            Client(api.url, token, file).get("lists")
+        assert len(api.requests) == 1
+
+
+def test_the_new_token_is_used(api: Api, tmp_path: Path) -> None:
+    """The request is answered as if the first token had been right."""
+    access_file = tmp_path / "api.json"
+    other = tmp_path / "other.json"
+    api.problem(ROUTE, 401, "the token is unknown or revoked")
+    api.answer("GET /moved/api/v1/lists", {"lists": []})
+    access_file.write_text(json.dumps({"url": f"{api.url}/moved", "token": "ew_new", "pid": 1}))
+    assert not other.exists()
+    assert Client(api.url, "ew_old", access_file).get("lists") == {"lists": []}

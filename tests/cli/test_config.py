@@ -162,6 +162,7 @@ def test_the_reference_holds_the_defaults() -> None:
         del defaults[name]
     defaults["policy"].pop("blocked_by")
     defaults["store"].pop("replicas")
+    defaults["sightings"].pop("max_bytes")
     assert values == defaults
 
 
@@ -254,5 +255,7 @@ def _allowed(field: FieldInfo) -> str:
     bounds = {type(bound).__name__: bound for bound in field.metadata}
     if not bounds.keys() & {"Ge", "Gt"}:
         return ""
-    least = f"{bounds['Ge'].ge:g}" if "Ge" in bounds else f"over {bounds['Gt'].gt:g}"
-    return f"{least} to {bounds['Le'].le}" if "Le" in bounds else least
+    least = f"{bounds['Ge'].ge:.15g}" if "Ge" in bounds else f"over {bounds['Gt'].gt:g}"
+    if "Le" in bounds:
+        return f"{least} to {bounds['Le'].le}"
+    return f"at least {least}" if "Ge" in bounds else least

@@ -142,3 +142,18 @@ def test_an_svg_has_the_hashes_of_its_pictures(edgeward: Run, photo: Path, tmp_p
     drawing.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:;base64,{inner}"/></svg>')
     alone, shown = edgeward("hash", "--json", photo, drawing).json
     assert {each["value"] for each in alone["signals"]} < {each["value"] for each in shown["signals"]}
+
+
+def test_the_good_files_among_bad_ones_are_printed(
+    edgeward: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In text before the error is raised; as JSON beside the errors."""
+    text = tmp_path / "letter.txt"
+    text.write_text("no picture")
+    with pytest.raises(BadImage, match=r"(?s)letter\.txt.*\n.*missing"):
+        edgeward("hash", text, photo, tmp_path / "missing")
+    assert "pdq:" in capsys.readouterr().out
+    ended = edgeward("hash", "--json", text, photo)
+    assert ended.status == 2
+    assert [sorted(each)[:2] for each in ended.json] == [["error", "file"], ["file", "flaw"]]
+    assert "letter.txt" in ended.err

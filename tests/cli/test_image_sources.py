@@ -27,6 +27,7 @@ class _Origin(BaseHTTPRequestHandler):
             "/to-ftp": (302, {"Location": "ftp://127.0.0.1/x"}, b""),
             "/gone": (451, {}, b"no"),
             "/down": (502, {}, b"no"),
+            "/gr%C3%B6%C3%9Fe%20x.jpg?%C3%A9": (200, {}, BODY),
         }
         status, headers, body = answers[self.path]
         self.send_response(status)
@@ -55,6 +56,17 @@ def test_reads_a_file(tmp_path: Path) -> None:
     """A path gives the bytes of the file."""
     (tmp_path / "a").write_bytes(BODY)
     assert image_sources.read(str(tmp_path / "a")) == BODY
+
+
+def test_reads_a_url_as_people_write_it(origin: str) -> None:
+    """It is requested as by a browser."""
+    assert image_sources.read(f"{origin}/x/../größe x.jpg?é#top") == BODY
+
+
+def test_a_url_that_no_browser_requests(origin: str) -> None:
+    """It is an error that names it."""
+    with pytest.raises(UserError, match="a user name"):
+        image_sources.read(origin.replace("://", "://user@"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

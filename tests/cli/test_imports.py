@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Api, Ended
+from tests.cli.conftest import GONE, Api, Ended
 
 from edgeward.cli import imports as module
 from edgeward.errors import NotFound, UserError
@@ -123,10 +123,53 @@ def test_waiting(api: Api, edgeward: Run, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "line"),
+    [({}, "2 purges done and verified"), ({"accepted": {"cf": 2}}, "2 purges done: 2 verified, 2 accepted by cf")],
+)
+def test_only_verified_purges_are_called_so(
+    api: Api, edgeward: Run, file: Path, changed: dict[str, Any], line: str
+) -> None:
+    """The last lines say what became of the purges."""
+    api.answer(IMPORTS, {"job": NEW}, 202)
+    answer_in_turn(api, {**DONE, "purge": {**GONE, **changed}})
+    ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
+    assert (ended.status, ended.out.splitlines()[-2:]) == (0, [line, "At noon: gone."])
+
+
+def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Path) -> None:
+    """It lists nothing: no command to undo it is printed."""
+    api.answer(IMPORTS, {"job": {**NEW, "total": 0}}, 202)
+    assert "undo" not in edgeward("import", "court", file).out
+    api.answer(IMPORTS, {"job": NEW}, 202)
+    assert "to undo this: edgeward undo job-1" in edgeward("import", "court", file).out
+
+
+def test_an_import_that_is_inactive_says_why(api: Api, edgeward: Run, file: Path) -> None:
+    """Beside the warning."""
+    off = {"count": 2, "of": 2, "why": "the list 'court' is off", "text": "2 of 2 entries will block nothing"}
+    api.answer(IMPORTS, {"job": {**NEW, "not_matching": [off]}}, 202)
+    purge = {**GONE, "orders": 0, "state": "inactive", "statement": "At noon: it blocks nothing."}
+    answer_in_turn(api, {**DONE, "orders": 0, "purge": purge})
+    ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
+    assert ended.out.splitlines()[-2:] == ["nothing is purged for it", "At noon: it blocks nothing."]
+
+
+def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path) -> None:
+    """At once, and nothing is said of copies then."""
+    off = {"count": 2, "of": 2, "why": "the list 'court' is off", "text": "2 of 2 entries cannot match"}
+    api.answer(IMPORTS, {"job": {**NEW, "not_matching": [off]}}, 202)
+    answer_in_turn(api, {**DONE, "orders": 0, "purge": {**GONE, "orders": 0, "state": "nothing"}})
+    ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
+    assert (ended.status, ended.err) == (0, "edgeward: warning: 2 of 2 entries cannot match\n")
+    assert "no copy" not in ended.out
+
+
+@pytest.mark.parametrize(
     ("last", "message"),
     [
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
         ({**DONE, "owed": {"edge": 2}, "refused": {"edge": 2}}, "edge refuses 2 purges"),
+        ({**DONE, "purge": {**GONE, "unknowns": ["edge: 2 targets were forgotten"]}}, "edge: 2 targets were forgotten"),
         ({**JOB, "state": "failed", "error": "no list is named 'court'"}, "no list is named 'court'"),
         ({**JOB, "state": "interrupted"}, "no progress within 0.2 s"),
     ],

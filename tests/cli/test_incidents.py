@@ -9,11 +9,13 @@ INCIDENT = {
     "at": 1767225600.5,
     "decision": "block",
     "reason": "match",
+    "hits": 41,
     "url": "http://host/a.jpg",
     "vary": {},
     "sha256": "ab" * 32,
     "list": "court",
     "entry": ENTRY["id"],
+    "act": ENTRY["act"],
     "type": "pdq",
     "distance": 0,
     "view": "turned",
@@ -31,10 +33,12 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
     entry = ENTRY["id"]
     assert line.split() == [
         "2026-01-01T00:00:00.500Z",
+        "41",
         "block",
         "match",
         "court",
         entry,
+        ENTRY["act"],
         "pdq",
         "0",
         "turned",
@@ -48,11 +52,11 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
 
 def test_an_incident_of_a_classifier_has_no_match(api: Api, edgeward: Callable[..., Ended]) -> None:
     """A classifier's incident has label and score, and dashes for what only a match has."""
-    nothing = {"list": "", "entry": "", "type": "", "view": "stored", "frame": 0}
+    nothing = {"list": "", "entry": "", "act": "", "type": "", "view": "stored", "frame": 0}
     classified = {"decision": "deliver", "reason": "classified", "classifier": "model", "label": "a cat", "score": 0.93}
     api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT | nothing | classified]})
     words = edgeward("incidents").out.splitlines()[1].split()
-    assert words[1:] == ["deliver", "classified", *"------", "model:", "a", "cat", "0.93", "http://host/a.jpg"]
+    assert words[1:] == ["41", "deliver", "classified", *"-------", "model:", "a", "cat", "0.93", "http://host/a.jpg"]
 
 
 def test_json_is_the_apis_own(api: Api, edgeward: Callable[..., Ended]) -> None:

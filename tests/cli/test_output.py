@@ -1,8 +1,15 @@
 """What commands print: tables, fields, times and safe text."""
 
+import io
+import json
+from contextlib import redirect_stdout
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgeward.cli import output
+from edgeward.cli.output import print_json
 
 
 def test_columns_are_as_wide_as_their_widest_cell(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,20 +22,6 @@ def test_no_rows_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     """A table without rows is printed as "none"."""
     output.print_table(("name",), [])
     assert capsys.readouterr().out == "none\n"
-
-
-@pytest.mark.parametrize(
-    ("number", "words", "text"),
-    [
-        (1, ("purge",), "1 purge"),
-        (0, ("purge",), "0 purges"),
-        (2, ("entry", "entries"), "2 entries"),
-        (1, ("entry", "entries"), "1 entry"),
-    ],
-)
-def test_a_number_has_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
-    """One purge, two purges; a plural that is not the noun with an s is given."""
-    assert output.counted(number, *words) == text
 
 
 def test_fields_align(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +41,14 @@ def test_times_are_iso_8601_in_utc(seconds: float | None, text: str) -> None:
 def test_text_from_the_network_can_not_control_the_terminal() -> None:
     """Escape sequences and line breaks are replaced by visible characters."""
     assert output.printable("a\x1b[31m\nb") == "a\ufffd[31m\ufffdb"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.recursive(st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")), st.lists))
+def test_json_is_valid_whatever_bytes_a_text_holds(value: object) -> None:
+    """A Host, a URL or a file name may hold any bytes: the output is ASCII in every locale, and means the same."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    with redirect_stdout(out):
+        print_json(value)
+    out.seek(0)
+    assert json.loads(out.read()) == value

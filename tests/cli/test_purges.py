@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from tests.cli.conftest import PURGE, Api, Ended
 
 type Run = Callable[..., Ended]
@@ -19,6 +20,8 @@ def test_purge_orders_urls(api: Api, edgeward: Run) -> None:
         "2026-01-01T00:00:00.500Z",
         "listing",
         "varnish-1",
+        "-",
+        "-",
         "-",
         "http://host/a.jpg",
     ]
@@ -47,7 +50,22 @@ def test_purge_names_the_caches_that_refuse(api: Api, edgeward: Run) -> None:
     outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
     api.answer("POST /api/v1/purges", {"purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]}, 202)
     ended = edgeward("purge", "http://host/a.jpg", "--wait")
-    assert (ended.status, ended.err) == (1, "edgeward: varnish-1 refuses 1 purge: see `edgeward purges`\n")
+    advice = "fix its access rules or credentials: see `edgeward purges`"
+    assert (ended.status, ended.err) == (1, f"edgeward: varnish-1 refuses 1 purge, {advice}\n")
+
+
+def test_what_became_of_the_others_is_said(api: Api, edgeward: Run) -> None:
+    """One URL was mistyped: the statement on the other one is printed. A refusal is in the words of the cache."""
+    answer = {"purges": [PURGE], "unmatched": ["http://host/b.jpg"], "state": "gone", "statement": "At noon: gone."}
+    api.answer("POST /api/v1/purges", answer, 202)
+    ended = edgeward("purge", "http://host/a.jpg", "http://host/b.jpg", "--wait")
+    assert (ended.status, ended.out.splitlines()[-1]) == (1, "At noon: gone.")
+    assert "nothing matched http://host/b.jpg" in ended.err
+    outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "detail": "status 501", "linger_seconds": None}
+    api.answer("POST /api/v1/purges", {**answer, "purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]}, 202)
+    ended = edgeward("purge", "http://host/a.jpg", "http://host/b.jpg", "--wait")
+    assert "varnish-1 refuses 1 purge (status 501)" in ended.err
+    assert "gone" not in ended.out
 
 
 def test_purges_lists_orders(api: Api, edgeward: Run) -> None:
@@ -65,6 +83,7 @@ def test_one_order_shows_each_cache(api: Api, edgeward: Run) -> None:
     assert out.splitlines()[-1].split() == [
         "varnish-1",
         "verified",
+        "2",
         "2026-01-01T00:00:00.600Z",
         "1",
         "200",
@@ -74,10 +93,55 @@ def test_one_order_shows_each_cache(api: Api, edgeward: Run) -> None:
 
 
 def test_a_refusal_is_not_shown_as_done(api: Api, edgeward: Run) -> None:
-    """A cache that refused the purge still holds the image, and the table names it."""
+    """A cache that refused the purge still holds the image. The table names it, and apart from those that owe it."""
     outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
     api.answer("GET /api/v1/purges", {"purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]})
-    assert "varnish-1 (refused)" in edgeward("purges").out
+    table = edgeward("purges").out.splitlines()
+    assert table[0].split()[3:6] == ["OWED", "REFUSED", "MET"]
+    assert table[1].split()[3:6] == ["-", "varnish-1", "-"]
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "met"),
+    [
+        ({"a": ("verified", 2), "b": ("verified", 0)}, "2 removed"),
+        ({"a": ("verified", 0), "b": ("verified", 0)}, "none"),
+        ({"a": ("verified", 0), "b": ("delivered", None)}, "unknown"),
+        ({"a": ("delivered", 1), "b": ("delivered", None)}, "1 removed"),
+        ({"a": ("unsupported", None)}, "-"),
+        ({"a": ("refused", None)}, "-"),
+    ],
+)
+def test_what_a_purge_met_is_in_the_table(
+    api: Api, edgeward: Run, deliveries: dict[str, tuple[str, int | None]], met: str
+) -> None:
+    """A copy, none, or it is not known. What was not carried out met nothing."""
+    known = PURGE["outcomes"]["varnish-1"]
+    outcomes = {name: {**known, "delivery": each, "removed": removed} for name, (each, removed) in deliveries.items()}
+    api.answer("GET /api/v1/purges", {"purges": [{**PURGE, "outcomes": outcomes}]})
+    assert met in edgeward("purges").out.splitlines()[1]
+
+
+def test_accepted_is_the_word_for_a_purge_that_is_not_verified(api: Api, edgeward: Run) -> None:
+    """A cache that owes the order is shown with what it waits for, or as not asked yet."""
+    accepted = {**PURGE["outcomes"]["varnish-1"], "delivery": "delivered", "removed": None}
+    waiting = {**accepted, "delivery": "waiting", "attempts": 3, "detail": "connection refused", "linger_seconds": None}
+    outcomes = {"cf": accepted, "down": waiting}
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", {**PURGE, "outcomes": outcomes, "owed": ["down", "new"]})
+    rows = {line.split()[0]: line for line in edgeward("purges", PURGE["id"]).out.splitlines() if line}
+    assert rows["cf"].split()[1:3] == ["accepted", "unknown"]
+    assert "connection refused" in rows["down"]
+    assert rows["down"].split()[1] == "waiting"
+    assert "not sent yet" in rows["new"]
+
+
+def test_purge_says_that_it_matched_nothing(api: Api, edgeward: Run) -> None:
+    """With --wait, a URL that was never seen and of which no cache had a copy is named, with status 1."""
+    answer = {"purges": [PURGE], "unmatched": ["http://host/a.jpg"], "state": "nothing", "statement": "no copy"}
+    api.answer("POST /api/v1/purges", answer, 202)
+    ended = edgeward("purge", "http://host/a.jpg", "--wait")
+    assert ended.status == 1
+    assert "nothing matched http://host/a.jpg" in ended.err
 
 
 def test_orders_by_tag_and_prefix_are_shown(api: Api, edgeward: Run) -> None:
@@ -91,3 +155,24 @@ def test_orders_by_tag_and_prefix_are_shown(api: Api, edgeward: Run) -> None:
     out = edgeward("purges", PURGE["id"]).out
     for line in ("scope       tag", "tag         ew-12", "takedown    td-1"):
         assert line in out
+
+
+def test_an_order_for_forgotten_targets_says_where_it_was_not_carried_out(api: Api, edgeward: Run) -> None:
+    """Such targets are not known to be gone from a cache that can't do it, refuses it or owes it."""
+    known = PURGE["outcomes"]["varnish-1"]
+    outcomes = {"done": known, "cannot": {**known, "delivery": "unsupported", "removed": None}}
+    order = {
+        **PURGE,
+        "scope": "prefix",
+        "url": "http://host/u/",
+        "forgotten": 7,
+        "outcomes": outcomes,
+        "owed": ["late"],
+    }
+    api.answer("GET /api/v1/purges", {"purges": [order]})
+    assert "http://host/u/* (7 forgotten)" in edgeward("purges").out
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", order)
+    assert edgeward("purges", PURGE["id"]).out.splitlines()[-2:] == [
+        "cannot: not known to be gone by this order: 7 targets forgotten",
+        "late: not known to be gone by this order: 7 targets forgotten",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import ENTRY, PURGE, Api, Ended
+from tests.cli.conftest import ENTRY, GONE, NODE, PURGE, Api, Ended
 
 from edgeward.errors import NotFound, UserError
 
@@ -27,16 +27,9 @@ TAKEDOWN = {
     "orders": 2,
     "error": "",
 }
-NODE = {
-    "verified": 2,
-    "delivered": 0,
-    "refused": 0,
-    "owed": 0,
-    "first_at": 1767225600.6,
-    "last_at": 1767225600.7,
-    "linger_seconds": 0.2,
-}
 SUMMARY = {
+    **GONE,
+    "limits": "What no purge can show.",
     "state": "gone",
     "orders": 2,
     "first_at": 1767225600.6,
@@ -48,8 +41,9 @@ SUMMARY = {
     "owed": {},
     "nodes": {"varnish-1": NODE},
 }
+WHAT = {"urls": [URL], "prefixes": [], "hashes": []}
 RECEIPT = {
-    "takedown": {**TAKEDOWN, "state": "gone", "what": {"urls": [URL], "prefixes": [], "hashes": []}},
+    "takedown": {**TAKEDOWN, "state": "gone", "what": WHAT},
     "summary": SUMMARY,
     "purges": [PURGE],
     "cursor": 0,
@@ -68,7 +62,7 @@ LISTING = {
 
 
 def _answer(owed: dict[str, int] | None = None, matched: bool = True, **changed: object) -> dict[str, Any]:
-    purge = {"orders": 2, "owed": owed or {}, "matched": matched}
+    purge = {**GONE, "owed": owed or {}, "matched": matched, "state": changed.pop("purge_state", "gone")}
     return {**TAKEDOWN, "order_ids": ["1-0", "2-0"], "purge": purge, **changed}
 
 
@@ -87,6 +81,7 @@ def test_takedown_sends_everything_in_one_request(api: Api, edgeward: Run) -> No
     }
     assert "?" not in api.requests[0].path
     assert (ended.status, ended.out) == (0, "takedown td-0123456789abcdef: 2 purges ordered\n")
+    assert "edgeward undo td-0123456789abcdef" in ended.err
 
 
 def test_takedown_waits(api: Api, edgeward: Run) -> None:
@@ -95,7 +90,63 @@ def test_takedown_waits(api: Api, edgeward: Run) -> None:
     ended = edgeward("takedown", URL, "--wait", "--timeout", 3)
     assert api.requests[0].path.endswith("?wait=verified&timeout=3.0")
     assert ended.status == 0
-    assert "gone from every cache" in ended.out
+    assert ended.out.splitlines()[1:] == ["gone from every cache", "At noon: gone."]
+
+
+def test_a_takedown_whose_purges_met_nothing_calls_nothing_gone(api: Api, edgeward: Run) -> None:
+    """The caches may store the images under another key."""
+    answer = _answer()
+    answer["purge"] |= {"copies": 0, "statement": "At noon: nothing is left where purges look."}
+    api.answer("POST /api/v1/takedowns", answer, 202)
+    ended = edgeward("takedown", URL, "--wait")
+    assert ended.out.splitlines()[1:] == ["2 purges done and verified", "At noon: nothing is left where purges look."]
+
+
+@pytest.mark.parametrize("wait", [[], ["--wait"]])
+@pytest.mark.parametrize("state", ["nothing", "accepted", "gone"])
+def test_a_takedown_that_matched_nothing_says_so(api: Api, edgeward: Run, state: str, wait: list[str]) -> None:
+    """What matched nothing is named, with status 1, and nothing is called gone."""
+    api.answer("POST /api/v1/takedowns", _answer(unmatched=[URL], purge_state=state), 202)
+    ended = edgeward("takedown", URL, *wait)
+    assert ended.status == 1
+    assert f"nothing matched {URL}" in ended.err
+    assert "gone from" not in ended.out
+
+
+@pytest.mark.parametrize("wait", [[], ["--wait"]])
+def test_without_caches_nothing_was_purged(api: Api, edgeward: Run, wait: list[str]) -> None:
+    """Status 1, and why, once."""
+    why = "no cache is configured: nothing was purged"
+    answer = _answer(purge_state="unknown")
+    answer["purge"] |= {"nodes": {}, "unknowns": [why], "statement": f"At noon: not known to be gone: {why}."}
+    api.answer("POST /api/v1/takedowns", answer, 202)
+    ended = edgeward("takedown", URL, *wait)
+    assert (ended.status, ended.err) == (1, f"edgeward: not known to be gone: {why}\n")
+
+
+def test_what_became_of_the_others_is_said(api: Api, edgeward: Run) -> None:
+    """One URL was mistyped: that the copies of the other one are gone is said all the same."""
+    api.answer("POST /api/v1/takedowns", _answer(unmatched=[URL]), 202)
+    ended = edgeward("takedown", URL, "http://host/b.jpg", "--wait")
+    assert (ended.status, ended.out.splitlines()[1:]) == (1, ["At noon: gone."])
+
+
+def test_a_takedown_that_is_only_accepted_is_not_gone(api: Api, edgeward: Run) -> None:
+    """A cache that can't be asked has carried it out: status 0, in the words that are true."""
+    answer = _answer()
+    answer["purge"] |= {"state": "accepted", "accepted": {"cf": 2}, "verified": 0, "statement": "accepted"}
+    api.answer("POST /api/v1/takedowns", answer, 202)
+    ended = edgeward("takedown", URL, "--wait")
+    assert ended.status == 0
+    assert "2 purges done: 0 verified, 2 accepted by cf" in ended.out
+    assert "gone" not in ended.out
+
+
+def test_a_takedown_that_is_still_placing_says_how_far_it_is(api: Api, edgeward: Run) -> None:
+    """Without --wait, more purges may follow: the number is of those so far."""
+    api.answer("POST /api/v1/takedowns", _answer(state="placing", steps_done=2, steps=12, matched=False), 202)
+    ended = edgeward("takedown", URL)
+    assert (ended.status, ended.out) == (0, "takedown td-0123456789abcdef: placing: 2 purges so far, step 3 of 12\n")
 
 
 @pytest.mark.parametrize(
@@ -125,15 +176,15 @@ def test_takedown_refuses_a_useless_command(edgeward: Run, argv: list[str], mess
 
 
 def test_takedowns_are_a_table(api: Api, edgeward: Run) -> None:
-    """`takedowns` prints the latest as a table and passes --limit on."""
-    api.answer("GET /api/v1/takedowns", {"takedowns": [TAKEDOWN]})
+    """`takedowns` prints the latest as a table, with where each is, and passes --limit on."""
+    api.answer("GET /api/v1/takedowns", {"takedowns": [{**TAKEDOWN, "receipt_state": "owed"}]})
     out = edgeward("takedowns", "--limit", 3).out
     assert api.requests[0].path.endswith("?limit=3")
     assert out.splitlines()[1].split() == [
         TAKEDOWN["id"],
         "2026-01-01T00:00:00.500Z",
         "local",
-        "placed",
+        "owed",
         "1",
         "0",
         "0",
@@ -150,7 +201,9 @@ def test_the_receipt_of_a_takedown(api: Api, edgeward: Run, command: str) -> Non
     out = edgeward(command, TAKEDOWN["id"]).out
     for text in ("gone", "local (api)", "case 9", URL, "2026-01-01T00:00:00.500Z", "2026-01-01T00:00:00.700Z"):
         assert text in out
-    assert out.splitlines()[-1].split()[:5] == ["varnish-1", "2", "0", "0", "0"]
+    assert "At noon: gone." in out
+    assert out.splitlines()[-3].split()[:7] == ["varnish-1", "2", "0", "0", "0", "0", "2"]
+    assert out.splitlines()[-1] == "What no purge can show."
 
 
 def test_the_receipt_of_an_entry(api: Api, edgeward: Run) -> None:
@@ -200,3 +253,19 @@ def test_a_receipt_is_written_as_a_page(api: Api, edgeward: Run, tmp_path: Path)
     assert URL in file.read_text()
     with pytest.raises(UserError, match=r"no/such/r\.html: No such file"):
         edgeward("receipt", TAKEDOWN["id"], "--html", "no/such/r.html")
+
+
+def test_a_receipt_that_is_still_placing_says_how_far_it_is(api: Api, edgeward: Run) -> None:
+    """And names what matched nothing so far."""
+    takedown: dict[str, Any] = {
+        **TAKEDOWN,
+        "what": WHAT,
+        "state": "placing",
+        "steps_done": 2,
+        "steps": 12,
+        "unmatched": [URL],
+    }
+    api.answer(f"GET /api/v1/takedowns/{TAKEDOWN['id']}", {**RECEIPT, "takedown": takedown})
+    lines = edgeward("receipt", TAKEDOWN["id"]).out.splitlines()
+    assert ["step", "3", "of", "12"] in [line.split() for line in lines]
+    assert ["unmatched", URL] in [line.split() for line in lines]

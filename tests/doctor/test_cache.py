@@ -7,11 +7,12 @@ from contextlib import ExitStack
 import pytest
 from tests.support.programs import free_port, require
 
-from edgeward.demo.caches import SERVERS, CacheServer, Varnish
+from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
 from edgeward.demo.origin import Origin
-from edgeward.doctor.cache import check_cache
+from edgeward.doctor.cache import cache_upstream, check_cache
 from edgeward.doctor.finding import Finding, Health
 from edgeward.settings.cache_settings import CacheSettings, parse_cache
+from edgeward.settings.config import Config
 from edgeward.types import Target
 
 TARGET = Target("http", "img.test", "/doctor.txt")
@@ -75,6 +76,19 @@ async def test_an_unreachable_cache(origin: Origin) -> None:
     assert "does not carry out purges: connection refused" in findings["purge"].detail
 
 
+@pytest.mark.parametrize("status", [405, 501])
+async def test_a_server_that_does_not_know_purges_is_no_unreachable_one(origin: Origin, status: int) -> None:
+    """It answers, whatever the host: its settings are to be fixed, not its network."""
+    origin.put("/purge", b"", "text/plain", status=status)
+    path = "/purge"
+    generic = {"name": "c", "driver": "generic", "url": f"http://{origin.address}", "method": "GET", "path": path}
+    for target in (TARGET, None):
+        findings = await checked(parse_cache(generic), target)
+        assert findings["purge"].health is Health.FAIL
+        assert "it refuses purges: " in findings["purge"].detail
+        assert "fix method" in findings["purge"].detail
+
+
 async def test_no_secret_is_a_warning(start: Start) -> None:
     """Any process on a trusted address can purge."""
     findings = await checked(settings(start(Varnish, secret=""), secret=""))
@@ -115,3 +129,168 @@ async def test_a_purge_that_names_another_object_is_found(start: Start) -> None:
     findings = await checked(settings(start(Rewriting)))
     assert findings["object"].health is Health.FAIL
     assert "still cached" in findings["object"].detail
+
+
+def varnish_with(start: Start, name: str, old: str, new: str) -> CacheServer:
+    """A Varnish whose VCL has `new` for `old`. `name`: of its class, since each kind is started once."""
+
+    class Changed(Varnish):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            vcl = self.directory / "default.vcl"
+            assert old in vcl.read_text()
+            vcl.write_text(vcl.read_text().replace(old, new))
+            return command
+
+    Changed.__name__ = name
+    return start(Changed)
+
+
+INCLUDE = 'include "edgeward.vcl";'
+
+
+@pytest.fixture
+def plain(start: Start) -> CacheServer:
+    """A Varnish with the `return (purge)` of its documentation, which ignores only-if-cached."""
+
+    class Plain(Varnish):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            vcl = self.directory / "default.vcl"
+            text = vcl.read_text().replace(INCLUDE, "").replace('"only-if-cached"', '"never-sent"')
+            purge = 'sub vcl_recv { if (req.method == "PURGE") { if (client.ip !~ edgeward_purgers) '
+            purge += "{ return (synth(405)); } return (purge); } }\n"
+            vcl.write_text(text.replace("sub vcl_miss", purge + "sub vcl_miss", 1))
+            return command
+
+    return start(Plain)
+
+
+@pytest.mark.parametrize("path", ["/doctor.txt", "/strict.txt?v=1"], ids=["any query", "404 for a random query"])
+async def test_a_cache_that_can_only_be_fetched_from_is_no_failure(
+    plain: CacheServer, origin: Origin, path: str
+) -> None:
+    """Its look puts the object back: whether the purge worked is told by which response of the origin it is."""
+    origin.put("/strict.txt?v=1", b"harmless", "text/plain", headers=[("Vary", "Accept")])
+    findings = await checked(settings(plain), Target("http", "img.test", path))
+    assert findings["purge"].health is Health.WARN
+    assert "deploy/varnish/edgeward.vcl" in findings["purge"].detail
+    assert findings["object"].health is Health.WARN
+    assert "fetched anew" in findings["object"].detail
+    assert Health.FAIL not in {finding.health for check, finding in findings.items() if check != "outsider"}
+
+
+async def test_a_purge_that_does_nothing_is_found_at_such_a_cache(start: Start, origin: Origin) -> None:
+    """The response of before comes again, and Varnish says that it had it."""
+
+    class Idle(Varnish):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            vcl = self.directory / "default.vcl"
+            text = vcl.read_text().replace(INCLUDE, "").replace('"only-if-cached"', '"never-sent"')
+            idle = (
+                'sub vcl_recv { if (req.method == "PURGE" && client.ip ~ edgeward_purgers) { return (synth(200)); } }\n'
+            )
+            vcl.write_text(text.replace("sub vcl_miss", idle + "sub vcl_miss", 1))
+            return command
+
+    findings = await checked(settings(start(Idle)))
+    assert findings["object"].health is Health.FAIL
+
+
+async def test_the_missing_vcl_is_named(start: Start) -> None:
+    """A Varnish without edgeward.vcl takes PURGE for a fetch, or refuses it: the file is named."""
+
+    class Bare(Varnish):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            vcl = self.directory / "default.vcl"
+            use = (
+                'sub vcl_recv { if (client.ip ~ edgeward_purgers && req.method == "PURGE") { return (synth(405)); } }\n'
+            )
+            vcl.write_text(vcl.read_text().replace(INCLUDE, use))
+            return command
+
+    finding = (await checked(settings(start(Bare))))["purge"]
+    assert finding.health is Health.FAIL
+    assert "deploy/varnish/edgeward.vcl" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "header"),
+    [
+        ("ByDevice", 'if (req.http.User-Agent ~ "Mobile") { hash_data("m"); }', "User-Agent"),
+        ("ByProtocol", "hash_data(req.http.X-Forwarded-Proto);", "X-Forwarded-Proto"),
+        ("ByOrigin", "hash_data(req.http.Origin);", "Origin"),
+    ],
+)
+async def test_a_cache_key_with_more_in_it_is_found(start: Start, name: str, part: str, header: str) -> None:
+    """A purge finds the copies of one kind of clients alone: the finding names the header."""
+    cache = varnish_with(start, name, INCLUDE, f"{INCLUDE}\nsub vcl_hash {{ {part} }}")
+    finding = (await checked(settings(cache)))["keys"]
+    assert finding.health is Health.FAIL
+    assert header in finding.detail
+
+
+async def test_what_is_passed_on_is_not_stored(start: Start) -> None:
+    """With hit-for-pass every look is answered by the origin: that is no copy."""
+    passing = f"{INCLUDE}\nsub vcl_backend_response {{ return (pass(60s)); }}"
+    findings = await checked(settings(varnish_with(start, "Passing", INCLUDE, passing)))
+    assert findings["object"].health is Health.SKIPPED
+    assert Health.FAIL not in {finding.health for finding in findings.values()}
+
+
+async def test_nginx_needs_the_address_for_clients(start: Start) -> None:
+    """At its listener for purges every request is a purge: nothing can be stored through it."""
+    finding = (await checked(settings(start(Nginx), serves=None)))["object"]
+    assert finding.health is Health.SKIPPED
+    assert "listener for purges" in finding.detail
+    assert "`serves`" in finding.fix
+
+
+async def test_nginx_in_front_serves_clients_where_the_proxy_asks_it(start: Start) -> None:
+    """Without `serves`, proxy.upstream is its address; with more caches behind it that is not known."""
+    cache = start(Nginx)
+    found = {each.check: each.health for each in await check_cache(settings(cache, serves=None), TARGET, cache.url)}
+    assert found["object"] is Health.OK
+    one = {"name": "c", "driver": "nginx", "url": cache.purge_url}
+    proxy = {"upstream": cache.url}
+    assert cache_upstream(Config.model_validate({"proxy": proxy, "caches": [one]})) == cache.url
+    assert cache_upstream(Config.model_validate({"proxy": proxy, "caches": [one, {**one, "name": "d"}]})) is None
+    filled = {"proxy": {**proxy, "placement": "fill"}, "caches": [one]}
+    assert cache_upstream(Config.model_validate(filled)) is None
+
+
+async def test_nginx_with_another_cache_key_is_found(start: Start) -> None:
+    """Purges are answered and remove nothing: that is no object that was not stored."""
+
+    class OtherKey(Nginx):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            location = self.directory / "edgeward-location.conf"
+            text = location.read_text()
+            assert "proxy_cache_key $host" in text
+            location.write_text(text.replace("proxy_cache_key $host", "proxy_cache_key $scheme$host"))
+            return command
+
+    finding = (await checked(settings(start(OtherKey))))["object"]
+    assert finding.health is Health.WARN
+    assert "removed nothing" in finding.detail
+    assert "edgeward-location.conf" in finding.fix
+
+
+@pytest.mark.parametrize("path", [TARGET.path, "/missing.txt"])
+async def test_nginx_whose_url_is_not_its_purge_listener_is_found(start: Start, path: str) -> None:
+    """The port for clients answers every purge like a fetch: neither that it accepts them nor an object is well."""
+    cache = start(Nginx)
+    findings = await checked(settings(cache, url=cache.url), Target("http", "img.test", path))
+    assert findings["purge"].health is Health.WARN
+    assert "is it the purge listener?" in findings["purge"].detail
+    assert findings["object"].health is (Health.FAIL if path == TARGET.path else Health.SKIPPED)
+
+
+async def test_nginx_whose_origin_refuses_unknown_queries_is_well(start: Start, origin: Origin) -> None:
+    """A 404 for an invented query does not mean that the cache can be looked into."""
+    origin.put("/strict.txt?v=2", b"harmless", "text/plain")
+    findings = await checked(settings(start(Nginx)), Target("http", "img.test", "/strict.txt?v=2"))
+    assert {finding.health for finding in findings.values()} == {Health.OK}, findings

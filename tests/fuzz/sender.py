@@ -74,6 +74,8 @@ class CaseSender:
             self.tally.wrong.append(f"case {made.number}: no answer ({body.decode()})")
         elif status == 503:
             self.tally.refused.append(made.number)
+        elif status == 403:
+            pass  # refused for good, and the hasher that said so lives
         elif status != 200:
             self.tally.wrong.append(f"case {made.number}: answered with {status}")
         elif body != made.body:

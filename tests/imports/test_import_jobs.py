@@ -29,7 +29,7 @@ async def test_the_entries_are_stored(store: Store) -> None:
     jobs, job = await created(store)
     assert job.chunks == 3
     entries = [entry for number in range(job.chunks) for entry in await jobs.chunk(job, number)]
-    assert entries == [Entry("bad", each.signal, each.reason or "why", "me", job.at) for each in hashes(25)]
+    assert entries == [Entry("bad", each.signal, each.reason or "why", "me", job.at, job.id) for each in hashes(25)]
     found, progress = await jobs.get(job.id)
     assert found == job
     assert progress == ImportProgress(0, 0, 0, 0, None, 0, "running", "")

@@ -1,7 +1,7 @@
 """The worker of imports: at whatever point it is killed, another goes on, and the counts are exact."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
@@ -144,3 +144,21 @@ async def test_a_job_that_has_expired_is_forgotten(controller: Controller, store
     await controller.import_worker().carry_out(job.id)
     assert await store.redis.keys(store.key("{jobs}", "*")) == []
     assert await controller.jobs.recent() == []
+
+
+async def test_an_order_that_follows_from_several_chunks_counts_once(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them match the same picture, or purge the same host."""
+
+    async def orders_of_each(versions: Sequence[int]) -> list[list[str] | None]:
+        return [["7-0", f"{version}-1"] for version in versions]
+
+    monkeypatch.setattr(controller.retromatch, "orders_of_each", orders_of_each)
+    job = await controller.create_job()
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    progress = await controller.ended(job)
+    await import_worker.close()
+    ids = await controller.jobs.orders(job.id)
+    assert progress.orders == len(ids) == len(set(ids)) == TOTAL + 1

@@ -18,7 +18,7 @@ FREE = "None"
 _CHILD = """
 import ctypes, errno, itertools, mmap, os, resource, signal, socket, sys, threading, time
 from edgeward.isolation import landlock, seccomp
-from edgeward.isolation.confinement import limit_cpu_time, confine
+from edgeward.isolation.confinement import confine
 
 fd, how, code = int(sys.argv[1]), compile(sys.argv[2], "how", "eval"), compile(sys.argv[3], "code", "eval")
 libc = ctypes.CDLL(None, use_errno=True)

@@ -61,25 +61,6 @@ def test_ways_out_that_kill_the_process(attempt: str, free: str) -> None:
     assert tried(attempt, FREE) in (free, "EPERM")
 
 
-def test_cpu_time_is_limited_from_within() -> None:
-    """The kernel ends a process that exceeds its CPU time, whatever its parent does."""
-    assert tried("(limit_cpu_time(0.1), sum(itertools.repeat(1)))") == "SIGPROF"
-
-
-def test_a_parent_has_time_to_end_it_first() -> None:
-    """The kernel waits a moment beyond the limit, in which the parent can end the process and knows why."""
-    spin = "[sum(range(10**5)) for _ in iter(lambda: time.process_time() > started + 0.5, True)]"
-    assert tried(f"(started := time.process_time(), limit_cpu_time(0.1), {spin}, 7)[-1]") == "7"
-
-
-def test_each_request_has_its_own_time() -> None:
-    """The CPU time of earlier requests does not count for the next one."""
-    # Each may use 1.1 s of CPU time, and uses 0.7: both together more than one of them may.
-    spin = "[sum(range(10**5)) for _ in iter(lambda: time.process_time() > started + {}, True)]"
-    asked = f"limit_cpu_time(0.1), {spin.format(0.7)}, limit_cpu_time(0.1), {spin.format(1.4)}"
-    assert tried(f"(started := time.process_time(), {asked}, 7)[-1]") == "7"
-
-
 def test_output_goes_nowhere() -> None:
     """Megabytes of output reach neither a disk nor a log."""
     assert tried('[os.write(1, bytes(65536)) for _ in range(999)] and os.write(2, b"x")') == "1"

@@ -1,5 +1,6 @@
 """An isolated process from outside: whatever it does, its parent is not harmed."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -86,5 +87,65 @@ async def test_its_environment_is_nearly_empty(module: str, monkeypatch: pytest.
     await process.close()
     assert names <= {
         "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH",
-        "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE", "/dev/null",
+        "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "LC_CTYPE", "/dev/null",
     }  # fmt: skip
+
+
+ALLOCATES_IN_THREADS = """
+import threading
+threading.stack_size(256 * 1024)
+def pages():
+    return int(open("/proc/self/statm").read().split()[0])
+before, all_done = pages(), threading.Barrier(9)
+def work():
+    kept = [bytearray(5000) for _ in range(100)]
+    all_done.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+all_done.wait()
+[thread.join() for thread in threads]
+say(b"ready")
+parent.recv(10, socket.MSG_WAITALL)
+say(b"begun")
+say(b"%d" % ((pages() - before) * 4096))
+"""
+
+
+async def test_threads_use_up_no_address_space(module: str) -> None:
+    """What decoders' threads allocate leaves little behind: the limit is on address space, and the next image needs
+    it."""
+    process = await launched(module, ALLOCATES_IN_THREADS)
+    await process.ask(b"q", b"?")
+    assert int(await process.receive()) < 64 * 2**20
+    await process.close()
+
+
+SPINS = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+say(b"ready")
+{}
+while True:
+    pass
+"""
+
+
+@pytest.mark.parametrize("code", ["", 'parent.recv(10, socket.MSG_WAITALL)\nsay(b"begun")\nsay(b"answer")'])
+async def test_cpu_time_between_requests_ends_it(module: str, code: str) -> None:
+    """A process that computes while it has no request is killed, though it blocks every signal."""
+    process = await launched(module, SPINS.format(code))
+    if code:
+        await process.ask(b"q", b"b")
+        assert await process.receive() == b"answer"
+    assert await asyncio.wait_for(process.ended(), 60) == -signal.SIGKILL
+    assert process.cause == "timeout"
+    await process.close()
+
+
+async def test_cpu_time_of_a_request_ends_it(module: str) -> None:
+    """So is one that takes more than `cpu_seconds` for its request."""
+    process = await launched(module, SPINS.format('parent.recv(10, socket.MSG_WAITALL)\nsay(b"begun")'))
+    process.cpu_seconds = 0.1
+    await process.ask(b"q", b"b")
+    assert await asyncio.wait_for(process.ended(), 60) == -signal.SIGKILL
+    await process.close()

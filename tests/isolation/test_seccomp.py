@@ -22,8 +22,14 @@ def here() -> None:
         pytest.param("os.kill(os.getppid(), 0) is None", KILLED, "True", id="a signal to others"),
         pytest.param("mmap.mmap(-1, 4096, prot=7) and True", KILLED, "True", id="code"),
         pytest.param("resource.getrlimit(resource.RLIMIT_AS) != 0", "True", "True", id="limits read"),
-        pytest.param("signal.setitimer(signal.ITIMER_PROF, 99) == (0.0, 0.0)", "True", "True", id="time limited"),
+        pytest.param("signal.setitimer(signal.ITIMER_PROF, 99) == (0.0, 0.0)", REFUSED, "True", id="a CPU timer"),
         pytest.param("signal.setitimer(signal.ITIMER_REAL, 99) == (0.0, 0.0)", REFUSED, "True", id="another timer"),
+        pytest.param('call("alarm", 99) == 0', REFUSED, "True", id="an alarm"),
+        pytest.param(
+            "resource.setrlimit(resource.RLIMIT_CPU, (99, 99)) is None", REFUSED, "True", id="a limit of CPU time"
+        ),
+        pytest.param("os.sched_setaffinity(0, {0}) is None", REFUSED, "True", id="other cores"),
+        pytest.param("os.nice(1) > 0", REFUSED, "True", id="another priority"),
         pytest.param(
             "resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33)) is None", REFUSED, "True", id="limits"
         ),

@@ -1,14 +1,16 @@
 """The list store on a real Redis: what it returns, refuses and records."""
 
 import asyncio
+import json
 import time
+from dataclasses import replace
 
 import pytest
 from tests.lists.entries import entries, entry
 from tests.store.server import Server
 from tests.support.list_entries import entry_count
 
-from edgeward.errors import Conflict, NotFound
+from edgeward.errors import Conflict, NotFound, PreconditionFailed
 from edgeward.lists import list_store as module
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Membership
@@ -105,6 +107,53 @@ async def test_unknown_and_repeated_names(list_store: ListStore) -> None:
         await list_store.remove_entry("a", "feed", "me")
     assert await list_store.version() == 1
     assert await list_store.lists() == [HashList("a")]
+
+
+async def test_changes_of_a_list_at_once_are_all_made(list_store: ListStore) -> None:
+    """Each is made on what the store has then: none undoes another. A list that is deleted meanwhile stays deleted."""
+    await list_store.create_list(HashList("a"), "me")
+
+    async def change(number: int) -> None:
+        def add(old: HashList) -> HashList:
+            return replace(old, radius={**old.radius, f"type{number}": number})
+
+        await ListStore(list_store._store).change_list("a", add, "me")
+
+    await asyncio.gather(*(change(number) for number in range(20)))
+    assert (await list_store.get_list("a")).radius == {f"type{number}": number for number in range(20)}
+    assert await list_store.version() == 21
+    results = await asyncio.gather(
+        *(change(number) for number in range(5)), list_store.delete_list("a", "me"), return_exceptions=True
+    )
+    assert not [each for each in results if isinstance(each, Exception) and not isinstance(each, NotFound)]
+    assert await list_store.lists() == []
+
+
+async def test_a_change_that_is_refused_changes_nothing(list_store: ListStore) -> None:
+    """What the callback raises is raised, for changes and deletions, with the list as it is in the store."""
+    await list_store.create_list(HashList("a", description="x"), "me")
+
+    def refuse(old: HashList) -> HashList:
+        assert old.description == "x"
+        raise PreconditionFailed("no")
+
+    with pytest.raises(PreconditionFailed):
+        await list_store.change_list("a", refuse, "me")
+    with pytest.raises(PreconditionFailed):
+        await list_store.delete_list("a", "me", check=refuse)
+    assert await list_store.version() == 1
+
+
+async def test_a_list_of_an_older_version_can_be_changed(list_store: ListStore, store: Store) -> None:
+    """Its JSON lacks keys that were added since: it is compared as it is stored."""
+    await list_store.create_list(HashList("a"), "me")
+    old = json.loads(HashList("a").to_json())
+    del old["rotations"], old["geometry"]
+    await store.redis.hset(store.key("{blocklist}", "lists"), "a", json.dumps(old))
+    await list_store.set_list(HashList("a", action=Action.GONE), "me")
+    assert (await list_store.get_list("a")).action is Action.GONE
+    await store.redis.hset(store.key("{blocklist}", "lists"), "a", json.dumps(old))
+    await list_store.delete_list("a", "me", check=lambda _: None)
 
 
 async def test_a_deleted_list_leaves_no_entries(list_store: ListStore) -> None:

@@ -11,9 +11,21 @@ from edgeward.errors import InvalidValue, NotFound, UserError
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
 from edgeward.lists.formats.hash_files import BadLines, ParsedHash
 from edgeward.operations import imports, lists
+from edgeward.operations.entry_effect import Effect
 from edgeward.operations.imports import ImportRequest, ImportStatus
+from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
-from edgeward.types import Delivery, Fingerprint, HashList, Sighting, Signal, Target
+from edgeward.types import (
+    FINAL_IMPORT_STATES,
+    Delivery,
+    Fingerprint,
+    HashList,
+    ListKind,
+    Mode,
+    Sighting,
+    Signal,
+    Target,
+)
 
 TEXT = b"md5:9e107d9d372bb6826bd81d3542a419d6\nmd5:12\nmd5:9e107d9d372bb6826bd81d3542a419d6\n"
 SHA256 = Signal("sha256", "ab" * 32)
@@ -123,7 +135,71 @@ async def test_a_job_ends_when_every_cache_has_carried_out_its_orders(services: 
     assert (status.owed, status.refused) == ({}, {})
 
 
+async def test_an_import_that_failed_says_nothing_of_copies(services: Services) -> None:
+    """Its list was deleted before it began: that no copy was seen is not known, as nothing was looked for."""
+    await services.import_worker.close()
+    job = await _job(services)
+    await lists.delete(services, "a", "ana", "")
+    await services.import_worker.start()
+    status = await imports.get(services, job.id, timeout=60.0)
+    assert (status.state, status.listed, status.purge, status.owed) == ("failed", 0, None, {})
+
+
 async def test_an_unknown_job_is_named(services: Services) -> None:
     """Waiting for it makes no difference."""
     with pytest.raises(NotFound, match="job-none"):
         await imports.get(services, "job-none", timeout=60.0)
+
+
+PHOTODNA = "\n".join(f"photodna:{number:02x}" + "3c" * 143 for number in range(1, 4)).encode()
+
+
+@pytest.mark.parametrize(
+    ("policy", "body", "effect"),
+    [
+        (HashList("a", mode=Mode.MONITOR), TEXT, Effect.MONITORS),
+        (HashList("a", mode=Mode.OFF), TEXT, Effect.OFF),
+        (HashList("a", ListKind.ALLOW), TEXT, Effect.PROTECTS),
+        (HashList("a"), PHOTODNA, Effect.CANNOT_MATCH),
+    ],
+)
+async def test_an_import_that_blocks_nothing_says_so(
+    services: Services, policy: HashList, body: bytes, effect: Effect
+) -> None:
+    """Nothing was looked for: that no copy was seen is not known."""
+    await lists.create(services, policy, "ana", "")
+    status = (await imports.create(services, _asked(body, skip_bad=True), "ana", timeout=60.0)).status
+    assert status is not None
+    assert status.purge is not None
+    assert (status.purge.summary.state, status.purge.summary.effect) == (ReceiptState.INACTIVE, effect)
+
+
+async def test_an_import_of_which_one_entry_blocks(services: Services) -> None:
+    """That one was looked for."""
+    await lists.create(services, HashList("a"), "ana", "")
+    status = (await imports.create(services, _asked(PHOTODNA + b"\n" + TEXT, skip_bad=True), "ana", 60.0)).status
+    assert status is not None
+    assert status.purge is not None
+    assert status.purge.summary.state is ReceiptState.NOTHING
+
+
+async def test_an_import_purges_hosts_of_lost_sightings_rarely(services: Services) -> None:
+    """However many entries it has: at its beginning, and once more after them all. All of it is counted once."""
+    await lists.create(services, HashList("a"), "ana", "")
+    await services.sightings.forgotten.remember_lost({Target("http", f"h{n}.test", "/"): 1 for n in range(3)})
+    body = "\n".join(f"md5:{number:032x}" for number in range(10_000)).encode()
+    created = await imports.create(services, ImportRequest("a", body, "text"), "ana")
+    assert created.status
+    job_id = created.status.job.id
+
+    async def ended() -> bool:
+        return (await imports.get(services, job_id)).state in FINAL_IMPORT_STATES
+
+    await eventually(ended, "the end of the import")
+    await carry_out(services)
+    status = await imports.get(services, job_id, 5.0)
+    placed = await services.orders.recent(1000)
+    assert len(placed) <= 9 < 3 * status.job.chunks
+    assert status.purge and status.purge.orders == len(placed)
+    assert status.purge.summary.forgotten == {}
+    assert status.owed == {}

@@ -36,12 +36,14 @@ async def test_everything_is_counted(services: Services) -> None:
     """Lists, entries, processes, what each cache owes, and how far retromatching is."""
     await lists.create(services, HashList("a"), "ana", "")
     added = await entries.add(services, "a", [Signal("md5", "1" * 32)], "ana", "", timeout=60.0)
-    await purges.create(services, [Target("http", "h", "/")], "ana", "")
+    await purges.create(services, [[Target("http", "h", "/")]], "ana", "")
     found = await status.system_status(services)
     assert (found.lists, found.entries, found.readiness.version) == (1, 1, added.change.version)
     assert [replica.version for replica in found.replicas] == [added.change.version]
     assert found.retromatch_version == added.change.version
     assert 0 <= found.uptime_seconds < 60
+    assert found.forgotten.targets == 0
+    assert 0 < found.sightings_memory.share < 1
     inner = found.caches[0]
     assert inner == CacheStatus("inner", "varnish", 1, inner.oldest_seconds, 0)
     assert [cache.name for cache in found.caches] == ["inner", "outer"]

@@ -1,6 +1,7 @@
 """Takedowns: recorded once, and waited for."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from tests.support.eventually import eventually
@@ -8,10 +9,11 @@ from tests.support.services import carry_out
 
 from edgeward import metrics
 from edgeward.errors import Conflict, InvalidValue, NotFound
-from edgeward.operations import takedowns
+from edgeward.operations import lists, takedown_summary, takedowns
+from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
-from edgeward.types import Signal, Target
+from edgeward.types import HashList, Outcome, PurgeOrder, Signal, Target
 
 URL = Target("http", "photos.example", "/a.jpg")
 OTHER = Target("http", "photos.example", "/b.jpg")
@@ -39,7 +41,55 @@ async def test_a_takedown_is_placed_when_it_returns(services: Services) -> None:
     assert (result.status.state, result.status.progress.orders, len(result.order_ids)) == ("placed", 2, 2)
     assert (result.purge.orders, result.purge.matched) == (2, True)
     assert result.purge.owed == {"inner": 2, "outer": 2}
-    assert await takedowns.recent(services, 10) == [result.status]
+    (recent,) = await takedowns.recent(services, 10)
+    assert (recent.takedown, recent.progress) == (takedown, result.status.progress)
+    assert recent.summary is not None
+    assert recent.summary.orders.state is ReceiptState.PURGING
+
+
+async def test_the_orders_of_a_finished_takedown_are_read_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once all is done and no repeat can change it. If a cache is added, it owes them, and they are read again."""
+    await takedowns.create(services, _asked(), ANA)
+    await carry_out(services)
+    reads: list[str] = []
+    get_many = services.orders.get_many
+
+    async def counted(ids: Sequence[str]) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
+        reads.extend(ids)
+        return await get_many(ids)
+
+    monkeypatch.setattr(services.orders, "get_many", counted)
+    repeated = [(await takedowns.recent(services, 10))[0].summary for _ in range(2)]
+    assert len(reads) == 4
+    monkeypatch.setattr(takedown_summary, "REPEAT_MARGIN_SECONDS", -3600.0)
+    (final,) = await takedowns.recent(services, 10)
+    (kept,) = await takedowns.recent(services, 10)
+    assert len(reads) == 6
+    assert (kept.summary, kept.steps) == (final.summary, final.steps)
+    for summary in (*repeated, kept.summary):
+        assert summary is not None
+        assert (summary.orders.state, summary.unmatched) == (ReceiptState.NOTHING, [URL.url])
+    monkeypatch.setattr(Services, "caches", property(lambda _: ["inner", "outer", "new"]))
+    (changed,) = await takedowns.recent(services, 10)
+    assert changed.summary is not None
+    assert (changed.summary.orders.state, len(reads)) == (ReceiptState.PURGING, 8)
+
+
+async def test_the_orders_of_a_takedown_with_a_list_are_read_each_time(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its listing may lead to more orders at any time, so it is never final."""
+    monkeypatch.setattr(takedown_summary, "REPEAT_MARGIN_SECONDS", -3600.0)
+    await lists.create(services, HashList("court"), "ana", "")
+    asked = TakedownRequest(urls=(URL,), signals=(MD5,), list="court")
+    assert (await takedowns.create(services, asked, ANA, timeout=0.5)).status.progress.placed_at
+    await carry_out(services)
+    for _ in range(2):
+        (status,) = await takedowns.recent(services, 10)
+        assert status.summary is not None
+        assert (status.summary.orders.state, status.progress.summary) == (ReceiptState.NOTHING, "")
 
 
 async def test_with_a_timeout_the_caches_are_waited_for(services: Services) -> None:

@@ -1,10 +1,13 @@
 """The queue of served targets, on a real Redis."""
 
+import secrets
 import time
+from dataclasses import replace
 
 import pytest
 
-from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
+from edgeward import metrics
+from edgeward.origin_check.queue import LEASE_SECONDS, LastCheck, Permission, ServedTarget, SweepQueue
 from edgeward.store.connection import Store
 from edgeward.types import Target
 
@@ -97,9 +100,123 @@ async def test_checks_are_recorded_by_target(queue: SweepQueue) -> None:
     assert await queue.last_check(served("/b")) is None
 
 
+async def test_very_long_targets_are_not_followed(queue: SweepQueue) -> None:
+    """A client can make them of several kilobytes: they would fill the store, or displace all others."""
+    before = metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
+    await queue.report([served("/" + secrets.token_hex(4000), 1), served("/b", 2)], 0)
+    assert [each.target.path for each in await queue.take(9)] == ["/b"]
+    assert metrics.registry.get_sample_value("edgeward_sweep_dropped_total") == before + 1
+
+
 async def test_the_queue_is_limited(queue: SweepQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the latest served targets stay."""
     monkeypatch.setattr("edgeward.origin_check.queue.MAX_QUEUED", 3)
     await queue.report([served(f"/{number}", number) for number in range(10)], 0)
     assert [each.target.path for each in await queue.take(9)] == ["/9", "/8", "/7"]
     assert await queue.length() == 0
+
+
+async def test_what_many_request_goes_first(queue: SweepQueue) -> None:
+    """A flood of URLs that are requested once delays no image that many clients request."""
+    await queue.report([replace(served("/popular", 1000), views=200)], 0)
+    await queue.report([served(f"/flood?{number}", 1030) for number in range(500)], 0)
+    assert (await queue.take(1))[0].target.path == "/popular"
+
+
+async def test_what_is_served_no_longer_comes_last(queue: SweepQueue, store: Store) -> None:
+    """Targets that are due and were not served since their last check come after all others, oldest first."""
+    for number in (2, 1, 3):
+        await queue.report([served(f"/idle{number}", 5)], 0)
+        await queue.record_check((await queue.take(1))[0], LastCheck(number))
+    await queue.report([served("/new", 1)], 0)
+    assert [each.target.path for each in await queue.take(9)] == ["/new", "/idle1", "/idle2", "/idle3"]
+
+
+async def test_where_hits_are_not_seen_the_longest_waiting_come_first(store: Store) -> None:
+    """New targets do not delay the others for ever."""
+    queue = SweepQueue(store, sees_hits=False)
+    await queue.record_check(served("/due", 10), LastCheck(20))
+    await queue.report([served(f"/new{number}", 30 + number) for number in range(3)], 0)
+    assert [each.target.path for each in await queue.take(9)] == ["/due", "/new0", "/new1", "/new2"]
+
+
+async def test_a_report_keeps_the_next_time(queue: SweepQueue) -> None:
+    """Responses of a target whose next check is fixed are counted; the check comes when it was to come."""
+    await queue.report([served("/a")], 0)
+    (taken,) = await queue.take(1)
+    later = time.time() + 3600
+    await queue.record_check(taken, LastCheck(time.time()), later)
+    await queue.report([replace(served("/a"), views=5)], 0)
+    await queue.report([replace(served("/a"), views=2)], 0)
+    assert await queue.next_time(taken) == pytest.approx(later, abs=0.01)
+    await queue.postpone(taken, time.time() - 5)
+    assert [each.views for each in await queue.take(1)] == [7]
+
+
+async def test_a_target_that_is_served_again_is_woken(queue: SweepQueue) -> None:
+    """One that was not served before its last check, or whose host was down, is checked as soon as it is served."""
+    (idle,) = [served("/idle")]
+    await queue.report([idle], 0)
+    for _ in range(2):
+        (taken,) = await queue.take(1)
+        await queue.record_check(taken, LastCheck(time.time() - 9))
+    (taken,) = await queue.take(1)
+    assert (taken.views, taken.idle) == (0, 1)
+    await queue.postpone(taken, time.time() + 3600, checked=True)
+    await queue.postpone(served("/down"), time.time() + 3600, wake=True)
+    assert await queue.take(9) == []
+    await queue.report([served("/idle"), served("/down")], 0)
+    assert {each.target.path for each in await queue.take(9)} == {"/idle", "/down"}
+
+
+async def test_responses_during_a_check_count_for_the_next(queue: SweepQueue) -> None:
+    """They are not lost when the check is recorded."""
+    await queue.report([replace(served("/a"), views=3)], 0)
+    (taken,) = await queue.take(1)
+    await queue.report([replace(served("/a"), views=4)], 0)
+    await queue.record_check(taken, LastCheck(time.time() - 5))
+    assert [each.views for each in await queue.take(1)] == [4]
+
+
+async def test_a_target_whose_taker_died_is_queued_again(queue: SweepQueue, store: Store) -> None:
+    """After the time that a check may take."""
+    await queue.report([served("/a")], 0)
+    (taken,) = await queue.take(1)
+    until = await queue.next_time(taken)
+    assert until and 0 < until - time.time() <= LEASE_SECONDS
+    await store.redis.zadd(store.key("{sweep}", "later"), {taken.pack(): time.time() - 2})
+    assert await queue.take(1) == [taken]
+
+
+async def test_targets_of_an_older_version_are_taken(queue: SweepQueue, store: Store) -> None:
+    """Members without a state: one in the queue, one that was postponed."""
+    await store.redis.zadd(store.key("{sweep}", "queue"), {served("/queued").pack(): 50.0})
+    await store.redis.zadd(store.key("{sweep}", "later"), {served("/later").pack(): 40.0})
+    assert {each.target.path for each in await queue.take(9)} == {"/queued", "/later"}
+
+
+async def test_a_forgotten_target_leaves_nothing(queue: SweepQueue, store: Store) -> None:
+    """Neither in the queue nor among the later ones, nor a state."""
+    await queue.report([served("/a"), served("/b")], 0)
+    (b,) = await queue.take(1)
+    for each in (b, served("/a")):
+        await queue.forget(each)
+        assert await queue.next_time(each) is None
+    assert await store.redis.hlen(store.key("{sweep}", "state")) == 0
+
+
+async def test_dropped_targets_are_counted(queue: SweepQueue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queued or later, and their state goes with them. Of the later ones those with the latest time are dropped."""
+    monkeypatch.setattr("edgeward.origin_check.queue.MAX_QUEUED", 3)
+
+    def dropped() -> float:
+        return metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
+
+    before = dropped()
+    await queue.report([served(f"/{number}", number) for number in range(10)], 0)
+    assert dropped() == before + 7
+    for number in range(5):
+        await queue.postpone(served(f"/later{number}"), time.time() - 100 + number)
+    assert dropped() == before + 9
+    assert await store.redis.hlen(store.key("{sweep}", "state")) == 6
+    assert {each.target.path for each in await queue.take(9)} >= {"/later0", "/later1", "/later2"}

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.support.eventually import eventually
 
+from edgeward import metrics
+from edgeward.background.ttl_set import TtlSet
 from edgeward.origin_check import served_reporter as module
 from edgeward.origin_check.queue import Permission, SweepQueue
 from edgeward.origin_check.served_reporter import ServedReporter
@@ -59,3 +61,40 @@ async def test_reports_wait_for_the_store(
     await eventually(lambda: "sweep: the store is available again" in caplog.text)
     assert [each.target.path for each in await SweepQueue(store).take(9)] == ["/c"]
     await away.close()
+
+
+async def test_responses_are_counted_between_reports(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each report has the responses since the last one, so that what is served most can be checked most often."""
+    queue = SweepQueue(store)
+    reporter = ServedReporter(queue, SweepSettings(within_seconds=3600))
+    target = Target("http", "img.test", "/a")
+    for _ in range(3):
+        reporter.note(target, SHA256)
+    await reporter._report()
+    for _ in range(5):
+        reporter.note(target, SHA256)
+    monkeypatch.setattr(reporter, "_reported", TtlSet(0.0, 10))
+    reporter.note(target, SHA256)
+    await reporter._report()
+    assert [served.views for served in await queue.take(9)] == [9]
+
+
+async def test_what_waits_for_a_report_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets beyond the bound are counted and reported when they are served again; so are counts of responses."""
+    monkeypatch.setattr(module, "MAX_UNREPORTED", 3)
+    reporter = ServedReporter(SweepQueue(store), SweepSettings(within_seconds=3600))
+
+    def dropped() -> float:
+        return metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
+
+    before = dropped()
+    for number in range(5):
+        reporter.note(Target("http", "img.test", f"/{number}"), SHA256)
+    assert dropped() == before + 2
+    await reporter._report()
+    for number in range(9):
+        reporter._count_view((Target("http", "img.test", f"/{number}"), SHA256[:32]))
+    assert len(reporter._views) == 3
+    reporter.note(Target("http", "img.test", "/4"), SHA256)
+    await reporter._report()
+    assert {served.target.path for served in await SweepQueue(store).take(9)} == {"/0", "/1", "/2", "/4"}

@@ -22,7 +22,7 @@ from edgeward.purging.orders import Orders
 from edgeward.settings.config import Config, HashingSettings
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.types import Cause, PurgeOrder, Sighting, Target
+from edgeward.types import Cause, PurgeOrder, Scope, Sighting, Target
 
 BODY = picture(1)
 MADE = fingerprint(BODY, HashingSettings())
@@ -121,6 +121,25 @@ async def test_a_removed_image_is_purged(sweep: Sweep, site: Site, status: int) 
     placed = await sweep.placed()
     assert {order.target.path for order in placed} == {each.path for each in equivalent}
     assert {(order.cause, order.sha256) for order in placed} == {(Cause.ORIGIN, MADE.sha256)}
+
+
+async def test_forgotten_queries_of_a_removed_image_are_purged_by_prefix(
+    sweep: Sweep, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were forgotten, and those that are more than are purged one by one."""
+    await sweep.sightings.forgotten.remember_of_image(bytes(16), [target("/a.jpg?1"), target("/a.jpg?2")])
+    await sweep.serve(target("/a.jpg"))
+    site.put("/a.jpg", b"", None, status=404)
+    await sweep.step()
+    found = {(order.scope, order.target.path, order.forgotten) for order in await sweep.placed()}
+    assert found == {(Scope.TARGET, "/a.jpg", 0), (Scope.PREFIX, "/a.jpg", 2)}
+    monkeypatch.setattr(module, "MAX_EQUIVALENT_TARGETS", 1)
+    await sweep.serve(target("/b.jpg"))
+    site.put("/b.jpg", b"", None, status=404)
+    await sweep.step()
+    assert (Scope.PREFIX, "/b.jpg", 1) in {
+        (order.scope, order.target.path, order.forgotten) for order in await sweep.placed()
+    }
 
 
 async def test_a_removal_is_ordered_once(sweep: Sweep, site: Site) -> None:

@@ -14,10 +14,13 @@ from tests.support.shared_pool import SharedPool
 
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
 from edgeward.proxy import runtime, stream
+from edgeward.proxy.judge import Judge
 from edgeward.proxy.runtime import Runtime
 from edgeward.proxy.server import EdgeMaster
-from edgeward.settings.config import Config, HashingSettings
+from edgeward.settings.config import Config, HashingSettings, SightingsSettings
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList, Signal
 
@@ -167,15 +170,15 @@ async def start_worker(
     monkeypatch.setattr(runtime, "HasherPool", lambda asked: pool if asked == HASHING else HasherPool(asked))
     async with AsyncExitStack() as stack:
 
-        async def start(upstream_address: str | None = None, **settings: dict[str, Any]) -> Worker:
+        async def start(upstream_address: str | None = None, **settings: Any) -> Worker:
             upstream = await stack.enter_async_context(Upstream().running())
-            sections: dict[str, dict[str, Any]] = {
+            sections: dict[str, Any] = {
                 "proxy": {"upstream": f"http://{upstream_address or upstream.address}", "listen": "127.0.0.1:0"},
                 "store": {"url": redis_url, "namespace": f"worker{next(_namespaces)}", "timeout_ms": 30_000},
                 "hashing": HASHING.model_dump(exclude_unset=True),
             }
             for name, values in settings.items():
-                sections.setdefault(name, {}).update(values)
+                sections[name] = {**sections.get(name, {}), **values} if isinstance(values, dict) else values
             config = Config.model_validate({"state_dir": tmp_path, **sections})
             return await _start(stack, config, upstream)
 
@@ -203,3 +206,18 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
 async def worker(start_worker: StartWorker) -> Worker:
     """A worker with the default settings."""
     return await start_worker()
+
+
+@pytest.fixture
+async def replica(store: Store) -> AsyncIterator[Replica]:
+    made = Replica(store, "test")
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def judge(store: Store, replica: Replica, pool: HasherPool) -> AsyncIterator[Judge]:
+    made = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
+    yield made
+    await made.close()

@@ -1,6 +1,7 @@
 """Which bodies must be judged."""
 
 import zlib
+from typing import Any
 
 import brotli
 import pytest
@@ -8,7 +9,8 @@ from backports import zstd
 from tests.support.programs import gzipped
 
 from edgeward.hashing.content_codings import TooLarge, peek
-from edgeward.proxy.body_sniffing import MAX_SNIFFED_BYTES, may_be_image
+from edgeward.proxy import body_sniffing
+from edgeward.proxy.body_sniffing import MAX_SNIFFED_BYTES, BodySniffer, may_be_image
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(3000)
 HTML = b"<!doctype html><p>hello</p>" * 20
@@ -108,3 +110,62 @@ def test_what_lies_behind_a_bomb_is_judged() -> None:
     with pytest.raises(TooLarge):  # it gives up, and was not read to its end, which holds nothing
         peek(bomb, ("deflate", "gzip", "gzip"))
     assert may_be_image(bomb, ("deflate", "gzip", "gzip"), "text/plain", ended=False) is True
+
+
+@pytest.mark.parametrize(
+    ("body", "codings", "content_type"),
+    [
+        (b"<!-- " + b"-" * 100_000, (), "application/xml"),
+        (b"<?xml?>" + b"<!-- a -->" * 10_000, (), "application/rss+xml"),
+        (b" " * 100_000, (), ""),
+        (gzipped(b"<!-- " + bytes(range(256)) * 600), ("gzip",), "text/xml"),
+        (gzipped(b"") * 5_000, ("gzip",), "text/html"),
+        (zstd.compress(b"<!-- " + bytes(range(256)) * 600, 1), ("zstd",), "text/xml"),
+        (zlib.compress(b"<!--" + bytes(1_000_000)), ("deflate",), "text/xml"),
+    ],
+)
+def test_sniffing_is_linear_work(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, codings: tuple[str, ...], content_type: str
+) -> None:
+    """However small the pieces of a body are: twice the body is at most about twice the work, and the first pieces are
+    looked at one by one."""
+    looks: list[int] = []
+    look = body_sniffing.may_be_image
+
+    def counted(prefix: bytes, *rest: Any) -> bool | None:
+        looks.append(len(prefix) + (body_sniffing._CODED_LOOK_BYTES if rest[0] else 0))
+        return look(prefix, *rest)
+
+    monkeypatch.setattr(body_sniffing, "may_be_image", counted)
+    work = []
+    for count in (20_000, 40_000, 80_000):
+        looks.clear()
+        sniffer = BodySniffer(codings, content_type, False)
+        for at in range(min(count, len(body))):
+            if sniffer.may_be_image(body[at : at + 1]) is not None:
+                break
+        work.append(sum(looks))
+        assert sum(looks) <= body_sniffing.LOOK_BYTES_FREE + body_sniffing.LOOK_BYTES_FACTOR * count
+    assert work[1] <= 2.2 * work[0]
+    assert work[2] <= 2.2 * work[1]
+    assert len(looks) > 40 or len(body) < 40
+
+
+def test_a_sniffer_decides_as_the_bytes_do() -> None:
+    """In pieces of any size, also of one byte."""
+    for size in (1, 7, 100_000):
+        for body, expected in (
+            (JPEG, True),
+            (HTML, False),
+            (b"<svg xmlns='x'>", True),
+            (b"<!-- c --><rss a='1'>", False),
+        ):
+            sniffer = BodySniffer((), "application/xml", False)
+            found = None
+            for at in range(0, len(body), size):
+                found = sniffer.may_be_image(body[at : at + size])
+                if found is not None:
+                    break
+            assert found is expected
+            assert body.startswith(sniffer.take())
+            assert sniffer.take() == b""

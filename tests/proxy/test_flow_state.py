@@ -22,9 +22,9 @@ def test_a_flow_is_counted_once() -> None:
 def test_a_body_over_its_limit_by_policy() -> None:
     """It is refused where there is a page for it, otherwise delivered."""
     page = Response.make(503)
-    strict, lenient = FlowState(TARGET, too_large_page=lambda: page), FlowState(TARGET)
-    strict.exceed_body_limit()
-    lenient.exceed_body_limit()
+    strict, lenient = FlowState(TARGET, unchecked_page=lambda reason: page), FlowState(TARGET)
+    for state in (strict, lenient):
+        state.give_up_body(Reason.TOO_LARGE)
     assert strict.replacement is page
     assert lenient.replacement is None
     assert lenient.decided

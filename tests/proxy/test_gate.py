@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from tests.proxy.conftest import StartWorker, Worker
 from tests.proxy.responses import IMAGE, shows, verdict_count
+from tests.support.eventually import eventually
 from tests.support.proxy_pictures import encoded, jpeg, pdq, sha256
 
 from edgeward import metrics
+from edgeward.proxy import stream
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
+from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.sightings import Sightings
 
 
 async def test_listed_image_is_answered_451(worker: Worker) -> None:
@@ -61,7 +65,7 @@ async def test_image_under_an_unknown_coding(worker: Worker) -> None:
     worker.upstream.put("/a", jpeg(), "Content-Encoding: x-none", "Content-Type: text/plain")
     await worker.list(sha256(jpeg()))
     reply = await worker.get("/a")
-    assert reply.status in (451, 503)
+    assert reply.status in (403, 451)
     assert not shows(reply, jpeg())
 
 
@@ -192,3 +196,114 @@ async def test_the_answer_to_a_post_says_nothing_of_the_target(worker: Worker) -
     await worker.list(sha256(image))
     assert (await worker.get("/a", method="POST")).status == 451
     assert (await worker.get("/a")).body == b"text"
+
+
+async def seen(worker: Worker) -> list[str]:
+    """The paths where the image was seen, by its sightings."""
+    targets = await Sightings(worker.store, SightingsSettings()).targets(sha256(jpeg()).value)
+    return [target.path for target, _ in targets]
+
+
+@pytest.mark.parametrize(
+    ("method", "freshness", "recorded"),
+    [
+        ("POST", "Cache-Control: max-age=60", True),
+        ("POST", "Cache-Control: S-MaxAge=60", True),
+        ("POST", "Expires: Thu, 01 Jan 2099 00:00:00 GMT", True),
+        ("POST", "X-None: 1", False),
+        ("OPTIONS", "Cache-Control: max-age=60", True),
+        ("GET", "X-None: 1", True),
+    ],
+)
+async def test_what_a_cache_may_store_is_recorded(worker: Worker, method: str, freshness: str, recorded: bool) -> None:
+    """A response to another method than GET only where it says how long it is fresh (RFC 9110, 9.3.3)."""
+    worker.upstream.put("/a", jpeg(), "Content-Type: image/jpeg", freshness, method=method)
+    worker.upstream.put("/last", jpeg(), "Content-Type: image/jpeg")
+    assert (await worker.get("/a", method=method)).body == jpeg()
+    await worker.get("/last")
+    await eventually(lambda: seen(worker))
+    assert ("/a" in await seen(worker)) == recorded
+
+
+async def test_an_exchange_that_mitmproxy_fails_at_is_judged(
+    worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It calls no hook any more: the request is sent again when its connection ends."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect of mitmproxy")
+
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    with monkeypatch.context() as broken:
+        broken.setattr(stream.GateStream, "state_consume_response_body", fail)
+        _, writer = await asyncio.open_connection(*worker.address)
+        writer.write(b"GET /a HTTP/1.1\r\nHost: img.test\r\n\r\n")
+        await eventually(lambda: "a defect of mitmproxy" in caplog.text)
+    assert await seen(worker) == []
+    writer.close()
+    await eventually(lambda: seen(worker))
+
+
+async def test_an_image_with_trailers_is_judged(worker: Worker) -> None:
+    """Trailers are dropped, so that mitmproxy does not fail at them."""
+    chunked = b"%x\r\n%b\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(jpeg()), jpeg())
+    worker.upstream.put("/a", chunked, "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
+    assert (await worker.get("/a")).body == jpeg()
+    await eventually(lambda: seen(worker))
+
+
+async def test_a_client_that_leaves_does_not_hide_what_is_not_judged(worker: Worker) -> None:
+    """That a response was not judged still counts when the client leaves after it was decided."""
+    worker.upstream.put("/a", jpeg(), "Content-Type: image/jpeg")
+    head = b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
+    worker.upstream.answers["RANGE /a"] = head + b"a part" * 20
+    reader, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"GET /a HTTP/1.1\r\nHost: img.test\r\nRange: bytes=9999999-\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await eventually(lambda: seen(worker))
+
+
+@pytest.mark.parametrize("status", ["203 Other", "301 Moved", "404 Not Found", "410 Gone", "501 Not Implemented"])
+async def test_an_image_under_any_status(worker: Worker, status: str) -> None:
+    """It is judged and recorded: caches store more than 200."""
+    worker.upstream.put("/a", jpeg(), *IMAGE, status=status)
+    assert (await worker.get("/a")).body == jpeg()
+    await eventually(lambda: seen(worker))
+    await worker.list(sha256(jpeg()))
+    assert (await worker.get("/a")).status == 451
+
+
+async def test_what_follows_an_interim_response_is_judged(worker: Worker) -> None:
+    """mitmproxy takes a 103 for the response, and drops the one that follows: the cache has stored it."""
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    final = worker.upstream.answers["GET /a"]
+    worker.upstream.answers["GET /a"] = b"HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n" + final
+    _, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"GET /a HTTP/1.1\r\nHost: img.test\r\n\r\n")
+    await eventually(lambda: seen(worker))
+    writer.close()
+
+
+async def test_an_upgrade_that_is_answered_with_an_image(worker: Worker) -> None:
+    """It is judged like any other response."""
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    await worker.list(sha256(jpeg()))
+    reply = await worker.get("/a", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    assert reply.status == 451
+
+
+async def test_pipelined_requests_of_a_client_that_leaves(worker: Worker) -> None:
+    """Each of them that reached the upstream is judged."""
+    paths = [f"/{number}" for number in range(5)]
+    for path in paths:
+        worker.upstream.put(path, jpeg(), *IMAGE)
+    worker.upstream.hold.clear()
+    _, writer = await asyncio.open_connection(*worker.address)
+    writer.write(b"".join(f"GET {path} HTTP/1.1\r\nHost: img.test\r\n\r\n".encode() for path in paths))
+    await eventually(lambda: worker.upstream.seen)
+    writer.close()
+    worker.upstream.hold.set()
+    await eventually(lambda: len(worker.runtime.gate.unjudged_requests.journal) == 0)
+    reached = {head.split(b" ")[1].decode() for head in worker.upstream.seen}
+    assert set(await seen(worker)) == reached

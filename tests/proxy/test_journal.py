@@ -1,10 +1,13 @@
 """Requests under way, in a file."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +40,16 @@ def worker(directory: Path) -> subprocess.Popen[str]:
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     return process
+
+
+def taken_over(directory: Path) -> list[bytes]:
+    """What a new worker takes over."""
+    successor = Journal(directory, UPSTREAM)
+    requests = [successor[number] for number in successor.take_over()]
+    for number in list(successor._requests):
+        successor.end(number)
+    successor.close()
+    return requests
 
 
 def test_what_a_killed_worker_left_is_taken_over_once(tmp_path: Path) -> None:
@@ -72,26 +85,170 @@ def test_what_has_ended_is_forgotten(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_of_an_ended_request_stays_in_the_file(tmp_path: Path) -> None:
+    """Whichever of several ends first, its bytes go at once, and the others can still be taken over."""
+    mine = Journal(tmp_path, UPSTREAM)
+    numbers = {name: mine.begin(b"a secret query %b" % name) for name in (b"one", b"two", b"three", b"four")}
+    left = list(numbers)
+    for name in (b"two", b"four", b"one", b"three"):
+        mine.end(numbers[name])
+        left.remove(name)
+        data = mine.path.read_bytes()
+        assert name not in data
+        assert [each.split()[-1] for each in journal._unfinished(data)] == left
+    assert mine.path.read_bytes().strip(b"\0") == b""
+    mine.begin(b"x")
+    mine.end(mine.begin(b"y" * 2 * journal.MAX_ZEROS))
+    assert mine.path.stat().st_size < 1000
+    assert list(journal._unfinished(mine.path.read_bytes())) == [b"x"]
+
+
 def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is rewritten with the requests under way, and stays locked by its worker."""
+    """It is rewritten with the requests under way, and stays locked by its worker, for its owner's eyes only."""
     monkeypatch.setattr(journal, "COMPACT_BYTES", 1000)
     mine = Journal(tmp_path, UPSTREAM)
+    assert stat.S_IMODE(mine.path.stat().st_mode) == 0o600
+    first = mine.path.stat().st_ino
     mine.begin(b"stays")
+    previous = mine.begin(b"x" * 100)
     for _ in range(500):
-        mine.end(mine.begin(b"x" * 100))
+        number = mine.begin(b"x" * 100)
+        mine.end(previous)
+        previous = number
+    mine.end(previous)
     assert mine.path.stat().st_size < 2000
+    assert mine.path.stat().st_ino != first
+    assert stat.S_IMODE(mine.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
     assert Journal(tmp_path, UPSTREAM).take_over() == []
     mine.close()
-    successor = Journal(tmp_path, UPSTREAM)
-    assert [successor[number] for number in successor.take_over()] == [b"stays"]
+    assert taken_over(tmp_path) == [b"stays"]
 
 
 def test_an_incomplete_record_is_ignored(tmp_path: Path) -> None:
     """All records before it are read."""
+    for rest in (b"\0\0\0", journal._RECORD.pack(2, 5) + b"half"):
+        mine = Journal(tmp_path, UPSTREAM)
+        mine.begin(b"complete")
+        mine.close()
+        with mine.path.open("ab") as file:
+            file.write(rest)
+        assert taken_over(tmp_path) == [b"complete"]
+
+
+def test_a_file_of_an_earlier_version(tmp_path: Path) -> None:
+    """There the end of a request is a record of its number and length 0."""
+    path = tmp_path / (Journal(tmp_path, UPSTREAM).path.name.split("-")[0] + "-1-old.requests")
+    records = [(1, b"ended"), (2, b"left"), (1, b"")]
+    path.write_bytes(b"".join(journal._RECORD.pack(number, len(data)) + data for number, data in records))
+    assert taken_over(tmp_path) == [b"left"]
+
+
+@pytest.mark.parametrize("written", [0, 3, 17])
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """A record that could be written in part is taken back; once there is room, all that is under way is recorded."""
     mine = Journal(tmp_path, UPSTREAM)
-    mine.begin(b"complete")
+    mine.begin(b"before")
+    pwrite, room = os.pwrite, written
+
+    def limited(file: int, data: Any, offset: int) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = pwrite(file, bytes(data)[:room], offset)
+        room -= taken
+        return taken
+
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(os, "pwrite", limited)
+    lost = mine.begin(b"in the full disk")
+    assert lost in mine
+    assert list(journal._unfinished(mine.path.read_bytes())) == [b"before"]
+    monkeypatch.undo()
+    monkeypatch.setattr(mine, "_retry_at", 0.0)
+    mine.begin(b"after")
     mine.close()
-    with mine.path.open("ab") as file:
-        file.write(b"\0\0\0")
+    assert taken_over(tmp_path) == [b"before", b"in the full disk", b"after"]
+
+
+def test_what_could_not_be_taken_over_in_full_is_taken_over_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker knows the requests; their file stays for the next one, as this one can't write them."""
+    dead, mine = Journal(tmp_path, UPSTREAM), Journal(tmp_path, UPSTREAM)
+    dead.begin(b"left")
+    dead.close()
+
+    def full(file: int, data: Any, offset: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        assert [mine[number] for number in mine.take_over()] == [b"left"]
+    assert mine.take_over() == []
+    assert mine.taken_over == [dead.name]
+    assert taken_over(tmp_path) == [b"left"]
+
+
+def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may take fewer bytes than it was given."""
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, bytes(data)[:5], offset))
+    mine = Journal(tmp_path, UPSTREAM)
+    mine.begin(b"longer than five bytes")
+    mine.close()
+    assert taken_over(tmp_path) == [b"longer than five bytes"]
+
+
+def test_what_is_full_keeps_the_rest_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has a bound; requests beyond it are known to their worker."""
+    monkeypatch.setattr(journal, "MAX_FILE_BYTES", 1000)
+    mine = Journal(tmp_path, UPSTREAM)
+    numbers = [mine.begin(b"x" * 100) for _ in range(50)]
+    assert mine.path.stat().st_size <= 1000
+    assert all(number in mine for number in numbers)
+
+
+def test_a_file_that_its_worker_has_replaced_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that opened the file before, and could lock it after, must not delete the new one."""
+    alive = Journal(tmp_path, UPSTREAM)
+    alive.begin(b"under way")
+    successor, lock = Journal(tmp_path, UPSTREAM), journal._lock
+
+    def replaced_before_it_is_locked(file: int) -> None:
+        monkeypatch.undo()
+        alive._compact()
+        lock(file)
+
+    monkeypatch.setattr(journal, "_lock", replaced_before_it_is_locked)
+    assert successor.take_over() == []
+    assert alive.path.exists()
+    alive.close()
+    assert [successor[number] for number in successor.take_over()] == [b"under way"]
+
+
+def test_drafts_of_killed_workers_are_deleted(tmp_path: Path) -> None:
+    """Not those that a worker may just be writing."""
+    old, new = tmp_path / "a.draft", tmp_path / "b.draft"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    Journal(tmp_path, UPSTREAM).take_over()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_records_are_cleaned_when_they_are_taken_over(tmp_path: Path) -> None:
+    """What this version would not record does not get into its file; a damaged record is dropped."""
+    dead = Journal(tmp_path, UPSTREAM)
+    for request in (b"a secret", b"damaged", b"another"):
+        dead.begin(request)
+    dead.close()
+
+    def clean(request: bytes) -> bytes:
+        if request == b"damaged":
+            raise ValueError
+        return request.removesuffix(b" secret")
+
     successor = Journal(tmp_path, UPSTREAM)
-    assert [successor[number] for number in successor.take_over()] == [b"complete"]
+    assert [successor[number] for number in successor.take_over(clean)] == [b"a", b"another"]
+    assert b"secret" not in successor.path.read_bytes()

@@ -7,22 +7,21 @@ import hashlib
 import io
 import random
 import threading
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
 from tests.proxy.conftest import HASHING
+from tests.proxy.judging import fingerprints_stored, list_image
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg, sha256
 
 from edgeward import metrics
+from edgeward.background.fair_queue import Source
 from edgeward.hashing.fingerprint import fingerprint as hashed_here
 from edgeward.hashing.hash_request import HashRequest
-from edgeward.hashing.hashers.hasher import Hasher
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.isolation.isolated_process import ProcessDied
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching import time_slicing
@@ -40,35 +39,8 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOKUP_SECONDS", 30.0)
 
 
-@pytest.fixture
-async def replica(store: Store) -> AsyncIterator[Replica]:
-    made = Replica(store, "test")
-    await made.start()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def judge(store: Store, replica: Replica, pool: HasherPool) -> AsyncIterator[Judge]:
-    made = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
-    yield made
-    await made.close()
-
-
 def lookups(source: str) -> float:
     return metrics.registry.get_sample_value("edgeward_fingerprint_lookups_total", {"source": source}) or 0
-
-
-async def fingerprints_stored() -> None:
-    """Wait until the fingerprints made so far are in the store."""
-    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "store fingerprint"))
-
-
-async def list_image(store: Store, replica: Replica, image: bytes) -> None:
-    list_store = ListStore(store)
-    await list_store.create_list(HashList("staff"), "test", "")
-    (change,) = await list_store.add_entries([Entry("staff", sha256(image))], "test")
-    assert await replica.wait_version(change.version, 60)
 
 
 async def test_never_hashes_the_same_bytes_twice(
@@ -129,23 +101,6 @@ async def test_flaws_are_judged_by_policy_but_digests_match_first(judge: Judge, 
     assert verdict.reason is Reason.UNDECODABLE
     await list_image(store, replica, broken)
     assert (await judge.judge(broken, ()))[1].reason is Reason.MATCH
-
-
-async def test_flaws_of_the_moment_are_not_remembered(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An image on which a hasher died is hashed anew the next time."""
-
-    async def answer(hasher: Hasher) -> NoReturn:
-        hasher.kill("crashed")
-        await hasher.ended()
-        raise ProcessDied("killed at work")
-
-    for patched, flaw, reason in ((True, Flaw.CRASHED, Reason.CRASHED), (False, None, Reason.NO_MATCH)):
-        with monkeypatch.context() as patch:
-            if patched:
-                patch.setattr(Hasher, "answer", answer)
-            fingerprint, verdict = await judge.judge(jpeg("coffee", 100), ())
-        assert fingerprint is not None
-        assert (fingerprint.flaw, verdict.reason) == (flaw, reason)
 
 
 async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: HasherPool) -> None:
@@ -264,8 +219,8 @@ async def test_what_a_list_asks_for_while_an_image_is_hashed_counts(
     body = await list_mirrored(store, replica)
     original = pool.fingerprint
 
-    async def overtaken(body: bytes, request: HashRequest) -> Fingerprint:
-        found = await original(body, request)
+    async def overtaken(body: bytes, request: HashRequest, source: Source) -> Fingerprint:
+        found = await original(body, request, source)
         if not request.views:
             await set_list(store, replica, HashList("staff", rotations=True))
         return found
@@ -335,7 +290,7 @@ async def test_the_collector_finds_little_in_what_is_remembered(
 ) -> None:
     """However many images were judged, the garbage collector visits only the latest."""
 
-    async def made(body: bytes, request: HashRequest) -> Fingerprint:
+    async def made(body: bytes, request: HashRequest, source: Source) -> Fingerprint:
         signals = (Signal("pdq", hashlib.sha256(body + bytes((number,))).hexdigest(), 100) for number in range(10))
         return Fingerprint(sha256(body).value, "image/png", len(body), tuple(signals), flaw=Flaw.UNDECODABLE)
 

@@ -6,7 +6,10 @@ import pytest
 from mitmproxy.http import Headers, Request
 
 from edgeward.proxy import pages
-from edgeward.types import Action
+from edgeward.types import Action, Flaw, Reason
+
+PASSES = {Reason.TIMEOUT, Reason.CRASHED, Reason.OVERLOADED, Reason.NOT_READY, Reason.ERROR}
+"""Reasons that may be gone a moment later."""
 
 
 def request(method: str = "GET", accept: str = "*/*") -> Request:
@@ -46,8 +49,18 @@ def test_head_gets_no_body() -> None:
 
 
 def test_overload_says_when_to_come_back() -> None:
-    """A 503 carries Retry-After."""
+    """A 503 carries Retry-After: the time that is known, else a few seconds."""
     assert pages.refusal_page(request(), 503).headers["retry-after"] == "5"
+    assert pages.unchecked_page(request(), Reason.CRASHED, 40).headers["retry-after"] == "40"
+
+
+@pytest.mark.parametrize("reason", [*Reason, *(Reason(flaw.value) for flaw in Flaw)])
+def test_only_what_passes_invites_a_retry(reason: Reason) -> None:
+    """Retry-After goes with a 503, for reasons of the moment; what stays so is a 403. None of them is stored."""
+    page = pages.unchecked_page(request(), reason)
+    assert page.status_code == (503 if reason in PASSES else 403)
+    assert ("retry-after" in page.headers) == (reason in PASSES)
+    assert page.headers["cache-control"] == "no-store"
 
 
 def test_error_pages_hide_what_happened() -> None:

@@ -13,12 +13,16 @@ from edgeward import metrics
 from edgeward.background import write_buffer
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.refill import Refill
 from edgeward.lists.replication.replica import Replica
 from edgeward.proxy import recorder as module
+from edgeward.proxy.lost_sightings import NO_VERSION
 from edgeward.proxy.recorder import Recorder
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.codec import unpack_target
+from edgeward.sightings.last_seen import repeats
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, View, image_tag
@@ -196,6 +200,73 @@ async def test_what_does_not_fit_is_counted(bench: Bench, monkeypatch: pytest.Mo
     assert len(await bench.sightings.targets(image("a").sha256)) == 2
 
 
+async def test_the_second_request_of_a_target_is_recorded(bench: Bench, store: Store) -> None:
+    """So that a target that is requested again counts as popular; no third one until `refresh_seconds` have passed."""
+    recorded = []
+    for path in ("/often", "/often", "/once", "/often"):
+        recorded.append(bench.recorder.record_sighting(bench.sighting(path, "a")))
+        await bench.recorder.flush()
+    assert recorded == [True, True, True, False]
+    (key,) = await store.redis.keys(store.key("*:i"))
+    again = {unpack_target(field).path: repeats(at) for field, at in (await store.redis.hgetall(key)).items() if field}
+    assert again == {"/often": 1, "/once": 0}
+
+
+async def test_another_size_of_a_target_is_recorded_and_ordered_out(bench: Bench) -> None:
+    """A 206 tells no size: the full response after it does, and a cache may hold that many slices."""
+    await bench.list_image("bad")
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for size in (0, 900):
+        of_size = replace(target("/1"), size=size)
+        sighting = Sighting(of_size, image("a"), time.time(), bench.replica.version)
+        assert [bench.recorder.record_sighting(sighting) for _ in range(3)] == [True, True, False]
+        assert bench.recorder.order_purge(of_size, image("bad").sha256, verdict)
+    await bench.recorder.close()
+    assert [found.size for found, _ in await bench.sightings.targets(image("a").sha256)] == [900]
+    assert sorted(order.target.size for order, _ in await bench.orders.recent()) == [0, 900]
+
+
+async def test_a_lost_sighting_is_remembered_by_its_host(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into a buffer, and what a defect costs, counts as lost at its host: a version of the lists is
+    reported as applied only after that is in the store. A listing meanwhile purges the host at once."""
+    monkeypatch.setattr(module, "MAX_SIGHTINGS", 1)
+    small = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    for number in range(4):
+        small.record_sighting(bench.sighting(f"/{number}", "a"))
+    await small.start()
+    await small.flush()
+    host = replace(target("/"), path="/")
+    assert await bench.sightings.forgotten.lost() == {host: 3}
+    assert await bench.orders.recent() == []
+    late = bench.sighting("/late", "a")
+    await orders_by_retromatch(bench, await bench.list_image("other"))
+    known = {order.id for order, _ in await bench.orders.recent()}
+
+    async def broken(_: object) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr(Sightings, "write", broken)
+    small.record_sighting(late)
+    await small.flush()
+    await small.close()
+    assert await bench.sightings.forgotten.lost() == {host: 4}
+    ((order, _),) = [each for each in await bench.orders.recent() if each[0].id not in known]
+    assert (order.scope, order.target, order.forgotten, order.cause) == (Scope.PREFIX, host, 1, Cause.LISTING)
+
+
+async def test_a_lost_order_has_its_host_purged(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the store is there again: the image is listed, so the next listing would come too late."""
+    monkeypatch.setattr(module, "MAX_ORDERS", 1)
+    small = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
+    await bench.list_image("bad")
+    for path in ("/1", "/2", "/3"):
+        small.order_purge(target(path), image("bad").sha256, bench.replica.matcher.verdict(image("bad")))
+    await small.start()
+    await small.close()
+    found = {(order.scope, order.target.path, order.forgotten) for order, _ in await bench.orders.recent()}
+    assert found == {(Scope.TARGET, "/1", 0), (Scope.PREFIX, "/", 2)}
+
+
 async def test_a_position_is_written_when_sightings_and_orders_are_in_the_store(bench: Bench) -> None:
     """Before that a worker that dies takes them with it."""
     waiting = Recorder(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents)
@@ -223,7 +294,7 @@ async def test_the_collector_finds_little_in_what_was_recorded(bench: Bench) -> 
     for number in range(2000):
         bench.recorder.record_sighting(bench.sighting(f"/{number}", "a"))
     await bench.recorder.flush()
-    assert not bench.recorder.record_sighting(bench.sighting("/0", "a"))
+    assert [bench.recorder.record_sighting(bench.sighting("/0", "a")) for _ in range(2)] == [True, False]
     gc.collect()
     assert len(gc.get_objects()) - before < 1000
 
@@ -247,3 +318,64 @@ async def test_lists_that_lag_are_no_outage(
     lag_logged = f"sightings wait to be matched again: the lists have not reached version {change.version} here"
     assert [record.getMessage() for record in caplog.records if record.name.startswith("edgeward")] == [lag_logged]
     assert await bench.orders.recent()
+
+
+async def test_what_the_store_lost_is_written_again(bench: Bench, store: Store) -> None:
+    """A popular image is on record again at its next request, not when its sighting would have been refreshed."""
+    change = await bench.list_image("bad")
+    verdict = bench.replica.matcher.verdict(image("bad"))
+    for _ in range(3):
+        bench.recorder.record_sighting(bench.sighting("/1", "a"))
+        bench.recorder.report_incident(target("/2"), image("bad").sha256, verdict)
+        bench.recorder.order_purge(target("/2"), image("bad").sha256, verdict)
+    assert change.entry and not bench.recorder.record_sighting(bench.sighting("/1", "a"))
+    await bench.recorder.flush()
+    await store.redis.delete(*await store.redis.keys(store.key("*")))
+    await eventually(lambda: bench.recorder.record_sighting(bench.sighting("/1", "a")), "the loss is noticed")
+    assert bench.recorder.order_purge(target("/2"), image("bad").sha256, verdict)
+    bench.recorder.report_incident(target("/2"), image("bad").sha256, verdict)
+    await bench.recorder.close()
+    assert [each.path for each, _ in await bench.sightings.targets(image("a").sha256)] == ["/1"]
+    assert len(await bench.incidents.recent()) == 1
+
+
+async def test_a_target_that_nobody_could_judge_is_purged_again(bench: Bench) -> None:
+    """A cache may have stored another copy since it carried the first order out. Those that wait to be written are one
+    order."""
+    for _ in range(2):
+        for _ in range(2):
+            assert bench.recorder.order_unjudged_purge(target("/1"))
+        bench.recorder.order_unjudged_purge(target("/2"))
+        await bench.recorder._order_buffer.flush()
+    paths = [order.target.path for order, _ in await bench.orders.recent()]
+    assert sorted(paths) == ["/1", "/1", "/2", "/2"]
+    bench.recorder.order_unjudged_purge(target("/3"))
+    assert len(bench.recorder._unjudged_orders) == 1
+
+
+async def test_what_is_lost_is_written_before_its_request_is_forgotten(bench: Bench) -> None:
+    """The host is in the store, and its purge is ordered."""
+    bench.recorder.forget(target("/1"), NO_VERSION)
+    position = bench.recorder.position()
+    assert not bench.recorder.is_written(position)
+    await eventually(lambda: bench.recorder.is_written(position))
+    ((order, _),) = await bench.orders.recent()
+    assert (order.scope, order.forgotten) == (Scope.PREFIX, 1)
+
+
+async def test_what_the_store_lost_is_recorded_again(bench: Bench, store: Store) -> None:
+    """Once it is repaired: what was written before within `refresh_seconds` is not there any more."""
+    seen = bench.sighting("/1", "a")
+    for _ in range(3):
+        bench.recorder.record_sighting(seen)
+    assert not bench.recorder.record_sighting(seen)
+    await bench.recorder.flush()
+    await bench.list_image("listed")
+    async for keys in store.scan(f"{store.namespace}:*"):
+        await store.redis.delete(*keys)
+    await eventually(lambda: bench.replica.loss, "the loss is noticed")
+    await Refill(store).accept_loss("ana", "", [bench.replica.lost_history])
+    await eventually(lambda: bench.replica.loss is None, "the loss is accepted")
+    assert bench.recorder.record_sighting(seen)
+    await bench.recorder.close()
+    assert len(await bench.sightings.targets(image("a").sha256)) == 1

@@ -1,5 +1,6 @@
 """Fetches of full responses, to judge parts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -63,6 +64,29 @@ async def test_limits_and_failures(upstream: Upstream, refetcher: Refetcher) -> 
     unreachable = Refetcher(f"http://127.0.0.1:{free_port()}", 1000)
     with pytest.raises(RefetchFailed):
         await unreachable.fetch(request("/"))
+
+
+@pytest.mark.parametrize("seconds", [0.2, 60])
+async def test_a_slow_body(seconds: float) -> None:
+    """It is read until its end, if that comes within the longest fetch, whatever the time for the headers."""
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(JPEG))
+        for start in range(0, len(JPEG), 500):
+            writer.write(JPEG[start : start + 500])
+            await asyncio.sleep(0.1)
+        writer.close()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        fetching = Refetcher(f"http://{host}:{port}", 10_000, seconds=seconds).fetch(request("/a"), 0.2)
+        if seconds < 1:
+            with pytest.raises(RefetchFailed):
+                await fetching
+        else:
+            assert (await fetching).body == JPEG
 
 
 async def test_pages_are_read_if_images_are_looked_for_in_them(upstream: Upstream, refetcher: Refetcher) -> None:

@@ -40,7 +40,7 @@ async def test_chunked_image_over_the_limit_is_refused(start_worker: StartWorker
     worker = await start_worker(hashing={"max_bytes": 10_000})
     worker.upstream.put("/big", chunked(jpeg(), 1000), "Transfer-Encoding: chunked", "Content-Type: image/jpeg")
     reply = await worker.get("/big")
-    assert reply.status == 503
+    assert (reply.status, reply.headers.get("retry-after")) == (403, None)
     assert b"JFIF" not in reply.body
 
 
@@ -56,7 +56,7 @@ async def test_declared_length_over_the_limit_is_refused_at_once(start_worker: S
     """A Content-Length over the limit is refused at once, without waiting for the body."""
     worker = await start_worker(hashing={"max_bytes": 10_000})
     worker.upstream.put("/big", jpeg()[:600], "Content-Type: image/jpeg", "Content-Length: 99999999")
-    assert (await worker.get("/big")).status == 503
+    assert (await worker.get("/big")).status == 403
 
 
 async def test_a_connection_lives_on_after_a_refusal(start_worker: StartWorker) -> None:
@@ -70,7 +70,7 @@ async def test_a_connection_lives_on_after_a_refusal(start_worker: StartWorker) 
     writer.write(two)
     everything = await asyncio.wait_for(reader.read(), 30)
     writer.close()
-    assert everything.startswith(b"HTTP/1.1 503")
+    assert everything.startswith(b"HTTP/1.1 403")
     assert everything.endswith(b"hello")
 
 
@@ -130,3 +130,28 @@ async def test_bodies_are_forgotten_once_sent(worker: Worker) -> None:
     finally:
         gc.enable()
     assert alive == []
+
+
+async def test_a_tunnel_keeps_nothing(start_worker: StartWorker) -> None:
+    """After a 101 bytes pass both ways; an endless message of a WebSocket is not collected."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        worker = await start_worker(f"{host}:{port}")
+        reader, writer = await asyncio.open_connection(*worker.address)
+        headers = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+        writer.write(f"GET /ws HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n".encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        # A text message whose first frame is not the last: all that follows belongs to it.
+        message = b"\x01\x7f" + (1 << 40).to_bytes(8, "big") + b"x" * 100_000
+        writer.write(message)
+        assert await asyncio.wait_for(reader.readexactly(len(message)), 60) == message
+        writer.close()

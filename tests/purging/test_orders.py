@@ -10,7 +10,7 @@ from tests.purging.samples import finish, order, outcome
 from tests.support.real_caches import target
 
 from edgeward.errors import NotFound
-from edgeward.purging.orders import Orders, PurgeResult
+from edgeward.purging.orders import Orders, PurgeResult, in_placing_order
 from edgeward.purging.repeat_schedule import repeat_id_of
 from edgeward.store.connection import Store
 from edgeward.types import NO_TARGET, Cause, Delivery, PurgeOrder, Scope
@@ -29,6 +29,11 @@ async def test_an_order_is_read_as_it_was_placed(store: Store) -> None:
         await orders.ensure_group(cache)
         assert [taken.id for taken in await orders.take(cache, "c", 10, 10)] == ids
         assert await orders.take(cache, "c", 10, 10) == []
+
+
+def test_ids_are_sorted_by_their_numbers() -> None:
+    """As texts, the tenth order of a millisecond would come before the second."""
+    assert in_placing_order({"1000-10", "1000-2", "999-7"}) == ["999-7", "1000-2", "1000-10"]
 
 
 async def test_takes_no_more_than_asked_for(store: Store) -> None:
@@ -243,3 +248,30 @@ async def test_finds_the_orders_of_an_entry(store: Store) -> None:
     await orders.trim(-1)  # those of this very millisecond too
     assert await orders.ids_of_entries(["ab12", "cd34"]) == []
     assert await store.redis.keys(store.key("{purges}", "entry", "*")) == []
+
+
+async def test_orders_for_unjudged_responses_are_waited_for(store: Store) -> None:
+    """Whoever placed them: until every cache has done them. Others are not counted."""
+    orders = Orders(store)
+    await orders.ensure_group("edge")
+    assert (await orders.wait_unjudged(["edge"], 0.0)).count == 0
+    lookalike = replace(order("/b"), why='"cause":"unjudged"')
+    first, second, _ = await orders.place([_unjudged("/a"), _unjudged("/c"), lookalike])
+    assert (await orders.wait_unjudged(["edge"], 0.0)).count == 2
+    await finish(orders, "edge", first)
+    assert (await orders.wait_unjudged(["edge"], 0.0)).count == 1
+    await finish(orders, "edge", second)
+    assert (await orders.wait_unjudged(["edge"], 0.0)).count == 0
+    assert await store.redis.scard(store.key("{purges}", "unjudged")) == 0
+
+
+async def test_forgotten_orders_for_unjudged_responses_are_not_counted(store: Store) -> None:
+    """They are trimmed with the stream."""
+    orders = Orders(store)
+    await orders.place([_unjudged("/a")])
+    await orders.trim(-1)
+    assert await store.redis.scard(store.key("{purges}", "unjudged")) == 0
+
+
+def _unjudged(path: str) -> PurgeOrder:
+    return PurgeOrder(target(path), Cause.UNJUDGED, time.time(), why="its response could not be judged", by="proxy")

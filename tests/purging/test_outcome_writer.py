@@ -17,7 +17,7 @@ from edgeward.purging.orders import Orders
 from edgeward.purging.outcome_writer import REFUSED_RETRY_SECONDS, OutcomeWriter
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.store.connection import STORE_AWAY, Store
-from edgeward.types import Delivery, Outcome
+from edgeward.types import Cause, Delivery, Outcome
 
 FOUND = Purged(Delivery.VERIFIED, 404, count=1)
 REFUSED = Purged(Delivery.REFUSED, 403, "status 403")
@@ -32,9 +32,9 @@ class OneOrder:
         self.writer = OutcomeWriter(self.orders, cache, (1.0, 5.0, 60.0), ())
         self.order_id = ""
 
-    async def first(self, purged: Purged, at: float = START) -> None:
+    async def first(self, purged: Purged, at: float = START, cause: Cause = Cause.LISTING) -> None:
         await self.orders.ensure_group(self.cache)
-        (self.order_id,) = await self.orders.place([order()])
+        (self.order_id,) = await self.orders.place([replace(order(), cause=cause)])
         (taken,) = await self.orders.take(self.cache, "c", 1, 10)
         self.writer.put(QueuedPurge(taken, attempts=1), purged, at)
         await self.writer.write()
@@ -67,7 +67,18 @@ async def test_repeats_count_from_the_first_purge(store: Store) -> None:
     for seconds in (1, 5, 60):
         await one.repeat(REMOVED, START + seconds)
     assert await one.finished()
-    assert await one.outcome() == Outcome(one.order_id, "edge", Delivery.VERIFIED, START, 1, 404, "")
+    assert await one.outcome() == Outcome(one.order_id, "edge", Delivery.VERIFIED, START, 1, 404, "", 0)
+
+
+async def test_a_purge_of_a_broken_off_response_is_repeated_for_long(store: Store) -> None:
+    """A cache that goes on fetching slowly stores the response late: the purge is repeated after minutes too."""
+    one = OneOrder(store)
+    await one.first(REMOVED, cause=Cause.UNJUDGED)
+    for seconds in (1, 5, 60, 300):
+        await one.repeat(REMOVED, START + seconds)
+    await one.repeat(FOUND, START + 900)
+    assert await one.finished()
+    assert (await one.outcome()).removed == 1
 
 
 async def test_a_late_repeat_replaces_those_it_overtook(store: Store) -> None:
@@ -142,3 +153,64 @@ async def test_waits_for_results(store: Store) -> None:
     assert not writing.done()
     one.writer.put(QueuedPurge(replace(order(), id="1-1")), REMOVED, START)
     assert len(await asyncio.wait_for(writing, 60)) == 1
+
+
+@pytest.mark.parametrize(("count", "met"), [(2, "removed"), (0, "none"), (None, "unknown")])
+async def test_what_a_purge_met_is_recorded_and_counted(store: Store, count: int | None, met: str) -> None:
+    """A copy, none, or the cache does not tell: in the outcome and in the metric."""
+    one = OneOrder(store, f"met-{met}")
+    await one.first(Purged(Delivery.VERIFIED, 404, count=count))
+    assert (await one.outcome()).removed == count
+    assert [met_count(one.cache, each) for each in ("removed", "none", "unknown")] == [
+        float(each == met) for each in ("removed", "none", "unknown")
+    ]
+
+
+async def test_copies_that_repeats_remove_are_added(store: Store) -> None:
+    """An image that was stored again was there: what was removed is the sum. An empty repeat takes nothing away."""
+    one = OneOrder(store, "met-again")
+    await one.first(REMOVED)
+    await one.repeat(Purged(Delivery.VERIFIED, 404, count=2), START + 1)
+    await one.repeat(FOUND, START + 5)
+    await one.repeat(REMOVED, START + 60)
+    assert (await one.outcome()).removed == 3
+    assert (met_count(one.cache, "none"), met_count(one.cache, "removed")) == (1, 2)
+
+
+async def test_copies_that_failed_attempts_removed_are_not_forgotten(store: Store) -> None:
+    """An attempt that removed a copy and then failed is followed by one that finds none: a copy was removed."""
+    one = OneOrder(store)
+    await one.orders.ensure_group("edge")
+    (one.order_id,) = await one.orders.place([order()])
+    (taken,) = await one.orders.take("edge", "c", 1, 10)
+    one.writer.put(QueuedPurge(taken, attempts=2, removed=1), REMOVED, START)
+    await one.writer.write()
+    assert (await one.outcome()).removed == 1
+
+
+async def test_what_a_dead_controller_met_is_not_known(store: Store) -> None:
+    """It may have removed the copy and died before that was on record: none found is no proof that there was none."""
+    one = OneOrder(store)
+    await one.orders.ensure_group("edge")
+    (one.order_id,) = await one.orders.place([order()])
+    (taken,) = await one.orders.take("edge", "c", 1, 10)
+    one.writer.put(QueuedPurge(taken, attempts=1, taken_over=True), REMOVED, START)
+    await one.writer.write()
+    assert (await one.outcome()).removed is None
+
+
+async def test_what_a_cache_cannot_do_is_recorded_and_not_repeated(store: Store) -> None:
+    """It is neither gone nor refused: no linger time, nothing met, no repeat."""
+    one = OneOrder(store, "cannot")
+    await one.first(Purged(Delivery.UNSUPPORTED, 0, "by tag"))
+    found = await one.outcome()
+    assert (found.delivery, found.removed, found.detail) == (Delivery.UNSUPPORTED, None, "by tag")
+    assert await one.finished()
+    assert await one.orders.refused("cannot") == 0
+    assert counted("cannot", "unsupported") == 1
+    assert not metrics.registry.get_sample_value("edgeward_linger_seconds_count", {"cache": "cannot"})
+    assert sum(met_count("cannot", each) for each in ("removed", "none", "unknown")) == 0
+
+
+def met_count(cache: str, met: str) -> float:
+    return metrics.registry.get_sample_value("edgeward_purge_copies_total", {"cache": cache, "met": met}) or 0.0

@@ -4,9 +4,11 @@ Where a test shows that a purge does not wait for something, that something woul
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,7 +22,7 @@ from edgeward.purging.orders import Orders
 from edgeward.purging.purger import FULL_PAUSE_SECONDS, MAX_HELD, Purger
 from edgeward.settings.config import PurgeSettings
 from edgeward.store.connection import Store
-from edgeward.types import Delivery, PurgeOrder
+from edgeward.types import Cause, Delivery, PurgeOrder
 
 type Start = Callable[..., Awaitable[Purger]]
 
@@ -279,3 +281,97 @@ async def test_no_call_outlives_the_purger(orders: Orders, start: Start, monkeyp
     for _ in range(10):
         await asyncio.sleep(0)  # whatever was started begins
     assert (driver.under_way_when_closed, driver.under_way) == (0, 0)
+
+
+async def test_why_an_order_waits_is_on_record(orders: Orders, start: Start) -> None:
+    """While the cache does not answer, the last failure and the attempts so far; then the outcome, with the copies that
+    all attempts removed."""
+    answers = [Purged(Delivery.WAITING, 503, "status 503", count=1)]
+    driver = ScriptedCache(lambda _: answers[-1])
+    (order_id,) = await orders.place([plain_order("/p")])
+    await start(driver)
+
+    async def is_noted() -> bool:
+        return bool(await orders.failed_attempts.of([order_id], ["edge"]))
+
+    await eventually(is_noted, "the failure is on record")
+    noted = (await orders.failed_attempts.of([order_id], ["edge"]))[order_id]["edge"]
+    assert (noted.delivery, noted.status, noted.detail) == (Delivery.WAITING, 503, "status 503")
+    assert noted.attempts >= 1
+    answers.append(REMOVED)
+    assert await orders.wait_done([order_id], ["edge"], 60) == {}
+    assert ((await orders.get(order_id))[1]["edge"].removed or 0) >= 1
+    assert await orders.failed_attempts.of([order_id], ["edge"]) == {}
+
+
+class FetchingCache(ScriptedCache):
+    """A purge of a target below /fetching waits for the end of a fetch: `open`. Without that it gets no answer if
+    `times_out`."""
+
+    times_out = False
+
+    async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        self.calls.append([order.target.path for order in orders])
+        if not any(map(self.is_fetching, orders)):
+            return [REMOVED] * len(orders)
+        if not self.times_out:
+            await self.open.wait()
+        late = Purged(Delivery.WAITING, 0, "no answer within 2 s", timed_out=True)
+        return [late if self.is_fetching(order) else REMOVED for order in orders]
+
+    def is_fetching(self, order: PurgeOrder) -> bool:
+        return not self.open.is_set() and order.target.path.startswith("/fetching")
+
+
+async def place_unjudged(orders: Orders, count: int) -> list[str]:
+    """Orders for responses that broke off, which the cache is still fetching."""
+    return await orders.place(
+        [replace(plain_order(f"/fetching{number}"), cause=Cause.UNJUDGED) for number in range(count)]
+    )
+
+
+async def test_purges_that_wait_for_fetches_delay_no_other(orders: Orders, start: Start) -> None:
+    """However many purges of broken off responses wait for the cache, a listed image is purged at once."""
+    driver = FetchingCache(batch=16, waits=True)
+    driver.open.clear()
+    # More than all calls take.
+    unjudged = await place_unjudged(orders, 800)
+    await start(driver)
+    await eventually(lambda: len(driver.calls) >= 4)
+    listed = await orders.place([plain_order(f"/listed{number}") for number in range(10)])
+    assert await orders.wait_done(listed, ["edge"], 60) == {}
+    assert await orders.wait_done(unjudged, ["edge"], 0) == {"edge": len(unjudged)}
+    driver.open.set()
+    assert await orders.wait_done(unjudged, ["edge"], 60) == {}
+
+
+async def test_slow_purges_fill_no_place_of_others(
+    orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many slow purges as may be held in memory keep no other order in the store."""
+    monkeypatch.setattr("edgeward.purging.purger.MAX_HELD", 64)
+    driver = FetchingCache(waits=True)
+    driver.open.clear()
+    purger = await start(driver)
+    await place_unjudged(orders, 100)
+    await eventually(lambda: purger.held == 100)
+    listed = await orders.place([plain_order(f"/listed{number}") for number in range(10)])
+    assert await orders.wait_done(listed, ["edge"], 60) == {}
+    await place_unjudged(orders, 100)
+    await eventually(lambda: purger.held == 128)
+
+
+async def test_a_cache_that_waits_for_a_fetch_is_not_down(
+    orders: Orders, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A purge of a broken off response that gets no answer says nothing of the node."""
+    caplog.set_level(logging.INFO)
+    driver = FetchingCache(batch=256, waits=True)
+    driver.times_out = True
+    driver.open.clear()
+    await start(driver, "waiting")
+    ids = await place_unjudged(orders, 40)
+    await eventually(lambda: driver.tries.count("/fetching0") >= 2)
+    driver.open.set()
+    assert await orders.wait_done(ids, ["waiting"], 60) == {}
+    assert [text for text in caplog.messages if text.startswith("cache waiting")] == []

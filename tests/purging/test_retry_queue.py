@@ -19,8 +19,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def purge(name: str, repeat_id: str = "", previous: Outcome | None = None) -> QueuedPurge:
-    return QueuedPurge(PurgeOrder(Target("http", "h", "/"), Cause.MANUAL, 0.0, id=name), repeat_id, previous)
+def purge(name: str, repeat_id: str = "", previous: Outcome | None = None, cause: Cause = Cause.MANUAL) -> QueuedPurge:
+    return QueuedPurge(PurgeOrder(Target("http", "h", "/"), cause, 0.0, id=name), repeat_id, previous)
 
 
 def queue_of(*names: str, longest_pause: float = 60) -> RetryQueue:
@@ -34,11 +34,11 @@ def names(purges: list[QueuedPurge]) -> str:
     return "".join(each.order.id for each in purges)
 
 
-async def picked(queue: RetryQueue, limit: int = MAX_CALL_SIZE) -> list[QueuedPurge]:
+async def picked(queue: RetryQueue, limit: int = MAX_CALL_SIZE, slow: bool = False) -> list[QueuedPurge]:
     """The purges of the next call; [] if none is ready now."""
     try:
         async with asyncio.timeout(0):
-            return await queue.next(limit)
+            return await queue.next(limit, slow=slow)
     except TimeoutError:
         return []
 
@@ -79,7 +79,7 @@ async def test_new_purges_go_before_repeats() -> None:
     for number in range(8):
         queue.add(purge("r", f"r/{number}"))
         queue.add(purge(f"{number}"))
-    assert queue.repeat_count == 8
+    assert queue.count(slow=False, repeats_only=True) == 8
     assert [names(await picked(queue, 2)) for _ in range(5)] == ["01", "23", "45", "rr", "67"]
 
 
@@ -221,3 +221,49 @@ def test_names_purges_that_are_held_for_long() -> None:
     old.held_since -= 60
     queue.add(old)
     assert names(queue.held_longer_than(30)) == "a"
+
+
+async def test_slow_purges_are_handed_out_apart(clock: Clock) -> None:
+    """Purges of responses that broke off, and those that alone got no answer, never share a call with others. Those
+    that waited before come apart from the new ones, a listed image first."""
+    queue = queue_of("a")
+    for name in "uvw":
+        queue.add(purge(name, cause=Cause.UNJUDGED))
+    (listed,) = await picked(queue)
+    waited = await picked(queue, 2, slow=True)
+    assert names(waited) == "uv"
+    queue.note_success()
+    for each in (*waited, listed):
+        each.timed_out = True
+    queue.note_failure(waited, others_succeeded=False)
+    queue.note_failure([listed], others_succeeded=False)
+    assert await picked(queue) == []
+    clock.now += 60
+    queue.add(purge("b"))
+    queue.add(purge("x", cause=Cause.UNJUDGED))
+    assert names(await picked(queue)) == "b"
+    assert [names(await picked(queue, slow=True)) for _ in range(2)] == ["wx", "auv"]
+
+
+async def test_slow_purges_keep_large_calls(clock: Clock) -> None:
+    """A call in which each waited for a fetch is sent again as it was, after a pause, whatever else succeeds."""
+    queue = queue_of()
+    for number in range(16):
+        queue.add(purge(f"{number}", cause=Cause.UNJUDGED))
+    for _ in range(4):
+        purges = await picked(queue, 16, slow=True)
+        assert len(purges) == 16
+        for each in purges:
+            each.timed_out = True
+        queue.note_failure(purges, others_succeeded=False)
+        queue.note_success()
+        assert await picked(queue, 16, slow=True) == []
+        clock.now += 60
+
+
+def test_counts_slow_purges_apart() -> None:
+    """How many are held is known of slow purges and of others, of all and of repeats."""
+    queue = queue_of("a", "b")
+    queue.add(purge("r", "r/1", cause=Cause.UNJUDGED))
+    counted = [queue.count(slow=slow, repeats_only=only) for slow in (True, False) for only in (False, True)]
+    assert counted == [1, 1, 2, 0]

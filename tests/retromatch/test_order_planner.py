@@ -14,9 +14,10 @@ from edgeward.retromatch.order_planner import OrderPlanner, PendingChange
 from edgeward.retromatch.progress import Progress
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.settings.config import SightingsSettings
+from edgeward.sightings.codec import image_id
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.types import Change, Entry, Fingerprint, HashList, Mode, Sighting, Signal, View
+from edgeward.types import Cause, Change, Entry, Fingerprint, HashList, Mode, PurgeOrder, Scope, Sighting, Signal, View
 
 MD5 = Signal("md5", "ab" * 16)
 
@@ -117,3 +118,58 @@ async def test_a_composite_entry_purges_what_was_seen(bench: Bench) -> None:
     await bench.catch_up(policy)
     assert len(await bench.order_planner.match_policy(PendingChange(policy, was), placed)) == 2
     assert placed.keys() == {image(name).sha256[:32] for name in ("near", "cropped")}
+
+
+async def list_image(bench: Bench, *names: str) -> dict[int, list[PurgeOrder]]:
+    """List images by their SHA-256 in one batch. Returns by version the orders that followed."""
+    entries = [Entry("bad", image(name).signals[0]) for name in names]
+    changes = await bench.list_store.add_entries(entries, "tester", "why")
+    await bench.catch_up(changes[-1])
+    ids = await bench.order_planner.match_entries([PendingChange(change, None) for change in changes], {})
+    return {version: [order for order, _ in await bench.orders.get_many(each)] for version, each in ids.items()}
+
+
+async def test_forgotten_targets_of_an_image_are_purged_by_prefix(bench: Bench) -> None:
+    """Beside the known ones: an order for each prefix says how many targets it stands for. So does the one by tag."""
+    await bench.see_all({"/1": image("a"), "/other": image("b")})
+    await bench.sightings.forgotten.remember_of_image(
+        image_id(image("a").sha256), [target("/a?1"), target("/a?2"), target("/b")]
+    )
+    (orders,) = (await list_image(bench, "a")).values()
+    found = {(order.scope, order.target.path, order.forgotten) for order in orders}
+    assert found == {(Scope.TARGET, "/1", 0), (Scope.PREFIX, "/a", 2), (Scope.PREFIX, "/b", 1)}
+    assert {(order.sha256, order.entry_id) for order in orders} == {
+        (image("a").sha256, Entry("bad", image("a").signals[0]).id)
+    }
+
+
+async def test_a_listing_purges_the_hosts_of_lost_targets(bench: Bench) -> None:
+    """Their images are not known. One order for each host serves all entries of a batch, and each has it on record; a
+    list that only monitors purges none."""
+    await bench.see("/1", image("a"))
+    await bench.sightings.forgotten.remember_lost({target("/x"): 3, replace(target("/"), host="other.test"): 2})
+    by_version = await list_image(bench, "a", "b", "c")
+    expected = {("img.test", 3), ("other.test", 2)}
+    for orders in by_version.values():
+        lost = [order for order in orders if order.scope is Scope.PREFIX]
+        assert {(order.target.host, order.forgotten) for order in lost} == expected
+        assert {(order.target.path, order.sha256, order.cause) for order in lost} == {("/", "", Cause.LISTING)}
+    assert len(await bench.orders.recent()) == 3
+    for name in "abc":
+        ids = await bench.orders.ids_of_entries([Entry("bad", image(name).signals[0]).id])
+        assert len([order for order, _ in await bench.orders.get_many(ids) if order.scope is Scope.PREFIX]) == 2
+    await bench.list_store.set_list(HashList("bad", mode=Mode.MONITOR), "tester")
+    assert await list_image(bench, "d") == {6: []}
+
+
+async def test_a_policy_that_matches_more_purges_the_hosts_of_lost_targets(bench: Bench) -> None:
+    """Once, also if a controller takes over after it."""
+    await bench.list_store.add_entries([Entry("bad", MD5)], "tester")
+    was = HashList("bad", mode=Mode.OFF)
+    policy = await bench.list_store.set_list(HashList("bad", radius={"pdq": 9}), "tester")
+    await bench.catch_up(policy)
+    await bench.sightings.forgotten.remember_lost({target("/x"): 3})
+    first = await bench.order_planner.match_policy(PendingChange(policy, was), {})
+    assert await bench.order_planner.match_policy(PendingChange(policy, was), {}) == first != []
+    ((order, _),) = await bench.orders.recent()
+    assert (order.scope, order.forgotten, order.started_at) == (Scope.PREFIX, 3, policy.at)

@@ -17,7 +17,7 @@ def list_and_wait(stack: Stack, photo: Photo) -> list[Json]:
     added = stack.edge.add_image("removed", photo.body, wait=True)
     assert added["active"]
     assert added["purge"]["matched"]
-    assert added["purge"]["owed"] == {}
+    assert added["purge"]["owed"] == {}, [order["outcomes"] for order in orders_of(stack, added) if order["owed"]]
     return orders_of(stack, added)
 
 

@@ -101,3 +101,18 @@ def test_responses_pass_once_the_upstream_is_back(edge: Edge, upstream: str) -> 
     with _serving(upstream, [head, body]):
         answer = ask(edge.proxy, "/photo.jpg")
     assert (answer.status, answer.body) == (200, body)
+
+
+def test_it_is_counted_and_logged(edge: Edge, upstream: str) -> None:
+    """As an error, and not as a block; one line says so, and one that it is over."""
+    before = edge.metric('edgeward_responses_total{reason="upstream_error",verdict="error"}')
+    for _ in range(20):
+        assert ask(edge.proxy, "/photo.jpg").status == 502
+    assert edge.metric('edgeward_responses_total{reason="upstream_error",verdict="error"}') == before + 20
+    assert edge.metric('edgeward_responses_total{reason="upstream_error",verdict="block"}') == 0
+    with _serving(upstream, [b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"]):
+        ask(edge.proxy, "/nothing")
+    log = edge.log.read_text()
+    assert log.count("proxy.upstream can't be reached") >= 1
+    assert log.count("proxy.upstream can't be reached") < 10
+    assert "proxy.upstream answers again" in log

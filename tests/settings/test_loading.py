@@ -1,5 +1,6 @@
 """Where settings come from: defaults, file, environment. An unknown or impossible value is named."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ def test_defaults_need_no_file() -> None:
         ("[purge]\nrepeat_seconds = [0]", "purge.repeat_seconds"),
         ("proxy = 1", "proxy"),
         ("x = = 1", "line 1"),
+        ("[policy]\nmethods = ['GET', 'get']", "policy.methods.1 = 'get': 'get' is not a method in capitals"),
+        ("[policy]\nmethods = ['GE T']", "'GE T' is not a method"),
+        ("[policy]\nmethods = ['']", "'' is not a method"),
+        ("[policy]\nmethods = []", "policy.methods"),
+        ("[policy]\nrefused_headers = ['a b']", "'a b' is not the name of a header"),
+        ("state_dir = ''", "state_dir = '': must not be empty"),
+        ("[[hosts]]\nname='x'\norigin='http://a'\n[[hosts]]\nname='X'\norigin='http://b'", "hosts: the name 'x'"),
     ],
 )
 def test_impossible_values_are_named(tmp_path: Path, text: str, names: str) -> None:
@@ -75,7 +83,7 @@ def test_missing_file_is_named() -> None:
         ("EDGEWARD_PROXY__UPSTREAM", "http://b:1", ("proxy", "upstream", "http://b:1")),
         ("EDGEWARD_PURGE__REPEAT_SECONDS", "[2, 3]", ("purge", "repeat_seconds", (2, 3))),
         ("EDGEWARD_POLICY__BLOCKED_BY", "https://b", ("policy", "blocked_by", "https://b")),
-        ("EDGEWARD_STORE__REPLICAS", "2", ("store", "replicas", 2)),
+        ("EDGEWARD_STORE__REPLICAS", "0", ("store", "replicas", 0)),
         ("EDGEWARD_SWEEP__ENABLED", "false", ("sweep", "enabled", False)),
     ],
 )
@@ -94,7 +102,7 @@ def test_environment_overrides(tmp_path: Path, name: str, value: str, expected: 
         ("EDGEWARD_NOPE__KEY", "1", "unknown setting nope.key"),
         ("EDGEWARD_PROXY__WORKERS", "two", "'two' is not a number"),
         ("EDGEWARD_STORE__REPLICAS", "two", "'two' is not a number"),
-        ("EDGEWARD_SWEEP__ENABLED", "yes", "'yes' is not true or false"),
+        ("EDGEWARD_SWEEP__ENABLED", "maybe", "'maybe' is not true or false"),
         ("EDGEWARD_CACHES", "{", "'{' is not a JSON list"),
     ],
 )
@@ -102,6 +110,50 @@ def test_impossible_variables_are_named(name: str, value: str, message: str) -> 
     """An unknown variable with the prefix is an error too: it was meant for Edgeward."""
     with pytest.raises(ConfigError, match=rf"^{name}: {re.escape(message)}$"):
         load(None, {name: value})
+
+
+CACHES = [{"name": f"c{number}", "driver": "varnish", "url": "http://127.0.0.1:1"} for number in range(11)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("EDGEWARD_STORE__REPLICAS", "99", "store.replicas = 99: must be 10 or less"),
+        ("EDGEWARD_PROXY__LISTEN", "nowhere", "proxy.listen = 'nowhere': 'nowhere' is not HOST:PORT"),
+        (
+            "EDGEWARD_CACHES",
+            json.dumps([*CACHES[:10], {**CACHES[10], "tier": 99}]),
+            '[[caches]] number 11 ("c10"): tier',
+        ),
+        ("EDGEWARD_STATE_DIR", "", "state_dir = '': must not be empty"),
+    ],
+)
+def test_a_wrong_variable_is_not_blamed_on_the_file(tmp_path: Path, name: str, value: str, message: str) -> None:
+    """The line begins with the variable; a mistake of the file beside it with the file."""
+    path = write_config(tmp_path, "[sweep]\nshare = 7")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {name: value})
+    lines = str(caught.value).splitlines()
+    assert [line for line in lines if line.startswith(f"{name}: {message}")]
+    assert [line for line in lines if line.startswith(f"{path}: sweep.share = 7")]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EDGEWARD_ADMIN__LISTEN", "127.0.0.1:9000"),
+        ("EDGEWARD_STORE__REPLICAS", "1"),
+        ("EDGEWARD_CACHES", json.dumps(CACHES[:1] * 2)),
+    ],
+)
+def test_a_variable_that_contradicts_the_file_is_named(tmp_path: Path, name: str, value: str) -> None:
+    """Beside the file: either may be wrong."""
+    path = write_config(tmp_path, "[proxy]\nlisten = '127.0.0.1:9000'")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {name: value, "EDGEWARD_SWEEP__SHARE": "0.5"})
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith(f" (set by {name})")
 
 
 def test_variables_of_the_commands_are_not_settings() -> None:

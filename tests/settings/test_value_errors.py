@@ -42,7 +42,16 @@ ERRORS_OF_LENGTH = {
     "tuple": {"min_length": "too_short", "max_length": "too_long"},
 }
 WITHOUT_ERRORS = {
-    *("default", "nullable", "definitions", "definition-ref", "function-after", "no-info", "model-field"),
+    *(
+        "default",
+        "nullable",
+        "definitions",
+        "definition-ref",
+        "function-after",
+        "function-before",
+        "no-info",
+        "model-field",
+    ),
     *("is-instance", "union", "tagged-union", "json-or-python", "lax-or-strict"),
 }
 """Kinds that only hold others, whose errors have their own messages, or that `config_errors` explains."""

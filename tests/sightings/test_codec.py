@@ -1,6 +1,7 @@
 """The binary format: exact, small, and safe against damaged data."""
 
 import json
+import random
 import zlib
 
 import pytest
@@ -37,7 +38,9 @@ TARGETS = st.builds(
     Target,
     st.sampled_from(codec.SCHEMES) | TEXT,
     TEXT,
-    st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")) | TEXT,
+    st.binary(max_size=200).map(lambda raw: raw.decode("latin-1"))
+    | TEXT
+    | st.integers(0, 9).map(lambda seed: "/" + random.Random(seed).randbytes(seed * 100).hex()),
     st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple),
     NUMBERS,
 )
@@ -119,6 +122,25 @@ def test_is_small() -> None:
     assert len(codec.pack_fingerprint(fingerprint)) <= 140 < len(fingerprint.to_json()) / 4
     varied = target("/media/2024/05/a.jpg", accept="image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8")
     assert len(codec.pack_target(varied)) < 50 < len(varied.to_json()) / 2
+
+
+def test_long_targets_are_compressed() -> None:
+    """A long query takes less than its text, also with its request headers; the host can be read without unpacking."""
+    query = random.Random(1).randbytes(3500).hex()
+    long = target(f"/a.jpg?{query}", accept="image/webp", cookie=random.Random(2).randbytes(2000).hex())
+    packed = codec.pack_target(long)
+    assert len(packed) < 0.6 * (7000 + 4000)
+    assert b"img.test" in packed
+    assert codec.unpack_target(packed) == long
+    assert len(codec.pack_target(target(f"/a.jpg?{'x' * 7000}"))) < 100
+
+
+def test_long_headers_are_not_kept_in_memory() -> None:
+    """Only sets of short headers are cached: a client can make any number of long ones."""
+    before = codec._deflate.cache_info().currsize
+    for number in range(20):
+        codec.pack_target(target("/a.jpg", cookie=random.Random(number).randbytes(600).hex()))
+    assert codec._deflate.cache_info().currsize == before
 
 
 def test_views_take_few_bytes() -> None:

@@ -68,26 +68,12 @@ async def test_reads_an_image_of_many_targets(images: Images, store: Store) -> N
     assert await targets(images) == set(many)
 
 
-async def test_prunes(images: Images, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Expired targets are forgotten; then the oldest beyond the limits, and those are counted."""
-    await put(images, store, {b"expired": DAY + 900, b"old": DAY - 900, b"new": 1, b"newer": 0})
-    assert await images.prune(ID) == 0
-    assert await targets(images) == {b"old", b"new", b"newer"}
-    monkeypatch.setattr(module, "MAX_TARGETS", 2)
-    assert await images.prune(ID) == 1
-    assert await targets(images) == {b"new", b"newer"}
-    monkeypatch.setattr(module, "MAX_TARGET_BYTES", 7)
-    assert await images.prune(ID) == 1
-    assert await targets(images) == {b"newer"}
-
-
-async def test_a_target_that_is_seen_again_is_not_forgotten(images: Images, store: Store) -> None:
-    """A target that is seen again while it is being pruned stays."""
-    await put(images, store, {b"t": DAY + 900})
-    before = int(await store.redis.hget(images.key(ID), b"t"))
-    await put(images, store, {b"t": 0})
-    assert await images._forget(images.key(ID), [b"t"], {b"t": before}) == 0
-    assert await targets(images) == {b"t"}
+async def test_reads_what_is_on_record(images: Images, store: Store) -> None:
+    """Of asked targets, those on record with their values; nothing of an unknown image."""
+    await put(images, store, {b"t": 5, b"u": 0})
+    (packed, found), (none, nothing) = await images.on_record([(ID, [b"t", b"v"]), (bytes(16), [b"t"])])
+    assert (packed, set(found), none, nothing) == (PACKED, {b"t"}, None, {})
+    assert found[b"t"] == await store.redis.hget(images.key(ID), b"t")
 
 
 def test_when_an_image_is_pruned() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tests.support.real_caches import image, target
 
 from edgeward.sightings.codec import pack_fingerprint, pack_target
+from edgeward.sightings.last_seen import last_seen, repeats
 from edgeward.sightings.pending_writes import pending_writes
 from edgeward.sightings.url_normalization import normalized
 from edgeward.types import Fingerprint, Flaw, Sighting
@@ -29,6 +30,24 @@ def test_one_write_for_each_image() -> None:
     assert first.targets == {pack_target(target("/1")): 9, pack_target(target("//1")): 12}
     assert first.urls == {normalized(target("/1")): 12}
     assert pending_writes([]) == []
+
+
+def test_leaves_out_what_is_not_on_record() -> None:
+    """A target that is left out takes its URL with it, unless another target has the same."""
+    batch = [seen("/1", image("a"), 1), seen("//1", image("a"), 2), seen("/2?x", image("a"), 3)]
+    (write,) = pending_writes(batch)
+    assert write.leave_out({pack_target(target("//1"))}) == [target("/1"), target("/2?x")]
+    assert write.targets == {pack_target(target("//1")): 2}
+    assert write.urls == {normalized(target("/1")): 2}
+    assert write.leave_out({pack_target(target("//1"))}) == []
+
+
+def test_counts_repeats_of_what_is_on_record() -> None:
+    """The later second stays."""
+    (write,) = pending_writes([seen("/1", image("a"), 5), seen("/2", image("a"), 6)])
+    write.count_repeats({pack_target(target("/1")): b"9"})
+    one, two = write.targets[pack_target(target("/1"))], write.targets[pack_target(target("/2"))]
+    assert [(last_seen(each), repeats(each)) for each in (one, two)] == [(9, 1), (6, 0)]
 
 
 def test_a_complete_fingerprint_wins() -> None:

@@ -9,13 +9,12 @@ import pytest
 from redis.asyncio.client import Pipeline
 from tests.support.real_caches import image, target
 
-from edgeward import metrics
 from edgeward.errors import StoreUnavailable
 from edgeward.settings.config import SightingsSettings
-from edgeward.sightings import images_and_targets as image_module
 from edgeward.sightings.codec import unpack_fingerprint
 from edgeward.sightings.new_image_stream import START, NewImageStream
 from edgeward.sightings.sightings import PositionLost, SightingRecord, Sightings
+from edgeward.sightings.writer import SightingWriter
 from edgeward.store.connection import Store
 from edgeward.types import Fingerprint, Flaw, Sighting, Signal, Target, View
 
@@ -109,15 +108,14 @@ async def test_every_key_expires(sightings: Sightings, store: Store) -> None:
             await store.redis.pexpire(key, 28 * DAY * 1000 if key.endswith(b":i") else left[key])
 
 
-async def test_targets_are_limited(sightings: Sightings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If an image has too many targets, the oldest are dropped and counted."""
-    monkeypatch.setattr(image_module, "MAX_TARGETS", 20)
-    dropped = metrics.registry.get_sample_value("edgeward_sightings_dropped_total") or 0
-    now = time.time()
-    await sightings.write([seen(f"/{number}", at=now - number) for number in range(70)])
-    found = await sightings.targets(image("a").sha256)
-    assert [one.path for one, _ in found] == [f"/{number}" for number in range(19, -1, -1)]
-    assert metrics.registry.get_sample_value("edgeward_sightings_dropped_total") == dropped + 50
+async def test_equal_targets_of_different_sizes_are_one(sightings: Sightings) -> None:
+    """A target that was recorded with different sizes is one, with the largest: a cache may hold that many slices. It
+    was seen when the latest of them was."""
+    now = int(time.time())
+    for size, ago in ((0, 9), (900, 5), (500, 1)):
+        await sightings.write([Sighting(replace(target("/1"), size=size), image("a"), now - ago, 1)])
+    ((found, at),) = await sightings.targets(image("a").sha256)
+    assert (found.size, at) == (900, now - 1)
 
 
 async def test_new_images(sightings: Sightings) -> None:
@@ -148,7 +146,7 @@ async def test_an_image_is_announced_before_it_is_written(
         await sightings.write([seen("/1")])
     assert await sightings.targets(image("a").sha256) == []
     with monkeypatch.context() as patch, pytest.raises(StoreUnavailable):
-        patch.setattr(Sightings, "_write", die)
+        patch.setattr(SightingWriter, "_write", die)
         await sightings.write([seen("/1")])
     assert (await announced(sightings, START))[0] == [image("a")]
     await sightings.write([seen("/1")])
@@ -205,6 +203,16 @@ FORMS = (
     Target("http", "img.test", "/p/./x.jpg?h=%32&w=1"),
     Target("http", "img.test", "/p/x.jpg?w=1"),
 )
+
+
+async def test_the_latest_images_are_those_first_seen_last(sightings: Sightings) -> None:
+    """As the documents say: an older image that is seen again is found by its URL or digest only."""
+    now = time.time()
+    await sightings.write([seen("/old", "old", now - 20)])
+    await sightings.write([seen("/new", "new", now - 10)])
+    await sightings.write([seen("/old", "old", now)])
+    assert [each.target.path for each in await sightings.find(limit=1)] == ["/new"]
+    assert [each.target.path for each in await sightings.find(limit=2)] == ["/old", "/new"]
 
 
 async def test_find_equivalent(sightings: Sightings) -> None:

@@ -181,6 +181,19 @@ async def test_scripts_are_sent_again_to_a_server_that_forgot_them(store: Store)
     assert await store.run(INCREMENT, [store.key("n")], [3]) == 5
 
 
+async def test_a_script_on_a_full_server(server: Server) -> None:
+    """One that frees memory runs although the server takes no writes; others fail as the store's."""
+    store = await Store.connect(server.url)
+    await store.redis.config_set("maxmemory", 1)
+    script = "redis.call('HSET', KEYS[1], 'a', ARGV[1]); return redis.call('HGET', KEYS[1], 'a')"
+    with pytest.raises(STORE_AWAY):
+        await store.run(script, ["k"], ["1"])
+    assert await store.run_even_if_full(script, ["k"], ["2"]) == b"2"
+    await store.redis.config_set("maxmemory", 0)
+    assert await store.run_even_if_full(script, ["k"], ["3"]) == b"3"
+    await store.close()
+
+
 async def test_durable_where_the_server_has_waitaof(tmp_path: Path) -> None:
     """With WAITAOF a durable change is confirmed to be on disk."""
     server = Server(tmp_path, bundled())

@@ -115,3 +115,19 @@ async def test_waiting_for_a_server_that_hangs(server: Server, monkeypatch: pyte
     waiting = asyncio.create_task(embedded.wait_ready(server.socket_path))
     server.process.send_signal(signal.SIGCONT)
     await waiting
+
+
+def test_the_log_of_the_server_is_bounded_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a start a long log is put aside; the last lines say why the server ended, without time and process id."""
+    monkeypatch.setattr(embedded, "MAX_LOG_BYTES", 100)
+    assert embedded.last_errors(tmp_path) == []
+    log = tmp_path / "store" / embedded.LOG_FILE
+    log.parent.mkdir()
+    log.write_text("12:M 30 Nov 2026 06:00:00.000 # first\n\n12:M 30 Nov 2026 06:00:01.000 # No space left on device\n")
+    assert embedded.last_errors(tmp_path, lines=1) == ["No space left on device"]
+    embedded.command(tmp_path)
+    assert log.exists()
+    log.write_text("x" * 101)
+    embedded.command(tmp_path)
+    assert not log.exists()
+    assert log.with_suffix(".log.1").stat().st_size == 101

@@ -15,7 +15,7 @@ from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
 from edgeward.purging.orders import PurgeResult
 from edgeward.store.connection import Store
-from edgeward.types import Decision, Delivery, Entry, HashList, Incident, Outcome, Reason, Role, Signal, Target
+from edgeward.types import Decision, Delivery, Entry, HashList, Incident, Outcome, Reason, Role, Scope, Signal, Target
 
 URL = "https://img.test/a/one.jpg"
 TARGET = Target("https", "img.test", "/a")
@@ -43,6 +43,30 @@ async def test_a_listing(spread: Store) -> None:
         assert len([each async for each in controller.sightings.images()]) == 20
         await controller.orders.trim(0)
         assert await controller.orders.recent() == []
+
+
+async def test_forgotten_targets(spread: Store) -> None:
+    """Targets are forgotten, remembered, purged by prefix at a listing, and shared by two entries."""
+    async with open_controller(spread) as controller:
+        seen = image("a", PDQ)
+        for number in range(3):
+            await controller.see(f"{URL}?{number}", seen)
+        assert (await controller.sightings.memory.use()).used > 0
+        assert sum([number async for number in controller.sightings.pruning.forget_share(0.1)]) == 1
+        await controller.sightings.forgotten.remember_lost({TARGET: 2})
+        await controller.list_store.create_list(HashList("bad"), "tester")
+        entries = [Entry("bad", PDQ), Entry("bad", seen.signals[0])]
+        *_, change = await controller.list_store.add_entries(entries, "tester")
+        assert await controller.replica.wait_version(change.version, 60)
+
+        async def matched() -> bool:
+            return await controller.retromatch.orders_of(change.version) is not None
+
+        await eventually(matched)
+        ids = await controller.orders.ids_of_entries([entry.id for entry in entries])
+        orders = [order for order, _ in await controller.orders.get_many(ids)]
+        found = {(order.scope, order.target.path, order.forgotten) for order in orders}
+        assert {(Scope.PREFIX, "/a/one.jpg", 1), (Scope.PREFIX, "/", 2)} < found
 
 
 async def _carried_out(controller: Controller) -> set[str]:

@@ -20,7 +20,8 @@ async def test_a_url_covers_its_every_form(store: Store) -> None:
         ]
         await controller.see("http://img.test/a.jpg.bak", image("a"))
         await controller.see("http://other.test/a.jpg", image("a"))
-        found = await controller.scope.targets_of_url(Target("http", "img.test", "/a.jpg"))
+        found, is_seen = await controller.scope.targets_of_url(Target("http", "img.test", "/a.jpg"))
+        assert is_seen
         assert set(found) == {*seen, Target("https", "img.test", "/a.jpg")}
         assert len(found) == len(set(found))
 
@@ -28,7 +29,8 @@ async def test_a_url_covers_its_every_form(store: Store) -> None:
 async def test_a_url_never_seen_is_covered_in_both_schemes(store: Store) -> None:
     """A cache may hold it although Edgeward never saw it."""
     async with open_controller(store) as controller:
-        found = await controller.scope.targets_of_url(Target("https", "img.test", "/new?x=1"))
+        found, is_seen = await controller.scope.targets_of_url(Target("https", "img.test", "/new?x=1"))
+        assert not is_seen
         assert set(found) == {Target("http", "img.test", "/new?x=1"), Target("https", "img.test", "/new?x=1")}
 
 

@@ -6,6 +6,8 @@ from tests.support.real_caches import image, target
 from tests.takedowns.controller import Controller, make_takedown, open_controller, urls_of
 
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.sightings.codec import image_id
 from edgeward.store.connection import Store
 from edgeward.types import NO_TARGET, Cause, HashList, Mode, PurgeOrder, Scope, Signal, Target, image_tag
 
@@ -76,6 +78,76 @@ async def test_what_a_worker_has_just_served_is_included(store: Store) -> None:
         await worker.close()
 
 
+async def test_what_was_unjudged_is_looked_for_again(store: Store) -> None:
+    """What is known is purged without waiting for a response that a worker is still judging; what that shows is purged
+    too."""
+    async with open_controller(store) as controller:
+        worker, placed = Replica(store, "worker"), asyncio.Event()
+
+        async def settle() -> None:
+            await placed.wait()
+            await controller.see("http://img.test/1?late", image("a"))
+
+        await worker.start()
+        worker.settle, worker.unjudged = settle, lambda: UnjudgedReport(1)
+        await controller.see("http://img.test/1", image("a"))
+        urls: list[str] = []
+        for step in controller.steps.plan(make_takedown(urls=(target("/1"),))):
+            async for ids in step():
+                urls += [order.target.url for order, _ in await controller.orders.get_many(ids)]
+                if "http://img.test/1" in urls:
+                    placed.set()
+        assert "http://img.test/1?late" in urls
+        assert urls.index("http://img.test/1") < urls.index("http://img.test/1?late")
+        await worker.close()
+
+
+def by_prefix(orders: list[PurgeOrder]) -> set[tuple[str, str, int]]:
+    """Scheme, path and number of forgotten targets of each order by prefix."""
+    return {(each.target.scheme, each.target.path, each.forgotten) for each in orders if each.scope is Scope.PREFIX}
+
+
+async def test_forgotten_forms_of_a_url_are_purged_by_prefix(store: Store) -> None:
+    """In the form in which they were requested; where only a host is remembered, below the URL itself."""
+    async with open_controller(store) as controller:
+        seen = image_id(image("a").sha256)
+        forms = [target("/a.jpg?1"), target("/a.jpg?2"), Target("https", "img.test", "//%61.jpg?3"), target("/b.jpg")]
+        await controller.sightings.forgotten.remember_of_image(seen, forms)
+        await controller.sightings.forgotten.remember_of_image(seen, [Target("http", "other.test", "/a.jpg")])
+        orders = await controller.place(make_takedown(urls=(target("/a.jpg?w=1"),)))
+        assert by_prefix(orders) == {("http", "/a.jpg", 2), ("https", "//%61.jpg", 1)}
+        assert {(each.cause, each.takedown) for each in orders} == {(Cause.TAKEDOWN, "td-1")}
+        await controller.sightings.forgotten.remember_lost({target("/any"): 5})
+        orders = await controller.place(make_takedown(urls=(target("/a.jpg"), target("/c.jpg?x"))))
+        assert by_prefix(orders) == {("http", "/a.jpg", 7), ("https", "//%61.jpg", 1), ("http", "/c.jpg", 5)}
+
+
+async def test_a_prefix_stands_for_what_was_forgotten_below_it(store: Store) -> None:
+    """Its order says how many; a form that a cache does not find below it has its own order."""
+    async with open_controller(store) as controller:
+        seen = image_id(image("a").sha256)
+        forms = [target("/u/17/a?1"), target("/u/17/a?2"), target("/u//17/b"), target("/v/17/a")]
+        await controller.sightings.forgotten.remember_of_image(seen, forms)
+        orders = await controller.place(make_takedown(prefixes=(target("/u/17/"), target("/w/"))))
+        assert by_prefix(orders) == {("http", "/u/17/", 2), ("http", "/u//17/b", 1), ("http", "/w/", 0)}
+
+
+async def test_a_hash_purges_where_its_image_was_forgotten_and_where_any_was_lost(store: Store) -> None:
+    """Limited to hosts, only there."""
+    async with open_controller(store) as controller:
+        one = image("a")
+        await controller.see("http://img.test/1", one)
+        places = [target("/a?1"), Target("http", "other.test", "/b")]
+        await controller.sightings.forgotten.remember_of_image(image_id(one.sha256), places)
+        await controller.sightings.forgotten.remember_lost({target("/x"): 4, Target("http", "other.test", "/"): 3})
+        signals = (Signal("sha256", one.sha256),)
+        orders = await controller.place(make_takedown(signals=signals))
+        assert by_prefix(orders) == {("http", "/a", 1), ("http", "/b", 1), ("http", "/", 4), ("http", "/", 3)}
+        assert {each.sha256 for each in orders if each.target.path == "/a"} == {one.sha256}
+        orders = await controller.place(make_takedown("td-2", signals=signals, hosts=("IMG.test",)))
+        assert by_prefix(orders) == {("http", "/a", 1), ("http", "/", 4)}
+
+
 async def _listed(controller: Controller, mode: Mode = Mode.ENFORCE) -> list[PurgeOrder]:
     await controller.list_store.create_list(HashList("court", mode=mode), "tester")
     one = image("a")
@@ -112,3 +184,32 @@ async def test_a_deleted_list_is_an_error_and_no_more(store: Store) -> None:
         await controller.takedowns.create(takedown)
         assert urls_of(await controller.place(takedown)) == ["http://img.test/1"]
         assert "'deleted'" in (await controller.takedowns.get("td-1"))[1].error
+
+
+async def test_what_was_forgotten_since_the_first_look_is_purged_again(store: Store) -> None:
+    """Below a prefix that was purged then: the later order stands for all that is forgotten there by now."""
+    async with open_controller(store) as controller:
+        worker, placed = Replica(store, "worker"), asyncio.Event()
+        more: list[Target] = []
+
+        async def settle() -> None:
+            await placed.wait()
+            if not more:
+                more.extend(target(f"/1?{number}") for number in range(4))
+                await controller.sightings.forgotten.remember_known(more)
+
+        await worker.start()
+        worker.settle, worker.open_count = settle, lambda: 1
+        await controller.sightings.forgotten.remember_known([target("/1?first")])
+        found: list[PurgeOrder] = []
+        takedown = make_takedown(urls=(target("/1"),))
+        await controller.takedowns.create(takedown)
+        for step in controller.steps.plan(takedown):
+            async for ids in step():
+                await controller.takedowns.note_steps(takedown.id, 0, ids)
+                found += [order for order, _ in await controller.orders.get_many(ids)]
+                if found:
+                    placed.set()
+        assert [each.forgotten for each in found if each.scope is Scope.PREFIX] == [1, 5]
+        assert len({each.target for each in found if each.scope is Scope.TARGET}) == len(found) - 2
+        await worker.close()

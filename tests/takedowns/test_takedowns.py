@@ -26,6 +26,18 @@ def test_a_takedown_survives_its_text() -> None:
     assert Takedown.from_json(FULL.to_json()) == FULL
 
 
+def test_what_each_written_url_stands_for_is_kept() -> None:
+    """An old record without it has one target for each. It makes no other takedown of the same key."""
+    urls = (Target("http", "h", "/a"), Target("http", "h", "/x/../a"), Target("http", "h", "/b"))
+    plain = make_takedown(urls=urls)
+    assert '"groups"' not in plain.to_json()
+    assert plain.written_urls == [(url,) for url in urls]
+    grouped = replace(plain, groups=((0, 1), (2,)))
+    assert Takedown.from_json(grouped.to_json()) == grouped
+    assert grouped.written_urls == [urls[:2], urls[2:]]
+    assert grouped.digest == plain.digest
+
+
 async def test_a_takedown_is_stored(store: Store) -> None:
     """A takedown is found by its id and among the latest, newest first."""
     takedowns = Takedowns(store)
@@ -37,6 +49,16 @@ async def test_a_takedown_is_stored(store: Store) -> None:
     assert [found.id for found, _ in await takedowns.recent(1)] == ["td-2"]
     with pytest.raises(NotFound, match="td-3"):
         await takedowns.get("td-3")
+
+
+async def test_a_summary_is_kept_with_its_takedown(store: Store) -> None:
+    """As long as there is one: nothing is left of a takedown that is forgotten meanwhile."""
+    takedowns = Takedowns(store)
+    await takedowns.create(FULL)
+    await takedowns.note_summary("td-1", "{}")
+    assert (await takedowns.get("td-1"))[1].summary == "{}"
+    await takedowns.note_summary("td-2", "{}")
+    assert await store.redis.exists(takedowns.job_store.record("td-2")) == 0
 
 
 async def test_the_same_key_is_the_same_takedown(store: Store) -> None:
@@ -121,3 +143,17 @@ async def test_forgetting_twice_is_harmless(store: Store) -> None:
     for _ in range(2):
         await takedowns.forget("td-1")
     assert await store.redis.keys(store.key("{takedowns}", "*")) == []
+
+
+async def test_progress_never_falls(store: Store) -> None:
+    """A worker that was frozen notes an earlier step after another has gone on: nothing is forgotten, and the orders
+    of both are on record."""
+    takedowns = Takedowns(store)
+    takedown, _ = await takedowns.create(make_takedown(urls=FULL.urls))
+    await takedowns.note_steps(takedown.id, 3, ["1-0"])
+    await takedowns.note_steps(takedown.id, 2, ["2-0"])
+    assert (await takedowns.get(takedown.id))[1].steps == 3
+    assert await takedowns.orders(takedown.id) == ["1-0", "2-0"]
+    await takedowns.note_error(takedown.id, "first")
+    await takedowns.note_error(takedown.id, "second")
+    assert (await takedowns.get(takedown.id))[1].error == "second"

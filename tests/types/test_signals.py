@@ -31,6 +31,18 @@ def test_round_trips() -> None:
     assert HashList.from_json(hash_list.to_json()) == hash_list
 
 
+def test_entries_of_other_versions_are_read() -> None:
+    """An entry without an act has none; keys that a later version adds are ignored."""
+    old, new = (Entry("staff", PDQ, "why", "who", 1.5, act) for act in ("", "act-1"))
+    stored = json.loads(new.to_json())
+    assert Entry.from_json(new.to_json()) == Entry.from_json(json.dumps({**stored, "more": 1})) == new
+    # Earlier versions read these keys and no others; of the signal they ignore what they do not know.
+    assert list(stored) == ["list", "signal", "reason", "added_by", "added_at"]
+    del stored["signal"]["act"]
+    assert stored == json.loads(old.to_json())
+    assert Entry.from_json(old.to_json()) == old
+
+
 def test_the_same_signal_on_a_list_is_one_entry() -> None:
     """An entry's id depends only on list, type and value."""
     assert Entry("a", PDQ, "x", "y", 1).id == Entry("a", Signal("pdq", PDQ.value)).id == entry_id("a", PDQ)

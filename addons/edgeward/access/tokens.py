@@ -30,9 +30,10 @@ if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 0 then return 0 end
 return redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 """
 
-# KEYS: tokens by digest, names. ARGV: name, digest
+# The name is freed only if it is still this token's: another caller may have revoked it, and a new token has the name.
+# KEYS: tokens by digest, names. ARGV: name, digest -> number of tokens revoked
 _REVOKE = """
-redis.call('HDEL', KEYS[2], ARGV[1])
+if redis.call('HGET', KEYS[2], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[2], ARGV[1]) end
 return redis.call('HDEL', KEYS[1], ARGV[2])
 """
 
@@ -113,8 +114,9 @@ class Tokens:
         """
         for digest, token in (await self._read()).items():
             if token.id == token_id:
-                await self._store.run_durably(_REVOKE, [self._records, self._names], [token.name, digest])
-                return token
+                if await self._store.run_durably(_REVOKE, [self._records, self._names], [token.name, digest]):
+                    return token
+                break  # somebody else was faster
         raise NotFound(f"no token has the ID {token_id!r}")
 
     async def caller(self, text: str) -> Caller:

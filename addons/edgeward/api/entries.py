@@ -1,24 +1,30 @@
 """Entries: listed signals with their provenance."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from aiohttp import web
 
-from edgeward.api import context, images, requests, serializers
-from edgeward.operations import entries, lists
+from edgeward.api import act_serializers, context, images, requests, serializers
+from edgeward.operations import entries, entry_effect, lists
 from edgeward.operations.entries import SignalsToList
+from edgeward.operations.store import refuse_changes_after_loss
 
 
 class _ListingRequest(NamedTuple):
     listed: SignalsToList
     reason: str
     wait: requests.WaitQuery
+    act: str
+    is_image: bool = False
 
 
 async def index(request: web.Request) -> web.Response:
     """GET /lists/{name}/entries"""
     page = requests.parse_query(request, requests.PageQuery)
-    list_store, name = context.services(request).list_store, request.match_info["name"]
+    services, name = context.services(request), request.match_info["name"]
+    refuse_changes_after_loss(services)
+    list_store = services.list_store
     found, cursor = await list_store.entries(name, page.cursor, page.limit)
     return web.json_response({"entries": [serializers.entry(entry) for entry in found], "cursor": cursor})
 
@@ -27,10 +33,14 @@ async def add(request: web.Request) -> web.Response:
     """POST /lists/{name}/entries: hashes, or an image. Answers when every live process acts on them."""
     services, who, name = context.services(request), context.caller(request).name, request.match_info["name"]
     # An unknown list is 404 whatever the body is; an image need not be hashed for that.
-    await lists.get(services, name)
+    on = (await lists.get(services, name)).hash_list
     asked = await (_parse_hashes(request) if images.is_json(request) else _parse_image(request))
-    added = await entries.add(services, name, asked.listed.signals, who, asked.reason, asked.wait.seconds)
+    added = await entries.add(services, name, asked.listed.signals, who, asked.reason, asked.wait.seconds, asked.act)
     notes = [*asked.listed.notes, *([f"{added.known} of them were listed already"] if added.known else [])]
+    notes += await entry_effect.notes(services, on, asked.listed.signals)
+    if added.purge:
+        effect_of = entry_effect.effect_of_image if asked.is_image else entry_effect.effect_of_all
+        added = replace(added, purge=added.purge.inactive(await effect_of(services, name, asked.listed.signals)))
     return web.json_response(serializers.entries_added(added, notes), status=201)
 
 
@@ -46,23 +56,33 @@ async def delete(request: web.Request) -> web.Response:
     why = requests.parse_query(request, requests.WhyQuery).why
     services, who, name = context.services(request), context.caller(request).name, request.match_info.get("name")
     removed = await entries.remove(services, request.match_info["id"], name, who, why)
-    return web.json_response(
-        {
-            "removed": serializers.entry(removed.entry) if removed.entry else None,
-            **serializers.change_status(removed.change),
-        }
-    )
+    return web.json_response(act_serializers.entry_removed(removed))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """POST /lists/{name}/removals: what listing these hashes, or an image, can have made. Answers like `delete`."""
+    services, who, name = context.services(request), context.caller(request).name, request.match_info["name"]
+    await lists.get(services, name)
+    if images.is_json(request):
+        requests.parse_query(request, requests.NoQuery)
+        body = await requests.parse_body(request, requests.RemovalBody)
+        signals = entries.signals_of_hashes(services, body.hashes)
+        removed = await entries.remove_signals(services, name, signals, who, body.why)
+    else:
+        why = requests.parse_query(request, requests.WhyQuery).why
+        removed = await entries.remove_image(services, name, await images.read_image(request), who, why)
+    return web.json_response(act_serializers.entries_removed(removed))
 
 
 async def _parse_hashes(request: web.Request) -> _ListingRequest:
     wait = requests.parse_query(request, requests.WaitQuery)
     body = await requests.parse_body(request, requests.HashesBody)
     listed = entries.signals_of_hashes(context.services(request), body.hashes, body.quality)
-    return _ListingRequest(SignalsToList(listed), body.reason, wait)
+    return _ListingRequest(SignalsToList(listed), body.reason, wait, body.act)
 
 
 async def _parse_image(request: web.Request) -> _ListingRequest:
     query = requests.parse_query(request, requests.ImageQuery)
     body = await images.read_image(request)
     listed = await entries.signals_of_image(context.services(request), body, query.signals.split(","))
-    return _ListingRequest(listed, query.reason, query)
+    return _ListingRequest(listed, query.reason, query, query.act, is_image=True)

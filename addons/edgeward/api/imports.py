@@ -42,7 +42,12 @@ async def create(request: web.Request) -> web.Response:
         dry_run=query.dry_run,
     )
     result = await imports.create(services, asked, context.caller(request).name, query.seconds)
-    report = {"bad": len(result.bad), "bad_lines": _bad_lines(result.bad), "repeated": result.repeated}
+    report = {
+        "bad": len(result.bad),
+        "bad_lines": _bad_lines(result.bad),
+        "repeated": result.repeated,
+        "not_matching": serializers.not_matching(result.not_matching),
+    }
     if result.status is None:
         return web.json_response({"total": result.total, **report})
     answer = {"job": {**serializers.import_status(result.status), **report}}

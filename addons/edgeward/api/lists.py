@@ -29,29 +29,35 @@ async def create(request: web.Request) -> web.Response:
         geometry=body.geometry,
     )
     created = await lists.create(context.services(request), new, context.caller(request).name, body.why)
-    return web.json_response(serializers.list_changed(created), status=201)
+    headers = {"ETag": lists.entity_tag(created.status.hash_list)}
+    return web.json_response(serializers.list_changed(created), status=201, headers=headers)
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /lists/{name}"""
     requests.parse_query(request, requests.NoQuery)
     found = await lists.get(context.services(request), request.match_info["name"])
-    return web.json_response(serializers.list_status(found))
+    return web.json_response(serializers.list_status(found), headers={"ETag": lists.entity_tag(found.hash_list)})
 
 
 async def change(request: web.Request) -> web.Response:
-    """PATCH /lists/{name}: keys that are left out keep their value (RFC 7396 for `radius`: null restores a default)."""
+    """PATCH /lists/{name}: keys that are left out keep their value (RFC 7396 for `radius`: null restores a default).
+
+    With If-Match, only if the policy is still the one that has this entity tag.
+    """
     body = await requests.parse_body(request, requests.ListPatchBody)
     changes = ListChanges(body.mode, body.action, body.radius, body.description, body.rotations, body.geometry)
     services, who = context.services(request), context.caller(request).name
-    changed = await lists.change(services, request.match_info["name"], changes, who, body.why)
-    return web.json_response(serializers.list_changed(changed))
+    name, if_match = request.match_info["name"], requests.if_match(request)
+    changed = await lists.change(services, name, changes, who, body.why, if_match)
+    headers = {"ETag": lists.entity_tag(changed.status.hash_list)}
+    return web.json_response(serializers.list_changed(changed), headers=headers)
 
 
 async def delete(request: web.Request) -> web.Response:
     """DELETE /lists/{name}: the list and its entries."""
     why = requests.parse_query(request, requests.WhyQuery).why
     services, who = context.services(request), context.caller(request).name
-    deleted = await lists.delete(services, request.match_info["name"], who, why)
+    deleted = await lists.delete(services, request.match_info["name"], who, why, requests.if_match(request))
     removed = serializers.list_status(deleted.status)
     return web.json_response({"removed": removed, **serializers.change_status(deleted.change)})

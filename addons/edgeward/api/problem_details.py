@@ -9,8 +9,17 @@ from aiohttp import web
 
 from edgeward import metrics
 from edgeward.access.tokens import Unauthenticated
-from edgeward.api.requests import BadBody, Malformed, TooMuch, WrongType
-from edgeward.errors import Conflict, EdgewardError, Forbidden, InvalidValue, NotFound, Unavailable, UserError
+from edgeward.api.requests import BadBody, Malformed, Misdirected, TooMuch, WrongType
+from edgeward.errors import (
+    Conflict,
+    EdgewardError,
+    Forbidden,
+    InvalidValue,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+    UserError,
+)
 from edgeward.store.connection import STORE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -25,8 +34,10 @@ STATUSES: tuple[tuple[type[EdgewardError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (PreconditionFailed, HTTPStatus.PRECONDITION_FAILED),
     (TooMuch, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (WrongType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (Misdirected, HTTPStatus.MISDIRECTED_REQUEST),
     (UserError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -39,7 +50,10 @@ READ_ONLY_POSTS = ("/api/v1/check", "/api/v1/doctor")
 """Routes that take a body and change nothing that is stored."""
 DEFECT_DETAIL = "a defect in Edgeward: see its log"
 
-HEADERS = {
+HEADERS = {"Server": "edgeward", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer. No version of the server; no cache keeps the answer (RFC 9111, section 5.2.2.5); no browser guesses
+its type."""
+HEADERS_OF_STATUS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
@@ -50,7 +64,7 @@ def problem(status: int, title: str, detail: str, urn: str = "about:blank", key:
     body: dict[str, object] = {"type": urn, "title": title, "status": status, "detail": detail}
     if key:
         body["key"] = key
-    headers = HEADERS.get(HTTPStatus(status))
+    headers = HEADERS_OF_STATUS.get(HTTPStatus(status))
     return web.json_response(body, status=status, content_type=CONTENT_TYPE, headers=headers)
 
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from edgeward.api import context, requests, serializers
 from edgeward.operations import purges
-from edgeward.operations.urls import parse_url
+from edgeward.operations.urls import parse_written_urls
 
 
 async def index(request: web.Request) -> web.Response:
@@ -22,10 +22,10 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """POST /purges: every form and variant of each URL that was seen, and the URL as given."""
+    """POST /purges: every form and variant of each URL that was seen, and the URL as browsers request it."""
     wait = requests.parse_query(request, requests.WaitQuery)
     body = await requests.parse_body(request, requests.PurgeBody)
-    urls = [parse_url(url, "urls") for url in body.urls]
+    written = parse_written_urls(body.urls)
     services, who = context.services(request), context.caller(request).name
-    placed = await purges.create(services, urls, who, body.why, wait.seconds)
-    return web.json_response({"purges": [serializers.purge(each) for each in placed]}, status=202)
+    ordered = await purges.create(services, written, who, body.why, wait.seconds)
+    return web.json_response(serializers.purges_ordered(ordered), status=202)

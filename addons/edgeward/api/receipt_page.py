@@ -19,7 +19,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1.5rem }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
 .state { display: inline-block; padding: .1rem .7rem; border: 2px solid; border-radius: 1rem; font-weight: 600 }
-.gone { color: #15803d } .placing, .purging { color: #1d4ed8 } .owed, .refused, .waiting { color: #b91c1c }
+.gone, .verified { color: #15803d } .placing, .purging, .accepted { color: #1d4ed8 }
+.owed, .refused, .waiting, .unknown, .unsupported, .nothing, .inactive { color: #b91c1c }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.5rem; margin: 1rem 0 }
 dt, th { color: var(--mute); font-weight: 500 } dd { margin: 0; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; font-size: .85rem }
@@ -42,11 +43,26 @@ STATES = {
     "placing": "In progress: more orders will follow",
     "purging": "In progress",
     "gone": "Gone from every cache",
+    "accepted": "Accepted by every cache, not verified by all",
+    "nothing": "Nothing matched",
+    "unknown": "Not known to be gone",
+    "inactive": "What is listed blocks nothing",
     "refused": "Not gone: a cache refuses",
     "owed": "Not gone: a cache is unreachable",
 }
-CACHE_COLUMNS = ("cache", "verified", "accepted", "refused", "owed", "first", "last", "longest linger")
-ORDER_COLUMNS = ("what", "placed", "cache", "outcome", "at", "linger", "attempts", "status", "detail")
+CACHE_COLUMNS = (
+    "cache", "verified", "accepted", "unsupported", "refused", "owed", "copies removed", "found none", "does not tell",
+    "forgotten", "first", "last", "longest linger",
+)  # fmt: skip
+ORDER_COLUMNS = ("what", "placed", "cache", "outcome", "copies", "at", "linger", "attempts", "status", "detail")
+EFFECTS = {
+    "blocks": "blocks its image",
+    "monitors": "blocks nothing: its list is in monitor mode",
+    "off": "blocks nothing: its list is off",
+    "protects": "blocks nothing: its list is an allowlist",
+    "protected": "blocks nothing: an allowlist protects its image",
+    "cannot_match": "blocks nothing: no image can match it here",
+}
 NO_VALUE = "–"
 
 
@@ -58,12 +74,14 @@ def render(receipt: Json) -> str:
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p><span class="state {escape(state)}">{escape(STATES.get(state, state))}</span></p>',
+        f"<p>{_text(summary.get('statement', ''))}</p>",
         _facts([*facts, *_times(summary)]),
         "<h2>Caches</h2>",
         _table(CACHE_COLUMNS, (_row(_cache_cells(*each)) for each in summary["nodes"].items())),
         f"<h2>Purge orders</h2>{_count(receipt)}",
         _table(ORDER_COLUMNS, map(_order_rows, receipt["purges"])),
-        f'<footer class="mute">Edgeward, {_moment(datetime.now(UTC).timestamp())}. {_FOOTER}</footer>',
+        f'<footer class="mute">Edgeward, {_moment(datetime.now(UTC).timestamp())}. {_FOOTER} '
+        f"{_text(summary.get('limits', ''))}</footer>",
     ]
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
@@ -73,8 +91,10 @@ def render(receipt: Json) -> str:
 
 
 _FOOTER = (
-    "Times are UTC. “Verified”: the cache was asked after the purge and holds no copy. “Accepted”: it took the purge, "
-    "and can't be asked. Linger: seconds from the request to the purge."
+    "Times are UTC. “Gone”: every copy that Edgeward knew of, from every cache it is told of, at the time above. "
+    "“Verified”: the cache was asked after the purge and holds no copy. “Accepted”: it took the purge, and can't be "
+    "asked. “Unsupported”: this kind of cache can't carry out such a purge. Linger: seconds from the request to the "
+    "purge."
 )
 
 
@@ -89,6 +109,7 @@ def _takedown(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
     ]
     facts += [("Listed on", _text(takedown["list"]))] if takedown["list"] else []
     facts += [("Error", _text(takedown["error"]))] if takedown["error"] else []
+    facts += [("Matched nothing", _items(takedown["unmatched"]))] if takedown.get("unmatched") else []
     return f"Takedown {takedown['id']}", facts
 
 
@@ -99,9 +120,11 @@ def _listing(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
         ("Hash", _text(f"{entry['type']}:{entry['value']}")),
         ("Listed", _moment(entry["added_at"])),
         ("By", _text(entry["added_by"])),
+        ("Act", _text(entry.get("act", ""))),
         ("On", _text(entry["list"])),
         ("Why", _text(entry["reason"])),
         ("Active", "in every process" if receipt["active"] else f"not yet in {_text(waiting)}"),
+        ("Effect", _text(EFFECTS.get(receipt.get("effect", ""), ""))),
         ("Retromatching", "complete" if receipt["matched"] else "not complete yet"),
         ("First blocked", _moment(blocked["at"]) if blocked else NO_VALUE),
     ]
@@ -115,11 +138,14 @@ def _times(summary: Json) -> list[tuple[str, str]]:
         ("Longest linger", _seconds(summary["linger_seconds"])),
         *(("Still owed by", _text(f"{name} ({count})")) for name, count in summary["owed"].items()),
         *(("Refused by", _text(f"{name} ({count})")) for name, count in summary["refused"].items()),
+        *(("Not known", _text(text)) for text in summary.get("unknowns", ())),
     ]
 
 
 def _cache_cells(name: str, total: Json) -> list[str]:
-    counts = [str(total[key]) for key in ("verified", "delivered", "refused", "owed")]
+    met = total.get("met", {})
+    counts = [str(total.get(key, 0)) for key in ("verified", "delivered", "unsupported", "refused", "owed", "copies")]
+    counts += [str(met.get(key, 0)) for key in ("none", "unknown")] + [str(total.get("forgotten", 0))]
     times = [_moment(total["first_at"]), _moment(total["last_at"]), _seconds(total["linger_seconds"])]
     return [_text(name), *counts, *times]
 
@@ -129,8 +155,8 @@ def _order_rows(purge: Json) -> str:
     # A cache that was tried without success is in both; its outcome says more than "owed".
     rows = [_outcome_cells(name, each) for name, each in sorted(purge["outcomes"].items())]
     owed = [name for name in purge["owed"] if name not in purge["outcomes"]]
-    rows += [[_text(name), '<span class="waiting">owed</span>', *[NO_VALUE] * 5] for name in owed]
-    rows = rows or [[NO_VALUE] * 7]
+    rows += [[_text(name), '<span class="waiting">owed</span>', *[NO_VALUE] * 6] for name in owed]
+    rows = rows or [[NO_VALUE] * 8]
     placed = _moment(placed_at(purge["id"]))
     span = f'rowspan="{len(rows)}"'
     head = f'<td class="url" {span}>{_what(purge)}</td><td {span}>{placed}</td>'
@@ -138,8 +164,9 @@ def _order_rows(purge: Json) -> str:
 
 
 def _what(purge: Json) -> str:
-    vary = ", ".join(f"{key}: {value}" for key, value in purge["vary"].items())
-    return _url(_name(purge)) + (f'<br><span class="mute">{_text(vary)}</span>' if vary else "")
+    more = [f"{key}: {value}" for key, value in purge["vary"].items()]
+    more += [f"stands for {purge['forgotten']} forgotten targets"] if purge.get("forgotten") else []
+    return _url(_name(purge)) + (f'<br><span class="mute">{_text(", ".join(more))}</span>' if more else "")
 
 
 def _name(purge: Json) -> str:
@@ -154,6 +181,7 @@ def _outcome_cells(name: str, outcome: Json) -> list[str]:
     return [
         _text(name),
         f'<span class="{escape(word)}">{escape(word)}</span>',
+        NO_VALUE if outcome.get("removed") is None else str(outcome["removed"]),
         _moment(outcome["at"]),
         _seconds(outcome["linger_seconds"]),
         str(outcome["attempts"]),

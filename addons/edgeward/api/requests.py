@@ -4,13 +4,16 @@ An unknown key is an error that names it, so that a misspelt one is not ignored.
 requests; rules about values are those of `operations`, which the models call.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgeward.access import tokens
 from edgeward.errors import InvalidValue, UserError
+from edgeward.lists.acts import ACT_ID
 from edgeward.operations import entries, imports, lists, takedowns
 from edgeward.settings.value_errors import TABLE_TYPES, describe
 from edgeward.types import Action, ListKind, Mode, Role
@@ -18,10 +21,14 @@ from edgeward.types import Action, ListKind, Mode, Role
 MAX_JSON_BYTES = 1024 * 1024
 MAX_HASHES = 10_000
 """Hashes in one request. Longer lists are imported (POST /lists/{name}/imports)."""
+MAX_REMOVED = 1000
+"""Hashes that one request takes off a list."""
 MAX_URLS = 1000
 MAX_PREFIXES = 100
 MAX_TAKEDOWN_BYTES = 16 * 1024 * 1024
 """Enough for MAX_URLS of the longest URLs that servers accept."""
+MAX_WEBHOOK_BYTES = 1024 * 1024
+"""Of a takedown by webhook: read before it is known whether its signature is right."""
 
 
 class Malformed(UserError):
@@ -38,6 +45,10 @@ class BadBody(UserError):
 
 class TooMuch(UserError):
     """The body is larger than the route accepts."""
+
+
+class Misdirected(UserError):
+    """The request names a host that this listener does not answer for."""
 
 
 class WrongType(UserError):
@@ -59,7 +70,20 @@ def _known_types(value: str) -> str:
     return value
 
 
+def _names_a_host(value: str) -> str:
+    """Any URL that a cache may store something under begins like this."""
+    try:
+        parts = urlsplit(value)
+        possible = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ValueError(f"{value!r} is not an http:// or https:// URL with a host")
+    return value
+
+
 type Text = Annotated[str, Field(max_length=2000)]
+type ActId = Annotated[str, Field(pattern=rf"^$|{ACT_ID}")]
 type Radius = Annotated[dict[str, int | None], AfterValidator(lists.check_radius)]
 
 
@@ -94,11 +118,17 @@ class ListPatchBody(_Body):
 
 
 class HashesBody(_Body):
-    """`quality` is that of the hashes whose type has one (pdq, pdq-dhash)."""
+    """`quality` is that of the hashes whose type has one (pdq, pdq-dhash). `act`: the act that they belong to."""
 
     hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_HASHES)]
     quality: Annotated[int, Field(ge=0, le=100)] | None = None
     reason: Text = ""
+    act: ActId = ""
+
+
+class RemovalBody(_Body):
+    hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_REMOVED)]
+    why: Text = ""
 
 
 class CheckBody(_Body):
@@ -137,6 +167,16 @@ class DoctorBody(_Body):
     url: str | None = None
 
 
+class RefillBody(_Body):
+    """`accept_empty`: give up what the store lost. `caches_emptied`: restore nothing; every cache was emptied after the
+    repair. `timeout` is in seconds."""
+
+    accept_empty: bool = False
+    caches_emptied: bool = False
+    why: Text = ""
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
+
+
 class NoQuery(_Query):
     pass
 
@@ -167,8 +207,15 @@ class WaitQuery(_Query):
         return self.timeout if self.wait else None
 
 
+class UndoQuery(WhyQuery):
+    """`timeout`: seconds to wait for the undo of a long import, which then goes on."""
+
+    timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+
+
 class ImageQuery(WaitQuery):
     reason: Text = ""
+    act: ActId = ""
     signals: Annotated[str, AfterValidator(_known_types)] = "sha256,pdq"
 
 
@@ -184,12 +231,12 @@ class ImportQuery(WaitQuery):
 
 
 class SightingsQuery(LimitQuery):
-    url: str | None = None
+    url: Annotated[str, AfterValidator(_names_a_host)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """The body, its content-coding undone.
+async def read_body(request: web.Request, limit: int, on_chunk: Callable[[bytes], object] | None = None) -> bytes:
+    """The body, its content-coding undone. `on_chunk` is called with each part of it, in order.
 
     Raises:
         TooMuch: it has more than `limit` bytes.
@@ -202,9 +249,11 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     try:
         # Counted after decoding: a small compressed body can be a large one.
         async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > limit:
+            if len(body) + len(chunk) > limit:
                 raise too_much
+            body += chunk
+            if on_chunk:
+                on_chunk(chunk)
     except web.RequestPayloadError as error:
         raise Malformed(f"the body can't be read: {error}") from None
     return bytes(body)
@@ -237,6 +286,13 @@ def parse_query[M: BaseModel](request: web.Request, model: type[M]) -> M:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
         raise _user_error(error) from None
+
+
+def if_match(request: web.Request) -> tuple[str, ...]:
+    """The entity tags of the header If-Match (RFC 9110, section 13.1.1); without the header, all."""
+    values = request.headers.getall("If-Match", ["*"])
+    # None of our tags contains a comma. A weak one never matches: If-Match compares strongly.
+    return tuple(tag.strip() for value in values for tag in value.split(","))
 
 
 def _user_error(error: ValidationError) -> UserError:

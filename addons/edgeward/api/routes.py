@@ -5,12 +5,14 @@ from typing import NamedTuple
 from aiohttp import web
 
 from edgeward.api import (
+    acts,
     authentication,
     check,
     context,
     doctor,
     entries,
     health,
+    host_check,
     imports,
     incidents,
     jobs,
@@ -20,11 +22,12 @@ from edgeward.api import (
     receipts,
     sightings,
     status,
+    store,
     takedowns,
     tokens,
     webhooks,
 )
-from edgeward.api.problem_details import Handler
+from edgeward.api.problem_details import HEADERS, Handler
 from edgeward.errors import Unavailable
 from edgeward.operations.services import Services
 from edgeward.types import Role
@@ -38,13 +41,15 @@ class Route(NamedTuple):
     role: Role | None
     """The least role that may use it. None: no token (requests of webhooks are signed instead)."""
     handler: Handler
+    needs_lists: bool = True
+    """Whether it answers 503 until the lists are loaded."""
 
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/metrics", None, health.exposition),
     Route("GET", "/healthz", None, health.alive),
     Route("GET", "/readyz", None, health.ready),
-    Route("GET", f"{API}/status", Role.VIEWER, status.show),
+    Route("GET", f"{API}/status", Role.VIEWER, status.show, needs_lists=False),
     Route("GET", f"{API}/lists", Role.VIEWER, lists.index),
     Route("POST", f"{API}/lists", Role.OPERATOR, lists.create),
     Route("GET", f"{API}/lists/{{name}}", Role.VIEWER, lists.show),
@@ -53,12 +58,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.index),
     Route("POST", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.add),
     Route("DELETE", f"{API}/lists/{{name}}/entries/{{id}}", Role.OPERATOR, entries.delete),
+    Route("POST", f"{API}/lists/{{name}}/removals", Role.OPERATOR, entries.remove),
     Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
     Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
     Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
     Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
     Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),
     Route("GET", f"{API}/entries/{{id}}/receipt", Role.OPERATOR, receipts.of_entry),
+    Route("GET", f"{API}/acts/{{id}}", Role.OPERATOR, acts.show),
+    Route("DELETE", f"{API}/acts/{{id}}", Role.OPERATOR, acts.delete),
     Route("POST", f"{API}/check", Role.OPERATOR, check.check),
     Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
@@ -69,7 +77,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/webhooks/{{name}}/takedowns", None, webhooks.take_down),
     Route("GET", f"{API}/sightings", Role.OPERATOR, sightings.index),
     Route("GET", f"{API}/incidents", Role.OPERATOR, incidents.index),
-    Route("POST", f"{API}/doctor", Role.OPERATOR, doctor.run),
+    Route("POST", f"{API}/doctor", Role.OPERATOR, doctor.run, needs_lists=False),
+    Route("POST", f"{API}/store/refill", Role.ADMIN, store.refill, needs_lists=False),
     Route("GET", f"{API}/tokens", Role.ADMIN, tokens.index),
     Route("POST", f"{API}/tokens", Role.ADMIN, tokens.create),
     Route("DELETE", f"{API}/tokens/{{id}}", Role.ADMIN, tokens.revoke),
@@ -78,7 +87,9 @@ ROUTES: tuple[Route, ...] = (
 
 def make_app(services: Services) -> web.Application:
     """The admin API of these services."""
-    app = web.Application(middlewares=[problem_details.count_answers, problem_details.errors_as_problems])
+    app = web.Application(
+        middlewares=[problem_details.count_answers, problem_details.errors_as_problems, host_check.require_known_host]
+    )
     app[context.SERVICES] = services
     app.on_response_prepare.append(_set_headers)
     for route in ROUTES:
@@ -98,7 +109,9 @@ def _guarded(route: Route) -> Handler:
             caller.require(route.role)
             request[context.CALLER] = caller
         # After the check of the token: others do not learn the state of the lists.
-        if not services.replica.ready:
+        if route.needs_lists and not services.replica.ready:
+            if (loss := services.replica.loss) is not None:
+                raise Unavailable(loss.reason)
             raise Unavailable("the lists are not loaded yet: try again")
         return await route.handler(request)
 
@@ -106,7 +119,4 @@ def _guarded(route: Route) -> Handler:
 
 
 async def _set_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """No version of the server; no cache keeps the answer (RFC 9111, section 5.2.2.5); no browser guesses its type."""
-    response.headers["Server"] = "edgeward"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(HEADERS)

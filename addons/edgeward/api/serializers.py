@@ -9,9 +9,14 @@ from edgeward.operations.check import CheckResult
 from edgeward.operations.entries import EntriesAdded
 from edgeward.operations.imports import ImportStatus
 from edgeward.operations.lists import ListChanged, ListStatus
-from edgeward.operations.purges import OrderStatus
-from edgeward.operations.receipts import EntryReceipt, OrdersPage, ReceiptSummary, TakedownReceipt
+from edgeward.operations.matchability import NotMatching
+from edgeward.operations.order_totals import OrderSummary
+from edgeward.operations.purges import OrderStatus, PurgesOrdered
+from edgeward.operations.receipts import EntryReceipt, OrdersPage, TakedownReceipt
+from edgeward.operations.statements import LIMITS, statement, unknowns
 from edgeward.operations.status import Readiness, SystemStatus
+from edgeward.operations.store import RefillResult
+from edgeward.operations.takedown_summary import TakedownSummary
 from edgeward.operations.takedowns import TakedownResult, TakedownStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus
 from edgeward.sightings.sightings import SightingRecord
@@ -25,7 +30,32 @@ def change_status(value: ChangeStatus) -> Json:
 
 
 def purge_status(value: PurgeStatus) -> Json:
-    return {"orders": value.orders, "owed": value.owed, "refused": value.refused, "matched": value.matched}
+    return {
+        "orders": value.orders,
+        "owed": value.owed,
+        "refused": value.refused,
+        "matched": value.matched,
+        **_known(value.summary),
+    }
+
+
+def _known(value: OrderSummary) -> Json:
+    """What is known of the copies. `accepted`, `not_known`, `forgotten`: by cache."""
+    return {
+        "state": value.state,
+        "statement": statement(value),
+        "at": value.at,
+        "verified": value.verified,
+        "accepted": value.accepted,
+        "not_known": value.not_known,
+        "forgotten": value.forgotten,
+        "unjudged": value.unjudged,
+        "unjudged_refused": dict(value.unjudged_refused),
+        "unknowns": unknowns(value),
+        "copies": value.copies,
+        "met": value.met,
+        "nodes": {name: asdict(total) for name, total in value.caches.items()},
+    }
 
 
 def list_status(value: ListStatus) -> Json:
@@ -57,6 +87,7 @@ def entry(value: Entry) -> Json:
         "reason": value.reason,
         "added_by": value.added_by,
         "added_at": value.added_at,
+        "act": value.act,
     }
 
 
@@ -64,9 +95,16 @@ def entries_added(value: EntriesAdded, notes: Sequence[str]) -> Json:
     return {
         **change_status(value.change),
         **({"purge": purge_status(value.purge)} if value.purge else {}),
+        "act": value.act,
         "entries": [entry(each) for each in value.entries],
         "notes": notes,
+        "not_matching": not_matching(value.not_matching),
     }
+
+
+def not_matching(values: Sequence[NotMatching]) -> list[Json]:
+    """`count` of `of` hashes match nothing; `text` is the whole sentence."""
+    return [{"count": each.count, "of": each.total, "why": each.why, "text": each.text} for each in values]
 
 
 def signal(value: Signal) -> Json:
@@ -91,6 +129,7 @@ def match(value: Match, of: HashList) -> Json:
         "mode": of.mode,
         "kind": of.kind,
         "entry": value.entry.id,
+        "act": value.entry.act,
         "type": value.signal.type,
         "distance": value.distance,
         "view": value.signal.view,
@@ -127,8 +166,17 @@ def purge(value: OrderStatus) -> Json:
         "takedown": order.takedown,
         "why": order.why,
         "by": order.by,
+        "forgotten": order.forgotten,
         "outcomes": {cache: _outcome(each, value.linger_seconds(cache)) for cache, each in value.outcomes.items()},
         "owed": value.owed,
+    }
+
+
+def purges_ordered(value: PurgesOrdered) -> Json:
+    return {
+        "purges": [purge(each) for each in value.orders],
+        "unmatched": value.unmatched,
+        **_known(value.summary),
     }
 
 
@@ -139,6 +187,7 @@ def _outcome(value: Outcome, linger_seconds: float | None) -> Json:
         "attempts": value.attempts,
         "status": value.status,
         "detail": value.detail,
+        "removed": value.removed,
         "linger_seconds": linger_seconds,
     }
 
@@ -154,10 +203,12 @@ def incident(value: Incident) -> Json:
         "at": value.at,
         "decision": value.decision,
         "reason": value.reason,
+        "hits": value.hits,
         **target(value.target),
         "sha256": value.sha256,
         "list": value.list,
         "entry": value.entry_id,
+        "act": value.act,
         "type": value.signal_type,
         "distance": value.distance,
         "view": value.view,
@@ -183,11 +234,28 @@ def takedown(value: TakedownStatus) -> Json:
         "state": value.state,
         "orders": value.progress.orders,
         "error": value.progress.error,
+        **(_takedown_details(value, value.summary) if value.summary else {}),
+    }
+
+
+def _takedown_details(value: TakedownStatus, summary: TakedownSummary) -> Json:
+    """How far it is, and what of it matched nothing."""
+    return {
+        "receipt_state": summary.orders.state,
+        "steps_done": value.progress.steps,
+        "steps": value.steps,
+        "unmatched": summary.unmatched,
     }
 
 
 def takedown_result(value: TakedownResult) -> Json:
-    return {**takedown(value.status), "order_ids": value.order_ids, "purge": purge_status(value.purge)}
+    return {
+        **takedown(value.status),
+        "order_ids": value.order_ids,
+        "purge": purge_status(value.purge),
+        "notes": value.notes,
+        "not_matching": not_matching(value.not_matching),
+    }
 
 
 def takedown_receipt(value: TakedownReceipt) -> Json:
@@ -209,6 +277,7 @@ def entry_receipt(value: EntryReceipt) -> Json:
         "active": value.change.active,
         "waiting_for": value.change.waiting_for,
         "matched": value.matched,
+        "effect": value.effect,
         "first_blocked": incident(value.first_blocked) if value.first_blocked else None,
         **_orders_page(value.page),
     }
@@ -219,18 +288,17 @@ def _orders_page(value: OrdersPage) -> Json:
     return {"summary": _receipt_summary(value.summary), "purges": purges, "cursor": value.cursor}
 
 
-def _receipt_summary(value: ReceiptSummary) -> Json:
+def _receipt_summary(value: OrderSummary) -> Json:
     return {
-        "state": value.state,
+        **_known(value),
+        "limits": LIMITS,
         "orders": value.orders,
         "first_at": value.first_at,
         "last_at": value.last_at,
         "linger_seconds": value.linger_seconds,
-        "verified": value.verified,
         "delivered": value.delivered,
         "refused": value.refused,
         "owed": value.owed,
-        "nodes": {name: asdict(total) for name, total in value.caches.items()},
     }
 
 
@@ -255,6 +323,7 @@ def import_status(value: ImportStatus) -> Json:
         "matched": progress.entries_matched,
         "orders": progress.orders,
         **({} if value.owed is None else {"owed": value.owed, "refused": value.refused}),
+        **({"purge": purge_status(value.purge)} if value.purge else {}),
     }
 
 
@@ -266,6 +335,7 @@ def readiness(value: Readiness) -> Json:
         "version": value.version,
         "contact_age_seconds": None if value.contact_age is None else round(value.contact_age, 3),
         "reasons": value.reasons,
+        "store_lost_data": value.lost,
     }
 
 
@@ -276,10 +346,25 @@ def system_status(value: SystemStatus) -> Json:
         "entries": value.entries,
         "ready": value.readiness.ready,
         "store": value.readiness.store,
+        "reasons": value.readiness.reasons,
+        "store_lost_data": value.readiness.lost,
         "replicas": [asdict(each) for each in value.replicas],
         "caches": [asdict(each) for each in value.caches],
         "retro_version": value.retromatch_version,
         "uptime_seconds": round(value.uptime_seconds, 3),
+        "forgotten": {"targets": value.forgotten.targets, **asdict(value.forgotten)},
+        "sightings_memory": asdict(value.sightings_memory),
+    }
+
+
+def refill_result(value: RefillResult) -> Json:
+    """`refill` is the last one; null if there was none."""
+    record = asdict(value.record) if value.record else None
+    return {
+        "needed": value.needed,
+        "refill": record,
+        "not_restored": value.not_restored,
+        "sightings_lost": value.sightings_lost,
     }
 
 

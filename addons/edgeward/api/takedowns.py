@@ -1,5 +1,6 @@
 """Takedowns: requests of a host, a site's software or a person to remove images from every cache."""
 
+from itertools import chain
 from typing import NamedTuple
 
 from aiohttp import web
@@ -9,17 +10,21 @@ from edgeward.hashing import signals
 from edgeward.operations import lists, takedowns
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
-from edgeward.operations.urls import parse_url
+from edgeward.operations.urls import parse_prefix, parse_written_urls
 from edgeward.types import Target
 
 MAX_KEY_LENGTH = 200
 
 
 class Places(NamedTuple):
-    """The URLs and prefixes of a request, each once."""
+    """The URLs and prefixes of a request, each once. `written`: by URL, the targets that it stands for."""
 
-    urls: tuple[Target, ...]
+    written: tuple[tuple[Target, ...], ...]
     prefixes: tuple[Target, ...]
+
+    @property
+    def urls(self) -> tuple[Target, ...]:
+        return tuple(dict.fromkeys(chain.from_iterable(self.written)))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -47,14 +52,13 @@ async def require_list(services: Services, body: requests.TakedownBody) -> None:
 
 def parse_places(body: requests.TakedownBody) -> Places:
     """Raises InvalidValue if a URL or a prefix is malformed; the message names it."""
-    urls = dict.fromkeys(map(parse_url, body.urls))
-    return Places(tuple(urls), tuple(dict.fromkeys(parse_url(url, "prefixes") for url in body.prefixes)))
+    return Places(parse_written_urls(body.urls), tuple(dict.fromkeys(map(parse_prefix, body.prefixes))))
 
 
 def parse_takedown(body: requests.TakedownBody, places: Places) -> TakedownRequest:
     """What `body` asks for, with its URLs and prefixes as parsed. Raises BadSignal if a hash is malformed."""
     hashes = tuple(dict.fromkeys(map(signals.parse, body.hashes)))
-    return TakedownRequest(places.urls, places.prefixes, hashes, body.list or "", body.why)
+    return TakedownRequest(places.urls, places.prefixes, hashes, body.list or "", body.why, places.written)
 
 
 async def respond(

@@ -1,7 +1,8 @@
 """Takedowns by signed requests (Standard Webhooks, specification 1.0), sent by a host's or a site's own software.
 
-The signature is the base64 of HMAC-SHA256 over "id.timestamp.body". A refusal says only that the request is refused:
-not which senders are configured, nor which part was wrong. The reason is in a metric.
+The signature is the base64 of HMAC-SHA256 over "id.timestamp.body". What the headers alone show to be wrong is refused
+before the body is read: an unknown sender, no signature that can be one, an old timestamp. Each refusal reads alike, so
+that it does not say which part was wrong. The reason is in a metric.
 """
 
 import base64
@@ -9,7 +10,9 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
 
 from aiohttp import web
 
@@ -28,19 +31,36 @@ MAX_ID_LENGTH = 256
 MAX_SIGNATURES = 20
 SECRET_PREFIX = "whsec_"  # noqa: S105 (a prefix, not a secret)
 SIGNATURE_PREFIX = "v1,"
-UNKNOWN_SENDER = WebhookSettings(name="unknown", secret="x" * 32, hosts=("",))
-"""Stands in for an unknown sender: its signature is checked too, so that timing does not reveal who is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What the headers of a signed request say."""
+
+    message_id: str
+    timestamp: str
+    digests: tuple[bytes, ...]
+    """One for each signature. There are several while a secret is being replaced."""
+
+    def start(self, key: bytes) -> hmac.HMAC:
+        """The HMAC of what is signed, up to the body."""
+        signed = ".".join((self.message_id, self.timestamp, "")).encode("utf-8", "surrogateescape")
+        return hmac.new(key, signed, hashlib.sha256)
+
+    def confirms(self, expected: bytes) -> bool:
+        """Whether one of the digests is the expected one. All are compared, each in constant time."""
+        return sum([hmac.compare_digest(digest, expected) for digest in self.digests]) > 0
 
 
 async def take_down(request: web.Request) -> web.Response:
     """POST /webhooks/{name}/takedowns. Sent again under the same webhook-id, it is the takedown recorded first."""
     requests.parse_query(request, requests.NoQuery)
-    text = await requests.read_body(request, requests.MAX_TAKEDOWN_BYTES)
     services = context.services(request)
     sender = _sender(services.config.webhooks, request.match_info["name"])
-    _authenticate(sender, request.headers, text)
+    signature = _signature(request.headers)
+    text = await _signed_body(request, sender, signature)
     body = requests.parse_json(text, requests.TakedownBody)
-    key = f"webhook:{sender.name}:{request.headers['webhook-id']}"
+    key = f"webhook:{sender.name}:{signature.message_id}"
     # Images that are not listed are purged at the sender's hosts only: other hosts may serve them rightfully.
     hosts = () if body.list or "*" in sender.hosts else sender.hosts
     places = parse_places(body)
@@ -52,39 +72,41 @@ async def take_down(request: web.Request) -> web.Response:
 
 
 def _sender(webhooks: tuple[WebhookSettings, ...], name: str) -> WebhookSettings:
-    return next((each for each in webhooks if each.name == name), UNKNOWN_SENDER)
+    return next((each for each in webhooks if each.name == name), None) or _refuse("unknown")
 
 
-def _authenticate(sender: WebhookSettings, headers: Mapping[str, str], body: bytes) -> None:
-    """Raises Unauthenticated unless the sender signed the request, within TOLERANCE_SECONDS."""
+def _signature(headers: Mapping[str, str]) -> Signature:
+    """What the headers say. Raises Unauthenticated if they can't be those of a request that is signed now."""
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    signed = ".".join((message_id, timestamp, "")).encode("utf-8", "surrogateescape") + body
-    expected = hmac.digest(key_of(sender.secret), signed, hashlib.sha256)
-    is_signed = _has_signature(expected, headers.get("webhook-signature", ""))
-    # Only now, so that an unknown sender takes as long as a wrong signature.
-    if sender is UNKNOWN_SENDER:
-        _refuse("unknown")
-    if not is_signed or not 0 < len(message_id) <= MAX_ID_LENGTH or not message_id.isprintable():
+    digests = tuple(_digests(headers.get("webhook-signature", "")))
+    if not digests or not 0 < len(message_id) <= MAX_ID_LENGTH or not message_id.isprintable():
         _refuse("signature")
     if not timestamp.isascii() or not timestamp.isdigit() or abs(time.time() - int(timestamp[:16])) > TOLERANCE_SECONDS:
         _refuse("stale")
+    return Signature(message_id, timestamp, digests)
 
 
-def _refuse(reason: str) -> None:
+async def _signed_body(request: web.Request, sender: WebhookSettings, signature: Signature) -> bytes:
+    """The body. Raises Unauthenticated unless the sender signed it; nothing of it is parsed before."""
+    code = signature.start(key_of(sender.secret))
+    text = await requests.read_body(request, requests.MAX_WEBHOOK_BYTES, code.update)
+    if not signature.confirms(code.digest()):
+        _refuse("signature")
+    return text
+
+
+def _refuse(reason: str) -> NoReturn:
     metrics.webhook_refusals.labels(reason).inc()
     raise Unauthenticated("the request is not signed as required")
 
 
-def _has_signature(expected: bytes, header: str) -> bool:
-    """Whether one of the header's signatures is the expected one. All are compared, each in constant time.
-
-    There are several while a secret is being replaced.
-    """
-    found = False
+def _digests(header: str) -> Iterator[bytes]:
+    """The digests of the first signatures in the header that can be those of an HMAC-SHA256."""
     for signature in header.split(" ")[:MAX_SIGNATURES]:
         if signature.startswith(SIGNATURE_PREFIX):
-            found |= hmac.compare_digest(_decoded(signature.removeprefix(SIGNATURE_PREFIX)), expected)
-    return found
+            digest = _decoded(signature.removeprefix(SIGNATURE_PREFIX))
+            if len(digest) == hashlib.sha256().digest_size:
+                yield digest
 
 
 def _decoded(text: str) -> bytes:

@@ -52,11 +52,12 @@ for _, id in ipairs(free) do redis.call('ZADD', KEYS[1], lease_end, id) end
 return free
 """
 
+# Once: a worker that was frozen, and whose job another has finished, does not overwrite how it ended.
 # KEYS: record, open, then lists to remove, then lists to keep
 # ARGV: id, number of lists to remove, seconds until the rest expires ("": never), then fields and values
 _FINISH = """
+if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return end
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('ZREM', KEYS[2], ARGV[1])
 local last_removed = 2 + tonumber(ARGV[2])
 for i = 3, last_removed do redis.call('UNLINK', KEYS[i]) end
 if ARGV[3] ~= '' then
@@ -191,7 +192,7 @@ class JobStore:
         return [job_id.decode() for job_id in free]
 
     async def finish(self, job_id: str, fields: Mapping[str, str], remove: Sequence[str] = ()) -> None:
-        """Close a job durably: no worker gets it any more.
+        """Close a job durably: no worker gets it any more. A job that is closed already stays as it is.
 
         Args:
             fields: written to its record in the same step.

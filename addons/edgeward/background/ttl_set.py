@@ -29,6 +29,10 @@ class TtlSet:
             for old in oldest(self._times):
                 del self._times[old]
 
+    def clear(self) -> None:
+        """Remove all keys."""
+        self._times.clear()
+
 
 def oldest[K](entries: Mapping[K, object]) -> list[K]:
     """The first 64th of a dict's keys, at least one, to be removed together.

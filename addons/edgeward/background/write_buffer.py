@@ -23,10 +23,17 @@ class WriteBuffer[T]:
     Args:
         name: of the items, in the plural, for the log.
         write: writes a batch. After a failure it gets the same batch again, even if the store has it already.
+        on_loss: called with items that will not be written: the buffer was full, or a defect cost their batch.
     """
 
-    def __init__(self, name: str, write: Callable[[Sequence[T]], Awaitable[None]], size: int) -> None:
-        self._name, self._write, self._size = name, write, size
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[Sequence[T]], Awaitable[None]],
+        size: int,
+        on_loss: Callable[[Sequence[T]], None] | None = None,
+    ) -> None:
+        self._name, self._write, self._size, self._on_loss = name, write, size, on_loss
         self._items: deque[T] = deque()
         self._batch: list[T] = []
         self._filled = asyncio.Event()
@@ -37,6 +44,7 @@ class WriteBuffer[T]:
     def put(self, item: T) -> bool:
         """Queue an item. False: the buffer is full, and the item is dropped."""
         if len(self._items) >= self._size:
+            self._lose([item])
             return False
         self._items.append(item)
         self._put_count += 1
@@ -51,6 +59,10 @@ class WriteBuffer[T]:
     def reached(self, mark: int) -> bool:
         """Whether all items put before the mark are written."""
         return self._written_count >= mark
+
+    def has_begun(self, mark: int) -> bool:
+        """Whether the last item put before the mark is written, or being written."""
+        return self._written_count + len(self._batch) >= mark
 
     async def flush(self) -> None:
         """Wait until all items put before this call are written."""
@@ -84,9 +96,14 @@ class WriteBuffer[T]:
         except Exception:
             # A defect costs this batch, not all after it. The loop counts it; it does not prove that the store is back.
             logger.error("%d %s lost by a defect", len(self._batch), self._name)
+            self._lose(self._batch)
             await self._remove_batch()
             raise
         await self._remove_batch()
+
+    def _lose(self, items: Sequence[T]) -> None:
+        if self._on_loss:
+            self._on_loss(items)
 
     async def _remove_batch(self) -> None:
         written, self._batch = len(self._batch), []

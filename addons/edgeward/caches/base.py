@@ -42,14 +42,19 @@ class Abilities:
     """Maximum orders in one call of `_targets`, `_prefixes` or `_tags`."""
     rate: Rate | None = None
     """Calls that its documentation allows."""
+    head_bytes: int | None = None
+    """Longest head of a request that it accepts by default; None: the same target fits a purge as fits a GET."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
     """The outcome of one order at one cache.
 
-    WAITING: the cache is unreachable, too slow or overloaded; `retry_after` is the pause in seconds that it asked for.
-    `count`: objects that were removed; None where the cache does not tell.
+    WAITING: the cache is unreachable, too slow or overloaded, or still holds a copy; `retry_after` is the pause in
+    seconds that it asked for.
+    `count`: copies that were removed, also by a purge that then failed. 0: the cache said that it had none. None: the
+    cache does not tell, or what it tells may come from a server that does not purge.
+    `timed_out`: it gave no answer in time.
     """
 
     delivery: Delivery
@@ -57,18 +62,28 @@ class Purged:
     detail: str = ""
     count: int | None = None
     retry_after: float | None = None
+    timed_out: bool = False
 
     @classmethod
     def waiting(cls, error: CacheUnavailable) -> Self:
         """The outcome while the cache is unavailable."""
-        return cls(Delivery.WAITING, error.status, str(error), retry_after=error.retry_after)
+        return cls(Delivery.WAITING, error.status, str(error), None, error.retry_after, error.timed_out)
 
 
-# An order by prefix or tag that a cache cannot carry out is not a failure: other orders remove the same objects.
+# Other orders remove the copies that were seen. Those that were never seen stay, so nothing is gone by these outcomes.
 NO_PREFIXES = Purged(
-    Delivery.DELIVERED, 0, "this cache can't purge by prefix: each target seen below it has its own order"
+    Delivery.UNSUPPORTED, 0, "this cache can't purge by prefix: only targets seen below it are purged, one by one"
 )
-NO_TAGS = Purged(Delivery.DELIVERED, 0, "this cache can't purge by tag: each target of the image has its own order")
+NO_TAGS = Purged(
+    Delivery.UNSUPPORTED, 0, "this cache can't purge by tag: only targets seen with the image are purged, one by one"
+)
+STILL_CACHED = "still cached after many purges, or the server at `url` does not purge"
+
+NO_HOST = Purged(
+    Delivery.UNSUPPORTED,
+    0,
+    "no cache can purge every host: targets of too many hosts were forgotten, or lost with the store's data",
+)
 
 
 class CacheDriver(ABC):
@@ -105,13 +120,20 @@ class CacheDriver(ABC):
                 case Scope.TARGET:
                     return await self._targets(orders)
                 case Scope.PREFIX:
-                    return await self._prefixes(orders)
+                    return await self._each_prefix_once(orders)
                 case Scope.TAG if getattr(self.settings, "tags", False):
                     return await self._tags(orders)
             # Without `tags` in its settings, what this cache stores carries no tag that Edgeward knows.
             return [NO_TAGS] * len(orders)
         except CacheUnavailable as error:
             return [Purged.waiting(error)] * len(orders)
+
+    async def _each_prefix_once(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Purge equal prefixes once: several images may have forgotten targets there."""
+        by_target = {order.target: order for order in orders if order.target.host}
+        purged = await self._prefixes(list(by_target.values())) if by_target else []
+        outcomes = dict(zip(by_target, purged, strict=True))
+        return [outcomes.get(order.target, NO_HOST) for order in orders]
 
     @abstractmethod
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:

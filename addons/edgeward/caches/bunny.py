@@ -15,6 +15,9 @@ WILDCARD_RATE = Rate(0.5, 20)
 """Of purges by prefix. No rate is documented for tags, so they get the same."""
 
 
+_ERROR_FIELDS = frozenset(("HttpCode", "ErrorKey", "error", "errors"))
+
+
 class Bunny(CdnDriver):
     """All pull zones of an account; tags in one of them. With async=false a call returns when the purge is complete."""
 
@@ -45,8 +48,9 @@ class Bunny(CdnDriver):
         return self._outcome(await self._send_purge(Scope.TAG, "POST", path, headers, as_json({"CacheTag": tags[0]})))
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        """The documentation names only the status. An HTML page does not come from the API."""
-        return not response.body.lstrip().startswith(b"<")
+        """The documentation names only the status. An HTML page does not come from the API, and an error may have the
+        status 200: {"HttpCode": 401, "ErrorKey": ..., "Message": ...}."""
+        return not response.body.lstrip().startswith(b"<") and not _ERROR_FIELDS & response.fields.keys()
 
     @property
     def _headers(self) -> dict[str, str]:

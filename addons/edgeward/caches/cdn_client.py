@@ -16,6 +16,8 @@ from edgeward.errors import CacheUnavailable
 
 MAX_BODY_BYTES = 64 * 1024
 """Bytes of a response that are read; the rest is left unread and the connection closed."""
+MIN_SECRET_CHARS = 4
+"""Shorter ones are no credentials of any API, and to remove them would garble messages."""
 MAX_DETAIL_CHARS = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
@@ -52,12 +54,13 @@ class CdnClient:
 
     def __init__(self, url: str, timeout: float, secrets: Iterable[str] = ()) -> None:
         self._url, self._timeout = url, timeout
-        self._secrets = {secret for secret in secrets if secret}
+        self._secrets = set[str]()
+        self.add_secrets(*secrets)
         self._session: aiohttp.ClientSession | None = None
 
     def add_secrets(self, *secrets: str) -> None:
         """Have `redacted` remove these too."""
-        self._secrets.update(secrets)
+        self._secrets.update(secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
 
     def redacted(self, text: str) -> str:
         """`text` without the secrets, printable and cut to MAX_DETAIL_CHARS."""

@@ -81,7 +81,8 @@ class CdnDriver(CacheDriver):
     def _outcome(self, response: CdnResponse) -> Purged:
         """The outcome of a call. Raises CacheUnavailable when the call must be made again."""
         status, detail = response.status, self._api.redacted(self._error_detail(response))
-        if status in (408, 425, 429) or status >= 500 or self._is_busy(response):
+        # 501 is no overload: a server that does not know the call will never accept it (RFC 9110, 15.6.2).
+        if status in (408, 425, 429) or (status >= 500 and status != 501) or self._is_busy(response):
             raise CacheUnavailable(detail or f"status {status}", status, response.retry_after)
         if not 200 <= status < 300:
             return Purged(Delivery.REFUSED, status, f"{self._fix_hint(status)}: {detail}".removesuffix(": "))

@@ -16,7 +16,7 @@ from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.retry_after import retry_after
 from edgeward.caches.urls import Unsendable, host_of
 from edgeward.settings.cache_settings import CacheSettings, FastlyCache
-from edgeward.types import PurgeOrder, Scope
+from edgeward.types import Delivery, PurgeOrder, Scope
 
 LIMITS = BatchLimits(256, 15_000)
 """Keys in one call. They are sent in a header, which may have 16 KB."""
@@ -47,7 +47,14 @@ class Fastly(CdnDriver):
 
     async def _purge_keys(self, keys: Sequence[str]) -> Purged:
         path = f"/service/{self.settings.service}/purge"
-        return self._outcome(await self._send_purge(Scope.TAG, "POST", path, {"Surrogate-Key": " ".join(keys)}))
+        response = await self._send_purge(Scope.TAG, "POST", path, {"Surrogate-Key": " ".join(keys)})
+        if response.status != 200 or not response.fields:
+            return self._outcome(response)
+        # {key: id of its purge, ...}. A key that the response leaves out is not purged: it is found by halving.
+        if all(isinstance(response.fields.get(key), str) for key in keys):
+            return Purged(Delivery.DELIVERED, 200, "accepted")
+        detail = self._api.redacted(self._error_detail(response))
+        return Purged(Delivery.REFUSED, 200, f"the API did not accept every key: {detail}".removesuffix(": "))
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> CdnResponse:
         # A POST without a body should still state its length (RFC 9110, section 8.6).
@@ -60,9 +67,8 @@ class Fastly(CdnDriver):
         return CdnResponse(response.status, response.body, retry_after(response.headers.get("retry-after", "")))
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        """For a URL: {"status": "ok", "id": ...}. For keys: {key: id of its purge, ...}."""
-        fields = response.fields
-        return bool(fields) and fields.get("status", "ok") == "ok" and "msg" not in fields
+        """For a URL: {"status": "ok", "id": ...}. For keys see `_purge_keys`."""
+        return response.status == 200 and response.fields.get("status") == "ok"
 
     async def close(self) -> None:
         self._raw_http.close()

@@ -38,11 +38,17 @@ class Generic(CdnDriver):
         body = _filled(self.settings.body, values, lambda text: json.dumps(text)[1:-1]).encode()
         return self._outcome(await self._send_purge(Scope.TARGET, self.settings.method, path, headers, body or None))
 
+    def _fix_hint(self, status: int) -> str:
+        if status in (405, 501):
+            return "the cache does not know this call: fix method, or url"
+        return super()._fix_hint(status)
+
     def _outcome(self, response: CdnResponse) -> Purged:
         if response.status in self.settings.accepted:
             return Purged(Delivery.DELIVERED, response.status, "accepted")
         if response.status in self.settings.gone:
-            return Purged(Delivery.DELIVERED, response.status, "there was nothing to purge", 0)
+            # With a wrong path a server answers the same.
+            return Purged(Delivery.DELIVERED, response.status, "nothing to purge, or `path` is wrong")
         if 200 <= response.status < 300:
             return Purged(Delivery.REFUSED, response.status, "this status is not in `accepted`: fix accepted")
         return super()._outcome(response)

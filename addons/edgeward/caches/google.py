@@ -25,6 +25,10 @@ _ENCODED = re.compile(r"[^\x21\x22\x24-\x29\x2b-\x7e]")
 """Not ASCII, or `#`, which would end the URL, or `*`, which would be a wildcard."""
 
 
+_BUSY_REASONS = frozenset(("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"))
+"""Reasons of a 403 that mean "try again later" (cloud.google.com/compute/docs/api/troubleshooting-errors)."""
+
+
 class Google(CdnDriver):
     """The responses behind one URL map. An invalidation takes effect within about 10 s."""
 
@@ -96,6 +100,9 @@ class Google(CdnDriver):
     def _is_accepted(self, response: CdnResponse) -> bool:
         return str(response.fields.get("kind", "")) == "compute#operation" and not _failure(response)
 
+    def _is_busy(self, response: CdnResponse) -> bool:
+        return response.status == 403 and bool(_BUSY_REASONS & _reasons(response))
+
     def _error_detail(self, response: CdnResponse) -> str:
         error = response.fields.get("error")
         if isinstance(error, str):
@@ -107,11 +114,20 @@ class Google(CdnDriver):
         await super().close()
 
 
+def _reasons(response: CdnResponse) -> set[str]:
+    """The reasons of an error response."""
+    error = response.fields.get("error")
+    errors = error.get("errors") if isinstance(error, dict) else None
+    return {str(each.get("reason")) for each in errors or () if isinstance(each, dict)}
+
+
 def _failure(response: CdnResponse) -> str:
     """The error message of a call or an operation, "" where there is none."""
     error = response.fields.get("error")
     if not isinstance(error, dict):
-        return ""
+        # Of an operation that failed: it may come without `error`.
+        status = response.fields.get("httpErrorStatusCode")
+        return f"{status} {response.fields.get('httpErrorMessage', '')}".rstrip() if status else ""
     errors = error.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     return str(error.get("message") or first.get("message") or first.get("code") or "an error")

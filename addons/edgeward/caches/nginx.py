@@ -1,9 +1,9 @@
 """nginx with ngx_http_cache_purge, through the purge listener of deploy/nginx/edgeward-cache.conf or -slice.conf."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.base import STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, refused
@@ -37,10 +37,12 @@ class _OrderState:
 
     def outcome(self) -> Purged:
         if self.problem:
-            return self.problem
+            # A server that names no variants may answer 200 because it serves the object: that removes nothing.
+            return replace(self.problem, count=(self.removed or None) if self.variants else None)
         if self.variants or (self.removed and not self.target.vary):
             return Purged(Delivery.VERIFIED, 404, count=self.removed)
-        return Purged(Delivery.DELIVERED, 404, "the purge listener names no variants", self.removed)
+        # A 404 alone may come from any server that listens there.
+        return Purged(Delivery.DELIVERED, 404, "the purge listener names no variants", self.removed or None)
 
     def files(self, byte_range: str = "") -> list["_CachedFile"]:
         """A file for each variant: of one slice, or of the whole response."""
@@ -60,7 +62,7 @@ class _OrderState:
             return False
         if self.slices >= MAX_SLICES:
             detail = f"only the first {MAX_SLICES} slices were purged: slice_bytes is too small for this response"
-            self.problem = Purged(Delivery.DELIVERED, 200, detail, self.removed)
+            self.problem = Purged(Delivery.REFUSED, 200, detail)
             return False
         return True
 
@@ -145,5 +147,4 @@ class Nginx(SelfHostedDriver):
             responses = await self._send([file.request for file in files])
             files = [file for file, response in zip(files, responses, strict=True) if file.record(response)]
         for file in files:
-            detail = "still cached after many purges"
-            file.order.problem = Purged(Delivery.DELIVERED, 200, detail, file.order.removed)
+            file.order.problem = Purged(Delivery.WAITING, 200, STILL_CACHED)

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from edgeward.caches.base import Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
@@ -45,7 +44,7 @@ def _outcome(target: Target, first: HttpResponse | Purged, last: HttpResponse | 
         return last
     # Only a 404 that follows a 204 shows that this server purges, and that nothing is left.
     if first.status != 204 or last.status != 404:
-        return replace(_accepted(last), count=int(first.status == 204))
+        return _accepted(last)
     if target.vary:
         return Purged(Delivery.DELIVERED, 404, "the response has Vary: nginx may hold other variants in other files", 1)
     return Purged(Delivery.VERIFIED, 404, count=1)

@@ -4,10 +4,18 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from edgeward.caches.base import Purged
+from edgeward.caches.base import STILL_CACHED, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, refused, response_or_outcome
+from edgeward.caches.self_hosted_driver import (
+    BAD_TARGET,
+    REPEAT_PAUSES_SECONDS,
+    SelfHostedDriver,
+    refused,
+    response_or_outcome,
+    target_refused,
+    variant_headers,
+)
 from edgeward.types import Delivery, Target
 
 NOT_CACHED = 504
@@ -16,7 +24,6 @@ _PROBE = ("Cache-Control", "only-if-cached, max-stale")
 """With `max-stale` the probe also finds stale copies: the cache may serve them when the origin is unreachable."""
 _CACHED_ERRORS = (404, 410)
 """Error statuses that may come from a cached response, so they do not say that the probe was refused."""
-_LONG_PATH = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +59,7 @@ class PurgeMethodDriver(SelfHostedDriver):
                 each.removed += 1
                 removed.append(each)
             elif response.status != 404:
-                each.problem = target_refused(each, response)
+                each.problem = refused(response)
         return removed
 
     async def _purge_until_gone(self, objects: Sequence[CachedObject]) -> None:
@@ -74,34 +81,34 @@ class PurgeMethodDriver(SelfHostedDriver):
             if isinstance(response, Purged):
                 each.problem = response
             elif 400 <= response.status < 500 and response.status not in _CACHED_ERRORS:
-                each.problem = target_refused(each, response)
+                each.problem = refused(response)
             else:
                 cached.append(each)
         return cached
 
+    async def _explain_refusal(self, target: Target, status: int) -> Purged:
+        """A PURGE is longer than a GET: a cache may refuse it, and serve the target all the same."""
+        probe = CachedObject(target, variant_headers(target)).request("GET", _PROBE)
+        (reply,) = await self._http.ask_many([probe])
+        if not isinstance(reply, HttpResponse):
+            return target_refused(status)
+        if reply.status in (NOT_CACHED, *BAD_TARGET):
+            detail = f"status {status}: this cache refuses every purge of this target, and serves no copy of it"
+            return Purged(Delivery.VERIFIED, reply.status, detail, count=0)
+        return Purged(
+            Delivery.REFUSED, status, f"status {status}: this cache accepts a GET of this target, but no purge"
+        )
+
     async def _verify(self, objects: Iterable[CachedObject]) -> None:
         """Probe each that has no problem yet."""
         for each in await self._still_cached([each for each in objects if not each.problem]):
-            each.problem = Purged(Delivery.DELIVERED, 200, "still cached after many purges")
+            each.problem = Purged(Delivery.WAITING, 200, STILL_CACHED)
 
 
 def outcome(objects: Sequence[CachedObject]) -> Purged:
     """The outcome of an order from those of its objects."""
     removed = sum(each.removed for each in objects)
     problem = next((each.problem for each in objects if each.problem), None)
-    if problem and problem.delivery is Delivery.DELIVERED:
-        return replace(problem, count=removed)
-    return problem or Purged(Delivery.VERIFIED, NOT_CACHED, count=removed)
-
-
-def target_refused(each: CachedObject, response: HttpResponse) -> Purged:
-    """The outcome where the cache refuses a request.
-
-    Some caches refuse non-ASCII or very long targets from clients too: then nothing can be cached under such a target,
-    and the settings are not to blame.
-    """
-    unusual = not each.target.path.isascii() or len(each.target.path) > _LONG_PATH
-    if unusual and response.status in (400, 414):
-        detail = f"status {response.status}: this cache refuses every request for this target"
-        return Purged(Delivery.DELIVERED, response.status, detail)
-    return refused(response)
+    if problem:
+        return replace(problem, count=removed or None)
+    return Purged(Delivery.VERIFIED, NOT_CACHED, count=removed)

@@ -38,6 +38,10 @@ class TargetError(ValueError):
     """Target, host or a header holds bytes that no request can carry (RFC 9112, section 3; RFC 9110, section 5.5)."""
 
 
+class ConnectionClosed(CacheUnavailable):
+    """The cache closed a new connection without an answer: it ends, or the request is longer than it accepts."""
+
+
 type ResponseOrError = HttpResponse | CacheUnavailable | TargetError
 
 
@@ -260,12 +264,15 @@ class RawHttpClient:
             if received:
                 return received[0]
             # The cache may close an idle connection at any time: then the next connection is tried.
-            if fresh or not isinstance(connection.error, ConnectionError | EOFError):
+            closed = isinstance(connection.error, ConnectionError | EOFError)
+            if fresh and closed and connection.error:
+                return ConnectionClosed(describe_error(connection.error))
+            if not closed:
                 return self._unavailable(connection.error)
 
     def _unavailable(self, error: Exception | None) -> CacheUnavailable:
         if error is None or isinstance(error, TimeoutError):
-            return CacheUnavailable(f"no answer within {self._timeout:g} s")
+            return CacheUnavailable(f"no answer within {self._timeout:g} s", timed_out=True)
         return CacheUnavailable(describe_error(error))
 
     def _deadline(self) -> float:

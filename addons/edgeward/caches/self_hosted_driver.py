@@ -5,12 +5,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from edgeward.caches.base import CacheDriver, Purged
-from edgeward.caches.raw_http import HEADER_NAME, RawHttpClient, RawHttpRequest, ResponseOrError, TargetError
+from edgeward.caches.raw_http import (
+    HEADER_NAME,
+    ConnectionClosed,
+    RawHttpClient,
+    RawHttpRequest,
+    ResponseOrError,
+    TargetError,
+)
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.retry_after import retry_after
+from edgeward.caches.urls import is_host
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import SelfHostedCache
-from edgeward.types import Delivery, Target
+from edgeward.types import Cause, Delivery, PurgeOrder, Scope, Target
 
 REPEAT_PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Pauses between purges that are repeated until the cache says that nothing is left."""
@@ -18,6 +26,14 @@ _NEVER_SENT = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "range")
 )
 """Headers that frame or route the purge itself: it must not carry them, even where the response varies on them."""
+BAD_TARGET = frozenset((400, 414, 431))
+"""Statuses that a cache gives to a request whose target it does not accept (RFC 9110, 15.5.1, 15.5.15; RFC 6585, 5)."""
+PLAIN_TARGET = Target("http", "edgeward.invalid", "/.well-known/edgeward/none")
+"""A target that every cache accepts, and under which none stores anything."""
+_LONG_BYTES = 4096
+"""Targets that are longer than this are refused by some caches, from clients too."""
+_MAX_BYTES_WITH_VARIANT = 16384
+"""Length of a target and its request headers up to which a purge that removes all variants carries these headers."""
 
 
 class SelfHostedDriver(CacheDriver):
@@ -34,7 +50,43 @@ class SelfHostedDriver(CacheDriver):
         """Send requests with the secret. Each gets its response, or its outcome where `response_or_outcome` has one."""
         if self._secret:
             requests = [replace(request, headers=(*self._secret, *request.headers)) for request in requests]
-        return [response_or_outcome(reply) for reply in await self._http.ask_many(requests)]
+        replies = await self._http.ask_many(requests)
+        closed = [
+            number
+            for number, (request, reply) in enumerate(zip(requests, replies, strict=True))
+            if isinstance(reply, ConnectionClosed) and len(request.path) + len(request.host) > _LONG_BYTES
+        ]
+        results = [response_or_outcome(reply) for reply in replies]
+        if closed and await self._answers_short(requests[closed[0]]):
+            for number in closed:
+                results[number] = Purged(Delivery.REFUSED, 0, _too_long(requests[number]))
+        return results
+
+    async def _answers_short(self, request: RawHttpRequest) -> bool:
+        """Whether the cache answers the same request for a short target, which is in no cache."""
+        short = replace(request, host=PLAIN_TARGET.host, path=PLAIN_TARGET.path, headers=self._secret)
+        (reply,) = await self._http.ask_many([short])
+        return isinstance(reply, HttpResponse)
+
+    async def _carry_out(self, scope: Scope, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """A cache that refuses one target, and accepts others, is not misconfigured."""
+        outcomes = await super()._carry_out(scope, orders)
+        if scope is not Scope.TARGET or not any(map(_refuses_target, outcomes)):
+            return outcomes
+        plain_accepted: bool | None = None
+        for number, (order, outcome) in enumerate(zip(orders, outcomes, strict=True)):
+            if not _refuses_target(outcome):
+                continue
+            if not is_unusual(order.target) and plain_accepted is None:
+                (plain,) = await super()._carry_out(scope, [PurgeOrder(PLAIN_TARGET, Cause.MANUAL, 0.0)])
+                plain_accepted = plain.delivery in (Delivery.VERIFIED, Delivery.DELIVERED)
+            if is_unusual(order.target) or plain_accepted:
+                outcomes[number] = await self._explain_refusal(order.target, outcome.status)
+        return outcomes
+
+    async def _explain_refusal(self, target: Target, status: int) -> Purged:
+        """The outcome of an order whose target alone the cache refuses."""
+        return target_refused(status)
 
     async def close(self) -> None:
         self._http.close()
@@ -77,11 +129,39 @@ def response_or_outcome(reply: ResponseOrError) -> HttpResponse | Purged:
     return reply
 
 
+def is_unusual(target: Target) -> bool:
+    """Whether a target is one that some caches refuse from everybody: then none of it can be cached there."""
+    return not target.path.isascii() or len(target.path) > _LONG_BYTES or not is_host(target.host)
+
+
+def target_refused(status: int) -> Purged:
+    """The outcome where the cache refuses to purge the target as such: the settings are not to blame."""
+    return Purged(Delivery.UNSUPPORTED, status, f"status {status}: this cache refuses every purge of this target")
+
+
+def _refuses_target(outcome: Purged) -> bool:
+    return outcome.delivery is Delivery.REFUSED and outcome.status in BAD_TARGET
+
+
+def _too_long(request: RawHttpRequest) -> str:
+    return (
+        f"the cache closes the connection: a {request.method} of {len(request.encode())} bytes is longer than it "
+        "accepts; raise that limit"
+    )
+
+
 def refused(response: HttpResponse) -> Purged:
     """The outcome where the cache forbids the purge, or does not know how to purge."""
     return Purged(
         Delivery.REFUSED, response.status, f"status {response.status}: check the cache's purge rules and the secret"
     )
+
+
+def some_variant_headers(target: Target) -> tuple[tuple[str, str], ...]:
+    """`variant_headers` for a purge that removes all variants: none where they would make it too long for the cache."""
+    headers = variant_headers(target)
+    length = len(target.path) + sum(len(name) + len(value) + 4 for name, value in headers)
+    return headers if length <= _MAX_BYTES_WITH_VARIANT else ()
 
 
 def variant_headers(target: Target) -> tuple[tuple[str, str], ...]:

@@ -78,7 +78,7 @@ def _outcome(before: HttpResponse | Purged, purged: HttpResponse | Purged, after
         return _failure(after)
     if before.status == 200:
         return Purged(Delivery.VERIFIED, 204, count=1)
-    return Purged(Delivery.DELIVERED, 204, _NOT_LISTED, 0)
+    return Purged(Delivery.DELIVERED, 204, _NOT_LISTED)
 
 
 def _failure(response: HttpResponse | Purged) -> Purged:

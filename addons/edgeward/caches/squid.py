@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from edgeward.caches.base import Abilities, Purged
 from edgeward.caches.htcp import send_clear
-from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcome, target_refused
+from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcome
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import response_or_outcome, variant_headers
+from edgeward.caches.self_hosted_driver import refused, response_or_outcome, variant_headers
 from edgeward.settings.cache_settings import SquidCache
 from edgeward.types import Delivery, PurgeOrder, Target
 
@@ -119,7 +119,7 @@ class Squid(PurgeMethodDriver):
             elif response.status != _OVERWRITTEN:
                 # The configuration may have been changed since it was found.
                 self._conf_found = "edgeward-forgets" in response.headers
-                each.problem = target_refused(each, response)
+                each.problem = refused(response)
 
 
 def _cached_objects(target: Target) -> list[CachedObject]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from edgeward.caches.base import Abilities, Purged
 from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcome
-from edgeward.caches.self_hosted_driver import variant_headers
+from edgeward.caches.self_hosted_driver import some_variant_headers
 from edgeward.types import PurgeOrder
 
 _WRITE_SECONDS = 0.05
@@ -20,12 +20,19 @@ class TrafficServer(PurgeMethodDriver):
     """
 
     name = "trafficserver"
+    # head_bytes: proxy.config.http.request_line_max_size.
     abilities = Abilities(
-        all_variants=True, counts=True, waits=True, verifies=True, repeat_seconds=_WRITE_SECONDS, batch=256
+        all_variants=True,
+        counts=True,
+        waits=True,
+        verifies=True,
+        repeat_seconds=_WRITE_SECONDS,
+        batch=256,
+        head_bytes=65535,
     )
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
-        objects = [CachedObject(order.target, variant_headers(order.target)) for order in orders]
+        objects = [CachedObject(order.target, some_variant_headers(order.target)) for order in orders]
         await self._purge_once(objects)
         # The first PURGE waits for fetches under way; the second removes what they were still writing.
         await asyncio.sleep(_WRITE_SECONDS)

@@ -6,11 +6,14 @@ control characters and `#`, which would end the URL.
 """
 
 import re
+from ipaddress import AddressValueError, IPv6Address
 
 from edgeward.types import Target
 
 _UNSAFE = re.compile(r"[^\x21\x22\x24-\x7e]")
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_HOST = re.compile(r"(?:([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\.?|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?")
+_MAX_NAME = 253
+_MAX_PORT = 65535
 SCHEMES = ("http", "https")
 
 
@@ -29,9 +32,32 @@ def _escape(match: re.Match[str]) -> str:
     return f"%{code:02X}"
 
 
+def is_host(text: str) -> bool:
+    """Whether a purge at any kind of cache can name this host: a name or an IP literal, with or without a port.
+
+    It is what clients can resolve, and less than RFC 3986 (section 3.2.2) allows: no empty labels, no percent-encoding
+    and no sub-delims. Some caches refuse to purge those, and others store them.
+    """
+    match = _HOST.fullmatch(text)
+    if not match:
+        return False
+    name, address, port = match.groups()
+    if port is not None and not 0 < int(port) <= _MAX_PORT:
+        return False
+    return len(name) <= _MAX_NAME if name else _is_ipv6(address)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
 def host_of(target: Target) -> str:
     """The host as requested. Raises Unsendable where it is not a host name: it could smuggle in a path or a query."""
-    if not _HOST.fullmatch(target.host):
+    if not is_host(target.host):
         raise Unsendable("the host is not a host name")
     return target.host
 

@@ -5,16 +5,18 @@ By tag (edgeward-tags.vcl, vmod xkey) and by prefix (edgeward-bans.vcl) where th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.base import NO_PREFIXES, STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import SelfHostedDriver, refused, repeat_until_gone, variant_headers
+from edgeward.caches.self_hosted_driver import SelfHostedDriver, refused, repeat_until_gone, some_variant_headers
 from edgeward.settings.cache_settings import VarnishCache
 from edgeward.types import Delivery, PurgeOrder, Target
 
 _ANY_TARGET = Target("http", "tags", "/")
 """A purge by tag must name a target, which the VCL ignores."""
+_NO_BANS = replace(NO_PREFIXES, detail=f"{NO_PREFIXES.detail}; to purge by prefix, set bans = true (edgeward-bans.vcl)")
 
 
 class Varnish(SelfHostedDriver):
@@ -25,12 +27,15 @@ class Varnish(SelfHostedDriver):
     """
 
     name = "varnish"
-    abilities = Abilities(all_variants=True, prefix=True, tag=True, counts=True, waits=True, verifies=True, batch=256)
+    # head_bytes: the parameter http_req_size.
+    abilities = Abilities(
+        all_variants=True, prefix=True, tag=True, counts=True, waits=True, verifies=True, batch=256, head_bytes=32768
+    )
     settings: VarnishCache
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         return await self._purge_until_gone(
-            [_request("PURGE", order.target, variant_headers(order.target)) for order in orders]
+            [_request("PURGE", order.target, some_variant_headers(order.target)) for order in orders]
         )
 
     async def _tags(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
@@ -40,7 +45,7 @@ class Varnish(SelfHostedDriver):
 
     async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         if not self.settings.bans:
-            return await super()._prefixes(orders)
+            return [_NO_BANS] * len(orders)
         responses = await self._send([_request("BAN", order.target) for order in orders])
         return [response if isinstance(response, Purged) else _ban_outcome(response) for response in responses]
 
@@ -78,11 +83,12 @@ def _removed(response: HttpResponse) -> int | Purged:
 
 
 def _outcome(removed: int | Purged, left: int | Purged) -> Purged:
-    if isinstance(left, Purged):
-        return left
+    # Only the first count: a purged object counts again until the expiry thread has dropped it.
     count = removed if isinstance(removed, int) else 0
+    if isinstance(left, Purged):
+        return replace(left, count=count or None)
     if left:
-        return Purged(Delivery.DELIVERED, 200, "still cached after many purges", count)
+        return Purged(Delivery.WAITING, 200, STILL_CACHED, count)
     return Purged(Delivery.VERIFIED, 404, count=count)
 
 

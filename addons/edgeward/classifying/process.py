@@ -25,7 +25,9 @@ class ClassifierProcess(IsolatedProcess):
         Raises:
             ProcessDied: it was not ready in time.
         """
-        return await cls.launch(_WORKER, settings.model_dump_json(), hashing.model_dump_json())
+        process = await cls.launch(_WORKER, settings.model_dump_json(), hashing.model_dump_json())
+        process.cpu_seconds = settings.timeout_ms / 1000
+        return process
 
     async def classify(self, body: bytes, codings: tuple[str, ...]) -> tuple[Label, ...] | None:
         """The labels of an image, highest score first; None: the classifier failed.

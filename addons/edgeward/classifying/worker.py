@@ -40,7 +40,7 @@ def main(fd: int, settings: ClassifierSettings, hashing: HashingSettings) -> Non
             labels = None
         return to_json(labels)
 
-    serve(fd, settings.memory_mb, settings.timeout_ms / 1000, answer)
+    serve(fd, settings.memory_mb, answer)
 
 
 def classify(

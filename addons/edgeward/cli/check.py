@@ -5,9 +5,10 @@ from typing import Any
 
 from edgeward.cli import image_sources
 from edgeward.cli.client import Client
+from edgeward.cli.image_results import print_each
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import print_json, printable
-from edgeward.errors import Exit
+from edgeward.cli.output import printable
+from edgeward.errors import EdgewardError, Forbidden, Unavailable, UserError
 from edgeward.types import View
 
 
@@ -27,20 +28,28 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     client = Client.find(args)
-    answers = [_check_one(client, source) for source in args.sources]
-    if args.json:
-        print_json([{"source": source, **answer} for source, answer in zip(args.sources, answers, strict=True)])
-    else:
-        for source, answer in zip(args.sources, answers, strict=True):
-            _print(source, answer)
-    return Exit.FOUND if any(answer["decision"] == "block" for answer in answers) else Exit.DONE
+    answers = [(source, _check_one(client, source)) for source in args.sources]
+    return print_each(args.json, "source", answers, dict, _print, lambda answer: answer["decision"] == "block")
 
 
-def _check_one(client: Client, source: str) -> dict[str, Any]:
-    body = image_sources.read(source)
-    with image_sources.naming_source(source):
-        answer: dict[str, Any] = client.post("check", body=body)
-    return answer
+def _check_one(client: Client, source: str) -> dict[str, Any] | EdgewardError:
+    """The API's answer, or why there is none for this image.
+
+    Raises:
+        EdgewardError: the API answers for no image: it is unavailable, or the token is refused.
+    """
+    try:
+        body = image_sources.read(source)
+    except EdgewardError as error:
+        return error
+    try:
+        with image_sources.naming_source(source):
+            answer: dict[str, Any] = client.post("check", body=body)
+            return answer
+    except (Forbidden, Unavailable):
+        raise
+    except UserError as error:
+        return error
 
 
 def _print(source: str, answer: dict[str, Any]) -> None:
@@ -51,6 +60,10 @@ def _print(source: str, answer: dict[str, Any]) -> None:
             f"  {match['type']} at distance {match['distance']} of entry {match['entry']} "
             f"on {match['kind']}list {match['list']} ({match['mode']}){_part_that_matched(match)}{reason}"
         )
+    if answer["decision"] == "block":
+        for act in dict.fromkeys(match.get("act") for match in answer["matches"] if match["kind"] == "block"):
+            if act:
+                print(f"  to take back what {act} listed: edgeward undo {act}")
 
 
 def _part_that_matched(match: dict[str, Any]) -> str:

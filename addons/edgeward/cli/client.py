@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from socket import gaierror
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -31,16 +32,22 @@ TIMEOUT_SECONDS = 30.0
 
 ERROR_OF_STATUS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
 """The error for a status of the API. Any other 4xx is a UserError, and any other status is ApiUnavailable."""
+REFUSED_FOR_NOW = "urn:edgeward:problem:unavailable"
+"""The `type` of a problem that was found before anything was carried out. That of the store has another type."""
 
 type Query = Mapping[str, str | int | float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client of the admin API at `url` (http or https, no path needed). The token is never shown."""
+    """A client of the admin API at `url` (http or https, no path needed). The token is never shown.
+
+    `access_file`: where both were read from. A controller that starts again writes a new token there.
+    """
 
     url: str
     token: str = field(repr=False)
+    access_file: Path | None = field(default=None, compare=False)
 
     @classmethod
     def find(cls, args: "argparse.Namespace") -> Self:
@@ -63,7 +70,7 @@ class Client:
     def _local(cls, path: Path) -> Self:
         try:
             data = json.loads(path.read_bytes())
-            return cls(str(data["url"]), str(data["token"]))
+            return cls(str(data["url"]), str(data["token"]), path)
         except FileNotFoundError:
             raise ApiUnavailable(
                 f"{path} is missing: is `edgeward run` running with these settings? "
@@ -103,6 +110,26 @@ class Client:
             ApiUnavailable: no response, or the API can't do it now.
             UserError: Forbidden, NotFound, Conflict or another refusal, with the API's message.
         """
+        try:
+            return self._send_once(method, path, query, body, wait)
+        except Forbidden:
+            if not (renewed := self._renewed()):
+                raise
+        return renewed._send_once(method, path, query, body, wait)
+
+    def _renewed(self) -> Self | None:
+        """The client with what api.json holds now; None if that is the same, or not there.
+
+        A token that was refused may be that of a controller that has been started again since.
+        """
+        if self.access_file is None:
+            return None
+        with suppress(ApiUnavailable):
+            renewed = self._local(self.access_file)
+            return renewed if renewed != self else None
+        return None
+
+    def _send_once(self, method: str, path: tuple[str, ...], query: Query | None, body: object, wait: float) -> Any:
         base = urlsplit(self.url).path.rstrip("/") + API_PATH
         target = "/".join([base, *(quote(part, safe="") for part in path)])
         if parameters := {name: value for name, value in (query or {}).items() if value is not None}:
@@ -114,7 +141,8 @@ class Client:
         except TimeoutError:
             raise ApiUnavailable(f"{self.url} did not answer within {TIMEOUT_SECONDS + wait:g} s") from None
         except OSError as error:
-            raise ApiUnavailable(f"no response from {self.url} ({error.strerror or error})") from None
+            unsent = isinstance(error, ConnectionRefusedError | gaierror)
+            raise ApiUnavailable(f"no response from {self.url} ({error.strerror or error})", unsent) from None
         except HTTPException as error:
             raise ApiUnavailable(f"{self.url} is not an HTTP server ({type(error).__name__})") from None
         finally:
@@ -146,7 +174,9 @@ class Client:
             return data
         problem = data if isinstance(data, dict) else {}
         message = problem.get("detail") or problem.get("title") or f"{self.url} answered {status}"
-        raise ERROR_OF_STATUS.get(status, UserError if 400 <= status < 500 else ApiUnavailable)(message)
+        if status >= 500:
+            raise ApiUnavailable(message, nothing_changed=problem.get("type") == REFUSED_FOR_NOW)
+        raise ERROR_OF_STATUS.get(status, UserError if status >= 400 else ApiUnavailable)(message)
 
 
 def _check_url(url: str) -> str:

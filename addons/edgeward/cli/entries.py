@@ -1,16 +1,18 @@
-"""`add`, `remove`: entries of lists."""
+"""`add`: hashes and images that are listed."""
 
 import argparse
-from collections import Counter
+import secrets
 from typing import Any
 
-from edgeward.cli import image_sources
+from edgeward.cli import image_sources, purge_answers
 from edgeward.cli.client import Client
 from edgeward.cli.lists import print_entries
-from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import counted, print_json, print_note
+from edgeward.cli.options import Subparsers, add_command, integer
+from edgeward.cli.output import print_json, print_not_matching, print_note
 from edgeward.cli.wait_options import add_wait, status_of, wait_query, wait_seconds
-from edgeward.errors import BadImage, Exit, UserError
+from edgeward.errors import ApiUnavailable, BadImage, EdgewardError, Exit, UserError
+
+ACT_ID_PREFIX = "act-"
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -20,7 +22,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "add hashes or images to a list: they are blocked from now on, and cached copies are purged",
         _add,
         "Add hashes or images to a list. The admin API hashes images and keeps none. When it ends, every proxy "
-        "acts on the entries. With --wait, every cached copy seen so far is verified gone too.",
+        "acts on the entries. With --wait, every cache has also carried out the purge of every copy seen so far.",
     )
     add.add_argument("list", metavar="LIST", help="the list's name")
     add.add_argument("--image", action="append", default=[], metavar="FILE", help="an image to list (repeatable)")
@@ -32,13 +34,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="a hash to list, such as pdq:f8… (repeatable)",
     )
     add.add_argument("--reason", metavar="TEXT", help="why, for the entry and the audit trail")
-    add.add_argument("--quality", type=int, metavar="N", help="quality 0..100 of the given PDQ hashes, if known")
+    add.add_argument("--quality", type=integer, metavar="N", help="quality 0..100 of the given PDQ hashes, if known")
     add.add_argument("--signals", metavar="TYPES", help="signal types to list of each image (default: sha256,pdq)")
     add_wait(add)
-    remove = add_command(subparsers, "remove", "remove an entry from a list: it blocks nothing from now on", _remove)
-    remove.add_argument("list", metavar="LIST", help="the list's name")
-    remove.add_argument("entry", metavar="ENTRY", help="the entry's id, as `edgeward list show` prints it")
-    remove.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -47,11 +45,20 @@ def _add(args: argparse.Namespace) -> int:
     for name, body in pictures:
         _check_picture(name, body)
     client = Client.find(args)
-    responses = [_add_hashes(client, args)] if args.hash else []
-    for name, body in pictures:
-        with image_sources.naming_source(name):
-            responses.append(_add_picture(client, args, body))
-    return _print_added(args, _merge_responses(responses))
+    # Made here, not by the API: then it is known even if a response is lost.
+    act = f"{ACT_ID_PREFIX}{secrets.token_hex(8)}"
+    responses: list[dict[str, Any]] = []
+    try:
+        if args.hash:
+            responses.append(_add_hashes(client, args, act))
+        for name, body in pictures:
+            with image_sources.naming_source(name):
+                responses.append(_add_picture(client, args, act, body))
+    except EdgewardError as error:
+        if responses or (isinstance(error, ApiUnavailable) and not error.nothing_changed):
+            print_note(f"a part may be listed: `edgeward undo {act}` takes it back")
+        raise
+    return _print_added(args, {"act": act, **_merge_responses(responses)})
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -87,8 +94,8 @@ def _check_picture(name: str, body: bytes) -> None:
         raise BadImage(f"{name}: {NOT_AN_IMAGE}")
 
 
-def _add_hashes(client: Client, args: argparse.Namespace) -> dict[str, Any]:
-    fields = {"hashes": args.hash, "quality": args.quality, "reason": args.reason}
+def _add_hashes(client: Client, args: argparse.Namespace, act: str) -> dict[str, Any]:
+    fields = {"hashes": args.hash, "quality": args.quality, "reason": args.reason, "act": act}
     body = {name: value for name, value in fields.items() if value is not None}
     response: dict[str, Any] = client.post(
         "lists", args.list, "entries", body=body, query=wait_query(args), wait=wait_seconds(args)
@@ -96,8 +103,8 @@ def _add_hashes(client: Client, args: argparse.Namespace) -> dict[str, Any]:
     return response
 
 
-def _add_picture(client: Client, args: argparse.Namespace, body: bytes) -> dict[str, Any]:
-    query = {"reason": args.reason, "signals": args.signals, **wait_query(args)}
+def _add_picture(client: Client, args: argparse.Namespace, act: str, body: bytes) -> dict[str, Any]:
+    query = {"reason": args.reason, "signals": args.signals, "act": act, **wait_query(args)}
     response: dict[str, Any] = client.post(
         "lists", args.list, "entries", body=body, query=query, wait=wait_seconds(args)
     )
@@ -113,39 +120,24 @@ def _merge_responses(responses: list[dict[str, Any]]) -> dict[str, Any]:
         "waiting_for": sorted({replica for response in responses for replica in response["waiting_for"]}),
         "notes": [text for response in responses for text in response["notes"]],
     }
+    if unmatched := [each for response in responses for each in response.get("not_matching", ())]:
+        merged["not_matching"] = unmatched
     if purges := [response["purge"] for response in responses if response.get("purge")]:
-        owed: Counter[str] = Counter()
-        refused: Counter[str] = Counter()
-        for purge in purges:
-            owed.update(purge["owed"])
-            refused.update(purge.get("refused", {}))
-        merged["purge"] = {
-            "orders": sum(purge["orders"] for purge in purges),
-            "owed": dict(owed),
-            "refused": dict(refused),
-            "matched": all(purge["matched"] for purge in purges),
-        }
+        merged["purge"] = purge_answers.merged(purges) if len(purges) > 1 else purges[0]
     return merged
 
 
 def _print_added(args: argparse.Namespace, response: dict[str, Any]) -> int:
     if args.json:
         print_json(response)
+        print_not_matching(response)
         return status_of(response)
     print_entries(response["entries"])
     for text in response["notes"]:
         print_note(text)
+    print_not_matching(response)
+    print(f"to undo this: edgeward undo {response['act']}")
     status = status_of(response)
     if args.wait and status is Exit.DONE:
-        print(f"{counted(response['purge']['orders'], 'purge')} done and verified")
+        print("\n".join(purge_answers.done(response["purge"])))
     return status
-
-
-def _remove(args: argparse.Namespace) -> int:
-    response = Client.find(args).delete("lists", args.list, "entries", args.entry, query={"why": args.reason})
-    if args.json:
-        print_json(response)
-    else:
-        removed = response["removed"]
-        print(f"removed {removed['type']}:{removed['value']} from {removed['list']}")
-    return status_of(response)

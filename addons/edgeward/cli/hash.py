@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgeward.cli import image_sources
+from edgeward.cli.image_results import print_each
 from edgeward.cli.options import Subparsers, add_command, checked_config
-from edgeward.cli.output import print_json
-from edgeward.errors import BadImage, EdgewardError, Exit
+from edgeward.cli.output import printable
+from edgeward.errors import BadImage, EdgewardError
 from edgeward.hashing.composite import with_composites
 from edgeward.hashing.signal_registry import has_distance
 from edgeward.types import Fingerprint, Signal, View
@@ -32,22 +33,13 @@ def add_parser(subparsers: Subparsers) -> None:
 def _hash(args: argparse.Namespace) -> int:
     settings = checked_config(args).hashing
     found = asyncio.run(_fingerprints(args.files, settings))
-    if args.json:
-        print_json([_as_json(file, fingerprint) for file, fingerprint in found])
-    else:
-        for file, fingerprint in found:
-            _print(file, fingerprint)
-    return Exit.FOUND if any(fingerprint.flaw for _, fingerprint in found) else Exit.DONE
+    return print_each(args.json, "file", found, _as_json, _print, lambda fingerprint: fingerprint.flaw is not None)
 
 
-async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint]]:
-    """The fingerprint of each file, in order, including composite signals.
+async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[tuple[str, Fingerprint | EdgewardError]]:
+    """The fingerprint of each file, in order, including composite signals, or why there is none.
 
     At most `hashing.processes` files are in memory at a time.
-
-    Raises:
-        BadImage: a file is not an image, or too large.
-        UserError: a file can't be read.
     """
     from edgeward.hashing.hash_request import HashRequest
     from edgeward.hashing.hashers.pool import HasherPool
@@ -56,19 +48,21 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
     pool = HasherPool(settings)
     slots = asyncio.Semaphore(settings.processes)
 
-    async def hash_one(name: str) -> tuple[str, Fingerprint]:
+    async def hash_one(name: str) -> tuple[str, Fingerprint | EdgewardError]:
         async with slots:
-            found = await pool.fingerprint(image_sources.read_file(name, settings.max_bytes), HashRequest(exact=True))
+            try:
+                body = image_sources.read_file(name, settings.max_bytes)
+            except EdgewardError as error:
+                return name, error
+            found = await pool.fingerprint(body, HashRequest(exact=True))
             if not found.media_type:
-                raise BadImage(f"{name}: {NOT_AN_IMAGE}")
+                return name, BadImage(f"{name}: {NOT_AN_IMAGE}")
             return name, replace(found, signals=(*found.signals, *with_composites(found.signals)))
 
     await pool.start()
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(hash_one(name)) for name in names]
-    except* EdgewardError as errors:
-        raise errors.exceptions[0] from None
     finally:
         await pool.close()
     return [task.result() for task in tasks]
@@ -76,7 +70,7 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
 
 def _print(file: str, fingerprint: Fingerprint) -> None:
     size = f", {fingerprint.width} x {fingerprint.height} pixels" if fingerprint.width else ""
-    print(f"{file}: {fingerprint.media_type}{size}")
+    print(f"{printable(file)}: {fingerprint.media_type}{size}")
     if fingerprint.flaw:
         print(f"flaw: {fingerprint.flaw} ({_available_hashes(fingerprint)})")
     for signal in fingerprint.signals:
@@ -98,9 +92,8 @@ def _details(signal: Signal) -> str:
     return quality + view + frame
 
 
-def _as_json(file: str, fingerprint: Fingerprint) -> dict[str, Any]:
+def _as_json(fingerprint: Fingerprint) -> dict[str, Any]:
     return {
-        "file": file,
         "sha256": fingerprint.sha256,
         "media_type": fingerprint.media_type,
         "width": fingerprint.width,

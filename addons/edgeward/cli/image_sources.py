@@ -43,8 +43,10 @@ def read_file(path: str, max_bytes: int = MAX_BYTES) -> bytes:
 
 
 def _download(url: str, max_bytes: int) -> bytes:
+    from edgeward.sightings.url_parsing import parse_url
+
     try:
-        with _opener().open(url, timeout=DOWNLOAD_TIMEOUT) as response:
+        with _opener().open(parse_url(url).url, timeout=DOWNLOAD_TIMEOUT) as response:
             body = _check_size(url, response.read(max_bytes + 1), max_bytes)
             return _decode(url, body, response.headers, max_bytes)
     except HTTPError as error:

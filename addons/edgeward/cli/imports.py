@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgeward.cli import image_sources
+from edgeward.cli import image_sources, purge_answers
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import counted, iso_time, print_fields, print_json, print_note, print_table
+from edgeward.cli.options import Subparsers, add_command, integer
+from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
 from edgeward.cli.wait_options import add_wait, not_removed
 from edgeward.errors import BadImage, Exit, UserError
+from edgeward.quantities import counted
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
 COLUMNS = ("id", "at", "list", "state", "total", "listed", "added", "matched", "orders", "by")
@@ -40,14 +41,14 @@ def add_parser(subparsers: Subparsers) -> None:
         "these keys (default: by the file name)",
     )
     imported.add_argument("--type", metavar="TYPE", help="type of hashes on lines without a type")
-    imported.add_argument("--quality", type=int, metavar="N", help="quality of PDQ hashes on lines without one")
+    imported.add_argument("--quality", type=integer, metavar="N", help="quality of PDQ hashes on lines without one")
     imported.add_argument("--reason", metavar="TEXT", help="why, for the audit trail and for entries without a reason")
     imported.add_argument("--dry-run", action="store_true", help="only report what is in the file")
     imported.add_argument("--skip-bad", action="store_true", help="list the good lines even if others are bad")
     add_wait(imported)
     jobs = add_command(subparsers, "jobs", "show recent imports, or one", _jobs)
     jobs.add_argument("id", nargs="?", metavar="ID", help="one job")
-    jobs.add_argument("--limit", type=int, default=100, metavar="N", help="number of jobs (default: 100)")
+    jobs.add_argument("--limit", type=integer, default=100, metavar="N", help="number of jobs (default: 100)")
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -66,6 +67,7 @@ def _import(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _print_dry_run(args, answer)
     job = answer["job"]
+    print_not_matching(job)
     for each in job["bad_lines"]:
         print_note(f"{args.file}: line {each['line']} skipped: {each['why']}")
     if args.wait:
@@ -74,6 +76,8 @@ def _import(args: argparse.Namespace) -> int:
         print_json(job)
     else:
         _print_job(job)
+        if job["total"]:
+            print(f"to undo this: edgeward undo {job['id']}")
     return _status(args, job)
 
 
@@ -87,6 +91,7 @@ def _read(name: str) -> bytes:
 
 
 def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:
+    print_not_matching(answer)
     if args.json:
         print_json(answer)
     else:
@@ -98,7 +103,7 @@ def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:
 
 
 def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
-    """Wait until the job has ended and its purges are verified. `--timeout` is the longest time without progress."""
+    """Wait until the job has ended and its purges are carried out. `--timeout` is the longest time without progress."""
     last_progress, last_change = -1, time.monotonic()
     while job["state"] not in FINAL_IMPORT_STATES and time.monotonic() - last_change < args.timeout:
         progress = job["listed"] + job["matched"]
@@ -129,9 +134,15 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     if job["state"] != ImportState.DONE:
         print_note(f"no progress within {args.timeout:g} s; the import continues, see `edgeward jobs {job['id']}`")
         return Exit.FOUND
-    for text in not_removed(job["owed"], job.get("refused", {})):
+    purge = job.get("purge", {})
+    missing = not_removed(job["owed"], job.get("refused", {}), purge_answers.refusals(purge))
+    missing += purge_answers.not_known(purge)
+    for text in missing:
         print_note(text)
-    return Exit.FOUND if job["owed"] else Exit.DONE
+    blocks_nothing = any(each["count"] == each["of"] for each in job.get("not_matching", ()))
+    if purge and not missing and not args.json and (not blocks_nothing or purge.get("state") == "inactive"):
+        print("\n".join(purge_answers.done(purge)))
+    return Exit.FOUND if missing else Exit.DONE
 
 
 def _jobs(args: argparse.Namespace) -> int:
@@ -149,8 +160,13 @@ def _jobs(args: argparse.Namespace) -> int:
 def _print_job(job: dict[str, Any]) -> None:
     fields = (*COLUMNS[:5], "bad", *COLUMNS[5:7], "known", *COLUMNS[7:], "reason", "error")
     readable = _readable(job)
-    owed = ", ".join(f"{cache} {count}" for cache, count in job["owed"].items())
-    print_fields([*((name, readable[name]) for name in fields), ("owed", owed)])
+    refused = job.get("refused", {})
+    owed = {cache: count - refused.get(cache, 0) for cache, count in job["owed"].items()}
+    counts = [
+        (title, ", ".join(f"{cache} {count}" for cache, count in by_cache.items() if count))
+        for title, by_cache in (("owed", owed), ("refused", refused))
+    ]
+    print_fields([*((name, readable[name]) for name in fields), *counts])
 
 
 def _readable(job: dict[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,14 @@ import argparse
 from typing import Any
 
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_json, print_table
 from edgeward.errors import Exit
 
-COLUMNS = ("at", "decision", "reason", "list", "entry", "type", "distance", "view", "frame", "label", "score", "url")
+COLUMNS = (
+    *("at", "hits", "decision", "reason", "list", "entry", "act", "type", "distance", "view", "frame", "label"),
+    *("score", "url"),
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -18,7 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "show what was blocked, what lists in monitor mode matched, and what classifiers want reviewed",
         _incidents,
     )
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="number of incidents (default: 100)")
+    parser.add_argument("--limit", type=integer, default=100, metavar="N", help="number of incidents (default: 100)")
 
 
 def _incidents(args: argparse.Namespace) -> int:
@@ -35,10 +38,12 @@ def _row(incident: dict[str, Any]) -> list[object]:
     matched, labelled = bool(incident["entry"]), bool(incident["label"])
     return [
         iso_time(incident["at"]),
+        incident.get("hits", 1),
         incident["decision"],
         incident["reason"],
         incident["list"],
         incident["entry"],
+        incident.get("act"),
         incident["type"],
         *(incident[name] if matched else None for name in ("distance", "view", "frame")),
         f"{incident['classifier']}: {incident['label']}" if labelled else None,

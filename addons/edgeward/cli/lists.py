@@ -1,18 +1,20 @@
 """`lists`, `list create|set|delete|show`: lists and their policies."""
 
 import argparse
+import re
 from argparse import BooleanOptionalAction
 from typing import Any
 
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command, add_group
-from edgeward.cli.output import counted, iso_time, print_fields, print_json, print_table
+from edgeward.cli.options import Subparsers, add_command, add_group, integer
+from edgeward.cli.output import iso_time, print_fields, print_json, print_table
 from edgeward.cli.wait_options import status_of
 from edgeward.errors import Exit, UserError
+from edgeward.quantities import counted
 from edgeward.types import Action, ListKind, Mode
 
 COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "description")
-ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "reason")
+ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "act", "reason")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -28,10 +30,10 @@ def add_parser(subparsers: Subparsers) -> None:
     delete = _add_name(add_command(group, "delete", "delete a list and all its entries", _delete))
     delete.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
     show = _add_name(add_command(group, "show", "show a list and its entries", _show))
-    show.add_argument("--cursor", type=int, default=0, metavar="N", help="start where the last page ended")
+    show.add_argument("--cursor", type=integer, default=0, metavar="N", help="start where the last page ended")
     show.add_argument(
         "--limit",
-        type=int,
+        type=integer,
         default=100,
         metavar="N",
         help="about N entries per page, small lists are shown whole (default: 100)",
@@ -77,7 +79,7 @@ def _radius(text: str) -> tuple[str, int | None]:
     signal_type, _, bits = text.partition("=")
     if signal_type and bits == "default":
         return signal_type, None
-    if not signal_type or not bits.isascii() or not bits.isdigit():
+    if not signal_type or not re.fullmatch(r"[0-9]{1,9}", bits):
         raise argparse.ArgumentTypeError(f"{text!r} is not TYPE=BITS, such as pdq=31")
     return signal_type, int(bits)
 
@@ -170,10 +172,9 @@ def _comma_separated(numbers: dict[str, int]) -> str:
 
 def print_entries(entries: list[dict[str, Any]]) -> None:
     """Print entries as a table."""
-    print_table(
-        ENTRY_COLUMNS,
-        [
-            [e["id"], e["type"], e["value"], e["quality"], iso_time(e["added_at"]), e["added_by"], e["reason"]]
-            for e in entries
-        ],
-    )
+    print_table(ENTRY_COLUMNS, map(_row, entries))
+
+
+def _row(entry: dict[str, Any]) -> list[object]:
+    shown: list[object] = [entry[name] for name in ("id", "type", "value", "quality")]
+    return [*shown, iso_time(entry["added_at"]), *(entry.get(name) for name in ("added_by", "act", "reason"))]

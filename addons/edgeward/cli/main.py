@@ -21,7 +21,9 @@ from edgeward.cli import (
     lists,
     processes,
     purges,
+    removal,
     sightings,
+    store,
     takedowns,
     tokens,
 )
@@ -34,6 +36,7 @@ COMMANDS = (
     check,
     lists,
     entries,
+    removal,
     imports,
     purges,
     takedowns,
@@ -41,6 +44,7 @@ COMMANDS = (
     incidents,
     tokens,
     config,
+    store,
     doctor,
 )
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""

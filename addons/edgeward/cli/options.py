@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,13 @@ def add_group(subparsers: Subparsers, name: str, summary: str) -> Subparsers:
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
+def integer(text: str) -> int:
+    """The value of an option that takes a number, from 0 on."""
+    if not re.fullmatch(r"[0-9]{1,18}", text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def config_path(args: argparse.Namespace) -> Path | None:
     """The settings file given by -c or EDGEWARD_CONFIG, if any."""
     path: Path | None = args.config
@@ -64,11 +72,17 @@ def load_config(args: argparse.Namespace) -> "Config":
 
 
 def checked_config(args: argparse.Namespace) -> "Config":
-    """The settings, for commands that use plug-ins. Raises ConfigError for wrong settings and broken plug-ins."""
+    """The settings, for processes, and for what says whether they would start.
+
+    Raises:
+        ConfigError: settings are wrong, no store can be at its URL, or a plug-in is broken.
+    """
     from edgeward.classifying.classifier_registry import check
     from edgeward.hashing.signal_registry import listable_types
+    from edgeward.store.configuration import check_store
 
     listable_types()
     config = load_config(args)
+    check_store(config)
     check(classifier.name for classifier in config.classifiers)
     return config

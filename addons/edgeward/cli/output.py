@@ -2,15 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 EMPTY_CELL = "-"
 
 
 def print_json(value: object) -> None:
-    """Print a value as indented JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as indented JSON, in ASCII: valid in every locale, whatever bytes a URL or a file name holds."""
+    print(json.dumps(value, indent=2))
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -38,9 +39,10 @@ def print_note(text: str) -> None:
     print(f"edgeward: {text}", file=sys.stderr)
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: "1 purge", "2 purges". `plural`: if it is not the noun with an s."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+def print_not_matching(answer: Mapping[str, Any]) -> None:
+    """Warn of the hashes in an answer of the API that match nothing. The list looks as if they did."""
+    for each in answer.get("not_matching", ()):
+        print_note(f"warning: {each['text']}")
 
 
 def iso_time(seconds: float | None) -> str:

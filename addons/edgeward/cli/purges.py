@@ -5,13 +5,18 @@ from collections import Counter
 from typing import Any
 
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_note, print_table
+from edgeward.cli.purge_answers import not_known
+from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
 from edgeward.errors import Exit
+from edgeward.quantities import counted
 
-COLUMNS = ("id", "started", "cause", "owed", "linger s", "url")
-OUTCOME_COLUMNS = ("cache", "delivery", "at", "attempts", "status", "linger s", "detail")
+COLUMNS = ("id", "started", "cause", "owed", "refused", "met", "linger s", "url")
+OUTCOME_COLUMNS = ("cache", "outcome", "copies", "at", "attempts", "status", "linger s", "detail")
+WORDS = {"delivered": "accepted"}
+"""For people: "delivered" could be read as: to a client."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -20,16 +25,17 @@ def add_parser(subparsers: Subparsers) -> None:
         "purge",
         "remove URLs from every cache",
         _purge,
-        "Order every cache to remove URLs. An order is durable: a cache that is down gets it when it is back.",
+        "Order every cache to remove URLs. An order is durable: a cache that is down gets it when it is back. With "
+        "--wait, a URL of which no copy was seen and no cache removed one is named, with exit status 1.",
     )
-    purge.add_argument("urls", nargs="+", metavar="URL", help="a URL as clients request it")
+    purge.add_argument("urls", nargs="+", type=url_argument, metavar="URL", help="a URL as people write it")
     purge.add_argument("--reason", metavar="TEXT", help="why, for the record")
     add_wait(purge)
     purges = add_command(
         subparsers, "purges", "show recent purge orders, or one order with the outcome of each cache", _purges
     )
     purges.add_argument("id", nargs="?", metavar="ID", help="one order")
-    purges.add_argument("--limit", type=int, default=100, metavar="N", help="number of orders (default: 100)")
+    purges.add_argument("--limit", type=integer, default=100, metavar="N", help="number of orders (default: 100)")
 
 
 def _purge(args: argparse.Namespace) -> int:
@@ -39,17 +45,30 @@ def _purge(args: argparse.Namespace) -> int:
         print_json(answer)
     else:
         _print_orders(answer["purges"])
-    return _status(answer["purges"]) if args.wait else Exit.DONE
+    if not args.wait:
+        return Exit.DONE
+    missing, unmatched = _missing(answer), _unmatched(answer)
+    for text in [*missing, *unmatched]:
+        print_note(text)
+    # Of those that matched, if others did not.
+    if not missing and not args.json and answer.get("statement") and answer.get("state") != "nothing":
+        print(answer["statement"])
+    return Exit.FOUND if missing or unmatched else Exit.DONE
 
 
-def _status(orders: list[dict[str, Any]]) -> Exit:
-    """FOUND if a cache owes or refuses one of the orders. Prints which."""
+def _missing(answer: dict[str, Any]) -> list[str]:
+    """The caches that owe or refuse one of the orders, or can't carry it out, and whatever else is not known."""
+    orders = answer["purges"]
     refused = Counter(cache for order in orders for cache in _refusing(order))
     owed = refused + Counter(cache for order in orders for cache in order["owed"])
-    sentences = not_removed(dict(sorted(owed.items())), refused)
-    for text in sentences:
-        print_note(text)
-    return Exit.FOUND if sentences else Exit.DONE
+    details = {cache: order["outcomes"][cache]["detail"] for order in orders for cache in _refusing(order)}
+    return [*not_removed(dict(sorted(owed.items())), refused, details), *not_known(answer)]
+
+
+def _unmatched(answer: dict[str, Any]) -> list[str]:
+    """The URLs that matched nothing."""
+    sentences = [f"nothing matched {url}: no copy of it was seen" for url in answer.get("unmatched", ())]
+    return [*sentences, answer["statement"]] if answer.get("state") == "nothing" else sentences
 
 
 def _refusing(order: dict[str, Any]) -> list[str]:
@@ -73,20 +92,39 @@ def _purges(args: argparse.Namespace) -> int:
 def _print_orders(orders: list[dict[str, Any]]) -> None:
     print_table(
         COLUMNS,
-        [[o["id"], iso_time(o["started_at"]), o["cause"], _owed(o), _linger(o), _removed(o)] for o in orders],
+        [
+            [
+                o["id"],
+                iso_time(o["started_at"]),
+                o["cause"],
+                ", ".join(o["owed"]),
+                ", ".join(_refusing(o)),
+                _met(o),
+                _linger(o),
+                _removed(o),
+            ]
+            for o in orders
+        ],
     )
 
 
 def _removed(order: dict[str, Any]) -> str:
-    """What the order removes: a URL, a prefix ("...*") or a tag."""
+    """What the order removes: a URL, a prefix ("...*") or a tag; and how many forgotten targets it stands for."""
+    stands_for = f" ({order['forgotten']} forgotten)" if order.get("forgotten") else ""
     if order["scope"] == "tag":
-        return f"tag {order['tag']}"
-    return f"{order['url']}*" if order["scope"] == "prefix" else str(order["url"])
+        return f"tag {order['tag']}{stands_for}"
+    return f"{order['url']}{'*' if order['scope'] == 'prefix' else ''}{stands_for}"
 
 
-def _owed(order: dict[str, Any]) -> str:
-    """The caches that have not removed it, including those that refused."""
-    return ", ".join([*order["owed"], *(f"{name} (refused)" for name in _refusing(order))])
+def _met(order: dict[str, Any]) -> str | None:
+    """What the purges met in the caches that carried the order out."""
+    done = [each for each in order["outcomes"].values() if each["delivery"] in ("verified", "delivered")]
+    counts = [each.get("removed") for each in done]
+    if removed := sum(count or 0 for count in counts):
+        return f"{removed} removed"
+    if not counts:
+        return None
+    return "unknown" if None in counts else "none"
 
 
 def _linger(order: dict[str, Any]) -> str | None:
@@ -103,20 +141,47 @@ def _print_order(order: dict[str, Any]) -> None:
     fields = ("id", "scope", "url", "tag", "cause", "started_at", "sha256", "entry", "takedown", "why", "by")
     readable = {**order, "started_at": iso_time(order["started_at"])}
     vary = ", ".join(f"{name}: {value}" for name, value in order["vary"].items())
-    print_fields([*((name, readable[name]) for name in fields), ("vary", vary), ("owed", _owed(order))])
+    caches = [("owed", ", ".join(order["owed"])), ("refused", ", ".join(_refusing(order)))]
+    forgotten = [("forgotten", counted(order["forgotten"], "target"))] if order.get("forgotten") else []
+    print_fields([*((name, readable[name]) for name in fields), ("vary", vary), *forgotten, *caches])
     print()
     print_table(
         OUTCOME_COLUMNS,
         [
             [
                 cache,
-                o["delivery"],
+                WORDS.get(o["delivery"], o["delivery"]),
+                _copies(o),
                 iso_time(o["at"]),
                 o["attempts"],
                 o["status"],
                 _seconds(o["linger_seconds"]),
                 o["detail"],
             ]
-            for cache, o in sorted(order["outcomes"].items())
+            for cache, o in sorted({**_not_sent(order), **order["outcomes"]}.items())
         ],
     )
+    if order.get("forgotten"):
+        _print_forgotten(order)
+
+
+def _print_forgotten(order: dict[str, Any]) -> None:
+    """Name the caches that have not carried out an order that stands for forgotten targets."""
+    done = {name for name, each in order["outcomes"].items() if each["delivery"] in ("verified", "delivered")}
+    for name in sorted({*order["owed"], *order["outcomes"]} - done):
+        print(f"{name}: not known to be gone by this order: {counted(order['forgotten'], 'target')} forgotten")
+
+
+def _not_sent(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A row for each cache that owes the order and was not asked yet."""
+    detail = "not sent yet"
+    row = {"delivery": "waiting", "at": None, "attempts": 0, "status": None, "linger_seconds": None, "detail": detail}
+    return dict.fromkeys(order["owed"], row)
+
+
+def _copies(outcome: dict[str, Any]) -> object:
+    """The copies that a purge removed, "unknown" where the cache does not tell."""
+    if outcome["delivery"] not in ("verified", "delivered"):
+        return outcome.get("removed")
+    removed = outcome.get("removed")
+    return "unknown" if removed is None else removed

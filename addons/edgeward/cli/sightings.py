@@ -3,8 +3,9 @@
 import argparse
 
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_json, print_table
+from edgeward.cli.url_arguments import url_argument
 from edgeward.errors import Exit
 
 COLUMNS = ("seen", "bytes", "sha256", "url")
@@ -16,12 +17,15 @@ def add_parser(subparsers: Subparsers) -> None:
         "sightings",
         "show which URLs served which images",
         _sightings,
-        "Show which URLs served an image, or which images a URL served; without either, the latest sightings. "
+        "Show which URLs served an image, or which images a URL served; without either, those of the "
+        "images that were first seen last. "
         "New entries are matched against sightings to find copies that are cached already.",
     )
-    parser.add_argument("--url", metavar="URL", help="what this URL served")
+    parser.add_argument("--url", type=url_argument, metavar="URL", help="what this URL served, in any of its forms")
     parser.add_argument("--sha256", metavar="HEX", help="where the image with this SHA-256 was served")
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="number of sightings (default: 100)")
+    parser.add_argument(
+        "--limit", type=integer, default=100, metavar="N", help="number of sightings, and of such images (default: 100)"
+    )
 
 
 def _sightings(args: argparse.Namespace) -> int:

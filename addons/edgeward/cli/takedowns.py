@@ -1,17 +1,26 @@
 """`takedown`, `takedowns`, `receipt`: remove from every cache what was taken down, and prove it."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeward.cli import purge_answers
 from edgeward.cli.client import Client
-from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import counted, iso_time, print_fields, print_json, print_note, print_table
+from edgeward.cli.options import Subparsers, add_command, integer
+from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
+from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, status_of, wait_query, wait_seconds
 from edgeward.errors import Exit, NotFound, UserError
+from edgeward.quantities import counted
 
 COLUMNS = ("id", "at", "by", "state", "urls", "prefixes", "hashes", "orders", "why")
-NODE_COLUMNS = ("cache", "verified", "delivered", "refused", "owed", "first", "last", "linger s")
+NODE_COLUMNS = (
+    "cache", "verified", "accepted", "refused", "owed", "unsupported", "copies", "none", "unknown", "forgotten",
+    "first", "last", "linger s",
+)  # fmt: skip
+MAX_UNMATCHED = 20
+"""URLs, prefixes and hashes that matched nothing and are printed."""
 TAKEDOWN_ID_PREFIX = "td-"
 """Begins the id of a takedown, and never that of an entry."""
 ORDERS_PER_PAGE = 1000
@@ -26,9 +35,14 @@ def add_parser(subparsers: Subparsers) -> None:
         "Purge a URL, every equivalent URL and variant that was seen, everything below a prefix, and every copy "
         "of an image. With --list, also add the hashes to a list, so that the image is blocked from now on.",
     )
-    takedown.add_argument("urls", nargs="*", metavar="URL", help="a URL as clients request it")
+    takedown.add_argument("urls", nargs="*", type=url_argument, metavar="URL", help="a URL as people write it")
     takedown.add_argument(
-        "--prefix", action="append", default=[], metavar="URL", help="everything below this URL (repeatable)"
+        "--prefix",
+        action="append",
+        default=[],
+        type=url_argument,
+        metavar="URL",
+        help="everything below this URL (repeatable)",
     )
     takedown.add_argument(
         "--hash", action="append", default=[], metavar="TYPE:HEX", help="an image, such as pdq:f8… (repeatable)"
@@ -38,14 +52,14 @@ def add_parser(subparsers: Subparsers) -> None:
     add_wait(takedown)
     takedowns = add_command(subparsers, "takedowns", "show recent takedowns, or the receipt of one", _takedowns)
     takedowns.add_argument("id", nargs="?", metavar="ID", help="one takedown")
-    takedowns.add_argument("--limit", type=int, default=100, metavar="N", help="number of takedowns (default: 100)")
+    takedowns.add_argument("--limit", type=integer, default=100, metavar="N", help="number of takedowns (default: 100)")
     receipt = add_command(
         subparsers,
         "receipt",
-        "show the receipt of a takedown or entry: who requested it, and when each cache removed it",
+        "show the receipt of a takedown or entry: who requested it, and what each cache did",
         _receipt,
         "Show the receipt of a takedown or of a listed entry: who requested it and when, when it was first blocked, "
-        "and when each cache verified its removal.",
+        "what each cache did and when, and what is not known.",
     )
     receipt.add_argument("id", metavar="ID", help="id of a takedown or of an entry")
     receipt.add_argument("--html", type=Path, metavar="FILE", help="write it as an HTML page")
@@ -62,24 +76,77 @@ def _takedown(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     else:
-        print(f"takedown {answer['id']}: {counted(answer['purge']['orders'], 'purge')} ordered")
-    status = _status(args, answer)
-    if args.wait and status is Exit.DONE and not args.json:
-        print("gone from every cache")
-    return status
+        print(f"takedown {answer['id']}: {_progress(answer)}")
+        if args.list:
+            print_note(f"to undo the listing: edgeward undo {answer['id']}")
+    for text in answer.get("notes", ()):
+        print_note(text)
+    print_not_matching(answer)
+    return _status(args, answer)
+
+
+def _progress(answer: dict[str, Any]) -> str:
+    """How far it is: more purges may follow."""
+    ordered = counted(answer["purge"]["orders"], "purge")
+    if answer["state"] != "placing":
+        return f"{ordered} ordered"
+    step = f", step {_step(answer)}" if answer.get("steps") else ""
+    return f"placing: {ordered} so far{step}"
+
+
+def _step(takedown: dict[str, Any]) -> str:
+    return f"{min(takedown['steps_done'] + 1, takedown['steps'])} of {takedown['steps']}"
+
+
+def _done(purge: dict[str, Any], all_matched: bool) -> list[str]:
+    """What is printed when no cache owes or refuses anything. `all_matched`: so it is of all that was asked for."""
+    if not all_matched:
+        return [purge["statement"]] if purge.get("statement") and purge.get("state") != "nothing" else []
+    if purge.get("state") == "gone" and purge.get("copies"):
+        return ["gone from every cache", purge["statement"]]
+    return purge_answers.done(purge)
 
 
 def _status(args: argparse.Namespace, answer: dict[str, Any]) -> Exit:
-    """FOUND if the takedown failed or, with --wait, is not complete. Prints what is missing."""
+    """FOUND if the takedown failed, matched nothing or, with --wait, is not complete. Prints what is missing, and what
+    is done."""
     if answer["error"]:
         print_note(answer["error"])
         return Exit.FOUND
+    status = Exit.DONE
+    if answer["state"] != "placing":
+        status = _report_unmatched(answer.get("unmatched", ()), answer["purge"])
     if not args.wait:
-        return Exit.DONE
+        return max(status, _report_no_cache(answer["purge"]))
     if not answer["purge"]["matched"]:
         print_note(f"not all purges are ordered yet; the takedown continues, see `edgeward receipt {answer['id']}`")
         return Exit.FOUND
-    return status_of({"active": True, "purge": answer["purge"]})
+    purged = status_of({"active": True, "purge": answer["purge"]})
+    if purged is Exit.DONE and not args.json:
+        for line in _done(answer["purge"], all_matched=status is Exit.DONE):
+            print(line)
+    return max(status, purged)
+
+
+def _report_unmatched(unmatched: Sequence[str], purge: dict[str, Any]) -> Exit:
+    """FOUND if something of a takedown matched nothing. Names it."""
+    for text in unmatched[:MAX_UNMATCHED]:
+        print_note(f"nothing matched {text}: no copy of it was seen")
+    if len(unmatched) > MAX_UNMATCHED:
+        print_note(f"nothing matched {len(unmatched) - MAX_UNMATCHED} more")
+    if purge.get("state") == "nothing":
+        print_note(purge["statement"])
+        return Exit.FOUND
+    return Exit.FOUND if unmatched else Exit.DONE
+
+
+def _report_no_cache(purge: dict[str, Any]) -> Exit:
+    """FOUND if no cache is configured: waiting would not help."""
+    if purge.get("nodes") != {} or purge.get("state") != "unknown":
+        return Exit.DONE
+    for text in purge_answers.not_known(purge):
+        print_note(text)
+    return Exit.FOUND
 
 
 def _takedowns(args: argparse.Namespace) -> int:
@@ -138,7 +205,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _readable(takedown: dict[str, Any]) -> dict[str, Any]:
-    return {**takedown, "at": iso_time(takedown["at"])}
+    """`state` is where it is: what its caches did, once all its orders are placed."""
+    return {**takedown, "at": iso_time(takedown["at"]), "state": takedown.get("receipt_state", takedown["state"])}
 
 
 def _print_receipt(receipt: dict[str, Any]) -> None:
@@ -152,7 +220,9 @@ def _print_receipt(receipt: dict[str, Any]) -> None:
         [
             [
                 name,
-                *(node[key] for key in ("verified", "delivered", "refused", "owed")),
+                *(node.get(key, 0) for key in ("verified", "delivered", "refused", "owed", "unsupported", "copies")),
+                *(node.get("met", {}).get(key, 0) for key in ("none", "unknown")),
+                node.get("forgotten", 0),
                 iso_time(node["first_at"]),
                 iso_time(node["last_at"]),
                 _seconds(node["linger_seconds"]),
@@ -160,15 +230,19 @@ def _print_receipt(receipt: dict[str, Any]) -> None:
             for name, node in summary["nodes"].items()
         ],
     )
+    if limits := summary.get("limits"):
+        print(f"\n{limits}")
 
 
 def _takedown_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
     takedown = receipt["takedown"]
     fields: list[tuple[str, object]] = [("takedown", takedown["id"]), ("state", takedown["state"])]
+    fields += [("step", _step(takedown))] if takedown["state"] == "placing" and takedown.get("steps") else []
     fields += [("asked", iso_time(takedown["at"])), ("by", f"{takedown['by']} ({takedown['way']})")]
     fields += [("why", takedown["why"])]
     fields += [(kind, text) for kind in ("urls", "prefixes", "hashes") for text in takedown["what"][kind]]
     fields += [(key, takedown[key]) for key in ("list", "error") if takedown[key]]
+    fields += [("unmatched", text) for text in takedown.get("unmatched", ())]
     return fields
 
 
@@ -181,7 +255,9 @@ def _entry_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
         ("state", receipt["state"]),
         ("listed", iso_time(entry["added_at"])),
         ("by", entry["added_by"]),
+        ("act", entry.get("act")),
         ("why", entry["reason"]),
+        ("effect", receipt.get("effect")),
         ("in force", "everywhere" if receipt["active"] else f"not yet in {', '.join(receipt['waiting_for'])}"),
         ("first blocked", iso_time(blocked["at"]) if blocked else None),
     ]
@@ -193,6 +269,8 @@ def _summary_fields(summary: dict[str, Any]) -> list[tuple[str, object]]:
         ("first purge", iso_time(summary["first_at"])),
         ("last purge", iso_time(summary["last_at"])),
         ("linger s", _seconds(summary["linger_seconds"])),
+        ("known", summary.get("statement")),
+        *(("not known", text) for text in summary.get("unknowns", ())),
     ]
 
 

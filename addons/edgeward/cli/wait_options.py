@@ -1,6 +1,6 @@
 """`--wait` and `--timeout`, and the exit status of a change.
 
-A change is done when every live process acts on it and, with `--wait`, when every purge is verified.
+A change is done when every live process acts on it and, with `--wait`, when every cache has carried out every purge.
 """
 
 import argparse
@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeward.cli.client import Query
-from edgeward.cli.output import counted, print_note
+from edgeward.cli.output import print_note
+from edgeward.cli.purge_answers import not_known, refusals
 from edgeward.errors import Exit
+from edgeward.quantities import counted
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
@@ -17,17 +19,23 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 def add_wait(parser: argparse.ArgumentParser) -> None:
     """Add --wait and --timeout to a command."""
     parser.add_argument("--wait", action="store_true", help="wait until every cache has carried out every purge")
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=DEFAULT_TIMEOUT_SECONDS,
-        metavar="SECONDS",
-        help="with --wait: maximum time (default: 30). Caches that owe or refuse purges are named, with exit status 1",
+    add_timeout(
+        parser,
+        "with --wait: maximum time (default: 30). Caches that owe purges, refuse them or can't carry them out are "
+        "named, with exit status 1",
     )
 
 
+def add_timeout(parser: argparse.ArgumentParser, text: str, default: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+    """Add --timeout to a command. `text`: what it means there."""
+    parser.add_argument("--timeout", type=_seconds, default=default, metavar="SECONDS", help=text)
+
+
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
     if not 0 < seconds <= 600:
         raise argparse.ArgumentTypeError(f"{text!r} is not over 0, up to 600 seconds")
     return seconds
@@ -43,10 +51,10 @@ def wait_seconds(args: argparse.Namespace) -> float:
     return float(args.timeout) if args.wait else 0.0
 
 
-def not_removed(owed: Mapping[str, int], refused: Mapping[str, int]) -> list[str]:
+def not_removed(owed: Mapping[str, int], refused: Mapping[str, int], details: Mapping[str, str]) -> list[str]:
     """What --wait reports: one sentence for each cache that owes purges, and one for each that refuses some.
 
-    `owed`: purges by cache, refused ones included. `refused`: those that need the operator.
+    `owed`: purges by cache, refused ones included. `refused`: those that need the operator; `details`: why, by cache.
     """
     sentences = []
     for cache, count in owed.items():
@@ -54,7 +62,8 @@ def not_removed(owed: Mapping[str, int], refused: Mapping[str, int]) -> list[str
         if count > refusals:
             sentences.append(f"{cache} still owes {counted(count - refusals, 'purge')}, to be retried")
         if refusals:
-            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}")
+            why = f" ({details[cache]})" if details.get(cache) else ", fix its access rules or credentials"
+            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}{why}")
     return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
 
 
@@ -66,7 +75,7 @@ def status_of(answer: dict[str, Any]) -> Exit:
     purge = answer.get("purge", {})
     if not purge.get("matched", True):
         missing.append("saved, but not yet matched against all sightings")
-    missing += not_removed(purge.get("owed", {}), purge.get("refused", {}))
+    missing += [*not_removed(purge.get("owed", {}), purge.get("refused", {}), refusals(purge)), *not_known(purge)]
     for text in missing:
         print_note(text)
     return Exit.FOUND if missing else Exit.DONE

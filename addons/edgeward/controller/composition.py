@@ -12,15 +12,20 @@ from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
+from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
 from edgeward.operations.services import Services
-from edgeward.origin_check.queue import SweepQueue
+from edgeward.operations.store_watch import StoreWatch
+from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
 from edgeward.purging.orders import Orders
 from edgeward.purging.purger import purgers
+from edgeward.retromatch.forgotten_purges import ForgottenPurges, ForgottenPurgesWorker
 from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.settings.cache_settings import tag_headers
 from edgeward.settings.config import Config
+from edgeward.sightings.prune_worker import PruneWorker
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 from edgeward.takedowns.scope import TakedownScope
@@ -47,7 +52,10 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         consumer: the controller's name among those that share work. No two live controllers have the same.
     """
     replica = Replica(
-        store, f"{socket.gethostname()}/{os.getpid()}", Matcher(config.hashing.min_quality, config.hashing.signals)
+        store,
+        f"{socket.gethostname()}/{os.getpid()}",
+        Matcher(config.hashing.min_quality, config.hashing.signals),
+        AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
     )
     sightings, orders, list_store = Sightings(store, config.sightings), Orders(store), ListStore(store)
     takedowns, import_jobs = Takedowns(store), ImportJobs(store)
@@ -73,7 +81,9 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
         import_worker=ImportWorker(import_jobs, list_store, retromatch, orders),
+        undo_worker=UndoWorker(store, list_store),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
+        store_watch=StoreWatch(store),
     )
 
 
@@ -90,5 +100,13 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.retromatch,
         services.takedown_worker,
         services.import_worker,
-        Sweeper(config, SweepQueue(services.store), services.sightings, orders, services.hashers),
+        services.undo_worker,
+        services.store_watch,
+        PruneWorker(services.sightings),
+        ForgottenPurgesWorker(
+            ForgottenPurges(services.store, services.sightings.forgotten, orders),
+            services.sightings.forgotten,
+            services.caches,
+        ),
+        Sweeper(config, sweep_queue(config, services.store), services.sightings, orders, services.hashers),
     ]

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from edgeward import metrics
+from edgeward.api.connections import listen
 from edgeward.api.routes import make_app
 from edgeward.controller.composition import compose, workers_of
 from edgeward.controller.local_access_file import LocalAccessFile, url_of
@@ -56,11 +57,11 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
 
 
 async def _serve_api(services: Services, sock: socket.socket, stack: AsyncExitStack) -> None:
-    # No access log: its lines would hold URLs and hashes.
     runner = web.AppRunner(make_app(services), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, sock).start()
+    # Before the first answer: a command must not find the token of the controller that was here before.
     access_file = LocalAccessFile(services.config.state_dir, url_of(sock), services.tokens.local)
     access_file.write()
     stack.callback(access_file.remove)
+    stack.callback((await listen(runner, sock)).close)

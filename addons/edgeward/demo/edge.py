@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import edgeward
 from edgeward.demo.caches.base import free_port
-from edgeward.demo.http_client import HttpResponse, ask
+from edgeward.demo.http_client import HOST, HttpResponse, ask
 from edgeward.errors import ApiUnavailable, EdgewardError, Unavailable
 from edgeward.isolation.exit_status import describe_exit
 
@@ -47,7 +47,8 @@ class Edge:
 
     def configure(self, settings: Settings) -> None:
         """Write these settings. They take effect at the next start."""
-        defaults = {"proxy": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0"}}
+        # `ask` sends the same Host to every server.
+        defaults = {"proxy": {"listen": "127.0.0.1:0"}, "admin": {"listen": "127.0.0.1:0", "hosts": [HOST]}}
         self.config.write_text(toml({"state_dir": "state", **merged_settings(defaults, settings)}))
 
     def start(self) -> None:

@@ -1,23 +1,27 @@
 """Checks one cache: it takes purges, an object put into it is gone after a purge, and outsiders can't purge."""
 
-import secrets
 import time
 from dataclasses import replace
 
 from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.raw_http import RawHttpClient, TargetError
-from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
+from edgeward.doctor.cached_object import OWN_OBJECTS, CachedObjectCheck
+from edgeward.doctor.finding import Finding, Health, fail, ok, skipped, warn
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import CacheSettings, SelfHostedCache
+from edgeward.settings.config import Config
 from edgeward.types import Cause, Delivery, PurgeOrder, Target
 
 REFUSALS = (400, 401, 403, 405, 501)
 """Statuses that refuse a purge by an outsider."""
-VARIANTS = ("image/avif,image/webp,*/*", "image/png")
-"""Accept headers of two clients: with Vary: Accept the cache stores two variants of one object."""
-ONLY_IF_CACHED = ("Cache-Control", "only-if-cached")
-"""Asks for a stored copy, without a fetch (RFC 9111, section 5.2.1.7)."""
-NEVER_STORED = "/.well-known/edgeward/doctor/never-stored"
+INVENTED_HOST = "edgeward.invalid"
+VARNISH_WITHOUT_VCL = "its VCL does not handle PURGE: it does not include deploy/varnish/edgeward.vcl"
+_VARNISH_REFUSALS = {
+    403: "the acl edgeward_purgers lacks this machine's address, or EDGEWARD_PURGE_SECRET of varnishd differs",
+    405: "its VCL refuses PURGE: deploy/varnish/edgeward.vcl is not included, or is below what refuses methods",
+}
+"""What a status of Varnish means."""
+NEVER_STORED = OWN_OBJECTS + "never-stored"
 FIXES = {
     "varnish": "include deploy/varnish/edgeward.vcl, with this machine in the acl edgeward_purgers and the same secret "
     '(docs/deployment.md, "An existing Varnish")',
@@ -31,29 +35,35 @@ FIXES = {
 """How to let Edgeward purge a cache, and no one else, by its driver."""
 
 
-async def check_cache(cache: CacheSettings, target: Target | None) -> list[Finding]:
+async def check_cache(cache: CacheSettings, target: Target | None, upstream: str | None = None) -> list[Finding]:
     """Check one cache.
 
     Args:
         target: a harmless object that the cache may store; None skips the checks that need one.
+        upstream: where this cache serves clients, if its settings do not say.
     """
     driver = driver_for(cache)
     try:
-        return await _CacheCheck(cache, driver, target).run()
+        return await _CacheCheck(cache, driver, target, upstream).run()
     finally:
         await driver.close()
 
 
+def cache_upstream(config: Config) -> str | None:
+    """Where the cache serves clients by the settings of the proxy: its upstream, in placement front with one cache."""
+    return config.proxy.upstream if config.proxy.placement == "front" and len(config.caches) == 1 else None
+
+
 class _CacheCheck:
-    def __init__(self, cache: CacheSettings, driver: CacheDriver, target: Target | None) -> None:
-        self._cache, self._driver, self._target = cache, driver, target
+    def __init__(self, cache: CacheSettings, driver: CacheDriver, target: Target | None, upstream: str | None) -> None:
+        self._cache, self._driver, self._target, self._upstream = cache, driver, target, upstream
         self._name = cache.name
         self._fix = FIXES.get(cache.driver, "")
 
     async def run(self) -> list[Finding]:
         purge = await self._check_purge()
         # Only of a self-hosted cache the address for clients and the secret are known.
-        if purge.health != "ok" or not isinstance(self._cache, SelfHostedCache):
+        if purge.health not in (Health.OK, Health.WARN) or not isinstance(self._cache, SelfHostedCache):
             return [purge]
         return [purge, await self._check_outsider(self._cache), *await self._check_object(self._cache)]
 
@@ -64,15 +74,31 @@ class _CacheCheck:
 
     async def _check_purge(self) -> Finding:
         """Purge an object that was never stored: the cache must take the purge."""
-        target = self._target or Target("https", "edgeward.invalid", "/nothing")
+        target = self._target or Target("https", INVENTED_HOST, "/nothing")
         purged = await self._purge(replace(target, path=NEVER_STORED, vary=()))
         if purged.delivery is Delivery.WAITING:
             fix = f"check that it runs, and that this machine can reach it at {self._cache.url}"
             return fail(self._name, "purge", f"it does not carry out purges: {purged.detail}", fix)
         if purged.delivery is Delivery.REFUSED:
-            fix = self._fix or "check its token, its zone or service, and the token's permissions"
-            return fail(self._name, "purge", f"it refuses purges: {purged.detail}", fix)
+            return self._refusal(purged, target)
+        if purged.delivery is Delivery.DELIVERED and self._cache.driver == "varnish":
+            detail = "it accepts purges, but does not say what it removes: its VCL handles PURGE by itself, without "
+            return warn(self._name, "purge", f"{detail}deploy/varnish/edgeward.vcl", self._fix)
+        if purged.delivery is Delivery.DELIVERED and self._cache.driver == "nginx":
+            detail = f"the server at {self._cache.url} names no variants: is it the purge listener?"
+            return warn(self._name, "purge", detail, self._fix)
         return ok(self._name, "purge", f"it accepts purges ({self._cache.driver})")
+
+    def _refusal(self, purged: Purged, target: Target) -> Finding:
+        invented = target.host == INVENTED_HOST and not isinstance(self._cache, SelfHostedCache)
+        if invented and purged.status not in (401, 403, 405, 501):
+            detail = f"it refuses to purge a host that it does not serve: {purged.detail}"
+            return skipped(self._name, "purge", detail, "give the URL of an object there: edgeward doctor --url URL")
+        detail = f"it refuses purges: {purged.detail}"
+        if self._cache.driver == "varnish":
+            detail += f" ({_VARNISH_REFUSALS.get(purged.status, VARNISH_WITHOUT_VCL)})"
+        fix = self._fix or "check its token, its zone or service, and the token's permissions"
+        return fail(self._name, "purge", detail, fix)
 
     async def _check_outsider(self, cache: SelfHostedCache) -> Finding:
         """Send a purge without the secret: the cache must refuse it."""
@@ -83,7 +109,7 @@ class _CacheCheck:
                 "no secret is set: anyone who can send from an address that the cache trusts can purge it",
                 ": ".join(filter(None, ("set `secret` here and in the cache", self._fix))),
             )
-        target = self._target or Target("http", "edgeward.invalid", NEVER_STORED)
+        target = self._target or Target("http", INVENTED_HOST, NEVER_STORED)
         client = RawHttpClient(cache.url, cache.timeout_ms / 1000)
         try:
             method = "GET" if cache.driver == "nginx" else "PURGE"
@@ -101,57 +127,16 @@ class _CacheCheck:
         if self._target is None:
             detail, fix = "there is no harmless object to test with", "give one: edgeward doctor --url URL"
             return [skipped(self._name, "object", detail, fix)]
-        address = cache.serves or cache.url
+        address = cache.serves or (self._upstream if cache.driver == "nginx" else cache.url)
+        if address is None:
+            detail = "its `url` is the listener for purges, which serves no clients"
+            return [skipped(self._name, "object", detail, "set `serves` to the address where it serves clients")]
         client = RawHttpClient(address, cache.timeout_ms / 1000)
         try:
-            return await self._store_and_purge(client, self._target)
+            check = CachedObjectCheck(self._name, self._driver, client, self._purge, self._fix)
+            return await check.run(self._target)
         except CacheUnavailable as error:
             fix = f"set `serves` of this cache to the address where it serves clients (tried: {address})"
             return [fail(self._name, "object", f"it does not serve the object: {error}", fix)]
         finally:
             client.close()
-
-    async def _store_and_purge(self, client: RawHttpClient, target: Target) -> list[Finding]:
-        """Put two variants of the object into the cache, purge one, and look whether either is left."""
-        for accept in VARIANTS:
-            await _status(client, target, accept)
-        # Some caches ignore only-if-cached and fetch. Then an object just invented seems stored, and looking proves
-        # nothing.
-        separator = "&" if "?" in target.path else "?"
-        invented = replace(target, path=f"{target.path}{separator}{secrets.token_hex(8)}")
-        can_look = not await _is_stored(client, invented, VARIANTS[0])
-        stored = can_look and await _is_stored(client, target, VARIANTS[0])
-        purged = await self._purge(replace(target, vary=(("accept", VARIANTS[0]),)))
-        # A count decides only where looking is impossible: Varnish counts its hit-for-miss marker too.
-        if not stored and (can_look or not purged.count):
-            fix = "give the URL of an image that this cache stores (edgeward doctor --url URL), or set `serves`"
-            return [skipped(self._name, "object", "it did not store the object", fix)]
-        if not can_look:
-            return [self._object_finding(purged, [])]
-        left = [accept for accept in VARIANTS if await _is_stored(client, target, accept)]
-        return [self._object_finding(purged, left), self._variants_finding(left)]
-
-    def _object_finding(self, purged: Purged, left: list[str]) -> Finding:
-        if VARIANTS[0] in left:
-            fix = "purges and fetches use different cache keys: rewrite URL and Host before purges are handled"
-            return fail(self._name, "object", "an object is still cached after its purge", fix)
-        if purged.delivery is Delivery.VERIFIED:
-            return ok(self._name, "object", "an object was stored, purged, and verified gone")
-        detail = f"an object was purged, but that can't be verified: {purged.detail}"
-        return warn(self._name, "object", detail, self._fix)
-
-    def _variants_finding(self, left: list[str]) -> Finding:
-        if VARIANTS[1] not in left:
-            return ok(self._name, "vary", "one purge removes all variants, or the object has only one")
-        if not self._driver.abilities.all_variants:
-            return ok(self._name, "vary", "each variant is purged by its own order, as this kind of cache requires")
-        return fail(self._name, "vary", "another variant of the purged object (by Accept) is still cached", self._fix)
-
-
-async def _status(client: RawHttpClient, target: Target, accept: str, *headers: tuple[str, str]) -> int:
-    answer = await client.ask("GET", target.host, target.path, (("Accept", accept), *headers))
-    return answer.status
-
-
-async def _is_stored(client: RawHttpClient, target: Target, accept: str) -> bool:
-    return await _status(client, target, accept, ONLY_IF_CACHED) == 200

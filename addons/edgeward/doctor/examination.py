@@ -3,45 +3,82 @@
 import asyncio
 import secrets
 
-from edgeward.doctor.cache import check_cache
+from edgeward.doctor.cache import INVENTED_HOST, cache_upstream, check_cache
+from edgeward.doctor.cached_object import OWN_OBJECTS
+from edgeward.doctor.client_path import check_client_path, check_origins
 from edgeward.doctor.finding import Finding, warn
+from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.lists import check_lists
+from edgeward.doctor.match_surge import check_match_surge
 from edgeward.doctor.proxy import check_proxy
+from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.store import check_store
+from edgeward.doctor.store_away import check_store_away
+from edgeward.doctor.store_loss import check_last_refill, check_loss
 from edgeward.operations.services import Services
+from edgeward.settings.config import Config
+from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Target
 
+DAY_SECONDS = 86400.0
 NO_CACHES = warn(
     "caches", "configured", "no cache is configured: nothing is purged anywhere", "add [[caches]] to the settings"
 )
 
 
 async def examine(services: Services, target: Target | None = None) -> list[Finding]:
-    """Check the store, the lists, the proxy, the hashers and every cache.
+    """Check the store, the lists, the way of clients, the hashers and every cache. Works without a store too.
 
     Args:
-        target: a harmless object that the caches may store; None chooses one.
+        target: a harmless object that the caches may store, and that clients ask for; None chooses one.
     """
     config = services.config
-    target = target or await _harmless_object(services)
+    target, asked, findings = await _objects(services, target)
+    run_file = RunFile.read(config.state_dir)
     # Together: each cache may need seconds.
     results = await asyncio.gather(
-        check_store(services.store, services.store.replicas),
-        check_lists(services.list_store, services.replica.matcher),
-        check_proxy(config.proxy.listen),
-        *(check_cache(cache, target) for cache in config.caches),
+        _check_stored(services),
+        check_proxy(run_file.proxy if run_file else config.proxy.listen),
+        check_client_path(config, asked),
+        check_origins(config),
+        *(check_cache(cache, target, cache_upstream(config)) for cache in config.caches),
     )
-    findings = [finding for result in results for finding in result]
+    findings += [finding for result in results for finding in result]
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]
 
 
-async def _harmless_object(services: Services) -> Target | None:
-    """An object to put into the caches and purge; None if there is none.
+async def _check_stored(services: Services) -> list[Finding]:
+    """The store and what is in it. If it can't be used: why."""
+    try:
+        return [
+            *await check_store(services.store, services.store.replicas),
+            check_loss(services.replica),
+            *await check_last_refill(services.store, services.config.sightings.keep_days * DAY_SECONDS),
+            *await check_lists(services.list_store, services.replica.matcher),
+            *await check_match_surge(services.incidents),
+        ]
+    except STORE_AWAY:
+        return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]
 
-    In placement `fill` Edgeward itself serves one. In `front` it is the image seen last: purged, it is fetched again.
-    """
-    if services.config.proxy.placement == "fill":
-        return Target("http", "edgeward.invalid", f"/.well-known/edgeward/doctor/{secrets.token_hex(16)}")
-    latest = await services.sightings.find(limit=1)
-    return latest[0].target if latest else None
+
+def own_object(config: Config) -> Target | None:
+    """In placement `fill`, an object that Edgeward itself serves, to put into the caches; else None."""
+    if config.proxy.placement != "fill":
+        return None
+    return Target("http", INVENTED_HOST, f"{OWN_OBJECTS}{secrets.token_hex(16)}")
+
+
+async def _objects(services: Services, given: Target | None) -> tuple[Target | None, Target | None, list[Finding]]:
+    """What is put into the caches, what is asked for as clients do, and what is wrong with the object `given`."""
+    own = own_object(services.config)
+    try:
+        if given is None:
+            seen = await latest_harmless(services)
+            return own or seen, seen, []
+        if not await is_listed(services, given):
+            return given, given, []
+    except STORE_AWAY:
+        return given or own, given, []
+    detail = f"{given.url} shows a listed image, which Edgeward purges by itself: it was not used for the test"
+    return own, None, [warn("caches", "object", detail, "give a harmless object: edgeward doctor --url URL")]

@@ -18,7 +18,8 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        about: what was checked: a cache's name, "caches", "store", "lists", "proxy", "hashers" or "clock".
+        about: what was checked: a cache's name, "caches", "store", "lists", "proxy", "hashers", "hosts", "clock",
+            "controller" or "state_dir".
         check: which check of it.
         detail: what was found, for people.
         fix: what to do about it; "" if nothing.

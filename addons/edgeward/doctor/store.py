@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.store.condition import problems_of
 from edgeward.store.connection import Store
 
 MAX_SKEW_SECONDS = 1.0
@@ -21,7 +22,7 @@ async def check_store(store: Store, replicas: int) -> list[Finding]:
     return [
         _check_persistence(info, replicas),
         _check_replication(info, replicas),
-        _check_memory(info),
+        *_check_memory(info),
         await _check_clock(store),
         *await _check_packing(store),
     ]
@@ -50,16 +51,16 @@ def _check_replication(info: Mapping[str, Any], replicas: int) -> Finding:
     return ok("store", "replication", f"{connected} replicas are connected, {replicas} must confirm a change")
 
 
-def _check_memory(info: Mapping[str, Any]) -> Finding:
-    policy, limit = str(info.get("maxmemory_policy", "noeviction")), int(info.get("maxmemory", 0))
-    used = int(info.get("used_memory", 0))
-    if policy != "noeviction":
-        detail = f"maxmemory-policy is {policy}: a full store silently drops lists and orders"
-        return fail("store", "memory", detail, "set `maxmemory-policy noeviction`" + _GUIDE)
+def _check_memory(info: Mapping[str, Any]) -> list[Finding]:
+    """Memory, and whatever else its INFO says is wrong."""
+    found = [fail("store", each.check, each.detail, each.fix) for each in problems_of(info)]
+    if any(finding.check == "memory" for finding in found):
+        return found
+    limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     if limit and used > NEARLY_FULL * limit:
         detail = f"{used / limit:.0%} of maxmemory are used: a full store refuses changes"
-        return warn("store", "memory", detail, "raise maxmemory, or lower sightings.keep_days")
-    return ok("store", "memory", f"{used / 2**20:.0f} MiB are used, and nothing is evicted")
+        return [*found, warn("store", "memory", detail, "raise maxmemory, or lower sightings.keep_days")]
+    return [*found, ok("store", "memory", f"{used / 2**20:.0f} MiB are used, and nothing is evicted")]
 
 
 async def _check_clock(store: Store) -> Finding:

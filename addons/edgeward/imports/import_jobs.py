@@ -151,12 +151,12 @@ class ImportJobs:
         return [_parse(record) for record in await self.job_store.recent(limit)]
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
-        """The entries of one chunk. All bear the time of the job: that tells whether it was this job that listed
-        them."""
+        """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
+        listed them."""
         text = await self._redis.lindex(self.job_store.key("chunks", job.id), number)
         rows = json.loads(text) if text else []
         return [
-            Entry(job.list, Signal(signal_type, value, quality), reason or job.reason, job.by, job.at)
+            Entry(job.list, Signal(signal_type, value, quality), reason or job.reason, job.by, job.at, job.id)
             for signal_type, value, quality, reason in rows
         ]
 

@@ -4,9 +4,12 @@ If a controller dies, another continues with the same chunk. The changes made si
 whether it is listed already.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from edgeward.background.job_worker import JobWorker
 from edgeward.background.polling import Polling
-from edgeward.errors import NotFound
+from edgeward.errors import Conflict, NotFound
 from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
 from edgeward.lists.list_store import ListStore
 from edgeward.purging.orders import Orders
@@ -36,45 +39,49 @@ class ImportWorker(JobWorker):
             await self._jobs.job_store.forget(job_id)
             return
         polling = Polling(*POLL_SECONDS)
+        # An order may follow from several chunks. What another controller left half done is written over.
+        noted = set((await self._jobs.orders(job_id))[: progress.orders])
         while progress.chunks_matched < job.chunks:
             is_listed = progress.chunks_listed == job.chunks
             if not is_listed:
                 try:
                     await self._list_chunk(job, progress.chunks_listed)
-                except NotFound as error:
-                    # The list was deleted: there is nothing to try again.
+                except (NotFound, Conflict) as error:
+                    # The list was deleted, or the import is undone: there is nothing to try again.
                     await self._jobs.finish(job_id, str(error))
                     return
-            if await self._collect_orders(job, progress) or not is_listed:
+            if await self._collect_orders(job, progress, noted) or not is_listed:
                 polling.reset()
             else:
                 await polling.pause()
             job, progress = await self._jobs.get(job_id)
+        while await self._retromatch.lost_purges.is_due(job.list):
+            await polling.pause()
         await self._jobs.finish(job_id)
 
     async def _list_chunk(self, job: ImportJob, number: int) -> None:
         entries = await self._jobs.chunk(job, number)
         version_before, is_first = await self._jobs.begin(job.id, number, await self._list_store.version())
-        changes = await self._list_store.add_entries(entries, job.by, job.reason)
+        changes = await self._list_store.add_entries(entries, job.by, job.reason, job.id)
         if not is_first:
             # A controller that died may have added some of them, which are no changes of this call.
-            changes = await self._changes_of(entries, version_before)
+            changes = await self._changes_of(job.id, entries, version_before)
         await self._jobs.note_listed(job.id, number, [change.version for change in changes])
 
-    async def _changes_of(self, entries: list[Entry], version: int) -> list[Change]:
+    async def _changes_of(self, job_id: str, entries: list[Entry], version: int) -> list[Change]:
         """The changes after `version` that added these very entries, whichever controller made them."""
         by_id = {entry.id: entry for entry in entries}
         found: list[Change] = []
         while changes := await self._list_store.changes(version, CHANGES_PER_CALL):
-            for change in changes:
-                # Equal with its time and author, not only its id: another import may have added the same signal.
-                if change.op == "entry.add" and change.entry and change.entry == by_id.get(change.entry.id):
-                    found.append(change)
+            found += [change for change in changes if change.op == "entry.add" and _is_of(job_id, change.entry, by_id)]
             version = changes[-1].version
         return found
 
-    async def _collect_orders(self, job: ImportJob, progress: ImportProgress) -> bool:
-        """Note the orders of the next chunk that is matched against all sightings. False: there is none yet."""
+    async def _collect_orders(self, job: ImportJob, progress: ImportProgress, noted: set[str]) -> bool:
+        """Note the orders of the next chunk that is matched against all sightings. False: there is none yet.
+
+        Those in `noted` are left out; the others are added to it.
+        """
         if progress.chunks_matched == progress.chunks_listed:
             return False
         versions = await self._jobs.versions(job.id, progress.chunks_matched)
@@ -86,5 +93,15 @@ class ImportWorker(JobWorker):
         if len(versions) < len(entries):
             # Some were on the list before: a cache may still owe orders that followed from them.
             ids |= dict.fromkeys(await self._orders.ids_of_entries([entry.id for entry in entries]))
-        await self._jobs.note_matched(job.id, progress.chunks_matched, len(versions), progress.orders, list(ids))
+        new = [order_id for order_id in ids if order_id not in noted]
+        await self._jobs.note_matched(job.id, progress.chunks_matched, len(versions), progress.orders, new)
+        noted.update(new)
         return True
+
+
+def _is_of(job_id: str, added: Entry | None, by_id: Mapping[str, Entry]) -> bool:
+    """Whether an added entry is the job's: equal with its time and author, as another import may have added the same
+    signal. An older Edgeward did not record the job as the act."""
+    if added is None or added.act not in ("", job_id):
+        return False
+    return replace(added, act=job_id) == by_id.get(added.id)

@@ -3,6 +3,7 @@
     isolated_process  such a process as its parent sees it
     serving           its inside: confined, it answers one request after another
     confinement       what it gives up: by limits, by Landlock, by seccomp
+    cpu_time          its CPU time, limited by its parent
     exit_status       how such a process ended, in words
     memory_headroom   how much memory its limit leaves
     protocol          the messages between it and its parent

@@ -23,16 +23,12 @@ LATE_IMPORT = 70
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
-GRACE_SECONDS = 1.0
-"""The parent counts the same time by the clock, and must be first to end the process: it tells a timeout from a crash.
-"""
-
 
 def confine(fd: int, memory_mb: int) -> tuple[str, ...]:
     """Keep the socket `fd`, which becomes SOCKET, and give up everything else. Returns those of LAYERS that hold.
 
     No open files, network, other processes or programs. `memory_mb` of address space. No core dump: it would be a
-    copy of a picture. CPU time is limited for each request, by `limit_cpu_time`.
+    copy of a picture. The parent limits CPU time for each request (cpu_time.py).
     """
     _die_with_parent()
     _close_all_but(fd)
@@ -54,15 +50,6 @@ def _exit_on_late_import(event: str, arguments: tuple[object, ...]) -> None:
         raise ImportError(arguments[0])
     if event in ("import", "open"):
         os._exit(LATE_IMPORT)
-
-
-def limit_cpu_time(seconds: float) -> None:
-    """The kernel ends this process (SIGPROF) once it has used this much more CPU time, and GRACE_SECONDS.
-
-    A timer, since it counts from now. RLIMIT_CPU counts from the start of the process, and in whole clock ticks, which
-    charges a process that works in short bursts for more time than it used.
-    """
-    signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_SECONDS)
 
 
 def _die_with_parent() -> None:

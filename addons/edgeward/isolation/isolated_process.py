@@ -1,6 +1,7 @@
 """An isolated process as its parent sees it: a socket, and distrust of what it answers. Its inside is serving.py."""
 
 import asyncio
+import math
 import os
 import socket
 import sys
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from edgeward.isolation.cpu_time import limit_cpu_seconds, used_cpu_seconds
 from edgeward.isolation.protocol import BEGUN, LAYERS, LENGTH_BYTES, READY, length_prefix
 
 START_SECONDS = 30
@@ -17,6 +19,8 @@ START_SECONDS = 30
 _SOURCE_ROOT = str(Path(__file__).parents[2])
 _INHERITED_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH")
 _WRITE_BYTES = 256 * 1024
+_WATCH_SECONDS = 0.5
+"""Pause between two looks at its CPU time."""
 
 
 class ProcessDied(Exception):
@@ -30,12 +34,16 @@ class IsolatedProcess:
     """Bytes. A longer answer is not read: ProcessDied."""
     start_seconds: float = START_SECONDS
     """Longest time until it is ready."""
+    cpu_seconds: float = START_SECONDS
+    """CPU time for one request. Between requests it may use none, but for cpu_time.GRACE_SECONDS."""
 
     def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
         self._killed = False
+        self._cpu_limit = math.inf
+        self._watch: asyncio.Task[None] | None = None
         self.pid = process.pid
         self.layers: frozenset[str] = frozenset()
         """Those of protocol.LAYERS that isolate it."""
@@ -83,6 +91,7 @@ class IsolatedProcess:
         Raises:
             ProcessDied: it never looked at the body, so another process can be given it safely.
         """
+        self._limit_cpu(self.cpu_seconds)
         try:
             self._writer.write(length_prefix(request) + request)
             self._writer.write(length_prefix(body))
@@ -92,7 +101,7 @@ class IsolatedProcess:
                 await self._writer.drain()
         except OSError as error:
             raise ProcessDied(str(error)) from None
-        if await self.receive() != BEGUN:
+        if await self._read_frame() != BEGUN:
             raise ProcessDied("it broke the protocol")
 
     async def receive(self) -> bytes:
@@ -101,6 +110,11 @@ class IsolatedProcess:
         Raises:
             ProcessDied: the body may have killed it.
         """
+        answer = await self._read_frame()
+        self._limit_cpu(0)
+        return answer
+
+    async def _read_frame(self) -> bytes:
         try:
             length = int.from_bytes(await self._reader.readexactly(LENGTH_BYTES), "big")
             if length > self.max_answer:
@@ -123,19 +137,38 @@ class IsolatedProcess:
     async def close(self) -> None:
         """Kill it if it is still alive, and wait for its end."""
         self.kill(self.cause)
+        if self._watch is not None:
+            self._watch.cancel()
         self._writer.close()
         await self._process.wait()
+
+    def _limit_cpu(self, seconds: float) -> None:
+        """From now on. What it does with its own timers, signals and limits makes no difference."""
+        with suppress(OSError):  # it has ended
+            self._cpu_limit = limit_cpu_seconds(self.pid, seconds)
+
+    async def _watch_cpu(self) -> None:
+        """Kill it once it has used more CPU time than it may, also between two requests."""
+        with suppress(OSError):  # it has ended
+            while self.alive:
+                if used_cpu_seconds(self.pid) > self._cpu_limit:
+                    self.kill("timeout")
+                await asyncio.sleep(_WATCH_SECONDS)
 
     async def _become_ready(self) -> None:
         word, *layers = (await self.receive()).split(b" ")
         if word != READY:
             raise ProcessDied("it broke the protocol")
+        self._watch = asyncio.create_task(self._watch_cpu(), name="watch an isolated process")
         self.layers = frozenset(layer for layer in LAYERS if layer.encode() in layers)
 
 
 def _environment() -> dict[str, str]:
-    """As little as Python needs. Linear algebra gets one thread: isolated processes run in parallel instead."""
+    """As little as Python needs. Linear algebra gets one thread: isolated processes run in parallel instead.
+
+    One arena (mallopt(3)): glibc gives threads arenas of their own, whose address space no image gets back.
+    """
     path = os.pathsep.join(filter(None, (_SOURCE_ROOT, os.environ.get("PYTHONPATH"))))
     inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"), "1")
     return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **threads, **inherited}

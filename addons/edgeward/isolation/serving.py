@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from edgeward.isolation.confinement import SOCKET, confine, limit_cpu_time
+from edgeward.isolation.confinement import SOCKET, confine
 from edgeward.isolation.protocol import BEGUN, LENGTH_BYTES, READY, length_prefix
 
 _DISCARD_BYTES = 64 * 1024
@@ -20,11 +20,10 @@ _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """Of glibc, which does not give back by itself what lies between pieces still in use."""
 
 
-def serve(fd: int, memory_mb: int, seconds: float, answer: Callable[[bytes, bytes], bytes]) -> None:
+def serve(fd: int, memory_mb: int, answer: Callable[[bytes, bytes], bytes]) -> None:
     """Answer each request, a short text and a body, until the parent is gone.
 
     Args:
-        seconds: of CPU time for each request.
         answer: makes the answer. All that it imports or opens must be loaded before.
     """
     try:
@@ -32,16 +31,15 @@ def serve(fd: int, memory_mb: int, seconds: float, answer: Callable[[bytes, byte
         # Family and type are given, since the kernel can no longer be asked for them.
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=SOCKET) as parent:
             _send(parent, " ".join((READY.decode(), *layers)).encode())
-            _answer_all(parent, seconds, answer)
+            _answer_all(parent, answer)
     except (BrokenPipeError, ConnectionResetError):
         pass
     except MemoryError:
         os._exit(1)
 
 
-def _answer_all(parent: socket.socket, seconds: float, answer: Callable[[bytes, bytes], bytes]) -> None:
+def _answer_all(parent: socket.socket, answer: Callable[[bytes, bytes], bytes]) -> None:
     while (request := _receive_frame(parent)) is not None and (size := _receive_length(parent)) is not None:
-        limit_cpu_time(seconds)
         try:
             body = _receive_exactly(parent, size)
         except MemoryError:

@@ -4,9 +4,12 @@
 {blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
+{blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
+{blocklist}:act:<id>        see acts.py
 {blocklist}:gone:<list>     the entries of a deleted allowlist, for DELETED_ALLOWLIST_DAYS: what it allowed must be
                             matched again (retromatch/search_scope.py)
 {blocklist}:replicas        see replication/membership.py
+{blocklist}:history         id of this history of the store, see replication/store_loss.py and refill.py
 {blocklist}:questions       stream of the latest flush requests, see there
 """
 
@@ -17,19 +20,24 @@ from dataclasses import replace
 from itertools import batched
 from typing import Any
 
-from edgeward.errors import Conflict, NotFound, StoreUnavailable
-from edgeward.lists import lua_scripts
+from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
+from edgeward.lists import act_scripts, lua_scripts
+from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.replication.membership import LiveReplica, Membership
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList
 
 CHUNK_SIZE = 1000
 """Entries that one script call adds: it blocks the store for about 10 ms."""
+UNDO_CHUNK_SIZE = 150
+"""Entries that one script call takes back: it blocks the store for about 10 ms."""
 SCAN_COUNT = 500
 """Entries that one HSCAN call reads, about."""
 POLL_SECONDS = 0.003
 """Pause between two looks at which replicas lag. An acknowledgement waits for them; they need a few milliseconds."""
 DELETED_ALLOWLIST_DAYS = 7
+MAX_ATTEMPTS = 100
+"""How often a change is made again on what another caller has changed meanwhile. Each time one of them succeeds."""
 
 
 class ListStore:
@@ -37,10 +45,12 @@ class ListStore:
 
     Attributes:
         stream: key of the stream of changes.
+        acts: the acts that listed the entries.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.acts = Acts(store)
         self._membership = Membership(store)
         self._version = store.key("{blocklist}", "version")
         self.stream = store.key("{blocklist}", "changes")
@@ -48,6 +58,9 @@ class ListStore:
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
+
+    def _demands(self, list_name: str) -> str:
+        return self._store.key("{blocklist}", "demands", list_name)
 
     def _deleted_entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "gone", list_name)
@@ -70,10 +83,7 @@ class ListStore:
         Raises:
             NotFound: there is none.
         """
-        text = await self._store.redis.hget(self._lists, name)
-        if text is None:
-            raise NotFound(f"no list is named {name!r}")
-        return HashList.from_json(text)
+        return HashList.from_json(await self._list_json(name))
 
     async def create_list(self, hash_list: HashList, who: str, why: str = "") -> Change:
         """Add an empty list.
@@ -85,71 +95,109 @@ class ListStore:
         Raises:
             Conflict: there is one of that name.
         """
-        change = await self._put_list(hash_list, who, why, must_exist=False)
-        if change is None:
+        done = await self._put_list(hash_list, b"", who, why)
+        if done is None:
             raise Conflict(f"a list named {hash_list.name!r} exists already")
-        return change
+        return done
 
     async def set_list(self, hash_list: HashList, who: str, why: str = "") -> Change:
+        """Replace the policy of a list, whatever it is. Its entries stay. Raises NotFound."""
+        return await self.change_list(hash_list.name, lambda _: hash_list, who, why)
+
+    async def change_list(self, name: str, change: Callable[[HashList], HashList], who: str, why: str = "") -> Change:
         """Change the policy of a list. Its entries stay.
 
+        Args:
+            change: the new policy for the one in the store. If another caller changes the list meanwhile, it is asked
+                again, so that no change undoes another. What it raises is raised, and then nothing is changed.
+
         Raises:
             NotFound: there is no such list.
         """
-        change = await self._put_list(hash_list, who, why, must_exist=True)
-        if change is None:
-            raise NotFound(f"no list is named {hash_list.name!r}")
-        return change
+        for _ in range(MAX_ATTEMPTS):
+            was = await self._list_json(name)
+            if done := await self._put_list(change(HashList.from_json(was)), was, who, why):
+                return done
+        raise Conflict(f"the list {name!r} is changed by others again and again: try again")
 
-    async def _put_list(self, hash_list: HashList, who: str, why: str, must_exist: bool) -> Change | None:
-        args = (who, why, hash_list.name, hash_list.to_json(), int(must_exist))
+    async def _put_list(self, new: HashList, was: bytes, who: str, why: str) -> Change | None:
+        """None: the store does not have `was`, the list's JSON or b"" for no list."""
+        args = (who, why, new.name, new.to_json(), was)
         done = await self._store.run_durably(lua_scripts.PUT_LIST, self._keys(), args)
-        return Change(done[0], "list.set", who, float(done[1]), why, list=hash_list) if done else None
+        return None if isinstance(done, bytes) else Change(done[0], "list.set", who, float(done[1]), why, list=new)
 
-    async def delete_list(self, name: str, who: str, why: str = "") -> Change:
+    async def _list_json(self, name: str) -> bytes:
+        text: Any = await self._store.redis.hget(self._lists, name)
+        if text is None:
+            raise NotFound(f"no list is named {name!r}")
+        return bytes(text)
+
+    async def delete_list(
+        self, name: str, who: str, why: str = "", check: Callable[[HashList], object] | None = None
+    ) -> Change:
         """Remove a list and all its entries.
 
+        Args:
+            check: called with the list as it is to be deleted. What it raises is raised, and the list stays.
+
         Raises:
             NotFound: there is no such list.
         """
-        keys = self._keys(self._entries(name), self._deleted_entries(name))
+        keys = self._keys(self._entries(name), self._deleted_entries(name), self._demands(name), self.acts.deletions)
         keep_ms = DELETED_ALLOWLIST_DAYS * 86_400_000
-        done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (who, why, name, keep_ms))
-        if not done:
-            raise NotFound(f"no list is named {name!r}")
-        version, at, text = done
-        return Change(version, "list.delete", who, float(at), why, list=HashList.from_json(text))
+        for _ in range(MAX_ATTEMPTS):
+            was = await self._list_json(name) if check else b""
+            if check:
+                check(HashList.from_json(was))
+            done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (who, why, name, keep_ms, was))
+            if not done:
+                raise NotFound(f"no list is named {name!r}")
+            if isinstance(done, list):
+                version, at, text = done
+                return Change(version, "list.delete", who, float(at), why, list=HashList.from_json(text))
+        raise Conflict(f"the list {name!r} is changed by others again and again: try again")
 
-    async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "") -> list[Change]:
+    async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "", act: str = "") -> list[Change]:
         """Add entries, in order. An entry that is there already stays as it is, and makes no Change.
 
         CHUNK_SIZE entries are added at a time, each chunk whole or not at all. Missing `added_by` and `added_at` are
         filled in.
 
+        Args:
+            act: id of the act that lists them, all on one list; "" for none. Of an entry that is there already it is
+                recorded that this act lists it too.
+
         Raises:
             NotFound: one of the lists does not exist; then nothing was written.
+            Conflict: the act is undone, or is another caller's or another list's.
         """
         now = time.time()
-        complete = [replace(e, added_by=e.added_by or who, added_at=e.added_at or now) for e in entries]
+        complete = [
+            replace(e, added_by=e.added_by or who, added_at=e.added_at or now, act=act or e.act) for e in entries
+        ]
         names = sorted({entry.list for entry in complete})
+        if act and len(names) > 1:
+            raise ValueError("an act lists on one list")
         chunks = list(batched(complete, CHUNK_SIZE))
         changes: list[Change] = []
         for number, chunk in enumerate(chunks, 1):
-            changes += await self._add_chunk(chunk, names, who, why, last=number == len(chunks))
+            changes += await self._add_chunk(chunk, names, who, why, act, last=number == len(chunks))
         return changes
 
     async def _add_chunk(
-        self, chunk: Sequence[Entry], names: Sequence[str], who: str, why: str, last: bool
+        self, chunk: Sequence[Entry], names: Sequence[str], who: str, why: str, act: str, last: bool
     ) -> list[Change]:
         number = {name: position for position, name in enumerate(names, 1)}
-        args: list[str | int] = [who, why, len(names), *names]
+        args: list[str | int] = [who, why, act, len(names), *names]
         for entry in chunk:
             args += (number[entry.list], entry.id, entry.to_json())
+        keys = [key for name in names for key in (self._entries(name), self._demands(name))]
         # The append-only file is written in order: when the last chunk is on disk, all are.
         run = self._store.run_durably if last else self._store.run
-        done = await run(lua_scripts.ADD_ENTRIES, self._keys(*map(self._entries, names)), args)
-        if isinstance(done, bytes):
-            raise NotFound(f"no list is named {done.decode()!r}")
+        done = await run(lua_scripts.ADD_ENTRIES, self._keys(*self.acts.keys(act), self.acts.deletions, *keys), args)
+        if done[0] in _REFUSALS:
+            error, message = _REFUSALS[done[0]]
+            raise error(message.format(done[1].decode()))
         at = float(done[0])
         added = zip(done[1::2], done[2::2], strict=True)
         return [Change(version, "entry.add", who, at, why, entry=chunk[position]) for position, version in added]
@@ -160,12 +208,47 @@ class ListStore:
         Raises:
             NotFound: there is no such entry.
         """
-        keys = self._keys(self._entries(list_name))
-        done = await self._store.run_durably(lua_scripts.REMOVE_ENTRY, keys, (who, why, entry_id, list_name))
-        if not done:
+        changes = await self.remove_entries(list_name, [entry_id], who, why)
+        if not changes:
             raise NotFound(f"no entry of the list {list_name!r} has the ID {entry_id!r}")
-        version, at, text = done
-        return Change(version, "entry.remove", who, float(at), why, entry=Entry.from_json(text))
+        return changes[0]
+
+    async def remove_entries(self, list_name: str, ids: Sequence[str], who: str, why: str = "") -> list[Change]:
+        """Remove those of at most CHUNK_SIZE entries that are on the list, in one step."""
+        keys = self._keys(self._entries(list_name), self._demands(list_name))
+        at, *done = await self._store.run_durably(lua_scripts.REMOVE_ENTRIES, keys, (who, why, list_name, *ids))
+        removed = zip(done[::2], done[1::2], strict=True)
+        return [
+            Change(each, "entry.remove", who, float(at), why, entry=Entry.from_json(text)) for each, text in removed
+        ]
+
+    async def undo_some(self, act: Act, cursor: int = 0) -> tuple[bool, int]:
+        """Take back up to UNDO_CHUNK_SIZE entries of an act, in one step: those that no other act lists are removed.
+
+        From the first call on, the act can't list any more. `undone_by` and `undone_why` of the act are in the record
+        of each change.
+
+        Args:
+            cursor: where the call before ended, or 0.
+
+        Returns:
+            Whether more is to do, and the cursor.
+        """
+        keys = self._keys(*self.acts.keys(act.id), self._entries(act.list), self._demands(act.list))
+        args = (
+            act.undone_by,
+            act.undone_why,
+            act.id,
+            act.list,
+            self.acts.prefix,
+            UNDO_CHUNK_SIZE,
+            cursor,
+            MAX_REPORTED,
+        )
+        done = await self._store.run(act_scripts.UNDO, [*keys, self.acts.outcome(act.id)], args)
+        if done is None:
+            raise NotFound(f"no act has the ID {act.id!r}")
+        return bool(done[0]), int(done[1])
 
     async def entries(self, list_name: str, cursor: int = 0, limit: int = 100) -> tuple[list[Entry], int]:
         """About `limit` entries of a list, and the cursor for the next call: 0 when there are no more.
@@ -203,6 +286,13 @@ class ListStore:
         if await self._store.server_id_of(key) != server:
             raise StoreUnavailable("another server took over while a list was read")
 
+    async def counts(self, names: Sequence[str]) -> tuple[int, list[int]]:
+        """The version, and the number of entries of each list at that version; -1 if there is no such list."""
+        version, *counts = await self._store.run(
+            lua_scripts.COUNT_ENTRIES, self._keys(*map(self._entries, names)), names
+        )
+        return version, counts
+
     async def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """Up to `limit` changes of versions above `after`, in order."""
         found = await self._store.redis.xrange(self.stream, f"{after + 1}-0", "+", count=limit)
@@ -233,6 +323,27 @@ class ListStore:
         flush_request = await self._membership.request_flush()
         return await self._wait(lambda: self._membership.laggards(0, flush_request), timeout)
 
+    async def wait_judged(self, timeout: float) -> int:
+        """Wait until the live replicas have judged, recorded or purged all responses that are unjudged now, at most
+        `timeout` seconds.
+
+        Returns:
+            How many they have still to judge; at least one for each replica that did not answer. With what dead ones
+            had under way, and nobody took over. 0: none.
+        """
+        flush_request = await self._membership.request_flush()
+        deadline = time.monotonic() + timeout
+        while unjudged := await self._membership.unjudged(flush_request):
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        return sum(max(1, count) for count in unjudged.values())
+
+    async def unjudged_before(self, at: float) -> int:
+        """How many responses are unjudged now, where the first of a replica was found to be before `at` (Unix
+        seconds)."""
+        return sum((await self._membership.unjudged_before(at)).values())
+
     async def _wait(self, laggards: Callable[[], Awaitable[list[str]]], timeout: float) -> list[str]:
         deadline = time.monotonic() + timeout
         while left := await laggards():
@@ -240,6 +351,13 @@ class ListStore:
                 return left
             await asyncio.sleep(POLL_SECONDS)
         return []
+
+
+_REFUSALS: Mapping[bytes, tuple[type[UserError], str]] = {
+    b"unknown": (NotFound, "no list is named {!r}"),
+    b"undone": (Conflict, "the act {} is undone: what it lists is not listed any more"),
+    b"taken": (Conflict, "the act {} is another caller's, or lists on another list"),
+}
 
 
 def parse_changes(records: Any) -> list[Change]:

@@ -136,7 +136,7 @@ class Matcher:
             BadSignal: as in `add_entry`. `version` is set all the same: no process can ever make this change.
         """
         self.version = change.version
-        if change.entry and change.op == "entry.add":
+        if change.entry and change.op in ("entry.add", "entry.set"):
             self.add_entry(change.entry)
         elif change.entry and change.op == "entry.remove":
             self.remove_entry(change.entry.list, change.entry.id)

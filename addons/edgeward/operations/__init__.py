@@ -2,10 +2,14 @@
 
 The admin API stands on these; so can any other front end. Nothing here knows HTTP or JSON. Each use case takes
 the services first. The rules about what can be asked for are here too: they raise `InvalidValue`, which names the
-value. Records that have no rules (sightings, incidents, tokens) are read from their stores, which `Services` holds.
+value. Records that have no rules (incidents, tokens) are read from their stores, which `Services` holds.
 
-One module for each noun (`lists`, `entries`, `imports`, `check`, `purges`, `takedowns`, `receipts`, `status`), and:
+One module for each noun (`lists`, `entries`, `imports`, `check`, `purges`, `takedowns`, `receipts`, `sightings`,
+`status`), and:
 
+    matchability   which signals match nothing
+    store          refills a store that lost its lists
+    store_watch    whether the store may drop lists, and takes changes
     services       the objects that the functions work on
     waiting        waits until a change is active everywhere, and until caches have carried out what followed from it
     image_hashing  hashes an image that was sent in

@@ -1,7 +1,7 @@
 """Entries: which signals of an image are fit to be listed; adding, finding and removing entries."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from edgeward.errors import BadImage, BadSignal, InvalidValue, NotFound
@@ -9,11 +9,16 @@ from edgeward.hashing import signals
 from edgeward.hashing.composite import component_types, with_composites
 from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.signal_registry import hashable_types
-from edgeward.operations import image_hashing
+from edgeward.lists.acts import new_act_id
+from edgeward.operations import image_hashing, still_blocked, undo
+from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
+from edgeward.operations.still_blocked import StillBlocked
+from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.undo import ActStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied, wait_purged
 from edgeward.settings.config import HashingSettings
-from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Entry, Fingerprint, Signal, View
+from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Change, Entry, Fingerprint, Signal, View, entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,70 +34,147 @@ class EntriesAdded:
     """The result of listing.
 
     Attributes:
+        act: the id by which all of it can be undone.
         entries: one for each signal, as it is on the list: an entry listed before keeps its provenance.
         known: how many of them were on the list before.
         purge: None if it was not waited for.
+        not_matching: which of them match nothing, and why.
     """
 
+    act: str
     entries: Sequence[Entry]
     known: int
     change: ChangeStatus
     purge: PurgeStatus | None
+    not_matching: Sequence[NotMatching] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class EntryRemoved:
-    entry: Entry | None
+class EntriesRemoved:
+    """The result of a removal.
+
+    Attributes:
+        still: what still blocks the images of these entries.
+        remaining: the act that listed them, if all are of one act, with the number of its entries that are left.
+    """
+
+    entries: Sequence[Entry]
     change: ChangeStatus
+    still: StillBlocked
+    remaining: ActStatus | None
 
 
-def find(services: Services, entry_id: str) -> Entry:
+def find(services: Services, id_: str) -> Entry:
     """The entry with this id, on any list.
 
     Raises:
         NotFound: no list has it.
     """
-    found = services.replica.matcher.find(entry_id)
+    found = services.replica.matcher.find(id_)
     if found is None:
-        raise NotFound(f"no entry has the ID {entry_id!r}")
+        raise NotFound(f"no entry has the ID {id_!r}")
     return found
 
 
 async def add(
-    services: Services, list_name: str, listed: Sequence[Signal], who: str, reason: str, timeout: float | None = None
+    services: Services,
+    list_name: str,
+    listed: Sequence[Signal],
+    who: str,
+    reason: str,
+    timeout: float | None = None,
+    act: str = "",
 ) -> EntriesAdded:
     """List signals, and wait until every live process blocks them.
 
     Args:
         who: the caller's name, for the audit trail.
         timeout: seconds to wait until every copy seen is gone from the caches; None does not wait for the caches.
+        act: id of the act that they belong to; "" begins a new one.
 
     Raises:
         NotFound: there is no such list.
+        Conflict: the act is undone, or is another caller's or another list's.
+        Unavailable: the store lost lists that are not restored yet.
     """
-    now = time.time()
+    refuse_changes_after_loss(services)
+    now, act = time.time(), act or new_act_id()
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
-    changes = await services.list_store.add_entries(list(entries.values()), who, reason)
+    changes = await services.list_store.add_entries(list(entries.values()), who, reason, act)
     version = changes[-1].version if changes else await services.list_store.version()
     known = entries.keys() - {change.entry.id for change in changes if change.entry}
     change = await wait_applied(services.list_store, version)
     purge = None if timeout is None else await wait_purged(services, version, changes, known, timeout)
     # Entries listed before have the provenance of their first listing, which the live copy knows.
     on_list = services.replica.matcher.entries(list_name)
-    added = [on_list.get(entry_id, entry) for entry_id, entry in entries.items()]
-    return EntriesAdded(added, len(known), change, purge)
+    added = [on_list.get(id_, entry) for id_, entry in entries.items()]
+    unmatched = await not_matching(services, [entry.signal for entry in entries.values()], list_name)
+    return EntriesAdded(act, added, len(known), change, purge, unmatched)
 
 
-async def remove(services: Services, entry_id: str, list_name: str | None, who: str, why: str) -> EntryRemoved:
+async def remove(services: Services, id_: str, list_name: str | None, who: str, why: str) -> EntriesRemoved:
     """Remove an entry from its list (None: whichever it is on), and wait until no live process blocks by it.
 
     Raises:
-        NotFound: there is no such entry.
+        NotFound: there is no such list or entry.
     """
-    name = list_name or find(services, entry_id).list
-    change = await services.list_store.remove_entry(name, entry_id, who, why)
-    return EntryRemoved(change.entry, await wait_applied(services.list_store, change.version))
+    refuse_changes_after_loss(services)
+    if list_name:
+        await services.list_store.get_list(list_name)
+    name = list_name or find(services, id_).list
+    change = await services.list_store.remove_entry(name, id_, who, why)
+    return await _removed(services, [change])
+
+
+async def remove_signals(
+    services: Services, list_name: str, removed: Sequence[Signal], who: str, why: str
+) -> EntriesRemoved:
+    """Remove the entries of these signals that are on a list, in one step. There may be none.
+
+    Raises:
+        NotFound: there is no such list.
+    """
+    refuse_changes_after_loss(services)
+    await services.list_store.get_list(list_name)
+    ids = list(dict.fromkeys(entry_id(list_name, signal) for signal in removed))
+    return await _removed(services, await services.list_store.remove_entries(list_name, ids, who, why))
+
+
+async def remove_image(services: Services, list_name: str, body: bytes, who: str, why: str) -> EntriesRemoved:
+    """Remove all entries that listing this image can have made: of every signal type, and of its smaller copies.
+
+    Raises:
+        NotFound: there is no such list.
+        BadImage: the bytes are neither an image nor an SVG.
+        Unavailable: every hasher is busy.
+    """
+    views = services.replica.matcher.views
+    hashed = await image_hashing.fingerprint(services, body, views | {View.SMALLER})
+    listed = [each for name in hashable_types() for each in _candidates(hashed, name)]
+    removed = await remove_signals(services, list_name, listed, who, why)
+    return replace(removed, still=await still_blocked.by_image(services, hashed))
+
+
+async def _removed(services: Services, changes: Sequence[Change]) -> EntriesRemoved:
+    gone = [change.entry for change in changes if change.entry]
+    version = changes[-1].version if changes else await services.list_store.version()
+    change = await wait_applied(services.list_store, version)
+    remaining = await _remaining(services, {entry.act for entry in gone})
+    still = await still_blocked.by_signals(services, [entry.signal for entry in gone])
+    return EntriesRemoved(gone, change, still, remaining)
+
+
+async def _remaining(services: Services, acts: Collection[str]) -> ActStatus | None:
+    """The act that listed all of the removed entries, if others of it are left."""
+    if len(acts) != 1 or "" in acts:
+        return None
+    try:
+        (act,) = acts
+        status = await undo.get(services, act)
+    except NotFound:  # the store has lost its record, and no entry of it is left
+        return None
+    return status if status.listed else None
 
 
 def signals_of_hashes(services: Services, hashes: Sequence[str], quality: int | None = None) -> list[Signal]:

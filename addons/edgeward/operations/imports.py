@@ -11,8 +11,15 @@ from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
 from edgeward.lists.formats import hash_files
 from edgeward.lists.formats.hash_files import BadLine, BadLines, Format, ParsedFile
-from edgeward.operations import entries
+from edgeward.operations import entries, undo
+from edgeward.operations.entry_effect import Effect, effect_of_all
+from edgeward.operations.matchability import NotMatching, not_matching
+from edgeward.operations.order_totals import add_up
 from edgeward.operations.services import Services
+from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.operations.waiting import PurgeStatus
+from edgeward.purging.orders import in_placing_order
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
 POLL_SECONDS = (0.01, 0.25)
@@ -47,12 +54,14 @@ class ImportStatus:
 
     `owed`: by cache, how many of its purge orders are not carried out, or refused; None if that was not asked for.
     `refused`: by cache, how many of `owed` it refused.
+    `purge`: what became of all its orders, where the caches were waited for, and the import did not fail.
     """
 
     job: ImportJob
     progress: ImportProgress
     owed: Mapping[str, int] | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    purge: PurgeStatus | None = None
 
     @property
     def state(self) -> ImportState:
@@ -78,12 +87,14 @@ class ImportResult:
         bad: the lines that can't be listed.
         repeated: how many lines repeat the hash of an earlier line.
         status: None after a dry run.
+        not_matching: which of the hashes match nothing, and why.
     """
 
     total: int
     bad: Sequence[BadLine]
     repeated: int
     status: ImportStatus | None
+    not_matching: Sequence[NotMatching] = ()
 
 
 def check_type(signal_type: str) -> str:
@@ -105,13 +116,15 @@ async def create(services: Services, request: ImportRequest, who: str, timeout: 
         UserError: the file is not UTF-8, or a CSV without the header.
         BadLines: the file has bad lines, and they are not to be left out. Nothing is listed.
     """
+    refuse_changes_after_loss(services)
     await services.list_store.get_list(request.list)
     entries.check_quality(services, request.quality)
     if request.signal_type is not None:
         check_type(request.signal_type)
     parsed = await _parse(services, request)
     status = None if request.dry_run else await get(services, await _record(services, request, parsed, who), timeout)
-    return ImportResult(len(parsed.listed), parsed.bad, parsed.repeated, status)
+    unmatched = await not_matching(services, [each.signal for each in parsed.listed], request.list)
+    return ImportResult(len(parsed.listed), parsed.bad, parsed.repeated, status, unmatched)
 
 
 async def get(services: Services, job_id: str, timeout: float | None = None) -> ImportStatus:
@@ -129,9 +142,26 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
         await polling.pause()
     # An import that has not ended by the deadline still says what is owed so far.
     remaining = max(0.0, deadline - time.monotonic())
-    ids = await services.import_jobs.orders(job_id)
+    # Besides its own orders those for hosts where sightings turned out to be lost after it had listed its hashes.
+    late = await services.orders.lost.of_list(job.list, job.at, job.at)
+    ids = in_placing_order({*await services.import_jobs.orders(job_id), *late})
     owed = await services.orders.wait_done(ids, services.caches, remaining)
-    return ImportStatus(job, progress, owed, await services.orders.count_refused(ids, list(owed)))
+    refused = await services.orders.count_refused(ids, list(owed))
+    if timeout is None or progress.state == ImportState.FAILED:
+        return ImportStatus(job, progress, owed, refused)
+    ended = progress.state in FINAL_IMPORT_STATES
+    unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
+    purge = PurgeStatus((await add_up(services, ids)).summary(ended).with_unjudged(unjudged), ended)
+    purge = purge.inactive(await _effect(services, job, bool(ids)))
+    return ImportStatus(job, progress, purge.owed, purge.refused, purge)
+
+
+async def _effect(services: Services, job: ImportJob, has_orders: bool) -> Effect:
+    """What an import does, by its own entries: those that were listed before are not known any more."""
+    effect = await effect_of_all(services, job.list, ())
+    if effect is not Effect.BLOCKS or has_orders:
+        return effect
+    return await effect_of_all(services, job.list, [each.signal for each in await undo.entries_of(services, job.id)])
 
 
 async def recent(services: Services, limit: int) -> list[ImportStatus]:
@@ -151,6 +181,8 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     if parsed.bad and not request.skip_bad:
         raise BadLines(parsed.bad)
     job = ImportJob(request.list, who, time.time(), len(parsed.listed), request.reason, len(parsed.bad))
+    # The act first: from now on the import can be undone, and is of this very list.
+    await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.
     await services.import_jobs.create(job, parsed.listed)
     services.import_worker.wake()

@@ -1,17 +1,20 @@
 """Lists: named sets of entries with a policy; showing, creating, changing and deleting them."""
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from edgeward.errors import InvalidValue
+from edgeward.errors import InvalidValue, PreconditionFailed
 from edgeward.hashing.composite import is_matchable
 from edgeward.hashing.signal_registry import default_radius, max_radius, types_with_distance
 from edgeward.operations.services import Services
+from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, wait_applied
 from edgeward.types import Action, HashList, Mode
 
 LIST_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+ANY_VERSION = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,15 @@ def check_radius[R: Mapping[str, int | None]](radius: R) -> R:
 
 
 async def all_lists(services: Services) -> list[ListStatus]:
-    """Every list, by name."""
-    return [_status_of(services, each) for each in await services.list_store.lists()]
+    """Every list that is enforced, by name. After a loss of data the store has fewer than this process matches by."""
+    found = await services.list_store.lists() if services.replica.loss is None else _lists_in_memory(services)
+    return [_status_of(services, each) for each in found]
 
 
 async def get(services: Services, name: str) -> ListStatus:
     """The list of this name. Raises NotFound."""
+    if services.replica.loss is not None and name in services.replica.matcher.lists:
+        return _status_of(services, services.replica.matcher.lists[name])
     return _status_of(services, await services.list_store.get_list(name))
 
 
@@ -106,6 +112,7 @@ async def create(services: Services, new: HashList, who: str, why: str) -> ListC
         InvalidValue: its name or a radius is not allowed.
         Conflict: the name is taken.
     """
+    refuse_changes_after_loss(services)
     check_name(new.name)
     check_radius(new.radius)
     done = await services.list_store.create_list(new, who, why)
@@ -113,25 +120,55 @@ async def create(services: Services, new: HashList, who: str, why: str) -> ListC
     return ListChanged(_status_of(services, new), active)
 
 
-async def change(services: Services, name: str, changes: ListChanges, who: str, why: str) -> ListChanged:
-    """Change a list's policy; its entries stay.
+async def change(
+    services: Services, name: str, changes: ListChanges, who: str, why: str, if_match: Collection[str] = (ANY_VERSION,)
+) -> ListChanged:
+    """Change a list's policy; its entries stay. Two changes of different values at the same time are both made.
+
+    Args:
+        if_match: entity tags of the policies that may be changed; see `entity_tag`.
 
     Raises:
         InvalidValue: a radius is not allowed.
         NotFound: there is no such list.
+        PreconditionFailed: its policy has none of the entity tags.
     """
+    refuse_changes_after_loss(services)
     check_radius(changes.radius or {})
-    new = changes.applied_to(await services.list_store.get_list(name))
-    done = await services.list_store.set_list(new, who, why)
+
+    def changed(old: HashList) -> HashList:
+        return changes.applied_to(_require_match(old, if_match))
+
+    done = await services.list_store.change_list(name, changed, who, why)
     active = await wait_applied(services.list_store, done.version)
-    return ListChanged(_status_of(services, new), active)
+    return ListChanged(_status_of(services, done.list or HashList(name)), active)
 
 
-async def delete(services: Services, name: str, who: str, why: str) -> ListChanged:
-    """Delete a list with its entries. The result has the list as it was. Raises NotFound."""
+async def delete(
+    services: Services, name: str, who: str, why: str, if_match: Collection[str] = (ANY_VERSION,)
+) -> ListChanged:
+    """Delete a list with its entries. The result has the list as it was. Raises NotFound and PreconditionFailed."""
+    refuse_changes_after_loss(services)
     removed = await get(services, name)
-    done = await services.list_store.delete_list(name, who, why)
-    return ListChanged(removed, await wait_applied(services.list_store, done.version))
+    check = None if ANY_VERSION in if_match else lambda old: _require_match(old, if_match)
+    done = await services.list_store.delete_list(name, who, why, check)
+    status = replace(removed, hash_list=done.list or removed.hash_list)
+    return ListChanged(status, await wait_applied(services.list_store, done.version))
+
+
+def entity_tag(hash_list: HashList) -> str:
+    """The strong entity tag of a list's policy (RFC 9110, section 8.8.3). Entries do not change it."""
+    return f'"{hashlib.blake2b(hash_list.to_json().encode(), digest_size=10).hexdigest()}"'
+
+
+def _require_match(hash_list: HashList, if_match: Collection[str]) -> HashList:
+    if ANY_VERSION not in if_match and entity_tag(hash_list) not in if_match:
+        raise PreconditionFailed(f"the list {hash_list.name!r} was changed since you read it: read it again")
+    return hash_list
+
+
+def _lists_in_memory(services: Services) -> list[HashList]:
+    return sorted(services.replica.matcher.lists.values(), key=lambda each: each.name)
 
 
 def _status_of(services: Services, hash_list: HashList) -> ListStatus:

@@ -1,26 +1,48 @@
 """Purges: ordered by hand, and what each cache did with an order."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import chain
 
+from edgeward.operations.order_totals import OrderSummary, ReceiptState, new_totals
 from edgeward.operations.services import Services
+from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.purging.image_orders import forgotten_orders
+from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS
-from edgeward.types import Cause, Outcome, PurgeOrder, Target
+from edgeward.takedowns.steps import NOTHING_UNJUDGED_SECONDS, UNJUDGED_SECONDS
+from edgeward.types import NO_TARGET, Cause, Outcome, PurgeOrder, Target, distinct_targets
 
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """A purge order and its outcomes by cache. `owed`: the configured caches that have no final outcome."""
+    """A purge order and its outcomes by cache. `owed`: the configured caches that have no final outcome.
+
+    An outcome WAITING is the last failed attempt of a cache that owes the order.
+    """
 
     order: PurgeOrder
     outcomes: Mapping[str, Outcome]
     owed: Sequence[str]
 
     def linger_seconds(self, cache: str) -> float | None:
-        """From the start of the linger time to the purge by this cache; None while the cache may hold a copy."""
+        """From the start of the linger time to the purge by this cache; None while it has not carried the order out."""
         outcome = self.outcomes.get(cache)
-        return max(0.0, outcome.at - self.order.started_at) if outcome and outcome.is_gone else None
+        return max(0.0, outcome.at - self.order.started_at) if outcome and outcome.is_carried_out else None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgesOrdered:
+    """The orders of one request, and what became of them.
+
+    `unmatched`: the URLs of which no copy was seen, as none of the targets that they stand for, and that no cache is
+    known to have removed a copy of.
+    """
+
+    orders: Sequence[OrderStatus]
+    summary: OrderSummary
+    unmatched: Sequence[str]
 
 
 def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Sequence[str]) -> OrderStatus:
@@ -31,37 +53,101 @@ def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Sequen
 
 async def recent(services: Services, limit: int) -> list[OrderStatus]:
     """The latest orders, newest first."""
-    return [status_of(*each, services.caches) for each in await services.orders.recent(limit)]
+    return await _with_attempts(services, await services.orders.recent(limit))
 
 
 async def get(services: Services, order_id: str) -> OrderStatus:
     """The order of this id. Raises NotFound."""
-    return status_of(*await services.orders.get(order_id), services.caches)
+    (status,) = await _with_attempts(services, [await services.orders.get(order_id)])
+    return status
 
 
 async def get_many(services: Services, ids: Sequence[str]) -> list[OrderStatus]:
     """The orders of these ids, in this order, without those that are no longer on record."""
-    return [status_of(*each, services.caches) for each in await services.orders.get_many(ids)]
+    return await _with_attempts(services, await services.orders.get_many(ids))
+
+
+async def _with_attempts(
+    services: Services, found: Sequence[tuple[PurgeOrder, Mapping[str, Outcome]]]
+) -> list[OrderStatus]:
+    """The statuses of these orders, with the last failed attempt of each cache that owes one."""
+    statuses = [status_of(*each, services.caches) for each in found]
+    waiting = [status.order.id for status in statuses if status.owed]
+    attempts = await services.orders.failed_attempts.of(waiting, services.caches)
+    return [
+        replace(status, outcomes={**attempts[status.order.id], **status.outcomes})
+        if status.order.id in attempts
+        else status
+        for status in statuses
+    ]
 
 
 async def create(
-    services: Services, urls: Sequence[Target], who: str, why: str, timeout: float | None = None
-) -> list[OrderStatus]:
+    services: Services, written: Sequence[Sequence[Target]], who: str, why: str, timeout: float | None = None
+) -> PurgesOrdered:
     """Order the purge of each URL: every equivalent URL and variant that was seen, and the URL as given.
 
     The URL as given is purged even if it was never seen: a cache may hold it, and some caches drop all variants by it.
 
     Args:
-        urls: plain targets, without `vary`.
+        written: by URL as it was written, the plain targets that it stands for, without `vary`.
         timeout: seconds to wait for the caches; None does not wait.
     """
     now = time.time()
+    urls = list(dict.fromkeys(chain.from_iterable(written)))
     # Workers write sightings in batches. What they have served by now must be among them.
     await services.list_store.wait_flushed(MAX_REPLICA_WAIT_SECONDS)
-    targets: dict[Target, None] = {}
-    for url in dict.fromkeys(urls):
-        targets.update(dict.fromkeys([*await services.takedown_scope.seen_targets(url), url]))
-    ids = await services.orders.place([PurgeOrder(each, Cause.MANUAL, now, why=why, by=who) for each in targets])
+    order = PurgeOrder(NO_TARGET, Cause.MANUAL, now, why=why, by=who)
+    targets, unseen = set[Target](), set[Target]()
+    ids = await _place_new(services, urls, targets, unseen, order)
+    if await services.list_store.wait_judged(NOTHING_UNJUDGED_SECONDS):
+        # Look again for what was unjudged just now: those that are known already were not to wait for it.
+        await services.list_store.wait_judged(UNJUDGED_SECONDS)
+        ids += await _place_new(services, urls, targets, unseen, order)
+    ids = list(dict.fromkeys(ids))
+    unjudged = Unjudged()
     if timeout is not None:
         await services.orders.wait_done(ids, services.caches, timeout)
-    return await get_many(services, ids)
+        unjudged = await wait_judged(services, timeout)
+    return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
+
+
+async def _place_new(
+    services: Services, urls: Sequence[Target], targets: set[Target], unseen: set[Target], order: PurgeOrder
+) -> list[str]:
+    """Place `order` for each URL and where it was seen, except for `targets`.
+
+    `targets` grow; of `urls`, `unseen` are those of which no copy was seen. Returns the ids of the orders.
+    """
+    scope, found = services.takedown_scope, list[Target]()
+    for url in urls:
+        seen = await scope.seen_targets(url)
+        (unseen.discard if seen or await scope.forgotten_of_urls([url]) else unseen.add)(url)
+        found += [*seen, url]
+    # Read after the targets: one that is forgotten meanwhile is found there or here.
+    forgotten = await scope.forgotten_of_urls(urls)
+    new = [target for target in distinct_targets(found) if target not in targets]
+    targets.update(new)
+    orders = [replace(order, target=each) for each in new]
+    orders += forgotten_orders(forgotten, order.cause, order.started_at, why=order.why, by=order.by)
+    return await scope.purges(services.orders).place(orders)
+
+
+async def _ordered(
+    services: Services,
+    written: Sequence[Sequence[Target]],
+    unseen: Set[Target],
+    orders: Sequence[OrderStatus],
+    unjudged: Unjudged,
+) -> PurgesOrdered:
+    totals, removed = await new_totals(services), set[Target]()
+    for status in orders:
+        totals.add(status.order, status.outcomes)
+        if any(outcome.removed for outcome in status.outcomes.values()):
+            removed.add(status.order.target)
+    # What was written is unmatched only if none of the targets that it stands for matched.
+    unmatched = [each[0].url for each in written if set(each) <= unseen - removed]
+    summary = totals.summary(complete=True)
+    if len(unmatched) == len(written) and summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE):
+        summary = replace(summary, state=ReceiptState.NOTHING)
+    return PurgesOrdered(orders, summary.with_unjudged(unjudged), unmatched)

@@ -9,6 +9,8 @@ from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.undo_worker import UndoWorker
+from edgeward.operations.store_watch import StoreWatch
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.settings.config import Config
@@ -46,7 +48,9 @@ class Services:
     retromatch: RetromatchWorker
     takedown_worker: TakedownWorker
     import_worker: ImportWorker
+    undo_worker: UndoWorker
     hashers: HasherPool
+    store_watch: StoreWatch
 
     @property
     def caches(self) -> list[str]:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from edgeward.lists.replication.membership import LiveReplica
 from edgeward.operations.services import Services
 from edgeward.settings.cache_settings import CacheSettings
+from edgeward.sightings.forgotten import ForgottenTotals
+from edgeward.sightings.store_memory import MemoryUse
 
 AWAY_SECONDS = 2.0
 """The store counts as away when it has not answered for this long. It is asked twice a second."""
@@ -31,6 +33,8 @@ class Readiness:
         version: the version of the lists that is applied.
         contact_age: seconds since the store last answered; None if it never has.
         reasons: what is wrong, for people.
+        lost: the store lacks lists or entries that it had; while they are in memory, this process stays ready. A
+            restart would lose them.
     """
 
     ready: bool
@@ -38,6 +42,7 @@ class Readiness:
     version: int
     contact_age: float | None
     reasons: Sequence[str]
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,13 @@ class CacheStatus:
 
 @dataclass(frozen=True, slots=True)
 class SystemStatus:
-    """`retromatch_version`: the version of the lists up to which all sightings are matched."""
+    """The state of everything.
+
+    Attributes:
+        retromatch_version: the version of the lists up to which all sightings are matched.
+        forgotten: targets whose sightings were dropped or lost: copies there are not known to be gone.
+        sightings_memory: the store's memory, and its limit for sightings.
+    """
 
     lists: int
     entries: int
@@ -62,6 +73,8 @@ class SystemStatus:
     caches: Sequence[CacheStatus]
     retromatch_version: int
     uptime_seconds: float
+    forgotten: ForgottenTotals
+    sightings_memory: MemoryUse
 
 
 def readiness(services: Services) -> Readiness:
@@ -73,7 +86,10 @@ def readiness(services: Services) -> Readiness:
     if age is not None and age > AWAY_SECONDS:
         store = StoreState.AWAY
         reasons.append("the store is unavailable: the lists may be as old as its last answer")
-    return Readiness(replica.ready, store, replica.version, age, reasons)
+    if replica.loss is not None:
+        reasons.append(replica.loss.reason)
+    reasons += [problem.detail for problem in services.store_watch.problems]
+    return Readiness(replica.ready, store, replica.version, age, reasons, lost=replica.loss is not None)
 
 
 async def system_status(services: Services) -> SystemStatus:
@@ -89,6 +105,8 @@ async def system_status(services: Services) -> SystemStatus:
         caches=await asyncio.gather(*(_cache_status(services, cache) for cache in services.config.caches)),
         retromatch_version=await services.retromatch.version(),
         uptime_seconds=time.time() - services.started_at,
+        forgotten=await services.sightings.forgotten.totals(),
+        sightings_memory=await services.sightings.memory.use(),
     )
 
 

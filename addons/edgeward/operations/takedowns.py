@@ -3,15 +3,22 @@
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 from edgeward import metrics
-from edgeward.errors import InvalidValue
+from edgeward.errors import InvalidValue, NotFound
+from edgeward.operations import entry_effect
+from edgeward.operations.matchability import NotMatching, not_matching
+from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
-from edgeward.operations.waiting import PurgeStatus, wait_taken_down
+from edgeward.operations.store import note_loss, refuse_changes_after_loss
+from edgeward.operations.takedown_summary import TakedownSummary, summarize
+from edgeward.operations.waiting import PurgeStatus, ids_of_takedown, wait_taken_down
+from edgeward.store.connection import STORE_AWAY
 from edgeward.takedowns.takedowns import ID_PREFIX, Takedown, TakedownProgress
-from edgeward.types import Signal, Target
+from edgeward.types import HashList, Signal, Target
 
 PLACING_SECONDS = 1.0
 """How long to wait until the orders of a new takedown are placed. Then it continues in the background."""
@@ -43,6 +50,7 @@ class TakedownRequest:
     Attributes:
         urls: plain targets, without `vary`.
         prefixes: plain targets too; all below them is meant.
+        written: by URL as it was written, those of `urls` that it stands for; () if each stands for one.
         list: the list that the signals are added to; "" for none.
     """
 
@@ -51,6 +59,7 @@ class TakedownRequest:
     signals: tuple[Signal, ...] = ()
     list: str = ""
     why: str = ""
+    written: tuple[tuple[Target, ...], ...] = ()
 
 
 class TakedownState(StrEnum):
@@ -62,10 +71,15 @@ class TakedownState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakedownStatus:
-    """A takedown, and how far it is."""
+    """A takedown, and how far it is.
+
+    `steps`: how many steps it has, 0 if that was not asked for. `summary`: what its caches did, if that was asked for.
+    """
 
     takedown: Takedown
     progress: TakedownProgress
+    steps: int = 0
+    summary: TakedownSummary | None = None
 
     @property
     def state(self) -> TakedownState:
@@ -74,11 +88,19 @@ class TakedownStatus:
 
 @dataclass(frozen=True, slots=True)
 class TakedownResult:
-    """A takedown and what its caches owe. `order_ids`: the first MAX_ORDER_IDS of its orders."""
+    """A takedown and what its caches owe.
+
+    Attributes:
+        order_ids: the first MAX_ORDER_IDS of its orders.
+        notes: what keeps its hashes from being blocked.
+        not_matching: which of its hashes find nothing, and why.
+    """
 
     status: TakedownStatus
     order_ids: Sequence[str]
     purge: PurgeStatus
+    notes: Sequence[str] = ()
+    not_matching: Sequence[NotMatching] = ()
 
 
 def check_content(places: Collection[object], hashes: Collection[object], list_name: str | None) -> None:
@@ -110,27 +132,70 @@ async def create(
         Conflict: something else was asked for under the same idempotency key.
     """
     check_content([*request.urls, *request.prefixes], request.signals, request.list)
+    on: HashList | None = None
     if request.list:
-        await services.list_store.get_list(request.list)
+        refuse_changes_after_loss(services)
+        on = await services.list_store.get_list(request.list)
+    await note_loss(services)
     new = _new_takedown(request, requester, await services.list_store.version())
     takedown, is_new = await services.takedowns.create(new)
     if is_new:  # a retry under the same key is neither counted nor carried out twice
         metrics.takedowns.labels(takedown.way).inc()
         services.takedown_worker.wake()
     seconds = PLACING_SECONDS if timeout is None else timeout
-    purge = await wait_taken_down(services, takedown.id, seconds, verified=timeout is not None)
+    summary = await wait_taken_down(services, takedown.id, seconds, verified=timeout is not None)
     # Read again: the worker has placed orders since.
-    status = TakedownStatus(*await services.takedowns.get(takedown.id))
+    takedown, progress = await services.takedowns.get(takedown.id)
+    status = TakedownStatus(takedown, progress, services.takedown_worker.step_count(takedown), summary)
     order_ids = await services.takedowns.orders(takedown.id, limit=MAX_ORDER_IDS)
-    return TakedownResult(status, order_ids, purge)
+    matched = summary.orders.state is not ReceiptState.PLACING
+    notes = await entry_effect.notes(services, on, request.signals) if on else []
+    unmatched = await not_matching(services, takedown.signals, takedown.list)
+    return TakedownResult(status, order_ids, PurgeStatus(summary.orders, matched), notes, unmatched)
+
+
+async def get(services: Services, takedown_id: str) -> tuple[TakedownStatus, list[str]]:
+    """A takedown with what its caches did, and the ids of all its orders.
+
+    Raises:
+        NotFound: there is no such takedown.
+    """
+    takedown, progress = await services.takedowns.get(takedown_id)
+    ids = await ids_of_takedown(services, takedown)
+    summary = await summarize(services, takedown, progress, ids)
+    return TakedownStatus(takedown, progress, services.takedown_worker.step_count(takedown), summary), ids
 
 
 async def recent(services: Services, limit: int) -> list[TakedownStatus]:
-    """The latest takedowns, newest first."""
-    return [TakedownStatus(*each) for each in await services.takedowns.recent(limit)]
+    """The latest takedowns, newest first, each with what its caches did."""
+    # One at a time: a takedown may have many orders.
+    found = []
+    for takedown, progress in await services.takedowns.recent(limit):
+        if known := TakedownSummary.from_json(progress.summary, services.caches):
+            steps = services.takedown_worker.step_count(takedown)
+            found.append(TakedownStatus(takedown, progress, steps, known))
+            continue
+        with suppress(NotFound):  # it may be forgotten meanwhile
+            status, _ = await get(services, takedown.id)
+            await _keep_summary(services, status)
+            found.append(status)
+    return found
+
+
+async def _keep_summary(services: Services, status: TakedownStatus) -> None:
+    """Store a summary that will not change, so that the orders are not read again for it.
+
+    That of a takedown with a list may change at any time: its listing may lead to more orders.
+    """
+    repeats = services.config.purge.repeat_seconds
+    if not status.takedown.list and status.summary and status.summary.is_final(status.progress.placed_at, repeats):
+        with suppress(*STORE_AWAY):  # it can be made again
+            await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(services.caches))
 
 
 def _new_takedown(request: TakedownRequest, requester: Requester, version: int) -> Takedown:
+    positions = {url: position for position, url in enumerate(request.urls)}
+    groups = tuple(tuple(positions[url] for url in each) for each in request.written)
     return Takedown(
         by=requester.by,
         way=requester.way,
@@ -144,4 +209,5 @@ def _new_takedown(request: TakedownRequest, requester: Requester, version: int) 
         version=version,
         key=requester.key,
         id=ID_PREFIX + secrets.token_hex(8),
+        groups=groups if any(len(group) > 1 for group in groups) else (),
     )

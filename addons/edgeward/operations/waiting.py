@@ -1,13 +1,21 @@
 """Waiting until a change is active in every process, and until what it listed is gone from every cache."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Self
 
 from edgeward.background.polling import Polling
 from edgeward.lists.list_store import ListStore
+from edgeward.operations.entry_effect import Effect
+from edgeward.operations.order_totals import OrderSummary, add_up
 from edgeward.operations.services import Services
-from edgeward.types import Change
+from edgeward.operations.takedown_summary import TakedownSummary, summarize
+from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.purging.orders import in_placing_order
+from edgeward.takedowns.takedowns import Takedown
+from edgeward.types import Change, Entry
 
 APPLY_SECONDS = 3.0
 """How long a response waits for processes that have not applied the change. Then it names them."""
@@ -31,21 +39,38 @@ class ChangeStatus:
 
 @dataclass(frozen=True, slots=True)
 class PurgeStatus:
-    """The purge orders that followed from a listing or a takedown.
-
-    With `matched` true and `owed` empty, no cache holds a copy any more.
+    """The purge orders that followed from a listing or a takedown, and what became of them.
 
     Attributes:
-        orders: number of orders so far.
-        owed: by cache, how many of them it has not carried out, or refused; caches that owe nothing are left out.
-        refused: by cache, how many of `owed` it refused: they need the operator.
+        summary: its state says whether every known copy is gone.
         matched: no more orders will follow: retromatching is complete, or all orders of the takedown are placed.
     """
 
-    orders: int
-    owed: Mapping[str, int]
+    summary: OrderSummary
     matched: bool
-    refused: Mapping[str, int] = field(default_factory=dict)
+
+    def inactive(self, effect: Effect) -> Self:
+        """The same of listed signals with this effect, which may block nothing."""
+        if not self.matched or (self.orders and effect is Effect.PROTECTED):
+            # What is near them, and not near the allowlist's entry, was purged.
+            return self
+        return replace(self, summary=self.summary.inactive(effect))
+
+    @property
+    def orders(self) -> int:
+        """Number of orders so far."""
+        return self.summary.orders
+
+    @property
+    def owed(self) -> dict[str, int]:
+        """By cache, how many of them it has not carried out, or refused; caches that owe nothing are left out."""
+        caches = self.summary.caches.items()
+        return {name: total.owed + total.refused for name, total in caches if total.owed or total.refused}
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """By cache, how many of `owed` it refused: they need the operator."""
+        return self.summary.refused
 
 
 async def wait_applied(list_store: ListStore, version: int) -> ChangeStatus:
@@ -56,7 +81,7 @@ async def wait_applied(list_store: ListStore, version: int) -> ChangeStatus:
 async def wait_purged(
     services: Services, version: int, changes: Sequence[Change], known: Set[str], timeout: float
 ) -> PurgeStatus:
-    """Wait until `version` is retromatched and every cache has carried out every resulting order.
+    """Wait until `version` is retromatched and every cache has carried out or refused every resulting order.
 
     Args:
         changes: the changes whose orders are waited for.
@@ -64,36 +89,87 @@ async def wait_purged(
         timeout: seconds, for both steps together.
     """
     deadline = time.monotonic() + timeout
-    # Only when retromatching has passed the version are all orders known that the caches must carry out.
-    polling = Polling(*POLL_SECONDS)
-    while not (matched := await services.retromatch.version() >= version) and time.monotonic() < deadline:
-        await polling.pause()
+    listed = _entries_of(services, changes, known)
+    lists = sorted({entry.list for entry in listed})
+    judging = asyncio.create_task(wait_judged(services, timeout), name="wait for unjudged responses")
+    try:
+        matched = await _wait_matched(services, version, lists, deadline)
+        unjudged = await judging
+    finally:
+        judging.cancel()
     orders: set[str] = set()
     for ids in await services.retromatch.orders_of_each([change.version for change in changes]):
         orders.update(ids or ())  # None: the change is not retromatched yet
-    orders.update(await services.orders.ids_of_entries(list(known)))
-    return await _wait_done(services, sorted(orders), matched, deadline)
+    # Of new entries too: what was judged since then is purged in their name.
+    orders.update(await services.orders.ids_of_entries(sorted(known)))
+    orders.update(await ids_of_entries(services, listed))
+    status = await _wait_done(services, in_placing_order(orders), matched, deadline)
+    return replace(status, summary=status.summary.with_unjudged(unjudged))
 
 
-async def wait_taken_down(services: Services, takedown_id: str, timeout: float, verified: bool) -> PurgeStatus:
-    """Wait until all orders of a takedown are placed and, with `verified`, every cache has carried them out.
+async def ids_of_entries(services: Services, entries: Collection[Entry]) -> list[str]:
+    """Ids of all orders that these entries led to, oldest first: for copies of their images, and for hosts where
+    sightings were lost."""
+    ids = set(await services.orders.ids_of_entries(sorted({entry.id for entry in entries})))
+    for name in sorted({entry.list for entry in entries}):
+        added = [entry.added_at for entry in entries if entry.list == name]
+        ids.update(await services.orders.lost.of_list(name, min(added), max(added)))
+    return in_placing_order(ids)
+
+
+async def ids_of_takedown(services: Services, takedown: Takedown) -> list[str]:
+    """Ids of all orders of a takedown, oldest first. If it listed its hashes, also those for hosts where sightings
+    were lost."""
+    ids = {order_id async for order_id in services.takedowns.all_orders(takedown.id)}
+    if takedown.list:
+        ids.update(await services.orders.lost.of_list(takedown.list, takedown.at, takedown.at))
+    return in_placing_order(ids)
+
+
+async def is_matched(services: Services, version: int, lists: Iterable[str]) -> bool:
+    """Whether no more orders will follow from entries of these lists: all changes up to `version` are retromatched, and
+    no purge of a host where sightings were lost is due."""
+    if await services.retromatch.version() < version:
+        return False
+    return not any([await services.retromatch.lost_purges.is_due(name) for name in lists])
+
+
+def _entries_of(services: Services, changes: Sequence[Change], known: Set[str]) -> list[Entry]:
+    """The entries of changes, and of ids that were listed before."""
+    found = [services.replica.matcher.find(entry_id) for entry_id in sorted(known)]
+    return [entry for entry in (*found, *(change.entry for change in changes)) if entry]
+
+
+async def _wait_matched(services: Services, version: int, lists: Iterable[str], deadline: float) -> bool:
+    # Only when retromatching has passed the version are all orders known that the caches must carry out.
+    polling = Polling(*POLL_SECONDS)
+    while not (matched := await is_matched(services, version, lists)) and time.monotonic() < deadline:
+        await polling.pause()
+    return matched
+
+
+async def wait_taken_down(services: Services, takedown_id: str, timeout: float, verified: bool) -> TakedownSummary:
+    """Wait until all orders of a takedown are placed and, with `verified`, every cache has carried them out or refused.
 
     `timeout` is in seconds. Orders include those of the listing, where the takedown lists its hashes.
     """
     deadline = time.monotonic() + timeout
     polling = Polling(*TAKEDOWN_POLL_SECONDS)
     while True:
-        _, progress = await services.takedowns.get(takedown_id)
+        takedown, progress = await services.takedowns.get(takedown_id)
         if progress.placed_at or time.monotonic() >= deadline:
             break
         await polling.pause()
-    ids = [order_id async for order_id in services.takedowns.all_orders(takedown_id)]
-    # A deadline of 0.0 is long past: then it is read once what the caches owe, without waiting for them.
-    return await _wait_done(services, ids, bool(progress.placed_at), deadline if verified else 0.0)
+    ids = await ids_of_takedown(services, takedown)
+    if verified:
+        await services.orders.wait_done(ids, services.caches, max(0.0, deadline - time.monotonic()))
+    summary = await summarize(services, takedown, progress, ids)
+    if verified:
+        unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
+        summary = replace(summary, orders=summary.orders.with_unjudged(unjudged))
+    return summary
 
 
 async def _wait_done(services: Services, ids: Sequence[str], matched: bool, deadline: float) -> PurgeStatus:
-    remaining = max(0.0, deadline - time.monotonic())
-    owed = await services.orders.wait_done(ids, services.caches, remaining)
-    refused = await services.orders.count_refused(ids, list(owed)) if owed else {}
-    return PurgeStatus(len(ids), owed, matched, refused)
+    await services.orders.wait_done(ids, services.caches, max(0.0, deadline - time.monotonic()))
+    return PurgeStatus((await add_up(services, ids)).summary(matched), matched)

@@ -1,8 +1,10 @@
 """Asks an origin directly, past every cache, what it has under a target now."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import urljoin, urlsplit
 
 from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.response_parser import HttpResponse
@@ -14,6 +16,15 @@ from edgeward.types import Target
 USER_AGENT = "edgeward-sweep"
 """Lets the operators of an origin recognise these requests in their logs."""
 REMOVED_STATUSES = frozenset((404, 410, 451))
+REFUSED_STATUSES = frozenset((400, 401, 403))
+"""What an origin answers for an image that is no longer public."""
+REDIRECT_STATUSES = frozenset((301, 302, 303, 307, 308))
+_LOG_IN = re.compile(
+    r"(?:^|[/._-])(?:log-?_?[io]n|sign-?_?[io]n|auth|authn|authenticate|authori[sz]e|oauth2?|openid|sso|saml2?|idp|cas|accounts?)"
+    r"(?:[/._-]|$)"
+)
+"""Names of hosts and path segments at which people log in."""
+_IMAGE_NAME = re.compile(r"\.(?:avif|bmp|gif|heic|ico|jpe?g|jp2|jxl|png|svg|tiff?|webp)$")
 NOT_SENT = frozenset(
     ("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "range",
      "accept-encoding", "edgeward-secret", "if-none-match", "if-modified-since", "cache-control", "user-agent")
@@ -22,9 +33,9 @@ NOT_SENT = frozenset(
 
 
 class OriginState(StrEnum):
-    """What the origin has now: the label `result` of edgeward_sweep_checks_total, except OTHER.
+    """What the origin has now.
 
-    Only hashes can tell whether OTHER means "same" or "replaced".
+    Only hashes can tell whether OTHER means "same" or "replaced", and only a second look what PRIVATE means.
     """
 
     SAME = "same"
@@ -32,9 +43,11 @@ class OriginState(StrEnum):
     OTHER = "other"
     """An image with other bytes."""
     DOWN = "down"
-    """No answer, or a status that says nothing about the image: 5xx, 429, 401 or 403."""
+    """No answer, or a status that says nothing about the image: 5xx or 429."""
+    PRIVATE = "private"
+    """400, 401, 403, or a redirect to a page where people log in: the image is not public."""
     UNCLEAR = "unclear"
-    """A redirect, a page, or anything else that is neither an image nor a clear removal."""
+    """Another redirect, a page, or anything else that is neither an image nor a clear removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +57,13 @@ class OriginAnswer:
     Attributes:
         checked: when it was asked, and the validators of what it has.
         body: the image, if `state` is OTHER.
+        location: where another redirect leads, without its query; "" if there is none.
     """
 
     state: OriginState
     checked: LastCheck = field(default_factory=lambda: LastCheck(0.0))
     body: bytes = b""
+    location: str = ""
 
 
 class Origin:
@@ -82,6 +97,8 @@ class Origin:
         if response.status == 304 and last:
             return OriginAnswer(OriginState.SAME, LastCheck(now, last.etag, last.last_modified))
         checked = LastCheck(now, response.headers.get("etag", ""), response.headers.get("last-modified", ""))
+        if response.status in REDIRECT_STATUSES:
+            return _redirected(target, response)
         return _judged(response, sha256, checked)
 
     def close(self) -> None:
@@ -98,10 +115,30 @@ def _headers(target: Target, last: LastCheck | None) -> list[tuple[str, str]]:
     return headers
 
 
+def _redirected(target: Target, response: HttpResponse) -> OriginAnswer:
+    """A redirect leads to where people log in, or elsewhere. One to the same path (https, www.) says nothing."""
+    try:
+        parts = urlsplit(urljoin(target.url, response.headers.get("location", "")))
+    except ValueError:
+        return OriginAnswer(OriginState.UNCLEAR)
+    path = parts.path.lower()
+    moved = path != target.path.partition("?")[0].lower()
+    if (
+        moved
+        and not _IMAGE_NAME.search(path)
+        and (_LOG_IN.search(path) or _LOG_IN.search((parts.hostname or "").lower()))
+    ):
+        return OriginAnswer(OriginState.PRIVATE)
+    location = f"{parts.scheme}://{parts.netloc}{parts.path}" if moved else ""
+    return OriginAnswer(OriginState.UNCLEAR, location=location)
+
+
 def _judged(response: HttpResponse, sha256: str, checked: LastCheck) -> OriginAnswer:
     if response.status in REMOVED_STATUSES:
         return OriginAnswer(OriginState.GONE)
-    if response.status in (401, 403, 429) or response.status >= 500:
+    if response.status in REFUSED_STATUSES:
+        return OriginAnswer(OriginState.PRIVATE)
+    if response.status == 429 or response.status >= 500:
         return OriginAnswer(OriginState.DOWN)
     # A coded body, though identity was asked for, can't be compared.
     if response.status != 200 or "content-encoding" in response.headers:

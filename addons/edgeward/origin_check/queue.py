@@ -1,7 +1,8 @@
-"""Targets that were served and wait to be checked at their origin, the most recently served first.
+"""Served targets that are followed at their origin. Each has exactly one next time, in one of the first two keys.
 
-{sweep}:queue           sorted set: image id and packed target -> when it was served last, Unix seconds
-{sweep}:later           sorted set: the same -> when to queue it again, Unix seconds
+{sweep}:queue           sorted set: image id and packed target -> its rank. To be checked now, the highest rank first
+{sweep}:later           sorted set: the same -> when to queue it, Unix seconds; also while it is being checked
+{sweep}:state           hash: SHA-1 of such a member -> "VIEWS SERVED IDLE WAKE", see ServedTarget
 {sweep}:budget          requests to origins that the responses served so far allow
 {sweep}:host:<host>     token bucket of a host's origin
 {sweep}:checked:<hash>  when a target was checked last, and its validators then
@@ -10,53 +11,30 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import batched
 from typing import Any
 
+from edgeward import metrics
+from edgeward.origin_check import queue_scripts as scripts
+from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_target, unpack_target
 from edgeward.store.connection import Store
 from edgeward.types import Target
 
 MAX_QUEUED = 100_000
-"""Targets that wait, the latest served; others are dropped and reported again when they are served again."""
+"""Targets in each of queue and later. Beyond it those of the lowest rank, or with the latest time, are dropped, counted
+and followed again when they are served again."""
+MAX_TARGET_BYTES = 1024
+"""Longer targets are not followed, and counted as dropped: a client can make them of several kilobytes, and the queues
+would hold 100,000 of those."""
 MAX_BUDGET = 10_000.0
 """Requests that may be saved up."""
+LEASE_SECONDS = 120
+"""A target that was taken is queued again after this time if its taker died. Longer than any check."""
 KEEP_CHECKED_MS = 24 * 3600 * 1000
 ID_BYTES = 16
-
-# KEYS: queue, budget. ARGV: requests that these responses allow, budget limit, queue limit; then member, served at
-_REPORT = """
-local budget = tonumber(redis.call('INCRBYFLOAT', KEYS[2], ARGV[1]))
-if budget > tonumber(ARGV[2]) then redis.call('SET', KEYS[2], ARGV[2]) end
-for i = 4, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', ARGV[i + 1], ARGV[i]) end
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[3] - 1)
-"""
-
-# KEYS: queue, later. ARGV: count. Answers with members, each followed by when it was served
-_TAKE = """
-local time = redis.call('TIME')
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time[1], 'LIMIT', 0, ARGV[1])) do
-  redis.call('ZREM', KEYS[2], member)
-  redis.call('ZADD', KEYS[1], 'GT', time[1], member)
-end
-return redis.call('ZPOPMAX', KEYS[1], ARGV[1])
-"""
-
-# The bucket holds the tokens of one second, at least one. A refusal takes nothing from it or from the budget.
-# KEYS: budget, bucket of the host. ARGV: requests per second, whether the budget counts (1 or 0)
-_REQUEST_PERMISSION = """
-if ARGV[2] == '1' and tonumber(redis.call('GET', KEYS[1]) or 0) < 1 then return 'share' end
-local time = redis.call('TIME')
-local now, rate = time[1] + time[2] / 1000000, tonumber(ARGV[1])
-local capacity = math.max(rate, 1)
-local tokens, at = string.match(redis.call('GET', KEYS[2]) or '', '(%S+) (%S+)')
-tokens = tokens and math.min(capacity, tokens + (now - at) * rate) or capacity
-if tokens < 1 then return 'host' end
-redis.call('SET', KEYS[2], string.format('%.6f %.6f', tokens - 1, now), 'EX', math.ceil(capacity / rate) + 1)
-if ARGV[2] == '1' then redis.call('INCRBYFLOAT', KEYS[1], -1) end
-return 'go'
-"""
 
 
 class Permission(StrEnum):
@@ -71,18 +49,27 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServedTarget:
-    """A target that served the image with this id (32 hex digits), last at `at` (Unix seconds)."""
+    """A target that served the image with this id (32 hex digits), last at `at` (Unix seconds).
+
+    Attributes:
+        views: responses that are known since its last check.
+        idle: its last checks in a row before which it had not been served.
+        rank: its place in the queue when it was taken; the highest comes first.
+    """
 
     target: Target
     image: str
     at: float
+    views: int = field(default=1, compare=False)
+    idle: int = field(default=0, compare=False)
+    rank: float = field(default=0.0, compare=False)
 
     def pack(self) -> bytes:
         return bytes.fromhex(self.image) + pack_target(self.target)
 
     @classmethod
-    def unpack(cls, member: bytes, at: float) -> "ServedTarget":
-        return cls(unpack_target(member[ID_BYTES:]), member[:ID_BYTES].hex(), at)
+    def unpack(cls, member: bytes, at: float, views: int, idle: int, rank: float) -> "ServedTarget":
+        return cls(unpack_target(member[ID_BYTES:]), member[:ID_BYTES].hex(), at, views, idle, rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +82,88 @@ class LastCheck:
 
 
 class SweepQueue:
-    """The queue in the store, shared by all workers and controllers."""
+    """The queue in the store, shared by all workers and controllers.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    Args:
+        sees_hits: whether reports include responses from a cache. Then the latest served and most served targets come
+            first; otherwise those that wait longest.
+    """
+
+    def __init__(self, store: Store, sees_hits: bool = True) -> None:
+        self._store, self._sees_hits = store, sees_hits
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
-        self._queue, self._later = store.key("{sweep}", "queue"), store.key("{sweep}", "later")
         self._budget = store.key("{sweep}", "budget")
+        self._keys = [store.key("{sweep}", name) for name in ("queue", "later", "state")]
 
     async def report(self, served: Iterable[ServedTarget], allowed: float) -> None:
-        """Queue targets that were served. All responses together allow `allowed` more requests to origins."""
-        args: list[str | bytes | float | int] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED]
+        """Follow targets that were served. All responses together allow `allowed` more requests to origins.
+
+        A target that is followed already keeps its next time. If it was not being served, it is queued now.
+        """
+        args: list[str | bytes | float | int] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED, int(self._sees_hits)]
         for each in served:
-            args += [each.pack(), f"{each.at:.3f}"]
-        await self._store.run(_REPORT, [self._queue, self._budget], args)
+            if len(member := each.pack()) <= MAX_TARGET_BYTES:
+                args += [member, f"{each.at:.3f}", each.views]
+            else:
+                metrics.sweep_dropped.inc()
+        metrics.sweep_dropped.inc(await self._store.run(scripts.REPORT, [*self._keys, self._budget], args))
 
     async def take(self, count: int) -> list[ServedTarget]:
-        """Take the targets that were served last off the queue.
-
-        If the taker dies they are lost, but those that are still being served are soon reported again.
-        """
-        found = await self._store.run(_TAKE, [self._queue, self._later], [count])
-        return [ServedTarget.unpack(member, float(at)) for member, at in zip(found[::2], found[1::2], strict=True)]
+        """Take the targets with the highest rank off the queue. They are queued again after LEASE_SECONDS."""
+        found = await self._store.run(scripts.TAKE, self._keys, [count, LEASE_SECONDS, int(self._sees_hits)])
+        return [
+            ServedTarget.unpack(member, float(at), int(views), int(idle), float(rank))
+            for member, at, views, idle, rank in batched(found, 5)
+        ]
 
     async def put_back(self, served: Sequence[ServedTarget]) -> None:
-        """Queue targets again that could not be checked now."""
-        await self.report(served, 0)
+        """Queue targets again, where they were, that could not be checked now."""
+        args: list[bytes | str] = []
+        for each in served:
+            args += [each.pack(), f"{each.rank or each.at:.3f}"]
+        await self._store.run(scripts.PUT_BACK, self._keys, args)
 
-    async def postpone(self, served: ServedTarget, until: float) -> None:
-        """Queue a target again at `until` (Unix seconds)."""
-        await self._redis.zadd(self._later, {served.pack(): until})
-        await self._redis.zremrangebyrank(self._later, 0, -MAX_QUEUED - 1)
+    async def postpone(self, served: ServedTarget, until: float, *, wake: bool = False, checked: bool = False) -> None:
+        """Queue a target again at `until` (Unix seconds).
+
+        Args:
+            wake: as soon as it is served again, if that is earlier.
+            checked: its origin was asked, but the answer says nothing that `record_check` could keep.
+        """
+        done, idle = (served.views, _idle_after(served)) if checked else (0, served.idle)
+        await self._schedule(served, until, done, idle, wake or (checked and idle > 0))
+
+    async def record_check(self, served: ServedTarget, check: LastCheck, next_at: float | None = None) -> None:
+        """Record that a target was checked, and when to check it next (Unix seconds).
+
+        Without `next_at` it is due: how long a check is good for is not decided here.
+        """
+        await self._redis.set(self._checked_key(served), json.dumps(asdict(check)), px=KEEP_CHECKED_MS)
+        idle = _idle_after(served)
+        await self._schedule(served, check.at if next_at is None else next_at, served.views, idle, wake=idle > 0)
+
+    async def _schedule(self, served: ServedTarget, at: float, views_done: int, idle: int, wake: bool) -> None:
+        args: list[bytes | str | int] = [
+            served.pack(),
+            f"{at:.3f}",
+            MAX_QUEUED,
+            views_done,
+            idle,
+            int(wake),
+            f"{served.at:.3f}",
+        ]
+        metrics.sweep_dropped.inc(await self._store.run(scripts.SCHEDULE, self._keys, args))
+
+    async def forget(self, served: ServedTarget) -> None:
+        """Follow a target no longer, until it is served again."""
+        await self._store.run(scripts.FORGET, self._keys, [served.pack()])
+
+    async def next_time(self, served: ServedTarget) -> float | None:
+        """When the target will be checked (Unix seconds); 0 if it waits in the queue, None if it is not followed."""
+        queue, later, _ = self._keys
+        rank, at = await self._redis.zscore(queue, served.pack()), await self._redis.zscore(later, served.pack())
+        return 0.0 if rank is not None else at
 
     async def request_permission(self, host: str, per_second: float, limit_share: bool) -> Permission:
         """Ask whether one request may be sent to the host's origin, and charge for it if so.
@@ -136,18 +173,27 @@ class SweepQueue:
             limit_share: whether the share of requests among all responses limits it too.
         """
         bucket = self._store.key("{sweep}", "host", host)
-        answer = await self._store.run(_REQUEST_PERMISSION, [self._budget, bucket], [per_second, int(limit_share)])
+        args = [per_second, int(limit_share)]
+        answer = await self._store.run(scripts.REQUEST_PERMISSION, [self._budget, bucket], args)
         return Permission(answer.decode())
 
     async def last_check(self, served: ServedTarget) -> LastCheck | None:
         text = await self._redis.get(self._checked_key(served))
         return LastCheck(**json.loads(text)) if text else None
 
-    async def record_check(self, served: ServedTarget, check: LastCheck) -> None:
-        await self._redis.set(self._checked_key(served), json.dumps(asdict(check)), px=KEEP_CHECKED_MS)
-
     async def length(self) -> int:
-        return int(await self._redis.zcard(self._queue))
+        """Targets that wait for a check now. Those whose time is yet to come are not counted."""
+        return int(await self._store.run(scripts.LENGTH, self._keys[:2], []))
 
     def _checked_key(self, served: ServedTarget) -> str:
         return self._store.key("{sweep}", "checked", hashlib.blake2b(served.pack(), digest_size=16).hexdigest())
+
+
+def _idle_after(served: ServedTarget) -> int:
+    """Checks in a row before which the target was not served, one more having been made."""
+    return 0 if served.views else served.idle + 1
+
+
+def sweep_queue(config: Config, store: Store) -> SweepQueue:
+    """The queue, as the placement needs it: only in front does Edgeward see responses from a cache."""
+    return SweepQueue(store, sees_hits=config.proxy.placement == "front")

@@ -15,9 +15,10 @@ REPORT_SECONDS = 1.0
 MAX_REMEMBERED = 200_000
 """Reported targets that are remembered, so as not to report them again too soon."""
 MAX_UNREPORTED = 20_000
-"""Targets that wait for a report. Further ones are ignored until they are served again."""
-REPORTS_PER_CHECK_TIME = 4
-"""Reports of a target that is served all the time, within the time in which it must be checked."""
+"""Targets that wait for a report, and as many whose responses are counted for the next one. Further ones are ignored
+until they are served again, and counted."""
+REPORTS_PER_CHECK_TIME = 8
+"""Reports of a target that is served all the time, within the time in which it must be checked: more than checks."""
 
 
 class ServedReporter:
@@ -30,7 +31,9 @@ class ServedReporter:
     def __init__(self, queue: SweepQueue, settings: SweepSettings) -> None:
         self._queue, self._share = queue, settings.share
         self._reported = TtlSet(settings.within_seconds / REPORTS_PER_CHECK_TIME, MAX_REMEMBERED)
-        self._waiting: dict[tuple[Target, str], float] = {}
+        # By target and image: when it was served, and the responses since its last report.
+        self._waiting: dict[tuple[Target, str], tuple[float, int]] = {}
+        self._views: dict[tuple[Target, str], int] = {}
         self._count = 0
         self._loop = WorkerLoop(
             "report to the sweep",
@@ -46,12 +49,30 @@ class ServedReporter:
         """Note that this image was delivered under this target."""
         self._count += 1
         metrics.served_images.inc()
-        image = sha256[: 2 * ID_BYTES]
-        key = target_key(target, image)
+        pair = (target, sha256[: 2 * ID_BYTES])
+        if waiting := self._waiting.get(pair):
+            self._waiting[pair] = (time.time(), waiting[1] + 1)
+            return
+        key = target_key(*pair)
         # A few reports within the check time are enough to keep the target near the head of the queue.
-        if key not in self._reported and len(self._waiting) < MAX_UNREPORTED:
+        if key in self._reported:
+            self._count_view(pair)
+        elif len(self._waiting) < MAX_UNREPORTED:
             self._reported.add(key)
-            self._waiting[target, image] = time.time()
+            self._waiting[pair] = (time.time(), self._views.pop(pair, 0) + 1)
+        else:
+            metrics.sweep_dropped.inc()
+
+    def _count_view(self, pair: tuple[Target, str]) -> None:
+        """Count a response for the next report of its target."""
+        if len(self._views) >= MAX_UNREPORTED and pair not in self._views:
+            # Only a count is lost: its target was reported a moment ago.
+            del self._views[next(iter(self._views))]
+        self._views[pair] = self._views.get(pair, 0) + 1
+
+    def forget_reported(self) -> None:
+        """The store has lost the queue: targets are reported again when they are served again."""
+        self._reported.clear()
 
     async def start(self) -> None:
         await self._loop.start()
@@ -72,7 +93,11 @@ class ServedReporter:
             return
         # Copies: more is noted while the store answers. They are dropped only when it has the report.
         waiting, count = dict(self._waiting), self._count
-        await self._queue.report((ServedTarget(*key, at) for key, at in waiting.items()), count * self._share)
+        served = (ServedTarget(*pair, at, views) for pair, (at, views) in waiting.items())
+        await self._queue.report(served, count * self._share)
         self._count -= count
-        for key in waiting:
-            self._waiting.pop(key, None)
+        for pair, reported in waiting.items():
+            if self._waiting.get(pair) == reported:
+                del self._waiting[pair]
+            elif current := self._waiting.get(pair):
+                self._waiting[pair] = (current[0], current[1] - reported[1])

@@ -4,6 +4,7 @@ In the order in which a response body meets them:
 
     addon                      the gate in `mitmdump -s`; `edgeward run` uses server.py instead
     client_connection          a client's connection, whose hooks go straight to the gate
+    http1_limits               what an HTTP/1 connection may keep, and small chunks joined
     stream                     mitmproxy's HTTP stream: sniffs the first bytes of a body, and limits what is buffered
     body_sniffing              which bodies must be judged, told by their first bytes
     gate                       the mitmproxy addon: one verdict for every flow, whatever happens
@@ -12,14 +13,22 @@ In the order in which a response body meets them:
     head_and_partial_responses responses without a full body (HEAD, 204, 206, 304)
     verdict_actions            what follows from a verdict
     recorder                   sightings, purge orders and incidents, on their way to the store
+    match_rate                 matches of one entry within a minute, for the metrics
     pages                      451 and the other refusals
+    upstream_log               logs an upstream that can't be reached
 
 Beside them:
 
+    body_memory                the memory for the bodies in hand
+    failed_images              images that hashers failed on, and are not tried again yet
     target_cache               which target last served which image
     packed_lru                 a bounded cache that the garbage collector does not notice
     refetch                    fetches a full response from the upstream
-    unjudged_requests          sends requests again whose response was not judged
+    unjudged_requests          which requests are sent again, since their response was not judged
+    newest_first_queue         hosts take turns, new requests go first
+    request_repeater           sends one again, and judges and records its response
+    slow_bodies                waits for responses that come slowly
+    request_record             what is recorded of a request
     journal                    requests under way, in a file, for the worker that comes after a killed one
     runtime                    a worker's parts put together
     server                     a small mitmproxy Master on a shared port, and its graceful end

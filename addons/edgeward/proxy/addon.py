@@ -72,7 +72,3 @@ class EdgewardAddon:
     async def error(self, flow: http.HTTPFlow) -> None:
         if self._runtime is not None:
             await self._runtime.gate.error(flow)
-
-    async def websocket_message(self, flow: http.HTTPFlow) -> None:
-        if self._runtime is not None:
-            await self._runtime.gate.websocket_message(flow)

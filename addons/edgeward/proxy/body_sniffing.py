@@ -45,3 +45,44 @@ def may_be_image(
         return False
     # Still undecided: a hasher must decide.
     return True if len(prefix) >= MAX_SNIFFED_BYTES else None
+
+
+LOOK_BYTES_FREE = 1024 * 1024
+"""Bytes that one body's sniffer may examine before it must wait for more of the body."""
+LOOK_BYTES_FACTOR = 8
+"""Bytes that it may examine after that, for each byte of the body."""
+_CODED_LOOK_BYTES = 16 * 1024
+"""What a look at a coded body counts more: little of it may decode to much."""
+
+
+class BodySniffer:
+    """Holds the first bytes of one body until they tell whether it must be judged.
+
+    Each look examines all that is held. However small the pieces are that a body arrives in, all looks together examine
+    at most LOOK_BYTES_FREE + LOOK_BYTES_FACTOR x its length: the work is linear. So bodies are looked at with every
+    piece, and only one of very many pieces is held longer than it must be, by a fraction of its length.
+
+    Attributes:
+        held: the bytes so far; at most MAX_SNIFFED_BYTES and one piece.
+        examined: how many bytes all looks together cost.
+    """
+
+    def __init__(self, codings: tuple[str, ...], content_type: str, data_uris: bool) -> None:
+        self._codings, self._content_type, self._data_uris = codings, content_type, data_uris
+        self.held = bytearray()
+        self.examined = 0
+
+    def may_be_image(self, piece: bytes = b"", ended: bool = False) -> bool | None:
+        """As `may_be_image`, of all pieces so far. None: call again with the next piece."""
+        self.held += piece
+        cost = len(self.held) + (_CODED_LOOK_BYTES if self._codings else 0)
+        allowed = LOOK_BYTES_FREE + LOOK_BYTES_FACTOR * len(self.held)
+        if not ended and len(self.held) < MAX_SNIFFED_BYTES and self.examined + cost > allowed:
+            return None
+        self.examined += cost
+        return may_be_image(bytes(self.held), self._codings, self._content_type, ended, self._data_uris)
+
+    def take(self) -> bytes:
+        """The bytes held, which are then forgotten."""
+        held, self.held = bytes(self.held), bytearray()
+        return held

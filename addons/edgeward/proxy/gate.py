@@ -5,32 +5,47 @@ and turns whatever is raised into the operator's policy for errors, counted.
 
 How a body goes: stream.py holds the headers until the first bytes tell whether it may be an image; `responseheaders`
 then streams it or has it buffered; `response` judges what was buffered (judge.py) and applies the verdict
-(verdict_actions.py). Responses without a full body go through incomplete_responses.py.
+(verdict_actions.py). Responses without a full body go through head_and_partial_responses.py.
 """
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
+from dataclasses import replace
 from weakref import WeakSet
 
 from mitmproxy import http
 
 from edgeward import metrics
+from edgeward.background.fair_queue import Source
 from edgeward.classifying.classifier_queue import ClassifierQueue
 from edgeward.origin_check.served_reporter import ServedReporter
 from edgeward.proxy import flow_state, pages
+from edgeward.proxy.body_memory import UNKNOWN_BYTES, BodyMemory
 from edgeward.proxy.flow_state import FlowState
 from edgeward.proxy.head_and_partial_responses import IncompleteResponses
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import Refetcher
+from edgeward.proxy.request_host import (
+    default_host,
+    longest_target,
+    reason_to_refuse,
+    target_of_request,
+    write_host,
+)
+from edgeward.proxy.stale_responses import is_stale
 from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, vary_names, with_vary
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
+from edgeward.proxy.upstream_log import UpstreamLog
 from edgeward.proxy.verdict_actions import VerdictActions
 from edgeward.settings.config import Config
 from edgeward.types import Decision, Fingerprint, Reason, Target
 
 logger = logging.getLogger(__name__)
+
+_NOT_BUFFERED = (Reason.TOO_LARGE, Reason.OVERLOADED)
+"""Why a body is not buffered."""
 
 type Hook = Callable[["EdgewardGate", http.HTTPFlow], Awaitable[None]]
 
@@ -50,11 +65,16 @@ def _fails_closed(hook: Hook) -> Hook:
     return guarded
 
 
+def _unchecked_page(request: http.Request, blocked: Set[Reason], reason: Reason) -> http.Response | None:
+    return pages.unchecked_page(request, reason) if reason in blocked else None
+
+
 class EdgewardGate:
     """Judges every response. A plain mitmproxy addon; the name is prefixed since mitmproxy's are global.
 
     Args:
         served: gets what is delivered, for the origin check; None where that is off.
+        memory: for bodies; None: a budget of its own.
     """
 
     def __init__(
@@ -67,18 +87,23 @@ class EdgewardGate:
         cache: TargetCache | None = None,
         served: ServedReporter | None = None,
         classifier_queues: Sequence[ClassifierQueue] = (),
+        memory: BodyMemory | None = None,
     ) -> None:
+        self.memory = memory or BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
         self._config, self._judge, self._cache = config, judge, cache or TargetCache()
         self.unjudged_requests = unjudged_requests
-        self._actions = VerdictActions(config, recorder, served, classifier_queues)
+        self._actions = VerdictActions(config, recorder, served, classifier_queues, judge.failed_images.retry_seconds)
+        self._in_front = config.proxy.placement == "front"
         self._incomplete = IncompleteResponses(
-            judge, self._actions, refetcher, self._cache, config.policy.recheck_seconds
+            judge, self._actions, refetcher, self._cache, config.policy.recheck_seconds, self._in_front
         )
         self._methods = frozenset(config.policy.methods)
+        self._longest_target, self._default_host = longest_target(config.caches), default_host(config.proxy)
         self._refused_headers = frozenset(name.lower() for name in config.policy.refused_headers)
         self.draining = False
         """The worker is about to end: clients are told to open another connection."""
         self._under_way: WeakSet[http.HTTPFlow] = WeakSet()
+        self._upstream_log = UpstreamLog()
 
     @property
     def under_way(self) -> int:
@@ -91,8 +116,10 @@ class EdgewardGate:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._under_way.add(flow)
         request = flow.request
-        target = Target(request.scheme, request.host_header or "", request.data.path.decode("latin-1"))
-        state = FlowState(self._cache.variant(target, request.headers), self._config.hashing.data_uris)
+        write_host(request, self._default_host)
+        variant = self._cache.variant(target_of_request(request), request.headers)
+        source = Source(variant.host.lower(), flow.client_conn.peername[0])
+        state = FlowState(variant, self._config.hashing.data_uris, source)
         flow_state.attach(flow, state)
         if refusal := self._reason_to_refuse(request):
             status, reason = refusal
@@ -112,9 +139,12 @@ class EdgewardGate:
         state, response = flow_state.get(flow), flow.response
         if state is None or response is None or state.decided:
             return
+        self._upstream_log.answered()
+        state.is_stale = self._in_front and is_stale(response.headers)
         names = vary_names(response.headers.get("vary"))
         if names != tuple(name for name, _ in state.target.vary):
             state.target = with_vary(state.target, names, flow.request.headers)
+            self.unjudged_requests.learn(names)
         if response.status_code == 101:
             state.deliver(Reason.UPGRADE)
         elif flow.request.method == "HEAD" or response.status_code in (204, 304):
@@ -122,9 +152,10 @@ class EdgewardGate:
         elif response.status_code == 206:
             await self._incomplete.judge_partial(flow, state, response)
         elif state.may_be_image:
-            self._buffer_body(flow, state, response)
+            await self._buffer_body(flow, state, response)
         else:
             response.stream = True
+            self._incomplete.judge_later(flow, state, response)
             self._cache_result(flow, state, response, None)
             state.deliver(Reason.NOT_IMAGE)
         self._close_if_draining(flow)
@@ -139,7 +170,7 @@ class EdgewardGate:
                 await self._judge_body(flow, state, response)
         finally:
             self._under_way.discard(flow)
-        self._end_request(state)
+        await self._end_known(flow, state, response)
         if state.replacement is not None:
             flow.response = state.replacement
         self._close_if_draining(flow)
@@ -151,17 +182,22 @@ class EdgewardGate:
         state = flow_state.get(flow)
         if state is None:
             return
+        state.free_memory()
         # Only in front is there a cache behind the upstream that may have stored the image all the same.
         reached_upstream = flow.server_conn.timestamp_tcp_setup is not None
-        state.unjudged = self._config.proxy.placement == "front" and reached_upstream and not state.decided
-        self._end_request(state)
+        state.unjudged |= self._in_front and reached_upstream and not state.decided
+        await self._end_known(flow, state, flow.response)
         if flow.error is not None and "client disconnected" not in flow.error.msg.lower():
-            state.decide(Decision.BLOCK, Reason.UPSTREAM_ERROR)
+            state.fail(Reason.UPSTREAM_ERROR)
+            server = flow.server_conn
+            if not reached_upstream or (server.tls and server.timestamp_tls_setup is None):
+                self._upstream_log.failed(flow.error.msg)
 
-    async def websocket_message(self, flow: http.HTTPFlow) -> None:
-        """Drop the messages: mitmproxy keeps them all for as long as the connection lives."""
-        if flow.websocket is not None:
-            flow.websocket.messages.clear()
+    async def disconnected(self, flow: http.HTTPFlow) -> None:
+        """The client's connection has ended. mitmproxy calls no other hook if it failed itself, as on trailers."""
+        state = flow_state.get(flow)
+        if state is not None and state.request_number:
+            await self.error(flow)
 
     # Requests.
 
@@ -174,11 +210,7 @@ class EdgewardGate:
             return 405, Reason.METHOD_REFUSED
         if self._refused_headers & {name.lower() for name in request.headers}:
             return 403, Reason.HEADER_REFUSED
-        hosts = request.headers.get_all("host")
-        # Two hosts: the cache could take the other one, and store under it what was judged for this one.
-        if len(hosts) > 1 or (request.authority and hosts and request.authority != hosts[0]):
-            return 400, Reason.BAD_REQUEST
-        return None
+        return reason_to_refuse(request, self._longest_target)
 
     async def _block_if_known(self, flow: http.HTTPFlow, state: FlowState) -> bool:
         """Block without asking the upstream, if the target showed a listed image within recheck_seconds."""
@@ -191,31 +223,61 @@ class EdgewardGate:
         self._actions.block_request(flow, state, cached.fingerprint, verdict)
         return True
 
+    async def _end_known(self, flow: http.HTTPFlow, state: FlowState, response: http.Response | None) -> None:
+        """End the request. What could not be judged is not fetched again if it is known by its validators."""
+        if state.unjudged and response is not None and response.status_code == 200 and flow.request.method == "GET":
+            state.unjudged = not await self._is_known(flow, state, Validators.of(response.headers))
+        self._end_request(state)
+
+    async def _is_known(self, flow: http.HTTPFlow, state: FlowState, validators: Validators) -> bool:
+        """Whether what a cache may have stored is what the target showed before: no image, or one that is not listed,
+        which is recorded as seen again."""
+        cached = self._cache.get(state.target)
+        if cached is None or not cached.validators.match(validators) or not self._judge.ready:
+            return False
+        if cached.fingerprint is None:
+            return True
+        verdict = await self._judge.verdict(cached.fingerprint)
+        if verdict.blocks:
+            return False
+        state.target = replace(state.target, size=cached.fingerprint.size)
+        self._actions.record_sighting(flow, state, cached.fingerprint, verdict)
+        return True
+
     def _end_request(self, state: FlowState) -> None:
-        """The request is no longer under way. If its response could not be judged, it is fetched again."""
+        """The request is no longer under way. If its response was not judged, or was stale, it is fetched again."""
         number, state.request_number = state.request_number, 0
         if state.unjudged:
             self.unjudged_requests.retry(number)
+        elif state.is_stale:
+            self.unjudged_requests.retry_stale(number, state.recorded)
         else:
             self.unjudged_requests.end(number, state.recorded)
 
     # Responses.
 
-    def _buffer_body(self, flow: http.HTTPFlow, state: FlowState, response: http.Response) -> None:
-        """Set the limit up to which the body is buffered to be judged, and what happens beyond it."""
+    async def _buffer_body(self, flow: http.HTTPFlow, state: FlowState, response: http.Response) -> None:
+        """Get memory for the body, and set the limit up to which it is buffered, and what happens beyond it."""
         state.body_limit = self._config.hashing.max_bytes
-        if self._judge.policy_verdict(Reason.TOO_LARGE).blocks:
-            state.too_large_page = functools.partial(pages.refusal_page, flow.request, 503)
+        blocked = {reason for reason in _NOT_BUFFERED if self._judge.policy_verdict(reason).blocks}
+        state.unchecked_page = functools.partial(_unchecked_page, flow.request, blocked)
         length = response.headers.get("content-length", "")
-        if length.isdigit() and int(length) > state.body_limit:
-            state.exceed_body_limit()
-            response.stream = state.replacement is None
+        size = int(length) if length.isdigit() else UNKNOWN_BYTES
+        if size > state.body_limit and length:
+            state.give_up_body(Reason.TOO_LARGE)
+        else:
+            state.memory = await self.memory.reserve(size, state.source)
+            if state.memory is None:
+                state.unjudged = True
+                state.give_up_body(Reason.OVERLOADED)
+        response.stream = state.decided and state.replacement is None
 
     async def _judge_body(self, flow: http.HTTPFlow, state: FlowState, response: http.Response) -> None:
         body = response.raw_content
         if body is None:
             raise RuntimeError("a body was streamed past the gate")
-        fingerprint, verdict = await self._judge.judge(body, state.codings, response.headers.get("content-type", ""))
+        declared = response.headers.get("content-type", "")
+        fingerprint, verdict = await self._judge.judge(body, state.codings, declared, state.source)
         state.unjudged = fingerprint is None
         if verdict.reason is Reason.NOT_IMAGE:
             self._cache_result(flow, state, response, None)
@@ -223,8 +285,9 @@ class EdgewardGate:
             target = state.target
             state.target = Target(target.scheme, target.host, target.path, target.vary, len(body))
             self._cache_result(flow, state, response, fingerprint)
-            if flow.request.method == "GET":  # caches store no others
+            if flow.request.method == "GET" or _is_explicitly_fresh(response):
                 self._actions.record_sighting(flow, state, fingerprint, verdict)
+            if flow.request.method == "GET":
                 self._actions.mark_served(state, response, fingerprint, verdict)
         self._actions.apply(flow, state, fingerprint, verdict)
         self._actions.offer_to_classifiers(state, fingerprint, verdict, body, state.codings)
@@ -253,3 +316,8 @@ class EdgewardGate:
         if not delivers:
             state.replacement = state.replacement or pages.refusal_page(flow.request, 503)
             flow.response = state.replacement
+
+
+def _is_explicitly_fresh(response: http.Response) -> bool:
+    """Whether a cache may store the response to another method than GET (RFC 9110, 9.3.3)."""
+    return "expires" in response.headers or "max" in response.headers.get("cache-control", "").lower()

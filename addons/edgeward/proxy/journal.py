@@ -1,28 +1,42 @@
 """The requests in progress, in a file: when a worker is killed, the next worker repeats them.
 
-Nothing is synced to disk: what a process has written outlives the process, though not a power failure.
+A request is overwritten with zeros as soon as it has ended. Nothing is synced to disk: what a process has written
+outlives the process, though not a power failure.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 
 logger = logging.getLogger(__name__)
 
-COMPACT_BYTES = 4 * 1024 * 1024
+COMPACT_BYTES = 1024 * 1024
 """A file that has grown by this much is rewritten with the requests that are still under way."""
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""More is not written: those requests are known to this process alone. Also the most that is read of a file."""
+RETRY_SECONDS = 1.0
+"""After a failure to write, such as a full disk, the file is written anew, at most once in this time."""
+DRAFT_SECONDS = 60.0
+"""A draft older than this, whose worker is dead, is deleted."""
+MAX_ZEROS = 64 * 1024
 _RECORD = Struct(">QI")
-"""Number and length of a request that begins, whose bytes follow; length 0: the request has ended."""
+"""Number and length of a request, whose bytes follow. Number 0: it has ended. (Length 0, as written by earlier
+versions: the request of that number has ended.) Behind the last one there are only zeros."""
 
 
 class Journal:
     """One worker's file in `directory`, locked while the worker lives. `upstream`: only workers of the same upstream
-    take over each other's files.
+    take over each other's files. Directory and files are readable by their owner alone.
+
+    Attributes:
+        taken_over: names of the journals whose requests are in this one by now. The caller clears it.
 
     Raises:
         OSError: the directory can't be made or written.
@@ -30,29 +44,60 @@ class Journal:
 
     def __init__(self, directory: Path, upstream: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        prefix = hashlib.sha256(upstream.encode()).hexdigest()[:8]
-        self._file_pattern = f"{prefix}-*.requests"
-        self.path = directory / f"{prefix}-{os.getpid()}-{secrets.token_hex(3)}.requests"
-        self._file = _open_locked(self.path, os.O_CREAT | os.O_EXCL)
+        directory.chmod(0o700)
+        self._prefix = hashlib.sha256(upstream.encode()).hexdigest()[:8]
+        self.path = directory / f"{self._prefix}-{os.getpid()}-{secrets.token_hex(8)}.requests"
+        self.taken_over: list[str] = []
+        self._kept: set[Path] = set()
+        self._file = self._create(b"")
         self._requests: dict[int, bytes] = {}
-        self._number = self._written = 0
+        self._offsets: dict[int, int] = {}
+        self._number = self._size = 0
         self._compact_at = COMPACT_BYTES
         self._write_failed = False
+        self._retry_at = 0.0
+
+    @property
+    def name(self) -> str:
+        """Unique among all."""
+        return self.path.stem
 
     def begin(self, request: bytes) -> int:
         """Record a request; returns its number."""
         self._number += 1
         self._requests[self._number] = request
-        self._write(_RECORD.pack(self._number, len(request)) + request)
+        if not self._write_failed:
+            self._append(self._number, request)
+        elif time.monotonic() >= self._retry_at:
+            # Everything is written again: some requests are missing in the file.
+            self._compact()
         return self._number
 
     def end(self, number: int) -> None:
-        """The request is done."""
-        if self._requests.pop(number, None) is None:
+        """The request is done: nothing of it stays in the file."""
+        request = self._requests.pop(number, None)
+        offset = self._offsets.pop(number, None)
+        if request is None or offset is None:
             return
-        self._write(_RECORD.pack(number, 0))
-        if self._written > self._compact_at:
+        try:
+            if not self._offsets:
+                self._free_from(0)
+            elif offset + _RECORD.size + len(request) == self._size:
+                self._free_from(offset)
+            else:
+                self._write(offset, _RECORD.pack(0, len(request)) + bytes(len(request)))
+        except OSError as error:
+            self._note_failure(error)
+        if self._size > self._compact_at:
             self._compact()
+
+    def _free_from(self, offset: int) -> None:
+        """Leave nothing of the file from here on. Zeros, where they are few: to cut a file takes longer."""
+        if self._size - offset > MAX_ZEROS:
+            self._truncate(offset)
+        else:
+            self._write(offset, bytes(self._size - offset))
+            self._size = offset
 
     def __getitem__(self, number: int) -> bytes:
         """A request under way. KeyError: it has ended."""
@@ -64,27 +109,37 @@ class Journal:
     def __len__(self) -> int:
         return len(self._requests)
 
-    def take_over(self) -> list[int]:
-        """Take over the requests of dead workers; returns their numbers here."""
+    def take_over(self, pack_again: Callable[[bytes], bytes] = bytes) -> list[int]:
+        """Take over the requests of dead workers; returns their numbers here.
+
+        Args:
+            pack_again: makes the record of a request that is written here. It raises ValueError for a damaged one,
+                which is dropped.
+        """
         numbers: list[int] = []
-        for path in self.path.parent.glob(self._file_pattern):
-            if path != self.path:
-                numbers += self._take_over_file(path)
+        for path in self.path.parent.glob(f"{self._prefix}-*.requests"):
+            if path != self.path and path not in self._kept:
+                numbers += self._take_over_file(path, pack_again)
+        for path in self.path.parent.glob("*.draft"):
+            _delete_abandoned(path)
         return numbers
 
-    def _take_over_file(self, path: Path) -> list[int]:
-        try:
-            file = os.open(path, os.O_RDWR)
-        except FileNotFoundError:  # another worker took it over
-            return []
-        try:
-            _lock(file)
-            numbers = [self.begin(request) for request in _unfinished(path.read_bytes())]
-            path.unlink()
-        except (BlockingIOError, FileNotFoundError):  # its worker is alive, or another one took it over
-            return []
-        finally:
-            os.close(file)
+    def _take_over_file(self, path: Path, pack_again: Callable[[bytes], bytes]) -> list[int]:
+        numbers: list[int] = []
+        with _opened_by_us_alone(path) as file:
+            if file is None:  # its worker is alive, or another one took it over
+                return []
+            for request in _unfinished(os.pread(file, MAX_FILE_BYTES, 0)):
+                try:
+                    numbers.append(self.begin(pack_again(request)))
+                except ValueError:
+                    logger.warning("a damaged record of a request in progress was dropped")
+            # What could not be written here stays there, for the next worker.
+            if self._write_failed:
+                self._kept.add(path)
+            else:
+                path.unlink()
+            self.taken_over.append(path.stem)
         return numbers
 
     def close(self) -> None:
@@ -93,41 +148,115 @@ class Journal:
             self.path.unlink(missing_ok=True)
         os.close(self._file)
 
-    def _write(self, record: bytes) -> None:
+    def _append(self, number: int, request: bytes) -> None:
+        record = _RECORD.pack(number, len(request)) + request
         try:
-            os.write(self._file, record)
-            self._written += len(record)
-            self._write_failed = False
+            if self._size + len(record) > MAX_FILE_BYTES:
+                raise OSError(0, "too many are in progress")
+            self._write(self._size, record)
         except OSError as error:
-            # A full disk must not stop traffic. It is logged once, not for each request.
-            if not self._write_failed:
-                logger.error("requests in progress can't be recorded: %s", error.strerror)
-            self._write_failed = True
+            self._note_failure(error)
+            # A part of a record would hide those that come after it.
+            with contextlib.suppress(OSError):
+                self._truncate(self._size)
+            return
+        self._offsets[number] = self._size
+        self._size += len(record)
+
+    def _write(self, offset: int, data: bytes) -> None:
+        """Raises OSError if not all could be written."""
+        _write_all(self._file, offset, data)
+
+    def _truncate(self, size: int) -> None:
+        os.ftruncate(self._file, size)
+        self._size = size
+
+    def _note_failure(self, error: OSError) -> None:
+        # A full disk must not stop traffic. It is logged once, not for each request.
+        if not self._write_failed:
+            logger.error("requests in progress can't be recorded: %s", error.strerror)
+        self._write_failed, self._retry_at = True, time.monotonic() + RETRY_SECONDS
 
     def _compact(self) -> None:
         """Rewrite the file. A kill in the middle leaves the old file, or the complete new one."""
-        draft = self.path.with_suffix(".draft")
-        data = b"".join(_RECORD.pack(number, len(each)) + each for number, each in self._requests.items())
+        offsets: dict[int, int] = {}
+        data = bytearray()
+        for number, request in self._requests.items():
+            if len(data) + len(request) > MAX_FILE_BYTES:
+                break
+            offsets[number] = len(data)
+            data += _RECORD.pack(number, len(request)) + request
         try:
-            draft.write_bytes(data)
-            file = _open_locked(draft, 0)
-            draft.replace(self.path)
-        except OSError:
-            self._compact_at += COMPACT_BYTES
+            file = self._create(bytes(data))
+        except OSError as error:
+            self._note_failure(error)
+            self._compact_at = self._size + COMPACT_BYTES
             return
         os.close(self._file)
-        self._file, self._written = file, len(data)
+        self._file, self._offsets, self._size = file, offsets, len(data)
         self._compact_at = COMPACT_BYTES + 2 * len(data)
+        self._write_failed = len(offsets) < len(self._requests)
+
+    def _create(self, data: bytes) -> int:
+        """Put a new file with these bytes at the path, locked before others can see it there."""
+        draft = self.path.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _lock(file)
+            _write_all(file, 0, data)
+            draft.replace(self.path)
+        except BaseException:
+            os.close(file)
+            draft.unlink(missing_ok=True)
+            raise
+        return file
 
 
-def _open_locked(path: Path, flags: int) -> int:
-    return _lock(os.open(path, os.O_RDWR | os.O_APPEND | flags, 0o600))
+def _write_all(file: int, offset: int, data: bytes) -> None:
+    """Write at an offset. Raises OSError if the system does not take all of it."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        if not written:
+            raise OSError(0, "nothing was written")
+        view, offset = view[written:], offset + written
 
 
-def _lock(file: int) -> int:
-    """Lock the open file until this process ends, and return it. BlockingIOError: another process has locked it."""
+def _lock(file: int) -> None:
+    """Lock the open file until this process ends. BlockingIOError: another process has locked it."""
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return file
+
+
+@contextlib.contextmanager
+def _opened_by_us_alone(path: Path) -> Iterator[int | None]:
+    """The file at the path, locked. None: a living process has it, or it is not there any more."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield file if _lock_at(file, path) else None
+    finally:
+        os.close(file)
+
+
+def _lock_at(file: int, path: Path) -> bool:
+    """Lock the open file. False: another process has it, or its worker has put another file at the path meanwhile."""
+    try:
+        _lock(file)
+        mine, there = os.fstat(file), path.stat()
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _delete_abandoned(path: Path) -> None:
+    """Delete a draft that a killed worker left."""
+    with _opened_by_us_alone(path) as file:
+        if file is not None and os.fstat(file).st_mtime < time.time() - DRAFT_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def _unfinished(data: bytes) -> Iterator[bytes]:
@@ -137,9 +266,11 @@ def _unfinished(data: bytes) -> Iterator[bytes]:
     while at + _RECORD.size <= len(data):
         number, length = _RECORD.unpack_from(data, at)
         at += _RECORD.size
-        if length:
+        if at + length > len(data):
+            break
+        if number and length:
             requests[number] = data[at : at + length]
-        else:
+        elif number:
             requests.pop(number, None)
         at += length
     yield from requests.values()

@@ -10,9 +10,12 @@ import functools
 import hashlib
 import logging
 import time
+from collections.abc import Coroutine
+from typing import Any
 from urllib.parse import quote
 
 from edgeward import metrics
+from edgeward.background.fair_queue import ANY_SOURCE, Source
 from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.fingerprint_generation import current_generation
 from edgeward.hashing.hash_request import HashRequest
@@ -20,6 +23,7 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.replication.membership import LEASE_SECONDS
 from edgeward.lists.replication.replica import Replica
 from edgeward.proxy.body_sniffing import declares_image
+from edgeward.proxy.failed_images import FAILURES, FailedImages
 from edgeward.proxy.packed_lru import PackedLru
 from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_fingerprint, unpack_fingerprint
@@ -53,6 +57,7 @@ class Judge:
     def __init__(self, config: Config, replica: Replica, pool: HasherPool, sightings: Sightings, size: int = 20_000):
         self._config, self._replica, self._pool, self._sightings = config, replica, pool, sightings
         self._size = size
+        self.failed_images = FailedImages(sightings.store)
         self._generation = functools.cache(functools.partial(current_generation, config.hashing))
         self._fingerprints = PackedLru(
             size, FINGERPRINT_CACHE_BYTES, pack_fingerprint, unpack_fingerprint, lambda one: 1 + len(one.signals)
@@ -71,11 +76,12 @@ class Judge:
         return self._replica.ready
 
     async def judge(
-        self, body: bytes, codings: tuple[str, ...], declared: str = ""
+        self, body: bytes, codings: tuple[str, ...], declared: str = "", source: Source = ANY_SOURCE
     ) -> tuple[Fingerprint | None, Verdict]:
         """The verdict on a full body, and its fingerprint; None before the lists are loaded.
 
-        `declared` is its Content-Type. Text that shows no image and matches nothing is NOT_IMAGE.
+        `declared` is its Content-Type. Text that shows no image and matches nothing is NOT_IMAGE. If the body is new it
+        waits for a hasher in turns with those of other sources.
         """
         if not self.ready:
             return None, self.policy_verdict(Reason.NOT_READY)
@@ -83,7 +89,8 @@ class Judge:
         digest = await self._digest(body)
         while True:
             views = self._replica.matcher.views
-            fingerprint = await self._fingerprint(digest, body, HashRequest(codings, views=views, declared=declared))
+            request = HashRequest(codings, views=views, declared=declared)
+            fingerprint = await self._fingerprint(digest, body, request, source)
             # After the hashing, which may have taken seconds.
             await self.ensure_current()
             verdict = await self.verdict(fingerprint)
@@ -158,18 +165,18 @@ class Judge:
             return hashlib.sha256(body).hexdigest()
         return (await asyncio.to_thread(hashlib.sha256, body)).hexdigest()
 
-    async def _fingerprint(self, digest: str, body: bytes, request: HashRequest) -> Fingerprint:
+    async def _fingerprint(self, digest: str, body: bytes, request: HashRequest, source: Source) -> Fingerprint:
         """From memory, from the store, or from a hasher. Concurrent requests for one body share one lookup."""
         markup_type = markup_types.markup_type(request.declared, self._config.hashing.data_uris)
         codings = (quote(coding, errors="surrogateescape") for coding in request.codings)  # any bytes a header may hold
         key = ",".join((digest, self._generation(request.views, markup_type), *codings))
-        known = self._fingerprints.get(key)
+        known = self._fingerprints.get(key) or self.failed_images.get(key)
         if known is not None:
             metrics.fingerprint_lookups.labels("memory").inc()
             return known
         task = self._lookups.get(key)
         if task is None:
-            task = asyncio.create_task(self._load_or_hash(key, body, request), name="fingerprint")
+            task = asyncio.create_task(self._load_or_hash(key, body, request, source), name="fingerprint")
             self._lookups[key] = task
             task.add_done_callback(lambda _: self._lookups.pop(key, None))
         # Shielded: a client that hangs up must not cancel the hashing for the others.
@@ -178,28 +185,50 @@ class Judge:
             self._fingerprints.put(key, fingerprint)
         return fingerprint
 
-    async def _load_or_hash(self, key: str, body: bytes, request: HashRequest) -> Fingerprint:
+    async def _load_or_hash(self, key: str, body: bytes, request: HashRequest, source: Source) -> Fingerprint:
+        if (stored := await self._load(key, body, request)) is not None:
+            metrics.fingerprint_lookups.labels("store").inc()
+            return stored
+        metrics.fingerprint_lookups.labels("hashed").inc()
+        fingerprint = await self._pool.fingerprint(body, request, source)
+        is_image = fingerprint.media_type or declares_image(request.declared)
+        if fingerprint.flaw in FAILURES:
+            self.failed_images.add(key, fingerprint)
+            self._write(self.failed_images.publish(key))
+        elif fingerprint.flaw not in TRANSIENT_FLAWS:
+            self.failed_images.discard(key)
+        # An incomplete one is not stored: other settings or a newer decoder may make the rest of it.
+        if is_image and fingerprint.is_complete:
+            self._write(self._sightings.store_fingerprint(key, fingerprint))
+        return fingerprint
+
+    async def _load(self, key: str, body: bytes, request: HashRequest) -> Fingerprint | None:
+        """What another worker found out about the body: its fingerprint, or that hashers fail on it."""
+        failure = None
         with contextlib.suppress(*STORE_AWAY, TimeoutError):
             async with asyncio.timeout(LOOKUP_SECONDS):
                 stored = await self._sightings.fingerprint(key)
-            if stored is not None:
-                metrics.fingerprint_lookups.labels("store").inc()
-                return stored
-        metrics.fingerprint_lookups.labels("hashed").inc()
-        fingerprint = await self._pool.fingerprint(body, request)
-        is_image = fingerprint.media_type or declares_image(request.declared)
-        # An incomplete one is not stored: other settings or a newer decoder may make the rest of it.
-        if is_image and fingerprint.is_complete:
-            task = asyncio.create_task(self._store(key, fingerprint), name="store fingerprint")
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
+                if stored is not None:
+                    return stored
+                failure = await self.failed_images.published(key)
+        if failure is None:
+            return None
+        fingerprint = await self._pool.undecoded(body, request.codings, failure.flaw)
+        self.failed_images.add_published(key, fingerprint, failure)
         return fingerprint
 
-    async def _store(self, key: str, fingerprint: Fingerprint) -> None:
-        try:
-            await self._sightings.store_fingerprint(key, fingerprint)
-        except STORE_AWAY as error:
-            logger.debug("a fingerprint was not stored: %s", type(error).__name__)
+    def _write(self, writing: Coroutine[Any, Any, None]) -> None:
+        """To the store, while nobody waits for it."""
+
+        async def write() -> None:
+            try:
+                await writing
+            except STORE_AWAY as error:
+                logger.debug("a fingerprint was not stored: %s", type(error).__name__)
+
+        task = asyncio.create_task(write(), name="store fingerprint")
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
 
 
 def _verdict_key(fingerprint: Fingerprint) -> str:

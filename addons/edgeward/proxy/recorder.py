@@ -6,35 +6,36 @@ No request waits for the store: all goes to bounded buffers, which tasks write o
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from edgeward import metrics
 from edgeward.background.ttl_set import TtlSet
 from edgeward.background.write_buffer import WriteBuffer
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.proxy.incident_reporter import IncidentReporter
+from edgeward.proxy.lost_hosts_file import LostHostsFile
+from edgeward.proxy.lost_sightings import NO_VERSION, LostSightings
+from edgeward.proxy.match_rate import MatchRate
 from edgeward.purging.image_orders import image_orders
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.sightings import Sightings
-from edgeward.types import Cause, Decision, Incident, PurgeOrder, Reason, Sighting, Target, Verdict, target_key
+from edgeward.types import Cause, PurgeOrder, Scope, Sighting, Target, Verdict, target_key
 
 logger = logging.getLogger(__name__)
 
 MAX_SIGHTINGS = 20_000
 MAX_ORDERS = 20_000
-MAX_INCIDENTS = 2_000
 REMEMBERED_KEYS = 200_000
-"""How many sightings, orders and incidents are remembered so that they are not repeated; of each kind."""
+"""How many sightings and orders are remembered so that they are not repeated; of each kind."""
 ORDER_SECONDS = 1.0
 """At most one order per target, and one per tag, in this time."""
-INCIDENT_SECONDS = 60.0
-"""At most one incident per target and entry in this time."""
 REPLICA_SECONDS = 2.0
 """After this wait for this worker's lists to reach the version at which a sighting is matched again, it is logged."""
 
-type Position = tuple[int, int]
-"""In the buffers of sightings and of orders."""
+type Position = tuple[int, int, int]
+"""In the buffers of sightings, of orders, and of hosts of what was lost."""
 
 
 class Recorder:
@@ -45,6 +46,7 @@ class Recorder:
 
     Args:
         tags: a cache stores images under their tags, so they can be purged by tag.
+        lost_hosts: keeps the hosts of lost sightings if this worker dies before they are in the store.
     """
 
     def __init__(
@@ -55,62 +57,87 @@ class Recorder:
         settings: SightingsSettings,
         incidents: Incidents,
         tags: bool = False,
+        lost_hosts: LostHostsFile | None = None,
     ) -> None:
         self._sightings, self._orders, self._replica, self._tags = sightings, orders, replica, tags
         self._list_store = ListStore(sightings.store)
         # A sighting is written again well before it expires.
-        self._recent_sightings = TtlSet(min(settings.refresh_seconds, settings.keep_days * 86400 / 4), REMEMBERED_KEYS)
+        refresh_seconds = min(settings.refresh_seconds, settings.keep_days * 86400 / 4)
+        self._recent_sightings = TtlSet(refresh_seconds, REMEMBERED_KEYS)
         self._recent_orders = TtlSet(ORDER_SECONDS, REMEMBERED_KEYS)
-        self._recent_incidents = TtlSet(INCIDENT_SECONDS, REMEMBERED_KEYS)
-        self._sighting_buffer = WriteBuffer("sightings", self._write_sightings, MAX_SIGHTINGS)
-        self._rematch_buffer = WriteBuffer("sightings to match again", self._rematch, MAX_SIGHTINGS)
-        self._order_buffer = WriteBuffer("purge orders", self._place_orders, MAX_ORDERS)
-        self._incident_buffer = WriteBuffer("incidents", incidents.add, MAX_INCIDENTS)
+        # Orders that wait to be written, by target, with their marks.
+        self._unjudged_orders: dict[bytes, int] = {}
+        self._requested_again = TtlSet(refresh_seconds, REMEMBERED_KEYS // 2)
+        self._lost = LostSightings(sightings, orders, self._list_store, lost_hosts)
+        self._sighting_buffer = WriteBuffer("sightings", self._write_sightings, MAX_SIGHTINGS, self._lose_sightings)
+        self._rematch_buffer = WriteBuffer("sightings to match again", self._rematch, MAX_SIGHTINGS, self._lose_matches)
+        self._order_buffer = WriteBuffer("purge orders", self._place_orders, MAX_ORDERS, self._lose_orders)
+        self._match_rate = MatchRate()
+        self._incident_reporter = IncidentReporter(incidents)
+        replica.on_store_loss.append(self._forget_written)
+
+    @property
+    def _buffers(self) -> Sequence[WriteBuffer[Any]]:
+        """Those that must not lose anything; in the order in which they are closed: the later take losses of others."""
+        return self._order_buffer, self._sighting_buffer, self._rematch_buffer, self._lost.buffer
 
     async def start(self) -> None:
-        for buffer in (self._sighting_buffer, self._rematch_buffer, self._order_buffer, self._incident_buffer):
+        await self._lost.start()
+        for buffer in (self._order_buffer, self._sighting_buffer, self._rematch_buffer, self._incident_reporter):
             await buffer.start()
+        await self._match_rate.start()
 
     def position(self) -> Position:
         """A position after everything recorded and ordered so far; see `is_written`."""
-        return self._sighting_buffer.mark, self._order_buffer.mark
+        return self._sighting_buffer.mark, self._order_buffer.mark, self._lost.buffer.mark
 
     def is_written(self, position: Position) -> bool:
         """Whether all up to the position is in the store, and matched again where needed."""
-        sightings, orders = position
+        sightings, orders, lost = position
         # A sighting enters the rematch buffer before the buffer of sightings counts it as written.
         return (
             self._sighting_buffer.reached(sightings)
             and self._order_buffer.reached(orders)
             and self._rematch_buffer.reached(self._rematch_buffer.mark)
+            and self._lost.buffer.reached(lost)
         )
 
     async def flush(self) -> None:
-        """Wait until all sightings recorded so far are in the store."""
+        """Wait until all sightings recorded so far are in the store, and the hosts of those that were lost."""
         await self._sighting_buffer.flush()
+        await self._lost.buffer.flush()
 
     async def close(self) -> None:
         """Write what is left, orders first. If the store is unavailable, try for a few seconds."""
-        for buffer in (self._order_buffer, self._sighting_buffer, self._rematch_buffer, self._incident_buffer):
+        for buffer in self._buffers:
             await buffer.close()
+        await self._incident_reporter.close()
+        await self._match_rate.close()
 
     def record_sighting(self, sighting: Sighting) -> bool:
-        """Have a sighting written, unless it was within `refresh_seconds`. Returns whether it will be."""
-        key = target_key(sighting.target, sighting.fingerprint.sha256)
-        if key in self._recent_sightings:
+        """Have a sighting written, unless it was twice within `refresh_seconds`. Returns whether it will be.
+
+        The second one tells a target that is requested again from one that was requested once: that is forgotten first.
+        A sighting that cannot be written is remembered as lost.
+        """
+        # With the size: a cache may store more slices of the target than the size on record tells.
+        key = target_key(sighting.target, sighting.fingerprint.sha256, str(sighting.target.size))
+        written_before = self._requested_again if key in self._recent_sightings else self._recent_sightings
+        if key in written_before or not self._sighting_buffer.put(sighting):
             return False
-        if self._sighting_buffer.put(sighting):
-            self._recent_sightings.add(key)
-            return True
-        metrics.sightings_dropped.inc()
-        return False
+        written_before.add(key)
+        return True
+
+    def forget(self, target: Target, version: int) -> None:
+        """Remember that what a target served, judged by the lists at `version` if at all, could not be recorded."""
+        self._lost.add(target, version)
 
     def order_purge(self, target: Target, sha256: str, verdict: Verdict) -> bool:
         """Have a matching image removed from every cache, unless that was ordered within ORDER_SECONDS.
 
         Returns whether an order will be written.
         """
-        key = target_key(target)
+        key = target_key(target, str(target.size))
         if key in self._recent_orders:
             return False
         entry_id = verdict.match.entry.id if verdict.match else ""
@@ -127,48 +154,40 @@ class Recorder:
             logger.error("a purge order was lost: the store was unavailable for too long")
         return any(placed)
 
+    def order_unjudged_purge(self, target: Target, why: str = "its response could not be judged") -> bool:
+        """Have a target removed from every cache, since nobody judged in time what they may have stored under it.
+
+        Returns whether an order is on its way to the store, this one or one that waits to be written.
+        """
+        # Once an order is being written a cache may have carried it out, and stored another copy.
+        waiting = self._unjudged_orders
+        while waiting and self._order_buffer.has_begun(next(iter(waiting.values()))):
+            del waiting[next(iter(waiting))]
+        key = target_key(target)
+        if key in waiting:
+            return True
+        order = PurgeOrder(target, Cause.UNJUDGED, time.time(), why=why, by="proxy")
+        if not self._order_buffer.put(order):
+            return False
+        waiting[key] = self._order_buffer.mark
+        return True
+
     def report_incident(self, target: Target, sha256: str, verdict: Verdict) -> None:
-        """Report a match, blocked or monitored, once in INCIDENT_SECONDS."""
-        if verdict.match is None:
-            return
-        entry, signal = verdict.match.entry, verdict.match.signal
-        # With the decision: a list that changes from monitoring to blocking is reported again.
-        key = target_key(target, entry.id, verdict.decision)
-        if key in self._recent_incidents:
-            return
-        incident = Incident(
-            at=time.time(),
-            decision=verdict.decision,
-            reason=verdict.reason,
-            target=target,
-            sha256=sha256,
-            list=entry.list,
-            entry_id=entry.id,
-            signal_type=signal.type,
-            distance=verdict.match.distance,
-            view=signal.view,
-            frame=signal.frame,
-        )
-        if self._incident_buffer.put(incident):
-            self._recent_incidents.add(key)
+        """Report a match, blocked or monitored; see IncidentReporter."""
+        if verdict.match is not None:
+            self._match_rate.add(verdict.match.entry.id)
+        self._incident_reporter.report(target, sha256, verdict)
 
     def report_classification(self, classifier: str, target: Target, sha256: str, label: str, score: float) -> None:
-        """Report a delivered image for review: a classifier labelled it. It is neither blocked nor purged."""
-        incident = Incident(
-            at=time.time(),
-            decision=Decision.DELIVER,
-            reason=Reason.CLASSIFIED,
-            target=target,
-            sha256=sha256,
-            list="",
-            entry_id="",
-            signal_type="",
-            distance=0,
-            classifier=classifier,
-            label=label,
-            score=score,
-        )
-        self._incident_buffer.put(incident)
+        """Report a delivered image for review: a classifier labelled it."""
+        self._incident_reporter.report_classification(classifier, target, sha256, label, score)
+
+    def _forget_written(self) -> None:
+        """The store has lost what was written: all is written again when it comes again."""
+        for written in (self._recent_sightings, self._requested_again, self._recent_orders):
+            written.clear()
+        self._incident_reporter.forget_windows()
+        self._sightings.forget_written()
 
     async def _place_orders(self, orders: Sequence[PurgeOrder]) -> None:
         await self._orders.place(orders)
@@ -178,8 +197,22 @@ class Recorder:
         # Read after the write: the retromatching of any later change finds this batch in the store.
         version = await self._list_store.version()
         for sighting in batch:
-            if sighting.version != version and not self._rematch_buffer.put((sighting, version)):
-                metrics.sightings_dropped.inc()
+            if sighting.version != version:
+                self._rematch_buffer.put((sighting, version))
+
+    def _lose_sightings(self, sightings: Sequence[Sighting]) -> None:
+        for sighting in sightings:
+            self._lost.add(sighting.target, sighting.version)
+
+    def _lose_matches(self, matches: Sequence[tuple[Sighting, int]]) -> None:
+        self._lose_sightings([sighting for sighting, _ in matches])
+
+    def _lose_orders(self, orders: Sequence[PurgeOrder]) -> None:
+        for order in orders:
+            # Its image is listed already: what is lost must be purged now, not with the next listing. The order by tag
+            # stands beside one for a target.
+            if order.scope is not Scope.TAG:
+                self._lost.add(order.target, NO_VERSION)
 
     async def _rematch(self, batch: Sequence[tuple[Sighting, int]]) -> None:
         await self._wait_for_lists(max(version for _, version in batch))

@@ -5,8 +5,9 @@ response: HTTP client libraries normalize the URL, and could ask for another obj
 """
 
 import asyncio
+import itertools
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -17,10 +18,16 @@ from mitmproxy.net.http import http1
 
 from edgeward import metrics
 from edgeward.hashing import content_codings
-from edgeward.proxy.body_sniffing import may_be_image
+from edgeward.proxy.body_memory import UNKNOWN_BYTES, BodyMemory, Reservation
+from edgeward.proxy.body_sniffing import BodySniffer
+from edgeward.types import Reason
 
 TIMEOUT_SECONDS = 30.0
+SLOW_BODY_SECONDS = 600.0
+"""Longest fetch of a response that no client waits for."""
 _READ_BYTES = 64 * 1024
+_EVENTS_PER_TURN = 100
+"""After so many parts of a response others run."""
 _REMOVED_HEADERS = (
     "range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since",
     "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection",
@@ -33,7 +40,33 @@ _HOP_BY_HOP = frozenset(
 
 
 class RefetchFailed(Exception):
-    """The upstream gave no complete response, or an image too large to be judged."""
+    """The upstream gave no complete response, or an image that can't be taken in."""
+
+    reason = Reason.ERROR
+    """Whose policy decides on the response."""
+
+
+class RefetchTooLarge(RefetchFailed):
+    """The image is too large to be judged."""
+
+    reason = Reason.TOO_LARGE
+
+
+class RefetchOverloaded(RefetchFailed):
+    """There is no memory for the image now."""
+
+    reason = Reason.OVERLOADED
+
+
+class _NoMemory(OSError):
+    """No room within the budget for bodies."""
+
+
+class _TooLarge(ValueError):
+    """More than hashing.max_bytes."""
+
+
+_FAILURES: dict[type[Exception], type[RefetchFailed]] = {_TooLarge: RefetchTooLarge, _NoMemory: RefetchOverloaded}
 
 
 @dataclass(slots=True)
@@ -43,6 +76,8 @@ class FullResponse:
     status: int
     headers: http.Headers
     body: bytes | None = field(default=None)
+    memory: Reservation | None = field(default=None)
+    """For the body; released with the last reference to it."""
 
     @property
     def declared(self) -> str:
@@ -63,61 +98,95 @@ class FullResponse:
 class Refetcher:
     """Fetches from one upstream (http:// or https://, no path), images up to `max_bytes`.
 
-    `data_uris` (hashing.data_uris): HTML and CSS too.
+    `data_uris` (hashing.data_uris): HTML and CSS too. `memory`: for the bodies; None: for one at a time.
+    `seconds`: the longest fetch.
     """
 
-    def __init__(self, upstream: str, max_bytes: int, data_uris: bool = False) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        max_bytes: int,
+        data_uris: bool = False,
+        memory: BodyMemory | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._memory, self._seconds = memory or BodyMemory(max_bytes), seconds
         parts = urlsplit(upstream)
         self._host, self._max_bytes, self._data_uris = parts.hostname or "", max_bytes, data_uris
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
-    async def fetch(self, request: http.Request) -> FullResponse:
+    async def fetch(self, request: http.Request, answer_seconds: float = TIMEOUT_SECONDS) -> FullResponse:
         """GET the full object that the client asked for.
 
+        Args:
+            answer_seconds: how long to wait for the headers of the response.
+
         Raises:
-            RefetchFailed: no complete response within TIMEOUT_SECONDS, or an image over the limit.
+            RefetchTooLarge: an image over the limit.
+            RefetchOverloaded: no memory for it.
+            RefetchFailed: no headers in that time, or no complete response in the time of the longest fetch.
         """
+        started = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                full = await self._exchange(_full_request(request))
-        except (OSError, TimeoutError, h11.RemoteProtocolError, ValueError) as error:
+            async with asyncio.timeout(min(answer_seconds, self._seconds)) as timeout:
+                full = await self._exchange(_full_request(request), lambda: timeout.reschedule(started + self._seconds))
+        except (RefetchFailed, OSError, TimeoutError, h11.RemoteProtocolError, ValueError) as error:
             metrics.refetches.labels("failed").inc()
-            raise RefetchFailed(f"{type(error).__name__}: {error}") from error
+            raise _FAILURES.get(type(error), RefetchFailed)(f"{type(error).__name__}: {error}") from error
         metrics.refetches.labels("not_image" if full.body is None else "image").inc()
         return full
 
-    async def _exchange(self, request: bytes) -> FullResponse:
+    async def _exchange(self, request: bytes, answered: Callable[[], None]) -> FullResponse:
         reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         try:
             writer.write(request)
             await writer.drain()
             async with aclosing(_events(reader)) as events:
-                return await self._read(events)
+                return await self._read(events, answered)
         finally:
             writer.close()
 
-    async def _read(self, events: AsyncIterator[h11.Event]) -> FullResponse:
+    async def _read(self, events: AsyncIterator[h11.Event], answered: Callable[[], None]) -> FullResponse:
+        """The body is kept in one place: `body` once it is known to be judged, before that in the sniffer."""
         full: FullResponse | None = None
-        body, image = bytearray(), None
+        sniffer, body, image = BodySniffer((), "", False), bytearray(), None
         async for event in events:
             if isinstance(event, h11.Response):
+                answered()
                 full = FullResponse(event.status_code, http.Headers(event.headers.raw_items()))
+                sniffer = BodySniffer(full.codings, full.declared, self._data_uris)
             elif isinstance(event, h11.Data) and full is not None:
-                body += event.data
-                image = self._may_be_image(full, body) if image is None else image
+                if image is None:
+                    image = sniffer.may_be_image(event.data)
+                    body += sniffer.take() if image else b""
+                else:
+                    body += event.data
                 if image is False:  # the rest need not be transferred
                     return full
                 if len(body) > self._max_bytes:
-                    raise ValueError("larger than hashing.max_bytes")
+                    raise _TooLarge("larger than hashing.max_bytes")
+                if body:
+                    await self._reserve(full, len(body))
         if full is None:
             raise ValueError("no response")
-        if image or self._may_be_image(full, body, ended=True):
-            full.body = bytes(body)
+        if image or sniffer.may_be_image(ended=True):
+            full.body = bytes(body) or sniffer.take()
+        if full.memory is not None:
+            full.memory.arrived(len(body))
         return full
 
-    def _may_be_image(self, full: FullResponse, body: bytearray, ended: bool = False) -> bool | None:
-        return may_be_image(bytes(body), full.codings, full.declared, ended, self._data_uris)
+    async def _reserve(self, full: FullResponse, received: int) -> None:
+        """Before more is read. _NoMemory: there is no room."""
+        if full.memory is None:
+            length = full.headers.get("content-length", "")
+            size = min(int(length), self._max_bytes) if length.isdigit() else UNKNOWN_BYTES
+            full.memory = await self._memory.reserve(size)
+        if full.memory is not None:
+            full.memory.grow(received)
+            await full.memory.wait_for_room()
+        if full.memory is None or full.memory.refused:
+            raise _NoMemory("no memory for the image")
 
 
 def _full_request(request: http.Request) -> bytes:
@@ -141,7 +210,9 @@ async def _events(reader: asyncio.StreamReader) -> AsyncGenerator[h11.Event]:
     # h11 reads a response only after it has sent a request: this one goes nowhere.
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "upstream")]))
     parser.send(h11.EndOfMessage())
-    while True:
+    for count in itertools.count(1):
+        if count % _EVENTS_PER_TURN == 0:
+            await asyncio.sleep(0)  # a body may come in very many small chunks
         event = parser.next_event()
         if event is h11.NEED_DATA:
             parser.receive_data(await reader.read(_READ_BYTES))

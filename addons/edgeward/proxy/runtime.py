@@ -14,14 +14,19 @@ from edgeward.errors import StoreUnavailable
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.incidents import Incidents
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.matching.matcher import Matcher
-from edgeward.origin_check.queue import SweepQueue
+from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.served_reporter import ServedReporter
+from edgeward.proxy.body_memory import BodyMemory
 from edgeward.proxy.gate import EdgewardGate
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.judge import Judge
+from edgeward.proxy.lost_hosts_file import LostHostsFile
 from edgeward.proxy.recorder import Recorder
-from edgeward.proxy.refetch import Refetcher
+from edgeward.proxy.refetch import SLOW_BODY_SECONDS, Refetcher
+from edgeward.proxy.request_repeater import RequestRepeater
+from edgeward.proxy.target_cache import TargetCache
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
 from edgeward.purging.orders import Orders
 from edgeward.settings.cache_settings import tag_headers
@@ -61,27 +66,51 @@ class Runtime:
         # The stack closes in reverse order: the store after all that writes to it.
         store = await self._connect()
         stack.push_async_callback(store.close)
-        self.replica = Replica(store, replica_name(), Matcher(config.hashing.min_quality, config.hashing.signals))
+        matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
+        applied_lists = AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE)
+        self.replica = Replica(store, replica_name(), matcher, applied_lists)
         pool = HasherPool(config.hashing)
-        refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris)
+        memory = BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
+        refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory)
         sightings = Sightings(store, config.sightings)
         tags = bool(tag_headers(config.caches))
-        recorder = Recorder(sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags)
+        lost_hosts = LostHostsFile(config.state_dir.absolute() / "lost-hosts")
+        recorder = Recorder(
+            sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags, lost_hosts
+        )
         # A version is reported as applied when all sightings by older ones are written: then retromatching finds them.
         self.replica.before_report = recorder.flush
         judge = Judge(config, self.replica, pool, sightings)
-        served = ServedReporter(SweepQueue(store), config.sweep) if config.sweep.enabled else None
+        served = ServedReporter(sweep_queue(config, store), config.sweep) if config.sweep.enabled else None
+        if served is not None:
+            self.replica.on_store_loss.append(served.forget_reported)
         classifier_queues = [self._classifier_queue(settings, store, recorder) for settings in config.classifiers]
-        for part in (pool, self.replica, recorder, *([served] if served else ()), *classifier_queues):
+        cache = TargetCache()
+        journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
+        # Nobody waits for these: a body may come as slowly as the one that the cache goes on fetching.
+        patient = Refetcher(
+            config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
+        )
+        unjudged = UnjudgedRequests(journal, recorder, RequestRepeater(judge, recorder, patient, cache))
+        # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
+        unjudged.take_over()
+        self.replica.settle, self.replica.unjudged = unjudged.settle, unjudged.report
+        for part in (pool, memory, self.replica, recorder, *([served] if served else ()), *classifier_queues):
             await part.start()
             stack.push_async_callback(part.close)
         stack.push_async_callback(judge.close)
-        journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
-        unjudged = UnjudgedRequests(journal, judge, recorder, refetcher)
         await unjudged.start()
         stack.push_async_callback(unjudged.close)
         self.gate = EdgewardGate(
-            config, judge, recorder, refetcher, unjudged, served=served, classifier_queues=classifier_queues
+            config,
+            judge,
+            recorder,
+            refetcher,
+            unjudged,
+            cache,
+            served=served,
+            classifier_queues=classifier_queues,
+            memory=memory,
         )
 
     def _classifier_queue(self, settings: ClassifierSettings, store: Store, recorder: Recorder) -> ClassifierQueue:

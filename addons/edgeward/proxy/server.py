@@ -37,13 +37,14 @@ class EdgeMaster(Master):
         super().__init__(Options())
         self._legacy_log_events.uninstall()  # it formats every log record, for addons that are not here
         self.gate = gate
+        self.max_connections = config.proxy.connections
         self.proxyserver = proxyserver.Proxyserver()
         self.addons.add(self.proxyserver)
         if config.proxy.upstream.startswith("https:"):
             self.addons.add(tlsconfig.TlsConfig())
         self.addons.add(gate)
         # Options of addons that are not loaded, but which mitmproxy's core reads.
-        for name, default in (("websocket", True), ("rawtcp", False)):
+        for name, default in (("websocket", False), ("rawtcp", False)):
             if name not in self.options:
                 self.options.add_option(name, bool, default, "")
         self.options.update(

@@ -15,6 +15,7 @@ from typing import Any, Self
 from mitmproxy import http
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import TCPLayer
 from mitmproxy.proxy.layers import http as http_layer
 from mitmproxy.proxy.layers.http import HttpStream, SendHttp, _http1, _http2
 from mitmproxy.proxy.layers.http._events import (
@@ -29,8 +30,9 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.utils import ReceiveBuffer
 
 from edgeward.hashing import content_codings
-from edgeward.proxy import flow_state, pages
-from edgeward.proxy.body_sniffing import may_be_image
+from edgeward.proxy import flow_state, http1_limits, pages
+from edgeward.proxy.body_sniffing import BodySniffer
+from edgeward.types import Reason
 
 type Commands = layer.CommandGenerator[None]
 
@@ -62,12 +64,12 @@ class GateStream(HttpStream):
     """One request and its response."""
 
     _held_headers: ResponseHeaders | None = None
-    """Until the first bytes of the body, in `_held_body`, tell whether it may be an image."""
+    """Until the first bytes of the body, in `_sniffer`, tell whether it may be an image."""
+    _sniffer: BodySniffer
 
     def __init__(self, context: Context, stream_id: int) -> None:
         super().__init__(context, stream_id)
         self.response_body_buf = _BodyBuffer()
-        self._held_body = bytearray()
 
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
         """Hold the headers: the body's first bytes decide how the gate takes them."""
@@ -76,6 +78,9 @@ class GateStream(HttpStream):
             yield from super().state_wait_for_response_headers(event)
             return
         self._held_headers = event
+        headers = event.response.headers
+        state.codings = content_codings.parse(headers.get("content-encoding"))
+        self._sniffer = BodySniffer(state.codings, headers.get("content-type", ""), state.data_uris)
         self.server_state = self.state_peek
         yield from self._peek(state, None)
 
@@ -83,26 +88,21 @@ class GateStream(HttpStream):
         """Hold the first bytes of the body until they tell whether it may be an image."""
         state = flow_state.get(self.flow)
         assert state is not None
-        if isinstance(event, ResponseData):
-            self._held_body += event.data
         yield from self._peek(state, event)
 
     def _peek(self, state: flow_state.FlowState, event: events.Event | None) -> Commands:
         assert self._held_headers is not None
-        headers = self._held_headers.response.headers
         ended = isinstance(event, ResponseEndOfMessage | ResponseTrailers)
-        codings = content_codings.parse(headers.get("content-encoding"))
-        content_type = headers.get("content-type", "")
-        found = may_be_image(bytes(self._held_body), codings, content_type, ended, state.data_uris)
+        found = self._sniffer.may_be_image(event.data if isinstance(event, ResponseData) else b"", ended)
         if found is None:
             return
-        state.may_be_image, state.codings = found, codings
+        state.may_be_image = found
         yield from super().state_wait_for_response_headers(self._held_headers)
         yield from self._replay(state, event if ended else None)
 
     def _replay(self, state: flow_state.FlowState, end: events.Event | None) -> Commands:
         """Pass the held bytes on, as if they had just arrived."""
-        held, self._held_body = bytes(self._held_body), bytearray()
+        held = self._sniffer.take()
         if state.replacement is not None:
             yield from self._refuse_now()
         # In any other state the hook has ended the stream, and the bytes have nowhere to go.
@@ -113,20 +113,34 @@ class GateStream(HttpStream):
                 yield from self.server_state(end)
 
     def state_consume_response_body(self, event: events.Event) -> Commands:
-        """Buffer a body that is to be judged, up to its limit."""
+        """Buffer a body that is to be judged, up to its limit and within its memory."""
         state = flow_state.get(self.flow)
-        limit = state.body_limit if state else None
         data = event.data if isinstance(event, ResponseData) else b""
-        if state is not None and limit is not None and len(self.response_body_buf) + len(data) > limit:
-            yield from self._overflow(state, data)
+        received = len(self.response_body_buf) + len(data)
+        if state is None:
+            yield from super().state_consume_response_body(event)
+        elif state.body_limit is None and data:
+            yield from self._stream_or_refuse(data)  # decided, whatever the body is: nothing is to be buffered
+        elif state.body_limit is not None and received > state.body_limit:
+            state.give_up_body(Reason.TOO_LARGE)
+            yield from self._stream_or_refuse(data)
+        elif state.memory is not None and state.memory.refused:
+            state.unjudged = True
+            state.give_up_body(Reason.OVERLOADED)
+            yield from self._stream_or_refuse(data)
         else:
+            if state.memory is not None and data:
+                state.memory.grow(received)
+            elif state.memory is not None:
+                state.memory.arrived(received)
             yield from super().state_consume_response_body(event)
 
-    def _overflow(self, state: flow_state.FlowState, data: bytes) -> Commands:
-        """The body is too large to be judged: refuse it, or stream it from here on if the policy says so."""
+    def _stream_or_refuse(self, data: bytes) -> Commands:
+        """Send the refusal, or stream what is buffered, then `data` and all that follows."""
+        state = flow_state.get(self.flow)
+        assert state is not None
         buffered = bytes(self.response_body_buf) + data
         self.response_body_buf.clear()
-        state.exceed_body_limit()
         if state.replacement is not None:
             yield from self._refuse_now()
             return
@@ -135,6 +149,21 @@ class GateStream(HttpStream):
         self.flow.response.stream = True
         yield from self.start_response_stream()
         yield from self.state_stream_response_body(ResponseData(self.stream_id, buffered))
+        if state.memory is not None:
+            state.memory.sent()
+
+    def flow_done(self) -> Commands:
+        """After a 101, pass the bytes of both sides on. mitmproxy would keep every message, and parts of one without
+        bound."""
+        assert self.flow.response is not None
+        if self.flow.response.status_code != 101:
+            yield from super().flow_done()
+            return
+        self.child_layer = TCPLayer(self.context, ignore=True)
+        self._handle_event = self.passthrough
+        yield from self.child_layer.handle_event(events.Start())
+        # Last: from here on bytes may come.
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def send_response(self, already_streamed: bool = False) -> Commands:
         """Free the body once it is sent: the stream is in a reference cycle, and would keep it until the garbage
@@ -143,6 +172,10 @@ class GateStream(HttpStream):
         self.response_body_buf.clear()
         if self.flow.response is not None:
             self.flow.response.data.content = None
+        state = flow_state.get(self.flow)
+        if state is not None and state.memory is not None:
+            state.memory.sent()
+            state.memory = None
 
     def _refuse_now(self) -> Commands:
         """Send the refusal, and close the upstream connection instead of reading the rest of the body."""
@@ -170,6 +203,9 @@ def install() -> None:
     # It checks the types of each message at run time, which takes an eighth of a request's time. mypy checks ours.
     _replace(http.MessageData, "__post_init__", lambda self: None)
     _replace(_http1, "make_error_response", pages.error_bytes)
+    _replace(_http1, "make_body_reader", http1_limits.make_body_reader)
+    _replace(http_layer, "Http1Server", http1_limits.LimitedServer)
+    _replace(http_layer, "Http1Client", http1_limits.LimitedClient)
     _replace(_http2, "format_error", pages.error_body)
 
 

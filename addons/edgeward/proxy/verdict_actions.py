@@ -1,6 +1,6 @@
 """What follows from a verdict: the client's response, and what is recorded, purged, reported and classified."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mitmproxy import http
 
@@ -15,7 +15,11 @@ from edgeward.types import Fingerprint, Reason, Sighting, Verdict, image_tag
 
 
 class VerdictActions:
-    """Carries verdicts out for one gate. Nothing here waits for the store."""
+    """Carries verdicts out for one gate. Nothing here waits for the store.
+
+    Args:
+        retry_seconds: in how many seconds the image with this SHA-256 may be tried again; None: not known.
+    """
 
     def __init__(
         self,
@@ -23,7 +27,9 @@ class VerdictActions:
         recorder: Recorder,
         served: ServedReporter | None = None,
         classifier_queues: Sequence[ClassifierQueue] = (),
+        retry_seconds: Callable[[str], int | None] = lambda sha256: None,
     ) -> None:
+        self._retry_seconds = retry_seconds
         self._blocked_by = config.policy.blocked_by
         self._recorder, self._served, self._classifier_queues = recorder, served, classifier_queues
         # In front of the cache, the response has left the cache already: a tag would reach clients only.
@@ -32,7 +38,7 @@ class VerdictActions:
     def apply(self, flow: http.HTTPFlow, state: FlowState, fingerprint: Fingerprint | None, verdict: Verdict) -> None:
         """Refuse or deliver. A match is reported, and a blocking one is purged from every cache."""
         if verdict.blocks:
-            state.refuse(self._block_page(flow.request, verdict), verdict.reason)
+            state.refuse(self._block_page(flow.request, verdict, fingerprint), verdict.reason)
         else:
             state.deliver(verdict.reason)
         if verdict.match is not None and fingerprint is not None and verdict.reason is not Reason.ALLOWLISTED:
@@ -42,7 +48,7 @@ class VerdictActions:
 
     def block_request(self, flow: http.HTTPFlow, state: FlowState, fingerprint: Fingerprint, verdict: Verdict) -> None:
         """Block before the upstream is asked. Its purge was ordered when the target was seen."""
-        flow.response = self._block_page(flow.request, verdict)
+        flow.response = self._block_page(flow.request, verdict, fingerprint)
         state.refuse(flow.response, verdict.reason)
         self._recorder.report_incident(state.target, fingerprint.sha256, verdict)
 
@@ -72,10 +78,11 @@ class VerdictActions:
             for queue in self._classifier_queues:
                 queue.offer(state.target, fingerprint, body, codings)
 
-    def _block_page(self, request: http.Request, verdict: Verdict) -> http.Response:
+    def _block_page(self, request: http.Request, verdict: Verdict, fingerprint: Fingerprint | None) -> http.Response:
         if verdict.match is not None and verdict.action is not None:
             return pages.block_page(request, verdict.action, self._blocked_by)
-        return pages.refusal_page(request, 503)
+        seconds = self._retry_seconds(fingerprint.sha256) if fingerprint else None
+        return pages.unchecked_page(request, verdict.reason, seconds or pages.RETRY_SECONDS)
 
 
 def _with_tag(name: str, tags: str | None, tag: str) -> str:

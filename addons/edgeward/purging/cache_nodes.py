@@ -1,6 +1,7 @@
 """The cache nodes that receive orders. A node that no controller has configured for a long time is forgotten."""
 
 import time
+from collections.abc import Sequence
 
 from edgeward.background.consumer_group import ConsumerGroup
 from edgeward.store.connection import Store
@@ -10,7 +11,7 @@ MIN_UNCONFIGURED_SECONDS = 3600.0
 
 # A node without a time, written by an earlier release perhaps, counts as configured now.
 # KEYS: stream, nodes
-# ARGV: now, forget nodes last configured before, prefix of their repeats, prefix of their refused orders
+# ARGV: now, forget nodes last configured before, prefixes of the keys of a node
 _FORGET_ABSENT = """
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 local present = {}
@@ -20,7 +21,7 @@ for _, group in ipairs(groups.err and {} or groups) do
   if not configured_at then redis.call('HSET', KEYS[2], name, ARGV[1]) end
   if configured_at and tonumber(configured_at) < tonumber(ARGV[2]) then
     redis.call('XGROUP', 'DESTROY', KEYS[1], name)
-    redis.call('DEL', ARGV[3] .. name, ARGV[4] .. name)
+    for i = 3, #ARGV do redis.call('DEL', ARGV[i] .. name) end
     redis.call('HDEL', KEYS[2], name)
   else
     present[#present + 1] = name
@@ -35,12 +36,11 @@ class Nodes:
 
     Args:
         stream: key of the orders.
-        repeats: prefix of the keys of the nodes' repeats.
-        refused: prefix of the keys of the orders that the nodes refused.
+        prefixes: of the other keys of each node, which end in its name.
     """
 
-    def __init__(self, store: Store, stream: str, repeats: str, refused: str) -> None:
-        self._store, self._stream, self._prefixes = store, stream, (repeats, refused)
+    def __init__(self, store: Store, stream: str, prefixes: Sequence[str]) -> None:
+        self._store, self._stream, self._prefixes = store, stream, prefixes
         self._key = store.key("{purges}", "nodes")
 
     async def register(self, group: ConsumerGroup, name: str) -> None:

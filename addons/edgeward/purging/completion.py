@@ -14,8 +14,9 @@ POLL_SECONDS = (0.003, 0.05)
 PAUSE_PER_POLL_TIME = 5
 """A pause is at least this many times as long as the poll before it, so that many waiting clients do not overload
 the store."""
-OWED, REFUSED = "-", "r"
-"""State letters of an order at a cache: no outcome yet; refused. Any other letter: the first one of its delivery."""
+OWED, REFUSED, UNSUPPORTED = "-", "r", "u"
+"""State letters of an order at a cache: no outcome yet; refused; can't be carried out there. Any other letter: the
+first one of its delivery."""
 
 # Answers with one text, which has a state letter for each id and, within it, each cache.
 # ARGV: prefix of outcome keys, number of caches, caches, ids
@@ -51,7 +52,7 @@ class OrderCompletion:
         pause, longest_pause = POLL_SECONDS
         while chunks:
             started = time.monotonic()
-            states = await self._states(chunks[0], caches)
+            states = await self.states(chunks[0], caches)
             for _, order_states in states:
                 if OWED not in order_states:
                     _count_not_removed(not_removed, caches, order_states)
@@ -65,7 +66,7 @@ class OrderCompletion:
             await asyncio.sleep(min(deadline - now, max(pause, PAUSE_PER_POLL_TIME * (now - started))))
             pause = min(longest_pause, pause * 1.5)
         for chunk in chunks:
-            for _, order_states in await self._states(chunk, caches):
+            for _, order_states in await self.states(chunk, caches):
                 _count_not_removed(not_removed, caches, order_states)
         return {cache: not_removed[cache] for cache in caches if not_removed[cache]}
 
@@ -73,11 +74,11 @@ class OrderCompletion:
         """See Orders.count_refused."""
         counts: Counter[str] = Counter()
         for chunk in batched(ids, ORDERS_PER_POLL) if caches else ():
-            for _, states in await self._states(chunk, caches):
+            for _, states in await self.states(chunk, caches):
                 counts.update(cache for cache, state in zip(caches, states, strict=True) if state == REFUSED)
         return {cache: counts[cache] for cache in caches if counts[cache]}
 
-    async def _states(self, ids: Sequence[str], caches: Sequence[str]) -> list[tuple[str, str]]:
+    async def states(self, ids: Sequence[str], caches: Sequence[str]) -> list[tuple[str, str]]:
         """Each order id with its state letters, one per cache in the order of `caches`."""
         letters = await self._store.run(_STATES, [self._home], [self._prefix, len(caches), *caches, *ids])
         rows = ("".join(row) for row in batched(letters.decode(), len(caches)))

@@ -3,7 +3,10 @@
 {purges}:orders            the stream of orders
 {purges}:outcomes:<order>  hash: cache -> outcome of that order
 {purges}:entry:<entry>     set of the orders that a list entry led to
+{purges}:lost:<list>       orders for hosts of lost sightings, see lost_orders.py
+{purges}:unjudged          set of the orders for responses that could not be judged, until all caches have done them
 {purges}:refused:<cache>   set of the orders that a cache refuses
+{purges}:waiting:<cache>   hash: order -> its last failed attempt, while the cache owes it
 {purges}:repeats:<cache>   schedule of repeated purges, see repeat_schedule.py
 {purges}:nodes             hash: cache -> when a controller configured it last
 """
@@ -11,10 +14,11 @@
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+from typing import Any, Self
 
 from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, Item
 from edgeward.errors import NotFound
@@ -27,15 +31,19 @@ from edgeward.purging.codec import (
     outcome_to_json,
 )
 from edgeward.purging.completion import OrderCompletion
+from edgeward.purging.failed_attempts import FailedAttempts
+from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
+from edgeward.purging.shared_orders import SharedOrders
+from edgeward.purging.unjudged_orders import Unjudged, UnjudgedOrders
 from edgeward.store.connection import Arg, Store
-from edgeward.types import Delivery, Outcome, PurgeOrder, placed_at
+from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
 
 ORDERS_PER_COMMAND = 500
 CONSUMER_SECONDS = 86400.0
 """A controller that has been silent for this long and holds no order is forgotten."""
-REMOVED = (Delivery.VERIFIED, Delivery.DELIVERED)
-"""The deliveries after which the target is gone from the cache, as far as it can be known."""
+CARRIED_OUT = (Delivery.VERIFIED, Delivery.DELIVERED)
+"""The deliveries of an order that the cache carried out."""
 
 _ID = re.compile(r"\d{1,20}-\d{1,20}")
 _ORDER = b"order"
@@ -47,7 +55,7 @@ local function entry_of(order) return string.match(order, '"entry_id":"(%x+)"') 
 """
 """Lua function: the entry that an order (JSON) names. Other texts in it cannot match: their quotes are escaped."""
 
-# KEYS: stream. ARGV: prefix of the keys with the orders of an entry, then the orders
+# KEYS: stream, orders for unjudged responses. ARGV: prefix of the keys with the orders of an entry, then the orders
 _PLACE = (
     _ENTRY
     + """
@@ -56,6 +64,7 @@ for i = 2, #ARGV do
   ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'order', ARGV[i])
   local entry = entry_of(ARGV[i])
   if entry then redis.call('SADD', ARGV[1] .. entry, ids[i - 1]) end
+  if string.find(ARGV[i], '"cause":"unjudged"', 1, true) then redis.call('SADD', KEYS[2], ids[i - 1]) end
 end
 return ids
 """
@@ -87,7 +96,7 @@ return '[' .. table.concat(rows, ',') .. ']'
 
 # A result counts only if the order was still owed, or the repeat still scheduled, and the order is still on record:
 # another controller may have done it meanwhile, or it was forgotten.
-# KEYS: stream, repeats and refused orders of this cache, repeats of each outer cache
+# KEYS: stream; repeats, refused orders and failed attempts of this cache; repeats of each outer cache
 # ARGV: cache, now, prefix of outcome keys, rows as JSON (see _row), outer caches
 _RECORD = """
 local stream, repeats, refusals = KEYS[1], KEYS[2], KEYS[3]
@@ -105,12 +114,13 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
   if counts(id, repeat_id) then
     if outcome ~= '' then
       redis.call('HSET', prefix .. id, cache, outcome)
+      redis.call('HDEL', KEYS[4], id)
       if refused then redis.call('SADD', refusals, id)
       elseif repeat_id ~= '' then redis.call('SREM', refusals, id) end
     end
     if next_repeat_id ~= '' then redis.call('ZADD', repeats, due, next_repeat_id) end
-    for i = 4, purge_outer and #KEYS or 0 do
-      if redis.call('HEXISTS', prefix .. id, ARGV[i + 1]) == 1 then
+    for i = 5, purge_outer and #KEYS or 0 do
+      if redis.call('HEXISTS', prefix .. id, ARGV[i]) == 1 then
         redis.call('ZADD', KEYS[i], now, id .. '/' .. now)
       end
     end
@@ -118,7 +128,7 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
 end
 """
 
-# KEYS: stream, refused orders of each cache
+# KEYS: stream, orders for unjudged responses, refused orders of each cache
 # ARGV: first id that stays, prefix of outcome keys, count, prefix of the keys with the orders of an entry
 _TRIM = (
     _ENTRY
@@ -158,7 +168,12 @@ class PurgeResult:
 
 
 class Orders:
-    """All purge orders. An order is kept until every cache has done it and it is old enough; see `trim`."""
+    """All purge orders. An order is kept until every cache has done it and it is old enough; see `trim`.
+
+    Attributes:
+        shared: which of them several entries led to.
+        lost: those for hosts of lost sightings that all entries of a list led to.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -167,17 +182,42 @@ class Orders:
         self._stream = store.key("{purges}", "orders")
         self._outcomes = store.key("{purges}", "outcomes", "")
         self._entries = store.key("{purges}", "entry", "")
+        self.shared = SharedOrders(store)
+        self.lost = LostOrders(store, self._stream)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
-        self._nodes = Nodes(store, self._stream, self._repeats.key(""), self._refused(""))
+        self._unjudged = UnjudgedOrders(store, store.key("{purges}", "unjudged"), self._completion)
+        self.failed_attempts = FailedAttempts(store, self._outcomes)
+        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""))
+        self._nodes = Nodes(store, self._stream, of_node)
         self._groups: dict[str, ConsumerGroup] = {}
+        self._left_out: frozenset[tuple[Scope, Target, str]] = frozenset()
+
+    def without(self, placed: Iterable[PurgeOrder]) -> Self:
+        """The same, except that `place` leaves out what one of these orders removes too.
+
+        Not orders for forgotten targets: more may have been forgotten since, and the latest order has their number.
+        """
+        other = copy(self)
+        other._left_out = frozenset((order.scope, order.target, order.tag) for order in placed)
+        return other
+
+    def new_among(self, orders: Sequence[PurgeOrder]) -> Sequence[PurgeOrder]:
+        """The orders that `place` does not leave out."""
+        if not self._left_out:
+            return orders
+        return [
+            order for order in orders if order.forgotten or (order.scope, order.target, order.tag) not in self._left_out
+        ]
 
     async def place(self, orders: Sequence[PurgeOrder]) -> list[str]:
         """Order purges at every cache. Returns the orders' ids once the store has written them durably."""
+        orders = self.new_among(orders)
         ids: list[str] = []
+        keys = [self._stream, self._unjudged.key]
         for chunk in batched(orders, ORDERS_PER_COMMAND):
             args = [self._entries, *map(order_to_json, chunk)]
-            ids += [order_id.decode() for order_id in await self._store.run_durably(_PLACE, [self._stream], args)]
+            ids += [order_id.decode() for order_id in await self._store.run_durably(_PLACE, keys, args)]
         return ids
 
     async def get(self, order_id: str) -> tuple[PurgeOrder, dict[str, Outcome]]:
@@ -210,7 +250,8 @@ class Orders:
             for entry_id in entry_ids:
                 pipe.smembers(self._entries + entry_id)
             sets = await pipe.execute()
-        return sorted((order_id.decode() for ids in sets for order_id in ids), key=_id_numbers)
+        own = {order_id.decode() for ids in sets for order_id in ids}
+        return in_placing_order(own | await self.shared.of_entries(entry_ids))
 
     async def recent(self, limit: int = 100) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
         """The latest orders with their outcomes by cache, newest first."""
@@ -249,7 +290,8 @@ class Orders:
         Args:
             outer: the caches of outer tiers, for results with `purge_outer`.
         """
-        keys = [self._stream, self._repeats.key(cache), self._refused(cache), *map(self._repeats.key, outer)]
+        own = (self._repeats.key(cache), self._refused(cache), self.failed_attempts.key(cache))
+        keys = [self._stream, *own, *map(self._repeats.key, outer)]
         rows = json.dumps([_row(result) for result in results], separators=(",", ":"))
         await self._store.run(_RECORD, keys, [cache, f"{time.time():.3f}", self._outcomes, rows, *outer])
 
@@ -268,12 +310,19 @@ class Orders:
         return int(await self._redis.scard(self._refused(cache)))
 
     async def wait_done(self, ids: Sequence[str], caches: Sequence[str], timeout: float) -> dict[str, int]:
-        """Wait until every cache has an outcome for every order, up to `timeout` seconds.
+        """Wait until every cache has an outcome for every order, up to `timeout` seconds. A refusal is an outcome:
+        it is retried rarely, so it is not waited for.
 
-        Returns how many of the orders each cache has not removed (it owes or refuses them), without the caches that
-        have removed all: {} means gone everywhere.
+        Returns how many of the orders each cache owes or refuses, without the caches that do neither. Whether nothing
+        is left in those is another question: see operations/order_totals.py.
         """
         return await self._completion.wait_done(ids, caches, timeout)
+
+    async def wait_unjudged(
+        self, caches: Sequence[str], timeout: float, placed_before: float | None = None
+    ) -> Unjudged:
+        """Wait until every cache has done every order for a response that could not be judged; see UnjudgedOrders."""
+        return await self._unjudged.wait_done(caches, timeout, placed_before)
 
     async def count_refused(self, ids: Sequence[str], caches: Sequence[str]) -> dict[str, int]:
         """How many of the orders each cache refuses, without the caches that refuse none."""
@@ -290,7 +339,7 @@ class Orders:
             await self._group(cache).forget_consumers(CONSUMER_SECONDS)
             limits.append((await self._group(cache).owed()).oldest)
         first_kept = min((order_id for order_id in limits if order_id), key=_id_numbers)
-        keys = [self._stream, *map(self._refused, caches)]
+        keys = [self._stream, self._unjudged.key, *map(self._refused, caches)]
         args: list[Arg] = [first_kept, self._outcomes, ORDERS_PER_COMMAND, self._entries]
         while await self._store.run(_TRIM, keys, args):
             pass
@@ -316,6 +365,11 @@ def _row(result: PurgeResult) -> list[Any]:
 
 def _orders(items: Sequence[Item]) -> list[PurgeOrder]:
     return orders_from_rows((order_id, json.loads(fields[_ORDER])) for order_id, fields in items)
+
+
+def in_placing_order(ids: Iterable[str]) -> list[str]:
+    """These ids of orders, in the order in which they were placed."""
+    return sorted(ids, key=_id_numbers)
 
 
 def _id_numbers(stream_id: str) -> tuple[int, int]:

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 
 from edgeward import metrics
 from edgeward.caches.base import Purged
-from edgeward.purging.orders import REMOVED, Orders, PurgeResult
+from edgeward.purging.orders import CARRIED_OUT, Orders, PurgeResult
 from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
 from edgeward.purging.retry_queue import QueuedPurge
-from edgeward.types import Delivery, Outcome
+from edgeward.types import Delivery, Met, Outcome
 
 logger = logging.getLogger(__name__)
 
 RESULTS_PER_WRITE = 512
 REFUSED_RETRY_SECONDS = 300.0
 """Pause before a refused purge is retried: the configuration may be fixed by then."""
+LATE_REPEAT_SECONDS = (300.0, 900.0)
+"""A purge of a response that broke off is repeated at these times too: the cache may fetch and store it for long."""
 
 
 class OutcomeWriter:
@@ -61,11 +63,13 @@ class OutcomeWriter:
         if removed_again := _removed_again(purge, purged):
             attempts += purge.previous.attempts if purge.previous else 0
             detail = "a repeat removed a copy that was stored again"
-        outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail)
+        removed = _removed(purge, purged)
+        outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail, removed)
         # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record.
         changed = purge.first or removed_again
         next_repeat = self._next_repeat(purge, purged.delivery, at)
-        return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, changed)
+        purge_outer = changed and purged.delivery is not Delivery.UNSUPPORTED
+        return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, purge_outer)
 
     def _next_repeat(self, purge: QueuedPurge, delivery: Delivery, at: float) -> tuple[str, float]:
         """The next repeat: (id, due in Unix seconds), ("", 0.0) for none."""
@@ -73,11 +77,15 @@ class OutcomeWriter:
         repeat_id = repeat_id_of(purge.order.id, first_at)
         if delivery is Delivery.REFUSED:
             return repeat_id, at + REFUSED_RETRY_SECONDS * random.uniform(0.8, 1.2)
-        due = next((first_at + seconds for seconds in self._repeat_seconds if first_at + seconds > at), 0.0)
+        if delivery is Delivery.UNSUPPORTED:
+            return "", 0.0
+        seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.unjudged else ())})
+        due = next((first_at + each for each in seconds if first_at + each > at), 0.0)
         return (repeat_id, due) if due else ("", 0.0)
 
     def _count(self, batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> None:
         outcomes: Counter[str] = Counter()
+        met: Counter[str] = Counter()
         for purge, purged, at in batch:
             refused = purged.delivery is Delivery.REFUSED
             if refused and not self._refusing:
@@ -87,12 +95,26 @@ class OutcomeWriter:
                 outcomes[purged.delivery] += 1
             if _removed_again(purge, purged):
                 outcomes["stored_again"] += 1
-            if purge.first and purged.delivery in REMOVED:
+            if purge.first and purged.delivery in CARRIED_OUT:
                 self._linger.observe(max(0.0, at - purge.order.started_at))
+            if purged.delivery in CARRIED_OUT and (purge.first or _removed_again(purge, purged)):
+                met[Met.of(_removed(purge, purged))] += 1
+        for what, number in met.items():
+            metrics.purge_copies.labels(self._cache, what).inc(number)
         for outcome, number in outcomes.items():
             metrics.purges.labels(self._cache, outcome).inc(number)
 
 
 def _removed_again(purge: QueuedPurge, purged: Purged) -> bool:
     """Whether a repeat removed a copy that was stored after the first purge."""
-    return not purge.first and bool(purged.count)
+    return not purge.first and bool(purged.count or purge.removed)
+
+
+def _removed(purge: QueuedPurge, purged: Purged) -> int | None:
+    """The copies that all purges of this order removed, as far as it is known: None if that is not known."""
+    known = (purged.count or 0) + purge.removed + ((purge.previous.removed or 0) if purge.previous else 0)
+    if known:
+        return known
+    # What a purge met that was sent and not recorded is lost. An earlier purge that was not counted stays so.
+    lost = purge.taken_over or (not purge.first and purge.previous is not None and purge.previous.removed is None)
+    return None if lost else purged.count

@@ -14,25 +14,32 @@ from contextlib import suppress
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.caches import CacheDriver, Purged, driver_for
+from edgeward.caches.raw_http import MAX_UNPIPELINED
 from edgeward.purging.orders import Orders
 from edgeward.purging.outcome_writer import OutcomeWriter
 from edgeward.purging.retry_queue import MAX_CALL_SIZE, QueuedPurge, RetryQueue
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.settings.config import Config, PurgeSettings
 from edgeward.store.connection import STORE_AWAY
-from edgeward.types import Delivery
+from edgeward.types import Delivery, Outcome
 
 logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT_CALLS = 16
-"""Calls of the driver at the same time."""
+"""Calls of the driver at the same time ..."""
+MAX_SLOW_CALLS = 4
+"""... and besides, calls with slow purges: these wait for fetches of the cache until they time out."""
+SLOW_CALL_SIZE = MAX_UNPIPELINED
+"""Slow purges in one call: each has a connection of its own, so that none waits for another."""
 MAX_HELD = 2048
-"""Purges held in memory, those included that wait for a retry; all others stay in the store."""
+"""Purges held in memory, those included that wait for a retry; all others stay in the store. As many slow ones."""
 MAX_HELD_REPEATS = MAX_HELD // 2
 REPEATS_PER_READ = 256
 BLOCK_MS = 1000
 TICK_SECONDS = 0.25
 """Pause between two looks for due repeats."""
+FAILURES_PER_ROUND = 512
+"""Failed attempts noted in one round of `_maintain`."""
 MAINTENANCE_SECONDS = 1.0
 """Pause between two rounds of `_maintain`."""
 CLAIM_SECONDS = 5.0
@@ -80,6 +87,7 @@ class Purger:
         self.consumer = consumer or socket.gethostname()
         self._queue = RetryQueue(self._settings.backoff_max_seconds)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._slow_slots = asyncio.Semaphore(MAX_SLOW_CALLS)
         self._calls: set[asyncio.Task[None]] = set()
         self._node_down = False
         self._skip_tiers_until = 0.0
@@ -89,6 +97,7 @@ class Purger:
             self._loop("new orders", self._take),
             self._loop("repeats", self._repeat),
             self._loop("calls", self._send),
+            self._loop("calls that may wait", self._send_slow),
             self._loop("outcomes", self._record),
             self._loop("leases", self._maintain),
             # Apart from the leases, which must be renewed while it runs.
@@ -127,23 +136,28 @@ class Purger:
         """Take new orders as they come. The first call takes the orders that this consumer left at a restart."""
         if not self._recovered:
             await self._recover()
-        while not (free := min(MAX_CALL_SIZE, MAX_HELD - len(self._queue))) > 0:
+        while not (free := min(MAX_CALL_SIZE, self._room(MAX_HELD))) > 0:
             await asyncio.sleep(FULL_PAUSE_SECONDS)
         for order in await self._orders.take(self._name, self.consumer, free, BLOCK_MS):
             self._queue.add(QueuedPurge(order))
+
+    def _room(self, most: int, repeats_only: bool = False) -> int:
+        """How many more may be held, if at most that many may that are slow, and as many others."""
+        slow, others = (self._queue.count(slow=slow, repeats_only=repeats_only) for slow in (True, False))
+        return min(most - others, 2 * most - slow - others)
 
     async def _recover(self) -> None:
         await self._orders.ensure_group(self._name)
         after = "0"
         while orders := await self._orders.unfinished(self._name, self.consumer, after):
             for order in orders:
-                self._queue.add(QueuedPurge(order))
+                self._queue.add(QueuedPurge(order, taken_over=True))
             after = orders[-1].id
         self._recovered = True
 
     async def _repeat(self) -> None:
         """Queue repeats that are due, in small portions: new orders come first."""
-        free = min(REPEATS_PER_READ, MAX_HELD_REPEATS - self._queue.repeat_count)
+        free = min(REPEATS_PER_READ, self._room(MAX_HELD_REPEATS, repeats_only=True))
         due = await self._orders.due_repeats(self._name, time.time(), free) if free > 0 else []
         for repeat in due:
             self._queue.add(QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous))
@@ -156,14 +170,36 @@ class Purger:
         order_ids = [purge.order.id for purge in held if not purge.repeat_id]
         repeat_ids = [purge.repeat_id for purge in held if purge.repeat_id]
         await self._orders.renew_leases(self._name, self.consumer, order_ids, repeat_ids)
-        if (free := MAX_HELD - len(self._queue)) > 0:
+        if (free := self._room(MAX_HELD)) > 0:
             for order in await self._orders.claim(self._name, self.consumer, int(CLAIM_SECONDS * 1000), free):
-                self._queue.add(QueuedPurge(order))
+                self._queue.add(QueuedPurge(order, taken_over=True))
+        await self._note_failures()
         count, age = await self._orders.pending(self._name)
         metrics.purges_pending.labels(self._name).set(count)
         metrics.purge_oldest_seconds.labels(self._name).set(age)
         metrics.purges_unverified.labels(self._name).set(count + await self._orders.refused(self._name))
         await asyncio.sleep(MAINTENANCE_SECONDS)
+
+    async def _note_failures(self) -> None:
+        """Put on record why the orders wait that were tried since the last round."""
+        failed = self._queue.take_failures(FAILURES_PER_ROUND)
+        noted = [
+            Outcome(
+                purge.order.id,
+                self._name,
+                Delivery.WAITING,
+                time.time(),
+                purge.attempts,
+                purge.failure.status,
+                purge.failure.detail,
+                purge.removed or None,
+            )
+            for purge in failed
+            if purge.failure
+        ]
+        for purge in failed:
+            purge.failure = None
+        await self._orders.failed_attempts.note(self._name, noted)
 
     async def _trim(self) -> None:
         """Forget old orders, also of caches that are configured no longer."""
@@ -172,19 +208,22 @@ class Purger:
 
     async def _send(self) -> None:
         """Start a call of the driver with the next purges."""
-        await self._slots.acquire()
+        await self._start_call(self._slots, MAX_CALL_SIZE, slow=False)
+
+    async def _send_slow(self) -> None:
+        await self._start_call(self._slow_slots, SLOW_CALL_SIZE, slow=True)
+
+    async def _start_call(self, slots: asyncio.Semaphore, limit: int, *, slow: bool) -> None:
+        await slots.acquire()
         try:
-            purges = await self._queue.next(min(MAX_CALL_SIZE, self._driver.abilities.batch))
+            purges = await self._queue.next(min(limit, self._driver.abilities.batch), slow=slow)
         except BaseException:
-            self._slots.release()
+            slots.release()
             raise
         call = asyncio.create_task(self._call(purges))
         self._calls.add(call)
-        call.add_done_callback(self._end)
-
-    def _end(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
-        self._slots.release()
+        call.add_done_callback(self._calls.discard)
+        call.add_done_callback(lambda _: slots.release())
 
     async def _call(self, purges: list[QueuedPurge]) -> None:
         await self._wait_for_lower_tiers(purges)
@@ -207,7 +246,8 @@ class Purger:
         if not self._inner or not ids or time.monotonic() < self._skip_tiers_until:
             return
         with suppress(*STORE_AWAY):
-            if await self._orders.wait_done(ids, self._inner, TIER_WAIT_SECONDS):
+            # Slow purges are late there because of a fetch: the others need not be.
+            if await self._orders.wait_done(ids, self._inner, TIER_WAIT_SECONDS) and not purges[0].slow:
                 self._skip_tiers_until = time.monotonic() + TIER_SKIP_SECONDS
 
     def _handle_results(self, purges: Sequence[QueuedPurge], results: Sequence[Purged]) -> None:
@@ -217,6 +257,10 @@ class Purger:
         failures: list[Purged] = []
         for purge, result in zip(purges, results, strict=True):
             if result.delivery is Delivery.WAITING:
+                purge.removed += result.count or 0
+                purge.timed_out = result.timed_out and self._driver.abilities.waits
+                # A failed repeat is not owed: the order was carried out before.
+                purge.failure = None if purge.repeat_id else result
                 failed.append(purge)
                 failures.append(result)
             else:

@@ -2,19 +2,24 @@
 
 A purge that fails while the node completes others has a problem of its own: it waits for a pause of its own, longer
 each time. A purge that fails because the node is down is sent again as soon as the node completes anything.
+
+Purges that may wait for a fetch of the cache (`QueuedPurge.slow`) are handed out apart from all others, so that these
+need not wait for them.
 """
 
 import asyncio
 import math
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
-from edgeward.purging.orders import REMOVED
-from edgeward.types import Outcome, PurgeOrder
+from edgeward.caches.base import Purged
+from edgeward.purging.orders import CARRIED_OUT
+from edgeward.purging.ready_purges import ReadyPurges
+from edgeward.types import Cause, Outcome, PurgeOrder
 
 MAX_CALL_SIZE = 512
 """Purges in one call of a driver."""
@@ -23,8 +28,6 @@ CALL_DIVISOR = 8
 FIRST_PAUSE_SECONDS = 0.05
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer Retry-After of a cache is cut to this."""
-REPEATS_FIRST_EVERY = 4
-"""New purges go first, except in every fourth call, so that repeats are never starved."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,10 @@ class QueuedPurge:
         successes_seen: the node's count of successes when this purge was added, or failed last.
         successes_at_start: the same when it was sent last.
         outage_attempts: attempts that failed because the node was down. They do not lengthen the pause.
+        taken_over: another controller, or this one before a restart, may have sent it and not recorded what it met.
+        timed_out: its last attempt got no answer in time from a cache where a purge waits for a fetch of its target.
+        removed: copies that failed attempts removed.
+        failure: what the last failed attempt met, until it is noted in the store.
         due: when it may be sent again (time.monotonic).
         held_since: when it was added (time.monotonic).
     """
@@ -54,13 +61,27 @@ class QueuedPurge:
     successes_seen: int = 0
     successes_at_start: int = 0
     outage_attempts: int = 0
+    taken_over: bool = False
+    timed_out: bool = False
+    removed: int = 0
+    failure: Purged | None = None
     due: float = 0.0
     held_since: float = field(default_factory=time.monotonic)
 
     @property
     def first(self) -> bool:
-        """Whether no purge of this order has removed the target yet."""
-        return not self.repeat_id or self.previous is None or self.previous.delivery not in REMOVED
+        """Whether no purge of this order was carried out yet."""
+        return not self.repeat_id or self.previous is None or self.previous.delivery not in CARRIED_OUT
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether it is for a response that broke off: the cache may still be fetching that."""
+        return self.order.cause is Cause.UNJUDGED
+
+    @property
+    def slow(self) -> bool:
+        """Whether it may wait for a fetch of the cache: its response broke off, or it alone got no answer in time."""
+        return self.unjudged or (self.timed_out and self.own_failure)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -77,11 +98,10 @@ class RetryQueue:
     def __init__(self, longest_pause: float) -> None:
         self._longest_pause = longest_pause
         self._purges: dict[tuple[str, str], QueuedPurge] = {}
-        self._ready_new: deque[QueuedPurge] = deque()
-        self._ready_repeats: deque[QueuedPurge] = deque()
+        self._ready, self._ready_slow = ReadyPurges[QueuedPurge](), ReadyPurges[QueuedPurge](mixed=False)
         self._waiting: list[QueuedPurge] = []
         self._next_due = math.inf
-        self._successes = self._calls = 0
+        self._successes = 0
         self._changed = asyncio.Event()
         self.paused_until = 0.0
         """When anything may be sent again (time.monotonic); see `pause`."""
@@ -89,15 +109,21 @@ class RetryQueue:
     def __len__(self) -> int:
         return len(self._purges)
 
-    @property
-    def repeat_count(self) -> int:
-        """How many of the purges are repeats."""
-        return sum(bool(repeat_id) for _, repeat_id in self._purges)
+    def count(self, *, slow: bool, repeats_only: bool = False) -> int:
+        """How many of the purges are slow, or not; only repeats, or all."""
+        return sum(
+            purge.slow is slow and (not repeats_only or bool(purge.repeat_id)) for purge in self._purges.values()
+        )
 
     def held_longer_than(self, seconds: float) -> list[QueuedPurge]:
         """The purges that were added more than `seconds` ago."""
         limit = time.monotonic() - seconds
         return [purge for purge in self._purges.values() if purge.held_since < limit]
+
+    def take_failures(self, limit: int) -> list[QueuedPurge]:
+        """Up to `limit` purges of which the last failure is not noted yet."""
+        failed = (purge for purge in self._purges.values() if purge.failure)
+        return list(islice(failed, limit))
 
     def add(self, purge: QueuedPurge) -> None:
         """Hold a purge and make it ready, unless it is held already."""
@@ -111,11 +137,11 @@ class RetryQueue:
         for purge in purges:
             self._purges.pop(purge.key, None)
 
-    async def next(self, limit: int) -> list[QueuedPurge]:
-        """The purges of the next call: at least one, at most `limit`. Waits until one is ready."""
-        while not (purges := self._pick(limit)):
+    async def next(self, limit: int, *, slow: bool = False) -> list[QueuedPurge]:
+        """The purges of the next call: at least one, at most `limit`, all slow or none. Waits until one is ready."""
+        ready = self._ready_slow if slow else self._ready
+        while not (purges := self._pick(ready, limit)):
             self._changed.clear()
-            ready = self._ready_new or self._ready_repeats
             wake_at = self.paused_until if ready else max(self._next_due, self.paused_until)
             with suppress(TimeoutError):
                 async with asyncio.timeout(wake_at - time.monotonic() if wake_at < math.inf else None):
@@ -153,11 +179,14 @@ class RetryQueue:
             # While the node is down they become due together: few calls then find it still down.
             due = self._next_due
         for purge in purges:
-            purge.own_failure = others_succeeded or (node_is_up and len(purges) == 1)
+            # One that waits for a fetch of its target says nothing of the node.
+            fetching = purge.timed_out and purge.unjudged
+            purge.own_failure = fetching or others_succeeded or (node_is_up and len(purges) == 1)
             purge.successes_seen, purge.due = self._successes, due
-            split = node_is_up and not others_succeeded
+            # Slow ones have a connection each: a smaller call would only take longer.
+            split = node_is_up and not others_succeeded and not purge.slow
             purge.max_call_size = max(1, len(purges) // CALL_DIVISOR) if split else MAX_CALL_SIZE
-        if not node_is_up and len(purges) > 1:
+        if not node_is_up and len(purges) > 1 and not purges[-1].slow:
             # Perhaps the node is up, and one purge makes every call fail that it is in. So one is sent alone each
             # time: unless it is that one, its success shows that the node is up, and the call is then divided.
             purges[-1].max_call_size = 1
@@ -169,24 +198,16 @@ class RetryQueue:
         """Send nothing for `seconds`: the node answered that there are too many requests. The longest pause counts."""
         self.paused_until = max(self.paused_until, time.monotonic() + min(seconds, MAX_RETRY_AFTER_SECONDS))
 
-    def _pick(self, limit: int) -> list[QueuedPurge]:
+    def _pick(self, ready: ReadyPurges[QueuedPurge], limit: int) -> list[QueuedPurge]:
         now = time.monotonic()
         if now < self.paused_until:
             return []
         if now >= self._next_due:
             self._release(lambda purge: purge.due <= now)
-        self._calls += 1
-        queues = [self._ready_new, self._ready_repeats]
-        if self._calls % REPEATS_FIRST_EVERY == 0:
-            queues.reverse()
-        purges: list[QueuedPurge] = []
-        for queue in queues:
-            while queue and len(purges) < min(limit, queue[0].max_call_size):
-                purge = queue.popleft()
-                limit = min(limit, purge.max_call_size)
-                purge.attempts += 1
-                purge.successes_at_start = self._successes
-                purges.append(purge)
+        purges = ready.take(limit)
+        for purge in purges:
+            purge.attempts += 1
+            purge.successes_at_start = self._successes
         return purges
 
     def _release(self, which: Callable[[QueuedPurge], bool]) -> None:
@@ -200,5 +221,9 @@ class RetryQueue:
             self._make_ready(purge)
 
     def _make_ready(self, purge: QueuedPurge) -> None:
-        (self._ready_repeats if purge.repeat_id else self._ready_new).append(purge)
+        if not purge.slow:
+            self._ready.add(purge, later=bool(purge.repeat_id))
+        else:
+            # Apart from those that have waited before, which would keep its outcome back. Listed images go first.
+            self._ready_slow.add(purge, later=bool(purge.attempts), at_front=not purge.unjudged)
         self._changed.set()

@@ -10,6 +10,8 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.purging.image_orders import image_orders
 from edgeward.purging.orders import Orders
+from edgeward.retromatch.forgotten_purges import ForgottenPurges
+from edgeward.retromatch.lost_purges import LostPurges
 from edgeward.retromatch.progress import Progress
 from edgeward.retromatch.search_scope import ID_PREFIX_DIGITS, Search, entry_search, policy_extents, prefix_chunks
 from edgeward.retromatch.seen_image_search import SeenImageSearch
@@ -23,6 +25,8 @@ IMAGES_PER_PLACEMENT = 250
 """Images whose orders are placed together."""
 CONCURRENT_READS = 8
 """Images whose targets are read at the same time."""
+LAST_STEP = "~"
+"""Comes after every step of a change of policy, as names of steps are hexadecimal."""
 MAX_LOOP_SECONDS = 0.01
 """How long verdicts may occupy the event loop without a pause."""
 
@@ -55,6 +59,8 @@ class OrderPlanner:
     ) -> None:
         self._seen_image_search, self._replica, self._list_store = seen_image_search, replica, list_store
         self._sightings, self._orders, self._progress, self._tags = sightings, orders, progress, tags
+        self._purges = ForgottenPurges(sightings.store, sightings.forgotten, orders)
+        self.lost_purges = LostPurges(sightings.store, sightings.forgotten, orders)
 
     async def match_entries(self, pending: Sequence[PendingChange], placed: PlacedOrders) -> dict[int, list[str]]:
         """By version the ids of the orders that changes of entries led to.
@@ -74,7 +80,12 @@ class OrderPlanner:
             for image in near.get(change.version, ()):
                 change_of_image.setdefault(image, change)
         await self._place_orders(change_of_image, placed)
-        return {change.version: _orders_of(near.get(change.version, ()), placed) for change, _ in pending}
+        lost = await self.lost_purges.purge([change for change, _ in pending if change.version in searches])
+        return {
+            change.version: _orders_of(near.get(change.version, ()), placed)
+            + (lost if change.version in searches else [])
+            for change, _ in pending
+        }
 
     async def match_policy(self, pending: PendingChange, placed: PlacedOrders) -> list[str]:
         """The ids of the orders that a change of a list's policy led to. Continues after the last recorded step."""
@@ -84,6 +95,8 @@ class OrderPlanner:
             return []
         entries = await self._entries_of(change.list, change.op)
         done = await self._progress.last_step(change.version)
+        if done == LAST_STEP:
+            return await self._progress.step_orders(change.version)
 
         def remaining_steps() -> list[tuple[str, list[str]]]:
             ids = [entry_id for entry_id in entries if entry_id[:ID_PREFIX_DIGITS] > done]
@@ -96,6 +109,8 @@ class OrderPlanner:
             near = set[str]().union(*await self._seen_image_search.near_each(searches))
             await self._place_orders(dict.fromkeys(near, change), placed)
             await self._progress.record_step(change.version, step, _orders_of(near, placed))
+        lost = await self.lost_purges.purge([change] if entries else [])
+        await self._progress.record_step(change.version, LAST_STEP, lost)
         return await self._progress.step_orders(change.version)
 
     async def _entries_of(self, hash_list: HashList, op: str) -> Mapping[str, Entry]:
@@ -118,7 +133,7 @@ class OrderPlanner:
             for chunk in batched(blocked, CONCURRENT_READS):
                 reads = (self._orders_for(image, entry, change_of_image[_id(image)]) for image, entry in chunk)
                 orders += await asyncio.gather(*reads)
-            order_ids = iter(await self._orders.place([order for orders_of_one in orders for order in orders_of_one]))
+            order_ids = iter(await self._purges.place([order for orders_of_one in orders for order in orders_of_one]))
             for (image, _), orders_of_image in zip(blocked, orders, strict=True):
                 placed[_id(image)] = [next(order_ids) for _ in orders_of_image]
 
@@ -136,9 +151,12 @@ class OrderPlanner:
         return blocked
 
     async def _orders_for(self, image: Fingerprint, entry: Entry, change: Change) -> list[PurgeOrder]:
+        targets = [target for target, _ in await self._sightings.targets(image.sha256)]
+        # Read after the targets: one that is forgotten meanwhile is found there or here.
+        forgotten = await self._sightings.forgotten.of_image(image.sha256)
         return image_orders(
             image.sha256,
-            [target for target, _ in await self._sightings.targets(image.sha256)],
+            targets,
             Cause.LISTING,
             # The entry may be newer than the change of policy: the linger time then begins with the entry.
             change.at if change.entry else max(change.at, entry.added_at),
@@ -146,6 +164,7 @@ class OrderPlanner:
             why=change.why,
             by=change.who,
             tags=self._tags,
+            forgotten=forgotten,
         )
 
 

@@ -73,6 +73,7 @@ class RetromatchWorker:
         self._order_planner = OrderPlanner(
             self._seen_image_search, replica, self._list_store, sightings, orders, self._progress, tags
         )
+        self.lost_purges = self._order_planner.lost_purges
         self._consumer = consumer or socket.gethostname()
         self._claimed = -math.inf
         self._outage_log = OutageLog("retromatching")
@@ -117,7 +118,8 @@ class RetromatchWorker:
         return await self._progress.orders_of(versions)
 
     async def version(self) -> int:
-        """The version up to which all controllers together have matched all changes."""
+        """The version up to which all controllers together have matched all changes. Purges of hosts of lost sightings
+        may still be due: see LostPurges.is_due."""
         await self._group.ensure()
         return int((await self._group.reached()).partition("-")[0])
 
@@ -128,6 +130,7 @@ class RetromatchWorker:
     async def _step(self) -> None:
         if not self.ready:
             await self._seen_image_search.refresh()
+        await self.lost_purges.place_due()
         batch = await self._next_batch()
         if not batch:
             await self._seen_image_search.refresh()
@@ -210,6 +213,8 @@ class RetromatchWorker:
             began = time.perf_counter()
             await self._record(await self._order_planner.match_entries(entries, placed))
             metrics.retro_match_seconds.observe(time.perf_counter() - began)
+        # A refill is a line of the audit trail alone.
+        await self._record({each.change.version: [] for each in batch if not (each.change.entry or each.change.list)})
         for pending in batch:
             if pending.change.list:
                 began = time.perf_counter()

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
+from edgeward.settings.secret_types import Secret, SecretMark, SecretUrl, UrlMark
 from edgeward.settings.setting_types import ApiUrl, BaseUrl, HostPort, OptionalSecret, RequiredSecret, Section
 
 
@@ -201,12 +202,12 @@ class GenericCache(CacheSettings):
     """Base URL of the purge interface."""
     method: str = Field(default="POST", pattern=r"^[A-Z]{1,20}$")
     """Request method."""
-    path: str = Field(default="/purge?url={url}", pattern=r"^/[\x21-\x7e]*$")
+    path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$"), AfterValidator(SecretUrl), UrlMark()] = "/purge?url={url}"
     """Path and query below `url`. {url} {scheme} {host} {path} are those of the purged target, percent-encoded."""
     headers: dict[str, OptionalSecret] = Field(default_factory=dict)
     """Request headers, with the same placeholders, not encoded. Values are never shown."""
-    body: str = ""
-    """Request body, with the same placeholders as JSON strings without their quotes."""
+    body: Annotated[str, AfterValidator(Secret), SecretMark()] = ""
+    """Request body, with the same placeholders as JSON strings without their quotes. Never shown."""
     accepted: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (200, 201, 202, 204)
     """Response statuses that mean: purged, or will be."""
     gone: Annotated[tuple[int, ...], Field(strict=False)] = (404, 410)

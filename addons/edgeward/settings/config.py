@@ -6,31 +6,42 @@ docs/settings.md repeat it, and tests compare them.
 """
 
 import base64
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgeward import plug_ins
 from edgeward.settings.cache_settings import AnyCache
-from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, SecretMark, Section, read_secret
+from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
+from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
 from edgeward.types import COMPONENTS_OF_COMPOSITE, COMPOSITE_TYPE, Flaw, Reason
 
 STORE_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 SIGNAL_TYPES = ("sha256", "sha1", "md5", "pdq", "phash", "dhash")
 """Signal types that ship with Edgeward and are computed from pixels or bytes."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2: names of methods and headers."""
 WEBHOOK_KEY_PREFIX = "whsec_"
 """Marks a base64 signing key, as Standard Webhooks writes it."""
+WEBHOOK_KEY_LENGTH = 16
+"""Minimum characters of a signing key, or bytes of one in base64."""
 
+type AdminHost = Annotated[str, Field(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$")]
 type PolicyDecision = Literal["deliver", "block"]
 
 
 def _check_store_url(value: str) -> str:
-    if value != "embedded" and urlsplit(value).scheme not in STORE_SCHEMES:
+    try:
+        scheme = urlsplit(value).scheme
+    except ValueError:
+        scheme = ""
+    if value != "embedded" and scheme not in STORE_SCHEMES:
         schemes = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
         raise ValueError(f"must be 'embedded' or a URL with one of {schemes}")
-    return value
+    return SecretUrl(value)
 
 
 def _check_signals(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,13 +59,38 @@ def _check_signals(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _check_state_dir(value: object) -> object:
+    if value == "":
+        raise ValueError("must not be empty: write . for the directory of the file")
+    return value
+
+
+def _check_method(value: str) -> str:
+    """Methods are tokens, and told apart by case: a client's GET is not "get" (RFC 9110, 9.1)."""
+    if not _TOKEN.fullmatch(value) or value != value.upper():
+        raise ValueError(f"{value!r} is not a method in capitals, such as 'GET'")
+    return value
+
+
+def _check_header(value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a header")
+    return value
+
+
 def _check_webhook_key(value: str) -> str:
-    if value.startswith(WEBHOOK_KEY_PREFIX):
+    """A signing key, once it is read from a variable or a file: long enough to resist guessing."""
+    secret = read_secret(value)
+    check_length(secret, WEBHOOK_KEY_LENGTH)
+    if secret.startswith(WEBHOOK_KEY_PREFIX):
+        text = secret.removeprefix(WEBHOOK_KEY_PREFIX)
         try:
-            base64.b64decode(value.removeprefix(WEBHOOK_KEY_PREFIX), validate=True)
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except ValueError:
             raise ValueError(f"the text after {WEBHOOK_KEY_PREFIX} is not base64") from None
-    return value
+        if len(key) < WEBHOOK_KEY_LENGTH:
+            raise ValueError(f"the key after {WEBHOOK_KEY_PREFIX} needs at least {WEBHOOK_KEY_LENGTH} bytes")
+    return secret
 
 
 class ProxySettings(Section):
@@ -72,12 +108,19 @@ class ProxySettings(Section):
     """Maximum time to finish responses in progress when a worker is told to stop, in seconds."""
     idle_seconds: int = Field(default=75, ge=1, le=86400)
     """Time without traffic after which a connection is closed, in seconds."""
+    connections: int = Field(default=4096, ge=16, le=1_000_000)
+    """Client connections of one worker. Beyond it the one that has been idle longest is closed; if none is idle, the
+    new one is."""
+    body_memory_mb: int = Field(default=256, ge=16, le=1_048_576)
+    """Memory of one worker for the bodies that it has in hand, in MiB: arriving, being checked, or not yet read by
+    their client. A single larger body may pass alone. A body that finds no room waits up to ten seconds; then
+    policy.overloaded decides."""
 
 
 class StoreSettings(Section):
     """Redis (or Valkey) holds the lists, the sightings and the purge orders."""
 
-    url: Annotated[str, AfterValidator(_check_store_url)] = "embedded"
+    url: Annotated[str, AfterValidator(_check_store_url), UrlMark()] = "embedded"
     """'embedded' (Edgeward starts a server on a Unix socket in state_dir), redis://, rediss://, unix://,
     redis+sentinel:// (HOST:PORT,HOST:PORT/SERVICE) or redis+cluster:// (HOST:PORT,HOST:PORT). The last two with
     rediss+ for TLS."""
@@ -127,7 +170,8 @@ class PolicySettings(Section):
     """
 
     too_large: PolicyDecision = "block"
-    """An image over hashing.max_bytes. It is not read to its end, so its digests are not known."""
+    """An image over hashing.max_bytes. It is not read to its end, so its digests are not known, and no list matches it:
+    with `deliver`, a cache may hold it after a listing that says `nothing`."""
     too_many_pixels: PolicyDecision = "block"
     """An image over hashing.max_pixels."""
     undecodable: PolicyDecision = "deliver"
@@ -141,7 +185,7 @@ class PolicySettings(Section):
     crashed: PolicyDecision = "block"
     """An image on which a hasher crashed or ran out of memory, or an installed signal type failed."""
     overloaded: PolicyDecision = "block"
-    """An image that found every hasher busy and the queue full."""
+    """An image that found every hasher busy and the queue full, or no memory (proxy.body_memory_mb)."""
     too_many_frames: PolicyDecision = "deliver"
     """An image with more distinct frames than hashing.max_frames, if the hashed ones match nothing."""
     too_small: PolicyDecision = "deliver"
@@ -152,12 +196,12 @@ class PolicySettings(Section):
     """An image that arrived before the lists were loaded."""
     error: PolicyDecision = "block"
     """A response that met a defect in Edgeward itself."""
-    methods: Annotated[tuple[str, ...], Field(strict=False)] = (
+    methods: Annotated[tuple[Annotated[str, AfterValidator(_check_method)], ...], Field(strict=False, min_length=1)] = (
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
     )  # fmt: skip
     """Allowed methods. All others (PURGE, BAN, ...) get a 405: a cache may trust a purge that comes from this
     host."""
-    refused_headers: Annotated[tuple[str, ...], Field(strict=False)] = (
+    refused_headers: Annotated[tuple[Annotated[str, AfterValidator(_check_header)], ...], Field(strict=False)] = (
         "edgeward-secret", "edgeward-forget", "xkey-purge", "xkey-softpurge", "x-ban-url", "x-ban-tag", "x-ban-path",
         "x-purge", "x-purge-regex", "x-refresh", "ats-purger", "fastly-soft-purge", "fastly-key", "x-slice-range",
     )  # fmt: skip
@@ -190,7 +234,11 @@ class SightingsSettings(Section):
     keep_days: float = Field(default=30.0, gt=0, le=3650)
     """How long a target is remembered after it was last served, in days."""
     refresh_seconds: float = Field(default=3600.0, ge=1, le=86400)
-    """Minimum time between two writes of one sighting, in seconds."""
+    """Minimum time between two writes of one sighting, in seconds. A second request is written at once: targets that
+    were requested only once are forgotten first."""
+    max_bytes: int | None = Field(default=None, ge=1024 * 1024)
+    """Memory of a store server (used_memory, in bytes) at which no new sightings are written, so that lists find room.
+    At most three quarters of its maxmemory. Not set: that, or half of the machine's memory if it has no maxmemory."""
 
 
 class SweepSettings(Section):
@@ -207,6 +255,12 @@ class SweepSettings(Section):
     """Maximum requests per second to one host's origin."""
     timeout_ms: int = Field(default=5000, ge=50, le=60000)
     """Maximum time for an origin to answer, in milliseconds. A slower one counts as down: nothing is purged."""
+    private: Literal["purge", "keep"] = "purge"
+    """What happens to an image for which the origin answers 400, 401, 403 or a redirect to a log-in page, where it
+    answered 200 before. purge: it is purged after a second look. keep: it is only counted."""
+    hold_seconds: float = Field(default=3600.0, ge=0, le=604800)
+    """How long nothing is purged when a host answers so for most of its images at once, in seconds: that may be a
+    mistake of the host. An alert tells you."""
 
 
 class HostSettings(Section):
@@ -223,9 +277,7 @@ class WebhookSettings(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")
     """Name of the sender in takedowns, orders and the audit trail."""
-    secret: Annotated[
-        str, Field(min_length=16), AfterValidator(read_secret), AfterValidator(_check_webhook_key), SecretMark()
-    ]
+    secret: Annotated[str, AfterValidator(_check_webhook_key), SecretMark()]
     """Signing key (HMAC-SHA256, Standard Webhooks). May be "env:NAME" or "file:PATH"."""
     hosts: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Hosts whose images the sender may take down. ["*"] allows every host."""
@@ -256,12 +308,16 @@ class AdminSettings(Section):
 
     listen: HostPort = "127.0.0.1:8081"
     """HOST:PORT of the admin API and /metrics. Port 0 picks a free port. Keep it off the public internet."""
+    hosts: Annotated[tuple[AdminHost, ...], Field(strict=False)] = ()
+    """Further names under which clients reach the admin API and /metrics, without a port. "*.example.org" stands for
+    all below example.org, "*" for every name. IP addresses, loopback names and the host of `listen` need no entry; a
+    request for another name gets a 421, as a web page may be behind it (DNS rebinding)."""
 
 
 class Config(Section):
     """All settings: the whole file. The section classes above are its tables."""
 
-    state_dir: Path = Field(default=Path(".state"), strict=False)
+    state_dir: Annotated[Path, BeforeValidator(_check_state_dir)] = Field(default=Path(".state"), strict=False)
     """Directory for the embedded store, the journal of requests in progress, process metrics and the local API
     token."""
     proxy: ProxySettings = ProxySettings()
@@ -284,7 +340,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":
         for key in ("caches", "hosts", "webhooks", "classifiers"):
-            names = [table.name for table in getattr(self, key)]
+            # Hosts are the same in any case (RFC 9110, 4.2.3).
+            names = [table.name.lower() if key == "hosts" else table.name for table in getattr(self, key)]
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
                 raise ValueError(f"{key}: the name {repeated[0]!r} is used twice")

@@ -8,17 +8,28 @@ from pydantic import BaseModel
 
 from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
 from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
-from edgeward.settings.setting_types import is_secret
+from edgeward.settings.secret_types import hide_secrets
+from edgeward.settings.setting_types import may_hold_secret
 from edgeward.settings.value_errors import describe
 
 TABLES_WITH_SECRETS = ("caches", "webhooks")
 """A table of these is never repeated as a whole."""
+_MODELS = (
+    *CACHE_TYPES,
+    WebhookSettings,
+    HostSettings,
+    *(field.annotation for field in Config.model_fields.values() if isinstance(field.default, BaseModel)),
+)
 SECRET_KEYS = frozenset(
     {
-        "url",
-        "secret",
         "headers",
-        *(name for kind in CACHE_TYPES for name, field in kind.model_fields.items() if is_secret(field)),
+        *(
+            name
+            for model in _MODELS
+            if isinstance(model, type) and issubclass(model, BaseModel)
+            for name, field in model.model_fields.items()
+            if may_hold_secret(field)
+        ),
     }
 )
 """Keys whose values are secrets, or may hold a password."""
@@ -52,7 +63,10 @@ def explain(source: str, problem: Mapping[str, Any], data: Mapping[str, Any]) ->
         return f"{start}{message}"
     if SECRET_KEYS & set(path):
         return f"{start}{key}: {_without_value(message, problem.get('input'))} (its value is not shown here)"
-    if path[0] in TABLES_WITH_SECRETS and not isinstance(problem["input"], str | int | float):
+    is_table = path[0] in TABLES_WITH_SECRETS and (
+        len(path) == 1 or not isinstance(problem["input"], str | int | float)
+    )
+    if is_table and not isinstance(problem["input"], int | float):
         return f"{start}{key}: {message}"
     return f"{start}{key} = {problem['input']!r}: {message}"
 
@@ -99,5 +113,6 @@ def _about_driver(problem: Mapping[str, Any]) -> str:
 
 
 def _without_value(message: str, value: object) -> str:
-    """The message, unless it repeats the value."""
-    return "is not possible" if isinstance(value, str) and value and value in message else message
+    """The message, unless it repeats the value, or what is left of it when its password is hidden."""
+    parts = (value, repr(value)[1:-1], hide_secrets(value)) if isinstance(value, str) and value else ()
+    return "is not possible" if any(part in message for part in parts) else message

@@ -1,12 +1,20 @@
 """Types of values that several sections share. Each has an error message that says what is wrong."""
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
+
+from edgeward.settings.secret_types import (
+    SecretMark,
+    SecretUrl,
+    UrlMark,
+    check_length,
+    masked,
+    read_secret,
+)
 
 
 class Section(BaseModel):
@@ -14,14 +22,31 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
+    def shown(self) -> dict[str, Any]:
+        """The settings as plain values (those of JSON), with secrets and passwords masked."""
+        return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
 
-class SecretMark:
-    """Marks a setting as secret: error messages and `config show` leave its value out."""
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.shown()
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return str(value) if isinstance(value, Path) else masked(value)
 
 
 def is_secret(field: FieldInfo) -> bool:
     """Whether a setting is marked as secret."""
     return any(isinstance(mark, SecretMark) for mark in field.metadata)
+
+
+def may_hold_secret(field: FieldInfo) -> bool:
+    """Whether a setting is a secret, or its type hides parts of it: messages leave its value out."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    marks = [mark for kind in kinds for mark in getattr(getattr(kind, "__value__", None), "__metadata__", ())]
+    return is_secret(field) or any(isinstance(mark, UrlMark) for mark in (*field.metadata, *marks))
 
 
 def _check_host_port(value: str) -> str:
@@ -32,57 +57,46 @@ def _check_host_port(value: str) -> str:
 
 
 def _check_http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not an http:// or https:// URL")
-    return value
+    try:
+        parts = urlsplit(value)
+        possible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, brackets around what is no address
+        possible = False
+    if not possible:
+        raise ValueError("is not an http:// or https:// URL")
+    return SecretUrl(value)
 
 
 def _check_base_url(value: str) -> str:
     if urlsplit(_check_http_url(value)).path not in ("", "/"):
-        raise ValueError(f"{value!r} must have no path: the path of each request is used")
-    return value.rstrip("/")
+        raise ValueError("must have no path: the path of each request is used")
+    return SecretUrl(value.rstrip("/"))
 
 
 def _check_api_url(value: str) -> str:
     parts = urlsplit(_check_http_url(value))
     if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} must have no query: paths of the API are appended to it")
-    return value.rstrip("/")
-
-
-def read_secret(value: str) -> str:
-    """The secret itself: `value`, or what "env:NAME" or "file:PATH" holds. Surrounding blanks of a file are cut off.
-
-    Raises:
-        ValueError: the variable or file can't be read, or the secret has a line break.
-    """
-    kind, _, name = value.partition(":")
-    secret = value
-    if kind == "env":
-        if name not in os.environ:
-            raise ValueError(f"the variable {name!r} is not set")
-        secret = os.environ[name]
-    elif kind == "file":
-        try:
-            secret = Path(name).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"{name!r} can't be read: {getattr(error, 'strerror', None) or error}") from None
-    # Secrets are sent in headers, and a line break would begin another header. A JSON key ("{...") is never sent.
-    if any(char in secret for char in "\r\n\0") and not secret.lstrip().startswith("{"):
-        raise ValueError("the secret holds a line break, which no header can carry")
-    return secret
+        raise ValueError("must have no query: paths of the API are appended to it")
+    return SecretUrl(value.rstrip("/"))
 
 
 type HostPort = Annotated[str, AfterValidator(_check_host_port)]
 """HOST:PORT, an IPv6 host in brackets."""
-type HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+type HttpUrl = Annotated[str, AfterValidator(_check_http_url), UrlMark()]
 """Any http or https URL."""
-type BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+type BaseUrl = Annotated[str, AfterValidator(_check_base_url), UrlMark()]
 """A server's URL without a path. A final slash is cut off."""
-type ApiUrl = Annotated[str, AfterValidator(_check_api_url)]
+type ApiUrl = Annotated[str, AfterValidator(_check_api_url), UrlMark()]
 """The URL that an API's paths are appended to. A final slash is cut off."""
 
+
+def _required(value: str) -> str:
+    secret = read_secret(value)
+    check_length(secret, 1)
+    return secret
+
+
 # Not `type` statements: pydantic finds the SecretMark of a field only in a plain Annotated.
-RequiredSecret = Annotated[str, Field(min_length=1), AfterValidator(read_secret), SecretMark()]
+RequiredSecret = Annotated[str, AfterValidator(_required), SecretMark()]
 OptionalSecret = Annotated[str, AfterValidator(read_secret), SecretMark()]
+"""It may be left out: "". What a variable or a file holds must not be empty."""

@@ -6,10 +6,13 @@ Settings (`config_errors`) and requests of the admin API put the name of the key
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edgeward.quantities import counted
+
 FORMS = {
     r"^[A-Za-z0-9_.-]{1,64}$": "must be 1 to 64 of A-Z, a-z, 0-9, _ . -",
     r"^[A-Za-z0-9_.@-]{1,64}$": "must be 1 to 64 of A-Z, a-z, 0-9, _ . @ -",
     r"^[A-Za-z0-9*_.\[\]:-]{1,255}$": "must be a host (HOST or HOST:PORT), or * for every host",
+    r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$": "must be a host name without a port, *.HOST, or *",
     r"^[a-z][a-z0-9_-]{0,31}$": "must be 1 to 32 of a-z, 0-9, _ -, beginning with a letter",
     r"^(/[A-Za-z0-9_.-]+)+$": "must be a path such as /souin-api/souin",
     r"^[0-9a-f]{32}$": "must be 32 hexadecimal digits in lower case",
@@ -20,6 +23,7 @@ FORMS = {
     r"^[A-Z]{1,20}$": "must be 1 to 20 of A-Z",
     r"^/[\x21-\x7e]*$": "must begin with / and hold only printable ASCII without spaces",
     r"^[0-9a-fA-F]{64}$": "must be 64 hexadecimal digits",
+    r"^$|^act-[0-9a-f]{16}$": "must be act- and 16 hexadecimal digits in lower case",
 }
 """The sentence for each pattern of a model."""
 
@@ -28,8 +32,8 @@ type Context = Mapping[str, Any]
 SENTENCES: Mapping[str, str | Callable[[Context], str]] = {
     "string_type": "must be text",
     "string_unicode": "must be text in UTF-8",
-    "string_too_short": lambda context: f"needs at least {_counted(context['min_length'], 'character')}",
-    "string_too_long": lambda context: f"must have at most {_counted(context['max_length'], 'character')}",
+    "string_too_short": lambda context: f"needs at least {counted(context['min_length'], 'character')}",
+    "string_too_long": lambda context: f"must have at most {counted(context['max_length'], 'character')}",
     "string_pattern_mismatch": lambda context: FORMS.get(context["pattern"], "has an invalid form"),
     "path_type": "must be a path",
     "bool_type": "must be true or false",
@@ -48,8 +52,8 @@ SENTENCES: Mapping[str, str | Callable[[Context], str]] = {
     "literal_error": lambda context: f"must be {context['expected']}",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
-    "too_short": lambda context: f"needs at least {_counted(context['min_length'], 'value')}",
-    "too_long": lambda context: f"must have at most {_counted(context['max_length'], 'value')}",
+    "too_short": lambda context: f"needs at least {counted(context['min_length'], 'value')}",
+    "too_long": lambda context: f"must have at most {counted(context['max_length'], 'value')}",
     "extra_forbidden": "unknown key",
     "missing": "is required",
 }
@@ -67,10 +71,6 @@ def describe(problem: Mapping[str, Any], table: str = "a table") -> str:
     if sentence is None:
         return str(problem["msg"]).removeprefix("Value error, ")
     return sentence if isinstance(sentence, str) else sentence(problem.get("ctx", {}))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _number(value: float) -> str:

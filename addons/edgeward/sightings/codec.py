@@ -5,7 +5,8 @@ width and height as varints, then the signals. A view mark precedes signals whos
 before; at first these are STORED and 0.
 
 A packed target: flags (1 byte), size (varint), scheme (only an unusual one), host, path, and the request headers of
-Vary, deflated with a dictionary of common browser headers if that makes them shorter.
+Vary, deflated with a dictionary of common browser headers if that makes them shorter. A long path is deflated too,
+together with them.
 
 Varints are little-endian base 128, as in Protocol Buffers. Texts are UTF-8 after their length as a varint. Tables may
 grow at their ends only, and the dictionary never changes, since the store holds what was packed with them.
@@ -48,12 +49,16 @@ _HAS_LENGTH = 0x40
 _IS_OWN_SHA256 = 0x80
 """The value is left out: it is the image's SHA-256, which stands at the beginning."""
 
-# A target's first byte: the index of its scheme in SCHEMES in the low two bits, and two flags.
+# A target's first byte: the index of its scheme in SCHEMES in the low two bits, and three flags.
 _SCHEME_MASK = 0x03
 _NAMED_SCHEME = 0x03
 """Instead of an index: the scheme follows as a text."""
 _HAS_VARY = 0x04
 _VARY_DEFLATED = 0x08
+_REST_DEFLATED = 0x10
+"""Path and request headers are deflated together; _VARY_DEFLATED is then not set."""
+LONG_BYTES = 512
+"""A path from this length on is deflated, together with the request headers: a shorter one hardly shrinks."""
 
 GENERATION, SHA256 = slice(1, 5), slice(5, 37)
 """Where these are in a packed fingerprint."""
@@ -138,18 +143,12 @@ def same_fingerprint(packed: bytes, other: bytes) -> bool:
 def pack_target(target: Target) -> bytes:
     """Pack a target with its size. Equal targets of equal size give equal bytes."""
     known = target.scheme in SCHEMES
-    flags = SCHEMES.index(target.scheme) if known else _NAMED_SCHEME
-    vary = _join(target.vary)
-    if target.vary:
-        flags |= _HAS_VARY
-        deflated = _deflate(vary)
-        if len(deflated) < len(vary):
-            flags, vary = flags | _VARY_DEFLATED, deflated
-    out = bytearray((flags,))
+    flags, rest = _pack_path_and_vary(target)
+    out = bytearray((flags | (SCHEMES.index(target.scheme) if known else _NAMED_SCHEME),))
     out += _varint(target.size)
     if not known:
         out += _text(target.scheme)
-    return bytes(out + _text(target.host) + _text(target.path) + vary)
+    return bytes(out + _text(target.host) + rest)
 
 
 def unpack_target(packed: bytes) -> Target:
@@ -163,7 +162,10 @@ def unpack_target(packed: bytes) -> Target:
     size = reader.varint()
     index = flags & _SCHEME_MASK
     scheme = reader.text() if index == _NAMED_SCHEME else reader.table_entry(SCHEMES, index, "scheme")
-    host, path, rest = reader.text(), reader.text(), reader.rest()
+    host = reader.text()
+    if flags & _REST_DEFLATED:
+        reader = reader.inflated()
+    path, rest = reader.text(), reader.rest()
     if not flags & _HAS_VARY:
         if rest:
             raise reader.error("trailing bytes")
@@ -214,6 +216,13 @@ class _Reader:
                 return value
         raise self.error("a number of more than 63 bits")
 
+    def inflated(self) -> "_Reader":
+        """A reader of the rest, inflated."""
+        try:
+            return _Reader(_inflate(self.rest()), self._what)
+        except zlib.error as error:
+            raise self.error(str(error)) from None
+
     def text(self) -> str:
         data = self.take(self.varint())
         try:
@@ -225,6 +234,22 @@ class _Reader:
         if index >= len(table):
             raise self.error(f"{what} {index} is unknown")
         return table[index]
+
+
+def _pack_path_and_vary(target: Target) -> tuple[int, bytes]:
+    """Flags, and the path followed by the request headers of Vary."""
+    path, vary = _text(target.path), _join(target.vary)
+    flags = _HAS_VARY if target.vary else 0
+    # Only short headers go through the cache of _deflate: any client can make any number of long ones.
+    if len(path) >= LONG_BYTES:
+        deflated = _deflate_once(path + vary)
+        if len(deflated) < len(path) + len(vary):
+            return flags | _REST_DEFLATED, deflated
+    elif target.vary:
+        deflated = _deflate(vary) if len(vary) < LONG_BYTES else _deflate_once(vary)
+        if len(deflated) < len(vary):
+            return flags | _VARY_DEFLATED, path + deflated
+    return flags, path + vary
 
 
 def _head(reader: _Reader) -> tuple[bytes, str, Flaw | None, int, int, int]:
@@ -320,7 +345,12 @@ def _split(data: bytes) -> tuple[tuple[str, str], ...]:
 
 @functools.lru_cache(maxsize=4096)
 def _deflate(data: bytes) -> bytes:
-    """Raw deflate (RFC 1951). Cached, since most clients send one of few sets of headers."""
+    """`_deflate_once`, cached: most clients send one of few sets of headers."""
+    return _deflate_once(data)
+
+
+def _deflate_once(data: bytes) -> bytes:
+    """Raw deflate (RFC 1951) with the preset dictionary."""
     deflater = zlib.compressobj(9, wbits=-15, memLevel=9, zdict=BROWSER_HEADERS)
     return deflater.compress(data) + deflater.flush()
 

@@ -1,10 +1,9 @@
 """Each image as one Redis hash: its packed fingerprint, and the targets that it was seen at.
 
-The field "" holds the fingerprint. Every other field is a packed target, its value the Unix second when it was last
-seen. Redis stores such a hash compactly while no field is longer than `hash-max-listpack-value`.
+The field "" holds the fingerprint. Every other field is a packed target, its value when it was seen (last_seen.py).
+Redis stores such a hash compactly while no field is longer than `hash-max-listpack-value`.
 """
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,26 +17,9 @@ FIELDS_PER_READ = 1000
 """Fingerprints, or targets of one image, that one command reads or deletes."""
 IMAGES_PER_READ = 250
 """Images whose targets are read together: few enough not to delay the event loop."""
-MAX_TARGETS = 100_000
-"""Targets of one image that are kept, the latest. Up to an eighth more may be stored until the image is pruned.
-The limit bounds what random query strings can fill."""
-MAX_TARGET_BYTES = 16 * 1024 * 1024
-"""The same limit in bytes of packed targets."""
 MIN_PRUNE_STEP = 64
 """An image is pruned each time it has grown by this many fields, or by an eighth if that is more."""
 ID_CHARACTERS = 22
-
-# A target that was seen again since it was read stays.
-# KEYS: image. ARGV: field, value, field, value...
-_FORGET = """
-local forgotten = 0
-for i = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
-    forgotten = forgotten + redis.call('HDEL', KEYS[1], ARGV[i])
-  end
-end
-return forgotten
-"""
 
 
 class Images:
@@ -76,6 +58,20 @@ class Images:
         pipe.hset(key, mapping=targets)
         pipe.hlen(key)
 
+    async def on_record(
+        self, images: Sequence[tuple[bytes, Sequence[bytes]]]
+    ) -> list[tuple[bytes | None, dict[bytes, bytes]]]:
+        """For each image (id, packed targets): its packed fingerprint, and those of the targets that are on record,
+        each with its value."""
+        async with self._store.pipeline() as pipe:
+            for image, targets in images:
+                pipe.hmget(self.key(image), [FINGERPRINT, *targets])
+            answers = await pipe.execute()
+        return [
+            (packed, {target: value for target, value in zip(targets, values, strict=True) if value is not None})
+            for (_, targets), (packed, *values) in zip(images, answers, strict=True)
+        ]
+
     async def packed(self, images: Sequence[bytes]) -> list[bytes | None]:
         """The packed fingerprints of images by their ids; None for one that is not on record (any more)."""
         return await self._fingerprints([self.key(image) for image in images])
@@ -97,18 +93,6 @@ class Images:
             for chunk in batched(keys, IMAGES_PER_READ):
                 async for page in self._targets(chunk):
                     yield page
-
-    async def prune(self, image: bytes) -> int:
-        """Forget targets not seen for `keep`, and the oldest beyond the limits. Returns how many were beyond them."""
-        key, oldest = self.key(image), self.oldest
-        found: dict[bytes, int] = {}
-        async for _, page in self._targets([key]):
-            found.update((target, int(at)) for target, at in page.items() if target != FINGERPRINT)
-        expired = [target for target, at in found.items() if at < oldest]
-        await self._forget(key, expired, found)
-        for target in expired:
-            del found[target]
-        return await self._forget(key, await asyncio.to_thread(_excess, found), found)
 
     async def _fingerprints(self, keys: Sequence[str | bytes]) -> list[bytes | None]:
         if not keys:
@@ -133,14 +117,6 @@ class Images:
                 cursor, page = await self._redis.hscan(key, cursor, count=FIELDS_PER_READ)
                 yield packed, page
 
-    async def _forget(self, key: str, targets: Sequence[bytes], last_seen: Mapping[bytes, int]) -> int:
-        """Delete targets, except those seen after `last_seen`. Returns how many."""
-        forgotten = 0
-        for chunk in batched(targets, FIELDS_PER_READ):
-            args = [each for target in chunk for each in (target, last_seen[target])]
-            forgotten += int(await self._store.run(_FORGET, [key], args))
-        return forgotten
-
 
 def name_of(image: bytes) -> str:
     """An image's id as its key has it: base64url (RFC 4648, section 5) without padding."""
@@ -152,17 +128,6 @@ def wants_pruning(added: int, length: int) -> bool:
     # An eighth of the next lower power of two.
     step = max(MIN_PRUNE_STEP, 1 << max(0, length.bit_length() - 3))
     return length // step != (length - added) // step
-
-
-def _excess(targets: Mapping[bytes, int]) -> list[bytes]:
-    """The oldest targets, without which the others are within the limits."""
-    newest = sorted(targets, key=lambda target: -targets[target])
-    bytes_left = MAX_TARGET_BYTES
-    for position, target in enumerate(newest):
-        bytes_left -= len(target)
-        if position >= MAX_TARGETS or bytes_left < 0:
-            return newest[position:]
-    return []
 
 
 def _escaped(prefix: str) -> str:

@@ -40,11 +40,13 @@ class NewImageStream:
         self._redis: Any = store.redis
         self._stream, self._counter = store.key("{seen}", "new"), store.key("{seen}", "count")
 
-    async def append(self, images: Sequence[bytes]) -> None:
-        """Append packed fingerprints. Appending one twice does no harm."""
+    async def append(self, images: Sequence[bytes], max_bytes: int | None = None) -> None:
+        """Append packed fingerprints. Appending one twice does no harm. `max_bytes`: of all images in the stream, if
+        that is less than MAX_STREAM_BYTES."""
         if images:
             # Redis limits a stream by number only: fewer images of the present size fit into the bytes.
-            length = min(MAX_IMAGES, MAX_STREAM_BYTES * len(images) // sum(map(len, images)))
+            size = min(MAX_STREAM_BYTES, max_bytes or MAX_STREAM_BYTES)
+            length = min(MAX_IMAGES, size * len(images) // sum(map(len, images)))
             args: list[Arg] = [length, time.time_ns(), *images]
             await self._store.run(_APPEND, [self._stream, self._counter], args)
 

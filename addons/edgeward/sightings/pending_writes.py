@@ -1,11 +1,19 @@
 """A batch of sightings, grouped by image and ready to be written."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from edgeward.sightings.codec import image_id, optional_views, pack_fingerprint, pack_target, same_fingerprint
+from edgeward.sightings.codec import (
+    image_id,
+    optional_views,
+    pack_fingerprint,
+    pack_target,
+    same_fingerprint,
+    unpack_target,
+)
+from edgeward.sightings.last_seen import seen_again
 from edgeward.sightings.url_normalization import NormalizedUrl, normalized
-from edgeward.types import Fingerprint, Sighting
+from edgeward.types import Fingerprint, Sighting, Target
 
 
 @dataclass(slots=True)
@@ -18,6 +26,7 @@ class PendingWrite:
     replaces: bool = False
     """Whether `packed` replaces another fingerprint on record."""
     targets: dict[bytes, int] = field(default_factory=dict)
+    """After `count_repeats` the numbers to be stored (last_seen.py)."""
     urls: dict[NormalizedUrl, int] = field(default_factory=dict)
 
     def add(self, sighting: Sighting) -> None:
@@ -28,6 +37,21 @@ class PendingWrite:
         target, url = pack_target(sighting.target), normalized(sighting.target)
         self.targets[target] = max(at, self.targets.get(target, 0))
         self.urls[url] = max(at, self.urls.get(url, 0))
+
+    def leave_out(self, on_record: Container[bytes]) -> list[Target]:
+        """Leave out the targets that are not on record. Returns them."""
+        left_out = [unpack_target(packed) for packed in self.targets if packed not in on_record]
+        if left_out:
+            self.targets = {packed: at for packed, at in self.targets.items() if packed in on_record}
+            kept = {normalized(unpack_target(packed)) for packed in self.targets}
+            self.urls = {url: at for url, at in self.urls.items() if url in kept}
+        return left_out
+
+    def count_repeats(self, on_record: Mapping[bytes, bytes]) -> None:
+        """Count one more sighting for each target that is on record."""
+        for packed, stored in on_record.items():
+            if packed in self.targets:
+                self.targets[packed] = seen_again(stored, self.targets[packed])
 
     def compare_with(self, on_record: bytes | None) -> bool:
         """Decide which fingerprint to write, given the packed one on record. Returns whether to announce the image.

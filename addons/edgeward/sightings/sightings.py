@@ -5,43 +5,30 @@ An image is announced in the stream before its targets are written. A reader tha
 targets misses none that was written by then.
 """
 
-import asyncio
 import heapq
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from edgeward import metrics
-from edgeward.background.ttl_set import TtlSet
 from edgeward.hashing.fingerprint_generation import suffices
 from edgeward.settings.config import SightingsSettings
-from edgeward.sightings.codec import (
-    GENERATION,
-    SHA256,
-    generation_of,
-    image_id,
-    pack_fingerprint,
-    same_fingerprint,
-    unpack_fingerprint,
-    unpack_target,
-)
-from edgeward.sightings.images_and_targets import Images, name_of, wants_pruning
+from edgeward.sightings.codec import SHA256, generation_of, image_id, unpack_fingerprint, unpack_target
+from edgeward.sightings.forgotten import ForgottenTargets, prefix_of
+from edgeward.sightings.images_and_targets import Images, name_of
+from edgeward.sightings.last_seen import last_seen
 from edgeward.sightings.new_image_stream import NewImageStream, PositionLost
-from edgeward.sightings.pending_writes import PendingWrite, pending_writes
+from edgeward.sightings.pruning import Pruning
+from edgeward.sightings.store_memory import StoreMemory
 from edgeward.sightings.url_index import UrlIndex
 from edgeward.sightings.url_normalization import decoded_url, normalized, normalized_host, target_of
+from edgeward.sightings.writer import SightingWriter
 from edgeward.store.connection import Store
-from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Sighting, Target
+from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Sighting, Target, distinct_targets
 
 __all__ = ["PositionLost", "SightingRecord", "Sightings"]
 
-SIGHTINGS_PER_WRITE = 200
 IMAGES_PER_READ = 1000
-ANNOUNCED_SECONDS = 5.0
-"""One process announces an image only once in this time."""
-MAX_ANNOUNCED = 10_000
-"""Announced images that are remembered for that."""
 
 type TargetPage = tuple[bytes, Mapping[bytes, bytes]]
 """A packed fingerprint, and some of the image's packed targets, each with the Unix second when it was last seen."""
@@ -57,7 +44,13 @@ class SightingRecord:
 
 
 class Sightings:
-    """Sightings and fingerprints in the store."""
+    """Sightings and fingerprints in the store.
+
+    Attributes:
+        forgotten: targets whose sightings were dropped or lost.
+        memory: what the store's memory leaves for sightings.
+        pruning: what forgets targets when they are too many.
+    """
 
     def __init__(self, store: Store, settings: SightingsSettings) -> None:
         self.store = store
@@ -67,8 +60,10 @@ class Sightings:
         self._images = Images(store, self._keep)
         self._url_index = UrlIndex(store, self._keep)
         self._new_images = NewImageStream(store)
-        self._announcing = asyncio.Lock()
-        self._announced = TtlSet(ANNOUNCED_SECONDS, MAX_ANNOUNCED)
+        self.forgotten = ForgottenTargets(store, self._keep, settings.refresh_seconds)
+        self.memory = StoreMemory(store, settings.max_bytes)
+        self.pruning = Pruning(store, self._images, self._url_index, self.forgotten)
+        self._writer = SightingWriter(store, self._keep, self._images, self._url_index, self._new_images, self)
 
     async def fingerprint(self, key: str) -> Fingerprint | None:
         """The fingerprint stored under `key`: "SHA-256 of the raw body,generation[,content-codings]"."""
@@ -87,38 +82,33 @@ class Sightings:
         return found if found.sha256 == sha256 else None
 
     async def store_fingerprint(self, key: str, fingerprint: Fingerprint) -> None:
-        """Store a fingerprint for `keep_days`, unless it has a transient flaw. For `key` see `fingerprint`."""
+        """Store a fingerprint for `keep_days`, unless it has a transient flaw, or the store has no room for more. For
+        `key` see `fingerprint`."""
         if fingerprint.flaw in TRANSIENT_FLAWS:
             return
         _, generation, *codings = key.split(",")
-        packed = pack_fingerprint(fingerprint, generation)
-        image = image_id(packed)
-        (old,) = await self._images.packed([image])
-        if old is None or not same_fingerprint(old, packed):
-            await self._announce([packed])
-        async with self.store.pipeline() as pipe:
-            self._images.queue_fingerprint(pipe, image, packed)
-            if codings:
-                pipe.set(self._alias_key(key), packed[SHA256], px=int(self._keep * 1000))
-            await pipe.execute()
+        await self._writer.write_fingerprint(fingerprint, generation, self._alias_key(key) if codings else "")
 
     async def write(self, batch: Sequence[Sighting]) -> None:
-        """Record sightings: known ones are refreshed, and an image seen for the first time is announced."""
-        for chunk in batched(batch, SIGHTINGS_PER_WRITE):
-            images = pending_writes(chunk)
-            on_record = await self._images.packed([image.id for image in images])
-            new = [image for image, packed in zip(images, on_record, strict=True) if image.compare_with(packed)]
-            # Before the targets: a writer that dies in between leaves an announced image without targets, never the
-            # reverse, which a follower of the stream would miss.
-            await self._announce([image.packed for image in new])
-            await self._write(images)
+        """Record sightings: known ones are refreshed, and an image seen for the first time is announced.
+
+        If the store has no room for more, targets that are not on record yet are remembered as forgotten.
+        """
+        await self._writer.write(batch)
+
+    def forget_written(self) -> None:
+        """The store has lost what was written: images are announced again, and each bucket's expiry is set again."""
+        self._writer.forget_written()
 
     async def targets(self, sha256: str) -> list[tuple[Target, float]]:
         """The targets that served the image, each with when it did last (Unix seconds), oldest first."""
-        found = {}
+        found: dict[Target, float] = {}
+        sizes: list[Target] = []
         async for page in self._images.targets([image_id(sha256)]):
-            found.update({record.target: record.seen_at for record in self._records(page)})
-        return sorted(found.items(), key=lambda each: each[1])
+            for record in self._records(page):
+                found[record.target] = max(record.seen_at, found.get(record.target, 0.0))
+                sizes.append(record.target)
+        return sorted(((target, found[target]) for target in distinct_targets(sizes)), key=lambda each: each[1])
 
     async def images(self) -> AsyncIterator[Fingerprint]:
         """Every image on record; some may come twice."""
@@ -152,7 +142,11 @@ class Sightings:
         return await self._new_images.since(after, limit)
 
     async def find(self, url: str | None = None, sha256: str | None = None, limit: int = 100) -> list[SightingRecord]:
-        """Sightings of a URL, of an image, of both, or (neither given) of the latest images; newest first."""
+        """Sightings of a URL, of an image, of both, or (neither given) of the `limit` images first seen last.
+
+        The newest come first. An older image that was seen again is not among the last: to find it, every image would
+        have to be read.
+        """
         if url is None:
             images = [image_id(sha256)] if sha256 else await self._latest(limit)
             return await self._newest(images, lambda _: True, "", limit)
@@ -170,6 +164,15 @@ class Sightings:
         images = await self._url_index.images(wanted)
         return await self._newest(images, lambda target: wanted.includes(normalized(target)), asked.host, limit)
 
+    async def forgotten_of_urls(self, urls: Sequence[Target]) -> dict[Target, int]:
+        """The prefixes to purge so that what `find_equivalent` misses of these URLs goes too, each with the number of
+        targets that were forgotten there, of these URLs or of others."""
+        found = await self.forgotten.of_urls(urls)
+        for url in urls:
+            if dropped := await self._url_index.dropped(normalized(url)):
+                found[prefix_of(url)] = found.get(prefix_of(url), 0) + dropped
+        return found
+
     async def find_below(self, prefix: str) -> AsyncIterator[list[SightingRecord]]:
         """Sightings whose URL, in any form, begins with this host and path prefix. Reads every image."""
         asked = target_of(prefix)
@@ -181,38 +184,6 @@ class Sightings:
         async for page in self._images.all_targets():
             if found := list(self._records(page, is_below, _ascii_bytes(host))):
                 yield found
-
-    async def _announce(self, images: Sequence[bytes]) -> None:
-        """Announce packed fingerprints, each once if it is stored and seen at the same time."""
-        # This holds per process only: two processes may both announce an image, which does no harm. Fingerprints are
-        # compared without their generation, which changes nothing for a follower.
-        async with self._announcing:
-            new = [packed for packed in images if packed[GENERATION.stop :] not in self._announced]
-            await self._new_images.append(new)
-            for packed in new:
-                self._announced.add(packed[GENERATION.stop :])
-
-    async def _write(self, images: Sequence[PendingWrite]) -> None:
-        """Write images with their targets and URLs, and prune what has grown too large."""
-        buckets_to_prune: list[str] = []
-        async with self.store.pipeline() as pipe:
-            for image in images:
-                self._images.queue_fingerprint(pipe, image.id, image.packed, image.replaces)
-                self._images.queue_targets(pipe, image.id, image.targets)
-            for image in images:
-                for url, at in image.urls.items():
-                    buckets_to_prune += self._url_index.queue(pipe, url, image.id, at)
-            try:
-                answers = await pipe.execute()
-            except BaseException:
-                self._url_index.forget_renewals()
-                raise
-        dropped = await self._url_index.prune(buckets_to_prune)
-        # Each image has queued four commands; the answers of the last two are fields added, and fields then.
-        for image, added, length in zip(images, answers[2::4], answers[3::4], strict=False):
-            if wants_pruning(added, length):
-                dropped += await self._images.prune(image.id)
-        metrics.sightings_dropped.inc(dropped)
 
     async def _latest(self, limit: int) -> list[bytes]:
         return list(dict.fromkeys(image_id(packed) for packed in await self._new_images.latest(limit)))
@@ -236,12 +207,12 @@ class Sightings:
         """
         packed, targets = page
         sha256, oldest = packed[SHA256].hex(), self._images.oldest
-        for field, at in targets.items():
+        for field, stored in targets.items():
             # The empty field holds the fingerprint.
-            if field and contains in field.lower() and int(at) >= oldest:
+            if field and contains in field.lower() and last_seen(stored) >= oldest:
                 target = unpack_target(field)
                 if wanted(target):
-                    yield SightingRecord(target, sha256, float(at))
+                    yield SightingRecord(target, sha256, float(last_seen(stored)))
 
     def _alias_key(self, key: str) -> str:
         """Where the SHA-256 of the decoded image is stored for a body with content-codings."""

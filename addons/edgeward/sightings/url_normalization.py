@@ -1,14 +1,25 @@
 """Equivalent URLs: many forms name one resource. A cache stores each form separately; an origin serves one image.
 
 Equivalent forms differ in scheme, port, the host's case and trailing dot, percent-encoding, repeated slashes and dot
-segments (RFC 3986, section 6.2.2), in the order of the query's parameters, and in empty parameters.
+segments (RFC 3986, section 6.2.2), in the order of the query's parameters, and in empty parameters. A fragment, which
+some clients send, makes no difference.
+
+Some servers take more forms for one: a backslash for a slash, Latin-1 for UTF-8, a path with parameters (`/a;p`) for
+one without. A URL includes targets in these forms.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from edgeward.sightings.url_host import HostError, browser_host
 from edgeward.types import Target
+
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as "surrogateescape" decodes it."""
+_DIFFERS = re.compile(rb"[\\;]")
+_PATH_PARAMETERS = re.compile(rb";[^/]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +29,33 @@ class NormalizedUrl:
     host: str
     path: bytes
     parameters: tuple[bytes, ...] = ()
+    other_forms: tuple[tuple[bytes, tuple[bytes, ...]], ...] = ()
+    """Other (path, parameters) for which servers take it: it is included in URLs of these, too."""
+
+    @property
+    def forms(self) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+        """(path, parameters) of every URL that includes it, its own form last."""
+        return *self.other_forms, (self.path, self.parameters)
 
     def includes(self, other: "NormalizedUrl") -> bool:
         """Whether the URLs are equivalent. Without parameters, this URL includes its path with any parameters."""
-        same = (self.host, self.path) == (other.host, other.path)
-        return same and self.parameters in ((), other.parameters)
+        return self.host == other.host and any(
+            self.path == path and self.parameters in ((), parameters) for path, parameters in other.forms
+        )
 
 
 def normalized(target: Target) -> NormalizedUrl:
     """The form that all equivalent targets share."""
-    path, _, query = target.path.partition("?")
-    parameters = (_decode(each.replace("+", " ")) for each in query.split("&") if each)
-    return NormalizedUrl(normalized_host(target.host), _normalized_path(path), tuple(sorted(parameters)))
+    path, _, query = target.path.partition("#")[0].partition("?")
+    decoded, parameters = _decode(path), _parameters(query)
+    own = _without_dots(decoded), parameters
+    if decoded.isascii() and not _DIFFERS.search(decoded) and all(map(bytes.isascii, parameters)):
+        return NormalizedUrl(normalized_host(target.host), *own)
+    meant = _in_utf_8(decoded.replace(b"\\", b"/"))
+    meant_parameters = tuple(sorted(map(_in_utf_8, parameters)))
+    forms = [(_without_dots(each), meant_parameters) for each in (_PATH_PARAMETERS.sub(b"", meant), meant)]
+    others = tuple(form for form in dict.fromkeys(forms) if form != own)
+    return NormalizedUrl(normalized_host(target.host), *own, others)
 
 
 def target_of(url: str) -> Target:
@@ -43,9 +69,13 @@ def target_of(url: str) -> Target:
 
 
 def decoded_url(target: Target) -> bytes:
-    """The normalized path and the decoded query as one text, so that URLs below a prefix start with it."""
-    path, mark, query = target.path.partition("?")
-    return _normalized_path(path) + mark.encode() + _decode(query)
+    """The normalized path and the decoded query as one text, so that URLs below a prefix start with it.
+
+    Without parameters of the path, and in UTF-8: a path includes its other forms.
+    """
+    path, mark, query = target.path.partition("#")[0].partition("?")
+    meant = _PATH_PARAMETERS.sub(b"", _in_utf_8(_decode(path).replace(b"\\", b"/")))
+    return _without_dots(meant) + mark.encode() + _in_utf_8(_decode(query))
 
 
 def normalized_host(host: str) -> str:
@@ -57,13 +87,29 @@ def normalized_host(host: str) -> str:
 
 
 def host_matches(host: str, hosts: Sequence[str]) -> bool:
-    """Whether a host is one of `hosts`, without regard to port, case and a dot at the end. "*" matches every host."""
-    return "*" in hosts or normalized_host(host) in map(normalized_host, hosts)
+    """Whether a host is one of `hosts`, without regard to port, case and a dot at the end. "*" matches every host.
+
+    Args:
+        hosts: as people write them: names beyond ASCII stand for those that browsers send (IDNA).
+    """
+    return "*" in hosts or normalized_host(host) in map(_written_host, hosts)
 
 
-def _normalized_path(path: str) -> bytes:
-    """A path without percent-encoding, empty segments and dot segments. A trailing slash stays."""
-    segments = _decode(path).split(b"/")
+def _written_host(host: str) -> str:
+    try:
+        return normalized_host(host if host.isascii() else browser_host(host))
+    except HostError:
+        return normalized_host(host)
+
+
+def _parameters(query: str) -> tuple[bytes, ...]:
+    """The decoded parameters of a query, sorted."""
+    return tuple(sorted(_decode(each.replace("+", " ")) for each in query.split("&") if each))
+
+
+def _without_dots(path: bytes) -> bytes:
+    """A decoded path without empty segments and dot segments. A trailing slash stays."""
+    segments = path.split(b"/")
     kept: list[bytes] = []
     for segment in segments:
         if segment == b"..":
@@ -72,6 +118,13 @@ def _normalized_path(path: str) -> bytes:
             kept.append(segment)
     trailing = b"/" if kept and segments[-1] in (b"", b".", b"..") else b""
     return b"/" + b"/".join(kept) + trailing
+
+
+def _in_utf_8(text: bytes) -> bytes:
+    """Bytes that are not UTF-8 are taken for Latin-1, in which older servers name their files."""
+    if text.isascii():
+        return text
+    return _NOT_UTF_8.sub(lambda byte: chr(ord(byte[0]) - 0xDC00), text.decode("utf-8", "surrogateescape")).encode()
 
 
 def _decode(text: str) -> bytes:

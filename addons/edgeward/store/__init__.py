@@ -6,7 +6,9 @@
     server           the client of one server
     sentinel         the client of a Sentinel set
     cluster          the client of a cluster
+    condition        what is wrong with a server, by its INFO
     lost_connection  a closed connection is an error that is retried
+    probe            finds out why a store does not work
     embedded         starts a server of our own
 
 The only room that imports redis.

@@ -162,6 +162,16 @@ class Store:
         """
         return self.redis.pipeline(transaction=False)
 
+    async def run_even_if_full(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
+        """Run a Lua script that frees memory, or needs little, also if the server has reached its `maxmemory`.
+
+        Redis 7 and Valkey can do so; an older server raises the error of any other write.
+        """
+        try:
+            return await self.run(script, keys, args)
+        except exceptions.OutOfMemoryError:
+            return await self.run(f"#!lua flags=allow-oom\n{script}", keys, args)
+
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
         """Run a Lua script atomically. Its keys must share a {hash tag}.
 

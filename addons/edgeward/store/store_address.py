@@ -1,18 +1,22 @@
 """Where the store is, as told by its URL: one server, a Sentinel set, or a cluster."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import URL_QUERY_ARGUMENT_PARSERS, parse_url
+
+from edgeward.settings.secret_types import hide_secrets
 
 SENTINEL_PORT = 26379
 SERVER_PORT = 6379
 TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
 SERVER_OPTIONS = frozenset({"username", "password", "client_name"})
+PLACE_OPTIONS = frozenset({"host", "port", "path", "db", "connection_class"})
+"""What redis-py reads from the URL before its query."""
 
 
 class StoreKind(StrEnum):
@@ -33,12 +37,12 @@ class StoreAddress:
         options, sentinel_options: connection arguments of redis-py, to servers and to sentinels.
     """
 
-    url: str
+    url: str = field(repr=False)
     kind: StoreKind
     hosts: tuple[tuple[str, int], ...] = ()
     service: str = ""
-    options: dict[str, Any] | None = None
-    sentinel_options: dict[str, Any] | None = None
+    options: dict[str, Any] | None = field(default=None, repr=False)
+    sentinel_options: dict[str, Any] | None = field(default=None, repr=False)
 
 
 def parse_address(url: str) -> StoreAddress:
@@ -53,8 +57,23 @@ def parse_address(url: str) -> StoreAddress:
         return _sentinel(url, parts)
     if parts.scheme in ("redis+cluster", "rediss+cluster"):
         return _cluster(url, parts)
-    parse_url(url)
+    _check_server(url, parts)
     return StoreAddress(url, StoreKind.SERVER)
+
+
+def _check_server(url: str, parts: SplitResult) -> None:
+    """Refuse what redis-py ignores: it would connect to this machine, or to the first database."""
+    options = dict(parse_url(url))
+    if parts.scheme == "unix":
+        if parts.netloc.rpartition("@")[2] or not parts.path.startswith("/"):
+            raise ValueError("must name an absolute path: unix:///PATH")
+    elif not parts.hostname:
+        raise ValueError(f"must name its host: {parts.scheme}://HOST:PORT")
+    elif not re.fullmatch(r"/?|/[0-9]+/?", parts.path):
+        raise ValueError("must end with the number of a database: redis://HOST:PORT/0")
+    known = SERVER_OPTIONS | TLS_OPTIONS | PLACE_OPTIONS | set(URL_QUERY_ARGUMENT_PARSERS)
+    if unknown := sorted(options.keys() - known):
+        raise ValueError(f"has an unknown option: {unknown[0]!r}")
 
 
 def _sentinel(url: str, parts: SplitResult) -> StoreAddress:
@@ -93,5 +112,4 @@ def _options(parts: SplitResult, known: frozenset[str]) -> dict[str, Any]:
 
 def hide_password(url: str) -> str:
     """`url` with *** for the password before the host, or in the query."""
-    url = re.sub(r"(?<=://)([^/@?:]*):.*@", r"\1:***@", url)
-    return re.sub(r"(?<=[?&])((?:sentinel_)?password=)[^&]*", r"\1***", url)
+    return hide_secrets(url)

@@ -2,6 +2,7 @@
 
 {takedowns}:record:<id>  hash: the takedown as JSON, and its progress (see background/job_store.py)
 {takedowns}:orders:<id>  list: ids of its purge orders
+{takedowns}:unseen:<id>  list: what of it was never seen, as "urls URL", "prefixes URL" or "hashes TYPE:HEX"
 """
 
 import hashlib
@@ -21,10 +22,17 @@ ID_PREFIX = "td-"
 ORDERS_PER_CALL = 1000
 """Ids of orders that one call reads or writes."""
 
+# The number of steps never falls: a worker that was frozen may note an earlier step after another has gone on.
 # KEYS: record, orders. ARGV: field, value, then ids of orders
 _NOTE = """
 for i = 3, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+local known = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+if not known or known <= (tonumber(ARGV[2]) or known) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+"""
+
+# KEYS: record. ARGV: field with the takedown, summary
+_NOTE_SUMMARY = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], 'summary', ARGV[2]) end
 """
 
 
@@ -37,6 +45,8 @@ class Takedown:
         at: when it was asked for, Unix seconds.
         urls: as plain targets: without variants.
         prefixes: plain targets too; everything below them is purged.
+        groups: by URL as it was written, the positions in `urls` of the targets that it stands for; () if each stands
+            for one.
         list: the list that the signals are added to; "" for none.
         hosts: images of the signals are purged at these hosts only; () is everywhere.
         version: that of the lists when the takedown was asked for.
@@ -55,9 +65,13 @@ class Takedown:
     version: int = 0
     key: str = ""
     id: str = ""
+    groups: tuple[tuple[int, ...], ...] = ()
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        data = asdict(self)
+        if not self.groups:  # as an older Edgeward writes it, and reads it
+            del data["groups"]
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -66,13 +80,21 @@ class Takedown:
             data[name] = tuple(map(Target.from_dict, data[name]))
         data["signals"] = tuple(Signal.from_dict(signal) for signal in data["signals"])
         data["hosts"] = tuple(data["hosts"])
+        data["groups"] = tuple(map(tuple, data.get("groups", ())))
         return cls(**data)
 
     @property
     def digest(self) -> str:
         """Equal for two takedowns that ask for the same, at whatever time."""
-        what = replace(self, at=0.0, version=0, id="").to_json()
+        what = replace(self, at=0.0, version=0, id="", groups=()).to_json()
         return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()
+
+    @property
+    def written_urls(self) -> Sequence[tuple[Target, ...]]:
+        """By URL as it was written, the targets that it stands for."""
+        if not self.groups:
+            return [(url,) for url in self.urls]
+        return [tuple(self.urls[position] for position in group) for group in self.groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +105,24 @@ class TakedownProgress:
         placed_at: when all its orders were placed, Unix seconds; 0 before.
         steps: number of its steps that are done.
         orders: number of its orders.
+        unseen: how much of it was never seen, so that only what it names itself was purged.
         error: what of it could not be done, or "".
+        summary: what became of it, as JSON, once that does not change any more; "" before. See `note_summary`.
     """
 
     placed_at: float = 0.0
     steps: int = 0
     orders: int = 0
     error: str = ""
+    unseen: int = 0
+    summary: str = ""
 
 
 class Takedowns:
     """Takedowns in the store, until their orders are forgotten."""
 
     def __init__(self, store: Store) -> None:
-        self.job_store = JobStore(store, "takedowns", "takedown", "takedown", lists=("orders",))
+        self.job_store = JobStore(store, "takedowns", "takedown", "takedown", lists=("orders", "unseen"))
         self._store = store
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
@@ -148,9 +174,24 @@ class Takedowns:
         """The first `steps` steps are done; these orders were placed by the last of them, or by the next."""
         await self._note(takedown_id, "parts", steps, order_ids)
 
+    async def note_unseen(self, takedown_id: str, kind: str, texts: Sequence[str]) -> None:
+        """These URLs, prefixes or hashes match nothing that was seen. `kind`: "urls", "prefixes" or "hashes"."""
+        if texts:
+            await self._redis.rpush(self.job_store.key("unseen", takedown_id), *(f"{kind} {text}" for text in texts))
+
+    async def unseen(self, takedown_id: str) -> list[tuple[str, str]]:
+        """(kind, text) of what `note_unseen` noted, each once: a step that was done again noted it again."""
+        texts = await self._redis.lrange(self.job_store.key("unseen", takedown_id), 0, -1)
+        pairs = (text.decode().partition(" ") for text in dict.fromkeys(texts))
+        return [(kind, text) for kind, _, text in pairs]
+
     async def note_error(self, takedown_id: str, error: str) -> None:
         """A step can't be done."""
         await self._note(takedown_id, "trouble", error, ())
+
+    async def note_summary(self, takedown_id: str, summary: str) -> None:
+        """Keep what became of all its orders, so that nobody has to read them again."""
+        await self._store.run(_NOTE_SUMMARY, [self.job_store.record(takedown_id)], ["takedown", summary])
 
     async def _note(self, takedown_id: str, field: str, value: str | int, order_ids: Sequence[str]) -> None:
         keys = [self.job_store.record(takedown_id), self.job_store.key("orders", takedown_id)]
@@ -190,5 +231,7 @@ def _parse(record: JobRecord) -> tuple[Takedown, TakedownProgress]:
         steps=int(record.fields.get(b"parts", 0)),
         error=record.fields.get(b"trouble", b"").decode(),
         orders=record.lengths["orders"],
+        unseen=record.lengths["unseen"],
+        summary=record.fields.get(b"summary", b"").decode(),
     )
     return Takedown.from_json(record.job), progress

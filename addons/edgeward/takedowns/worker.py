@@ -11,7 +11,7 @@ from edgeward.background.job_worker import JobWorker
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.purging.orders import Orders
 from edgeward.takedowns.steps import TakedownSteps
-from edgeward.takedowns.takedowns import Takedowns
+from edgeward.takedowns.takedowns import Takedown, Takedowns
 
 MAX_CONCURRENT = 64
 """Takedowns that one controller carries out at the same time. Most of that time they wait for the store."""
@@ -60,6 +60,10 @@ class TakedownWorker(JobWorker):
                     await self._takedowns.note_steps(job_id, number, order_ids)
             await self._takedowns.note_steps(job_id, number + 1, ())
         await self._takedowns.finish(job_id)
+
+    def step_count(self, takedown: Takedown) -> int:
+        """How many steps the takedown has."""
+        return len(self._steps.plan(takedown))
 
     async def forget_old(self) -> None:
         """Remove takedowns that are old enough and whose last order is forgotten: orders are forgotten oldest first."""

@@ -4,6 +4,7 @@ Their values are stored in Redis, sent by the API and used as metric labels: the
 """
 
 from enum import StrEnum
+from typing import Self
 
 
 class Mode(StrEnum):
@@ -148,6 +149,8 @@ class Cause(StrEnum):
     """A host, a site's own software or a person reported it as taken down."""
     ORIGIN = "origin"
     """The origin has removed or replaced it."""
+    UNJUDGED = "unjudged"
+    """A cache may have stored a response that nobody could judge: it was broken off, and asked for again in vain."""
 
 
 class Scope(StrEnum):
@@ -165,15 +168,33 @@ class Delivery(StrEnum):
     """The state of a purge order at one cache node."""
 
     VERIFIED = "verified"
-    """Purged, and a second request or a probe showed that it is gone."""
+    """Purged, and a second request or a probe showed that nothing is left."""
     DELIVERED = "delivered"
-    """Accepted by a cache that cannot be probed."""
+    """Accepted by a cache that cannot be probed: for people, "accepted"."""
     UNSUPPORTED = "unsupported"
     """This kind of cache cannot carry out such an order (by prefix, by tag): it removed nothing, and never will."""
     REFUSED = "refused"
     """Rejected because of the configuration: retried only rarely."""
     WAITING = "waiting"
     """Not done: the cache did not answer, or asked to try later. It is retried."""
+
+
+class Met(StrEnum):
+    """What a purge met that a cache carried out."""
+
+    REMOVED = "removed"
+    """It removed a copy."""
+    NONE = "none"
+    """It found no copy."""
+    UNKNOWN = "unknown"
+    """The cache does not tell."""
+
+    @classmethod
+    def of(cls, removed: int | None) -> Self:
+        """From the number of copies that it removed; None: that is not known."""
+        if removed is None:
+            return cls("unknown")
+        return cls("removed" if removed else "none")
 
 
 class ImportState(StrEnum):

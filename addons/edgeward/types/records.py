@@ -3,11 +3,11 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from edgeward.types.choices import Cause, Decision, Delivery, Reason, Scope, View
+from edgeward.types.choices import Cause, Decision, Delivery, Met, Reason, Scope, View
 from edgeward.types.signals import Entry, Fingerprint, HashList
 
 
@@ -41,6 +41,19 @@ class Target:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         vary = tuple((str(name), str(value)) for name, value in data.get("vary", ()))
         return cls(data["scheme"], data["host"], data["path"], vary, int(data.get("size", 0)))
+
+
+def distinct_targets(targets: Iterable[Target]) -> list[Target]:
+    """Each target once, in the order in which they first come, with the largest size of its equals.
+
+    Targets compare equal without their size, and a cache that stores slices is purged of as many as the size tells.
+    """
+    largest: dict[Target, Target] = {}
+    for target in targets:
+        known = largest.get(target)
+        if known is None or target.size > known.size:
+            largest[target] = target
+    return list(largest.values())
 
 
 @functools.lru_cache(maxsize=1024)
@@ -120,7 +133,7 @@ class Outcome:
     """The result of one order at one cache node, at `at` (Unix seconds), after `attempts` tries.
 
     `status` is the cache's HTTP status, 0 if it gave none; `detail` explains a refusal or a repeat, for people.
-    `removed` is how many copies the purge removed; 0: it found none; None: the cache does not tell.
+    `removed` is how many copies the purge removed, its repeats included; 0: it found none; None: that is not known.
     """
 
     order_id: str
@@ -134,13 +147,18 @@ class Outcome:
 
     @property
     def is_final(self) -> bool:
-        """Whether the cache has answered for good: it carried the order out, or refuses it."""
+        """Whether the cache has answered: it carried the order out, refuses it, or cannot do it."""
         return self.delivery is not Delivery.WAITING
 
     @property
-    def is_gone(self) -> bool:
-        """Whether the target is gone from the cache, as far as it can be known."""
+    def is_carried_out(self) -> bool:
+        """Whether the cache did what was ordered. Whether nothing is left is known only if it is VERIFIED."""
         return self.delivery in (Delivery.VERIFIED, Delivery.DELIVERED)
+
+    @property
+    def met(self) -> Met:
+        """What the purge met."""
+        return Met.of(self.removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +167,7 @@ class Incident:
 
     `view` and `frame` are those of the signal that matched. If `reason` is CLASSIFIED, `classifier`, `label` and
     `score` (0..1) are set instead of `list` and `entry_id`. `at` is in Unix seconds; `id` is given by the store.
+    `hits` is the number of requests that it stands for; `act` is the act that listed the entry.
     """
 
     at: float
@@ -165,6 +184,8 @@ class Incident:
     classifier: str = ""
     label: str = ""
     score: float = 0.0
+    hits: int = 1
+    act: str = ""
     id: str = ""
 
 
@@ -172,7 +193,8 @@ class Incident:
 class Change:
     """One change of the lists, which is also one line of their audit trail: who, when, what, why.
 
-    `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "entry.add" or "entry.remove".
+    `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "entry.add", "entry.remove", or
+    "entry.set": the act of the entry was undone, and another act lists it too.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     """
 

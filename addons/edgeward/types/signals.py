@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -79,25 +80,38 @@ def entry_id(list_name: str, signal: Signal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One listed signal: who listed it, when (Unix seconds) and why."""
+    """One listed signal: who listed it, when (Unix seconds) and why.
+
+    `act` is the id of the request, takedown or import that listed it, "" if that was before acts were recorded.
+    """
 
     list: str
     signal: Signal
     reason: str = ""
     added_by: str = ""
     added_at: float = 0.0
+    act: str = ""
 
     @property
     def id(self) -> str:
         return entry_id(self.list, self.signal)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self) | {"signal": self.signal.to_dict()}, separators=(",", ":"))
+        """The act is in the object of the signal: there earlier versions ignore unknown keys, so that machines can be
+        upgraded one after another."""
+        signal = self.signal.to_dict() | ({"act": self.act} if self.act else {})
+        data = asdict(self) | {"signal": signal}
+        del data["act"]
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
+        """An entry as stored. Keys that a later version may add are ignored."""
         data = json.loads(text)
-        return cls(signal=Signal.from_dict(data.pop("signal")), **data)
+        signal = data["signal"]
+        # Interned: an import of a million entries has one act.
+        act = sys.intern(signal.get("act", ""))
+        return cls(data["list"], Signal.from_dict(signal), data["reason"], data["added_by"], data["added_at"], act)
 
 
 COMPOSITE_TYPE = "pdq-dhash"

@@ -1,11 +1,15 @@
 """data: URIs are found in every form."""
 
 import base64
+import subprocess
+import sys
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from edgeward.hashing.embedded_images import data_uris
 from edgeward.hashing.embedded_images.data_uris import DataUri, find, unescape_css, unescape_html
 from edgeward.hashing.media_types import SNIFF_BYTES
 
@@ -123,3 +127,18 @@ def test_html_references(text: str, expected: str) -> None:
 def test_css_escapes(text: str, expected: str) -> None:
     """Replaced as browsers do; an escape that is not a character becomes U+FFFD."""
     assert unescape_css(text) == expected
+
+
+def test_long_runs_are_linear_work() -> None:
+    """Of spaces, digits, zeros and openers, as no image has them: quadratic work would take hours."""
+    code = """
+from edgeward.hashing.embedded_images.data_uris import find, unescape_css, unescape_html
+n = 500_000
+for text in (b" " * n, b" 1" * n, b"1" * n + b"x", b"(" * n, b"data:" * n, b"; base64" * n, b"%20" * n):
+    for around in (b'"data:;base64,%b!"', b"(data:%b,x)", b"data:image/svg+xml,%b"):
+        list(find(around.replace(b"%b", text), lambda media_type, prefix: True))
+for text in ("&#0" * n, "&#" + "0" * n, "\\\\" * n, "&" * n):
+    unescape_html(text), unescape_css(text)
+"""
+    source = str(Path(data_uris.__file__).parents[3])
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, check=True, timeout=120)

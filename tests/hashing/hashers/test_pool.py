@@ -20,6 +20,7 @@ from tests.hashing.pictures import encoded, jpeg
 from tests.support.eventually import eventually
 
 from edgeward import metrics
+from edgeward.background.fair_queue import Source
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hash_request import HashRequest
@@ -159,6 +160,55 @@ async def test_waiting_is_bounded(gate: Gate) -> None:
         assert not held.done()
         gate.open(*gate.begun)
         assert [found.flaw for found in await asyncio.gather(held, *waiting)] == [None, None, None]
+
+
+CROWD, OTHER = Source("crowded.test", "10.0.0.1"), Source("quiet.test", "10.0.0.2")
+
+
+async def test_one_source_does_not_delay_another(gate: Gate) -> None:
+    """An image of another host and client is the next one hashed, however many wait; if the queue is full, an image of
+    the crowd is dropped for it."""
+    async with running(processes=1, queue=20, signals=GATED) as pool:
+        held = asyncio.create_task(pool.fingerprint(HELD, source=CROWD))
+        await eventually(lambda: gate.begun)
+        crowd = [asyncio.create_task(pool.fingerprint(jpeg(), source=CROWD)) for _ in range(20)]
+        await eventually(lambda: pool.waiting == 20)
+        done = list[str]()
+        crowd[0].add_done_callback(lambda _: done.append("crowd"))
+        crowd[1].add_done_callback(lambda _: done.append("crowd"))
+        other = asyncio.create_task(pool.fingerprint(jpeg(), source=OTHER))
+        other.add_done_callback(lambda _: done.append("other"))
+        assert (await crowd[-1]).flaw is Flaw.OVERLOADED
+        gate.open(*gate.begun)
+        assert (await other).flaw is None
+        await asyncio.gather(held, *crowd)
+    assert done.index("other") < 2
+
+
+async def test_slow_sources_leave_one_hasher_to_others(gate: Gate) -> None:
+    """A client whose images take long occupies all hashers but one, under whatever hosts; another's image is hashed."""
+    async with running(processes=2, signals=GATED) as pool:
+        pool._slow_sources.add(CROWD, 5.0)
+        await pool.fingerprint(jpeg(), source=OTHER)  # there are others
+        sources = [Source(f"{number}.test", CROWD.client) for number in range(6)]
+        slow = [asyncio.create_task(pool.fingerprint(HELD, source=source)) for source in sources]
+        await eventually(lambda: gate.begun)
+        for _ in range(3):
+            assert (await pool.fingerprint(jpeg(), source=OTHER)).flaw is None
+        assert pool.waiting == 5
+        gate.open(*pool.pids)
+        assert {found.flaw for found in await asyncio.gather(*slow)} == {None}
+
+
+async def test_slow_sources_alone_have_all_hashers(gate: Gate) -> None:
+    """A hasher is left idle only where others were seen lately."""
+    async with running(processes=2, signals=GATED) as pool:
+        await eventually(lambda: len(pool.pids) == 2)
+        pool._slow_sources.add(CROWD, 5.0)
+        slow = [asyncio.create_task(pool.fingerprint(HELD, source=CROWD)) for _ in range(2)]
+        await eventually(lambda: len(gate.begun) == 2)
+        gate.open(*pool.pids)
+        await asyncio.gather(*slow)
 
 
 async def test_cancelled_callers_waste_no_hasher(gate: Gate) -> None:

@@ -1,6 +1,7 @@
 """Which replicas are alive, and which lag."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -96,3 +97,76 @@ async def test_live_replicas(store: Store) -> None:
     live = await membership.live_replicas()
     assert [(each.id, each.version) for each in live] == [("one", 3), ("two", 0)]
     assert all(0 <= each.age < module.LEASE_SECONDS for each in live)
+
+
+async def test_a_replica_names_what_it_has_not_judged(membership: Membership) -> None:
+    """Until it has judged what was unjudged at a flush request; one that is loading may have nothing to judge."""
+    request = await membership.request_flush()
+    await asyncio.sleep(0.002)
+    await membership.heartbeat("busy", 3, 3, request, judged=0, open_count=5)
+    await membership.heartbeat("idle", 3, 3, request, judged=request, open_count=2)
+    await membership.heartbeat("earlier version", 3, 3, request)
+    await membership.heartbeat("loading", LOADING)
+    await membership.heartbeat("loading what another left", LOADING, judged=0, open_count=7)
+    assert await membership.unjudged(request) == {"busy": 5, "loading what another left": 7}
+    assert await membership.laggards(0, request) == []
+    await membership.heartbeat("busy", 3, 3, request, judged=request)
+    await membership.leave("loading what another left")
+    assert await membership.unjudged(request) == {}
+
+
+async def test_a_heartbeat_of_an_earlier_version(membership: Membership, store: Store) -> None:
+    """It has fewer fields: such a process can't say what it has not judged, so one response counts."""
+    seconds, _ = await store.redis.time()
+    await store.redis.hset(store.key("{blocklist}", "replicas"), "old", f"3 {seconds} 0")
+    assert await membership.laggards(3) == []
+    assert [replica.id for replica in await membership.live_replicas()] == ["old"]
+    assert await membership.unjudged(1) == {"old": 1}
+    assert await membership.unjudged_before(seconds - 60) == {"old": 1}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", -60.0)
+        assert await membership.unjudged(1) == {}
+
+
+async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Membership) -> None:
+    """Until another process has taken its journal over, or it is forgotten. It is not waited for otherwise."""
+    request = await membership.request_flush()
+    for name, open_count, under_way in (("busy", 2, 5), ("idle", 0, 0), ("serving", 0, 3)):
+        await membership.heartbeat(
+            name, 3, 3, request, judged=request, open_count=open_count, under_way=under_way, journal=f"of-{name}"
+        )
+    assert await membership.unjudged(request) == {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", -60.0)
+        assert await membership.laggards(9) == []
+        assert await membership.unjudged(request) == {"busy": 5, "serving": 3}
+        assert await membership.unjudged_before(time.time() + 60) == {"busy": 5, "serving": 3}
+        assert await membership.unjudged_before(time.time() - 60) == {}
+        await membership.forget_journals(["of-busy", "of-another"])
+        assert await membership.unjudged(request) == {"serving": 3}
+        patched.setattr(module, "FORGET_SECONDS", 0.0)
+        assert await membership.unjudged(request) == {}
+
+
+async def test_a_replica_that_leaves_requests_in_its_journal(membership: Membership) -> None:
+    """Those are unjudged; the replica is not waited for. One that leaves none is forgotten."""
+    for name in ("one", "other"):
+        await membership.heartbeat(name, 3, open_count=1, under_way=4, journal=f"of-{name}")
+    await membership.leave("one", 4)
+    await membership.leave("other")
+    await membership.leave("unknown", 7)
+    assert await membership.live_replicas() == []
+    assert await membership.laggards(9) == []
+    assert await membership.unjudged(await membership.request_flush()) == {"one": 4}
+    await membership.forget_journals(["of-one"])
+    assert await membership.unjudged(await membership.request_flush()) == {}
+
+
+async def test_what_has_been_unjudged_for_long(membership: Membership) -> None:
+    """By when the oldest of a replica was found to be."""
+    await membership.heartbeat("long", 3, open_count=2, open_seconds=100.0)
+    await membership.heartbeat("new", 3, open_count=1, open_seconds=1.0)
+    await membership.heartbeat("none", 3)
+    assert await membership.unjudged_before(time.time() - 50) == {"long": 2}
+    assert await membership.unjudged_before(time.time() - 150) == {}
+    assert await membership.unjudged_before(time.time() + 50) == {"long": 2, "new": 1}

@@ -191,3 +191,12 @@ async def test_a_replica_in_use_keeps_trying_often(
     await eventually(lambda: len(tries) > 20, "twenty tries: if the pauses doubled, the last would take minutes")
     await replica.close()
     await store.close()
+
+
+async def test_another_history_is_told(own: tuple[Store, ListStore, Replica]) -> None:
+    """Who writes to the store learns that it lost its data, also where no list is missing."""
+    store, _, replica = own
+    told: list[bool] = []
+    replica.on_store_loss.append(lambda: told.append(True))
+    await store.redis.delete(store.key("{blocklist}", "history"))
+    await eventually(lambda: told, "the loss is noticed")

@@ -8,6 +8,7 @@ from tests.support.eventually import eventually
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import HEARTBEAT_SECONDS
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.replication.unjudged_report import UnjudgedReport
 from edgeward.store.connection import Store
 from edgeward.types import Entry, HashList, Signal
 
@@ -85,6 +86,26 @@ async def test_a_replica_with_nothing_to_flush_acknowledges_at_once(store: Store
     assert await list_store.wait_flushed(60) == []
     await replica.close()
     assert await list_store.wait_flushed(0) == []
+
+
+async def test_what_is_unjudged_holds_back_nothing_else(store: Store) -> None:
+    """A process that has responses to judge reports versions and flushes at once, and says how many it has to judge."""
+    list_store, replica, settled = ListStore(store), Replica(store, "one"), asyncio.Event()
+
+    async def settle() -> None:
+        await settled.wait()
+
+    replica.settle, replica.unjudged = settle, lambda: UnjudgedReport(3)
+    await replica.start()
+    change = await list_store.create_list(HashList("a"), "me")
+    assert await list_store.wait_applied(change.version, 60) == []
+    waiting = asyncio.create_task(list_store.wait_judged(60))
+    assert await list_store.wait_flushed(60) == []
+    assert await list_store.wait_judged(0.2) == 3
+    assert not waiting.done()
+    settled.set()
+    assert await waiting == 0
+    await replica.close()
 
 
 async def test_catching_up(store: Store, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _OPENER_BEFORE = re.compile(rb"[\"'(] *\Z")
 _OPENER_IN_HEADER = re.compile(rb"[\"'(] *data:", re.IGNORECASE)
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_% -]*+")
 _BASE64_DECODED = re.compile(rb"[A-Za-z0-9+/_\s-]*+")
-_DESCRIPTOR = re.compile(rb" +[0-9.]+[wxh] *\Z")
+_DESCRIPTOR = re.compile(rb"[0-9.]+[wxh]")
 """The descriptor after a URL in a srcset (HTML, section 4.8.4.2.1)."""
 _ENDS = {
     b'"': re.compile(rb'[^"]*+'),
@@ -101,6 +101,12 @@ def _opener(text: bytes, start: int, header: bytes) -> bytes:
     return opened[0][:1] if opened else b""
 
 
+def _without_descriptor(coded: bytes) -> bytes:
+    # Not by one pattern: at each of many spaces it would try all that follow.
+    before, space, last = coded.rstrip(b" ").rpartition(b" ")
+    return before if space and _DESCRIPTOR.fullmatch(last) else coded
+
+
 def _base64(text: bytes, at: int, spaced: bool) -> bytes:
     """The payload at `at`, as far as it is Base64 (Infra standard, "forgiving-base64 decode").
 
@@ -108,7 +114,7 @@ def _base64(text: bytes, at: int, spaced: bool) -> bytes:
     """
     run = _BASE64_RUN.match(text, at)
     coded = run[0] if run else b""
-    coded = _DESCRIPTOR.sub(b"", coded) if spaced else coded.partition(b" ")[0]
+    coded = _without_descriptor(coded) if spaced else coded.partition(b" ")[0]
     if b"%" in coded:
         decoded = _BASE64_DECODED.match(unquote_to_bytes(coded))
         coded = decoded[0] if decoded else b""

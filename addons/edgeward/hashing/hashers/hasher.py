@@ -31,6 +31,7 @@ class Hasher(IsolatedProcess):
         """Start a hasher and wait until it is ready. ProcessDied: it was not ready in time."""
         hasher = await cls.launch(_WORKER, settings.model_dump_json())
         hasher._types = settings.signals
+        hasher.cpu_seconds = settings.timeout_ms / 1000
         hasher.max_answer = max(hasher.max_answer, settings.max_frames * _ANSWER_BYTES_PER_FRAME)
         return hasher
 

@@ -1,16 +1,21 @@
-"""Several hashers. Each is replaced as soon as it ends, and an image waits for one only a limited time."""
+"""Several hashers. Each is replaced as soon as it ends, and an image waits for one only a limited time.
+
+Images wait in turns by host and client. Sources of slow images leave one hasher to the others, so that an image that
+takes seconds delays none that takes milliseconds.
+"""
 
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
 from edgeward import metrics
+from edgeward.background.fair_queue import ANY_SOURCE, FairQueue, Source
 from edgeward.errors import Unavailable
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.hasher import Hasher
+from edgeward.hashing.hashers.slow_sources import SlowSources
 from edgeward.hashing.undecoded_fingerprint import undecoded_fingerprint
 from edgeward.isolation.exit_status import describe_exit
 from edgeward.isolation.isolated_process import ProcessDied
@@ -25,6 +30,11 @@ _MAX_BYTES_IN_LOOP = 256 * 1024
 _MAX_ATTEMPTS = 3
 """Hashers tried for one image: each may die before it reads the image."""
 _MAX_RESTART_PAUSE = 5.0
+_RESERVED_SECONDS = 10.0
+"""So long after the last image of another source, slow sources leave one hasher idle."""
+
+type _Turn = asyncio.Future[Hasher | None]
+"""Of an image that waits. None: it was dropped."""
 
 
 class HasherPool:
@@ -39,7 +49,11 @@ class HasherPool:
         self._settings = settings
         self._hashers: set[Hasher] = set()
         self._idle: list[Hasher] = []
-        self._waiting: deque[asyncio.Future[Hasher]] = deque()
+        self._waiting = FairQueue[_Turn](settings.queue)
+        self._slow_sources = SlowSources()
+        self._slow_hashers: set[Hasher] = set()
+        """Those at work for slow sources."""
+        self._reserved_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._supervisors: list[asyncio.Task[None]] = []
         self._closed = False
@@ -76,42 +90,49 @@ class HasherPool:
         for supervisor in self._supervisors:
             supervisor.cancel()
         await asyncio.gather(*self._supervisors, return_exceptions=True)
-        while self._waiting:
-            self._waiting.popleft().cancel()
+        while waiting := self._waiting.pop():
+            _settle(waiting[1], None)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def fingerprint(self, body: bytes, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
+    async def fingerprint(
+        self,
+        body: bytes,
+        request: HashRequest = HashRequest(),  # noqa: B008  frozen
+        source: Source = ANY_SOURCE,
+    ) -> Fingerprint:
         """As `fingerprint.fingerprint`, in a hasher. Never raises because of an image.
 
         Flaw TIMEOUT: a hasher took longer than `settings.timeout_ms`. CRASHED: a hasher died while hashing it.
-        OVERLOADED: `settings.queue` images waited already, or no hasher was free for twice that time. In these cases
-        the digests are those of `body` as received, with its codings.
+        OVERLOADED: `settings.queue` images waited already, most of them of this source, or no hasher was free for twice
+        that time. In these cases the digests are those of `body` as received, with its codings.
 
         If the caller is cancelled, a hasher that has begun finishes its image and is free again.
         """
         started = time.monotonic()
         try:
             if len(body) > self._settings.max_bytes:
-                return await self._undecoded(body, request.codings, Flaw.TOO_LARGE)
-            found = await self._hash(body, request)
-            return await self._undecoded(body, request.codings, found) if isinstance(found, Flaw) else found
+                return await self.undecoded(body, request.codings, Flaw.TOO_LARGE)
+            found = await self._hash(body, request, source)
+            return await self.undecoded(body, request.codings, found) if isinstance(found, Flaw) else found
         finally:
             metrics.hash_seconds.observe(time.monotonic() - started)
 
-    async def _hash(self, body: bytes, request: HashRequest) -> Fingerprint | Flaw:
+    async def _hash(self, body: bytes, request: HashRequest, source: Source) -> Fingerprint | Flaw:
         for _ in range(_MAX_ATTEMPTS):
-            hasher = await self._acquire()
+            hasher = await self._acquire(source)
             if hasher is None:
                 return Flaw.OVERLOADED
             # Shielded: half-sent images and unread answers would leave the hasher unusable for the next caller.
-            found = await asyncio.shield(self._spawn(self._hash_on(hasher, body, request)))
+            found = await asyncio.shield(self._spawn(self._hash_on(hasher, body, request, source)))
             if found is not None:
                 return found
         return Flaw.CRASHED
 
-    async def _hash_on(self, hasher: Hasher, body: bytes, request: HashRequest) -> Fingerprint | Flaw | None:
+    async def _hash_on(
+        self, hasher: Hasher, body: bytes, request: HashRequest, source: Source
+    ) -> Fingerprint | Flaw | None:
         """One image on one hasher. None: the hasher died before it read the image, so another may try."""
-        begun = False
+        begun, started = False, time.monotonic()
         try:
             async with asyncio.timeout(self.time_limit):
                 await hasher.begin(body, request)
@@ -125,51 +146,65 @@ class HasherPool:
             hasher.kill("crashed")
             return Flaw.CRASHED if begun else None
         finally:
+            if begun:
+                self._slow_sources.add(source, time.monotonic() - started)
             self._release(hasher)
 
-    async def _undecoded(self, body: bytes, codings: tuple[str, ...], flaw: Flaw) -> Fingerprint:
+    async def undecoded(self, body: bytes, codings: tuple[str, ...], flaw: Flaw) -> Fingerprint:
+        """The fingerprint of a body that is not decoded because of this flaw: its digests."""
         if len(body) <= _MAX_BYTES_IN_LOOP:
             return undecoded_fingerprint(body, self._settings.signals, flaw, codings)
         return await asyncio.to_thread(undecoded_fingerprint, body, self._settings.signals, flaw, codings)
 
-    async def _acquire(self) -> Hasher | None:
+    async def _acquire(self, source: Source) -> Hasher | None:
         """A hasher for this caller alone; None if none is free in time, or too many images wait already."""
-        while self._idle:
-            if (hasher := self._idle.pop()).alive:
-                return hasher
-        if self._closed or len(self._waiting) >= self._settings.queue:
+        if self._closed:
             return None
-        turn: asyncio.Future[Hasher] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        if source not in self._slow_sources:
+            self._reserved_until = time.monotonic() + _RESERVED_SECONDS
+        turn: _Turn = asyncio.get_running_loop().create_future()
+        if (dropped := self._waiting.push(source, turn)) is not None:
+            _settle(dropped, None)
+        self._assign()
         try:
             async with asyncio.timeout(2 * self.time_limit):
                 return await turn
         except TimeoutError:
-            self._abandon(turn)
+            self._abandon(source, turn)
             return None
         except asyncio.CancelledError:
-            self._abandon(turn)
-            if self._closed:
-                return None
+            self._abandon(source, turn)
             raise
 
-    def _abandon(self, turn: asyncio.Future[Hasher]) -> None:
+    def _abandon(self, source: Source, turn: _Turn) -> None:
         """Stop waiting. A hasher that was assigned at that very moment goes to the next in line."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        if turn.done() and not turn.cancelled():
-            self._release(turn.result())
+        if not self._waiting.remove(source, turn) and turn.done() and not turn.cancelled() and (got := turn.result()):
+            self._release(got)
 
     def _release(self, hasher: Hasher) -> None:
-        """Give a hasher to the first image that waits, or make it idle."""
-        if not hasher.alive:
-            return  # its supervisor replaces it
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(hasher)
-                return
-        self._idle.append(hasher)
+        """Give a hasher to the image whose turn it is, or make it idle."""
+        self._slow_hashers.discard(hasher)
+        if hasher.alive:  # otherwise its supervisor replaces it
+            self._idle.append(hasher)
+        self._assign()
+
+    def _assign(self) -> None:
+        """Give idle hashers to images that wait."""
+        self._idle = [hasher for hasher in self._idle if hasher.alive]
+        while self._idle and (waiting := self._waiting.pop(self._may_start)):
+            source, turn = waiting
+            if turn.done():
+                continue
+            hasher = self._idle.pop()
+            if source in self._slow_sources:
+                self._slow_hashers.add(hasher)
+            turn.set_result(hasher)
+
+    def _may_start(self, source: Source) -> bool:
+        """Whether one more image of this source leaves a hasher to the others."""
+        if source not in self._slow_sources or time.monotonic() > self._reserved_until:
+            return True
+        return len(self._slow_hashers) < max(1, self._settings.processes - 1)
 
     async def _supervise(self, first: asyncio.Future[None]) -> None:
         """Keep one hasher running: start it, wait for its end, start the next. `first` is set by the first start."""
@@ -212,6 +247,11 @@ class HasherPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _settle(turn: _Turn, result: Hasher | None) -> None:
+    if not turn.done():
+        turn.set_result(result)
 
 
 def _report_isolation(layers: frozenset[str]) -> None:

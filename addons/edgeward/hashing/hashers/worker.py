@@ -20,7 +20,7 @@ def main(fd: int, settings: HashingSettings) -> None:
         return fingerprint(body, settings, HashRequest.from_json(request)).to_json().encode()
 
     warm_up(settings)
-    serve(fd, settings.memory_mb, settings.timeout_ms / 1000, answer)
+    serve(fd, settings.memory_mb, answer)
 
 
 if __name__ == "__main__":

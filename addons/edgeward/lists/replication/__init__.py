@@ -4,4 +4,6 @@ replica          a copy that loads the lists, follows their changes and reports 
 matcher_updates  writes lists, entries and changes into the matcher of a replica
 applied_version  holds a version back until it may be reported
 membership       which replicas are alive, and what each has reported
+store_loss       whether the store still has what this process, or this machine, knew
+refill           restores what the store lost from the memory of a process
 """

@@ -23,6 +23,9 @@ class MatcherUpdates:
     Args:
         name: of the replica, for the log.
         between_slices: awaited again and again during long work: sends the replica's heartbeats.
+
+    Attributes:
+        kept: lists and entries that the last snapshot did not have, and that were kept.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class MatcherUpdates:
     ) -> None:
         self._name, self._matcher, self._list_store = name, matcher, list_store
         self._between_slices = between_slices
+        self.kept = (0, 0)
 
     async def load_snapshot(self, keep_others: bool) -> None:
         """Add all lists and entries of the store. What the store does not have is removed, unless `keep_others`.
@@ -37,6 +41,7 @@ class MatcherUpdates:
         The snapshot is not of one moment: the lists may change while it is read. The caller applies all changes
         since it began.
         """
+        lists_kept = entries_kept = 0
         lists = await self._list_store.lists()
         for hash_list in lists:
             self._matcher.set_list(hash_list)
@@ -47,11 +52,19 @@ class MatcherUpdates:
                     with self._skipping_bad_signals():
                         self._matcher.add_entry(entry)
                 await self._between_slices()
-            if not keep_others:
-                await self._remove_entries(hash_list.name, set(self._matcher.entries(hash_list.name)) - loaded)
-        if not keep_others:
-            for name in self._matcher.lists.keys() - {hash_list.name for hash_list in lists}:
+            others = set(self._matcher.entries(hash_list.name)) - loaded
+            if keep_others:
+                entries_kept += len(others)
+            else:
+                await self._remove_entries(hash_list.name, others)
+        other_lists = self._matcher.lists.keys() - {hash_list.name for hash_list in lists}
+        for name in other_lists:
+            if keep_others:
+                lists_kept += 1
+                entries_kept += len(self._matcher.entries(name))
+            else:
                 await self._delete_list(name)
+        self.kept = lists_kept, entries_kept
 
     async def apply(self, change: Change) -> None:
         """Apply a change. The matcher gets its version at the very end."""

@@ -6,12 +6,19 @@ so that the clocks of the machines do not matter.
 
 A flush request is a barrier: it asks all replicas to write to the store what they know by then (sightings that wait in
 a write buffer). Its number is the time at which it was made, in microseconds. A replica that has written
-acknowledges it with its next heartbeat; that acknowledges all earlier requests too.
+acknowledges it with its next heartbeat; that acknowledges all earlier requests too. Apart from that it says up to which
+flush request it has judged all responses that were unjudged by then, and how many are unjudged now.
+
+What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged
+until another process takes that journal over, or the replica is forgotten.
 """
 
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeward.lists.lua_scripts import RESTORE_VERSION
 from edgeward.store.connection import Store
 
 HEARTBEAT_SECONDS = 0.5
@@ -25,19 +32,34 @@ it does; so it counts as having applied that, and as having nothing to flush."""
 DIVERGED = -2
 """Reported by a replica that acts on lists which are not the store's: every change waits for it."""
 
-# The hash of replicas: name -> "<version> <time of the heartbeat> <flush request that is acknowledged>"
-# KEYS: replicas, version, changes. ARGV: name, version to report, version applied, flush request acknowledged
-# -> {the store's version, when the applied change was made}
-_HEARTBEAT = """
+# The hash of replicas: name ->
+#   "<version> <time of the heartbeat> <flush request that is acknowledged> <flush request that is judged> <unjudged>
+#    <time since when the oldest of those is, or 0> <requests under way> <journal, or ->"
+# Processes of earlier versions leave out the last five.
+# The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
+# history was replaced (see replication/store_loss.py).
+# KEYS: replicas, version, changes, history
+# ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
+# id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
+# of requests under way, journal
+# -> {the store's version, when the applied change was made, id of its history, how the other one was replaced}
+_HEARTBEAT = (
+    RESTORE_VERSION
+    + """
+restore_version(KEYS[2], KEYS[3])
 local time = redis.call('TIME')
 local newest = redis.call('GET', KEYS[2]) or '0'
-local reported, acknowledged = ARGV[2], ARGV[4]
+local reported, acknowledged, judged = ARGV[2], ARGV[4], ARGV[5]
 if reported == '-1' then
   -- All requests before this millisecond: another one may still be made in it.
   reported, acknowledged = newest, string.format('%.0f', (time[1] * 1000 + math.floor(time[2] / 1000)) * 1000 - 1)
+  -- It may have to judge what a killed process left.
+  if ARGV[6] == '0' then judged = acknowledged end
 end
 local seen = time[1] .. '.' .. string.format('%06d', time[2])
-redis.call('HSET', KEYS[1], ARGV[1], reported .. ' ' .. seen .. ' ' .. acknowledged)
+local since = ARGV[6] == '0' and '0' or string.format('%.3f', time[1] + time[2] / 1000000 - tonumber(ARGV[9]))
+redis.call('HSET', KEYS[1], ARGV[1],
+  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11]}, ' '))
 local at = false
 if tonumber(ARGV[3]) > 0 then
   local id = ARGV[3] .. '-0'
@@ -47,8 +69,11 @@ if tonumber(ARGV[3]) > 0 then
     end
   end
 end
-return {tonumber(newest), at}
+if redis.call('HEXISTS', KEYS[4], 'id') == 0 then redis.call('HSET', KEYS[4], 'id', ARGV[7]) end
+local history = redis.call('HMGET', KEYS[4], 'id', 'replaced:' .. ARGV[8])
+return {tonumber(newest), at, history[1], history[2]}
 """
+)
 
 # A replica that reports a version which the store has never had outlived a loss of data: it lags too.
 # KEYS: replicas, version. ARGV: version, lease in seconds, seconds until a replica is forgotten, flush request
@@ -71,6 +96,61 @@ for i = 1, #replicas, 2 do
   end
 end
 return names
+"""
+
+# A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
+# that old; a dead one if it had something under way. One of an earlier version can't say.
+# KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
+# -> by such replica: its name, and how many responses are unjudged
+_UNJUDGED = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local before = tonumber(ARGV[4])
+local found = {}
+local replicas = redis.call('HGETALL', KEYS[1])
+for i = 1, #replicas, 2 do
+  local fields = {}
+  for field in string.gmatch(replicas[i + 1], '%S+') do fields[#fields + 1] = field end
+  local seen, unjudged = tonumber(fields[2]), tonumber(fields[5])
+  local is_live, counts = now - seen <= tonumber(ARGV[1])
+  if is_live and before then
+    unjudged = unjudged or 1
+    counts = unjudged > 0 and (tonumber(fields[6]) or 0) < before
+  elseif is_live then
+    counts = (tonumber(fields[4]) or 0) < tonumber(ARGV[3])
+  elseif now - seen <= tonumber(ARGV[2]) then
+    local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
+    unjudged = tonumber(fields[7]) or unjudged or 0
+    counts = unjudged > 0 and (not before or since < before)
+  end
+  if counts then
+    found[#found + 1] = replicas[i]
+    found[#found + 1] = unjudged or 1
+  end
+end
+return found
+"""
+
+# A replica that leaves requests in its journal counts as dead at once.
+# KEYS: replicas. ARGV: name, lease in seconds, number of requests under way
+_LEAVE = """
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if not value or ARGV[3] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+local time = redis.call('TIME')
+local fields = {}
+for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
+fields[2], fields[7] = string.format('%.6f', time[1] + time[2] / 1000000 - tonumber(ARGV[2]) - 0.001), ARGV[3]
+return redis.call('HSET', KEYS[1], ARGV[1], table.concat(fields, ' '))
+"""
+
+# KEYS: replicas. ARGV: journals
+_FORGET_JOURNALS = """
+local journals = {}
+for _, journal in ipairs(ARGV) do journals[journal] = true end
+local replicas = redis.call('HGETALL', KEYS[1])
+for i = 1, #replicas, 2 do
+  if journals[string.match(replicas[i + 1], '%S+$')] then redis.call('HDEL', KEYS[1], replicas[i]) end
+end
 """
 
 # KEYS: replicas. ARGV: lease in seconds -> name, reported version and age of each live replica, one after the other
@@ -100,10 +180,15 @@ class StoreHistory:
         version: the newest version in the store.
         applied_at: when the change was made that the replica applied last, Unix seconds; None if it has applied none,
             or the store does not have that change any more.
+        id: of the history.
+        replaced: how the history that was asked for was replaced by this one (store_loss.REFILLED or ACCEPTED); "" if
+            it was not.
     """
 
     version: int
     applied_at: float | None
+    id: str = ""
+    replaced: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,11 +207,22 @@ class Membership:
         self._store = store
         self._replicas = store.key("{blocklist}", "replicas")
         self._keys = (self._replicas, store.key("{blocklist}", "version"), store.key("{blocklist}", "changes"))
+        self._history = store.key("{blocklist}", "history")
         self.flush_requests = store.key("{blocklist}", "questions")
         """Key of the stream of flush requests."""
 
     async def heartbeat(
-        self, name: str, reported: int, applied: int | None = None, acknowledged: int = 0
+        self,
+        name: str,
+        reported: int,
+        applied: int | None = None,
+        acknowledged: int = 0,
+        judged: int | None = None,
+        open_count: int = 0,
+        asked_history: str = "",
+        open_seconds: float = 0.0,
+        under_way: int = 0,
+        journal: str = "-",
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -134,10 +230,21 @@ class Membership:
             reported: the version that it reports, or LOADING or DIVERGED.
             applied: the version that it has applied, if that is not the one reported.
             acknowledged: the last flush request that it has carried out.
+            judged: the last flush request since which it has judged all that was unjudged; None: the same.
+            open_count: how many responses are unjudged now.
+            asked_history: id of a history; the answer says whether it was replaced.
+            open_seconds: for how long the oldest of those has been unjudged.
+            under_way: how many requests the journal has.
+            journal: name of the journal with the requests that are under way.
         """
         applied = reported if applied is None else applied
-        version, at = await self._store.run(_HEARTBEAT, self._keys, (name, reported, applied, acknowledged))
-        return StoreHistory(version, float(at) if at else None)
+        judged = acknowledged if judged is None else judged
+        args = (
+            name, reported, applied, acknowledged, judged, open_count, secrets.token_hex(8), asked_history,
+            f"{open_seconds:.3f}", max(open_count, under_way), journal,
+        )  # fmt: skip
+        version, at, history, replaced = await self._store.run(_HEARTBEAT, (*self._keys, self._history), args)
+        return StoreHistory(version, float(at) if at else None, history.decode(), (replaced or b"").decode())
 
     async def live_replicas(self) -> list[LiveReplica]:
         """The replicas that are alive, by name."""
@@ -145,15 +252,35 @@ class Membership:
         named = zip(found[::3], found[1::3], found[2::3], strict=True)
         return sorted(LiveReplica(name.decode(), int(version), float(age)) for name, version, age in named)
 
-    async def leave(self, name: str) -> None:
-        """The replica `name` ends: it is not waited for any more."""
-        await self._store.redis.hdel(self._replicas, name)
+    async def leave(self, name: str, under_way: int = 0) -> None:
+        """The replica `name` ends: it is not waited for any more. `under_way`: requests that it leaves in its journal,
+        which count as unjudged."""
+        await self._store.run(_LEAVE, (self._replicas,), (name, LEASE_SECONDS, under_way))
+
+    async def forget_journals(self, journals: Sequence[str]) -> None:
+        """The requests of dead replicas with these journals were taken over: they are counted elsewhere now."""
+        await self._store.run(_FORGET_JOURNALS, (self._replicas,), journals)
 
     async def laggards(self, version: int, flush_request: int = 0) -> list[str]:
         """Names, sorted, of the live replicas that may let something through by lists older than `version`, or have
         not acknowledged a flush request."""
         names = await self._store.run(_LAGGARDS, self._keys, (version, LEASE_SECONDS, FORGET_SECONDS, flush_request))
         return sorted(name.decode() for name in names)
+
+    async def unjudged(self, flush_request: int) -> dict[str, int]:
+        """By replica that has not yet judged all that was unjudged when it read this flush request, or died with
+        requests under way: how many responses it has to judge."""
+        return await self._count_unjudged(flush_request, "")
+
+    async def unjudged_before(self, at: float) -> dict[str, int]:
+        """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix
+        seconds)."""
+        return await self._count_unjudged("", f"{at:.3f}")
+
+    async def _count_unjudged(self, flush_request: int | str, before: str) -> dict[str, int]:
+        args = (LEASE_SECONDS, FORGET_SECONDS, flush_request, before)
+        found = await self._store.run(_UNJUDGED, self._keys[:1], args)
+        return {name.decode(): int(count) for name, count in zip(found[::2], found[1::2], strict=True)}
 
     async def request_flush(self) -> int:
         """Ask all replicas to write to the store what they know by now. Returns the number of the request."""

@@ -8,8 +8,9 @@ What can go wrong, and what then happens:
 
 - The store is unavailable: the replica keeps its lists and retries for ever; `contact` ages.
 - Its position in the stream was trimmed: it loads the lists again, and is not ready meanwhile.
-- The store lost data (its version is lower, or the change applied last is another one there): the replica keeps what it
-  has, adds what the store has, and logs an error.
+- The store lost data (store_loss.py): the replica keeps what it has, adds what the store has, and logs an error. `loss`
+  says what the store lacks, until it is restored from memory (refill.py) or the loss is accepted.
+- A replica that starts while the store lacks what this machine had applied does not become ready.
 """
 
 import asyncio
@@ -26,7 +27,17 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore, parse_changes
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
-from edgeward.lists.replication.membership import DIVERGED, HEARTBEAT_SECONDS, LOADING, Membership, flush_request_id
+from edgeward.lists.replication.membership import (
+    DIVERGED,
+    HEARTBEAT_SECONDS,
+    LOADING,
+    Membership,
+    StoreHistory,
+    flush_request_id,
+)
+from edgeward.lists.replication.refill_offer import RefillOffer
+from edgeward.lists.replication.store_loss import REFILLED, AppliedListsFile, StoreLoss, StoreLossWatch
+from edgeward.lists.replication.unjudged_report import UnjudgedReport
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import STORE_AWAY, Redis, Store
 from edgeward.types import Change
@@ -37,6 +48,9 @@ CHANGES_PER_READ = 250
 """Changes applied per slice: they block the event loop for a few milliseconds."""
 LOADING_HEARTBEAT_SECONDS = 0.05
 """Time between heartbeats while loading. What is listed after one is acknowledged only after the next."""
+COUNT_SECONDS = 5.0
+"""Time between two counts of the store's entries: eviction removes them without a change."""
+"""Pause after a refill that failed by a defect. After an outage of the store the next heartbeat begins again."""
 RETRY_SECONDS = (0.02, 1.0)
 """Pause after a failure: the first, and the longest while the lists are not loaded."""
 
@@ -46,21 +60,32 @@ class Replica:
 
     Args:
         name: of this process among all. Two replicas may have the same name: each adds a random suffix.
+        applied_lists: where this machine records what it applied; None: nowhere.
 
     Attributes:
         ready: whether the matcher holds complete lists, and may be used.
         contact: Unix time of the last heartbeat that the store answered.
         on_change: called for each change as it is applied; not for what is loaded.
+        on_store_loss: called when the store has lost data, or has another history than at the last heartbeat: what was
+            written to it before may be gone.
         before_report: awaited before an applied version is reported, and before a flush request is acknowledged. A
             process that reports a version says with it that all that it did by older versions is in the store.
+        settle: awaited, in a task of its own, before this process says that all responses are judged which were
+            unjudged when it read a flush request.
+        unjudged: what is not judged now.
     """
 
-    def __init__(self, store: Store, name: str, matcher: Matcher | None = None) -> None:
+    def __init__(
+        self, store: Store, name: str, matcher: Matcher | None = None, applied_lists: AppliedListsFile | None = None
+    ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
         self.contact = 0.0
         self.on_change: list[Callable[[Change], None]] = []
+        self.on_store_loss: list[Callable[[], None]] = []
         self.before_report: Callable[[], Awaitable[None]] | None = None
+        self.settle: Callable[[], Awaitable[None]] | None = None
+        self.unjudged: Callable[[], UnjudgedReport] = UnjudgedReport
         # The suffix makes the name unique: no other process may report or leave in this one's place.
         self._name = f"{name}#{secrets.token_hex(3)}"
         self._log_name = f"replica {self._name}"
@@ -68,10 +93,16 @@ class Replica:
         self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
-        self._store_lost_data = False
+        self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
+        self._keeps_others = False
+        self._highest_version = 0
+        self._history = StoreHistory(0, None)
+        self._next_count = 0.0
         self._applied_at: float | None = None
         self._flush_request = b"0-0"
         self._report = AppliedVersionReport(self._report_early)
+        # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
+        self._judged = AppliedVersionReport(self._report_early)
         self._heartbeat_lock = asyncio.Lock()
         self._heartbeat_due = 0.0
         # For those who wait: the first attempt to load has ended; the version has changed.
@@ -89,11 +120,22 @@ class Replica:
             after_defect="loading again",
             outage_log=self._outage_log,
         )
+        self._refill_offer = RefillOffer(store, self.matcher, self._name, self._loop)
 
     @property
     def version(self) -> int:
         """The version that is applied."""
         return self.matcher.version
+
+    @property
+    def loss(self) -> StoreLoss | None:
+        """What the store lost and has not got back; None if nothing."""
+        return self._loss_watch.loss
+
+    @property
+    def lost_history(self) -> str:
+        """Id of the store's history that this copy is made of; it is replaced when a loss is repaired or accepted."""
+        return self._loss_watch.asked_history
 
     async def start(self) -> None:
         """Return when the lists are loaded. If the store is unavailable, return not ready, and keep trying."""
@@ -106,12 +148,16 @@ class Replica:
             return
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
+        await self._refill_offer.close()
+        if self._loaded:
+            self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
+        await self._judged.close()
         if self._reader is not None:
             await self._reader.aclose()
             self._reader = None
         with contextlib.suppress(*STORE_AWAY):
-            await self._membership.leave(self._name)
+            await self._membership.leave(self._name, self.unjudged().under_way)
 
     async def wait_version(self, version: int, timeout: float) -> bool:
         """Wait until `version` is applied, at most `timeout` seconds. Returns whether it is."""
@@ -153,8 +199,9 @@ class Replica:
         the last change of anything decides.
         """
         await self._heartbeat()
+        history = self._history
         version = await self._list_store.version()
-        await self._updates.load_snapshot(keep_others=self._store_lost_data)
+        await self._updates.load_snapshot(keep_others=self._keeps_others)
         self.matcher.version = version
         self._applied_at = None
         # Begins with the newest change, not after it: its time is what tells this history from another.
@@ -164,14 +211,16 @@ class Replica:
                 return
             await self._apply(changes)
             after = self.version
-        self._loaded = self.ready = True
-        self._store_lost_data = False
+        self._loss_watch.loaded(history, self.version, self._updates.kept)
+        self._loaded, self._keeps_others = True, self.loss is not None
+        self.ready = self.loss is None or self.loss.in_memory
         await self._publish()
 
     async def _follow(self) -> None:
         """Apply changes as they come, and report each batch at once. Returns when everything must be loaded again."""
         while True:
             await self._heartbeat()
+            await self._count_if_due()
             if not self._loaded:
                 return
             changes = await self._read_changes()
@@ -186,10 +235,12 @@ class Replica:
                     self._log_name,
                     self.version,
                 )
-                self._loaded = self.ready = False
+                # After a loss this copy is the only one of what was lost: it stays in use.
+                self._loaded = False
+                self.ready = self.ready and self._keeps_others
                 return
             await self._apply(changes)
-            self._report.update(self.version, self._flush_request, self.before_report)
+            self._update_reports()
             for change in changes:
                 for callback in self.on_change:
                     callback(change)
@@ -229,9 +280,13 @@ class Replica:
             metrics.blocklist_entries.labels(list_name, signal_type).set(number)
         for (list_name, signal_type), number in self.matcher.not_matchable().items():
             metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
-        self._report.update(self.version, self._flush_request, self.before_report)
+        self._update_reports()
         async with self._version_changed:
             self._version_changed.notify_all()
+
+    def _update_reports(self) -> None:
+        self._report.update(self.version, self._flush_request, self.before_report)
+        self._judged.update(0, self._flush_request, self.settle)
 
     async def _report_early(self) -> None:
         """Report before the next heartbeat is due."""
@@ -250,23 +305,73 @@ class Replica:
         async with self._heartbeat_lock:
             # Changes may be applied while the store answers: its answer is about what is sent now.
             loaded, version, applied_at = self._loaded, self.version, self._applied_at
-            not_loaded = DIVERGED if self.ready else LOADING
+            not_loaded, unjudged = DIVERGED if self.ready else LOADING, self.unjudged()
             history = await self._membership.heartbeat(
                 self._name,
                 reported=self._report.version if loaded else not_loaded,
                 applied=version if loaded else LOADING,
                 acknowledged=flush_request_id(self._report.flush_request),
+                judged=flush_request_id(self._judged.flush_request),
+                open_count=unjudged.open_count,
+                asked_history=self.lost_history,
+                open_seconds=unjudged.open_seconds,
+                under_way=unjudged.under_way,
+                journal=unjudged.journal,
             )
+            if unjudged.taken_over:
+                # They are in the counts that were sent just now.
+                await self._membership.forget_journals(unjudged.taken_over)
+                unjudged.taken_over.clear()
         self._outage_log.recovered()
         self.contact = sent
         metrics.blocklist_contact_timestamp.set(sent)
-        at = history.applied_at
-        is_another = at is not None and applied_at is not None and at != applied_at
+        if self._history.id not in ("", history.id):
+            self._tell_of_loss()
+        self._history = history
+        self._highest_version = max(self._highest_version, version)
         # Another task may have noticed the loss meanwhile, and set `_loaded` back: then there is nothing to do.
-        if loaded and self._loaded and (history.version < version or is_another):
+        if loaded and self._loaded:
+            self._compare(history, version, applied_at)
+        if self._loaded:
+            self._loss_watch.record(self.version)
+        if self.loss is not None:
+            await self._refill_offer.make(self.loss, self._highest_version, self.lost_history)
+
+    def _compare(self, history: StoreHistory, version: int, applied_at: float | None) -> None:
+        """Load again if the store has another history than this copy: it lost data, or it was repaired."""
+        if history.replaced:
+            logger.warning("%s: the lists of the store were %s; loading them", self._log_name, history.replaced)
+            self._loaded, self._keeps_others = False, history.replaced == REFILLED
+        elif self._loss_watch.notices(history, version, applied_at):
             logger.error(
                 "%s: the store lost changes (store version %d, version here %d): this process keeps its lists",
                 self._log_name, history.version, version,
             )  # fmt: skip
-            self._loaded = False
-            self._store_lost_data = True
+            self._note_loss()
+
+    def _note_loss(self) -> None:
+        self._loss_watch.lost()
+        self._loaded, self._keeps_others = False, True
+        self._tell_of_loss()
+
+    def _tell_of_loss(self) -> None:
+        for callback in self.on_store_loss:
+            callback()
+
+    async def _count_if_due(self) -> None:
+        """Compare the number of entries in the store with those here."""
+        if not self._loaded or self.loss is not None or time.monotonic() < self._next_count:
+            return
+        self._next_count = time.monotonic() + COUNT_SECONDS
+        names = list(self.matcher.lists)
+        version, counts = await self._list_store.counts(names)
+        # Otherwise a change was made meanwhile: the next count decides.
+        if version != self.version or not self._loaded:
+            return
+        missing = [name for name, count in zip(names, counts, strict=True) if count < len(self.matcher.entries(name))]
+        if missing:
+            logger.error(
+                "%s: the store has fewer entries than it recorded, on %d lists: this process keeps its lists",
+                self._log_name, len(missing),
+            )  # fmt: skip
+            self._note_loss()

@@ -1,0 +1,150 @@
+"""Asks as a client would: through the proxy to the origin, and in placement fill through each cache.
+
+Each finding names the step that fails: the proxy itself, the upstream behind it, a cache, or what is behind that cache.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
+from edgeward.doctor.harmless_object import with_own_query, without_own_query
+from edgeward.doctor.reachability import Reached, reach
+from edgeward.doctor.run_file import RunFile
+from edgeward.settings.cache_settings import SelfHostedCache
+from edgeward.settings.config import Config
+from edgeward.types import Target
+
+CONNECTIONS_PER_WORKER = 4
+"""The kernel distributes connections among the workers: with this many each of them gets some, most probably."""
+MAX_CONNECTIONS = 64
+GATEWAY_ERRORS = (502, 503, 504)
+"""RFC 9110, 15.6: what stands behind the server that answers did not answer it."""
+
+
+async def check_client_path(config: Config, target: Target | None) -> list[Finding]:
+    """Send requests of clients through everything.
+
+    Args:
+        target: what clients ask for; None, or an object that Edgeward itself serves: an invented path.
+    """
+    run_file = RunFile.read(config.state_dir)
+    address = run_file.proxy if run_file else config.proxy.listen
+    if address.endswith(":0"):
+        return [skipped("proxy", "client", "proxy.listen has port 0: the proxy's actual port is unknown here")]
+    proxy_url = f"http://{_local(address)}"
+    asked, is_real = _request(config, target)
+    upstream = await reach(config.proxy.upstream, asked.host, asked.path)
+    answers = await _ask_every_worker(proxy_url, asked, config.proxy.workers)
+    if not any(answer.status for answer in answers) and run_file is None:
+        fix = "run doctor on the proxy's machine too"
+        return [skipped("proxy", "client", f"no proxy answers at {address} on this machine", fix)]
+    findings = [_upstream_finding(config, upstream), _proxy_finding(config, address, answers, upstream, is_real)]
+    if config.proxy.placement == "fill":
+        caches = [cache for cache in config.caches if isinstance(cache, SelfHostedCache) and _serves(cache)]
+        findings += await asyncio.gather(*(_check_cache(config, cache, asked, upstream) for cache in caches))
+    return findings
+
+
+async def check_origins(config: Config) -> list[Finding]:
+    """Whether each origin of [[hosts]] can be reached from here: removals there are noticed by asking it."""
+    if not config.sweep.enabled:
+        return []
+
+    async def check(name: str, origin: str) -> Finding:
+        reached = await reach(origin, "" if "*" in name else name)
+        if reached.problem:
+            fix = f"check `origin` of this host in [[hosts]], and that this machine can reach it ({origin})"
+            return fail("hosts", name, f"removals at its origin are not noticed: {reached.problem}", fix)
+        return ok("hosts", name, f"its origin answers ({reached.status})")
+
+    return list(await asyncio.gather(*(check(each.name, each.origin) for each in config.hosts)))
+
+
+def _serves(cache: SelfHostedCache) -> bool:
+    return cache.serves is not None or cache.driver != "nginx"
+
+
+def _local(address: str) -> str:
+    """Where to connect on this machine to what listens at `address`."""
+    host, _, port = address.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]', '': '127.0.0.1'}.get(host, host) }:{port}"
+
+
+def _request(config: Config, target: Target | None) -> tuple[Target, bool]:
+    """What to ask for, under a query that no cache has stored, and whether its path is one that clients use."""
+    if target is not None and target.host != "edgeward.invalid":
+        return with_own_query(without_own_query(replace(target, vary=()))), True
+    names = [each.name for each in config.hosts if "*" not in each.name]
+    host = names[0] if names else urlsplit(config.proxy.upstream).netloc.rpartition("@")[2]
+    return with_own_query(Target("http", host, "/.well-known/edgeward/doctor/")), False
+
+
+async def _ask_every_worker(url: str, asked: Target, workers: int) -> list[Reached]:
+    number = min(MAX_CONNECTIONS, CONNECTIONS_PER_WORKER * workers)
+    return list(await asyncio.gather(*(reach(url, asked.host, asked.path) for _ in range(number))))
+
+
+def _upstream_finding(config: Config, upstream: Reached) -> Finding:
+    shown = f"proxy.upstream ({_without_user(config.proxy.upstream)})"
+    if upstream.problem:
+        fix = "start it, or correct proxy.upstream: every request of a client fails until then"
+        return fail("proxy", "upstream", f"{shown} can't be reached: {upstream.problem}", fix)
+    return ok("proxy", "upstream", f"{shown} answers ({upstream.status})")
+
+
+def _proxy_finding(
+    config: Config, address: str, answers: Sequence[Reached], upstream: Reached, is_real: bool
+) -> Finding:
+    """What clients get at the proxy."""
+    problems = Counter(answer.problem for answer in answers if answer.problem)
+    if problems:
+        problem, _ = problems.most_common(1)[0]
+        detail = f"{problems.total()} of {len(answers)} connections to the proxy at {address} fail: {problem}"
+        return fail("proxy", "client", detail, "see the log of the proxy workers")
+    statuses = Counter(answer.status for answer in answers)
+    failed = {status: count for status, count in statuses.items() if status in GATEWAY_ERRORS}
+    if not failed:
+        return ok("proxy", "client", f"clients get an answer through the proxy ({_listed(statuses)})")
+    detail = f"{sum(failed.values())} of {len(answers)} requests through the proxy get {_listed(failed)}"
+    if upstream.problem:
+        return fail("proxy", "client", f"{detail}: its upstream can't be reached", "see the finding on the upstream")
+    if upstream.status in GATEWAY_ERRORS:
+        behind = (
+            "the origin behind the cache fails, or the cache does not reach it"
+            if config.proxy.placement == "front"
+            else "the origin fails"
+        )
+        detail += f", as does its upstream, asked directly: {behind}"
+        fix = "check what is behind the upstream" if is_real else "give the URL of an object: edgeward doctor --url URL"
+        return fail("proxy", "client", detail, fix) if is_real else warn("proxy", "client", detail, fix)
+    fix = "see the log of the proxy workers; not ready: `edgeward doctor` on the controller's machine"
+    return fail("proxy", "client", f"{detail}, though its upstream answers ({upstream.status})", fix)
+
+
+async def _check_cache(config: Config, cache: SelfHostedCache, asked: Target, upstream: Reached) -> Finding:
+    """What clients get through a cache, which asks Edgeward, which asks the origin."""
+    address = str(cache.serves or cache.url)
+    reached = await reach(address, asked.host, asked.path)
+    if reached.problem:
+        fix = f"set `serves` of this cache to the address where it serves clients (tried: {address})"
+        return fail(cache.name, "client", f"no client gets an answer from this cache: {reached.problem}", fix)
+    if reached.status not in GATEWAY_ERRORS:
+        return ok(cache.name, "client", f"clients get an answer through this cache ({reached.status})")
+    detail = f"a request through this cache gets {reached.status}"
+    if upstream.problem or upstream.status in GATEWAY_ERRORS:
+        cause = upstream.problem or f"it answers {upstream.status}"
+        return fail(cache.name, "client", f"{detail}: the origin fails: {cause}", "see the finding on the upstream")
+    fix = f"let its backend be Edgeward's address ({config.proxy.listen}), reachable from the cache"
+    return fail(cache.name, "client", f"{detail}, though the origin answers: the cache does not reach Edgeward", fix)
+
+
+def _listed(statuses: Counter[int] | dict[int, int]) -> str:
+    return ", ".join(str(status) for status in sorted(statuses))
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

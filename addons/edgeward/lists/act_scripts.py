@@ -1,0 +1,112 @@
+"""The Lua scripts of acts (acts.py, list_store.py). Each is atomic; UNDO records its changes as lua_scripts.py does."""
+
+from edgeward.lists.lua_scripts import RECORD
+
+# One call takes back up to ARGV[6] entries, so that it does not hold up the store; the caller repeats it. Each call is
+# whole or not at all, and what it did is in the record of the act: another controller can go on after any of them.
+UNDO = (
+    RECORD
+    + """
+-- keys 4, 5: the record of the act, the ids of the entries that it added; 6, 7: entries and demands of its list;
+-- 8: what became of its entries
+-- id of the act, name of its list, start of the keys of acts, entries of one call, cursor in the demands, number of
+-- entries of each kind that are reported -> {1 if more is to do, cursor}, or nil for an unknown act
+local act, limit, cursor = ARGV[3], tonumber(ARGV[6]), ARGV[7]
+if redis.call('EXISTS', KEYS[4]) == 0 then return false end
+if redis.call('HSETNX', KEYS[4], 'undone_at', at) == 1 then
+  redis.call('HSET', KEYS[4], 'undone_by', ARGV[1], 'undone_why', ARGV[2])
+end
+local function report(what, json, by)
+  if redis.call('HINCRBY', KEYS[4], what, 1) <= tonumber(ARGV[8]) then
+    redis.call('RPUSH', KEYS[8], cjson.encode({what = what, entry = json, act = by}))
+  end
+end
+local function changed(op, json, was)
+  redis.call('HSET', KEYS[4], 'version', record(op, 'entry', json, was))
+end
+-- The first later act that is not undone, and those after it.
+local function next_act(id)
+  local left, first = {}, nil
+  for each in string.gmatch(redis.call('HGET', KEYS[7], id) or '', '%S+') do
+    if first then
+      left[#left + 1] = each
+    elseif each == '+' or not redis.call('HGET', ARGV[5] .. each, 'undone_at') then
+      first = each
+    end
+  end
+  return first, table.concat(left, ' ')
+end
+-- The entry as it is listed by that act. The signal is copied as text: cjson would round numbers.
+local function listed_by(json, other)
+  if other == '+' then return (string.gsub(json, ',"act":"[^"]*"', '', 1)) end
+  local list, by, why, since = unpack(redis.call('HMGET', ARGV[5] .. other, 'list', 'by', 'why', 'at'))
+  local signal = string.match(json, '"signal":(%b{})')
+  signal = string.gsub(signal, ',"act":"[^"]*"', ',"act":"' .. other .. '"')
+  return '{"list":' .. cjson.encode(list or ARGV[4]) .. ',"signal":' .. signal
+    .. ',"reason":' .. cjson.encode(why or '') .. ',"added_by":' .. cjson.encode(by or '')
+    .. ',"added_at":' .. (since or at) .. '}'
+end
+local was = redis.call('HGET', KEYS[3], ARGV[4])
+for _ = 1, limit do
+  local id = redis.call('LPOP', KEYS[5])
+  if not id then break end
+  local json = redis.call('HGET', KEYS[6], id)
+  if json and string.find(json, '"act":"' .. act .. '"', 1, true) then
+    local other, left = next_act(id)
+    if left ~= '' then redis.call('HSET', KEYS[7], id, left) else redis.call('HDEL', KEYS[7], id) end
+    if other then
+      local new = listed_by(json, other)
+      redis.call('HSET', KEYS[6], id, new)
+      if other ~= '+' then redis.call('RPUSH', ARGV[5] .. other .. ':added', id) end
+      changed('entry.set', new, was)
+      report('kept', new, other)
+    else
+      redis.call('HDEL', KEYS[6], id)
+      changed('entry.remove', json, was)
+      report('removed', json, '')
+    end
+  end
+end
+if redis.call('EXISTS', KEYS[5]) == 1 then return {1, cursor} end
+local scanned = redis.call('HSCAN', KEYS[7], cursor, 'COUNT', limit)
+for i = 1, #scanned[2], 2 do
+  local id, later, others = scanned[2][i], scanned[2][i + 1], {}
+  for each in string.gmatch(later, '%S+') do
+    if each ~= act then others[#others + 1] = each end
+  end
+  others = table.concat(others, ' ')
+  if others ~= later then
+    if others ~= '' then redis.call('HSET', KEYS[7], id, others) else redis.call('HDEL', KEYS[7], id) end
+    local json = redis.call('HGET', KEYS[6], id)
+    if json then report('kept', json, string.match(json, '"act":"([^"]*)"') or '') end
+  end
+end
+return {scanned[1] == '0' and 0 or 1, scanned[1]}
+"""
+)
+
+# KEYS: the record of an act, deletions by list. ARGV: name of the list, then other fields and values
+DECLARE_ACT = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return redis.call('HSET', KEYS[1], 'list', ARGV[1], 'deletions', redis.call('HGET', KEYS[2], ARGV[1]) or '0',
+  unpack(ARGV, 2))
+"""
+
+# KEYS: the record of an act, deletions by list, ids of the entries that it added, the same ids as they are to become.
+# ARGV: as for DECLARE_ACT
+RESTORE_ACT = (
+    """
+if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('UNLINK', KEYS[4]) end
+redis.call('RENAME', KEYS[4], KEYS[3])
+redis.call('PERSIST', KEYS[3])
+"""
+    + DECLARE_ACT
+)
+
+# KEYS: the record of an act, what became of its entries. ARGV: seconds to keep both
+FINISH_UNDO = """
+local time = redis.call('TIME')
+redis.call('HSETNX', KEYS[1], 'done_at', time[1] .. '.' .. string.format('%06d', time[2]))
+for i = 1, 2 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+return 1
+"""

@@ -1,0 +1,171 @@
+"""Acts: requests, takedowns and imports that listed something. What one act listed can be taken back in one step.
+
+{blocklist}:act:<id>          hash: the act, and how far its undo is
+{blocklist}:act:<id>:added    list: ids of the entries that it added
+{blocklist}:deletions         list name -> how often a list of that name was deleted
+{blocklist}:act:<id>:outcome  list: what its undo did, as JSON; see Outcome
+
+The scripts in lua_scripts.py and act_scripts.py write them, together with the entries.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from edgeward.errors import NotFound
+from edgeward.lists import act_scripts
+from edgeward.store.connection import Store
+from edgeward.types import Entry
+
+ID_PREFIX = "act-"
+"""Begins the id of an act. A takedown and an import are acts under their own ids."""
+ACT_ID = r"^act-[0-9a-f]{16}$"
+MAX_REPORTED = 1000
+"""Removed entries, and kept ones, whose fate an undo records one by one. All are counted."""
+MAX_COUNTED = 1000
+"""Entries of an act that are looked at to count those still on the list."""
+IDS_PER_CALL = 1000
+RESTORE_SECONDS = 600
+"""After this time the ids of an act that nobody went on to restore are dropped."""
+KEEP_SECONDS = 90 * 86400
+"""How long an act is kept after its undo. Until then nothing can list under its id."""
+
+
+def new_act_id() -> str:
+    return ID_PREFIX + secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act, and how far its undo is. Times are Unix seconds, 0 for what has not happened.
+
+    Attributes:
+        known: number of its entries that another act had listed before.
+        removed: number of its entries that the undo removed.
+        kept: number of its entries that stay, since another act lists them too.
+        version: of the lists, made by the undo; 0 if it has changed nothing.
+    """
+
+    id: str
+    list: str
+    by: str
+    at: float
+    why: str = ""
+    known: int = 0
+    undone_by: str = ""
+    undone_why: str = ""
+    undone_at: float = 0.0
+    done_at: float = 0.0
+    removed: int = 0
+    kept: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an entry. `kept_by` is the act that lists it now; None: it was removed. "": an unknown one."""
+
+    entry: Entry
+    kept_by: str | None
+
+
+class Acts:
+    """The acts in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.prefix = store.key("{blocklist}", "act", "")
+        self.deletions = store.key("{blocklist}", "deletions")
+        # Any: redis-py's types allow for decoded answers too; ours are bytes.
+        self._redis: Any = store.redis
+
+    def keys(self, act_id: str) -> tuple[str, str]:
+        """The keys of an act's record, and of the ids of the entries that it added."""
+        return self.prefix + act_id, f"{self.prefix}{act_id}:added"
+
+    def outcome(self, act_id: str) -> str:
+        """The key of what the undo did."""
+        return f"{self.prefix}{act_id}:outcome"
+
+    async def get(self, act_id: str) -> Act:
+        """An act.
+
+        Raises:
+            NotFound: there is none of this id, or no longer.
+        """
+        fields = await self._redis.hgetall(self.keys(act_id)[0])
+        if b"list" not in fields:
+            raise NotFound(f"no act has the ID {act_id!r}")
+        return _parse(act_id, {name.decode(): value.decode() for name, value in fields.items()})
+
+    async def declare(self, act_id: str, list_name: str, by: str, why: str) -> None:
+        """Record an act that has listed nothing so far, so that it can be undone. A known one stays as it is.
+
+        It lists on the list that has that name now, not on one that is made under the name later.
+        """
+        keys, at = [self.keys(act_id)[0], self.deletions], f"{time.time():.6f}"
+        await self._store.run(act_scripts.DECLARE_ACT, keys, [list_name, "by", by, "why", why, "at", at])
+
+    async def restore(self, act_id: str, entries: Sequence[Entry]) -> None:
+        """Record again an act whose record the store has lost, from its entries on one list. Several processes may do
+        so at the same time: the first one counts."""
+        act, (record, added) = from_entries(act_id, entries), self.keys(act_id)
+        # Aside until all ids are there: the script then makes them the act's, with its record, or drops them.
+        aside = f"{added}:{secrets.token_hex(8)}"
+        for some in batched(entries, IDS_PER_CALL):
+            await self._redis.rpush(aside, *(entry.id for entry in some))
+            await self._redis.expire(aside, RESTORE_SECONDS)
+        fields = [act.list, "by", act.by, "why", act.why, "at", f"{act.at:.6f}"]
+        await self._store.run(act_scripts.RESTORE_ACT, [record, self.deletions, added, aside], fields)
+
+    async def outcomes(self, act_id: str) -> list[Outcome]:
+        """What the undo did with the first MAX_REPORTED removed entries, and as many kept ones."""
+        found = await self._redis.lrange(self.outcome(act_id), 0, -1)
+        records = [json.loads(text) for text in found]
+        return [
+            Outcome(Entry.from_json(each["entry"]), each["act"] if each["what"] == "kept" else None) for each in records
+        ]
+
+    async def added(self, act_id: str) -> tuple[list[str], bool]:
+        """Ids of the first MAX_COUNTED entries that the act added, and whether there are more."""
+        ids = await self._redis.lrange(self.keys(act_id)[1], 0, MAX_COUNTED)
+        return [each.decode() for each in ids[:MAX_COUNTED]], len(ids) > MAX_COUNTED
+
+    async def finish_undo(self, act_id: str) -> None:
+        """Record durably that nothing is left to take back."""
+        keys = [self.keys(act_id)[0], self.outcome(act_id)]
+        await self._store.run_durably(act_scripts.FINISH_UNDO, keys, [KEEP_SECONDS])
+
+
+def from_entries(act_id: str, entries: Sequence[Entry]) -> Act:
+    """What the entries of an act, all on one list, say of it."""
+    first = min(entries, key=lambda entry: entry.added_at)
+    return Act(act_id, first.list, first.added_by, first.added_at, first.reason)
+
+
+def _parse(act_id: str, fields: Mapping[str, str]) -> Act:
+    def number(name: str) -> int:
+        return int(fields.get(name, 0))
+
+    def seconds(name: str) -> float:
+        return float(fields.get(name, 0))
+
+    return Act(
+        id=act_id,
+        list=fields["list"],
+        by=fields["by"],
+        at=seconds("at"),
+        why=fields.get("why", ""),
+        known=number("known"),
+        undone_by=fields.get("undone_by", ""),
+        undone_why=fields.get("undone_why", ""),
+        undone_at=seconds("undone_at"),
+        done_at=seconds("done_at"),
+        removed=number("removed"),
+        kept=number("kept"),
+        version=number("version"),
+    )

@@ -1,0 +1,23 @@
+"""What a process says with each heartbeat of responses that it has not judged."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class UnjudgedReport:
+    """What one process has still to judge.
+
+    Attributes:
+        open_count: how many responses are unjudged now.
+        open_seconds: for how long the oldest of them has been.
+        under_way: how many requests its journal has: these, and those that may become unjudged if the process dies.
+        journal: the name of the journal, unique among all; "-": it has none.
+        taken_over: names of the journals of dead processes whose requests are in this one since the last report. The
+            one who has reported them clears it.
+    """
+
+    open_count: int = 0
+    open_seconds: float = 0.0
+    under_way: int = 0
+    journal: str = "-"
+    taken_over: list[str] = field(default_factory=list)

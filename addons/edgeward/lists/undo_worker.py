@@ -1,0 +1,49 @@
+"""Carries out undos: takes back all that one act listed, some entries at a time.
+
+An undo is a durable job under the id of its act. If a controller dies, another goes on with what is left.
+"""
+
+import json
+import time
+from dataclasses import replace
+
+from edgeward.background.job_store import JobStore
+from edgeward.background.job_worker import JobWorker
+from edgeward.errors import NotFound
+from edgeward.lists.list_store import ListStore
+from edgeward.store.connection import Store
+
+MAX_CONCURRENT = 16
+"""Undos that one controller carries out at the same time."""
+KEEP_SECONDS = 30 * 86400
+
+
+class UndoWorker(JobWorker):
+    """The undo worker of one controller."""
+
+    def __init__(self, store: Store, list_store: ListStore) -> None:
+        self._jobs = JobStore(store, "undos", "undo", "undo", keep_seconds=KEEP_SECONDS)
+        super().__init__("undos", self._jobs, MAX_CONCURRENT, metric_label="undos")
+        self._list_store = list_store
+
+    async def begin(self, act_id: str, who: str, why: str) -> None:
+        """Record durably that an act is to be undone, and begin. Asked for twice, it is one undo."""
+        job = json.dumps({"by": who, "why": why}, separators=(",", ":"))
+        await self._jobs.create(act_id, job, time.time())
+        self.wake()
+
+    async def carry_out(self, job_id: str) -> None:
+        """Take back what is left of an act. The job's id is the act's."""
+        try:
+            job = json.loads((await self._jobs.get(job_id)).job)
+            act = replace(await self._list_store.acts.get(job_id), undone_by=job["by"], undone_why=job["why"])
+        except NotFound:
+            # It has expired, and only its id is left.
+            await self._jobs.forget(job_id)
+            return
+        cursor, more = 0, not act.done_at
+        while more:
+            more, cursor = await self._list_store.undo_some(act, cursor)
+        # Durable: if the job were carried out once more, it would find that.
+        await self._list_store.acts.finish_undo(act.id)
+        await self._jobs.forget(job_id)

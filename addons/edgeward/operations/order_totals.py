@@ -1,0 +1,307 @@
+"""What became of many purge orders: counts by cache, and the state that follows. One answer for receipts and --wait."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import batched
+from typing import Any, Self
+
+from edgeward.operations.entry_effect import Effect
+from edgeward.operations.services import Services
+from edgeward.purging.orders import in_placing_order
+from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.sightings.forgotten import STORE_LOSS
+from edgeward.types import Delivery, Met, Outcome, PurgeOrder, Scope
+
+BATCH_SIZE = 250
+"""Orders that are read at a time. Between batches the event loop runs other tasks."""
+PURGING_SECONDS = 10.0
+"""After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
+
+
+class ReceiptState(StrEnum):
+    """Ordered: the first that applies."""
+
+    PLACING = "placing"
+    """More orders will follow."""
+    INACTIVE = "inactive"
+    """The entry blocks nothing: its list is in monitor mode, off or an allowlist, or nothing can match it."""
+    PURGING = "purging"
+    """All orders are placed, and some are not carried out yet."""
+    OWED = "owed"
+    """A cache has not carried out its orders for more than PURGING_SECONDS: it is unreachable."""
+    REFUSED = "refused"
+    """A cache refuses orders: its configuration must be fixed."""
+    UNKNOWN = "unknown"
+    """Not known to be gone: a cache can't carry out some orders, targets were forgotten, responses are unjudged, or no
+    cache is configured."""
+    NOTHING = "nothing"
+    """Nothing matched: no copy was seen, and no cache is known to have had one."""
+    ACCEPTED = "accepted"
+    """Every cache has carried out every order, and some can't be asked whether a copy is left."""
+    GONE = "gone"
+    """Every cache has carried out every order and, asked again, has no copy left."""
+
+
+@dataclass(slots=True)
+class CacheTotal:
+    """What one cache did with all orders: counts by outcome, and times in Unix seconds.
+
+    Attributes:
+        unsupported: orders that this kind of cache can't carry out.
+        not_known: those of them that leave copies which may not be gone: by prefix, or for a target. An order by tag is
+            not among them: each known target of its image has its own order.
+        forgotten: targets that were forgotten and that no order carried out here stands for.
+        refused_detail: what the cache said to the last one that it refused; "" if it refused none.
+        unsupported_detail: why it can't carry out those in `not_known`.
+        store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
+        copies: copies that were removed.
+        met: orders carried out, by what they met.
+        linger_seconds: the longest time from an order's start to its purge.
+    """
+
+    verified: int = 0
+    delivered: int = 0
+    unsupported: int = 0
+    refused: int = 0
+    owed: int = 0
+    not_known: int = 0
+    forgotten: int = 0
+    refused_detail: str = ""
+    unsupported_detail: str = ""
+    store_lost: int = 0
+    copies: int = 0
+    met: dict[Met, int] = field(default_factory=lambda: dict.fromkeys(Met, 0))
+    first_at: float | None = None
+    last_at: float | None = None
+    linger_seconds: float | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """From what `asdict` made of it."""
+        met = {each: int(data["met"].get(each, 0)) for each in Met}
+        return cls(**{**data, "met": met})
+
+    def add(self, order: PurgeOrder, outcome: Outcome | None) -> None:
+        if outcome is None or not outcome.is_final:
+            self.owed += 1
+        elif outcome.delivery is Delivery.REFUSED:
+            self.refused += 1
+            self.refused_detail = outcome.detail
+        elif outcome.delivery is Delivery.UNSUPPORTED:
+            self.unsupported += 1
+            if order.scope is not Scope.TAG and not order.forgotten:
+                self.not_known += 1
+                self.unsupported_detail = outcome.detail
+        else:
+            self._add_carried_out(order, outcome)
+
+    def _add_carried_out(self, order: PurgeOrder, outcome: Outcome) -> None:
+        self.verified += outcome.delivery is Delivery.VERIFIED
+        self.delivered += outcome.delivery is Delivery.DELIVERED
+        self.copies += outcome.removed or 0
+        self.met[outcome.met] += 1
+        self.first_at = min(self.first_at or outcome.at, outcome.at)
+        self.last_at = max(self.last_at or outcome.at, outcome.at)
+        self.linger_seconds = max(self.linger_seconds or 0.0, outcome.at - order.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """What became of all orders at the time `at` (Unix seconds).
+
+    Attributes:
+        caches: by name, the configured ones first.
+        unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
+            held.
+        unjudged_refused: by cache, how many purges of such responses it refuses.
+        effect: what keeps the listed signals from blocking, where the state is INACTIVE.
+    """
+
+    state: ReceiptState
+    orders: int
+    caches: Mapping[str, CacheTotal]
+    at: float
+    unjudged: int = 0
+    unjudged_refused: Mapping[str, int] = field(default_factory=dict)
+    effect: Effect = Effect.BLOCKS
+
+    def inactive(self, effect: Effect) -> Self:
+        """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
+        if effect is Effect.BLOCKS or self.state is ReceiptState.PLACING:
+            return self
+        return replace(self, state=ReceiptState.INACTIVE, effect=effect)
+
+    def with_unjudged(self, unjudged: Unjudged) -> Self:
+        """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
+        done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        is_unknown = done and bool(unjudged.count or unjudged.refused)
+        state = ReceiptState.UNKNOWN if is_unknown else self.state
+        return replace(self, state=state, unjudged=unjudged.count, unjudged_refused=unjudged.refused)
+
+    @property
+    def first_at(self) -> float | None:
+        """When the first purge was verified or accepted, Unix seconds."""
+        return min((total.first_at for total in self.caches.values() if total.first_at), default=None)
+
+    @property
+    def last_at(self) -> float | None:
+        return max((total.last_at for total in self.caches.values() if total.last_at), default=None)
+
+    @property
+    def linger_seconds(self) -> float | None:
+        """The longest of all caches."""
+        known = (total.linger_seconds for total in self.caches.values() if total.linger_seconds is not None)
+        return max(known, default=None)
+
+    @property
+    def verified(self) -> int:
+        return sum(total.verified for total in self.caches.values())
+
+    @property
+    def delivered(self) -> int:
+        return sum(total.delivered for total in self.caches.values())
+
+    @property
+    def copies(self) -> int:
+        """Copies that all caches are known to have removed."""
+        return sum(total.copies for total in self.caches.values())
+
+    @property
+    def met(self) -> dict[Met, int]:
+        """Orders carried out, at any cache, by what they met."""
+        return {met: sum(total.met[met] for total in self.caches.values()) for met in Met}
+
+    @property
+    def accepted(self) -> dict[str, int]:
+        """Purges accepted and not verified by cache, without caches that have none. So are the others."""
+        return self._by_cache("delivered")
+
+    @property
+    def refused(self) -> dict[str, int]:
+        return self._by_cache("refused")
+
+    @property
+    def owed(self) -> dict[str, int]:
+        return self._by_cache("owed")
+
+    @property
+    def not_known(self) -> dict[str, int]:
+        return self._by_cache("not_known")
+
+    @property
+    def forgotten(self) -> dict[str, int]:
+        return self._by_cache("forgotten")
+
+    @property
+    def store_lost(self) -> list[str]:
+        """The caches that may hold copies whose sightings were lost with the store's data."""
+        return list(self._by_cache("store_lost"))
+
+    def _by_cache(self, count: str) -> dict[str, int]:
+        return {name: getattr(total, count) for name, total in self.caches.items() if getattr(total, count)}
+
+
+class OrderTotals:
+    """Adds up the outcomes of orders.
+
+    Args:
+        caches: names of the configured ones.
+        store_lost: the store has lost its data, and is not repaired yet.
+        emptied_at: when every cache was emptied after such a loss, Unix seconds.
+    """
+
+    def __init__(self, caches: Sequence[str], store_lost: bool = False, emptied_at: float = 0.0) -> None:
+        self._configured, self._store_lost, self._emptied_at = caches, store_lost, emptied_at
+        self._totals = {name: CacheTotal() for name in caches}
+        self._orders = 0
+        self._newest = 0.0
+        self._forgotten = _ForgottenTargets()
+
+    def add(self, order: PurgeOrder, outcomes: Mapping[str, Outcome]) -> None:
+        self._orders += 1
+        # Takedowns and retromatching add orders over time: a cache gets PURGING_SECONDS from the last one.
+        self._newest = max(self._newest, order.placed_at)
+        for name in self._configured:
+            self._totals[name].add(order, outcomes.get(name))
+        # A cache that is no longer configured owes nothing: only what it did counts.
+        for name in outcomes.keys() - set(self._configured):
+            if outcomes[name].is_final:
+                self._totals.setdefault(name, CacheTotal()).add(order, outcomes[name])
+        if order.target == STORE_LOSS:
+            # It stands for all that the store knew before it lost its data. No cache can carry that out.
+            self._store_lost |= order.placed_at > self._emptied_at
+        else:
+            self._forgotten.add(order, outcomes)
+
+    def summary(self, complete: bool) -> OrderSummary:
+        """`complete`: no more orders will follow."""
+        for name in self._configured:
+            self._totals[name].forgotten = self._forgotten.not_gone(name)
+            self._totals[name].store_lost = int(self._store_lost)
+        return OrderSummary(self._state(complete), self._orders, self._totals, time.time())
+
+    def _state(self, complete: bool) -> ReceiptState:
+        if not complete:
+            return ReceiptState.PLACING
+        totals = self._totals.values()
+        if any(total.owed for total in totals):
+            recent = time.time() - self._newest < PURGING_SECONDS
+            return ReceiptState.PURGING if recent else ReceiptState.OWED
+        if any(total.refused for total in totals):
+            return ReceiptState.REFUSED
+        unknown = any(total.not_known or total.forgotten or total.store_lost for total in totals)
+        if (self._orders and not totals) or unknown:
+            return ReceiptState.UNKNOWN
+        if any(total.delivered for total in totals):
+            return ReceiptState.ACCEPTED
+        return ReceiptState.GONE if any(total.verified for total in totals) else ReceiptState.NOTHING
+
+
+class _ForgottenTargets:
+    """The orders that stand for forgotten targets, and what can remove their copies besides: an order by tag."""
+
+    def __init__(self) -> None:
+        self._orders: dict[object, tuple[PurgeOrder, Mapping[str, Outcome]]] = {}
+        self._by_tag: set[tuple[str, str]] = set()
+        """(cache, SHA-256) of the orders by tag that were carried out."""
+
+    def add(self, order: PurgeOrder, outcomes: Mapping[str, Outcome]) -> None:
+        if order.scope is Scope.TAG:
+            done = (cache for cache, outcome in outcomes.items() if outcome.is_carried_out)
+            self._by_tag.update((cache, order.sha256) for cache in done)
+        if order.forgotten:
+            place = order.scope, order.target, order.tag, order.sha256
+            known = self._orders.get(place)
+            # Of the same place the latest counts. Imports and takedowns collect earlier ones after later ones.
+            if known is None or in_placing_order([known[0].id, order.id])[-1] == order.id:
+                self._orders[place] = order, outcomes
+
+    def not_gone(self, cache: str) -> int:
+        """The forgotten targets of which a copy may be left in this cache."""
+        by_place = {order.sha256 for order, _ in self._orders.values() if order.scope is not Scope.TAG}
+        count = 0
+        for order, outcomes in self._orders.values():
+            outcome = outcomes.get(cache)
+            # The order by tag and those by prefix stand for the same targets.
+            repeats_others = order.scope is Scope.TAG and order.sha256 in by_place
+            by_tag = bool(order.sha256) and (cache, order.sha256) in self._by_tag
+            if not (outcome and outcome.is_carried_out) and not repeats_others and not by_tag:
+                count += order.forgotten
+        return count
+
+
+async def new_totals(services: Services) -> OrderTotals:
+    """Totals of no orders yet."""
+    emptied_at = await services.sightings.forgotten.emptied_at()
+    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at)
+
+
+async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:
+    """The totals of these orders, without those that are no longer on record."""
+    totals = await new_totals(services)
+    for batch in batched(ids, BATCH_SIZE):
+        for order, outcomes in await services.orders.get_many(batch):
+            totals.add(order, outcomes)
+    return totals

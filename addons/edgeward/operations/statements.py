@@ -1,0 +1,126 @@
+"""What is known of the copies of an image, as sentences: the words of receipts, `--wait` and the API.
+
+They say only what is known. "Gone" is a word for purges that every cache verified.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from edgeward.operations.entry_effect import Effect
+from edgeward.operations.order_totals import OrderSummary, ReceiptState
+from edgeward.quantities import counted
+from edgeward.types import Met
+
+LIMITS = (
+    "A purge removes the cache's index entry; the bytes on its disk are overwritten later. Copies that Edgeward did "
+    "not know of, copies in browsers, and caches that it is not told of are not covered."
+)
+"""What no purge can show, said on every receipt."""
+CACHES_PER_SENTENCE = 20
+"""Caches named in one sentence at most."""
+NO_CACHE = "no cache is configured: nothing was purged"
+WHY_INACTIVE = {
+    Effect.MONITORS: "its list is in monitor mode: matches are recorded, and nothing is blocked or purged",
+    Effect.OFF: "its list is off",
+    Effect.PROTECTS: "its list is an allowlist: it protects what it matches",
+    Effect.PROTECTED: "an allowlist protects its image",
+    Effect.CANNOT_MATCH: "nothing can match it: images get no such hash here, or its quality is too low",
+}
+
+
+def statement(summary: OrderSummary) -> str:
+    """What is known at `summary.at`, in one to three sentences."""
+    moment = datetime.fromtimestamp(summary.at, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    found = f" {met(summary)}." if summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE) else ""
+    return f"At {moment} UTC: {_state(summary)}.{found}"
+
+
+def _state(summary: OrderSummary) -> str:
+    match summary.state:
+        case ReceiptState.PLACING:
+            return f"more purges will follow, {counted(summary.orders, 'purge')} so far"
+        case ReceiptState.PURGING:
+            return f"not gone yet: {_owing(summary.owed)}"
+        case ReceiptState.OWED:
+            return f"not gone: {_owing(summary.owed)}, and does not answer; Edgeward goes on trying"
+        case ReceiptState.REFUSED:
+            return f"not gone: {refusals(summary)}"
+        case ReceiptState.UNKNOWN:
+            return f"not known to be gone: {'; '.join(unknowns(summary))}"
+        case ReceiptState.INACTIVE:
+            return f"what is listed blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
+        case ReceiptState.NOTHING:
+            return f"nothing matched: {_nothing_found(summary)}"
+        case ReceiptState.ACCEPTED:
+            names = _names(summary.accepted)
+            return f"accepted, not verified: every purge was carried out; {names} can't be asked whether a copy is left"
+        case ReceiptState.GONE:
+            return _gone(summary)
+
+
+def _gone(summary: OrderSummary) -> str:
+    names = _names(summary.caches)
+    if summary.copies or not summary.met[Met.NONE]:
+        return f"gone: every copy that Edgeward knew of, in every cache it is told of ({names})"
+    # A purge under another cache key than that of fetches meets nothing either.
+    return f"nothing is left where purges look, in every cache that Edgeward is told of ({names})"
+
+
+def met(summary: OrderSummary) -> str:
+    """What the purges met: copies, none, or nobody knows."""
+    silent = [name for name, total in summary.caches.items() if total.met[Met.UNKNOWN]]
+    parts = [f"{counted(summary.copies, 'copy', 'copies')} removed"] if summary.copies else []
+    if not summary.copies and summary.met[Met.NONE]:
+        parts.append("No other cache had a copy" if silent else "No cache had a copy")
+    if silent:
+        parts.append(f"{_names(silent)} {'does' if len(silent) == 1 else 'do'} not tell whether there was a copy")
+    return "; ".join(parts) or "No purge was carried out"
+
+
+def refusals(summary: OrderSummary) -> str:
+    """Which caches refuse how many purges, and why, or what to do."""
+    found = []
+    for name, count in summary.refused.items():
+        why = summary.caches[name].refused_detail
+        advice = "; fix its access rules or credentials (`edgeward purges ID` shows the answer of the cache)"
+        found.append(f"{name} refuses {counted(count, 'purge')}{f' ({why})' if why else advice}")
+    return ", ".join(found)
+
+
+def unknowns(summary: OrderSummary) -> list[str]:
+    """What may be left in each cache, and why."""
+    if not summary.caches and summary.state in (ReceiptState.UNKNOWN, ReceiptState.NOTHING):
+        return [NO_CACHE]
+    found = [
+        f"{name}: {counted(count, 'target')} {'was' if count == 1 else 'were'} forgotten"
+        for name, count in summary.forgotten.items()
+    ]
+    for name, count in summary.not_known.items():
+        detail = summary.caches[name].unsupported_detail
+        why, purges = f" ({detail})" if detail else "", counted(count, "purge")
+        found.append(f"{name} can't carry out {purges} of this kind, so copies that were never seen may be left{why}")
+    found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
+    if count := summary.unjudged:
+        responses = f"{counted(count, 'response')} that broke off {'is' if count == 1 else 'are'} not judged yet"
+        found.append(f"{responses}, and a cache may hold what they had")
+    for name, count in summary.unjudged_refused.items():
+        found.append(f"{name} refuses {counted(count, 'purge')} of responses that broke off; fix its access rules")
+    return found
+
+
+def _nothing_found(summary: OrderSummary) -> str:
+    if not summary.caches:
+        return "no cache is configured"
+    if not any(summary.met.values()):
+        return "no copy was seen"
+    return f"no copy was seen. {met(summary)}"
+
+
+def _owing(owed: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} owes {counted(count, 'purge')}" for name, count in owed.items())
+
+
+def _names(caches: Iterable[str]) -> str:
+    names = list(caches)
+    more = len(names) - CACHES_PER_SENTENCE
+    return ", ".join(names[:CACHES_PER_SENTENCE]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,39 @@
+"""Watches the store of a controller: whether it may drop lists by eviction, and whether it takes changes."""
+
+from collections.abc import Sequence
+
+from edgeward import metrics
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.store.condition import StoreProblem, problems_of
+from edgeward.store.connection import Store
+
+WATCH_SECONDS = 5.0
+RETRY_SECONDS = 5.0
+
+
+class StoreWatch:
+    """Reads the state of the store every WATCH_SECONDS.
+
+    Attributes:
+        problems: what was wrong at the last look; empty before the first.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.problems: Sequence[StoreProblem] = ()
+        self._store = store
+        self._loop = WorkerLoop(
+            "store watch", self.look, metric_label="store_watch", retry_seconds=RETRY_SECONDS,
+            pause_seconds=WATCH_SECONDS,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        await self._loop.start()
+
+    async def close(self) -> None:
+        await self._loop.close()
+
+    async def look(self) -> None:
+        """Read the state once."""
+        self.problems = problems_of(await self._store.info())
+        metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
+        metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))

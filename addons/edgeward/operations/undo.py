@@ -1,0 +1,158 @@
+"""Undo: all that one act listed is taken back in one step."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import batched
+
+from edgeward.background.polling import Polling
+from edgeward.errors import NotFound, UserError
+from edgeward.imports.import_jobs import ID_PREFIX as IMPORT_ID_PREFIX
+from edgeward.lists.acts import Act, Outcome, from_entries
+from edgeward.operations import still_blocked
+from edgeward.operations.services import Services
+from edgeward.operations.still_blocked import StillBlocked
+from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.waiting import ChangeStatus, wait_applied
+from edgeward.takedowns.takedowns import ID_PREFIX as TAKEDOWN_ID_PREFIX
+from edgeward.types import FINAL_IMPORT_STATES, Entry
+
+UNDO_SECONDS = 30.0
+"""How long a request waits for an undo. Then it goes on in the background."""
+ENTRIES_PER_SLICE = 10_000
+"""Entries that are looked at in one slice: that takes about a millisecond."""
+POLL_SECONDS = (0.003, 0.1)
+"""Pause between two looks at whether an undo is done: the first, and the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """An undo, and what it has done.
+
+    Attributes:
+        act: with the numbers of entries that were removed and kept. `done_at` is 0 if the undo goes on.
+        outcomes: what became of the first of its entries.
+        change: whether every live process has applied the removals.
+        still: what still blocks the images of its entries, removed or kept.
+    """
+
+    act: Act
+    outcomes: Sequence[Outcome]
+    change: ChangeStatus
+    still: StillBlocked
+
+
+@dataclass(frozen=True, slots=True)
+class ActStatus:
+    """An act and the number of its entries that are on the list. `more`: there may be more, too many to count."""
+
+    act: Act
+    listed: int
+    more: bool
+
+
+async def get(services: Services, act_id: str) -> ActStatus:
+    """An act.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    try:
+        act = await services.list_store.acts.get(act_id)
+    except NotFound:
+        # The store may have lost its record. It is recorded again by its undo, not by who only asks.
+        if not (found := await entries_of(services, act_id)):
+            raise
+        return ActStatus(from_entries(act_id, found), len(found), False)
+    ids, more = await services.list_store.acts.added(act_id)
+    on_list = services.replica.matcher.entries(act.list)
+    return ActStatus(act, sum(entry_id in on_list and on_list[entry_id].act == act_id for entry_id in ids), more)
+
+
+async def undo(services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS) -> UndoResult:
+    """Take back all that an act listed, and wait until no live process blocks by it.
+
+    An entry that another act lists too stays, as that act's. Undone again, an act gives what its undo did.
+
+    Args:
+        timeout: seconds to wait for an undo of many entries, which then goes on in the background.
+
+    Raises:
+        NotFound: there is no such act.
+        UserError: it is a takedown that lists nothing, or too old.
+        Unavailable: the store lost lists that are not restored yet.
+    """
+    refuse_changes_after_loss(services)
+    await _require(services, act_id)
+    act = await services.list_store.acts.get(act_id)
+    if not act.done_at:
+        await services.undo_worker.begin(act_id, who, f"undo of {act_id}: {why}" if why else f"undo of {act_id}")
+    deadline = time.monotonic() + timeout
+    polling = Polling(*POLL_SECONDS)
+    while not act.done_at and time.monotonic() < deadline:
+        await polling.pause()
+        act = await services.list_store.acts.get(act_id)
+    change = await wait_applied(services.list_store, act.version)
+    outcomes = await services.list_store.acts.outcomes(act_id)
+    # Kept ones first, as they may still block: whoever undoes an act wants the images of all its entries unblocked.
+    signals = [each.entry.signal for each in sorted(outcomes, key=lambda each: each.kept_by is None)]
+    return UndoResult(act, outcomes, change, await still_blocked.by_signals(services, signals, act.removed + act.kept))
+
+
+async def _has_record(services: Services, act_id: str) -> bool:
+    """Whether the act has a record. If the store has lost it, and a process has written its entries back, it gets one
+    again."""
+    acts = services.list_store.acts
+    try:
+        await acts.get(act_id)
+    except NotFound:
+        if not (found := await entries_of(services, act_id)):
+            return False
+        await acts.restore(act_id, found)
+    return True
+
+
+async def _require(services: Services, act_id: str) -> None:
+    """Make sure that there is a record of the act. A takedown or an import that has not listed yet gets one now.
+
+    Raises:
+        NotFound, UserError: there is no such act; the message says what the id is of instead.
+    """
+    acts = services.list_store.acts
+    if await _has_record(services, act_id):
+        return
+    if act_id.startswith(TAKEDOWN_ID_PREFIX):
+        takedown, progress = await services.takedowns.get(act_id)
+        _require_unfinished(act_id, bool(progress.placed_at), bool(takedown.list))
+        await acts.declare(act_id, takedown.list, takedown.by, takedown.why)
+        return
+    if act_id.startswith(IMPORT_ID_PREFIX):
+        job, job_progress = await services.import_jobs.get(act_id)
+        _require_unfinished(act_id, job_progress.state in FINAL_IMPORT_STATES, bool(job.total))
+        await acts.declare(act_id, job.list, job.by, job.reason)
+        return
+    if (entry := services.replica.matcher.find(act_id)) is not None:
+        hint = f"the act that listed it is {entry.act}" if entry.act else "`edgeward remove` removes it"
+        raise NotFound(f"{act_id!r} is an entry, not an act: {hint}")
+    raise NotFound(f"no act has the ID {act_id!r}")
+
+
+async def entries_of(services: Services, act_id: str) -> list[Entry]:
+    """The entries of an act in this process's live copy of the lists."""
+    found: list[Entry] = []
+    if not act_id:
+        return found
+    for name in list(services.replica.matcher.lists):
+        for some in batched(list(services.replica.matcher.entries(name).values()), ENTRIES_PER_SLICE):
+            found += [entry for entry in some if entry.act == act_id]
+            await asyncio.sleep(0)
+    return found
+
+
+def _require_unfinished(act_id: str, finished: bool, lists: bool) -> None:
+    """Raises UserError if a takedown or an import without a record can't list any more."""
+    if not lists:
+        raise UserError(f"{act_id} has listed nothing: there is nothing to undo")
+    if finished:
+        raise UserError(f"{act_id} has no record of what it listed: it is too old, or its list was deleted")

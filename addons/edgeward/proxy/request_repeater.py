@@ -1,0 +1,93 @@
+"""Sends a recorded request again, and judges and records its response like any other."""
+
+import time
+from enum import Enum, auto
+
+from edgeward.proxy.judge import Judge
+from edgeward.proxy.recorder import Recorder
+from edgeward.proxy.refetch import FullResponse, Refetcher, RefetchFailed, RefetchTooLarge
+from edgeward.proxy.request_host import target_of_request
+from edgeward.proxy.request_record import RecordedHeaders, unpack
+from edgeward.proxy.stale_responses import is_stale
+from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, vary_names, with_vary
+from edgeward.types import Reason, Sighting, Target
+
+ASK_LATER = frozenset((408, 421, 425, 429))
+"""Statuses that, like 5xx, say nothing about the target: it is asked for again."""
+NOT_JUDGEABLE = frozenset((206, 400, 401, 403, 405, 406, 407, 414, 431))
+"""Statuses that say nothing about it either, and that another try would give again."""
+
+
+class Repeated(Enum):
+    """What came of a request that was sent again."""
+
+    JUDGED = auto()
+    """Its response is judged, and recorded if it is an image."""
+    NOT_JUDGEABLE = auto()
+    """What a cache may have stored for the first request can't be asked for."""
+    TRY_AGAIN = auto()
+    STALE = auto()
+    """Its response is judged, but was stale: a cache may be fetching another."""
+
+
+class RequestRepeater:
+    """Repeats requests of one worker.
+
+    Attributes:
+        recorded_headers: which headers are recorded of a request. A Vary of a response adds to them.
+    """
+
+    def __init__(
+        self, judge: Judge, recorder: Recorder, refetcher: Refetcher, cache: TargetCache | None = None
+    ) -> None:
+        self._judge, self._recorder, self._refetcher = judge, recorder, refetcher
+        self._cache = cache or TargetCache()
+        self.recorded_headers = RecordedHeaders()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the lists are loaded: before that, nothing can be judged."""
+        return self._judge.ready
+
+    async def repeat(self, record: bytes, answer_seconds: float) -> Repeated:
+        """Send the request of a record, wait that long for the headers of the response, and judge it."""
+        request = (recorded := unpack(record)).request
+        try:
+            full = await self._refetcher.fetch(request, answer_seconds)
+        except RefetchTooLarge:
+            # As in transit: policy.too_large, and no sighting.
+            return Repeated.JUDGED if recorded.is_whole else Repeated.NOT_JUDGEABLE
+        except RefetchFailed:
+            return Repeated.TRY_AGAIN
+        if full.status >= 500 or full.status in ASK_LATER:
+            return Repeated.TRY_AGAIN
+        if full.status in NOT_JUDGEABLE:
+            return Repeated.NOT_JUDGEABLE
+        names = vary_names(full.headers.get("vary"))
+        self.recorded_headers.learn(names)
+        if not await self._judge_response(with_vary(target_of_request(request), names, request.headers), full):
+            return Repeated.TRY_AGAIN
+        # If the variant of that client is another one than this, it can't be asked for.
+        if not recorded.has_all(names) or not recorded.is_whole:
+            return Repeated.NOT_JUDGEABLE
+        return Repeated.STALE if is_stale(full.headers) else Repeated.JUDGED
+
+    async def _judge_response(self, variant: Target, full: FullResponse) -> bool:
+        """Returns whether it could be judged."""
+        fingerprint = None
+        if full.body is not None:
+            fingerprint, verdict = await self._judge.judge(full.body, full.codings, full.declared)
+            if fingerprint is None:
+                return False
+            if verdict.reason is Reason.NOT_IMAGE:
+                fingerprint = None
+            else:
+                target = Target(variant.scheme, variant.host, variant.path, variant.vary, len(full.body))
+                self._recorder.record_sighting(Sighting(target, fingerprint, time.time(), verdict.version))
+                if verdict.blocks and verdict.match is not None:
+                    self._recorder.order_purge(target, fingerprint.sha256, verdict)
+                    # Whoever waits for unjudged responses waits for this order, whatever was asked for.
+                    self._recorder.order_unjudged_purge(target, "it is listed, and its response was judged late")
+        if full.status == 200:
+            self._cache.put(variant, CachedTarget(fingerprint, Validators.of(full.headers)))
+        return True

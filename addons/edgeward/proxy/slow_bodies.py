@@ -1,0 +1,84 @@
+"""Requests that are sent again, and answered slowly: the cache may be fetching the same response as slowly.
+
+A response whose body arrives slowly is read on. One that nobody answered in time is asked for once more, with a lot of
+time: its target is purged, but the cache may store it after all purges.
+"""
+
+import asyncio
+import logging
+
+from edgeward import metrics
+from edgeward.proxy.refetch import SLOW_BODY_SECONDS
+from edgeward.proxy.request_repeater import Repeated, RequestRepeater
+
+logger = logging.getLogger(__name__)
+
+FETCH_SECONDS = 30.0
+"""A body that takes longer is slow."""
+MAX_SLOW_BODIES = 8
+"""So many are read at the same time. One more is not read on: its target is purged."""
+MAX_LATE = 8
+"""So many are asked for once more at the same time. One more is not."""
+
+
+class SlowBodies:
+    """Sends requests again. What is slow among them is read on, in limited number.
+
+    Its length is how many are slow. It contains the tasks that called `repeat` and read a slow body.
+    """
+
+    def __init__(self, repeater: RequestRepeater) -> None:
+        self._repeater = repeater
+        self._tasks = set[object]()
+        self._late: dict[bytes, asyncio.Task[None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._tasks
+
+    @property
+    def late_count(self) -> int:
+        """How many are asked for once more."""
+        return len(self._late)
+
+    def ask_late(self, record: bytes) -> None:
+        """Nobody answered this request in time: send it once more, and judge whatever comes, however late."""
+        if record not in self._late and len(self._late) < MAX_LATE:
+            self._late[record] = late = asyncio.create_task(self._ask_late(record), name="unjudged request, late")
+            late.add_done_callback(lambda _: self._late.pop(record))
+
+    async def _ask_late(self, record: bytes) -> None:
+        try:
+            await self._repeater.repeat(record, SLOW_BODY_SECONDS)
+        except Exception:
+            metrics.gate_errors.labels("unjudged_requests").inc()
+            logger.exception("a request that was sent again could not be judged")
+
+    async def close(self) -> None:
+        """End what is asked for late."""
+        late = [*self._late.values()]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def repeat(self, record: bytes, answer_seconds: float) -> Repeated:
+        """See RequestRepeater.repeat."""
+        repeat = asyncio.create_task(self._repeater.repeat(record, answer_seconds), name="unjudged request, response")
+        try:
+            await asyncio.wait([repeat], timeout=FETCH_SECONDS)
+            if not repeat.done():
+                if len(self._tasks) >= MAX_SLOW_BODIES:
+                    return Repeated.TRY_AGAIN
+                self._tasks.add(asyncio.current_task())
+            return await repeat
+        except Exception:
+            # A defect must cost one request, not all that come after it: it is counted, and the target purged.
+            metrics.gate_errors.labels("unjudged_requests").inc()
+            logger.exception("a request that was sent again could not be judged")
+            return Repeated.NOT_JUDGEABLE
+        finally:
+            self._tasks.discard(asyncio.current_task())
+            repeat.cancel()
+            await asyncio.wait([repeat])

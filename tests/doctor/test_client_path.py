@@ -1,0 +1,102 @@
+"""What a client gets, by a real `edgeward run`, and which step fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.controllers import settings
+from tests.support.programs import free_port, require
+
+from edgeward.demo.edge import Edge, free_address
+from edgeward.demo.origin import Origin
+from edgeward.demo.stack import Stack
+from edgeward.doctor.client_path import check_client_path, check_origins
+from edgeward.doctor.finding import Finding, Health
+from edgeward.settings.config import Config
+from edgeward.types import Target
+
+
+def by_check(findings: list[Finding]) -> dict[tuple[str, str], Finding]:
+    return {(each.about, each.check): each for each in findings}
+
+
+def asked(edge: Edge, **body: object) -> dict[tuple[str, str], dict[str, Any]]:
+    """The findings of the doctor, through the API."""
+    answer = edge.api("POST", "/doctor", body)
+    return {(each["about"], each["check"]): each for each in answer["findings"]}
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[Edge]:
+    """Edgeward with two workers and an upstream where nothing listens."""
+    require("redis-server")
+    proxy = {"upstream": f"http://{free_address()}", "workers": 2}
+    with Edge(tmp_path, {"proxy": proxy, "hashing": {"processes": 1}}) as running:
+        yield running
+
+
+def test_an_upstream_where_nothing_listens_is_a_failure(lonely: Edge) -> None:
+    """Both findings: which step fails and why, and what clients get."""
+    found = asked(lonely)
+    assert (found["proxy", "upstream"]["health"], found["proxy", "client"]["health"]) == ("fail", "fail")
+    assert "connection refused" in found["proxy", "upstream"]["detail"]
+    assert "8 of 8 requests through the proxy get 502" in found["proxy", "client"]["detail"]
+
+
+@pytest.mark.parametrize("placement", ["front", "fill"])
+def test_a_good_edge_and_one_whose_origin_fails(tmp_path: Path, placement: Any) -> None:
+    """All steps pass; if the origin fails, the finding says that it is not the proxy, and not the cache."""
+    require("varnishd")
+    with Stack(tmp_path, placement) as stack:
+        stack.origin.put("/a.txt", b"x", "text/plain")
+        url = f"http://{stack.client_address}/a.txt"
+        found = asked(stack.edge, url=url)
+        clients = {about: each["health"] for (about, check), each in found.items() if check == "client"}
+        assert set(clients.values()) == {"ok"}
+        assert len(clients) == (1 if placement == "front" else 2)
+        stack.origin.put("/a.txt", b"x", "text/plain", status=503, headers=[("Cache-Control", "no-store")])
+        found = asked(stack.edge, url=url)
+        assert found["proxy", "client"]["health"] == "fail"
+        if placement == "front":
+            assert "the origin behind the cache fails" in found["proxy", "client"]["detail"]
+        else:
+            cache = next(each for (about, check), each in found.items() if check == "client" and about != "proxy")
+            assert (cache["health"], "the origin fails: it answers 503" in cache["detail"]) == ("fail", True)
+
+
+async def test_without_a_proxy_on_this_machine_it_is_skipped(tmp_path: Path) -> None:
+    """A controller's machine may have none."""
+    config = settings("unix:///unused", tmp_path, proxy={"listen": f"127.0.0.1:{free_port()}"})
+    (finding,) = await check_client_path(config, None)
+    assert finding.health is Health.SKIPPED
+
+
+async def test_a_cache_that_does_not_reach_edgeward_is_told_apart(tmp_path: Path) -> None:
+    """In fill: the origin answers, the proxy answers, and the cache answers 503."""
+    with Origin() as origin, Origin() as proxy, Origin() as cache:
+        cache.put("/a", b"no backend", "text/plain", status=503)
+        proxy.put("/a", b"x", "text/plain")
+        origin.put("/a", b"x", "text/plain")
+        caches = [{"name": "c", "driver": "varnish", "url": f"http://{cache.address}"}]
+        proxied = {"listen": proxy.address, "upstream": f"http://{origin.address}", "placement": "fill"}
+        config = settings("unix:///unused", tmp_path, proxy=proxied, caches=caches)
+        found = by_check(await check_client_path(config, Target("http", "img.test", "/a")))
+    assert found["proxy", "client"].health is Health.OK
+    assert found["c", "client"].health is Health.FAIL
+    assert "does not reach Edgeward" in found["c", "client"].detail
+
+
+async def test_origins_of_hosts_are_asked(tmp_path: Path) -> None:
+    """Each by its name: removals at an origin that can't be reached are not noticed. Not if the origin check is off."""
+    with Origin() as origin:
+        hosts = [
+            {"name": "good.test", "origin": f"http://{origin.address}"},
+            {"name": "bad.test", "origin": f"http://{free_address()}"},
+        ]
+        config: Config = settings("unix:///unused", tmp_path, hosts=hosts)
+        found = by_check(await check_origins(config))
+        off = settings("unix:///unused", tmp_path, hosts=hosts, sweep={"enabled": False})
+        assert await check_origins(off) == []
+    assert found["hosts", "good.test"].health is Health.OK
+    assert found["hosts", "bad.test"].health is Health.FAIL

@@ -1,0 +1,128 @@
+"""What is known, in words."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgeward.operations.entry_effect import Effect
+from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
+from edgeward.operations.statements import CACHES_PER_SENTENCE, LIMITS, WHY_INACTIVE, statement, unknowns
+from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.types import Met
+
+NOON = 1767268800.0
+
+
+def _total(removed: int = 0, none: int = 0, unknown: int = 0, **more: Any) -> CacheTotal:
+    met = {Met.REMOVED: removed, Met.NONE: none, Met.UNKNOWN: unknown}
+    return CacheTotal(met=met, copies=removed, **more)
+
+
+def _summary(state: ReceiptState, orders: int = 1, **caches: CacheTotal) -> OrderSummary:
+    return OrderSummary(state, orders, caches, NOON)
+
+
+def test_gone_says_of_what_where_and_when() -> None:
+    """Every copy that was known, in every cache that Edgeward is told of, at that time; and how many there were."""
+    text = statement(_summary(ReceiptState.GONE, edge=_total(removed=2, verified=2), far=_total(none=2, verified=2)))
+    assert text == (
+        "At 2026-01-01 12:00:00 UTC: gone: every copy that Edgeward knew of, in every cache it is told of (edge, far). "
+        "2 copies removed."
+    )
+    assert "index entry" in LIMITS
+
+
+def test_purges_that_met_nothing_say_no_copy_is_gone() -> None:
+    """A copy under another cache key would be there still: the sentence says where nothing is."""
+    text = statement(_summary(ReceiptState.GONE, edge=_total(none=1, verified=1), far=_total(none=2, verified=2)))
+    assert text == (
+        "At 2026-01-01 12:00:00 UTC: nothing is left where purges look, in every cache that Edgeward is told of "
+        "(edge, far). No cache had a copy."
+    )
+
+
+@pytest.mark.parametrize("state", [state for state in ReceiptState if state is not ReceiptState.GONE])
+def test_no_other_state_says_gone(state: ReceiptState) -> None:
+    """Unless it is denied; and none but `gone` says verified, unless that is denied."""
+    caches = {
+        "edge": _total(removed=1, verified=1),
+        "cf": _total(unknown=1, delivered=1, owed=1, refused=1, not_known=1),
+    }
+    summary = _summary(state, **caches)
+    text = statement(summary.inactive(Effect.OFF) if state is ReceiptState.INACTIVE else summary).lower()
+    for denied in ("not gone", "not known to be gone", "not verified"):
+        text = text.replace(denied, "")
+    assert "gone" not in text
+    assert "verified" not in text
+
+
+@pytest.mark.parametrize(
+    ("caches", "found"),
+    [
+        ({"a": _total(removed=1), "b": _total(none=1)}, "1 copy removed."),
+        ({"a": _total(none=1), "b": _total(none=1)}, "No cache had a copy."),
+        ({"a": _total(none=1), "cf": _total(unknown=1)}, "No other cache had a copy; cf does not tell"),
+        (
+            {"a": _total(removed=3), "cf": _total(unknown=1)},
+            "3 copies removed; cf does not tell",
+        ),
+        ({"cf": _total(unknown=1), "ak": _total(unknown=1)}, "cf, ak do not tell whether there was a copy."),
+    ],
+)
+def test_what_the_purges_met(caches: dict[str, CacheTotal], found: str) -> None:
+    """Copies, none, or nobody knows."""
+    assert found in statement(_summary(ReceiptState.ACCEPTED, **caches))
+
+
+@pytest.mark.parametrize(
+    ("state", "caches", "said"),
+    [
+        (ReceiptState.PLACING, {}, "more purges will follow, 7 purges so far"),
+        (ReceiptState.PURGING, {"a": _total(owed=2)}, "not gone yet: a owes 2 purges"),
+        (ReceiptState.OWED, {"a": _total(owed=1)}, "not gone: a owes 1 purge, and does not answer"),
+        (ReceiptState.REFUSED, {"a": _total(refused=2)}, "not gone: a refuses 2 purges; fix its access rules"),
+        (ReceiptState.ACCEPTED, {"cf": _total(delivered=1)}, "accepted, not verified: every purge was carried out; cf"),
+        (ReceiptState.UNKNOWN, {"a": _total(forgotten=1)}, "not known to be gone: a: 1 target was forgotten"),
+        (ReceiptState.UNKNOWN, {"a": _total(forgotten=5)}, "a: 5 targets were forgotten"),
+        (ReceiptState.UNKNOWN, {"a": _total(not_known=2)}, "a can't carry out 2 purges of this kind"),
+        (ReceiptState.NOTHING, {}, "nothing matched: no cache is configured"),
+        (ReceiptState.UNKNOWN, {}, "not known to be gone: no cache is configured: nothing was purged"),
+        (ReceiptState.UNKNOWN, {"a": _total(not_known=1, unsupported_detail="not by prefix")}, "left (not by prefix)"),
+        (ReceiptState.REFUSED, {"a": _total(refused=1, refused_detail="status 501")}, "refuses 1 purge (status 501)."),
+        (ReceiptState.NOTHING, {"a": _total()}, "nothing matched: no copy was seen"),
+        (ReceiptState.NOTHING, {"a": _total(none=2)}, "no copy was seen. No cache had a copy"),
+        (ReceiptState.NOTHING, {"cf": _total(unknown=2)}, "no copy was seen. cf does not tell"),
+    ],
+)
+def test_each_state_says_what_is_known(state: ReceiptState, caches: dict[str, CacheTotal], said: str) -> None:
+    """And names the caches that stand in the way."""
+    assert said in statement(_summary(state, 7, **caches))
+
+
+def test_an_entry_that_blocks_nothing_says_why() -> None:
+    """For every effect but that of an entry that blocks."""
+    summary = _summary(ReceiptState.NOTHING, 0)
+    assert WHY_INACTIVE.keys() == set(Effect) - {Effect.BLOCKS}
+    for effect, why in WHY_INACTIVE.items():
+        assert f"blocks nothing: {why}" in statement(summary.inactive(effect))
+
+
+def test_long_lists_of_caches_are_cut() -> None:
+    """With the number of those left out."""
+    caches = {f"c{number}": _total(none=1, verified=1) for number in range(CACHES_PER_SENTENCE + 3)}
+    text = statement(replace(_summary(ReceiptState.GONE), caches=caches))
+    assert "and 3 more" in text
+    assert unknowns(replace(_summary(ReceiptState.GONE), caches=caches)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "then"),
+    [("gone", "unknown"), ("accepted", "unknown"), ("nothing", "unknown"), ("owed", "owed"), ("placing", "placing")],
+)
+def test_responses_that_are_not_judged_are_not_known(state: str, then: str) -> None:
+    """A cache may hold what they had: nothing is gone before they are judged."""
+    summary = _summary(ReceiptState(state), edge=_total(removed=1, verified=1, owed=1)).with_unjudged(Unjudged(2))
+    assert (summary.state, summary.unjudged) == (then, 2)
+    assert "2 responses that broke off are not judged yet" in " ".join(unknowns(summary))
+    assert _summary(ReceiptState(state)).with_unjudged(Unjudged()).state == state

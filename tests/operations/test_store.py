@@ -1,0 +1,174 @@
+"""A store that lost its data: what is refused meanwhile, and its refill."""
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.services import carry_out
+
+from edgeward.controller.composition import compose
+from edgeward.errors import Conflict, Unavailable
+from edgeward.operations import entries, imports, lists, receipts, statements, store, takedowns, waiting
+from edgeward.operations import store as module
+from edgeward.operations.imports import ImportRequest
+from edgeward.operations.lists import ListChanges
+from edgeward.operations.order_totals import ReceiptState
+from edgeward.operations.services import Services
+from edgeward.operations.status import readiness
+from edgeward.operations.takedowns import Requester, TakedownRequest
+from edgeward.types import Delivery, HashList, Mode, Signal
+
+LISTED = Signal("md5", "1" * 32)
+
+
+async def listed(services: Services) -> str:
+    """Lists LISTED on a new list, "a". Returns the id of its entry."""
+    await lists.create(services, HashList("a"), "ana", "")
+    added = await entries.add(services, "a", [LISTED], "ana", "order 17")
+    return added.entries[0].id
+
+
+async def empty_the_store(services: Services) -> None:
+    """As FLUSHALL, or a new volume, does it, for the namespace of one test."""
+    async for keys in services.store.scan(f"{services.store.namespace}:*"):
+        await services.store.redis.delete(*keys)
+    await eventually(lambda: services.replica.loss, "the loss is noticed")
+    for name in services.caches:
+        await services.orders.ensure_group(name)  # as its purger does
+
+
+async def test_no_list_is_changed_while_lists_are_missing(services: Services) -> None:
+    """Every change of a list says what is wrong and which command restores it; no listing is half there."""
+    entry_id = await listed(services)
+    await empty_the_store(services)
+    changes = [
+        lists.create(services, HashList("b"), "ana", ""),
+        lists.change(services, "a", ListChanges(mode=Mode.OFF), "ana", ""),
+        lists.delete(services, "a", "ana", ""),
+        entries.add(services, "a", [LISTED], "ana", ""),
+        entries.remove(services, entry_id, None, "ana", ""),
+        imports.create(services, ImportRequest("a", b"md5:" + b"2" * 32, "text"), "ana"),
+        takedowns.create(services, TakedownRequest(signals=(LISTED,), list="a"), Requester("ana", "api")),
+    ]
+    for change in changes:
+        with pytest.raises(Unavailable, match="edgeward store refill"):
+            await change
+    assert await services.list_store.lists() == []
+
+
+async def test_what_is_enforced_is_shown(services: Services) -> None:
+    """`lists` shows what images are matched by, and the status says that the store lost it; it stays ready."""
+    await listed(services)
+    await empty_the_store(services)
+    assert [each.hash_list.name for each in await lists.all_lists(services)] == ["a"]
+    assert (await lists.get(services, "a")).entries == {"md5": 1}
+    state = readiness(services)
+    assert (state.ready, state.lost) == (True, True)
+    assert "edgeward store refill" in state.reasons[0]
+
+
+async def test_a_refill_restores_all(services: Services) -> None:
+    """Afterwards entries can be found and removed again, and the result names what can't come back."""
+    entry_id = await listed(services)
+    await empty_the_store(services)
+    result = await store.refill(services, "ben", "the disk was replaced", timeout=60)
+    assert result.needed and result.record and (result.record.lists, result.record.entries) == (1, 1)
+    assert any("sightings" in text for text in result.not_restored)
+    assert readiness(services).reasons == []
+    found = entries.find(services, entry_id)
+    assert (found.added_by, found.reason) == ("ana", "order 17")
+    removed = await entries.remove(services, entry_id, None, "ana", "")
+    assert list(removed.entries) == [found]
+
+
+async def test_without_a_loss_nothing_is_done(services: Services) -> None:
+    """The lists stay at their version."""
+    await listed(services)
+    version = await services.list_store.version()
+    result = await store.refill(services, "ben", "")
+    assert (result.needed, result.record, await services.list_store.version()) == (False, None, version)
+
+
+async def test_where_no_process_holds_them_it_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller that started after the loss has nothing to write back; the lists may be given up."""
+    monkeypatch.setattr(module, "OFFER_SECONDS", 1.5)
+    await listed(services)
+    await services.replica.close()
+    async for keys in services.store.scan(f"{services.store.namespace}:*"):
+        await services.store.redis.delete(*keys)
+    # As after a restart: only the file in state_dir knows.
+
+    restarted = compose(services.config, services.store, "restarted")
+    await restarted.replica.start()
+    try:
+        assert not readiness(restarted).ready
+        with pytest.raises(Conflict, match="--accept-empty"):
+            await store.refill(restarted, "ben", "", timeout=60)
+        result = await store.refill(restarted, "ben", "", accept_empty=True, timeout=60)
+        assert result.needed and readiness(restarted).ready
+    finally:
+        await restarted.replica.close()
+
+
+async def retromatched(services: Services) -> None:
+    version = await services.list_store.version()
+
+    async def matched() -> bool:
+        return await waiting.is_matched(services, version, ["a"])
+
+    await eventually(matched, "retromatching")
+
+
+async def unknowns_of(services: Services, entry_id: str) -> tuple[ReceiptState, list[str]]:
+    await retromatched(services)
+    await carry_out(services, Delivery.UNSUPPORTED)
+    summary = (await receipts.of_entry(services, entry_id, 0, 100)).page.summary
+    return summary.state, statements.unknowns(summary)
+
+
+LOST = [f"{name}: sightings were lost with the store's data" for name in ("inner", "outer")]
+
+
+@pytest.mark.parametrize("accept_empty", [False, True])
+async def test_after_a_loss_no_copy_is_known_to_be_gone(services: Services, accept_empty: bool) -> None:
+    """A copy of the image may be cached: its sighting was lost. Receipts of restored and of new entries, waits,
+    takedowns and the status say so, until the operator has emptied every cache."""
+    entry_id = await listed(services)
+    await empty_the_store(services)
+    await store.refill(services, "ben", "", accept_empty, timeout=60)
+    if accept_empty:
+        await listed(services)
+    assert (await store.refill(services, "ben", "")).sightings_lost
+    assert await unknowns_of(services, entry_id) == (ReceiptState.UNKNOWN, LOST)
+    other = Signal("md5", "2" * 32)
+    await entries.add(services, "a", [other], "ana", "")
+    await retromatched(services)
+    await carry_out(services, Delivery.UNSUPPORTED)
+    added = await entries.add(services, "a", [other], "ana", "", timeout=5.0)
+    assert added.purge
+    requester = Requester("ana", "api", hosts=("photos.example",))
+    made = await takedowns.create(services, TakedownRequest(signals=(other,)), requester)
+    await carry_out(services, Delivery.UNSUPPORTED)
+    taken_down = (await receipts.of_takedown(services, made.status.takedown.id, 0, 100)).page
+    for summary in (added.purge.summary, taken_down.summary):
+        assert (summary.state, statements.unknowns(summary)) == (ReceiptState.UNKNOWN, LOST)
+    assert (await services.sightings.forgotten.totals()).store_lost
+    assert not (await store.caches_emptied(services, "ben", "")).sightings_lost
+    assert not (await services.sightings.forgotten.totals()).store_lost
+    assert await unknowns_of(services, entry_id) == (ReceiptState.NOTHING, [])
+    third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=5.0)
+    assert third.purge and third.purge.summary.state is ReceiptState.NOTHING
+
+
+async def test_before_the_refill_no_copy_is_known_to_be_gone_either(services: Services) -> None:
+    """Nor can the caches be said to be empty: workers may not record again what they recorded before."""
+    entry_id = await listed(services)
+    await empty_the_store(services)
+    with pytest.raises(Conflict, match="not repaired yet"):
+        await store.caches_emptied(services, "ben", "")
+    summary = (await receipts.of_entry(services, entry_id, 0, 100)).page.summary
+    assert statements.unknowns(summary) == LOST
+    made = await takedowns.create(services, TakedownRequest(signals=(LISTED,)), Requester("ana", "api"))
+    assert made.purge.summary.state in (ReceiptState.UNKNOWN, ReceiptState.PURGING)
+    await store.refill(services, "ben", "", timeout=60)
+    await carry_out(services, Delivery.UNSUPPORTED)
+    summary = (await receipts.of_takedown(services, made.status.takedown.id, 0, 100)).page.summary
+    assert (summary.state, statements.unknowns(summary)) == (ReceiptState.UNKNOWN, LOST)

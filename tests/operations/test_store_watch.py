@@ -1,0 +1,45 @@
+"""The watch over the store."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.store.conftest import server as server
+from tests.store.server import Server
+from tests.support.eventually import eventually
+
+from edgeward import metrics
+from edgeward.operations import store_watch
+from edgeward.operations.store_watch import StoreWatch
+from edgeward.store.connection import Store
+
+
+@pytest.fixture
+async def own(server: Server) -> AsyncIterator[Store]:
+    connected = await Store.connect(server.url)
+    yield connected
+    await connected.close()
+
+
+def gauge(name: str) -> float | None:
+    return metrics.registry.get_sample_value(name)
+
+
+async def test_eviction_and_a_full_store_are_noticed(own: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are metrics and reasons, and end when they are mended."""
+    monkeypatch.setattr(store_watch, "WATCH_SECONDS", 0.05)
+    watch = StoreWatch(own)
+    await watch.start()
+    await own.redis.config_set("maxmemory-policy", "allkeys-lru")
+    watch._loop.wake()
+    await eventually(lambda: gauge("edgeward_store_evicts") == 1, "eviction is noticed")
+    assert "allkeys-lru" in watch.problems[0].detail
+    await own.redis.config_set("maxmemory-policy", "noeviction")
+    await own.redis.config_set("maxmemory", "1mb")
+    watch._loop.wake()
+    await eventually(lambda: gauge("edgeward_store_refuses_writes") == 1, "a full store is noticed")
+    assert gauge("edgeward_store_evicts") == 0
+    await own.redis.config_set("maxmemory", "0")
+    watch._loop.wake()
+    await eventually(lambda: gauge("edgeward_store_refuses_writes") == 0, "all is well")
+    assert watch.problems == []
+    await watch.close()

@@ -1,0 +1,146 @@
+"""Responses that broke off before a worker could judge them are waited for, and counted."""
+
+import asyncio
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from tests.support.edges import HOST, Edge, with_store
+from tests.support.eventually import eventually
+from tests.support.services import carry_out
+
+from edgeward.api.serializers import purge_status
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication import membership
+from edgeward.lists.replication.membership import LOADING, Membership
+from edgeward.operations import entries, lists, receipts, unjudged_responses
+from edgeward.operations.order_totals import OrderSummary, ReceiptState
+from edgeward.operations.services import Services
+from edgeward.operations.statements import unknowns
+from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.operations.waiting import PurgeStatus
+from edgeward.purging.orders import Orders
+from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.store.connection import Store
+from edgeward.types import Cause, Delivery, Entry, Fingerprint, HashList, PurgeOrder, Sighting, Signal, Target
+
+IMAGE = Fingerprint("ab" * 32, "image/jpeg", 9, (Signal("sha256", "ab" * 32),))
+UNJUDGED = PurgeOrder(Target("http", HOST, "/broken-off"), Cause.UNJUDGED, 1.0)
+
+
+def test_responses_that_are_not_judged_are_counted(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that a live process has still to judge, and those whose purge a cache has not carried out. No request holds
+    up every wait: the answer comes after a few seconds, whatever the timeout."""
+    monkeypatch.setattr(unjudged_responses, "UNJUDGED_SECONDS", 0.3)
+    monkeypatch.setattr(membership, "LEASE_SECONDS", 600.0)
+
+    name = f"unjudged-{time.monotonic_ns()}"
+    assert edge.api.post("/lists", {"name": name}).status == 201
+
+    def unjudged() -> int:
+        answer = edge.api.post(f"/lists/{name}/entries", {"hashes": ["md5:" + "7" * 32]}, wait="verified", timeout=60)
+        return int(answer.json["purge"]["unjudged"])
+
+    async def list_beside_a_busy_process(store: Store) -> None:
+        await Membership(store).heartbeat("busy", await ListStore(store).version(), judged=0, open_count=3)
+        assert await asyncio.to_thread(unjudged) == 3
+        await Membership(store).leave("busy")
+
+    assert unjudged() == 0
+    began = time.monotonic()
+    with_store(edge.config, list_beside_a_busy_process)
+    assert time.monotonic() - began < 30  # of 60
+    with_store(edge.config, lambda store: Orders(store).place([UNJUDGED]))
+    assert unjudged() == 1  # the dead cache owes it
+    takedown = edge.api.post("/takedowns", {"urls": [f"http://{HOST}/x"]}, wait="verified", timeout=0.3)
+    assert takedown.json["purge"]["unjudged"] == 1
+    purge = edge.api.post("/purges", {"urls": [f"http://{HOST}/x"]}, wait="verified", timeout=0.3)
+    assert purge.json["unjudged"] == 1
+    assert edge.api.post("/purges", {"urls": [f"http://{HOST}/x"]}).json["unjudged"] == 0
+    # Other tests share the edge, whose dead cache will never carry this order out.
+    with_store(edge.config, lambda store: store.redis.delete(store.key("{purges}", "unjudged")))
+
+
+@pytest.fixture
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked now is more than SETTLED_SECONDS old."""
+    monkeypatch.setattr(unjudged_responses, "SETTLED_SECONDS", -1.0)
+
+
+async def listed(services: Services) -> Entry:
+    """An entry whose only copy is gone."""
+    await lists.create(services, HashList("a"), "ana", "")
+    await services.sightings.write([Sighting(UNJUDGED.target, IMAGE, time.time(), 0)])
+    (entry,) = (await entries.add(services, "a", [IMAGE.signals[0]], "ana", "")).entries
+    version = await services.list_store.version()
+
+    async def matched() -> bool:
+        return await services.retromatch.version() >= version
+
+    await eventually(matched)
+    await carry_out(services)
+    return entry
+
+
+async def receipt(services: Services, entry: Entry) -> OrderSummary:
+    return (await receipts.of_entry(services, entry.id, 0, 10)).page.summary
+
+
+async def test_a_purge_that_a_cache_owes_is_not_known_later(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that is down may hold the copy for days: the receipt does not turn to "gone" meanwhile."""
+    entry = await listed(services)
+    await services.orders.place([replace(UNJUDGED, started_at=time.time())])
+    await carry_out(services, cache="outer")
+    for passed in (0.0, 61.0, 86400.0):
+        clock = SimpleNamespace(time=lambda passed=passed: time.time() + passed, monotonic=time.monotonic)
+        monkeypatch.setattr(unjudged_responses, "time", clock)
+        summary = await receipt(services, entry)
+        assert (summary.state, summary.unjudged) == (ReceiptState.UNKNOWN, 1)
+    await carry_out(services)
+    assert (await receipt(services, entry)).state is ReceiptState.GONE
+
+
+async def test_purges_of_later_responses_say_nothing_of_an_earlier_listing(
+    services: Services, a_minute_later: None
+) -> None:
+    """The copy was stored after it."""
+    entry = await listed(services)
+    await eventually(lambda: time.time() > entry.added_at + 0.1)
+    await services.orders.place([replace(UNJUDGED, started_at=time.time())])
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged) == (ReceiptState.GONE, 0)
+
+
+async def test_what_a_worker_cannot_judge_for_long(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lists are not loaded: then a receipt says so also later."""
+    entry = await listed(services)
+    monkeypatch.setattr(unjudged_responses, "SETTLED_SECONDS", 0.0)
+    await Membership(services.store).heartbeat("stuck", LOADING, judged=0, open_count=3, open_seconds=100.0)
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged) == (ReceiptState.UNKNOWN, 3)
+
+
+async def test_a_refused_purge_is_said_to_be_refused(services: Services) -> None:
+    """With what to do: nobody waits for a verdict any more."""
+    entry = await listed(services)
+    await services.orders.place([replace(UNJUDGED, started_at=time.time())])
+    await carry_out(services, Delivery.REFUSED, "inner")
+    await carry_out(services)
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged, summary.unjudged_refused) == (ReceiptState.UNKNOWN, 0, {"inner": 1})
+    (text,) = unknowns(summary)
+    assert "inner refuses 1 purge" in text and "fix its access rules" in text
+    assert purge_status(PurgeStatus(summary, True))["unjudged_refused"] == {"inner": 1}
+
+
+async def test_what_a_dead_worker_left_is_not_known(services: Services) -> None:
+    """A listing with a wait says so, and how many; no process takes that worker's requests over."""
+    members = Membership(services.store)
+    await members.heartbeat("dead", await services.list_store.version(), open_count=3, under_way=3, journal="j")
+    await members.leave("dead", 3)
+    assert await wait_judged(services, 0.3) == Unjudged(3)
+    entry = await listed(services)
+    assert (await receipt(services, entry)).unjudged == 3

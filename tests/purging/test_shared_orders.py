@@ -1,0 +1,33 @@
+"""Orders that several entries led to, in a real Redis."""
+
+from tests.purging.samples import order
+
+from edgeward.purging.orders import Orders
+from edgeward.purging.shared_orders import SharedOrders
+from edgeward.store.connection import Store
+
+
+async def test_each_entry_has_the_orders_that_it_shares(store: Store) -> None:
+    """Beside those that name it, in the order in which they were placed; others have none of them."""
+    orders = Orders(store)
+    own = await orders.place([order("/own")])
+    first, second = await orders.place([order("/a"), order("/b")]), await orders.place([order("/c")])
+    await orders.shared.share(first, ["e2", "e3"])
+    await orders.shared.share(second, ["e3"])
+    assert await orders.ids_of_entries(["e1"]) == [*own, *first, *second]
+    assert await orders.ids_of_entries(["e2"]) == first
+    assert await orders.ids_of_entries(["e3"]) == [*first, *second]
+    assert await orders.ids_of_entries(["e2", "e3"]) == [*first, *second]
+    assert await orders.ids_of_entries(["e4"]) == await orders.ids_of_entries([]) == []
+
+
+async def test_many_entries_and_none(store: Store) -> None:
+    """More entries than one command takes. Without orders nothing is noted, and all keys expire."""
+    shared = SharedOrders(store)
+    await shared.share([], ["e1"])
+    assert await store.redis.keys(store.key("*")) == []
+    entries = [f"e{number}" for number in range(1200)]
+    await shared.share(["7-0", "8-0"], entries)
+    assert await shared.of_entries(entries[-1:]) == {"7-0", "8-0"}
+    assert await shared.of_entries(entries) == {"7-0", "8-0"}
+    assert all([await store.redis.ttl(key) > 0 for key in await store.redis.keys(store.key("*"))])

@@ -1,0 +1,175 @@
+"""Purges of hosts of lost sightings, on a real Redis."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from tests.support.real_caches import target
+
+from edgeward.purging.orders import Orders
+from edgeward.retromatch import lost_purges as module
+from edgeward.retromatch.lost_purges import LostPurges
+from edgeward.sightings.forgotten import CLOCK_SECONDS, EVERYWHERE, ForgottenTargets
+from edgeward.store.connection import Store
+from edgeward.types import Change, Entry, HashList, ListKind, Signal, Target
+
+HOST = target("/")
+
+
+class Bench:
+    """`unrecorded`: for how long a worker leaves out what it has recorded; at most -CLOCK_SECONDS is no time at all."""
+
+    def __init__(self, store: Store, unrecorded: float) -> None:
+        self.orders = Orders(store)
+        self.forgotten = ForgottenTargets(store, 86400, unrecorded)
+        self.purges = LostPurges(store, self.forgotten, self.orders)
+
+    async def lose(self, *hosts: Target) -> None:
+        await self.forgotten.remember_lost(dict.fromkeys(hosts or (HOST,), 1))
+
+    async def placed(self) -> int:
+        return len(await self.orders.recent(1000))
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store, 3600)
+
+
+@pytest.fixture
+def settled(store: Store) -> Bench:
+    """Where a purge makes up for all that was lost before."""
+    return Bench(store, -CLOCK_SECONDS - 9)
+
+
+def added(number: int = 1, list_name: str = "bad") -> Change:
+    now = time.time()
+    entry = Entry(list_name, Signal("md5", f"{number:032x}"), added_at=now)
+    return Change(number, "entry.add", "ana", now, "why", entry=entry)
+
+
+def policy(name: str = "bad", kind: ListKind = ListKind.BLOCK) -> Change:
+    return Change(9, "list.set", "ana", time.time(), "why", list=HashList(name, kind=kind))
+
+
+async def test_listings_in_quick_succession_share_a_purge(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one purges the host. The next ones wait for one that is due: it is placed once the first is old enough,
+    and counts for their lists alone."""
+    await bench.lose()
+    (first,) = await bench.purges.purge([added(1)])
+    before = time.time()
+    for number in range(2, 12):
+        assert await bench.purges.purge([added(number)]) == []
+    assert await bench.purges.purge([added(12, "worse")]) == []
+    assert [await bench.purges.is_due(name) for name in ("bad", "worse", "other")] == [True, True, False]
+    await bench.purges.place_due()
+    assert await bench.placed() == 1
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    await bench.purges.place_due()
+    (order, _), (other, _) = await bench.orders.recent()
+    assert (other.id, order.target, order.forgotten) == (first, HOST, 1)
+    assert not await bench.purges.is_due("bad")
+    assert await bench.orders.lost.of_list("bad", before) == await bench.orders.lost.of_list("worse", before)
+    assert await bench.orders.lost.of_list("bad", before) == [order.id]
+    assert await bench.orders.lost.of_list("other", before) == []
+    await bench.purges.place_due()
+    assert await bench.placed() == 2
+
+
+async def test_one_purge_serves_all_listings_until_more_is_lost(
+    settled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has the same order on record, while that is there."""
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    await settled.lose()
+    changes = [added(number) for number in range(1, 20)]
+    ids = [await settled.purges.purge([change]) for change in changes]
+    assert len(set(map(tuple, ids))) == 1 and await settled.placed() == 1
+    for change in changes:
+        assert change.entry and await settled.orders.ids_of_entries([change.entry.id]) == ids[0]
+    monkeypatch.setattr(settled.forgotten, "_unrecorded", 9.0)
+    assert await settled.purges.purge([added(20)]) != ids[0]
+    monkeypatch.setattr(settled.forgotten, "_unrecorded", -9.0)
+    monkeypatch.setattr(module, "REUSE_SECONDS", 0.0)
+    await settled.purges.purge([added(21)])
+    assert await settled.placed() == 3
+
+
+async def test_each_host_has_its_own_purges(bench: Bench) -> None:
+    """One that was not purged yet does not wait for another."""
+    other = replace(HOST, host="other.test")
+    await bench.lose()
+    await bench.purges.purge([added(1)])
+    await bench.lose(other, EVERYWHERE)
+    ids = await bench.purges.purge([added(2)])
+    assert {order.target for order, _ in await bench.orders.get_many(ids)} == {other, EVERYWHERE}
+    assert await bench.purges.is_due("bad")
+
+
+@pytest.mark.parametrize(
+    ("change", "counts_for"),
+    [
+        (policy(), {"bad"}),
+        (policy("good", ListKind.ALLOW), {"bad", "good", "other"}),
+        (replace(added(), op="entry.remove"), {"bad", "good", "other"}),
+    ],
+)
+async def test_a_change_of_policy_counts_for_all_entries(bench: Bench, change: Change, counts_for: set[str]) -> None:
+    """Of its list, however old they are; of every list, if an allowlist protects less. So does one that is due."""
+    await bench.lose()
+    for place in (bench.purges.purge([change]), bench.purges.purge([change])):
+        await place
+        found = {name for name in ("bad", "good", "other") if await bench.orders.lost.of_list(name, 7.0, 7.0)}
+        assert found == counts_for
+    due = {name for name in ("bad", "good", "other") if await bench.purges.is_due(name)}
+    assert due == counts_for
+
+
+async def test_what_was_lost_late_counts_for_every_listing_before(bench: Bench) -> None:
+    """A worker lost what older lists had judged."""
+    await bench.purges.purge_late({HOST: 5})
+    ((order, _),) = await bench.orders.recent()
+    assert order.forgotten == 5
+    assert await bench.orders.lost.of_list("any", 7.0, 7.0) == [order.id]
+
+
+async def test_nothing_is_due_where_nothing_is_lost_any_more(settled: Bench) -> None:
+    """Every cache has carried out a purge meanwhile, which made up for it."""
+    await settled.lose()
+    await settled.purges.purge([added(1)])
+    settled.forgotten._unrecorded = 9.0
+    await settled.purges.purge([added(2)])
+    assert await settled.purges.is_due("bad")
+    settled.forgotten._unrecorded = -9.0
+    await settled.forgotten.repair(HOST, time.time())
+    await settled.purges.place_due()
+    assert not await settled.purges.is_due("bad")
+    assert await settled.placed() == 1
+
+
+async def test_a_purge_that_became_due_since_is_not_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another controller notes it while this one places the one before."""
+    await bench.lose()
+    await bench.purges.purge([added(1)])
+    await bench.purges.purge([added(2)])
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    real = bench.orders.lost.note
+
+    async def note(*args: object) -> None:
+        await real(*args)  # type: ignore[arg-type]
+        await bench.purges._note_due([HOST], [added(3)])
+
+    monkeypatch.setattr(bench.orders.lost, "note", note)
+    await bench.purges.place_due()
+    assert await bench.purges.is_due("bad")
+
+
+async def test_many_entries_of_one_purge_are_noted_by_their_times(bench: Bench) -> None:
+    """A refill adds millions again: each of them has the purge on record, and no key of its own."""
+    await bench.lose()
+    changes = [added(number) for number in range(module.MAX_SHARED + 1)]
+    (order_id,) = await bench.purges.purge(changes)
+    for change in (changes[0], changes[-1]):
+        assert change.entry
+        assert await bench.orders.lost.of_list("bad", change.entry.added_at, change.entry.added_at) == [order_id]
+    assert changes[-1].entry and await bench.orders.ids_of_entries([changes[-1].entry.id]) == []
