@@ -24,6 +24,7 @@ from edgeward.errors import EdgewardError
 MAX_QUIET_SECONDS = 90.0
 """How long the deployment may take until no purge is owed any more."""
 FINAL = ("verified", "delivered")
+"""Of an order by prefix or tag `unsupported` is final too: each target that is known has an order of its own."""
 PROBE_THREADS = 8
 PAGE = 1000
 
@@ -107,7 +108,7 @@ class Inspection:
 
     def _caches_owing(self, order: Order) -> Iterator[str]:
         for cache in self._deployment.caches:
-            if order.outcomes.get(cache, {}).get("delivery") not in FINAL:
+            if not is_final(order, order.outcomes.get(cache, {}).get("delivery")):
                 yield cache
 
     def listed(self) -> list[Picture]:
@@ -241,3 +242,9 @@ def _tracebacks(log: Path) -> list[str]:
         component.strip().splitlines()[0]
         for component in re.split(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*", text)[1:]
     ]
+
+
+def is_final(order: Order, delivery: str | None) -> bool:
+    """Whether a cache has done what it can for an order. `delivery`: its outcome there, None if there is none."""
+    by_target = order.data.get("scope", "target") == "target"
+    return delivery in FINAL or (delivery == "unsupported" and not by_target)

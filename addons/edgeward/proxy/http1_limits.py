@@ -6,6 +6,7 @@ the memory; and each chunk of one byte would pass through all its layers.
 Built on private parts of mitmproxy (`Http1Server`, `Http1Client`); tests/proxy/test_http1_limits.py tests what we use.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import h11
@@ -54,8 +55,9 @@ class _LimitedConnection(_http1.Http1Connection):
                 return
             yield command
 
+    @abstractmethod
     def _end(self) -> Commands:
-        raise NotImplementedError
+        """Close the connection, and say why where somebody may read it."""
 
 
 class LimitedServer(_LimitedConnection, _http1.Http1Server):
