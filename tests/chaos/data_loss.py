@@ -62,6 +62,7 @@ class DataLoss:
                     cache.kill()
                     empty(cache.directory)
                     cache.start()
+                until(self._caches_are_known_to_be_empty, "the caches were emptied", REFILL_SECONDS, pause=0.5)
                 self._expected.forget_store()
                 self._injector.injected["loss", "store"] += 1
         except Exception as error:  # it would end with this thread
@@ -75,6 +76,13 @@ class DataLoss:
     def _refill(self) -> None:
         since = time.time()
         until(lambda: self._is_refilled(since), "the refill of the store", REFILL_SECONDS, pause=0.5)
+
+    def _caches_are_known_to_be_empty(self) -> bool:
+        try:
+            self._admin.call("POST", REFILL, {"why": "chaos", "caches_emptied": True})
+        except EdgewardError:
+            return False
+        return True
 
     def _is_refilled(self, since: float) -> bool:
         """Ask for it until a controller has noticed the loss and restored the lists."""

@@ -25,6 +25,8 @@ MAX_QUIET_SECONDS = 90.0
 """How long the deployment may take until no purge is owed any more."""
 FINAL = ("verified", "delivered")
 """Of an order by prefix or tag `unsupported` is final too: each target that is known has an order of its own."""
+SETTLED = ("gone", "nothing", "inactive", "unknown")
+"""Of a takedown: nothing is owed or refused. `unknown`: sightings were lost; `left` looks at the caches."""
 PROBE_THREADS = 8
 PAGE = 1000
 
@@ -78,7 +80,11 @@ class Inspection:
         for takedown_id in self._expected.takedowns:
             receipt = self._found(f"/takedowns/{takedown_id}?limit=1")
             undone = takedown_id in self._expected.undone
-            if not receipt or receipt["summary"]["state"] != "gone" or (receipt["takedown"]["error"] and not undone):
+            if (
+                not receipt
+                or receipt["summary"]["state"] not in SETTLED
+                or (receipt["takedown"]["error"] and not undone)
+            ):
                 found.append(f"takedown {takedown_id}: {receipt and receipt['summary']}")
         for job_id in self._expected.jobs.keys() - self._expected.undone:
             job = self._found(f"/jobs/{job_id}")
