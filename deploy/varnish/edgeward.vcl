@@ -35,18 +35,21 @@ sub edgeward_normalize_host {
 # Allow only addresses of the acl that know the secret, if there is one.
 sub edgeward_check_purger {
   unset req.http.Edgeward-Purged;
+  unset req.http.Edgeward-Marker;
   if (client.ip !~ edgeward_purgers) {
     return (synth(403, "Purge refused"));
   }
   if (std.getenv("EDGEWARD_PURGE_SECRET") ~ "." && req.http.Edgeward-Secret != std.getenv("EDGEWARD_PURGE_SECRET")) {
     return (synth(403, "Purge refused"));
   }
-  unset req.http.Edgeward-Secret;
 }
 
 sub edgeward_answer {
   if (req.http.Edgeward-Purged) {
     set resp.http.X-Purged = req.http.Edgeward-Purged;
+  }
+  if (req.http.Edgeward-Marker) {
+    set resp.http.X-Purged-Marker = req.http.Edgeward-Marker;
   }
   set resp.http.Cache-Control = "no-store";
   set resp.body = "";
@@ -56,6 +59,9 @@ sub vcl_recv {
   call edgeward_normalize_host;
   if (req.method == "PURGE") {
     call edgeward_check_purger;
+    if (req.restarts > 0) {
+      set req.hash_always_miss = true;
+    }
     return (hash);
   }
   if (req.method != "PURGETAG" && req.method != "BAN") {
@@ -77,13 +83,22 @@ sub vcl_hit {
   call edgeward_purge;
 }
 
+# Varnish keeps a marker, no copy, for a response that may not be stored: an object that is "hit-for-miss" or "hit-for-pass".
+# It is purged and counted like a copy, and the next request of a client brings it back. So Edgeward is told of it.
 sub vcl_miss {
+  if (req.method == "PURGE" && (req.is_hitmiss || req.restarts > 0)) {
+    set req.http.Edgeward-Marker = "1";
+  }
   call edgeward_purge;
 }
 
-# A purge that finds a hit-for-pass object ends here: it must never reach the origin.
+# A purge that finds a hit-for-pass marker ends here: it must never reach the origin. Other variants may have copies, which
+# only a miss can purge: look up once more, past the marker.
 sub vcl_pass {
   if (req.method == "PURGE") {
+    if (req.is_hitpass && req.restarts == 0) {
+      return (restart);
+    }
     set req.http.Edgeward-Purged = "0";
     return (synth(404, "Not in cache"));
   }

@@ -54,11 +54,12 @@ def test_an_origin_that_is_down_purges_nothing(followed: Stack) -> None:
     """While it answers 503 to everything, the cache keeps its copies."""
     photo = fresh()
     followed.serve(photo)
-    before = len(followed.edge.api("GET", "/purges?limit=1000")["purges"])
     down = 'edgeward_sweep_checks_total{result="down"}'
     with Load(followed.client_address, [photo], threads=3) as load:
         load.wait_for(10)
         followed.origin.put(photo.path, b"sorry", "text/plain", status=503)
         until(lambda: followed.edge.metric(down) >= 1, seconds=30, pause=0.1)
     assert followed.held(photo.path)
-    assert len(followed.edge.api("GET", "/purges?limit=1000")["purges"]) == before
+    # What other tests removed may be purged again meanwhile.
+    purges = followed.edge.api("GET", "/purges?limit=1000")["purges"]
+    assert [purge for purge in purges if purge["url"].endswith(photo.path)] == []

@@ -22,8 +22,8 @@ class Origin(ThreadingHTTPServer):
     """Answers each request with its serial number, cacheable.
 
     Words in the path change the answer: "vary" varies on Accept, "both" on Origin too; "slow" waits for `release`;
-    "brief" is fresh for a second; "large" has 300 kB; "ahead" is dated tomorrow. Answers below /tags/A,B/ have the tags
-    A and B.
+    "brief" is fresh for a second; "private" may not be stored, with "vary" only for who accepts WebP; "large" has
+    300 kB; "ahead" is dated tomorrow. Answers below /tags/A,B/ have the tags A and B.
     """
 
     daemon_threads = True
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.arrived.set()
             self.server.release.wait(60)
         self.send_response(200)
-        self.send_header("Cache-Control", "max-age=1" if "brief" in self.path else "max-age=1000")
+        self.send_header("Cache-Control", self._cache_control())
         self.send_header("Content-Length", str(len(body)))
         if "vary" in self.path:
             self.send_header("Vary", "Origin, Accept" if "both" in self.path else "Accept")
@@ -60,6 +60,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("xkey", self.path.split("/")[2].replace(",", " "))
         self.end_headers()
         self.wfile.write(body)
+
+    def _cache_control(self) -> str:
+        if "private" in self.path and ("vary" not in self.path or self.headers["Accept"] == "image/webp"):
+            return "no-store"
+        return "max-age=1" if "brief" in self.path else "max-age=1000"
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(timestamp or time.time() + 86400 * ("ahead" in getattr(self, "path", "")))

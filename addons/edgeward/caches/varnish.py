@@ -5,7 +5,7 @@ By tag (edgeward-tags.vcl, vmod xkey) and by prefix (edgeward-bans.vcl) where th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edgeward.caches.base import NO_PREFIXES, STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
@@ -17,6 +17,29 @@ from edgeward.types import Delivery, PurgeOrder, Target
 _ANY_TARGET = Target("http", "tags", "/")
 """A purge by tag must name a target, which the VCL ignores."""
 _NO_BANS = replace(NO_PREFIXES, detail=f"{NO_PREFIXES.detail}; to purge by prefix, set bans = true (edgeward-bans.vcl)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Removed:
+    """What one purge removed.
+
+    `marker`: its lookup found no copy but a marker, which Varnish keeps for a response that may not be stored
+    (hit-for-miss, hit-for-pass). The first purge removes all copies; while clients ask for what is uncacheable now,
+    such as a 451, each further purge finds their newest marker.
+    """
+
+    objects: int
+    marker: bool = False
+
+    @property
+    def copies(self) -> int | None:
+        """None: markers are among the objects, and maybe copies of other variants."""
+        if not self.marker:
+            return self.objects
+        return 0 if self.objects <= 1 else None
+
+
+_NOTHING = _Removed(0)
 
 
 class Varnish(SelfHostedDriver):
@@ -52,16 +75,17 @@ class Varnish(SelfHostedDriver):
     async def _purge_until_gone(self, requests: Sequence[RawHttpRequest]) -> list[Purged]:
         """Purge, and purge again what was there, until Varnish says of each that nothing is left."""
         first = await self._purge_once(requests)
+
+        async def repeat(numbers: list[int]) -> list[_Removed | Purged]:
+            again = await self._purge_once([requests[number] for number in numbers])
+            return [_NOTHING if isinstance(each, _Removed) and each.marker else each for each in again]
+
         # A purged object counts until the expiry thread has dropped it, sometimes some milliseconds later.
-        last = await repeat_until_gone(
-            first,
-            lambda count: isinstance(count, int) and count > 0,
-            lambda numbers: self._purge_once([requests[number] for number in numbers]),
-        )
+        last = await repeat_until_gone(first, lambda each: isinstance(each, _Removed) and each.objects > 0, repeat)
         return [_outcome(removed, left) for removed, left in zip(first, last, strict=True)]
 
-    async def _purge_once(self, requests: Sequence[RawHttpRequest]) -> list[int | Purged]:
-        """For each purge the number of objects removed, or the outcome where the response has no number."""
+    async def _purge_once(self, requests: Sequence[RawHttpRequest]) -> list[_Removed | Purged]:
+        """For each purge what it removed, or the outcome where the response has no number."""
         responses = await self._send(requests)
         return [response if isinstance(response, Purged) else _removed(response) for response in responses]
 
@@ -70,24 +94,24 @@ def _request(method: str, target: Target, headers: Sequence[tuple[str, str]] = (
     return RawHttpRequest(method, target.host, target.path, headers)
 
 
-def _removed(response: HttpResponse) -> int | Purged:
+def _removed(response: HttpResponse) -> _Removed | Purged:
     count = response.headers.get("x-purged", "")
     if response.status not in (200, 204, 404):
         return refused(response)
     if count.isdecimal():
-        return int(count)
+        return _Removed(int(count), "x-purged-marker" in response.headers)
     if response.status == 404:
         return Purged(Delivery.REFUSED, 404, "status 404 without X-Purged: this VCL does not handle purges")
     # `return (purge)` answers 200 whether or not there was anything: the purge was accepted, no more is known.
     return Purged(Delivery.DELIVERED, response.status, "the cache does not say what it removed")
 
 
-def _outcome(removed: int | Purged, left: int | Purged) -> Purged:
+def _outcome(removed: _Removed | Purged, left: _Removed | Purged) -> Purged:
     # Only the first count: a purged object counts again until the expiry thread has dropped it.
-    count = removed if isinstance(removed, int) else 0
+    count = removed.copies if isinstance(removed, _Removed) else 0
     if isinstance(left, Purged):
         return replace(left, count=count or None)
-    if left:
+    if left.objects:
         return Purged(Delivery.WAITING, 200, STILL_CACHED, count)
     return Purged(Delivery.VERIFIED, 404, count=count)
 
