@@ -157,6 +157,14 @@ def test_the_page_says_what_it_leaves_out() -> None:
     assert "http://h/100" not in text
 
 
+@pytest.mark.parametrize(("copies", "words"), [(0, "Nothing is left where purges look"), (1, "Gone from every cache")])
+def test_gone_is_a_word_for_copies_that_were_met(copies: int, words: str) -> None:
+    """Purges that met none may have looked under another key than the caches use."""
+    changed = receipt()
+    changed["summary"] |= {"copies": copies, "met": {"copies": copies, "none": 1, "unknown": 0}}
+    assert words in _ParsedPage(render(changed)).text
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

@@ -2,6 +2,7 @@
 
 import pytest
 from tests.caches.http_server import http_server, path_of, purge, response
+from tests.caches.orders import prefix_order
 from tests.support.real_caches import target
 
 from edgeward.caches import CacheDriver, driver_for
@@ -92,6 +93,19 @@ async def test_a_cache_that_refuses_one_target(kind: str, status: int, odd: str)
     assert (purged.delivery, purged.status) == (Delivery.VERIFIED if is_probed else Delivery.UNSUPPORTED, status)
     assert "secret" not in purged.detail
     assert "this target" in purged.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "delivery"),
+    [("/" + "a" * 9000, Delivery.UNSUPPORTED), ("/\xe9/", Delivery.UNSUPPORTED), ("/a/", Delivery.REFUSED)],
+)
+async def test_a_cache_that_refuses_one_prefix(path: str, delivery: Delivery) -> None:
+    """An odd prefix is refused as its targets are: the settings are not to blame."""
+    async with http_server(lambda head, _: response(400)) as (url, _):
+        driver = driver_for(parse_cache({"name": "v", "driver": "varnish", "url": url, "bans": True}))
+        (purged,) = await driver.purge([prefix_order(path)])
+        await driver.close()
+    assert purged.delivery is delivery
 
 
 @pytest.mark.parametrize("kind", SELF_HOSTED)

@@ -253,6 +253,15 @@ async def test_a_whole_in_place_of_a_part_is_tagged(start_worker: StartWorker) -
     assert (reply.status, reply.headers["xkey"]) == (200, image_tag(sha256(image).value))
 
 
+async def test_a_head_whose_whole_is_an_error_is_asked_for_again(worker: Worker) -> None:
+    """The cache may have fetched the whole for it."""
+    worker.upstream.put("/a", b"", *IMAGE, "Content-Length: 999", method="HEAD")
+    worker.upstream.put("/a", b"", status="503 Service Unavailable")
+    assert (await worker.get("/a", method="HEAD")).status == 200
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    await eventually(lambda: targets(worker))
+
+
 async def test_a_part_whose_whole_is_an_error_is_asked_for_again(worker: Worker) -> None:
     """What the cache stored is not known yet, whatever the client got."""
     worker.upstream.put("/a", jpeg()[100:300], *IMAGE, status="206 Partial Content", method="RANGE")

@@ -141,6 +141,8 @@ async def test_usual_hosts_pass(worker: Worker, host: str) -> None:
         (b"GET http://img.test:81/a HTTP/1.1\r\nHost: img.test:81\r\n", b"GET /a HTTP/1.1\r\n", b"img.test:81"),
         (b"GET https://img.test/a HTTP/1.0\r\n", b"GET /a HTTP/1.0\r\n", b"img.test"),
         (b"HEAD http://img.test HTTP/1.1\r\n", b"HEAD / HTTP/1.1\r\n", b"img.test"),
+        (b"GET http://img.test/a HTTP/1.1\r\nHost: other.test\r\n", b"GET /a HTTP/1.1\r\n", b"img.test"),
+        (b"GET http://img.test/a HTTP/1.1\r\nHost: IMG.test:80\r\n", b"GET /a HTTP/1.1\r\n", b"img.test"),
     ],
 )
 async def test_a_target_with_a_host(worker: Worker, head: bytes, sent: bytes, host: bytes) -> None:
@@ -174,12 +176,31 @@ def test_the_host_is_recorded_byte_for_byte() -> None:
     assert (target.host, target.path) == ("Img.Test", "/\xc3\xa9\xff")
 
 
-def test_another_host_stays_two_hosts() -> None:
-    """If target and Host differ, neither is dropped: such a request is refused."""
+def test_another_host_stays_two_hosts_in_fill() -> None:
+    """If target and Host differ, nobody knows which of them the cache has taken: such a request is refused."""
     request = request_of(b"/a", (b"Host", b"b"))
     request.data.authority = b"a"
-    write_host(request, b"c")
+    write_host(request, b"c", in_front=False)
     assert (request.data.authority, request.headers["Host"]) == (b"a", "b")
+    assert reason_to_refuse(request, None) == (400, Reason.BAD_REQUEST)
+
+
+@pytest.mark.parametrize("in_front", [True, False])
+def test_the_same_host_in_other_letters(in_front: bool) -> None:
+    """The target's form of it is taken."""
+    request = request_of(b"/a", (b"Host", b"IMG.test:80"))
+    request.data.authority = b"img.test"
+    write_host(request, b"", in_front=in_front)
+    assert (request.data.authority, request.headers["Host"]) == (b"", "img.test")
+    assert reason_to_refuse(request, None) is None
+
+
+@pytest.mark.parametrize("fields", [(b"a", b"b"), (b"a", b"a")])
+def test_several_host_fields_stay(fields: tuple[bytes, bytes]) -> None:
+    """Two fields Host are refused (RFC 9112, 3.2), whatever the target names."""
+    request = request_of(b"/a", *((b"Host", value) for value in fields))
+    request.data.authority = b"a"
+    write_host(request, b"", in_front=True)
     assert reason_to_refuse(request, None) == (400, Reason.BAD_REQUEST)
 
 

@@ -35,7 +35,7 @@ def test_the_origin_of_a_host(tmp_path: Path) -> None:
     """A host's own table comes before "*". In fill the upstream is the origin of hosts without a table."""
     hosts = "[[hosts]]\nname = 'a.test'\norigin = 'http://a'\n[[hosts]]\nname = '*'\norigin = 'http://rest'\n"
     named = load(write_config(tmp_path, hosts), {})
-    assert [named.origin_of(host) for host in ("a.test", "A.TEST", "b.test")] == ["http://a", "http://a", "http://rest"]
+    assert [named.origin_of(host) for host in ("a.test", "A.TEST.:80", "b.test")] == ["http://a"] * 2 + ["http://rest"]
     front = load(write_config(tmp_path, "[proxy]\nupstream = 'http://up'"), {})
     fill = load(write_config(tmp_path, "[proxy]\nupstream = 'http://up'\nplacement = 'fill'"), {})
     assert (front.origin_of("a.test"), fill.origin_of("a.test")) == (None, "http://up")

@@ -87,7 +87,7 @@ def target_seen(head: bytes) -> Target | None:
     except ValueError:
         return None
     request.scheme = "http"
-    write_host(request, b"")
+    write_host(request, b"", in_front=False)
     return None if reason_to_refuse(request, None) else target_of_request(request)
 
 

@@ -63,7 +63,17 @@ EFFECTS = {
     "protected": "blocks nothing: an allowlist protects its image",
     "cannot_match": "blocks nothing: no image can match it here",
 }
+NOTHING_LEFT = "Nothing is left where purges look"
+"""In place of "gone", where no purge met a copy: a purge under another cache key meets nothing either."""
 NO_VALUE = "–"
+
+
+def _heading(summary: Json) -> str:
+    """The state in words."""
+    state = summary["state"]
+    if state == "gone" and not summary.get("copies") and summary.get("met", {}).get("none"):
+        return NOTHING_LEFT
+    return STATES.get(state, str(state))
 
 
 def render(receipt: Json) -> str:
@@ -73,7 +83,7 @@ def render(receipt: Json) -> str:
     state = summary["state"]
     body = [
         f"<h1>{escape(title)}</h1>",
-        f'<p><span class="state {escape(state)}">{escape(STATES.get(state, state))}</span></p>',
+        f'<p><span class="state {escape(state)}">{escape(_heading(summary))}</span></p>',
         f"<p>{_text(summary.get('statement', ''))}</p>",
         _facts([*facts, *_times(summary)]),
         "<h2>Caches</h2>",

@@ -14,6 +14,11 @@ _NOT_CACHED = (404, 412)
 """404 from Debian's module, 412 from the fork of nginx-modules."""
 MISSING_SLICES_AT_END = 4
 """Beyond the slices that the size predicts, this many missing ones in a row are the end of the response."""
+MISSING_SLICES_WITHOUT_SIZE = 64
+"""As many where no size is known: nginx may have evicted some of the slices, or never have stored the first ones."""
+_SIZE_NOT_KNOWN = (
+    f"the size of the response is not known: slices behind {MISSING_SLICES_WITHOUT_SIZE} missing ones may be left"
+)
 SLICES_PER_ROUND = 128
 """Slices of one target that are purged together."""
 MAX_SLICES = 16384
@@ -39,6 +44,8 @@ class _OrderState:
         if self.problem:
             # A server that names no variants may answer 200 because it serves the object: that removes nothing.
             return replace(self.problem, count=(self.removed or None) if self.variants else None)
+        if self.slices and not self.target.size:
+            return Purged(Delivery.DELIVERED, 404, _SIZE_NOT_KNOWN, self.removed if self.variants else None)
         if self.variants or (self.removed and not self.target.vary):
             return Purged(Delivery.VERIFIED, 404, count=self.removed)
         # A 404 alone may come from any server that listens there.
@@ -52,13 +59,18 @@ class _OrderState:
 
     def expected_slices(self, slice_bytes: int) -> int:
         """The slices that the target has by its size, and the missing ones behind them that mark their end."""
-        return -(-self.target.size // slice_bytes) + MISSING_SLICES_AT_END
+        return -(-self.target.size // slice_bytes) + self.missing_at_end
+
+    @property
+    def missing_at_end(self) -> int:
+        """This many missing slices in a row are the end of the response."""
+        return MISSING_SLICES_AT_END if self.target.size else MISSING_SLICES_WITHOUT_SIZE
 
     def has_more_slices(self, slice_bytes: int) -> bool:
         if self.problem:
             return False
         # The size is that of an earlier sighting: the cached response may be longer.
-        if self.slices >= self.expected_slices(slice_bytes) and self.missing >= MISSING_SLICES_AT_END:
+        if self.slices >= self.expected_slices(slice_bytes) and self.missing >= self.missing_at_end:
             return False
         if self.slices >= MAX_SLICES:
             detail = f"only the first {MAX_SLICES} slices were purged: slice_bytes is too small for this response"
@@ -130,7 +142,7 @@ class Nginx(SelfHostedDriver):
         while states:
             slices: list[tuple[_OrderState, list[_CachedFile]]] = []
             for state in states:
-                expected = max(state.expected_slices(size) - state.slices, MISSING_SLICES_AT_END)
+                expected = max(state.expected_slices(size) - state.slices, state.missing_at_end)
                 for index in range(state.slices, state.slices + min(SLICES_PER_ROUND, expected)):
                     slices.append((state, state.files(f"bytes={index * size}-{(index + 1) * size - 1}")))
             await self._purge_until_gone([file for _, files in slices for file in files])

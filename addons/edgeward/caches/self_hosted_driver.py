@@ -71,8 +71,15 @@ class SelfHostedDriver(CacheDriver):
     async def _carry_out(self, scope: Scope, orders: Sequence[PurgeOrder]) -> list[Purged]:
         """A cache that refuses one target, and accepts others, is not misconfigured."""
         outcomes = await super()._carry_out(scope, orders)
-        if scope is not Scope.TARGET or not any(map(_refuses_target, outcomes)):
+        if not any(map(_refuses_target, outcomes)):
             return outcomes
+        if scope is not Scope.TARGET:
+            # A prefix is refused as its targets are. What a tag may be, the cache's configuration says.
+            is_odd = [scope is Scope.PREFIX and is_unusual(order.target) for order in orders]
+            return [
+                target_refused(outcome.status) if odd and _refuses_target(outcome) else outcome
+                for odd, outcome in zip(is_odd, outcomes, strict=True)
+            ]
         plain_accepted: bool | None = None
         for number, (order, outcome) in enumerate(zip(orders, outcomes, strict=True)):
             if not _refuses_target(outcome):

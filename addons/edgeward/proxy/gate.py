@@ -116,7 +116,7 @@ class EdgewardGate:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._under_way.add(flow)
         request = flow.request
-        write_host(request, self._default_host)
+        write_host(request, self._default_host, in_front=self._in_front)
         variant = self._cache.variant(target_of_request(request), request.headers)
         source = Source(variant.host.lower(), flow.client_conn.peername[0])
         state = FlowState(variant, self._config.hashing.data_uris, source)

@@ -64,7 +64,8 @@ class IncompleteResponses:
             full = await self._refetch(flow, state)
             if full is None or state.decided:
                 return
-            # Without the full image nobody knows what the client's copy shows.
+            # Without the full image nobody knows what the client's copy shows, or what a cache has fetched for a HEAD.
+            state.unjudged |= self._in_front and full.status != 200
             if response.status_code == 304 and full.status != 200:
                 state.unjudged = True
                 self._actions.apply(flow, state, None, self._judge.policy_verdict(Reason.ERROR))

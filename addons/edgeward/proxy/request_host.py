@@ -43,19 +43,26 @@ def default_host(proxy: ProxySettings) -> bytes:
     return urlsplit(proxy.upstream).netloc.encode() if proxy.placement == "front" else b""
 
 
-def write_host(request: http.Request, default: bytes) -> None:
+def write_host(request: http.Request, default: bytes, *, in_front: bool) -> None:
     """Let a request have its host in Host and nowhere else, so that all caches store it under that.
 
-    One in absolute-form becomes one in origin-form (RFC 9112, 3.2.2), unless Host names another host. One of HTTP/1.0
-    may lack Host, and gets `default`.
+    One in absolute-form becomes one in origin-form: its target names the host, and Host is ignored (RFC 9112, 3.2.2).
+    One of HTTP/1.0 may lack Host, and gets `default`.
+
+    Args:
+        in_front: the cache gets what is written here. Else a cache has sent the request, and if it names two hosts,
+            nobody knows which of them the cache stores the response under: they stay, and the request is refused.
     """
     if request.is_http2 or request.is_http3:
         return
     fields, authority = _host_fields(request), request.data.authority
     if not fields and (host := authority or (default if request.data.http_version == b"HTTP/1.0" else b"")):
         request.headers.fields = ((b"Host", host), *request.headers.fields)
-    if fields in ([], [authority]):
-        request.data.authority = b""
+    elif authority and len(fields) == 1 and (in_front or _is_same_host(authority, fields[0])):
+        request.headers["Host"] = authority.decode("latin-1")
+    elif authority and fields:
+        return
+    request.data.authority = b""
 
 
 def target_of_request(request: http.Request) -> Target:
@@ -85,6 +92,11 @@ def reason_to_refuse(request: http.Request, limit: int | None) -> tuple[int, Rea
     if limit is not None and len(path) + len(_hosts(request)[0]) > limit:
         return 414, Reason.BAD_REQUEST
     return None
+
+
+def _is_same_host(one: bytes, other: bytes) -> bool:
+    """Whether caches take them for one host: apart from case and the default port."""
+    return one.lower().removesuffix(b":80") == other.lower().removesuffix(b":80")
 
 
 def _host_fields(request: http.Request) -> list[bytes]:

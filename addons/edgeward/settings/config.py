@@ -93,6 +93,12 @@ def _check_webhook_key(value: str) -> str:
     return secret
 
 
+def plain_host(host: str) -> str:
+    """A host in the form that all its spellings share: small letters, no dot at the end, no default port
+    (RFC 9110, 4.2.3)."""
+    return re.sub(r"(:(80|443)?|\.)+$", "", host.lower())
+
+
 class ProxySettings(Section):
     """The proxy's address, upstream, placement and number of processes."""
 
@@ -340,8 +346,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":
         for key in ("caches", "hosts", "webhooks", "classifiers"):
-            # Hosts are the same in any case (RFC 9110, 4.2.3).
-            names = [table.name.lower() if key == "hosts" else table.name for table in getattr(self, key)]
+            names = [plain_host(table.name) if key == "hosts" else table.name for table in getattr(self, key)]
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
                 raise ValueError(f"{key}: the name {repeated[0]!r} is used twice")
@@ -349,8 +354,8 @@ class Config(Section):
 
     def origin_of(self, host: str) -> str | None:
         """The base URL of a host's origin, reached without a cache; None if it is not known."""
-        origins = {each.name.lower(): each.origin for each in self.hosts}
-        found = origins.get(host.lower()) or origins.get("*")
+        origins = {plain_host(each.name): each.origin for each in self.hosts}
+        found = origins.get(plain_host(host)) or origins.get("*")
         return found or (self.proxy.upstream if self.proxy.placement == "fill" else None)
 
     def decide(self, reason: Reason | Flaw) -> PolicyDecision:
