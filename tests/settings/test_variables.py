@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from edgeward.errors import ConfigError
 from edgeward.settings.config import Config
@@ -26,8 +26,39 @@ GIVEN: dict[str, Any] = {
 """Values of settings whose default is empty or not set."""
 
 
+TEXTS = {
+    "state_dir": "elsewhere", "proxy.listen": "127.0.0.1:9", "proxy.upstream": "http://127.0.0.1:9",
+    "proxy.placement": "fill", "store.url": "redis://127.0.0.1:9", "store.namespace": "other",
+    "sweep.private": "keep", "admin.listen": "127.0.0.1:9",
+}  # fmt: skip
+"""Values that are not the default."""
+
+
+def another(key: str, default: Any) -> Any:
+    """A possible value that is not the default, so that a variable that nothing reads is noticed."""
+    match default:
+        case bool():
+            return not default
+        case int() | float():
+            return next(each for each in (default + 1, default - 1, default / 2) if is_possible(key, each))
+        case "block" | "deliver":
+            return "deliver" if default == "block" else "block"
+        case str():
+            return TEXTS[key]
+    return default
+
+
+def is_possible(key: str, value: Any) -> bool:
+    section, _, name = key.partition(".")
+    try:
+        Config.model_validate({section: {name: value}})
+    except ValidationError:
+        return False
+    return True
+
+
 def every_setting() -> Iterator[tuple[str, Any]]:
-    """(key, a possible value) of every setting: that of config/edgeward.toml, which holds the defaults."""
+    """(key, a possible value) of every setting: that of config/edgeward.toml, or the one that is given above."""
     defaults = tomllib.loads(REFERENCE.read_text())
     for section, field in Config.model_fields.items():
         if not isinstance(field.default, BaseModel):
@@ -53,7 +84,7 @@ def kind(value: Any) -> type:
     return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
 
 
-SETTINGS = list(every_setting())
+SETTINGS = [(key, value if key in GIVEN else another(key, value)) for key, value in every_setting()]
 
 
 @pytest.mark.parametrize(("key", "value"), SETTINGS, ids=[key for key, _ in SETTINGS])
