@@ -110,6 +110,9 @@ class Deployment:
             "store": {"url": f"unix://{self.socket}"},
             "hashing": {"processes": 1},
             "purge": {"backoff_max_seconds": 2.0},
+            # The origin check meets every mood of the origin.
+            "sweep": {"within_seconds": 10.0, "share": 0.2},
+            "hosts": [{"name": "*", "origin": f"http://{self.origin.address}"}],
             "caches": [
                 {**node.section(name), "tier": tiers.get(name, 0), "timeout_ms": TIMEOUT_MS}
                 for name, node in self.caches.items()
