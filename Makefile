@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Several processes run in parallel: each uses one thread for linear algebra.
 export OPENBLAS_NUM_THREADS := 1
+# Tests start hundreds of processes: each reads compiled modules instead of compiling them again.
+unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test lint bench detection chaos fuzz copies disturb clean

@@ -1,9 +1,10 @@
 """Fixtures for all tests: a real Redis for the session, and a new namespace for each test."""
 
+import gc
 import itertools
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "measures_time: its result depends on how long something takes; skipped by `make disturb`"
     )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests live until the end: the garbage collector does not traverse them, neither now nor later.
+
+    This halves the time of collection, which each process of xdist does for itself.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
