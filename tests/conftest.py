@@ -22,9 +22,9 @@ pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api")
 
 TESTS = Path(__file__).parent
 SLOW_ROOMS = (
-    *("scenarios", "store", "demo", "deploy", "caches", "purging", "retromatch", "takedowns", "sightings"),
-    *("access", "imports", "origin_check", "background", "api", "operations", "controller", "doctor"),
-    *("cli", "isolation", "hashing", "proxy", "disturb"),
+    *("scenarios", "unknown_copies", "disturb", "demo", "doctor", "deploy", "store", "proxy", "hashing"),
+    *("operations", "api", "caches", "sightings", "lists", "purging", "origin_check", "cli", "isolation"),
+    *("classifying", "background", "controller", "retromatch", "takedowns", "imports", "fuzz", "matching", "detection"),
 )
 """Rooms whose tests wait for processes, the slowest first."""
 SHARED_STACKS = "tests/scenarios/shared_stacks"
