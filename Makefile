@@ -27,7 +27,7 @@ demo: setup  ## Demo with real photographs and a real Varnish, checked (KEEP=1 l
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup  ## All tests, with real programs
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
 	@$(PY) -m ruff check .

@@ -40,7 +40,8 @@ def until(
 ) -> float:
     """Wait until `holds()` is true and return how many seconds that took. Fails the test after `seconds`.
 
-    `pause`: seconds between two looks, always the same, where the time is measured.
+    `pause`: seconds between any two looks: more where a look costs something, less where the time is measured.
+    Without it, pauses grow with the wait.
     """
     began = time.perf_counter()
     while not holds():
