@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Several processes run in parallel: each uses one thread for linear algebra.
 export OPENBLAS_NUM_THREADS := 1
+# Tests start hundreds of processes: each reads compiled modules instead of compiling them again.
+unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test lint bench detection chaos fuzz copies disturb clean
@@ -25,7 +27,7 @@ demo: setup  ## Demo with real photographs and a real Varnish, checked (KEEP=1 l
 	@$(PY) -m edgeward demo $(if $(KEEP),--keep) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup  ## All tests, with real programs
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and mypy (strict)
 	@$(PY) -m ruff check .

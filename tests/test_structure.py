@@ -77,6 +77,11 @@ BARE_CONSTANTS = {"AT_ONCE", "FEW", "HELD", "KEPT", "MOST", "PATIENCE", "PREFIX"
 """Names of constants that do not say what of."""
 
 
+def inside(path: Path) -> str:
+    """The path of a module inside the package."""
+    return str(path.relative_to(PACKAGE))
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -108,9 +113,8 @@ def row_of(room: str) -> int:
     return next(number for number, rooms in enumerate(ROWS) if room in rooms)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path: Path) -> None:
-    """A module imports only from its own room and from those that the table has before it."""
+def imports_against_the_table(path: Path) -> Iterator[str]:
+    """Imports of a module from a room that the table does not have before its own."""
     room = room_of(path)
     if room == "__init__":
         return
@@ -119,37 +123,45 @@ def test_imports_go_one_way(path: Path) -> None:
         if parts[0] != "edgeward" or len(parts) < 2 or parts[1] == "__version__":
             continue
         other = parts[1]
-        assert other == room or row_of(other) < row_of(room), f"{room} must not import {name}"
+        if other != room and row_of(other) >= row_of(room):
+            yield f"{inside(path)} must not import {name}"
+
+
+def test_imports_go_one_way() -> None:
+    """A module imports only from its own room and from those that the table has before it."""
+    assert [found for path in MODULES for found in imports_against_the_table(path)] == []
 
 
 @pytest.mark.parametrize("library", CONFINED)
 def test_libraries_stay_in_their_rooms(library: str) -> None:
     """Each third-party library is imported only where the table allows it."""
     for path in MODULES:
-        inside = str(path.relative_to(PACKAGE))
-        allowed = any(inside == place or inside.startswith(f"{place}/") for place in CONFINED[library])
+        module = inside(path)
+        allowed = any(module == place or module.startswith(f"{place}/") for place in CONFINED[library])
         used = [name for name in imports_of(path) if name == library or name.startswith(f"{library}.")]
-        assert allowed or not used, f"{inside} imports {used[0]}"
+        assert allowed or not used, f"{module} imports {used[0]}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_module_has_its_tests(path: Path) -> None:
+def test_every_module_has_its_tests() -> None:
     """tests/ mirrors the package: room/module.py has tests/room/test_module.py."""
-    inside = path.relative_to(PACKAGE)
-    if path.name in ("__init__.py", "__main__.py"):
-        return
-    assert (ROOT / "tests" / inside.parent / f"test_{path.name}").is_file()
+    modules = [path for path in MODULES if path.name not in ("__init__.py", "__main__.py")]
+    tests = [ROOT / "tests" / path.relative_to(PACKAGE).parent / f"test_{path.name}" for path in modules]
+    assert [str(path.relative_to(ROOT)) for path in tests if not path.is_file()] == []
 
 
-@pytest.mark.parametrize(
-    "path", [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    """No file over 400 lines, no function over 60."""
-    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+def too_long(path: Path) -> Iterator[str]:
+    """A file over 400 lines, and functions over 60."""
+    if len(path.read_text().splitlines()) > MAX_FILE_LINES:
+        yield str(path.relative_to(ROOT))
     for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES:
+            yield f"{path.relative_to(ROOT)}: {node.name}"
+
+
+def test_files_and_functions_stay_small() -> None:
+    """No file over 400 lines, no function over 60."""
+    assert [found for path in [*MODULES, *TESTS] for found in too_long(path)] == []
 
 
 def test_no_import_cycles() -> None:
@@ -176,7 +188,7 @@ def test_no_import_cycles() -> None:
 
 def test_every_test_says_what_must_hold() -> None:
     """Each test function has a docstring."""
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    for path in (path for path in TESTS if path.name.startswith("test_")):
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 assert ast.get_docstring(node), f"{path.relative_to(ROOT)}: {node.name}"
@@ -198,9 +210,9 @@ def test_run_time_dependencies_are_pinned() -> None:
     assert {re.match(r"[A-Za-z0-9-]+", line)[0].lower() for line in wanted} <= pinned  # type: ignore[index]
 
 
-def names_of(source: str) -> Iterator[str]:
+def names_of(module: ast.Module) -> Iterator[str]:
     """What a module defines or assigns: classes, functions, parameters, variables and attributes."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -220,30 +232,34 @@ def has_private_word(name: str) -> bool:
     return bool(words_of(name) & PRIVATE_WORDS)
 
 
-def bare_constants(source: str) -> list[str]:
+def bare_constants(module: ast.Module) -> list[str]:
     """Constants of the module itself (not members of an enum, whose class says what they are of)."""
-    assigned = (node.target if isinstance(node, ast.AnnAssign) else node for node in ast.parse(source).body)
+    assigned = (node.target if isinstance(node, ast.AnnAssign) else node for node in module.body)
     targets = (target for node in assigned for target in (node.targets if isinstance(node, ast.Assign) else [node]))
     return [node.id for node in targets if isinstance(node, ast.Name) and node.id.lstrip("_") in BARE_CONSTANTS]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_names_say_what_they_mean(path: Path) -> None:
+def unclear_names(path: Path) -> list[str]:
+    """Names of a module, its own included, with a private word; and constants that do not say what of."""
+    names = {inside(path), *names_of(parsed(path))}
+    return [*sorted(name for name in names if has_private_word(name)), *bare_constants(parsed(path))]
+
+
+def test_names_say_what_they_mean() -> None:
     """No module and no name in one uses a private word, and every constant says what it is of."""
-    source = path.read_text()
-    names = {str(path.relative_to(PACKAGE)), *names_of(source)}
-    assert [*sorted(name for name in names if has_private_word(name)), *bare_constants(source)] == []
+    assert [f"{inside(path)}: {name}" for path in MODULES for name in unclear_names(path)] == []
 
 
 def test_private_words_are_found_in_every_name() -> None:
     """In modules, classes, functions, parameters and attributes; as a word, not as a part of one."""
     source = "class OutboxSize:\n  def _rollcall(self, a_desk):\n    self.crowds = self._crowd = Joint = 1"
-    assert {name for name in names_of(source) if has_private_word(name)} == {
+    assert {name for name in names_of(ast.parse(source)) if has_private_word(name)} == {
         *("OutboxSize", "_rollcall", "a_desk", "_crowd", "Joint"),
     }
     assert has_private_word("takedown/absence.py")
     assert not has_private_word("doorway_adopted")
-    assert bare_constants("_KEPT = 1\nMOST: int = 2\nMAX_KEPT = 3\nclass Scope:\n    PREFIX = 4") == ["_KEPT", "MOST"]
+    constants = ast.parse("_KEPT = 1\nMOST: int = 2\nMAX_KEPT = 3\nclass Scope:\n    PREFIX = 4")
+    assert bare_constants(constants) == ["_KEPT", "MOST"]
 
 
 def waits_elsewhere(path: Path) -> list[str]:
@@ -277,18 +293,17 @@ WAITING_ITSELF = {
 }
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
-def test_tests_wait_in_one_way(path: Path) -> None:
+def test_tests_wait_in_one_way() -> None:
     """Tests wait with `until` and `eventually` of tests/support alone, which `make disturb` makes late."""
-    if str(path.relative_to(ROOT / "tests")) not in WAITING_ITSELF:
-        assert waits_elsewhere(path) == []
+    names = {path: str(path.relative_to(ROOT / "tests")) for path in TESTS}
+    waiting = [path for path in TESTS if names[path] not in WAITING_ITSELF]
+    assert [f"{names[path]}:{found}" for path in waiting for found in waits_elsewhere(path)] == []
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
-def test_no_module_imports_from_a_test_module(path: Path) -> None:
+def test_no_module_imports_from_a_test_module() -> None:
     """What several tests need is in a plain module, so that a test file can be moved or removed."""
-    for name in imports_of(path):
-        assert not re.match(r"tests\..*\btest_", name), name
+    imported = [(path, name) for path in TESTS for name in imports_of(path)]
+    assert [(str(path), name) for path, name in imported if re.match(r"tests\..*\btest_", name)] == []
 
 
 def test_waits_elsewhere_are_found(tmp_path: Path) -> None:
@@ -304,29 +319,35 @@ def test_waits_elsewhere_are_found(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT / "tests")))
-def test_names_that_tests_import_exist(path: Path) -> None:
-    """Also in the modules of long runs (chaos, bench, fuzz, detection), which no other test imports."""
+def missing_names(path: Path) -> Iterator[str]:
+    """Names that a module of the tests imports from the package or from the tests, and that are not there."""
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(("edgeward", "tests.")):
             continue
         module = importlib.import_module(node.module or "")
         for alias in node.names:
-            found = hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")
-            assert found, f"line {node.lineno}: {node.module} has no {alias.name}"
+            if not hasattr(module, alias.name) and not importlib.util.find_spec(f"{node.module}.{alias.name}"):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {node.module} has no {alias.name}"
+
+
+def test_names_that_tests_import_exist() -> None:
+    """Also in the modules of long runs (chaos, bench, fuzz, detection), which no other test imports."""
+    assert [found for path in TESTS for found in missing_names(path)] == []
 
 
 ROOM_TABLE_ROW = re.compile(r"^\s*((?:[a-z_0-9]+/? )*[a-z_0-9]+/?) {2,}\S")
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: str(path.parent.relative_to(PACKAGE))
-)
-def test_the_table_of_a_room_names_what_is_there(path: Path) -> None:
-    """In a room's docstring, the first column of the table holds modules and folders of that room."""
-    if path.parent.name == "types":
-        return  # its table is of terms
+def missing_parts(path: Path) -> Iterator[str]:
+    """Modules and folders that the table of a room's docstring names, and that are not there."""
     for line in (ast.get_docstring(parsed(path)) or "").splitlines():
         for name in found[1].split() if (found := ROOM_TABLE_ROW.match(line)) else ():
             there = path.parent / name.removesuffix("/")
-            assert there.is_dir() or there.with_suffix(".py").is_file(), f"no {name} in {line!r}"
+            if not there.is_dir() and not there.with_suffix(".py").is_file():
+                yield f"{inside(path)}: no {name} in {line!r}"
+
+
+def test_the_table_of_a_room_names_what_is_there() -> None:
+    """In a room's docstring, the first column of the table holds modules and folders of that room."""
+    rooms = [path for path in PACKAGE.rglob("__init__.py") if path.parent.name != "types"]  # whose table is of terms
+    assert [found for path in rooms for found in missing_parts(path)] == []

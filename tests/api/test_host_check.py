@@ -21,12 +21,12 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("host", OTHERS)
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_no_route_answers_for_another_host(api: Api, route: object, host: str) -> None:
+def test_no_route_answers_for_another_host(api: Api, host: str) -> None:
     """Not even those without a token, nor with a token, which a page could have been given."""
-    answer = api.ask(route.method, route.path.removeprefix("/api/v1"), headers={"Host": host})  # type: ignore[attr-defined]
-    assert (answer.status, answer.json["type"]) == (421, "urn:edgeward:problem:misdirected")
-    assert "admin.hosts" in answer.json["detail"]
+    for route in ROUTES:
+        answer = api.ask(route.method, route.path.removeprefix("/api/v1"), headers={"Host": host})
+        assert (answer.status, answer.json["type"]) == (421, "urn:edgeward:problem:misdirected"), route
+        assert "admin.hosts" in answer.json["detail"]
 
 
 def test_an_unknown_path_of_another_host_is_no_different(api: Api) -> None:

@@ -199,18 +199,23 @@ def test_the_reference_loads() -> None:
     assert load(REFERENCE, {}).state_dir == REFERENCE.parent / ".state"
 
 
-@pytest.mark.parametrize(("section", "key", "default", "description"), list(_documented()))
-def test_the_document_has_a_row_for_every_setting(section: str, key: str, default: Any, description: str) -> None:
+def test_the_document_has_a_row_for_every_setting() -> None:
     """docs/settings.md has the key, its variable, its default and its description."""
+    lines = DOCUMENT.read_text().splitlines()
+    for section, key, default, description in _documented():
+        cells = _first_cells(section, key, default)
+        rows = [line for line in lines if line.startswith(cells)]
+        assert rows, f"docs/settings.md has no row that begins {cells}"
+        assert any(row.replace("\\|", "|").endswith(f"| {' '.join(description.split())} |") for row in rows), rows
+
+
+def _first_cells(section: str, key: str, default: Any) -> str:
     variable = (
         "-" if section in TABLES else "_".join(filter(None, ("EDGEWARD", section and f"{section}_", key))).upper()
     )
     plain = list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Path) else default
     written = "(must be given)" if default is ... else "not set" if default is None else f"`{toml.literal(plain)}`"
-    cells = f"| `{key}` | {'-' if variable == '-' else f'`{variable}`'} | {written} |"
-    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith(cells)]
-    assert rows, f"docs/settings.md has no row that begins {cells}"
-    assert any(row.replace("\\|", "|").endswith(f"| {' '.join(description.split())} |") for row in rows)
+    return f"| `{key}` | {'-' if variable == '-' else f'`{variable}`'} | {written} |"
 
 
 def test_the_document_has_no_row_for_anything_else() -> None:
@@ -230,12 +235,13 @@ def test_both_documents_describe_each_section(section: str) -> None:
     assert document[1] == text
 
 
-@pytest.mark.parametrize(("section", "key", "field"), list(_fields(Config)))
-def test_the_document_says_what_is_allowed(section: str, key: str, field: FieldInfo) -> None:
+def test_the_document_says_what_is_allowed() -> None:
     """The bounds or choices of a setting are in its row; one that has neither has an empty cell."""
-    rows = re.findall(rf"^\| `{key}` \| \S+ \| .*? \| (.*?) ?\| [^|]+ \|$", _documented_section(section), re.MULTILINE)
-    assert rows
-    assert set(rows) == {_allowed(field)}
+    for section, key, field in _fields(Config):
+        row = rf"^\| `{key}` \| \S+ \| .*? \| (.*?) ?\| [^|]+ \|$"
+        rows = re.findall(row, _documented_section(section), re.MULTILINE)
+        assert rows, f"docs/settings.md has no row of {section}.{key}"
+        assert set(rows) == {_allowed(field)}, f"{section}.{key}"
 
 
 def _documented_section(name: str) -> str:

@@ -85,11 +85,16 @@ def test_help_imports_no_large_library() -> None:
         (["demo", "--images", "/no/such"], 2, "/no/such: no such directory"),
     ],
 )
-def test_an_error_is_one_line_and_its_status(argv: list[str], status: int, message: str) -> None:
+def test_an_error_is_one_line_and_its_status(
+    argv: list[str], status: int, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An error is one line on stderr that names what is wrong, without a traceback; stdout is empty."""
-    ended = _run(*argv)
-    assert (ended.returncode, ended.stdout) == (status, "")
-    assert re.fullmatch(rf"edgeward: .*{re.escape(message)}.*\n", ended.stderr), ended.stderr
+    monkeypatch.setattr(sys, "argv", ["edgeward", *argv])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (status, "")
+    assert re.fullmatch(rf"edgeward: .*{re.escape(message)}.*\n", err), err
 
 
 def test_no_command_prints_the_help() -> None:
@@ -103,8 +108,8 @@ def test_a_service_that_is_away_is_status_3(tmp_path: Path) -> None:
     """A command that can't reach the API ends with 3 and names it."""
     url = f"http://127.0.0.1:{free_port()}"
     ended = _run("lists", EDGEWARD_API=url, EDGEWARD_TOKEN="ew_x")
-    assert ended.returncode == 3
-    assert url in ended.stderr
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(rf"edgeward: .*{re.escape(url)}.*\n", ended.stderr), ended.stderr
     path = tmp_path / "x.toml"
     path.write_text("")
     local = _run("lists", "-c", path, EDGEWARD_STATE_DIR=str(tmp_path))

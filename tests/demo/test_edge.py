@@ -54,10 +54,8 @@ def test_a_metric_is_read_by_its_name(edge: Edge) -> None:
     assert edge.metric("edgeward_no_such_thing") == 0
 
 
-def test_stop_leaves_nothing_running(tmp_path: Path) -> None:
-    """After `stop` none of its processes is alive and its API does not answer."""
-    edge = Edge(tmp_path / "e", {"proxy": {"workers": 1}, "hashing": {"processes": 1}})
-    edge.start()
+def test_stop_leaves_nothing_running(edge: Edge) -> None:
+    """After `stop` none of its processes is alive and its API does not answer. The last test of this one."""
     members = edge.members()
     edge.stop()
     assert len(members) >= 4

@@ -1,33 +1,12 @@
-"""demo/stack.py: the parts are connected in the order of the placement."""
+"""demo/stack.py: how the parts are connected. tests/scenarios/shared_stacks sends requests through them."""
 
 import tomllib
 from pathlib import Path
 
-import pytest
-from tests.scenarios.pictures import picture
 from tests.support.programs import require
 
 from edgeward.demo.caches import Nginx, Varnish
-from edgeward.demo.http_client import ask
-from edgeward.demo.photos import Photo
-from edgeward.demo.stack import Placement, Stack
-
-
-@pytest.mark.parametrize("placement", ["front", "fill"])
-def test_requests_go_through_all_parts(tmp_path: Path, placement: Placement) -> None:
-    """A photograph passes through cache and Edgeward, and the cache then holds it; `held` does not fill the cache."""
-    require("varnishd")
-    photo = Photo("photo.jpg", picture(1))
-    with Stack(tmp_path, placement, settings={"proxy": {"workers": 1}}) as stack:
-        stack.serve(photo)
-        assert not stack.held(photo.path)
-        assert stack.origin.count(photo.path) == 0
-        assert stack.get(photo.path).body == photo.body
-        assert stack.held(photo.path)
-        assert stack.get(photo.path).header("X-Cache") == "HIT"
-        assert stack.origin.count(photo.path) == 1
-        counted = ask(stack.edge.admin, "/metrics").body.decode()
-    assert 'edgeward_responses_total{reason="no_match",verdict="deliver"}' in counted
+from edgeward.demo.stack import Stack
 
 
 def test_several_caches_and_tiers(tmp_path: Path) -> None:

@@ -57,12 +57,11 @@ def test_alerts_use_exported_metrics(rule: dict[str, str]) -> None:
     assert used <= labels
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_each_alert_is_tested(rule: dict[str, str]) -> None:
+def test_each_alert_is_tested() -> None:
     """Each alert fires in alerts_test.yml at least once."""
     cases = yaml.safe_load((DIRECTORY / "alerts_test.yml").read_text())["tests"]
     fired = {check["alertname"] for case in cases for check in case["alert_rule_test"] if check.get("exp_alerts")}
-    assert rule["alert"] in fired
+    assert {rule["alert"] for rule in rules()} - fired == set()
 
 
 def test_names_are_good_style() -> None:

@@ -10,7 +10,6 @@ from tests.support.programs import free_port, require
 
 from edgeward.demo.edge import Edge, free_address
 from edgeward.demo.origin import Origin
-from edgeward.demo.stack import Stack
 from edgeward.doctor.client_path import check_client_path, check_origins
 from edgeward.doctor.finding import Finding, Health
 from edgeward.settings.config import Config
@@ -42,27 +41,6 @@ def test_an_upstream_where_nothing_listens_is_a_failure(lonely: Edge) -> None:
     assert (found["proxy", "upstream"]["health"], found["proxy", "client"]["health"]) == ("fail", "fail")
     assert "connection refused" in found["proxy", "upstream"]["detail"]
     assert "8 of 8 requests through the proxy get 502" in found["proxy", "client"]["detail"]
-
-
-@pytest.mark.parametrize("placement", ["front", "fill"])
-def test_a_good_edge_and_one_whose_origin_fails(tmp_path: Path, placement: Any) -> None:
-    """All steps pass; if the origin fails, the finding says that it is not the proxy, and not the cache."""
-    require("varnishd")
-    with Stack(tmp_path, placement) as stack:
-        stack.origin.put("/a.txt", b"x", "text/plain")
-        url = f"http://{stack.client_address}/a.txt"
-        found = asked(stack.edge, url=url)
-        clients = {about: each["health"] for (about, check), each in found.items() if check == "client"}
-        assert set(clients.values()) == {"ok"}
-        assert len(clients) == (1 if placement == "front" else 2)
-        stack.origin.put("/a.txt", b"x", "text/plain", status=503, headers=[("Cache-Control", "no-store")])
-        found = asked(stack.edge, url=url)
-        assert found["proxy", "client"]["health"] == "fail"
-        if placement == "front":
-            assert "the origin behind the cache fails" in found["proxy", "client"]["detail"]
-        else:
-            cache = next(each for (about, check), each in found.items() if check == "client" and about != "proxy")
-            assert (cache["health"], "the origin fails: it answers 503" in cache["detail"]) == ("fail", True)
 
 
 async def test_without_a_proxy_on_this_machine_it_is_skipped(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
 from edgeward.operations.status import readiness
 from edgeward.operations.takedowns import Requester, TakedownRequest
+from edgeward.retromatch import lost_purges
 from edgeward.types import Delivery, HashList, Mode, Signal
 
 LISTED = Signal("md5", "1" * 32)
@@ -128,9 +129,12 @@ LOST = [f"{name}: sightings were lost with the store's data" for name in ("inner
 
 
 @pytest.mark.parametrize("accept_empty", [False, True])
-async def test_after_a_loss_no_copy_is_known_to_be_gone(services: Services, accept_empty: bool) -> None:
+async def test_after_a_loss_no_copy_is_known_to_be_gone(
+    services: Services, accept_empty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A copy of the image may be cached: its sighting was lost. Receipts of restored and of new entries, waits,
     takedowns and the status say so, until the operator has emptied every cache."""
+    monkeypatch.setattr(lost_purges, "LOST_PURGE_SECONDS", 0.5)
     entry_id = await listed(services)
     await empty_the_store(services)
     await store.refill(services, "ben", "", accept_empty, timeout=60)

@@ -1,6 +1,9 @@
 """The small Master: shared port, drain, what upstream errors look like."""
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tests.proxy.conftest import StartWorker, Worker, read_reply
@@ -8,6 +11,14 @@ from tests.support.eventually import eventually
 from tests.support.programs import free_port
 
 from edgeward.listening_sockets import PROXY_FD, listening_socket
+
+
+def test_a_worker_loads_no_client_of_cdns() -> None:
+    """It knows what kinds of caches there are, but calls no API: aiohttp is not loaded, which takes time and memory."""
+    code = "import sys, edgeward.proxy.server; print('aiohttp' in sys.modules)"
+    addons = str(Path(__file__).parents[2] / "addons")
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": addons}, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 async def test_upstream_down_is_a_plain_502(start_worker: StartWorker) -> None:

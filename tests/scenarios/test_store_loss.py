@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -18,7 +17,7 @@ from edgeward.demo.origin import Origin
 LISTED, OTHER = "/listed.jpg", "/other.jpg"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def origin() -> Iterator[Origin]:
     with Origin() as running:
         running.put(LISTED, picture(1))
@@ -26,15 +25,24 @@ def origin() -> Iterator[Origin]:
         yield running
 
 
-@pytest.fixture
-def edge(origin: Origin, tmp_path: Path) -> Iterator[Edge]:
+@pytest.fixture(scope="module")
+def running(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """One worker, with the embedded store."""
     require("redis-server")
     proxy = {"upstream": f"http://{origin.address}", "workers": 1}
-    with Edge(tmp_path, {"proxy": proxy, "hashing": {"processes": 1}, "policy": {"recheck_seconds": 0}}) as running:
+    settings = {"proxy": proxy, "hashing": {"processes": 1}, "policy": {"recheck_seconds": 0}}
+    with Edge(tmp_path_factory.mktemp("loss"), settings) as running:
         running.create_list("a")
         running.add_image("a", picture(1))
         yield running
+
+
+@pytest.fixture
+def edge(running: Edge) -> Iterator[Edge]:
+    """The same for all tests; after each its lists are back, and nothing is said to be lost."""
+    yield running
+    running.api("POST", "/store/refill", {"caches_emptied": True})
+    until(lambda: _statuses(running) == (451, 200), "all is as before")
 
 
 def _statuses(edge: Edge) -> tuple[int, int]:

@@ -167,15 +167,15 @@ def test_nothing_shows_a_secret(
 WRONG = (HUSH + "\n", [HUSH], {"k": HUSH}, f"ftp://u:{HUSH}@a/b?c", f"http://u:{HUSH}@a:x/b", f"//{HUSH}@[")
 
 
-@pytest.mark.parametrize(("name", "key"), [*shown_parts(), ("generic", "headers")])
 @pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
-def test_no_message_repeats_a_secret(name: str, key: str, wrong: Any, tmp_path: Path) -> None:
-    """Whatever is wrong with it."""
-    environ = written(tmp_path, config_data(name, **{key: wrong}))
-    try:
-        load(None, environ)
-    except ConfigError as error:
-        assert HUSH not in str(error)
+def test_no_message_repeats_a_secret(wrong: Any, tmp_path: Path) -> None:
+    """Whatever is wrong with it, in any setting."""
+    for name, key in [*shown_parts(), ("generic", "headers")]:
+        environ = written(tmp_path, config_data(name, **{key: wrong}))
+        try:
+            load(None, environ)
+        except ConfigError as error:
+            assert HUSH not in str(error), f"{name} {key}"
 
 
 @pytest.mark.parametrize("name", ["CACHES", "WEBHOOKS"])

@@ -1,18 +1,23 @@
-"""A small client for one HTTP API: it talks to that API only, and removes its secrets from messages."""
+"""A small client for one HTTP API: it talks to that API only, and removes its secrets from messages.
+
+aiohttp is loaded by the first client: workers know the kinds of caches, and never call an API.
+"""
 
 import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from yarl import URL
 
 from edgeward.caches.connection_errors import describe_error
 from edgeward.caches.retry_after import retry_after
 from edgeward.errors import CacheUnavailable
+
+if TYPE_CHECKING:
+    import aiohttp
 
 MAX_BODY_BYTES = 64 * 1024
 """Bytes of a response that are read; the rest is left unread and the connection closed."""
@@ -56,6 +61,9 @@ class CdnClient:
         self._url, self._timeout = url, timeout
         self._secrets = set[str]()
         self.add_secrets(*secrets)
+        import aiohttp
+
+        self._aiohttp = aiohttp
         self._session: aiohttp.ClientSession | None = None
 
     def add_secrets(self, *secrets: str) -> None:
@@ -82,7 +90,7 @@ class CdnClient:
                 return await self._ask(method, path, headers or {}, body)
         except TimeoutError:
             raise CacheUnavailable(f"no answer within {self._timeout:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (self._aiohttp.ClientError, OSError) as error:
             raise CacheUnavailable(self.redacted(describe_error(error))) from None
         except ValueError:
             # aiohttp raises it for a line break in a header, and its message would quote the header.
@@ -95,12 +103,12 @@ class CdnClient:
             body = await _read(response.content)
             return CdnResponse(response.status, body, retry_after(response.headers.get("Retry-After", "")))
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> "aiohttp.ClientSession":
         if self._session is None:
             # No compression: MAX_BODY_BYTES limits the bytes read, which a decompressed body would exceed.
             headers = {"Accept-Encoding": "identity", "User-Agent": "edgeward"}
-            jar = aiohttp.DummyCookieJar()
-            self._session = aiohttp.ClientSession(headers=headers, cookie_jar=jar, auto_decompress=False)
+            jar = self._aiohttp.DummyCookieJar()
+            self._session = self._aiohttp.ClientSession(headers=headers, cookie_jar=jar, auto_decompress=False)
         return self._session
 
     async def close(self) -> None:
@@ -108,7 +116,7 @@ class CdnClient:
             await self._session.close()
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(content: "aiohttp.StreamReader") -> bytes:
     body = b""
     while len(body) < MAX_BODY_BYTES and (more := await content.read(MAX_BODY_BYTES - len(body))):
         body += more

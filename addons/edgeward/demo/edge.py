@@ -22,6 +22,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CHILDREN_STOP_SECONDS = 5.0
 API_TIMEOUT_SECONDS = 60.0
+PROCESS_PAUSE_SECONDS = 0.02
+"""Between two looks at processes that start or end: a look takes time that they need."""
 WAIT_SECONDS = 60.0
 """How long `until` waits before it fails."""
 
@@ -72,7 +74,7 @@ class Edge:
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)
             try:
-                until(self._is_ready, START_SECONDS)
+                until(self._is_ready, START_SECONDS, PROCESS_PAUSE_SECONDS)
             except TimeoutError:
                 late = f"edgeward was not ready after {START_SECONDS:.0f} s"
                 raise Unavailable(f"{late}\n{self._end_of_log()}") from None
@@ -104,7 +106,7 @@ class Edge:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
         with contextlib.suppress(TimeoutError):
-            until(lambda: not _alive(members | set(self.members())), CHILDREN_STOP_SECONDS)
+            until(lambda: not _alive(members | set(self.members())), CHILDREN_STOP_SECONDS, PROCESS_PAUSE_SECONDS)
         left = _alive(members | set(self.members()))
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
