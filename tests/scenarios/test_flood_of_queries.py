@@ -87,5 +87,9 @@ def test_a_listing_after_a_flood(site: Stack) -> None:
         ordered = {order["url"] for order in purges if order["scope"] == "target"}
         assert [path for path in paths if path not in left and SITE + path not in ordered] == []
         assert outcome["status"] == 0
+        assert "were forgotten" in added["purge"]["statement"]
+        receipt = site.edge.api("GET", f"/entries/{added['entries'][0]['id']}/receipt")["summary"]
+        assert (added["purge"]["state"], receipt["state"]) == ("unknown", "unknown")
+        assert receipt["forgotten"]["varnish"] >= len(left)
     assert site.get(paths[0]).status == site.get(paths[-1]).status == 451
     assert site.edge.metric("edgeward_sightings_dropped_total") >= _forgotten(site)["known"] > 0
