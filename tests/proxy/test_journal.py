@@ -95,12 +95,12 @@ def test_nothing_of_an_ended_request_stays_in_the_file(tmp_path: Path) -> None:
         left.remove(name)
         data = mine.path.read_bytes()
         assert name not in data
-        assert [each.split()[-1] for each in journal._unfinished(data)] == left
+        assert [each.split()[-1] for each, _ in journal._unfinished(data)] == left
     assert mine.path.read_bytes().strip(b"\0") == b""
     mine.begin(b"x")
     mine.end(mine.begin(b"y" * 2 * journal.MAX_ZEROS))
     assert mine.path.stat().st_size < 1000
-    assert list(journal._unfinished(mine.path.read_bytes())) == [b"x"]
+    assert [each for each, _ in journal._unfinished(mine.path.read_bytes())] == [b"x"]
 
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: i
     monkeypatch.setattr(os, "pwrite", limited)
     lost = mine.begin(b"in the full disk")
     assert lost in mine
-    assert list(journal._unfinished(mine.path.read_bytes())) == [b"before"]
+    assert [each for each, _ in journal._unfinished(mine.path.read_bytes())] == [b"before"]
     monkeypatch.undo()
     monkeypatch.setattr(mine, "_retry_at", 0.0)
     mine.begin(b"after")

@@ -24,6 +24,7 @@ def merged(answers: Sequence[Json]) -> Json:
         "matched": all(each["matched"] for each in answers),
         # Each request asked all workers: what is unjudged is the same for all of them.
         "unjudged": max(each.get("unjudged", 0) for each in answers),
+        "pending": max(each.get("pending", 0) for each in answers),
     }
     if not all("state" in each for each in answers):
         return result

@@ -19,13 +19,15 @@ async def wait_judged(services: Services, timeout: float) -> Unjudged:
     """Wait until the workers have judged what they could not judge at first, and caches have purged what nobody could:
     at most `timeout` seconds, and at most UNJUDGED_SECONDS; at least as long as it takes to ask.
 
-    Returns how many responses are left: a cache may have stored them.
+    Returns how many responses are left: a cache may have stored them. Those that nobody has answered are not waited for:
+    none has.
     """
     timeout = max(NOTHING_UNJUDGED_SECONDS, min(timeout, UNJUDGED_SECONDS))
     deadline = time.monotonic() + timeout
     count = await services.list_store.wait_judged(timeout)
+    pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, max(0.0, deadline - time.monotonic()))
-    return replace(purges, count=purges.count + count)
+    return replace(purges, count=purges.count + count, pending=purges.pending + pending)
 
 
 async def unjudged_since(services: Services, at: float) -> Unjudged:
@@ -34,5 +36,6 @@ async def unjudged_since(services: Services, at: float) -> Unjudged:
     if time.time() < settled_at:
         return await wait_judged(services, COUNT_SECONDS)
     count = await services.list_store.unjudged_before(settled_at)
+    pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, 0.0, placed_before=settled_at)
-    return replace(purges, count=purges.count + count)
+    return replace(purges, count=purges.count + count, pending=purges.pending + pending)
