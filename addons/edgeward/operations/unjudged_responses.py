@@ -11,16 +11,17 @@ SETTLED_SECONDS = 60.0
 """What a cache had stored before a listing is found to be unjudged within this time; then a request is purged after 30
 seconds. Only what is unjudged for longer than that is still open: where the lists are not loaded, a worker died, or a
 cache has not carried out the purge."""
-COUNT_SECONDS = 1.0
-"""How long to wait for the workers to say how many responses they have still to judge."""
+COUNT_SECONDS = 3.0
+"""How long to wait for the workers to say how many responses they have still to judge. They need two seconds to find
+out that nobody answers a request that broke off a moment ago."""
 
 
 async def wait_judged(services: Services, timeout: float) -> Unjudged:
     """Wait until the workers have judged what they could not judge at first, and caches have purged what nobody could:
     at most `timeout` seconds, and at most UNJUDGED_SECONDS; at least as long as it takes to ask.
 
-    Returns how many responses are left: a cache may have stored them. Those that nobody has answered are not waited for:
-    none has.
+    Returns how many responses are left: a cache may have stored them. Those that nobody has answered are not waited
+    for: no cache has.
     """
     timeout = max(NOTHING_UNJUDGED_SECONDS, min(timeout, UNJUDGED_SECONDS))
     deadline = time.monotonic() + timeout

@@ -61,11 +61,20 @@ class LateRequests:
             self._purges.order(target, [])
             self.ask(request, numbers)
             return
-        is_pending = self._open.are_pending(numbers)
-        if not is_pending or not self._purges.order_unanswered(target, numbers):
+        if not self._open.are_pending(numbers) or not self.purge_unanswered(request):
             self._open.set_pending(numbers, False)
             self._purges.order(target, numbers)
+            self.ask(request, [])
+
+    def purge_unanswered(self, request: UnjudgedRequest) -> bool:
+        """Have a purge wait in the caches for what comes of a pending request, and ask for it. False: too many do, so
+        what they store is not known."""
+        target, numbers = target_of_request(unpack(request.record).request), request.numbers
+        if not self._purges.order_unanswered(target, numbers):
+            self._open.set_pending(numbers, False)
+            return False
         self.ask(request, [])
+        return True
 
     def ask(self, late: UnjudgedRequest, numbers: list[int]) -> None:
         """Ask for it once more. `numbers`: those that stay open meanwhile."""

@@ -112,7 +112,7 @@ class UnjudgedRequests:
                 metric_label="unjudged_requests",
                 retry_seconds=TICK_SECONDS,
                 pause_seconds=TICK_SECONDS,
-            )  # fmt: skip
+            )
             for step in (self._retry_due, self._open.forget_written)
         ]
 
@@ -227,7 +227,7 @@ class UnjudgedRequests:
         idle = (each for each in self._waiting.values() if each.host == crowded and not each.fetching)
         if (oldest := next(idle, None)) is None:
             return False
-        self._finish(oldest, Repeated.NOT_JUDGEABLE)
+        self._finish(oldest, Repeated.TRY_AGAIN if self._open.are_pending(oldest.numbers) else Repeated.NOT_JUDGEABLE)
         return True
 
     async def settle(self, version: int = 0) -> None:
@@ -241,16 +241,11 @@ class UnjudgedRequests:
 
     def _purge_unanswered(self, waiting: UnjudgedRequest) -> None:
         """Have a purge wait in the caches for what comes of it. Until it is ordered, what they store is not known."""
-        if not self._is_waiting(waiting) or not self._open.are_pending(waiting.numbers):
-            return
-        if not self._purges.order_unanswered(_target(waiting.record), waiting.numbers):
-            self._open.set_pending(waiting.numbers, False)
-            return
-        if waiting.fetch is not None:
-            waiting.fetch.cancel()
-        self._remove(waiting)
-        self._late.ask(waiting, [])
-        self._add_missed(waiting)
+        is_silent = self._is_waiting(waiting) and self._open.are_pending(waiting.numbers)
+        if is_silent and self._late.purge_unanswered(waiting):
+            if waiting.fetch is not None:
+                waiting.fetch.cancel()
+            self._remove(waiting)
 
     # When which request is sent.
 
@@ -384,20 +379,18 @@ class UnjudgedRequests:
             self._late.give_up(waiting)
         else:
             self._purges.order(_target(waiting.record), waiting.numbers)
-        self._add_missed(waiting)
 
     def _remove(self, waiting: UnjudgedRequest) -> None:
-        """It waits no more."""
+        """It waits no more; the same request may, if it was made again."""
         del self._waiting[waiting.record]
         self._waiting_by_host[waiting.host] -= 1
         if not self._waiting_by_host[waiting.host]:
             del self._waiting_by_host[waiting.host]
         self._new.remove(waiting)
         self._due.remove(waiting)
-
-    def _add_missed(self, waiting: UnjudgedRequest) -> None:
-        if waiting.missed:
-            again = self._add(waiting.record, waiting.missed)
+        missed, waiting.missed = waiting.missed, []
+        if missed:
+            again = self._add(waiting.record, missed)
             again.purge, again.least_version = waiting.purge, waiting.least_version
 
 
