@@ -11,8 +11,8 @@ flush request it has judged all responses that were unjudged by then, and how ma
 the version of the lists at that time: with older lists nothing counts as judged. Of pending requests, which nobody has
 answered yet, a replica says the number: they are not waited for.
 
-What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged
-until another process takes that journal over, or the replica is forgotten.
+What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged,
+as one response at least, until another process takes that journal over, or the replica is forgotten.
 """
 
 import secrets
@@ -101,7 +101,7 @@ return names
 """
 
 # A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
-# that old; a dead one if it had something under way. One of an earlier version can't say.
+# that old; a dead one if it has a journal, in which something may be under way. One of an earlier version can't say.
 # KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
 # -> by such replica: its name, and how many responses are unjudged
 _UNJUDGED = """
@@ -123,6 +123,8 @@ for i = 1, #replicas, 2 do
   elseif now - seen <= tonumber(ARGV[2]) then
     local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
     unjudged = tonumber(fields[7]) or unjudged or 0
+    -- Its last heartbeat may be older than its last request.
+    if unjudged == 0 and #fields > 7 and fields[#fields] ~= '-' then unjudged = 1 end
     counts = unjudged > 0 and (not before or since < before)
   end
   if counts then
