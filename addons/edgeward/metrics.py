@@ -196,8 +196,8 @@ unjudged_pending = Gauge(
     multiprocess_mode="livesum",
 )
 unjudged_unanswered = Gauge(
-    "edgeward_unjudged_unanswered",
-    "Those of edgeward_unjudged_pending that nobody has answered yet: no cache has stored a response.",
+    "edgeward_unanswered_pending",
+    "Those of edgeward_unjudged_pending that nobody has answered yet: no response has begun that a cache could store.",
     registry=registry,
     multiprocess_mode="livesum",
 )

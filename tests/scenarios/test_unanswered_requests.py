@@ -81,7 +81,7 @@ def test_what_is_answered_at_last_is_purged_if_it_is_listed(stack: Stack) -> Non
     stack.origin.put(photo.path, photo.body, "image/jpeg", thought=going_on)
     try:
         leave(stack, photo.path, 0.05)
-        until(lambda: stack.edge.metric("edgeward_unjudged_unanswered") == 1)
+        until(lambda: stack.edge.metric("edgeward_unanswered_pending") == 1)
         added = stack.edge.add_image("removed", photo.body, wait=True)
         assert known_gone(added), added["purge"]["statement"]
         assert added["purge"]["pending"]

@@ -116,8 +116,8 @@ class OrderSummary:
         unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
-        pending: requests that broke off and that nobody has answered: no cache has stored a response to them, and what
-            comes is judged or purged.
+        pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
+            make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
     """
 

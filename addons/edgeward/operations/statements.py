@@ -62,7 +62,7 @@ def _pending(count: int) -> str:
     if not count:
         return ""
     requests = f"{counted(count, 'request')} that broke off {'has' if count == 1 else 'have'} no answer yet"
-    return f" {requests}: no cache has stored one, and what comes is judged or purged."
+    return f" {requests}; what comes is judged or purged."
 
 
 def _gone(summary: OrderSummary) -> str:
