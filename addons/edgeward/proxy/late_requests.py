@@ -64,7 +64,9 @@ class LateRequests:
         if not self._open.are_pending(numbers) or not self.purge_unanswered(request):
             self._open.set_pending(numbers, False)
             self._purges.order(target, numbers)
-            self.ask(request, [])
+            # To ask once more for what is answered, and can't be judged, would only make a cache store it again.
+            if not request.answered:
+                self.ask(request, [])
 
     def purge_unanswered(self, request: UnjudgedRequest) -> bool:
         """Have a purge wait in the caches for what comes of a pending request, and ask for it. False: too many do, so
