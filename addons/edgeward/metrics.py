@@ -195,9 +195,15 @@ unjudged_pending = Gauge(
     registry=registry,
     multiprocess_mode="livesum",
 )
+unjudged_unanswered = Gauge(
+    "edgeward_unanswered_pending",
+    "Those of edgeward_unjudged_pending that nobody has answered yet: no response has begun that a cache could store.",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
 unjudged = Counter(
     "edgeward_unjudged_total",
-    "Requests sent again because their response was not judged, by result: judged, purged, dropped.",
+    "Requests sent again because their response was not judged, by result: judged, unanswered, purged, dropped.",
     ["result"],
     registry=registry,
 )

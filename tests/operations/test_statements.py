@@ -126,3 +126,15 @@ def test_responses_that_are_not_judged_are_not_known(state: str, then: str) -> N
     assert (summary.state, summary.unjudged) == (then, 2)
     assert "2 responses that broke off are not judged yet" in " ".join(unknowns(summary))
     assert _summary(ReceiptState(state)).with_unjudged(Unjudged()).state == state
+
+
+@pytest.mark.parametrize("state", ["gone", "accepted", "nothing"])
+def test_requests_that_nobody_has_answered_are_said_and_hide_nothing(state: str) -> None:
+    """No response has begun that a cache could hold: the state stays, and the sentence has their number. It is no
+    reason for what is not known."""
+    summary = _summary(ReceiptState(state), edge=_total(removed=1, verified=1)).with_unjudged(Unjudged(pending=2))
+    assert (summary.state, summary.unjudged, summary.pending) == (state, 0, 2)
+    assert statement(summary).endswith("2 requests that broke off have no answer yet; what comes is judged or purged.")
+    assert unknowns(summary) == []
+    both = summary.with_unjudged(Unjudged(1, pending=2))
+    assert (both.state, both.unjudged, both.pending) == ("unknown", 1, 2)

@@ -23,7 +23,7 @@ from edgeward.operations.waiting import PurgeStatus
 from edgeward.purging.orders import Orders
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Delivery, Entry, Fingerprint, HashList, PurgeOrder, Sighting, Signal, Target
+from edgeward.types import Cause, Delivery, Entry, Fingerprint, HashList, Outcome, PurgeOrder, Sighting, Signal, Target
 
 IMAGE = Fingerprint("ab" * 32, "image/jpeg", 9, (Signal("sha256", "ab" * 32),))
 UNJUDGED = PurgeOrder(Target("http", HOST, "/broken-off"), Cause.UNJUDGED, 1.0)
@@ -144,3 +144,22 @@ async def test_what_a_dead_worker_left_is_not_known(services: Services) -> None:
     assert await wait_judged(services, 0.3) == Unjudged(3)
     entry = await listed(services)
     assert (await receipt(services, entry)).unjudged == 3
+
+
+async def test_what_nobody_has_answered_makes_nothing_unknown(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In workers, and where a purge waits in the cache for it: a receipt says "gone", and has the number."""
+    entry = await listed(services)
+    await Membership(services.store).heartbeat("worker", await services.list_store.version(), pending=2)
+    (order_id,) = await services.orders.place([replace(UNJUDGED, unanswered=True, started_at=time.time())])
+    clock = SimpleNamespace(time=lambda: time.time() + 61.0, monotonic=time.monotonic)
+    monkeypatch.setattr(unjudged_responses, "time", clock)
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged, summary.pending) == (ReceiptState.UNKNOWN, 1, 2)
+    for cache in services.caches:
+        attempt = Outcome(order_id, cache, Delivery.WAITING, time.time(), timed_out=True)
+        await services.orders.failed_attempts.note(cache, [attempt])
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged, summary.pending) == (ReceiptState.GONE, 0, 3)
+    assert purge_status(PurgeStatus(summary, True))["pending"] == 3

@@ -137,6 +137,9 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
             return {}
 
     class Lists:
+        async def pending_requests(self) -> int:
+            return 0
+
         async def wait_judged(self, timeout: float) -> int:
             return 0
 

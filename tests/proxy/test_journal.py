@@ -95,12 +95,12 @@ def test_nothing_of_an_ended_request_stays_in_the_file(tmp_path: Path) -> None:
         left.remove(name)
         data = mine.path.read_bytes()
         assert name not in data
-        assert [each.split()[-1] for each in journal._unfinished(data)] == left
+        assert [each.split()[-1] for each, _ in journal._unfinished(data)] == left
     assert mine.path.read_bytes().strip(b"\0") == b""
     mine.begin(b"x")
     mine.end(mine.begin(b"y" * 2 * journal.MAX_ZEROS))
     assert mine.path.stat().st_size < 1000
-    assert list(journal._unfinished(mine.path.read_bytes())) == [b"x"]
+    assert [each for each, _ in journal._unfinished(mine.path.read_bytes())] == [b"x"]
 
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: i
     monkeypatch.setattr(os, "pwrite", limited)
     lost = mine.begin(b"in the full disk")
     assert lost in mine
-    assert list(journal._unfinished(mine.path.read_bytes())) == [b"before"]
+    assert [each for each, _ in journal._unfinished(mine.path.read_bytes())] == [b"before"]
     monkeypatch.undo()
     monkeypatch.setattr(mine, "_retry_at", 0.0)
     mine.begin(b"after")
@@ -253,3 +253,35 @@ def test_records_are_cleaned_when_they_are_taken_over(tmp_path: Path) -> None:
     successor = Journal(tmp_path, UPSTREAM)
     assert [successor[number] for number in successor.take_over(clean)] == [b"a", b"another"]
     assert b"secret" not in successor.path.read_bytes()
+
+
+def test_whether_a_request_was_answered_outlives_its_worker(tmp_path: Path) -> None:
+    """Also where the file was written anew. What an earlier version wrote counts as answered."""
+    mine = Journal(tmp_path, UPSTREAM)
+    silent, answered, answered_later = (mine.begin(name) for name in (b"silent", b"answered", b"later"))
+    mine.answer(answered)
+    mine._compact()
+    mine.answer(answered_later)
+    mine.answer(answered_later)
+    assert [mine.is_answered(each) for each in (silent, answered, answered_later)] == [False, True, True]
+    mine.close()
+    earlier = tmp_path / f"{mine._prefix}-1-earlier.requests"
+    earlier.write_bytes(journal._RECORD.pack(1, 7) + b"earlier")
+    other = Journal(tmp_path, UPSTREAM)
+    found = {other[number]: other.is_answered(number) for number in other.take_over()}
+    assert found == {b"silent": False, b"answered": True, b"later": True, b"earlier": True}
+    other.end(next(number for number in (1, 2, 3, 4) if other[number] == b"silent"))
+    assert (b"silent", False) not in list(journal._unfinished(other.path.read_bytes()))
+    other.close()
+
+
+def test_an_ended_request_cannot_be_answered(tmp_path: Path) -> None:
+    """Its place in the file may be another's by then."""
+    mine = Journal(tmp_path, UPSTREAM)
+    first = mine.begin(b"first")
+    mine.end(first)
+    second = mine.begin(b"second")
+    mine.answer(first)
+    assert not mine.is_answered(second)
+    assert list(journal._unfinished(mine.path.read_bytes())) == [(b"second", False)]
+    mine.close()

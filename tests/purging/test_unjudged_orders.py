@@ -1,6 +1,7 @@
 """Orders for responses that nobody could judge are waited for by everybody, and each is forgotten when it is done."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from tests.purging.samples import finish
@@ -10,9 +11,10 @@ from edgeward.purging import unjudged_orders as module
 from edgeward.purging.orders import Orders
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Delivery, PurgeOrder, placed_at
+from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, placed_at
 
 CACHES = ["inner", "outer"]
+UNANSWERED = PurgeOrder(target("/silent"), Cause.UNJUDGED, 0.0, unanswered=True)
 
 
 async def place(orders: Orders, count: int) -> list[str]:
@@ -91,3 +93,47 @@ async def test_without_caches_nothing_is_owed(store: Store) -> None:
     await place(orders, 1)
     assert await orders.wait_unjudged([], 0.0) == Unjudged()
     assert await kept(store) == set()
+
+
+async def test_one_that_nobody_answered_is_pending_while_its_purge_waits_in_the_cache(store: Store) -> None:
+    """Before that was tried, and where the cache is down, it is not known what the cache holds."""
+    orders = Orders(store)
+    for cache in CACHES:
+        await orders.ensure_group(cache)
+    (order_id,) = await orders.place([replace(UNANSWERED, started_at=time.time())])
+
+    async def fail(cache: str, *, timed_out: bool) -> None:
+        attempt = Outcome(order_id, cache, Delivery.WAITING, time.time(), timed_out=timed_out)
+        await orders.failed_attempts.note(cache, [attempt])
+
+    assert await orders.wait_unjudged(CACHES, 0.0) == Unjudged(1)
+    await fail("inner", timed_out=True)
+    assert await orders.wait_unjudged(CACHES, 0.0) == Unjudged(1)
+    await fail("outer", timed_out=True)
+    assert await orders.wait_unjudged(CACHES, 60.0) == Unjudged(pending=1)
+    await fail("inner", timed_out=False)
+    assert await orders.wait_unjudged(CACHES, 0.0) == Unjudged(1)
+    await finish(orders, "inner", order_id)
+    assert await orders.wait_unjudged(CACHES, 60.0) == Unjudged(pending=1)
+    await finish(orders, "outer", order_id)
+    assert await orders.wait_unjudged(CACHES, 60.0) == Unjudged()
+    assert await store.redis.exists(*(store.key("{purges}", name) for name in ("unjudged", "unanswered"))) == 0
+
+
+async def test_one_without_a_mark_counts_as_answered(store: Store) -> None:
+    """As earlier versions have stored them: also while its purge waits. A text that looks like the mark is none."""
+    orders = Orders(store)
+    await orders.ensure_group("inner")
+    marked = replace(UNANSWERED, why='"unanswered":true', unanswered=False)
+    ids = await orders.place([marked, replace(marked, why="")])
+    attempts = [Outcome(each, "inner", Delivery.WAITING, time.time(), timed_out=True) for each in ids]
+    await orders.failed_attempts.note("inner", attempts)
+    assert await orders.wait_unjudged(["inner"], 0.0) == Unjudged(2)
+
+
+async def test_a_forgotten_order_leaves_no_mark(store: Store) -> None:
+    """With the order its mark is trimmed."""
+    orders = Orders(store)
+    await orders.place([UNANSWERED])
+    await orders.trim(-1.0)
+    assert await store.redis.exists(store.key("{purges}", "unanswered")) == 0

@@ -38,6 +38,8 @@ def merged(answers: Sequence[Json]) -> Json:
         "verified": sum(each["verified"] for each in answers),
         "copies": sum(each["copies"] for each in answers),
         **{key: _added(each[key] for each in answers) for key in ("accepted", "not_known", "forgotten", "met")},
+        # As "unjudged".
+        "pending": max(each.get("pending", 0) for each in answers),
         "unjudged_refused": _largest(each.get("unjudged_refused", {}) for each in answers),
         "unknowns": list(dict.fromkeys(text for each in answers for text in each["unknowns"])),
         "nodes": nodes,

@@ -339,6 +339,10 @@ class ListStore:
             await asyncio.sleep(POLL_SECONDS)
         return sum(max(1, count) for count in unjudged.values())
 
+    async def pending_requests(self) -> int:
+        """How many requests broke off that nobody has answered yet: no cache can have stored a response to them."""
+        return await self._membership.pending()
+
     async def unjudged_before(self, at: float) -> int:
         """How many responses are unjudged now, where the first of a replica was found to be before `at` (Unix
         seconds)."""

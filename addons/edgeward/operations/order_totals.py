@@ -116,6 +116,8 @@ class OrderSummary:
         unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
+        pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
+            make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
     """
 
@@ -125,6 +127,7 @@ class OrderSummary:
     at: float
     unjudged: int = 0
     unjudged_refused: Mapping[str, int] = field(default_factory=dict)
+    pending: int = 0
     effect: Effect = Effect.BLOCKS
 
     def inactive(self, effect: Effect) -> Self:
@@ -138,7 +141,13 @@ class OrderSummary:
         done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
         is_unknown = done and bool(unjudged.count or unjudged.refused)
         state = ReceiptState.UNKNOWN if is_unknown else self.state
-        return replace(self, state=state, unjudged=unjudged.count, unjudged_refused=unjudged.refused)
+        return replace(
+            self,
+            state=state,
+            unjudged=unjudged.count,
+            unjudged_refused=unjudged.refused,
+            pending=unjudged.pending,
+        )
 
     @property
     def first_at(self) -> float | None:

@@ -29,10 +29,10 @@ WHY_INACTIVE = {
 
 
 def statement(summary: OrderSummary) -> str:
-    """What is known at `summary.at`, in one to three sentences."""
+    """What is known at `summary.at`, in one to four sentences."""
     moment = datetime.fromtimestamp(summary.at, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     found = f" {met(summary)}." if summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE) else ""
-    return f"At {moment} UTC: {_state(summary)}.{found}"
+    return f"At {moment} UTC: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 
 def _state(summary: OrderSummary) -> str:
@@ -56,6 +56,13 @@ def _state(summary: OrderSummary) -> str:
             return f"accepted, not verified: every purge was carried out; {names} can't be asked whether a copy is left"
         case ReceiptState.GONE:
             return _gone(summary)
+
+
+def _pending(count: int) -> str:
+    if not count:
+        return ""
+    requests = f"{counted(count, 'request')} that broke off {'has' if count == 1 else 'have'} no answer yet"
+    return f" {requests}; what comes is judged or purged."
 
 
 def _gone(summary: OrderSummary) -> str:

@@ -11,21 +11,24 @@ SETTLED_SECONDS = 60.0
 """What a cache had stored before a listing is found to be unjudged within this time; then a request is purged after 30
 seconds. Only what is unjudged for longer than that is still open: where the lists are not loaded, a worker died, or a
 cache has not carried out the purge."""
-COUNT_SECONDS = 1.0
-"""How long to wait for the workers to say how many responses they have still to judge."""
+COUNT_SECONDS = 3.0
+"""How long to wait for the workers to say how many responses they have still to judge. They need two seconds to find
+out that nobody answers a request that broke off a moment ago."""
 
 
 async def wait_judged(services: Services, timeout: float) -> Unjudged:
     """Wait until the workers have judged what they could not judge at first, and caches have purged what nobody could:
     at most `timeout` seconds, and at most UNJUDGED_SECONDS; at least as long as it takes to ask.
 
-    Returns how many responses are left: a cache may have stored them.
+    Returns how many responses are left: a cache may have stored them. Those that nobody has answered are not waited
+    for: no cache has.
     """
     timeout = max(NOTHING_UNJUDGED_SECONDS, min(timeout, UNJUDGED_SECONDS))
     deadline = time.monotonic() + timeout
     count = await services.list_store.wait_judged(timeout)
+    pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, max(0.0, deadline - time.monotonic()))
-    return replace(purges, count=purges.count + count)
+    return replace(purges, count=purges.count + count, pending=purges.pending + pending)
 
 
 async def unjudged_since(services: Services, at: float) -> Unjudged:
@@ -34,5 +37,6 @@ async def unjudged_since(services: Services, at: float) -> Unjudged:
     if time.time() < settled_at:
         return await wait_judged(services, COUNT_SECONDS)
     count = await services.list_store.unjudged_before(settled_at)
+    pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, 0.0, placed_before=settled_at)
-    return replace(purges, count=purges.count + count)
+    return replace(purges, count=purges.count + count, pending=purges.pending + pending)

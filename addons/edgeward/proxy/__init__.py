@@ -28,6 +28,13 @@ Beside them:
     newest_first_queue         hosts take turns, new requests go first
     request_repeater           sends one again, and judges and records its response
     slow_bodies                waits for responses that come slowly
+    late_requests              what nobody answered in time, asked for once more
+    open_requests              the numbers of all of these, and which are pending
+    unanswered                 what a request that nobody has answered means, by placement and caches
+    answer_watch               which requests nobody answers
+    upstream_contact           whether the upstream is up
+    settling                   waits until requests are judged, purged, or known not to be in any cache
+    unjudged_purges            purges of what nobody could judge, within an allowance
     request_record             what is recorded of a request
     journal                    requests under way, in a file, for the worker that comes after a killed one
     runtime                    a worker's parts put together

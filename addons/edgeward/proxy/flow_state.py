@@ -34,6 +34,8 @@ class FlowState:
     """For the body."""
     request_number: int = 0
     """In UnjudgedRequests; 0: the request did not go upstream, or has ended."""
+    answered: Callable[[], None] = lambda: None
+    """Called as soon as headers of the response are here, before the client gets any."""
     recorded: bool = False
     """A sighting or purge order of it is on its way to the store."""
     unjudged: bool = False

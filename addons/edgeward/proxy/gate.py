@@ -133,6 +133,7 @@ class EdgewardGate:
         elif not await self._block_if_known(flow, state):
             request.stream = True
             state.request_number = self.unjudged_requests.begin(request)
+            state.answered = functools.partial(self.unjudged_requests.answer, state.request_number)
 
     @_fails_closed
     async def responseheaders(self, flow: http.HTTPFlow) -> None:

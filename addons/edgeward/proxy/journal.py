@@ -1,6 +1,7 @@
 """The requests in progress, in a file: when a worker is killed, the next worker repeats them.
 
-A request is overwritten with zeros as soon as it has ended. Nothing is synced to disk: what a process has written
+A request is overwritten with zeros as soon as it has ended. A mark says that somebody has seen the headers of its
+response: a cache can't have stored a response that never began. Nothing is synced to disk: what a process has written
 outlives the process, though not a power failure.
 """
 
@@ -29,6 +30,11 @@ MAX_ZEROS = 64 * 1024
 _RECORD = Struct(">QI")
 """Number and length of a request, whose bytes follow. Number 0: it has ended. (Length 0, as written by earlier
 versions: the request of that number has ended.) Behind the last one there are only zeros."""
+_UNANSWERED = 1 << 63
+"""Added to the number while no headers of the response were seen. Earlier versions never add it: all that they have
+written counts as answered, and they read it as a part of the number."""
+_ANSWERED_BYTE = bytes(1)
+"""Written over the first byte of a number, which has the bit _UNANSWERED and no other: no number is that large."""
 
 
 class Journal:
@@ -51,6 +57,7 @@ class Journal:
         self._kept: set[Path] = set()
         self._file = self._create(b"")
         self._requests: dict[int, bytes] = {}
+        self._unanswered: set[int] = set()
         self._offsets: dict[int, int] = {}
         self._number = self._size = 0
         self._compact_at = COMPACT_BYTES
@@ -62,10 +69,12 @@ class Journal:
         """Unique among all."""
         return self.path.stem
 
-    def begin(self, request: bytes) -> int:
-        """Record a request; returns its number."""
+    def begin(self, request: bytes, *, answered: bool = False) -> int:
+        """Record a request; returns its number. `answered`: headers of its response were seen."""
         self._number += 1
         self._requests[self._number] = request
+        if not answered:
+            self._unanswered.add(self._number)
         if not self._write_failed:
             self._append(self._number, request)
         elif time.monotonic() >= self._retry_at:
@@ -73,9 +82,26 @@ class Journal:
             self._compact()
         return self._number
 
+    def answer(self, number: int) -> None:
+        """Headers of its response were seen. To be called before anybody gets them."""
+        if number not in self._unanswered:
+            return
+        self._unanswered.discard(number)
+        if (offset := self._offsets.get(number)) is not None:
+            try:
+                self._write(offset, _ANSWERED_BYTE)
+            except OSError as error:
+                self._note_failure(error)
+
+    def is_answered(self, number: int) -> bool:
+        """Whether headers of the response were seen, or nobody knows: the request has ended, or an earlier version of
+        Edgeward has recorded it."""
+        return number not in self._unanswered
+
     def end(self, number: int) -> None:
         """The request is done: nothing of it stays in the file."""
         request = self._requests.pop(number, None)
+        self._unanswered.discard(number)
         offset = self._offsets.pop(number, None)
         if request is None or offset is None:
             return
@@ -129,9 +155,9 @@ class Journal:
         with _opened_by_us_alone(path) as file:
             if file is None:  # its worker is alive, or another one took it over
                 return []
-            for request in _unfinished(os.pread(file, MAX_FILE_BYTES, 0)):
+            for request, answered in _unfinished(os.pread(file, MAX_FILE_BYTES, 0)):
                 try:
-                    numbers.append(self.begin(pack_again(request)))
+                    numbers.append(self.begin(pack_again(request), answered=answered))
                 except ValueError:
                     logger.warning("a damaged record of a request in progress was dropped")
             # What could not be written here stays there, for the next worker.
@@ -148,8 +174,12 @@ class Journal:
             self.path.unlink(missing_ok=True)
         os.close(self._file)
 
+    def _record_of(self, number: int, request: bytes) -> bytes:
+        mark = _UNANSWERED if number in self._unanswered else 0
+        return _RECORD.pack(number | mark, len(request)) + request
+
     def _append(self, number: int, request: bytes) -> None:
-        record = _RECORD.pack(number, len(request)) + request
+        record = self._record_of(number, request)
         try:
             if self._size + len(record) > MAX_FILE_BYTES:
                 raise OSError(0, "too many are in progress")
@@ -185,7 +215,7 @@ class Journal:
             if len(data) + len(request) > MAX_FILE_BYTES:
                 break
             offsets[number] = len(data)
-            data += _RECORD.pack(number, len(request)) + request
+            data += self._record_of(number, request)
         try:
             file = self._create(bytes(data))
         except OSError as error:
@@ -259,17 +289,19 @@ def _delete_abandoned(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _unfinished(data: bytes) -> Iterator[bytes]:
-    """The requests of a journal that have not ended. An incomplete last record is ignored."""
-    requests: dict[int, bytes] = {}
+def _unfinished(data: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The requests of a journal that have not ended, and whether each was answered. An incomplete last record is
+    ignored."""
+    requests: dict[int, tuple[bytes, bool]] = {}
     at = 0
     while at + _RECORD.size <= len(data):
-        number, length = _RECORD.unpack_from(data, at)
+        marked, length = _RECORD.unpack_from(data, at)
+        number = marked & ~_UNANSWERED
         at += _RECORD.size
         if at + length > len(data):
             break
         if number and length:
-            requests[number] = data[at : at + length]
+            requests[number] = data[at : at + length], number == marked
         elif number:
             requests.pop(number, None)
         at += length

@@ -75,6 +75,11 @@ class Judge:
         """Whether the lists are loaded. They may be loaded anew later, and then are out of date meanwhile."""
         return self._replica.ready
 
+    @property
+    def version(self) -> int:
+        """The version of the lists."""
+        return self._replica.matcher.version
+
     async def judge(
         self, body: bytes, codings: tuple[str, ...], declared: str = "", source: Source = ANY_SOURCE
     ) -> tuple[Fingerprint | None, Verdict]:

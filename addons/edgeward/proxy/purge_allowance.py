@@ -15,9 +15,10 @@ MAX_HOSTS = 256
 
 
 class PurgeAllowance:
-    """Counts by host, anew in each period."""
+    """Counts by host, anew in each period. `orders_per_host`: in one period."""
 
-    def __init__(self) -> None:
+    def __init__(self, orders_per_host: int = ORDERS_PER_HOST) -> None:
+        self._orders_per_host = orders_per_host
         self._taken = Counter[str]()
         self._ends_at = 0.0
 
@@ -26,7 +27,7 @@ class PurgeAllowance:
         if self.period_ended():
             self._taken.clear()
             self._ends_at = time.monotonic() + PERIOD_SECONDS
-        if self._taken[host] >= ORDERS_PER_HOST or (host not in self._taken and len(self._taken) >= MAX_HOSTS):
+        if self._taken[host] >= self._orders_per_host or (host not in self._taken and len(self._taken) >= MAX_HOSTS):
             return False
         self._taken[host] += 1
         return True

@@ -154,8 +154,12 @@ class Recorder:
             logger.error("a purge order was lost: the store was unavailable for too long")
         return any(placed)
 
-    def order_unjudged_purge(self, target: Target, why: str = "its response could not be judged") -> bool:
+    def order_unjudged_purge(
+        self, target: Target, why: str = "its response could not be judged", *, unanswered: bool = False
+    ) -> bool:
         """Have a target removed from every cache, since nobody judged in time what they may have stored under it.
+
+        `unanswered`: nobody has seen headers of its response: they can't have stored it yet.
 
         Returns whether an order is on its way to the store, this one or one that waits to be written.
         """
@@ -163,10 +167,12 @@ class Recorder:
         waiting = self._unjudged_orders
         while waiting and self._order_buffer.has_begun(next(iter(waiting.values()))):
             del waiting[next(iter(waiting))]
-        key = target_key(target)
-        if key in waiting:
+        # One that is waited for does for one that is not, and not the other way round.
+        answered_key = target_key(target)
+        key = target_key(target, "unanswered") if unanswered else answered_key
+        if answered_key in waiting or key in waiting:
             return True
-        order = PurgeOrder(target, Cause.UNJUDGED, time.time(), why=why, by="proxy")
+        order = PurgeOrder(target, Cause.UNJUDGED, time.time(), why=why, by="proxy", unanswered=unanswered)
         if not self._order_buffer.put(order):
             return False
         waiting[key] = self._order_buffer.mark

@@ -9,6 +9,7 @@ import itertools
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -37,6 +38,14 @@ _REMOVED_HEADERS = (
 _HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length")
 )
+
+
+def _ignore(status: int) -> None:
+    """Nobody wants to know."""
+
+
+ON_ANSWER: ContextVar[Callable[[int], None]] = ContextVar("on_answer", default=_ignore)
+"""Called with the status of a response as soon as its headers are here. Set by the one who starts the fetch."""
 
 
 class RefetchFailed(Exception):
@@ -154,6 +163,7 @@ class Refetcher:
         async for event in events:
             if isinstance(event, h11.Response):
                 answered()
+                ON_ANSWER.get()(event.status_code)
                 full = FullResponse(event.status_code, http.Headers(event.headers.raw_items()))
                 sniffer = BodySniffer(full.codings, full.declared, self._data_uris)
             elif isinstance(event, h11.Data) and full is not None:

@@ -18,6 +18,11 @@ NOT_JUDGEABLE = frozenset((206, 400, 401, 403, 405, 406, 407, 414, 431))
 """Statuses that say nothing about it either, and that another try would give again."""
 
 
+def says_nothing(status: int) -> bool:
+    """Whether a response of this status leaves open what the target has: it must be asked for again."""
+    return status >= 500 or status in ASK_LATER
+
+
 class Repeated(Enum):
     """What came of a request that was sent again."""
 
@@ -49,6 +54,11 @@ class RequestRepeater:
         """Whether the lists are loaded: before that, nothing can be judged."""
         return self._judge.ready
 
+    @property
+    def version(self) -> int:
+        """The version of the lists by which is judged what is judged from now on."""
+        return self._judge.version
+
     async def repeat(self, record: bytes, answer_seconds: float) -> Repeated:
         """Send the request of a record, wait that long for the headers of the response, and judge it."""
         request = (recorded := unpack(record)).request
@@ -59,7 +69,7 @@ class RequestRepeater:
             return Repeated.JUDGED if recorded.is_whole else Repeated.NOT_JUDGEABLE
         except RefetchFailed:
             return Repeated.TRY_AGAIN
-        if full.status >= 500 or full.status in ASK_LATER:
+        if says_nothing(full.status):
             return Repeated.TRY_AGAIN
         if full.status in NOT_JUDGEABLE:
             return Repeated.NOT_JUDGEABLE

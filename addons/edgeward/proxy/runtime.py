@@ -27,7 +27,9 @@ from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import SLOW_BODY_SECONDS, Refetcher
 from edgeward.proxy.request_repeater import RequestRepeater
 from edgeward.proxy.target_cache import TargetCache
+from edgeward.proxy.unanswered import unanswered_in
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
+from edgeward.proxy.upstream_contact import UpstreamContact
 from edgeward.purging.orders import Orders
 from edgeward.settings.cache_settings import tag_headers
 from edgeward.settings.config import ClassifierSettings, Config
@@ -91,10 +93,12 @@ class Runtime:
         patient = Refetcher(
             config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
         )
-        unjudged = UnjudgedRequests(journal, recorder, RequestRepeater(judge, recorder, patient, cache))
+        repeater, contact = RequestRepeater(judge, recorder, patient, cache), UpstreamContact(patient)
+        unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config))
         # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
         unjudged.take_over()
-        self.replica.settle, self.replica.unjudged = unjudged.settle, unjudged.report
+        self.replica.settle = lambda: unjudged.settle(self.replica.flush_version)
+        self.replica.unjudged = unjudged.report
         for part in (pool, memory, self.replica, recorder, *([served] if served else ()), *classifier_queues):
             await part.start()
             stack.push_async_callback(part.close)

@@ -6,9 +6,10 @@ time: its target is purged, but the cache may store it after all purges.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from edgeward import metrics
-from edgeward.proxy.refetch import SLOW_BODY_SECONDS
+from edgeward.proxy.refetch import ON_ANSWER, SLOW_BODY_SECONDS
 from edgeward.proxy.request_repeater import Repeated, RequestRepeater
 
 logger = logging.getLogger(__name__)
@@ -17,8 +18,9 @@ FETCH_SECONDS = 30.0
 """A body that takes longer is slow."""
 MAX_SLOW_BODIES = 8
 """So many are read at the same time. One more is not read on: its target is purged."""
-MAX_LATE = 8
-"""So many are asked for once more at the same time. One more is not."""
+MAX_LATE = 64
+"""So many are asked for once more at the same time. One more is not. One client that breaks off a request each second,
+at a cache that lets an upstream be silent for 60 seconds, needs no more."""
 
 
 class SlowBodies:
@@ -43,18 +45,35 @@ class SlowBodies:
         """How many are asked for once more."""
         return len(self._late)
 
-    def ask_late(self, record: bytes) -> None:
-        """Nobody answered this request in time: send it once more, and judge whatever comes, however late."""
-        if record not in self._late and len(self._late) < MAX_LATE:
-            self._late[record] = late = asyncio.create_task(self._ask_late(record), name="unjudged request, late")
-            late.add_done_callback(lambda _: self._late.pop(record))
+    def ask_late(self, record: bytes, answered: Callable[[int], None], ended: Callable[[Repeated], None]) -> bool:
+        """Nobody answered this request in time: send it once more, and judge whatever comes, however late.
 
-    async def _ask_late(self, record: bytes) -> None:
+        Args:
+            answered: called with the status of the response as soon as its headers are here.
+            ended: called with what came of it.
+
+        Returns:
+            Whether it is sent: not if the same one is, nor if too many are.
+        """
+        if record in self._late or len(self._late) >= MAX_LATE:
+            return False
+        self._late[record] = late = asyncio.create_task(
+            self._ask_late(record, answered, ended), name="unjudged request, late"
+        )
+        late.add_done_callback(lambda _: self._late.pop(record))
+        return True
+
+    async def _ask_late(
+        self, record: bytes, answered: Callable[[int], None], ended: Callable[[Repeated], None]
+    ) -> None:
+        ON_ANSWER.set(answered)
         try:
-            await self._repeater.repeat(record, SLOW_BODY_SECONDS)
+            result = await self._repeater.repeat(record, SLOW_BODY_SECONDS)
         except Exception:
             metrics.gate_errors.labels("unjudged_requests").inc()
             logger.exception("a request that was sent again could not be judged")
+            result = Repeated.NOT_JUDGEABLE
+        ended(result)
 
     async def close(self) -> None:
         """End what is asked for late."""

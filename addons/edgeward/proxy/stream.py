@@ -74,6 +74,8 @@ class GateStream(HttpStream):
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
         """Hold the headers: the body's first bytes decide how the gate takes them."""
         state = flow_state.get(self.flow)
+        if state is not None:
+            state.answered()
         if state is None or event.end_stream:  # no body to sniff
             yield from super().state_wait_for_response_headers(event)
             return

@@ -1,5 +1,6 @@
 """One request whose response was not judged, while it waits to be sent again."""
 
+import asyncio
 import time
 
 from edgeward.proxy.request_host import target_of_request
@@ -14,20 +15,42 @@ class UnjudgedRequest:
 
     Attributes:
         host: as the request names it.
+        is_whole: no header is missing by which only the response to this request may vary.
         since: when it was found to be unjudged (time.monotonic).
         give_up_at: when it is not sent again any more.
         purge: its target is purged even if it can be judged.
         missed: the same request was made again after this one was sent: it must be sent once more.
+        answered: headers of a response to it were seen, by the first client or by a try.
+        turned_away: the last try got a response that says nothing about the target.
+        version: of the lists by which the response to the last try is judged.
+        least_version: with older lists it does not count as judged.
+        fetch: the try that is in progress.
+        restarts: that one is ended, and begins anew.
     """
 
-    __slots__ = ("fetching", "give_up_at", "host", "missed", "numbers", "purge", "record", "since", "tries")
+    __slots__ = (
+        "answered", "fetch", "give_up_at", "host", "is_whole", "least_version", "missed", "numbers", "purge", "record",
+        "restarts", "since", "tries", "turned_away", "version",
+    )  # fmt: skip
 
     def __init__(self, record: bytes, numbers: list[int], seconds: float) -> None:
         self.record, self.numbers, self.missed = record, numbers, list[int]()
         self.since, self.tries = time.monotonic(), 0
         self.give_up_at = self.since + seconds
-        self.purge = self.fetching = False
-        self.host = target_of_request(unpack(record).request).host
+        self.purge = self.answered = self.turned_away = self.restarts = False
+        self.version = self.least_version = 0
+        self.fetch: asyncio.Task[None] | None = None
+        recorded = unpack(record)
+        self.host, self.is_whole = target_of_request(recorded.request).host, recorded.is_whole
+
+    @property
+    def fetching(self) -> bool:
+        return self.fetch is not None
 
     def age(self) -> float:
         return time.monotonic() - self.since
+
+    def merge_missed(self) -> None:
+        """The next try is for these too."""
+        self.numbers += self.missed
+        self.missed.clear()

@@ -4,6 +4,10 @@ The client hung up, the upstream broke off, the lists were not loaded yet, a HEA
 than it sent, or the worker was killed before it wrote the sighting. If the image is listed, or is listed later, no
 sighting would say where to purge it. So each is sent again, and its response judged and recorded like any other. What
 can't be judged within GIVE_UP_SECONDS is purged from every cache: one by one, or, beyond a bound, with its whole host.
+
+A request that nobody has answered is pending once that is known: the upstream, which is up, has left a try without an
+answer for LOOK_SECONDS (or, behind the cache, at once). Then no cache has stored anything for it, and what is listed
+can be known to be gone; see unanswered.py for what makes sure of that.
 """
 
 import asyncio
@@ -12,36 +16,39 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
-from typing import NamedTuple
 
 from mitmproxy import http
 
 from edgeward import metrics
-from edgeward.background.polling import Polling
 from edgeward.background.ttl_set import TtlSet
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.proxy.answer_watch import LOOK_SECONDS, AnswerWatch
 from edgeward.proxy.journal import Journal
-from edgeward.proxy.lost_sightings import NO_VERSION
+from edgeward.proxy.late_requests import LateRequests
 from edgeward.proxy.newest_first_queue import NewestFirstQueue
-from edgeward.proxy.purge_allowance import PurgeAllowance
-from edgeward.proxy.recorder import Position, Recorder
+from edgeward.proxy.open_requests import OpenRequests
+from edgeward.proxy.recorder import Recorder
+from edgeward.proxy.refetch import ON_ANSWER
 from edgeward.proxy.request_host import target_of_request
 from edgeward.proxy.request_record import unpack
 from edgeward.proxy.request_repeater import Repeated, RequestRepeater
+from edgeward.proxy.settling import Settling
 from edgeward.proxy.slow_bodies import SlowBodies
 from edgeward.proxy.stale_responses import MAX_STILL_STALE, STALE_TRIES, STILL_STALE_SECONDS
+from edgeward.proxy.unanswered import Unanswered
+from edgeward.proxy.unjudged_purges import UnjudgedPurges
 from edgeward.proxy.unjudged_request import UnjudgedRequest
+from edgeward.proxy.upstream_contact import UpstreamContact
 from edgeward.types import Target
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 1000
 """Requests that wait to be sent again. For one more, the target of one is purged at once, of the host with the most."""
-MAX_EXCESS = 300
-"""Targets that wait to be purged one by one; see PurgeAllowance."""
 OVERDUE_SECONDS = 600.0
 """A request whose response was not judged in this time is sent again."""
 GIVE_UP_SECONDS = 30.0
@@ -63,31 +70,29 @@ MAX_DOUBLINGS = 10
 SETTLE_SECONDS = 2.0
 """A request that is not judged so long after somebody began to wait for it is purged once it ends, whatever it shows:
 the one who waited did not learn of its copy."""
-SETTLE_POLL_SECONDS = (0.001, 0.05)
-
-
-class _GivenUp(NamedTuple):
-    """A target that nobody could judge, and the numbers that it stands for."""
-
-    target: Target
-    numbers: Sequence[int]
 
 
 class UnjudgedRequests:
-    """The requests that one worker sent upstream, until their responses are judged and recorded in the store."""
+    """The requests that one worker sent upstream, until their responses are judged and recorded in the store.
 
-    def __init__(self, journal: Journal, recorder: Recorder, repeater: RequestRepeater) -> None:
+    `unanswered`: what those mean for the caches that nobody has answered.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        recorder: Recorder,
+        repeater: RequestRepeater,
+        contact: UpstreamContact,
+        unanswered: Unanswered,
+    ) -> None:
         self.journal, self._recorder, self._repeater = journal, recorder, repeater
+        self._contact, self._unanswered = contact, unanswered
         self._began: dict[int, float] = {}
-        # Judged, but what was recorded of them is not yet in the store.
-        self._ended: dict[int, Position] = {}
-        # Unjudged, or judged by another try and not yet in the store; and since when (time.monotonic).
-        self._open: dict[int, float] = {}
+        self._open = OpenRequests(journal, recorder)
         self._waiting: dict[bytes, UnjudgedRequest] = {}
         self._waiting_by_host = Counter[str]()
-        self._allowance = PurgeAllowance()
-        # Given up beyond the allowance, by host.
-        self._excess: dict[str, list[_GivenUp]] = {}
+        self._purges = UnjudgedPurges(recorder, self._open.close)
         self._still_stale = TtlSet(STILL_STALE_SECONDS, MAX_STILL_STALE)
         self._take_over_at = time.monotonic() + TAKE_OVER_SECONDS
         self._new, self._due = NewestFirstQueue[UnjudgedRequest](), NewestFirstQueue[UnjudgedRequest]()
@@ -95,6 +100,10 @@ class UnjudgedRequests:
         self._serial = itertools.count()
         self._fetches: dict[asyncio.Task[None], UnjudgedRequest] = {}
         self._slow_bodies = SlowBodies(repeater)
+        self._watch = AnswerWatch(self._open, contact, repeater, unanswered)
+        note_answer = self._watch.note_answer
+        self._late = LateRequests(journal, self._slow_bodies, self._open, self._purges, note_answer, unanswered)
+        self._settling = Settling(unanswered, self._open, contact, self._requests, self._purge_unanswered)
         self._running = False
         self._loops = [
             WorkerLoop(
@@ -104,7 +113,7 @@ class UnjudgedRequests:
                 retry_seconds=TICK_SECONDS,
                 pause_seconds=TICK_SECONDS,
             )
-            for step in (self._retry_due, self._forget_written)
+            for step in (self._retry_due, self._open.forget_written)
         ]
 
     def __len__(self) -> int:
@@ -113,20 +122,12 @@ class UnjudgedRequests:
 
     @property
     def open_count(self) -> int:
-        """How many are not judged and recorded, nor their purge ordered."""
+        """How many are not judged and recorded, nor their purge ordered; the pending ones included."""
         return len(self._open)
 
     def report(self) -> UnjudgedReport:
         """What a heartbeat says of this worker."""
-        oldest = next(iter(self._open.values()), None)
-        return UnjudgedReport(
-            open_count=len(self._open),
-            open_seconds=0.0 if oldest is None else time.monotonic() - oldest,
-            # After `close` another worker may have taken over what was left.
-            under_way=len(self.journal) if self.journal.path.exists() else 0,
-            journal=self.journal.name,
-            taken_over=self.journal.taken_over,
-        )
+        return self._open.report()
 
     def take_over(self) -> None:
         """Continue with the requests that killed workers left."""
@@ -153,7 +154,8 @@ class UnjudgedRequests:
             fetch.cancel()
         await asyncio.gather(*(loop.close() for loop in self._loops), *fetches, return_exceptions=True)
         await self._slow_bodies.close()
-        await self._forget_written()
+        await self._contact.close()
+        await self._open.forget_written()
         self.journal.close()
 
     def begin(self, request: http.Request) -> int:
@@ -162,6 +164,11 @@ class UnjudgedRequests:
         self._began[number] = time.monotonic()
         return number
 
+    def answer(self, number: int) -> None:
+        """Headers of its response are here: from now on a cache may have stored it."""
+        self._contact.answered()
+        self._open.answer([number])
+
     def end(self, number: int, recorded: bool) -> None:
         """Its response is judged. If something was `recorded`, the request is forgotten once that is in the store."""
         self._began.pop(number, None)
@@ -169,26 +176,29 @@ class UnjudgedRequests:
         if number not in self.journal or number in self._open:
             return
         if recorded:
-            self._ended[number] = self._recorder.position()
+            self._open.close([number])
         else:
             self.journal.end(number)
 
     def retry(self, number: int) -> None:
         """Its response was not judged: send it again."""
         self._began.pop(number, None)
-        if number not in self.journal or number in self._ended or number in self._open:
+        if number not in self.journal or self._open.has_ended(number) or number in self._open:
             return
-        self._open[number] = time.monotonic()
+        self._open.open(number)
+        self._open.set_pending([number], self._unanswered is Unanswered.NEVER_STORED)
         record = self.journal[number]
         known = self._waiting.get(record)
         if known is not None:
+            known.answered |= self.journal.is_answered(number)
             # One fetch does for both, unless it has begun: its response may be older than what the cache stored now.
             (known.missed if known.fetching else known.numbers).append(number)
-        elif len(self._waiting) >= MAX_WAITING and not self._make_room(target_of_request(unpack(record).request).host):
-            self._give_up([number], record)
+            self._restart_silent(known)
+        elif len(self._waiting) >= MAX_WAITING and not self._make_room((target := _target(record)).host):
+            self._purges.order(target, [number])
         else:
             self._add(record, [number])
-        metrics.unjudged_pending.set(len(self._open))
+        self._open.set_gauges()
 
     def retry_stale(self, number: int, recorded: bool) -> None:
         """Its response was stale, and judged (see `end`): send it again, since the cache may fetch another.
@@ -203,6 +213,7 @@ class UnjudgedRequests:
 
     def _add(self, record: bytes, numbers: list[int]) -> UnjudgedRequest:
         self._waiting[record] = waiting = UnjudgedRequest(record, numbers, GIVE_UP_SECONDS)
+        waiting.answered = any(map(self.journal.is_answered, numbers))
         self._waiting_by_host[waiting.host] += 1
         self._new.add(waiting.host, waiting)
         self._fill_places()
@@ -216,20 +227,25 @@ class UnjudgedRequests:
         idle = (each for each in self._waiting.values() if each.host == crowded and not each.fetching)
         if (oldest := next(idle, None)) is None:
             return False
-        self._finish(oldest, Repeated.NOT_JUDGEABLE)
+        self._finish(oldest, Repeated.TRY_AGAIN if self._open.are_pending(oldest.numbers) else Repeated.NOT_JUDGEABLE)
         return True
 
-    async def settle(self) -> None:
-        """Wait until what is unjudged now is judged or purged, and that is in the store."""
-        numbers, polling = set(self._open), Polling(*SETTLE_POLL_SECONDS)
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while numbers := numbers & self._open.keys():
-            if time.monotonic() > deadline:
-                # Of all that is so old: others may have begun to wait meanwhile.
-                for waiting in self._waiting.values():
-                    waiting.purge |= waiting.age() > SETTLE_SECONDS
-            await polling.pause()
-            await self._forget_written()
+    async def settle(self, version: int = 0) -> None:
+        """Wait until what is unjudged now is judged by the lists at `version` or above, or purged, and that is in the
+        store; of what nobody has answered, until it is known that no cache has a copy, and none stays in one."""
+        await self._settling.settle(version, SETTLE_SECONDS)
+
+    def _requests(self) -> list[UnjudgedRequest]:
+        """All that are sent again."""
+        return [*self._waiting.values(), *self._late]
+
+    def _purge_unanswered(self, waiting: UnjudgedRequest) -> None:
+        """Have a purge wait in the caches for what comes of it. Until it is ordered, what they store is not known."""
+        is_silent = self._is_waiting(waiting) and self._open.are_pending(waiting.numbers)
+        if is_silent and self._late.purge_unanswered(waiting):
+            if waiting.fetch is not None:
+                waiting.fetch.cancel()
+            self._remove(waiting)
 
     # When which request is sent.
 
@@ -244,9 +260,10 @@ class UnjudgedRequests:
             if self._is_waiting(waiting):
                 self._due.add(waiting.host, waiting)
         self._expire(now)
-        self._purge_excess()
+        self._purges.order_excess()
+        self._late.forget_old()
         self._fill_places()
-        metrics.unjudged_pending.set(len(self._open))
+        self._open.set_gauges()
 
     def _retry_overdue(self, now: float) -> None:
         """Retry requests that began long ago and never ended."""
@@ -270,10 +287,9 @@ class UnjudgedRequests:
     def _fill_places(self) -> None:
         """Send as many as may be sent at the same time."""
         while self._running and len(self._fetches) - len(self._slow_bodies) < MAX_FETCHES and (waiting := self._next()):
-            waiting.fetching = True
-            fetch = asyncio.create_task(self._try(waiting), name="unjudged request")
-            self._fetches[fetch] = waiting
-            fetch.add_done_callback(self._end_fetch)
+            waiting.fetch = asyncio.create_task(self._try(waiting), name="unjudged request")
+            self._fetches[waiting.fetch] = waiting
+            waiting.fetch.add_done_callback(self._end_fetch)
 
     def _next(self) -> UnjudgedRequest | None:
         placed = [waiting for fetch, waiting in self._fetches.items() if fetch not in self._slow_bodies]
@@ -286,8 +302,21 @@ class UnjudgedRequests:
         return self._new.take(may_send) or (self._due.take(may_send) if retries < MAX_RETRIES else None)
 
     def _end_fetch(self, fetch: asyncio.Task[None]) -> None:
-        self._fetches.pop(fetch).fetching = False
+        waiting = self._fetches.pop(fetch)
+        waiting.fetch = None
+        if waiting.restarts and self._is_waiting(waiting):
+            waiting.restarts = False
+            waiting.merge_missed()
+            self._new.add(waiting.host, waiting)
         self._fill_places()
+
+    def _restart_silent(self, waiting: UnjudgedRequest) -> None:
+        """Begin a try anew that has found out that nobody answers, if the same request was made again meanwhile: that
+        one may have been answered, and the cache have stored it."""
+        known_silent = not waiting.answered and self._open.are_pending(waiting.numbers)
+        if waiting.fetch is not None and waiting.missed and known_silent and not waiting.restarts:
+            waiting.restarts = True
+            waiting.fetch.cancel()
 
     def _is_waiting(self, waiting: UnjudgedRequest) -> bool:
         return self._waiting.get(waiting.record) is waiting
@@ -295,7 +324,18 @@ class UnjudgedRequests:
     # One try.
 
     async def _try(self, waiting: UnjudgedRequest) -> None:
-        result = await self._slow_bodies.repeat(waiting.record, self._answer_seconds(waiting))
+        waiting.turned_away = False
+        ON_ANSWER.set(partial(self._watch.note_answer, waiting))
+        look = asyncio.create_task(self._look(waiting), name="unjudged request, look")
+        began = time.monotonic()
+        try:
+            result = await self._slow_bodies.repeat(waiting.record, self._answer_seconds(waiting))
+        finally:
+            look.cancel()
+        if result in (Repeated.JUDGED, Repeated.STALE) and waiting.version < waiting.least_version:
+            result = Repeated.TRY_AGAIN
+        if result is Repeated.TRY_AGAIN and (waiting.turned_away or time.monotonic() >= began + LOOK_SECONDS):
+            await self._watch.note_silence(waiting)
         if self._is_asked_again(waiting, result):
             self._try_later(waiting)
             return
@@ -303,6 +343,11 @@ class UnjudgedRequests:
             self._still_stale.add(waiting.record)
             result = Repeated.JUDGED
         self._finish(waiting, result)
+
+    async def _look(self, waiting: UnjudgedRequest) -> None:
+        await asyncio.sleep(LOOK_SECONDS)
+        await self._watch.note_silence(waiting)
+        self._restart_silent(waiting)
 
     def _is_asked_again(self, waiting: UnjudgedRequest, result: Repeated) -> bool:
         if result is Repeated.STALE:
@@ -315,82 +360,39 @@ class UnjudgedRequests:
         return min(first * (1 << waiting.tries), longest, max(first, waiting.give_up_at - time.monotonic()))
 
     def _try_later(self, waiting: UnjudgedRequest) -> None:
-        first, longest = PAUSE_SECONDS
-        due = time.monotonic() + min(longest, first * 2**waiting.tries)
+        due = time.monotonic() + min(PAUSE_SECONDS[1], PAUSE_SECONDS[0] * 2**waiting.tries)
         # Limited, or the power would overflow a float in the end.
         waiting.tries = min(waiting.tries + 1, MAX_DOUBLINGS)
-        waiting.numbers += waiting.missed
-        waiting.missed.clear()
+        waiting.merge_missed()
         heapq.heappush(self._later, (due, next(self._serial), waiting))
 
     def _finish(self, waiting: UnjudgedRequest, result: Repeated) -> None:
         """It is judged, or never will be."""
+        self._remove(waiting)
+        if result is Repeated.JUDGED and not waiting.purge:
+            metrics.unjudged.labels("judged").inc()
+            self._open.close(waiting.numbers)
+        elif result is Repeated.TRY_AGAIN and self._unanswered is Unanswered.NEVER_STORED and not waiting.answered:
+            metrics.unjudged.labels("unanswered").inc()
+            self._open.close(waiting.numbers)
+        elif result is Repeated.TRY_AGAIN:
+            self._late.give_up(waiting)
+        else:
+            self._purges.order(_target(waiting.record), waiting.numbers)
+
+    def _remove(self, waiting: UnjudgedRequest) -> None:
+        """It waits no more; the same request may, if it was made again."""
         del self._waiting[waiting.record]
         self._waiting_by_host[waiting.host] -= 1
         if not self._waiting_by_host[waiting.host]:
             del self._waiting_by_host[waiting.host]
         self._new.remove(waiting)
         self._due.remove(waiting)
-        if result is Repeated.TRY_AGAIN:
-            self._slow_bodies.ask_late(waiting.record)
-        if result is not Repeated.JUDGED or waiting.purge:
-            self._give_up(waiting.numbers, waiting.record)
-        else:
-            metrics.unjudged.labels("judged").inc()
-            self._close_numbers(waiting.numbers)
-        if waiting.missed:
-            again = self._add(waiting.record, waiting.missed)
-            again.purge = waiting.purge
+        missed, waiting.missed = waiting.missed, []
+        if missed:
+            again = self._add(waiting.record, missed)
+            again.purge, again.least_version = waiting.purge, waiting.least_version
 
-    def _give_up(self, numbers: Sequence[int], record: bytes) -> None:
-        """Order a purge of a target that nobody could judge, now or as soon as the allowance permits it. Where too many
-        wait for that, the whole host is purged that has the most."""
-        given_up = _GivenUp(target_of_request(unpack(record).request), numbers)
-        host = given_up.target.host
-        if host not in self._excess and self._allowance.take(host):
-            self._purge(given_up)
-            return
-        self._excess.setdefault(host, []).append(given_up)
-        if sum(map(len, self._excess.values())) > MAX_EXCESS:
-            self._forget_host(max(self._excess, key=lambda each: len(self._excess[each])))
 
-    def _purge(self, given_up: _GivenUp) -> None:
-        # A purge that is lost is counted by the recorder, which remembers its host.
-        ordered = self._recorder.order_unjudged_purge(given_up.target)
-        metrics.unjudged.labels("purged" if ordered else "dropped").inc()
-        self._close_numbers(given_up.numbers)
-
-    def _purge_excess(self) -> None:
-        """Order what the allowance permits by now."""
-        for host in [*self._excess]:
-            waiting = self._excess[host]
-            while waiting and self._allowance.take(host):
-                self._purge(waiting.pop(0))
-            if not waiting:
-                del self._excess[host]
-
-    def _forget_host(self, host: str) -> None:
-        """Have a host purged as a whole, by one order for all that was given up there."""
-        forgotten = self._excess.pop(host)
-        logger.warning("%d responses could not be judged: everything of their host is purged", len(forgotten))
-        for each in forgotten:
-            metrics.unjudged.labels("dropped").inc()
-            self._recorder.forget(each.target, NO_VERSION)
-        for each in forgotten:
-            self._close_numbers(each.numbers)
-
-    def _close_numbers(self, numbers: Iterable[int]) -> None:
-        """Forget these requests once all that was recorded so far is in the store."""
-        for number in numbers:
-            if number in self.journal:
-                self._ended[number] = self._recorder.position()
-
-    async def _forget_written(self) -> None:
-        """Forget requests of which everything is in the store by now."""
-        while self._ended:
-            number, position = next(iter(self._ended.items()))
-            if not self._recorder.is_written(position):
-                return
-            del self._ended[number]
-            self._open.pop(number, None)
-            self.journal.end(number)
+def _target(record: bytes) -> Target:
+    return target_of_request(unpack(record).request)

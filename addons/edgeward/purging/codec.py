@@ -29,6 +29,8 @@ def order_to_json(order: PurgeOrder) -> str:
         data["scope"] = order.scope
     if order.forgotten:
         data["forgotten"] = order.forgotten
+    if order.unanswered:
+        data["unanswered"] = True
     data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
     return _dumps(data)
 
@@ -45,6 +47,7 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         data["started_at"],
         scope=Scope(data.get("scope", Scope.TARGET)),
         forgotten=int(data.get("forgotten", 0)),
+        unanswered=bool(data.get("unanswered")),
         id=order_id,
         **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
     )
@@ -72,9 +75,10 @@ def outcome_to_json(outcome: Outcome) -> str:
     """
     detail = f',"detail":{_dumps(outcome.detail)}' if outcome.detail else ""
     removed = "" if outcome.removed is None else f',"removed":{outcome.removed}'
+    timed_out = ',"timed_out":true' if outcome.timed_out else ""
     return (
         f'{{"delivery":"{outcome.delivery}","at":{outcome.at:.6f},"attempts":{outcome.attempts},'
-        f'"status":{outcome.status}{removed}{detail}}}'
+        f'"status":{outcome.status}{removed}{timed_out}{detail}}}'
     )
 
 
@@ -82,5 +86,14 @@ def outcome_from_dict(order_id: str, cache: str, data: Mapping[str, Any]) -> Out
     """Read an outcome. Raises KeyError or ValueError if `data` is not one."""
     delivery = Delivery(data["delivery"])
     removed = None if data.get("removed") is None else int(data["removed"])
-    detail = data.get("detail", "")
-    return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], detail, removed)
+    return Outcome(
+        order_id,
+        cache,
+        delivery,
+        data["at"],
+        data["attempts"],
+        data["status"],
+        data.get("detail", ""),
+        removed,
+        bool(data.get("timed_out")),
+    )

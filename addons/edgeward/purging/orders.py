@@ -5,6 +5,7 @@
 {purges}:entry:<entry>     set of the orders that a list entry led to
 {purges}:lost:<list>       orders for hosts of lost sightings, see lost_orders.py
 {purges}:unjudged          set of the orders for responses that could not be judged, until all caches have done them
+{purges}:unanswered        those of them whose response nobody has seen headers of (see unjudged_orders.py)
 {purges}:refused:<cache>   set of the orders that a cache refuses
 {purges}:waiting:<cache>   hash: order -> its last failed attempt, while the cache owes it
 {purges}:repeats:<cache>   schedule of repeated purges, see repeat_schedule.py
@@ -55,7 +56,8 @@ local function entry_of(order) return string.match(order, '"entry_id":"(%x+)"') 
 """
 """Lua function: the entry that an order (JSON) names. Other texts in it cannot match: their quotes are escaped."""
 
-# KEYS: stream, orders for unjudged responses. ARGV: prefix of the keys with the orders of an entry, then the orders
+# KEYS: stream, orders for unjudged responses, those of them that nobody answered
+# ARGV: prefix of the keys with the orders of an entry, then the orders
 _PLACE = (
     _ENTRY
     + """
@@ -64,7 +66,10 @@ for i = 2, #ARGV do
   ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'order', ARGV[i])
   local entry = entry_of(ARGV[i])
   if entry then redis.call('SADD', ARGV[1] .. entry, ids[i - 1]) end
-  if string.find(ARGV[i], '"cause":"unjudged"', 1, true) then redis.call('SADD', KEYS[2], ids[i - 1]) end
+  if string.find(ARGV[i], '"cause":"unjudged"', 1, true) then
+    redis.call('SADD', KEYS[2], ids[i - 1])
+    if string.find(ARGV[i], '"unanswered":true', 1, true) then redis.call('SADD', KEYS[3], ids[i - 1]) end
+  end
 end
 return ids
 """
@@ -128,7 +133,7 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
 end
 """
 
-# KEYS: stream, orders for unjudged responses, refused orders of each cache
+# KEYS: stream, orders for unjudged responses, those of them that nobody answered, refused orders of each cache
 # ARGV: first id that stays, prefix of outcome keys, count, prefix of the keys with the orders of an entry
 _TRIM = (
     _ENTRY
@@ -186,8 +191,9 @@ class Orders:
         self.lost = LostOrders(store, self._stream)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
-        self._unjudged = UnjudgedOrders(store, store.key("{purges}", "unjudged"), self._completion)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
+        unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
+        self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""))
         self._nodes = Nodes(store, self._stream, of_node)
         self._groups: dict[str, ConsumerGroup] = {}
@@ -214,7 +220,7 @@ class Orders:
         """Order purges at every cache. Returns the orders' ids once the store has written them durably."""
         orders = self.new_among(orders)
         ids: list[str] = []
-        keys = [self._stream, self._unjudged.key]
+        keys = [self._stream, *self._unjudged.keys]
         for chunk in batched(orders, ORDERS_PER_COMMAND):
             args = [self._entries, *map(order_to_json, chunk)]
             ids += [order_id.decode() for order_id in await self._store.run_durably(_PLACE, keys, args)]
@@ -339,7 +345,7 @@ class Orders:
             await self._group(cache).forget_consumers(CONSUMER_SECONDS)
             limits.append((await self._group(cache).owed()).oldest)
         first_kept = min((order_id for order_id in limits if order_id), key=_id_numbers)
-        keys = [self._stream, self._unjudged.key, *map(self._refused, caches)]
+        keys = [self._stream, *self._unjudged.keys, *map(self._refused, caches)]
         args: list[Arg] = [first_kept, self._outcomes, ORDERS_PER_COMMAND, self._entries]
         while await self._store.run(_TRIM, keys, args):
             pass

@@ -37,9 +37,9 @@ MAX_HELD_REPEATS = MAX_HELD // 2
 REPEATS_PER_READ = 256
 BLOCK_MS = 1000
 TICK_SECONDS = 0.25
-"""Pause between two looks for due repeats."""
+"""Pause between two looks for due repeats, and for failed attempts."""
 FAILURES_PER_ROUND = 512
-"""Failed attempts noted in one round of `_maintain`."""
+"""Failed attempts that are noted at once."""
 MAINTENANCE_SECONDS = 1.0
 """Pause between two rounds of `_maintain`."""
 CLAIM_SECONDS = 5.0
@@ -100,6 +100,7 @@ class Purger:
             self._loop("calls that may wait", self._send_slow),
             self._loop("outcomes", self._record),
             self._loop("leases", self._maintain),
+            self._loop("failed attempts", self._note_failures, pause_seconds=TICK_SECONDS),
             # Apart from the leases, which must be renewed while it runs.
             self._loop("old orders", self._trim, pause_seconds=TRIM_SECONDS),
         ]
@@ -173,7 +174,6 @@ class Purger:
         if (free := self._room(MAX_HELD)) > 0:
             for order in await self._orders.claim(self._name, self.consumer, int(CLAIM_SECONDS * 1000), free):
                 self._queue.add(QueuedPurge(order, taken_over=True))
-        await self._note_failures()
         count, age = await self._orders.pending(self._name)
         metrics.purges_pending.labels(self._name).set(count)
         metrics.purge_oldest_seconds.labels(self._name).set(age)
@@ -193,6 +193,7 @@ class Purger:
                 purge.failure.status,
                 purge.failure.detail,
                 purge.removed or None,
+                purge.timed_out,
             )
             for purge in failed
             if purge.failure

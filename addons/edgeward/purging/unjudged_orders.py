@@ -1,9 +1,14 @@
-"""The orders for responses that nobody could judge: kept in a set of their own until all caches have done them."""
+"""The orders for responses that nobody could judge: kept in a set of their own until all caches have done them.
+
+Of some nobody has seen headers: when they were placed, the cache was up and had stored nothing. A purge waits there for
+the fetch that is still in progress, and removes what comes of it. So while such an order waits in the cache, no copy is
+left, and none will be: it is pending, and what a listing has removed is known all the same.
+"""
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
@@ -17,6 +22,7 @@ from edgeward.purging.completion import (
     UNSUPPORTED,
     OrderCompletion,
 )
+from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.store.connection import Store
 from edgeward.types import placed_at
 
@@ -31,34 +37,45 @@ class Unjudged:
     Attributes:
         count: those that are neither judged nor purged yet, and those that a cache can't purge.
         refused: by cache, how many purges of them it refuses.
+        pending: those that nobody has answered: no cache has a copy. They are not among the others.
     """
 
     count: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    pending: int = 0
 
 
 class UnjudgedOrders:
-    """The set at `key`."""
+    """The set at `key`; those of which nobody has seen headers are in the set at `unanswered` too.
 
-    def __init__(self, store: Store, key: str, completion: OrderCompletion) -> None:
+    Attributes:
+        keys: the keys of both sets.
+    """
+
+    def __init__(
+        self, store: Store, key: str, unanswered: str, completion: OrderCompletion, attempts: FailedAttempts
+    ) -> None:
         self._redis: Any = store.redis
-        self.key, self._completion = key, completion
+        self.keys = (key, unanswered)
+        self._completion, self._attempts = completion, attempts
 
     async def wait_done(self, caches: Sequence[str], timeout: float, placed_before: float | None = None) -> Unjudged:
-        """Wait until every cache has done or refused every order of the set, up to `timeout` seconds.
+        """Wait until every cache has done or refused every order of the set, or has it pending, up to `timeout`
+        seconds.
 
         Args:
             placed_before: Unix seconds; only orders that were placed before are looked at. None: all.
         """
         deadline = time.monotonic() + timeout
-        ids = await self._ids(placed_before)
+        ids, unanswered = await self._ids(placed_before)
         chunks = deque(list(chunk) for chunk in batched(ids, ORDERS_PER_POLL))
-        left, refused = 0, Counter[str]()
+        left, pending, refused = 0, 0, Counter[str]()
         pause, longest_pause = POLL_SECONDS
         while chunks:
             started = time.monotonic()
-            owed, unsupported = await self._look_at(chunks.popleft(), caches, refused)
+            owed, unsupported, waiting = await self._look_at(chunks.popleft(), caches, refused, unanswered)
             left += unsupported
+            pending += waiting
             now = time.monotonic()
             if owed and now < deadline:
                 # Only the first chunk is polled, as in OrderCompletion.
@@ -69,25 +86,44 @@ class UnjudgedOrders:
             left += len(owed)
             if now > deadline + LOOK_SECONDS:
                 break
-        return Unjudged(left + sum(map(len, chunks)), {cache: refused[cache] for cache in caches if refused[cache]})
+        left += sum(map(len, chunks))
+        return Unjudged(left, {cache: refused[cache] for cache in caches if refused[cache]}, pending)
 
-    async def _ids(self, placed_before: float | None) -> list[str]:
-        """Oldest first."""
-        ids = [order_id.decode() for order_id in await self._redis.smembers(self.key)]
-        return sorted((each for each in ids if placed_before is None or placed_at(each) < placed_before), key=placed_at)
+    async def _ids(self, placed_before: float | None) -> tuple[list[str], Set[str]]:
+        """All, oldest first; and those that nobody answered."""
+        # In this order: an order that is placed in between must not count as answered.
+        ids = [order_id.decode() for order_id in await self._redis.smembers(self.keys[0])]
+        unanswered = {order_id.decode() for order_id in await self._redis.smembers(self.keys[1])}
+        wanted = (each for each in ids if placed_before is None or placed_at(each) < placed_before)
+        return sorted(wanted, key=placed_at), unanswered
 
-    async def _look_at(self, ids: Sequence[str], caches: Sequence[str], refused: Counter[str]) -> tuple[list[str], int]:
-        """Forget the orders that are done, and count the refused ones. Returns those that a cache owes, and how many of
-        the others a cache can't carry out."""
-        owed, done, unsupported = list[str](), list[str](), 0
+    async def _look_at(
+        self, ids: Sequence[str], caches: Sequence[str], refused: Counter[str], unanswered: Set[str]
+    ) -> tuple[list[str], int, int]:
+        """Forget the orders that are done, and count the refused ones. Returns those that a cache owes, how many of the
+        others a cache can't carry out, and how many are pending."""
+        owed, done, unsupported = dict[str, list[str]](), list[str](), 0
         for order_id, states in await self._completion.states(ids, caches) if caches else [(each, "") for each in ids]:
             if OWED in states:
-                owed.append(order_id)
+                owed[order_id] = [cache for cache, state in zip(caches, states, strict=True) if state == OWED]
                 continue
             refused.update(cache for cache, state in zip(caches, states, strict=True) if state == REFUSED)
             unsupported += UNSUPPORTED in states
             if REFUSED not in states and UNSUPPORTED not in states:
                 done.append(order_id)
         if done:
-            await self._redis.srem(self.key, *done)
-        return owed, unsupported
+            for key in self.keys:
+                await self._redis.srem(key, *done)
+        pending = await self._pending({each: owing for each, owing in owed.items() if each in unanswered})
+        return [each for each in owed if each not in pending], unsupported, len(pending)
+
+    async def _pending(self, owed: Mapping[str, Sequence[str]]) -> Set[str]:
+        """Those of these orders that nobody answered which wait for a fetch in each cache that owes them."""
+        owing = sorted({cache for caches in owed.values() for cache in caches})
+        attempts = await self._attempts.of(list(owed), owing)
+
+        def waits(order_id: str, cache: str) -> bool:
+            attempt = attempts.get(order_id, {}).get(cache)
+            return attempt is not None and attempt.timed_out
+
+        return {each for each, caches in owed.items() if all(waits(each, cache) for cache in caches)}

@@ -93,6 +93,8 @@ class PurgeOrder:
         forgotten: number of forgotten targets that the order stands for: sightings of them were lost, so only an order
             by prefix or tag can remove their copies. 0 for an order for what is known.
         id: given by the store, "" before.
+        unanswered: for a response that could not be judged (cause UNJUDGED): nobody has seen headers of it, so a cache
+            can't have stored it yet.
     """
 
     target: Target
@@ -107,6 +109,7 @@ class PurgeOrder:
     takedown: str = ""
     forgotten: int = 0
     id: str = ""
+    unanswered: bool = False
 
     @property
     def placed_at(self) -> float:
@@ -134,6 +137,7 @@ class Outcome:
 
     `status` is the cache's HTTP status, 0 if it gave none; `detail` explains a refusal or a repeat, for people.
     `removed` is how many copies the purge removed, its repeats included; 0: it found none; None: that is not known.
+    `timed_out`: of a failed attempt, the cache has the purge and gave no answer in time: it waits for a fetch.
     """
 
     order_id: str
@@ -144,6 +148,7 @@ class Outcome:
     status: int = 0
     detail: str = ""
     removed: int | None = None
+    timed_out: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -129,7 +129,8 @@ async def test_a_heartbeat_of_an_earlier_version(membership: Membership, store: 
 
 
 async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Membership) -> None:
-    """Until another process has taken its journal over, or it is forgotten. It is not waited for otherwise."""
+    """Until another process has taken its journal over, or it is forgotten. It is not waited for otherwise. One that
+    had nothing under way at its last heartbeat may have got a request after that."""
     request = await membership.request_flush()
     for name, open_count, under_way in (("busy", 2, 5), ("idle", 0, 0), ("serving", 0, 3)):
         await membership.heartbeat(
@@ -139,13 +140,40 @@ async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Members
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "LEASE_SECONDS", -60.0)
         assert await membership.laggards(9) == []
-        assert await membership.unjudged(request) == {"busy": 5, "serving": 3}
-        assert await membership.unjudged_before(time.time() + 60) == {"busy": 5, "serving": 3}
+        dead = {"busy": 5, "idle": 1, "serving": 3}
+        assert await membership.unjudged(request) == dead
+        assert await membership.unjudged_before(time.time() + 60) == dead
         assert await membership.unjudged_before(time.time() - 60) == {}
-        await membership.forget_journals(["of-busy", "of-another"])
+        await membership.forget_journals(["of-busy", "of-idle", "of-another"])
         assert await membership.unjudged(request) == {"serving": 3}
         patched.setattr(module, "FORGET_SECONDS", 0.0)
         assert await membership.unjudged(request) == {}
+
+
+async def test_pending_requests_are_counted_apart(membership: Membership, store: Store) -> None:
+    """Of live replicas; those of earlier versions say nothing of them. They make no response unjudged."""
+    request = await membership.request_flush()
+    for name, pending in (("one", 2), ("other", 3)):
+        await membership.heartbeat(name, 3, 3, request, open_count=0, journal=f"of-{name}", pending=pending)
+    seconds, _ = await store.redis.time()
+    key = store.key("{blocklist}", "replicas")
+    await store.redis.hset(key, "old", f"3 {seconds} {request} {request} 4 0 7 of-old")
+    assert await membership.pending() == 5
+    assert await membership.unjudged(request) == {}
+    await membership.forget_journals(["of-one"])
+    assert await membership.pending() == 3
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", -60.0)
+        assert await membership.pending() == 0
+        assert await membership.unjudged(request) == {"old": 7, "other": 1}
+
+
+async def test_a_flush_request_names_the_version_of_the_lists(membership: Membership, store: Store) -> None:
+    """So that a replica knows which lists it must have applied before it says that it has judged something."""
+    await store.redis.set(store.key("{blocklist}", "version"), 7)
+    await membership.request_flush()
+    ((_, fields),) = await store.redis.xrange(membership.flush_requests)
+    assert fields == {b"version": b"7"}
 
 
 async def test_a_replica_that_leaves_requests_in_its_journal(membership: Membership) -> None:

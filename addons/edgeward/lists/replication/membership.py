@@ -7,10 +7,12 @@ so that the clocks of the machines do not matter.
 A flush request is a barrier: it asks all replicas to write to the store what they know by then (sightings that wait in
 a write buffer). Its number is the time at which it was made, in microseconds. A replica that has written
 acknowledges it with its next heartbeat; that acknowledges all earlier requests too. Apart from that it says up to which
-flush request it has judged all responses that were unjudged by then, and how many are unjudged now.
+flush request it has judged all responses that were unjudged by then, and how many are unjudged now. A flush request has
+the version of the lists at that time: with older lists nothing counts as judged. Of pending requests, which nobody has
+answered yet, a replica says the number: they are not waited for.
 
-What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged
-until another process takes that journal over, or the replica is forgotten.
+What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged,
+as one response at least, until another process takes that journal over, or the replica is forgotten.
 """
 
 import secrets
@@ -34,14 +36,14 @@ DIVERGED = -2
 
 # The hash of replicas: name ->
 #   "<version> <time of the heartbeat> <flush request that is acknowledged> <flush request that is judged> <unjudged>
-#    <time since when the oldest of those is, or 0> <requests under way> <journal, or ->"
-# Processes of earlier versions leave out the last five.
+#    <time since when the oldest of those is, or 0> <requests under way> <pending requests> <journal, or ->"
+# Processes of earlier versions leave out the last six, or the pending ones. The journal is always last.
 # The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
 # history was replaced (see replication/store_loss.py).
 # KEYS: replicas, version, changes, history
 # ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
 # id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
-# of requests under way, journal
+# of requests under way, number of pending requests, journal
 # -> {the store's version, when the applied change was made, id of its history, how the other one was replaced}
 _HEARTBEAT = (
     RESTORE_VERSION
@@ -59,7 +61,7 @@ end
 local seen = time[1] .. '.' .. string.format('%06d', time[2])
 local since = ARGV[6] == '0' and '0' or string.format('%.3f', time[1] + time[2] / 1000000 - tonumber(ARGV[9]))
 redis.call('HSET', KEYS[1], ARGV[1],
-  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11]}, ' '))
+  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12]}, ' '))
 local at = false
 if tonumber(ARGV[3]) > 0 then
   local id = ARGV[3] .. '-0'
@@ -99,7 +101,7 @@ return names
 """
 
 # A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
-# that old; a dead one if it had something under way. One of an earlier version can't say.
+# that old; a dead one if it has a journal, in which something may be under way. One of an earlier version can't say.
 # KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
 # -> by such replica: its name, and how many responses are unjudged
 _UNJUDGED = """
@@ -121,6 +123,8 @@ for i = 1, #replicas, 2 do
   elseif now - seen <= tonumber(ARGV[2]) then
     local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
     unjudged = tonumber(fields[7]) or unjudged or 0
+    -- Its last heartbeat may be older than its last request.
+    if unjudged == 0 and #fields > 7 and fields[#fields] ~= '-' then unjudged = 1 end
     counts = unjudged > 0 and (not before or since < before)
   end
   if counts then
@@ -129,6 +133,19 @@ for i = 1, #replicas, 2 do
   end
 end
 return found
+"""
+
+# KEYS: replicas. ARGV: lease in seconds -> how many requests are pending in live replicas
+_PENDING = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local count = 0
+for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
+  local fields = {}
+  for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
+  if #fields > 8 and now - tonumber(fields[2]) <= tonumber(ARGV[1]) then count = count + tonumber(fields[8]) end
+end
+return count
 """
 
 # A replica that leaves requests in its journal counts as dead at once.
@@ -223,6 +240,7 @@ class Membership:
         open_seconds: float = 0.0,
         under_way: int = 0,
         journal: str = "-",
+        pending: int = 0,
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -231,17 +249,18 @@ class Membership:
             applied: the version that it has applied, if that is not the one reported.
             acknowledged: the last flush request that it has carried out.
             judged: the last flush request since which it has judged all that was unjudged; None: the same.
-            open_count: how many responses are unjudged now.
+            open_count: how many responses are unjudged now, without the pending ones.
             asked_history: id of a history; the answer says whether it was replaced.
             open_seconds: for how long the oldest of those has been unjudged.
             under_way: how many requests the journal has.
             journal: name of the journal with the requests that are under way.
+            pending: how many requests nobody has answered yet.
         """
         applied = reported if applied is None else applied
         judged = acknowledged if judged is None else judged
         args = (
             name, reported, applied, acknowledged, judged, open_count, secrets.token_hex(8), asked_history,
-            f"{open_seconds:.3f}", max(open_count, under_way), journal,
+            f"{open_seconds:.3f}", max(open_count, under_way), pending, journal,
         )  # fmt: skip
         version, at, history, replaced = await self._store.run(_HEARTBEAT, (*self._keys, self._history), args)
         return StoreHistory(version, float(at) if at else None, history.decode(), (replaced or b"").decode())
@@ -282,9 +301,16 @@ class Membership:
         found = await self._store.run(_UNJUDGED, self._keys[:1], args)
         return {name.decode(): int(count) for name, count in zip(found[::2], found[1::2], strict=True)}
 
+    async def pending(self) -> int:
+        """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
+        return int(await self._store.run(_PENDING, self._keys[:1], (LEASE_SECONDS,)))
+
     async def request_flush(self) -> int:
-        """Ask all replicas to write to the store what they know by now. Returns the number of the request."""
-        added: Any = await self._store.redis.xadd(self.flush_requests, {"": ""}, maxlen=FLUSH_REQUESTS_KEPT)
+        """Ask all replicas to write to the store what they know by now, and to judge by the lists of now. Returns the
+        number of the request."""
+        redis: Any = self._store.redis
+        version = int(await redis.get(self._keys[1]) or 0)
+        added = await redis.xadd(self.flush_requests, {"version": version}, maxlen=FLUSH_REQUESTS_KEPT)
         return flush_request_id(added)
 
 

@@ -71,7 +71,8 @@ class Replica:
         before_report: awaited before an applied version is reported, and before a flush request is acknowledged. A
             process that reports a version says with it that all that it did by older versions is in the store.
         settle: awaited, in a task of its own, before this process says that all responses are judged which were
-            unjudged when it read a flush request.
+            unjudged when it read a flush request. By then the lists of that request, `flush_version`, are applied.
+        flush_version: the version of the lists when the last flush request was made.
         unjudged: what is not judged now.
     """
 
@@ -99,7 +100,9 @@ class Replica:
         self._history = StoreHistory(0, None)
         self._next_count = 0.0
         self._applied_at: float | None = None
-        self._flush_request = b"0-0"
+        self._flush_request, self.flush_version = b"0-0", 0
+        # The last one of whose version the lists are.
+        self._settle_request = self._flush_request
         self._report = AppliedVersionReport(self._report_early)
         # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
         self._judged = AppliedVersionReport(self._report_early)
@@ -258,7 +261,9 @@ class Replica:
             )
         found = {stream.decode(): records for stream, records in reply}
         if flush_requests in found:
-            self._flush_request = found[flush_requests][-1][0]
+            self._flush_request, fields = found[flush_requests][-1]
+            # Of an earlier version of Edgeward: without.
+            self.flush_version = int(fields.get(b"version", 0))
         return parse_changes(found.get(changes))
 
     def _misses_some_before(self, changes: Sequence[Change]) -> bool:
@@ -286,7 +291,10 @@ class Replica:
 
     def _update_reports(self) -> None:
         self._report.update(self.version, self._flush_request, self.before_report)
-        self._judged.update(0, self._flush_request, self.settle)
+        # What is listed and not applied yet has judged nothing.
+        if self.version >= self.flush_version:
+            self._settle_request = self._flush_request
+        self._judged.update(0, self._settle_request, self.settle)
 
     async def _report_early(self) -> None:
         """Report before the next heartbeat is due."""
@@ -317,6 +325,7 @@ class Replica:
                 open_seconds=unjudged.open_seconds,
                 under_way=unjudged.under_way,
                 journal=unjudged.journal,
+                pending=unjudged.pending,
             )
             if unjudged.taken_over:
                 # They are in the counts that were sent just now.

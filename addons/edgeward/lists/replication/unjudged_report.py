@@ -8,7 +8,8 @@ class UnjudgedReport:
     """What one process has still to judge.
 
     Attributes:
-        open_count: how many responses are unjudged now.
+        open_count: how many responses are unjudged now, without the pending ones.
+        pending: how many requests nobody has answered yet, so that no cache can have stored a response.
         open_seconds: for how long the oldest of them has been.
         under_way: how many requests its journal has: these, and those that may become unjudged if the process dies.
         journal: the name of the journal, unique among all; "-": it has none.
@@ -21,3 +22,4 @@ class UnjudgedReport:
     under_way: int = 0
     journal: str = "-"
     taken_over: list[str] = field(default_factory=list)
+    pending: int = 0

@@ -1,0 +1,63 @@
+"""Clients that send a request and leave, and what a listing says then."""
+
+import itertools
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+from edgeward.demo.stack import Stack
+
+
+def send(stack: Stack, path: str) -> socket.socket:
+    """Send a request, whose response nobody reads."""
+    host, _, port = stack.client_address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: photos.example\r\n\r\n".encode())
+    return connection
+
+
+def leave(stack: Stack, path: str, after: float) -> None:
+    """Send a request and hang up `after` seconds."""
+    with send(stack, path):
+        time.sleep(after)
+
+
+@contextmanager
+def breaking_off(stack: Stack, path: str) -> Iterator[None]:
+    """A client sends a request each second, and leaves after 50 ms. `path` may have a place for a number."""
+    ended = Event()
+
+    def client() -> None:
+        for number in itertools.count():
+            leave(stack, path.format(number), 0.05)
+            if ended.wait(1.0):
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(client)
+        try:
+            yield
+        finally:
+            ended.set()
+        running.result()
+
+
+@contextmanager
+def silent(stack: Stack) -> Iterator[Event]:
+    """The origin does not answer below /silent until the event is set."""
+    going_on = Event()
+    stack.origin.put("/silent", b"late", "text/plain", thought=going_on)
+    try:
+        yield going_on
+    finally:
+        going_on.set()
+
+
+def known_gone(added: dict[str, Any]) -> bool:
+    """Whether the answer to a listing says that no copy is left."""
+    purge = added["purge"]
+    return bool(added["active"] and purge["matched"] and not purge["owed"] and not purge["unjudged"])
