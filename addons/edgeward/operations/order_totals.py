@@ -117,6 +117,7 @@ class OrderSummary:
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
+        partly: only a part of what was listed is kept from it.
     """
 
     state: ReceiptState
@@ -126,12 +127,13 @@ class OrderSummary:
     unjudged: int = 0
     unjudged_refused: Mapping[str, int] = field(default_factory=dict)
     effect: Effect = Effect.BLOCKS
+    partly: bool = False
 
-    def inactive(self, effect: Effect) -> Self:
+    def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
         if effect is Effect.BLOCKS or self.state is ReceiptState.PLACING:
             return self
-        return replace(self, state=ReceiptState.INACTIVE, effect=effect)
+        return replace(self, state=ReceiptState.INACTIVE, effect=effect, partly=partly)
 
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""

@@ -48,7 +48,8 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.UNKNOWN:
             return f"not known to be gone: {'; '.join(unknowns(summary))}"
         case ReceiptState.INACTIVE:
-            return f"what is listed blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
+            what = "a part of what is listed" if summary.partly else "what is listed"
+            return f"{what} blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
         case ReceiptState.NOTHING:
             return f"nothing matched: {_nothing_found(summary)}"
         case ReceiptState.ACCEPTED:

@@ -147,7 +147,8 @@ async def create(
     # Read again: the worker has placed orders since.
     takedown, progress = await services.takedowns.get(takedown.id)
     status = TakedownStatus(takedown, progress, services.takedown_worker.step_count(takedown), summary)
-    order_ids = await services.takedowns.orders(takedown.id, limit=MAX_ORDER_IDS)
+    # A step that another controller has done again noted its orders again.
+    order_ids = list(dict.fromkeys(await services.takedowns.orders(takedown.id, limit=MAX_ORDER_IDS)))
     matched = summary.orders.state is not ReceiptState.PLACING
     notes = await entry_effect.notes(services, on, request.signals) if on else []
     unmatched = await not_matching(services, takedown.signals, takedown.list)
