@@ -29,6 +29,7 @@ from edgeward.api import (
 )
 from edgeward.api.problem_details import HEADERS, Handler
 from edgeward.errors import Unavailable
+from edgeward.lists import audit_trail
 from edgeward.operations.services import Services
 from edgeward.types import Role
 
@@ -104,6 +105,10 @@ def _guarded(route: Route) -> Handler:
         return route.handler
 
     async def guarded(request: web.Request) -> web.StreamResponse:
+        with audit_trail.request_from(request.remote or ""):
+            return await answer(request)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         services = context.services(request)
         if route.role:
             caller = await authentication.caller_of(request, services.tokens)
