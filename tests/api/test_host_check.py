@@ -7,7 +7,7 @@ import pytest
 from tests.support.controllers import Api
 
 from edgeward.api.host_check import is_known_host
-from edgeward.api.routes import ROUTES
+from edgeward.api.routes import ROUTES, Route
 from edgeward.settings.config import AdminSettings
 
 OTHERS = (
@@ -22,9 +22,9 @@ OTHERS = (
 
 @pytest.mark.parametrize("host", OTHERS)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_no_route_answers_for_another_host(api: Api, route: object, host: str) -> None:
+def test_no_route_answers_for_another_host(api: Api, route: Route, host: str) -> None:
     """Not even those without a token, nor with a token, which a page could have been given."""
-    answer = api.ask(route.method, route.path.removeprefix("/api/v1"), headers={"Host": host})  # type: ignore[attr-defined]
+    answer = api.ask(route.method, route.path.removeprefix("/api/v1"), headers={"Host": host})
     assert (answer.status, answer.json["type"]) == (421, "urn:edgeward:problem:misdirected")
     assert "admin.hosts" in answer.json["detail"]
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.services import carry_out
@@ -16,10 +17,10 @@ HOST = "photos.example"
 IMAGE = "ab" * 32
 
 
-def _order(age: float = 1, path: str = "/", **more: object) -> PurgeOrder:
+def _order(age: float = 1, path: str = "/", **more: Any) -> PurgeOrder:
     at = time.time() - age
     order = PurgeOrder(Target("http", HOST, path), Cause.TAKEDOWN, at, id=f"{int(at * 1000)}-0")
-    return replace(order, **more)  # type: ignore[arg-type]
+    return replace(order, **more)
 
 
 def _outcomes(order: PurgeOrder, deliveries: Mapping[str, Delivery]) -> dict[str, Outcome]:
