@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.scenarios.pictures import picture
+from tests.support.eventually import until
 from tests.support.programs import require
 from tests.unknown_copies.site import LIST, Site
 
 from edgeward.demo.caches import Nginx
-from edgeward.demo.edge import until
 from edgeward.demo.origin import Origin, Resource
 
 PATH = "/updated.png"
@@ -56,12 +56,12 @@ def test_a_background_update_brings_no_listed_image_back(tmp_path: Path, placeme
         assert site.cache.stores(OLD)
         fetched = origin.count(PATH)
         origin.resources[PATH] = Resource(listed, "image/png", max_age=600, thought=FETCH_SECONDS)
-        until(lambda: b"X-Cache: STALE" in get(site.client_address), pause=0.3)
+        until(lambda: b"X-Cache: STALE" in get(site.client_address), "a stale response", pause=0.3)
         began = time.monotonic()
         purge = site.edge.add_image(LIST, listed, wait=True)["purge"]
         assert purge["state"] == "gone"
-        until(lambda: origin.count(PATH) > fetched and time.monotonic() - began > FETCH_SECONDS)
+        until(lambda: origin.count(PATH) > fetched and time.monotonic() - began > FETCH_SECONDS, "the fetch has ended")
         # A repeat of the purge may have to remove what arrives at this moment.
-        until(lambda: not site.cache.stores(listed))
+        until(lambda: not site.cache.stores(listed), "the copy is gone")
         assert listed not in get(site.client_address)
         assert not site.cache.stores(listed)
