@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.real_caches import target
@@ -47,8 +48,8 @@ async def test_the_first_incident_of_an_entry_is_found(store: Store) -> None:
     assert delivered.at == now + 2
 
 
-def an_incident(**fields: object) -> Incident:
-    return Incident(1.0, Decision.BLOCK, Reason.MATCH, target("/x"), "ab" * 32, "list", "ab12", "pdq", 0, **fields)  # type: ignore[arg-type]
+def an_incident(**fields: Any) -> Incident:
+    return Incident(1.0, Decision.BLOCK, Reason.MATCH, target("/x"), "ab" * 32, "list", "ab12", "pdq", 0, **fields)
 
 
 async def test_hits_are_counted(store: Store) -> None:

@@ -317,6 +317,16 @@ takedowns = Counter(
     ["way"],
     registry=registry,
 )
+vary_unknown = Counter(
+    "edgeward_vary_unknown_total",
+    "Responses whose Vary names more headers, or longer ones, than a sighting holds: their variant is not known.",
+    registry=registry,
+)
+vary_not_stored = Counter(
+    "edgeward_vary_not_stored_total",
+    "Images that Squid must not store in placement fill (no-store), as no purge could name their variant.",
+    registry=registry,
+)
 webhook_refusals = Counter(
     "edgeward_webhook_refusals_total",
     "Refused webhook requests by reason: unknown, signature, stale, host, list.",

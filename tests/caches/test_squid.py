@@ -13,8 +13,10 @@ from tests.support.eventually import eventually
 from tests.support.real_caches import Origin, settings
 
 from edgeward.caches import CacheDriver, Purged, driver_for
+from edgeward.caches.squid import hides_variant
 from edgeward.demo.caches import CacheServer, Squid
-from edgeward.types import Delivery, PurgeOrder
+from edgeward.settings.cache_settings import parse_cache
+from edgeward.types import UNKNOWN_VARY, Delivery, PurgeOrder, Target
 
 ACCEPTS = [("accept", value) for value in ("image/avif", "image/webp", "*/*", "image/jpeg")]
 
@@ -118,11 +120,47 @@ async def test_an_absent_header_and_an_empty_one(squid: CacheServer, driver: Cac
 
 
 async def test_too_many_headers_in_vary_are_not_verified(squid: CacheServer, driver: CacheDriver) -> None:
-    """With more headers in Vary than can be tried in every order, a purge is delivered, not verified."""
+    """With more headers in Vary than can be tried in every order, a purge is not known to remove the copy: an earlier
+    version may have sorted them."""
     vary = [(f"x-{n}", "1") for n in range(5)]
     send(squid, "/many", *vary)
-    assert result(await purge_one(driver, http_order("/many", *vary))) == (Delivery.DELIVERED, 1)
+    assert result(await purge_one(driver, http_order("/many", *vary))) == (Delivery.UNSUPPORTED, 1)
     assert not is_cached(squid, "/many", *vary)
+    assert result(await purge_one(driver, http_order("/many", *reversed(vary)))) == (Delivery.VERIFIED, 0)
+
+
+@pytest.mark.parametrize(
+    "vary",
+    [
+        ((UNKNOWN_VARY, ""),),
+        (("edgeward-forget", ""), ("accept", "*/*")),
+        (("cache-control", "no-cache"),),
+        (("range", "bytes=0-1"), ("accept", "*/*")),
+        (('"x"', ""), ("accept", "*/*")),
+        (("x-\xe9", ""), ("accept", "*/*")),
+    ],
+)
+async def test_what_no_request_can_select_is_not_called_gone(
+    squid: CacheServer, driver: CacheDriver, vary: tuple[tuple[str, str], ...]
+) -> None:
+    """A variant by headers that the requests of a purge can't have, or by names that are not recorded."""
+    purged = await purge_one(driver, http_order("/unknown", *vary))
+    assert purged.delivery is Delivery.UNSUPPORTED
+    assert "can't be searched for" in purged.detail
+
+
+def test_what_squid_must_not_store_in_fill() -> None:
+    """Where Edgeward does not see what the client sent, or no purge can have it; only if there is a Squid."""
+    squid = parse_cache({"name": "a", "driver": "squid", "url": "http://127.0.0.1:1"})
+    other = parse_cache({"name": "b", "driver": "varnish", "url": "http://127.0.0.1:1"})
+
+    def by(*names: str) -> Target:
+        return Target("http", "img.test", "/", tuple((name, "") for name in names))
+
+    for target in (by("accept", "x-forwarded-for"), by("authorization"), by("via"), by(UNKNOWN_VARY), by('"x"')):
+        assert hides_variant([other, squid], target)
+        assert not hides_variant([other], target)
+    assert not hides_variant([squid], by("accept", "host", "cookie", "x y"))
 
 
 @pytest.mark.parametrize("path", ["/plain-now", "/plain-ahead"])

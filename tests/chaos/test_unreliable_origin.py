@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from tests.chaos.unreliable_origin import MOOD_SECONDS, MOODS, SILENT_SECONDS, UnreliableOrigin
 
 
@@ -16,14 +17,14 @@ def test_a_seed_decides_the_moods() -> None:
     assert Counter(moods)["fine"] > 800
 
 
-def test_errors_are_not_stored_and_end() -> None:
+def test_errors_are_not_stored_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache keeps no error of the origin. Before the beginning and after the end all is fine."""
     origin = UnreliableOrigin(7)
     fine = origin.put("/gallery/1/a.jpg", b"picture")
     assert origin.resource("/gallery/1/a.jpg") == fine
     origin.begin()
     for mood in MOODS:
-        origin.mood = lambda *_, mood=mood: mood  # type: ignore[method-assign,misc]
+        monkeypatch.setattr(origin, "mood", lambda *_, mood=mood: mood)
         found = origin.resource("/gallery/1/a.jpg?w=1")
         assert found
         if mood.isdigit():

@@ -13,6 +13,7 @@ from edgeward.errors import ApiUnavailable, BadImage, BadSignal, EdgewardError, 
 
 type Run = Callable[..., Ended]
 ENTRIES = "POST /api/v1/lists/court/entries"
+PURGES = "POST /api/v1/entries/purges"
 MD5 = f"md5:{ENTRY['value']}"
 PDQ = "pdq:f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
 
@@ -49,22 +50,30 @@ def test_a_picture_is_sent_unchanged(api: Api, edgeward: Run, picture: Path) -> 
 
 
 def test_several_responses_are_printed_as_one(api: Api, edgeward: Run, picture: Path) -> None:
-    """Hashes and pictures together give one object: the newest version, all entries, and the sums of owed purges."""
-    purge = {"orders": 2, "owed": {"varnish-1": 1}, "refused": {"varnish-1": 1}, "matched": True, "unjudged": 4}
-    api.answer(ENTRIES, _added(purge=purge, notes=["n"]), 201)
+    """Hashes and pictures together give one object: the newest version, all entries, and their purges, which are asked
+    for together, as two requests may lead to the same ones."""
+    api.answer(ENTRIES, _added(purge=GONE, notes=["n"]), 201)
+    api.answer(PURGES, GONE)
     ended = edgeward("add", "court", "--hash", MD5, "--image", picture, "--image", picture, "--wait", "--json")
-    act = api.requests[0].json["act"]
+    *listed, asked = api.requests
+    act = listed[0].json["act"]
     # One command is one act, however many requests it takes.
-    assert [request.path.partition("act=")[2][:20] for request in api.requests[1:]] == [act, act]
-    assert ended.json == {
-        "act": act,
-        "entries": [ENTRY] * 3,
-        "version": 7,
-        "active": True,
-        "waiting_for": [],
-        "notes": ["n"] * 3,
-        "purge": {"orders": 6, "owed": {"varnish-1": 3}, "refused": {"varnish-1": 3}, "matched": True, "unjudged": 4},
-    }
+    assert [request.path.partition("act=")[2] for request in listed[1:]] == [act, act]
+    assert "wait=" not in "".join(request.path for request in listed)
+    assert asked.path.endswith("?wait=verified&timeout=30.0")
+    assert asked.json == {"entries": [ENTRY["id"]], "images": [[ENTRY["id"]]] * 2, "version": 7}
+    expected = {"entries": [ENTRY] * 3, "version": 7, "active": True, "waiting_for": [], "notes": ["n"] * 3}
+    assert ended.json == {"act": act, **expected, "purge": GONE}
+    assert edgeward("add", "court", "--image", picture, "--image", picture).status == 0
+    assert [request.path.partition("?")[0] for request in api.requests[4:]] == ["/api/v1/lists/court/entries"] * 2
+
+
+def test_the_act_is_named_if_its_purges_are_not_known(api: Api, edgeward: Run, picture: Path) -> None:
+    """All is listed then, and can be undone."""
+    api.answer(ENTRIES, _added(), 201)
+    api.problem(PURGES, 503, "the store is away")
+    with pytest.raises(EdgewardError):
+        edgeward("add", "court", "--hash", MD5, "--image", picture, "--wait")
 
 
 def test_wait_asks_for_verified_purges(api: Api, edgeward: Run) -> None:

@@ -1,6 +1,7 @@
 """The worker of undos: at whatever point its controller dies, another goes on until all is taken back."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.lists.entries import entry
@@ -47,9 +48,9 @@ async def test_a_killed_worker_is_replaced(
     first_store = ListStore(store)
     undo_some, reached, calls = first_store.undo_some, asyncio.Event(), 0
 
-    async def stops(*args: object) -> tuple[bool, int]:
+    async def stops(*args: Any) -> tuple[bool, int]:
         nonlocal calls
-        result = await undo_some(*args)  # type: ignore[arg-type]
+        result = await undo_some(*args)
         calls += 1
         if calls == steps:
             reached.set()

@@ -3,23 +3,24 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.services import carry_out
 
 from edgeward.operations.order_totals import OrderTotals, ReceiptState, add_up
 from edgeward.operations.services import Services
-from edgeward.operations.statements import unknowns
+from edgeward.operations.statements import EMPTIED, statement, unknowns
 from edgeward.types import NO_TARGET, Cause, Delivery, Met, Outcome, PurgeOrder, Scope, Target
 
 HOST = "photos.example"
 IMAGE = "ab" * 32
 
 
-def _order(age: float = 1, path: str = "/", **more: object) -> PurgeOrder:
+def _order(age: float = 1, path: str = "/", **more: Any) -> PurgeOrder:
     at = time.time() - age
     order = PurgeOrder(Target("http", HOST, path), Cause.TAKEDOWN, at, id=f"{int(at * 1000)}-0")
-    return replace(order, **more)  # type: ignore[arg-type]
+    return replace(order, **more)
 
 
 def _outcomes(order: PurgeOrder, deliveries: Mapping[str, Delivery]) -> dict[str, Outcome]:
@@ -190,3 +191,36 @@ async def test_orders_are_read_in_batches(services: Services, monkeypatch: pytes
     await carry_out(services)
     summary = (await add_up(services, [*ids, "1-1"])).summary(complete=True)
     assert (summary.orders, summary.verified, summary.state) == (5, 10, ReceiptState.GONE)
+
+
+@pytest.mark.parametrize(
+    ("scope", "forgotten", "state"),
+    [
+        (Scope.PREFIX, 0, "nothing"),
+        (Scope.PREFIX, 7, "nothing"),
+        (Scope.TAG, 7, "nothing"),
+        # A known target may have been stored again between the emptying and the statement.
+        (Scope.TARGET, 0, "unknown"),
+    ],
+)
+def test_emptied_caches_hold_nothing_that_is_not_known(scope: Scope, forgotten: int, state: str) -> None:
+    """An order that a cache can't carry out, placed before every cache was emptied; not one placed after it."""
+    order = _order(60, scope=scope, forgotten=forgotten, tag="t", sha256=IMAGE)
+    for emptied_at, expected in ((time.time() - 30, state), (time.time() - 90, "unknown"), (0.0, "unknown")):
+        totals = OrderTotals(["a"], emptied_at=emptied_at)
+        totals.add(order, _outcomes(order, {"a": Delivery.UNSUPPORTED}))
+        summary = totals.summary(complete=True)
+        assert summary.state == expected
+        assert (EMPTIED in statement(summary)) == (expected == "nothing")
+    lost_again = OrderTotals(["a"], store_lost=True, emptied_at=time.time())
+    lost_again.add(order, _outcomes(order, {"a": Delivery.UNSUPPORTED}))
+    assert lost_again.summary(complete=True).state == "unknown"
+
+
+def test_what_is_owed_or_refused_stays_so_after_caches_were_emptied() -> None:
+    """It can still be carried out."""
+    order = _order(60, scope=Scope.PREFIX, forgotten=3)
+    for delivery, state in ((Delivery.REFUSED, "refused"), (Delivery.WAITING, "owed")):
+        totals = OrderTotals(["a"], emptied_at=time.time())
+        totals.add(order, _outcomes(order, {"a": delivery}))
+        assert totals.summary(complete=True).state == state

@@ -6,16 +6,17 @@ from tests.support.services import carry_out
 
 from edgeward.controller.composition import compose
 from edgeward.errors import Conflict, Unavailable
-from edgeward.operations import entries, imports, lists, receipts, statements, store, takedowns, waiting
+from edgeward.lists.audit_trail import request_from
+from edgeward.operations import entries, imports, lists, purges, receipts, statements, store, takedowns, waiting
 from edgeward.operations import store as module
 from edgeward.operations.imports import ImportRequest
 from edgeward.operations.lists import ListChanges
-from edgeward.operations.order_totals import ReceiptState
+from edgeward.operations.order_totals import ReceiptState, add_up
 from edgeward.operations.services import Services
 from edgeward.operations.status import readiness
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.retromatch import lost_purges
-from edgeward.types import Delivery, HashList, Mode, Signal
+from edgeward.types import Delivery, HashList, Mode, Scope, Signal, Target
 
 LISTED = Signal("md5", "1" * 32)
 
@@ -176,3 +177,90 @@ async def test_before_the_refill_no_copy_is_known_to_be_gone_either(services: Se
     await carry_out(services, Delivery.UNSUPPORTED)
     summary = (await receipts.of_takedown(services, made.status.takedown.id, 0, 100)).page.summary
     assert (summary.state, statements.unknowns(summary)) == (ReceiptState.UNKNOWN, LOST)
+
+
+URL = Target("http", "photos.example", "/a.jpg")
+HOST_PREFIX, FOLDER = Target("http", "photos.example", "/"), Target("http", "photos.example", "/folder/")
+KINDS = {
+    "hash": TakedownRequest(signals=(LISTED,)),
+    "hash and list": TakedownRequest(signals=(LISTED,), list="a"),
+    "url": TakedownRequest(urls=(URL,)),
+    "prefix": TakedownRequest(prefixes=(FOLDER,)),
+    "host": TakedownRequest(prefixes=(HOST_PREFIX,)),
+    "all": TakedownRequest(urls=(URL,), prefixes=(FOLDER,), signals=(LISTED,)),
+}
+NO_PREFIXES = {Scope.PREFIX: Delivery.UNSUPPORTED, Scope.TAG: Delivery.UNSUPPORTED}
+"""What caches that purge by URL alone make of orders."""
+
+
+async def _state_of(services: Services, takedown_id: str) -> tuple[ReceiptState, list[str], str]:
+    """By the receipt, which must agree with the list of takedowns."""
+    await carry_out(services, by_scope=NO_PREFIXES)
+    summary = (await receipts.of_takedown(services, takedown_id, 0, 100)).page.summary
+    (recent,) = [each for each in await takedowns.recent(services, 10) if each.takedown.id == takedown_id]
+    assert recent.summary and recent.summary.orders.state is summary.state
+    return summary.state, statements.unknowns(summary), statements.statement(summary)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_takedown_after_a_loss_counts_the_emptied_caches(
+    services: Services, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Whatever is taken down, by caches that can't purge by prefix: not known to be gone until every cache was emptied.
+    Then it is not said that Edgeward verified it."""
+    # Summaries are kept as soon as they are unknown.
+    monkeypatch.setattr("edgeward.operations.takedown_summary.REPEAT_MARGIN_SECONDS", -10_000.0)
+    await listed(services)
+    await empty_the_store(services)
+    await store.refill(services, "ben", "", timeout=60)
+    made = await takedowns.create(services, KINDS[kind], Requester("ana", "api"))
+    takedown_id = made.status.takedown.id
+
+    async def is_placed() -> bool:
+        await carry_out(services, by_scope=NO_PREFIXES)
+        return bool((await services.takedowns.get(takedown_id))[1].placed_at)
+
+    await eventually(is_placed, "all orders are placed")
+    state, unknown, text = await _state_of(services, takedown_id)
+    assert (state, len(unknown)) == (ReceiptState.UNKNOWN, 4 if kind == "all" else 2)
+    assert statements.EMPTIED not in text
+    await store.caches_emptied(services, "ben", "")
+    state, unknown, text = await _state_of(services, takedown_id)
+    assert state in (ReceiptState.GONE, ReceiptState.NOTHING)
+    assert unknown == []
+    assert statements.EMPTIED in text
+    # A second loss is another one.
+    await empty_the_store(services)
+    await store.refill(services, "ben", "", timeout=60)
+    again = await takedowns.create(services, KINDS[kind], Requester("ana", "api"))
+    takedown_id = again.status.takedown.id
+    await eventually(is_placed, "all orders are placed")
+    assert (await _state_of(services, takedown_id))[0] is ReceiptState.UNKNOWN
+
+
+async def test_a_purge_by_hand_counts_the_emptied_caches(services: Services) -> None:
+    """Ordered between the loss and the emptying, then after it."""
+    await listed(services)
+    await empty_the_store(services)
+    await store.refill(services, "ben", "", timeout=60)
+
+    async def purge() -> ReceiptState:
+        ids = [each.order.id for each in (await purges.create(services, [[URL]], "ana", "")).orders]
+        await carry_out(services, by_scope=NO_PREFIXES)
+        return (await add_up(services, ids)).summary(complete=True).state
+
+    assert await purge() is ReceiptState.UNKNOWN
+    await store.caches_emptied(services, "ben", "")
+    assert await purge() is ReceiptState.GONE
+
+
+async def test_who_said_that_the_caches_were_emptied_is_on_record(services: Services) -> None:
+    """Before it counts: if it can't be noted, it does not count."""
+    await listed(services)
+    await empty_the_store(services)
+    await store.refill(services, "ben", "", timeout=60)
+    with request_from("192.0.2.7"):
+        await store.caches_emptied(services, "ben", "all were restarted")
+    last = (await services.list_store.changes(await services.list_store.version() - 1))[0]
+    assert (last.op, last.who, last.origin, last.why) == (
+        "store.caches_emptied", "ben", "192.0.2.7", "all were restarted")  # fmt: skip

@@ -3,6 +3,7 @@
 import secrets
 import time
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -100,12 +101,89 @@ async def test_checks_are_recorded_by_target(queue: SweepQueue) -> None:
     assert await queue.last_check(served("/b")) is None
 
 
-async def test_very_long_targets_are_not_followed(queue: SweepQueue) -> None:
-    """A client can make them of several kilobytes: they would fill the store, or displace all others."""
-    before = metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
-    await queue.report([served("/" + secrets.token_hex(4000), 1), served("/b", 2)], 0)
+def long_target(at: float) -> ServedTarget:
+    """Of 8000 bytes that do not shrink."""
+    return served("/" + secrets.token_hex(4000), at)
+
+
+def _dropped() -> float:
+    return metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
+
+
+async def _long_bytes(store: Store) -> tuple[int, int, int]:
+    """Long targets on record, their bytes, and the bytes that are counted."""
+    targets, counted = store.key("{sweep}", "targets"), store.key("{sweep}", "bytes")
+    values = await cast(Any, store.redis).hvals(targets)
+    return len(values), sum(map(len, values)), int(await store.redis.get(counted) or 0)
+
+
+async def test_long_targets_are_followed(queue: SweepQueue, store: Store) -> None:
+    """Through every step, byte for byte. Each is stored once, and no longer than it is followed."""
+    one, other = long_target(1), replace(long_target(2), target=replace(long_target(2).target, host="b.test"))
+    assert await queue.next_time(one) is None
+    await queue.report([one, served("/b", 3), other], 1)
+    await queue.report([one], 0)
+    assert (await _long_bytes(store))[0] == 2
+    taken = await queue.take(9)
+    assert [replace(each, rank=0.0) for each in taken] == [one, served("/b", 3), other]
+    assert taken[0].views == 2
+    await queue.put_back([taken[0]])
+    assert await queue.next_time(one) == 0.0
+    await queue.record_check(other, LastCheck(4.0, '"tag"'), next_at=time.time() - 1)
+    assert await queue.last_check(other) == LastCheck(4.0, '"tag"')
+    assert {each.target for each in await queue.take(9)} == {one.target, other.target}
+    await queue.postpone(one, time.time() + 60)
+    assert (await queue.next_time(one) or 0) > time.time()
+    count, size, counted = await _long_bytes(store)
+    assert (count, counted) == (2, size)
+    for each in (one, other):
+        await queue.forget(each)
+    assert await _long_bytes(store) == (0, 0, 0)
+    assert await queue.next_time(one) is None
+
+
+async def test_long_targets_are_limited_in_bytes(
+    queue: SweepQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever one client makes up, what many clients request stays followed; what is dropped is counted."""
+    monkeypatch.setattr("edgeward.origin_check.queue.MAX_LONG_BYTES", 50_000)
+    popular = replace(long_target(1000), views=200)
+    await queue.report([popular, served("/short", 1000)], 0)
+    before = _dropped()
+    for number in range(10):
+        await queue.report([long_target(1001 + number / 10) for _ in range(10)], 0)
+    count, size, counted = await _long_bytes(store)
+    assert size == counted <= 50_000
+    assert _dropped() - before == 101 - count
+    taken = await queue.take(99)
+    assert {popular.target.path, "/short"} < {each.target.path for each in taken}
+    assert len(taken) == count + 1
+    # What was dropped during its check is stored again, or dropped again.
+    for each in taken:
+        await queue.postpone(each, time.time() - 1)
+    assert (await _long_bytes(store))[0] == count
+
+
+async def test_a_full_queue_drops_long_targets_too(
+    queue: SweepQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what is stored of them."""
+    monkeypatch.setattr("edgeward.origin_check.queue.MAX_QUEUED", 3)
+    await queue.report([long_target(number) for number in range(10)], 0)
+    assert (await _long_bytes(store))[0] == 3
+    for each in [*await queue.take(9), *(long_target(number) for number in range(10))]:
+        await queue.postpone(each, time.time() + 60 + each.at)
+    assert (await _long_bytes(store))[0] == 3
+
+
+async def test_a_long_target_that_the_store_evicted(queue: SweepQueue, store: Store) -> None:
+    """It is followed again when it is served again, and hinders no other."""
+    one = long_target(2)
+    await queue.report([one, served("/b", 1)], 0)
+    await store.redis.delete(store.key("{sweep}", "targets"))
     assert [each.target.path for each in await queue.take(9)] == ["/b"]
-    assert metrics.registry.get_sample_value("edgeward_sweep_dropped_total") == before + 1
+    await queue.report([one], 0)
+    assert [each.target for each in await queue.take(9)] == [one.target]
 
 
 async def test_the_queue_is_limited(queue: SweepQueue, monkeypatch: pytest.MonkeyPatch) -> None:

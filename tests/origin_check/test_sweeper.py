@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -94,6 +95,21 @@ async def start(store: Store, site: Site, pool: HasherPool) -> AsyncIterator[Cal
 @pytest.fixture
 def sweep(start: Callable[..., Sweep]) -> Sweep:
     return start()
+
+
+async def test_a_long_url_that_the_origin_removed_is_purged(sweep: Sweep, site: Site) -> None:
+    """Of several kilobytes, as a signed URL may be: it is followed like any other."""
+    long = target("/long.jpg?signature=" + secrets.token_hex(3500))
+    site.put(long.path, BODY)
+    await sweep.serve(long)
+    assert await sweep.step() == 1
+    assert await sweep.placed() == []
+    assert (await sweep.queue.next_time(ServedTarget(long, MADE.sha256[:32], 0)) or 0) > time.time()
+    del site.resources[long.path]
+    await sweep.queue.postpone(ServedTarget(long, MADE.sha256[:32], time.time()), time.time() - 1)
+    await sweep.queue.record_check(ServedTarget(long, MADE.sha256[:32], time.time()), LastCheck(1.0), time.time() - 1)
+    assert await sweep.step() == 1
+    assert [(order.target.path, order.cause) for order in await sweep.placed()] == [(long.path, Cause.ORIGIN)]
 
 
 async def test_an_image_that_is_still_there_stays(sweep: Sweep, site: Site) -> None:

@@ -5,8 +5,17 @@ import gc
 import pytest
 from mitmproxy.http import Headers
 
-from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, vary_names, with_vary
-from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Flaw, Signal, Target
+from edgeward import metrics
+from edgeward.proxy.target_cache import (
+    UNKNOWN_VARIANT,
+    CachedTarget,
+    TargetCache,
+    Validators,
+    variant_of_response,
+    vary_names,
+    with_vary,
+)
+from edgeward.types import TRANSIENT_FLAWS, UNKNOWN_VARY, Fingerprint, Flaw, Signal, Target
 
 BASE = Target("http", "img.test", "/a.jpg")
 
@@ -66,11 +75,38 @@ def test_validators_tell_representations_apart(one: Validators, other: Validator
 
 @pytest.mark.parametrize(
     ("header", "names"),
-    [(None, ()), ("", ()), ("*", ()), ("Accept", ("accept",)), ("b, A ,", ("a", "b")), ("Accept, accept", ("accept",))],
+    [
+        (None, ()),
+        ("", ()),
+        ("*", ()),
+        ("Accept", ("accept",)),
+        ("b, A ,", ("b", "a")),
+        ("Accept, accept", ("accept", "accept")),
+        ("Accept, *", ("accept",)),
+        ("a b;q=1,\t/", ("a b;q=1", "/")),
+        ("X-\udce9", ("x-\xe9",)),
+        (", ".join(f"x{number}" for number in range(64)), tuple(f"x{number}" for number in range(64))),
+        (", ".join(f"x{number}" for number in range(65)), (UNKNOWN_VARY,)),
+        ("x," * 100_000, (UNKNOWN_VARY,)),
+    ],
 )
 def test_vary_names(header: str | None, names: tuple[str, ...]) -> None:
-    """Names come lower-case, sorted, once each."""
+    """Names come lower-case, in the order and as often as Vary has them, up to a limit."""
     assert vary_names(header) == names
+
+
+def test_a_variant_that_is_too_large_to_record_is_unknown() -> None:
+    """It is counted, and stands for all variants of its target; a client can't name it."""
+    target = Target("http", "img.test", "/")
+    before = metrics.registry.get_sample_value("edgeward_vary_unknown_total") or 0
+    large = variant_of_response(target, ("cookie",), Headers([(b"Cookie", b"c" * 20_000)]))
+    assert large.vary == UNKNOWN_VARIANT
+    assert variant_of_response(target, (UNKNOWN_VARY,), Headers([(b"*", b"x")])).vary == UNKNOWN_VARIANT
+    assert variant_of_response(target, ("cookie",), Headers([(b"Cookie", b"c" * 9_000)])).vary[0][0] == "cookie"
+    assert metrics.registry.get_sample_value("edgeward_vary_unknown_total") == before + 2
+    cache = TargetCache()
+    cache.put(large, CachedTarget(None, Validators()))
+    assert cache.variant(target, Headers([(b"Cookie", b"c")])) == large
 
 
 @pytest.mark.parametrize("raw", [b"plain", b"caf\xc3\xa9", b"caf\xe9", b"\xff\xfe"])

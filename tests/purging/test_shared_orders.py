@@ -21,6 +21,17 @@ async def test_each_entry_has_the_orders_that_it_shares(store: Store) -> None:
     assert await orders.ids_of_entries(["e4"]) == await orders.ids_of_entries([]) == []
 
 
+async def test_many_small_groups(store: Store) -> None:
+    """Each entry has the orders of its own groups alone, more than one command takes; empty groups are left out."""
+    shared = SharedOrders(store)
+    groups = [([f"{number}-0", f"{number}-1"], [f"e{number}", "all"]) for number in range(600)]
+    await shared.share_each([*groups, ([], ["e1"]), (["9-9"], [])])
+    assert await shared.of_entries(["e1"]) == {"1-0", "1-1"}
+    assert len(await shared.of_entries(["all"])) == 1200
+    assert await shared.of_entries(["9-9"]) == set()
+    assert all([await store.redis.ttl(key) > 0 for key in await store.redis.keys(store.key("*"))])
+
+
 async def test_many_entries_and_none(store: Store) -> None:
     """More entries than one command takes. Without orders nothing is noted, and all keys expire."""
     shared = SharedOrders(store)

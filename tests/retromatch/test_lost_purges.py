@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.real_caches import target
@@ -155,8 +156,8 @@ async def test_a_purge_that_became_due_since_is_not_ended(bench: Bench, monkeypa
     monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
     real = bench.orders.lost.note
 
-    async def note(*args: object) -> None:
-        await real(*args)  # type: ignore[arg-type]
+    async def note(*args: Any) -> None:
+        await real(*args)
         await bench.purges._note_due([HOST], [added(3)])
 
     monkeypatch.setattr(bench.orders.lost, "note", note)

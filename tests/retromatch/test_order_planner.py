@@ -68,6 +68,26 @@ async def test_an_image_that_several_entries_list_is_purged_once(bench: Bench) -
     assert orders.keys() == {change.version for change in changes}
     ((order, _),) = await bench.orders.recent()
     assert (order.started_at, order.why, order.by) == (changes[0].at, "why", "tester")
+    # So that the receipt of neither says that nothing was seen.
+    for change in changes:
+        assert change.entry
+        assert await bench.orders.ids_of_entries([change.entry.id]) == [order.id]
+
+
+async def test_an_entry_has_the_orders_that_another_decides(bench: Bench) -> None:
+    """An image that another entry blocks already: its orders are also those of a new entry that matches it, and no
+    others are."""
+    seen = image("a", MD5)
+    await bench.see_all({"/1": seen, "/other": image("b")})
+    placed = []
+    for signal in (seen.signals[0], MD5):
+        (change,) = await bench.list_store.add_entries([Entry("bad", signal)], "tester")
+        await bench.catch_up(change)
+        await bench.order_planner.match_entries([PendingChange(change, None)], {})
+        assert change.entry
+        placed.append(await bench.orders.ids_of_entries([change.entry.id]))
+    assert all(placed)
+    assert set(placed[0]) | set(placed[1]) == {order.id for order, _ in await bench.orders.recent()}
 
 
 async def test_placed_orders_are_not_placed_again(bench: Bench) -> None:

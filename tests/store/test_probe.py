@@ -3,9 +3,10 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.caches.certificates import server_context
@@ -22,8 +23,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     with ExitStack() as running:
         numbers = iter(range(10))
 
-        def start(*options: str, **more: object) -> Node:
-            node = Node(tmp_path / f"node{next(numbers)}", *options, **more)  # type: ignore[arg-type]
+        def start(*options: str, **more: Any) -> Node:
+            node = Node(tmp_path / f"node{next(numbers)}", *options, **more)
             running.callback(node.kill)
             node.start()
             return node
@@ -212,10 +213,10 @@ async def speaker() -> AsyncIterator[Callable[..., object]]:
     ],
 )
 async def test_answers_of_a_server(
-    speaker: Callable[..., object], answer: bytes | None, check: str, detail: str
+    speaker: Callable[..., Awaitable[str]], answer: bytes | None, check: str, detail: str
 ) -> None:
     """Each error that a server may answer with is told apart."""
-    address = await speaker(answer)  # type: ignore[misc]
+    address = await speaker(answer)
     step = await last_step(f"redis://{address}", 0.5)
     assert (step.check, detail in step.detail) == (check, True), step
 

@@ -1,6 +1,6 @@
 """The services of a controller on the store of a test, without the API and without purgers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from edgeward.controller.composition import Worker, compose
 from edgeward.operations.services import Services
 from edgeward.purging.orders import PurgeResult
 from edgeward.store.connection import Store
-from edgeward.types import Delivery, Outcome
+from edgeward.types import Delivery, Outcome, Scope
 
 CACHES = [
     {"name": "inner", "driver": "varnish", "url": "http://127.0.0.1:1"},
@@ -34,13 +34,25 @@ async def running_services(store: Store, state_dir: Path) -> AsyncIterator[Servi
         yield services
 
 
-async def carry_out(services: Services, delivery: Delivery = Delivery.VERIFIED, cache: str = "") -> int:
-    """Give all orders that wait for one cache, or for every cache, this outcome. Returns how many there were."""
+async def carry_out(
+    services: Services,
+    delivery: Delivery = Delivery.VERIFIED,
+    cache: str = "",
+    by_scope: Mapping[Scope, Delivery] | None = None,
+) -> int:
+    """Give all orders that wait for one cache, or for every cache, this outcome, or that of `by_scope`.
+
+    Returns how many there were.
+    """
     count = 0
     for name in [cache] if cache else services.caches:
         while orders := await services.orders.take(name, "tests", 100, 1):
             results = [
-                PurgeResult(order.id, Outcome(order.id, name, delivery, order.started_at + 1)) for order in orders
+                PurgeResult(
+                    order.id,
+                    Outcome(order.id, name, (by_scope or {}).get(order.scope, delivery), order.started_at + 1),
+                )
+                for order in orders
             ]
             await services.orders.record_results(name, results)
             count += len(orders)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from edgeward.api import act_serializers, context, images, requests, serializers
-from edgeward.operations import entries, entry_effect, lists
+from edgeward.operations import entries, entry_effect, entry_purges, lists
 from edgeward.operations.entries import SignalsToList
 from edgeward.operations.store import refuse_changes_after_loss
 
@@ -42,6 +42,16 @@ async def add(request: web.Request) -> web.Response:
         effect_of = entry_effect.effect_of_image if asked.is_image else entry_effect.effect_of_all
         added = replace(added, purge=added.purge.inactive(await effect_of(services, name, asked.listed.signals)))
     return web.json_response(serializers.entries_added(added, notes), status=201)
+
+
+async def purges(request: web.Request) -> web.Response:
+    """POST /entries/purges: what became of the purges that entries led to, each counted once. Changes nothing."""
+    wait = requests.parse_query(request, requests.WaitQuery)
+    body = await requests.parse_body(request, requests.EntryPurgesBody)
+    found = await entry_purges.of_entries(
+        context.services(request), body.entries, body.images, body.version, wait.seconds or 0.0
+    )
+    return web.json_response(serializers.purge_status(found))
 
 
 async def show(request: web.Request) -> web.Response:

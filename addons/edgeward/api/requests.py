@@ -21,6 +21,8 @@ from edgeward.types import Action, ListKind, Mode, Role
 MAX_JSON_BYTES = 1024 * 1024
 MAX_HASHES = 10_000
 """Hashes in one request. Longer lists are imported (POST /lists/{name}/imports)."""
+MAX_IMAGES = 10_000
+"""Images whose purges are asked for together."""
 MAX_REMOVED = 1000
 """Hashes that one request takes off a list."""
 MAX_URLS = 1000
@@ -175,6 +177,21 @@ class RefillBody(_Body):
     caches_emptied: bool = False
     why: Text = ""
     timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
+
+
+class EntryPurgesBody(_Body):
+    """`entries`: ids of entries that were listed by hash; `images`: those of each image. `version` of the lists is
+    matched first."""
+
+    entries: Annotated[list[str], Field(max_length=MAX_HASHES)] = []
+    images: Annotated[list[list[str]], Field(max_length=MAX_IMAGES)] = []
+    version: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.entries and not any(self.images):
+            raise ValueError("give entries or images")
+        return self
 
 
 class NoQuery(_Query):

@@ -29,6 +29,7 @@ from edgeward.api import (
 )
 from edgeward.api.problem_details import HEADERS, Handler
 from edgeward.errors import Unavailable
+from edgeward.lists import audit_trail
 from edgeward.operations.services import Services
 from edgeward.types import Role
 
@@ -62,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
     Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
     Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
+    Route("POST", f"{API}/entries/purges", Role.OPERATOR, entries.purges),
     Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
     Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),
     Route("GET", f"{API}/entries/{{id}}/receipt", Role.OPERATOR, receipts.of_entry),
@@ -103,6 +105,10 @@ def _guarded(route: Route) -> Handler:
         return route.handler
 
     async def guarded(request: web.Request) -> web.StreamResponse:
+        with audit_trail.request_from(request.remote or ""):
+            return await answer(request)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         services = context.services(request)
         if route.role:
             caller = await authentication.caller_of(request, services.tokens)

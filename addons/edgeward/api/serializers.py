@@ -233,7 +233,7 @@ def takedown(value: TakedownStatus) -> Json:
         "hashes": len(asked.signals),
         "list": asked.list or None,
         "state": value.state,
-        "orders": value.progress.orders,
+        "orders": value.summary.orders.orders if value.summary else value.progress.orders,
         "error": value.progress.error,
         **(_takedown_details(value, value.summary) if value.summary else {}),
     }

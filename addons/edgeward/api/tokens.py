@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from edgeward.api import context, requests, serializers
+from edgeward.operations import tokens
 
 
 async def index(request: web.Request) -> web.Response:
@@ -15,12 +16,14 @@ async def index(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """POST /tokens"""
     body = await requests.parse_body(request, requests.TokenBody)
-    token, text = await context.services(request).tokens.create(body.name, body.role)
+    services, who = context.services(request), context.caller(request).name
+    token, text = await tokens.create(services, body.name, body.role, who)
     return web.json_response({**serializers.token(token), "token": text}, status=201)
 
 
 async def revoke(request: web.Request) -> web.Response:
     """DELETE /tokens/{id}"""
     requests.parse_query(request, requests.NoQuery)
-    revoked = await context.services(request).tokens.revoke(request.match_info["id"])
+    services, who = context.services(request), context.caller(request).name
+    revoked = await tokens.revoke(services, request.match_info["id"], who)
     return web.json_response({"removed": serializers.token(revoked)})

@@ -18,7 +18,7 @@ from edgeward.caches.retry_after import retry_after
 from edgeward.caches.urls import is_host
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import SelfHostedCache
-from edgeward.types import Cause, Delivery, PurgeOrder, Scope, Target
+from edgeward.types import UNKNOWN_VARY, Cause, Delivery, PurgeOrder, Scope, Target
 
 REPEAT_PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Pauses between purges that are repeated until the cache says that nothing is left."""
@@ -34,6 +34,10 @@ _LONG_BYTES = 4096
 """Targets that are longer than this are refused by some caches, from clients too."""
 _MAX_BYTES_WITH_VARIANT = 16384
 """Length of a target and its request headers up to which a purge that removes all variants carries these headers."""
+
+
+_MAX_VARIANT_HEADERS = 32
+"""Number of such headers: Varnish accepts 64 in one request."""
 
 
 class SelfHostedDriver(CacheDriver):
@@ -168,11 +172,11 @@ def some_variant_headers(target: Target) -> tuple[tuple[str, str], ...]:
     """`variant_headers` for a purge that removes all variants: none where they would make it too long for the cache."""
     headers = variant_headers(target)
     length = len(target.path) + sum(len(name) + len(value) + 4 for name, value in headers)
-    return headers if length <= _MAX_BYTES_WITH_VARIANT else ()
+    return headers if length <= _MAX_BYTES_WITH_VARIANT and len(headers) <= _MAX_VARIANT_HEADERS else ()
 
 
 def variant_headers(target: Target) -> tuple[tuple[str, str], ...]:
-    """The request headers that select this variant.
+    """The request headers that select this variant, each once, however often Vary names it.
 
     Their names come from the origin's Vary: those that are not a valid header name, or that would change the purge
     itself, are left out.
@@ -180,7 +184,10 @@ def variant_headers(target: Target) -> tuple[tuple[str, str], ...]:
     return tuple(
         [
             (name, value)
-            for name, value in target.vary
-            if HEADER_NAME.fullmatch(name) and name not in _NEVER_SENT and not name.startswith("edgeward-")
+            for name, value in dict.fromkeys(target.vary)
+            if HEADER_NAME.fullmatch(name)
+            and name not in _NEVER_SENT
+            and name != UNKNOWN_VARY
+            and not name.startswith("edgeward-")
         ]
     )

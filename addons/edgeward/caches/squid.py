@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, permutations, product, zip_longest
+from itertools import chain, islice, permutations, product, zip_longest
 from urllib.parse import urlsplit
 
 from edgeward.caches.base import Abilities, Purged
@@ -14,8 +15,8 @@ from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcom
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import refused, response_or_outcome, variant_headers
-from edgeward.settings.cache_settings import SquidCache
-from edgeward.types import Delivery, PurgeOrder, Target
+from edgeward.settings.cache_settings import CacheSettings, SquidCache
+from edgeward.types import UNKNOWN_VARY, Delivery, PurgeOrder, Target
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +26,37 @@ _STARTING_PAUSES_SECONDS = (0.05, 0.1, 0.2)
 """A Squid that has just started may not find its own port yet, and responds to an overwrite with 502 or 503."""
 _MAX_VARY_HEADERS = 4
 """Up to this many names in Vary, a variant is searched for under every order of them."""
-_MAX_EMPTY_HEADERS = 3
-"""A header without a value was absent or empty. Up to this many, all combinations are searched for."""
+_MAX_CHOICES = 3
+"""A header without a value was absent or empty, one with a comma may have been two. Up to this many such headers, all
+combinations are searched for."""
+_SINGLE_FIELDS = frozenset(
+    ("authorization", "cookie", "from", "if-modified-since", "if-range", "origin", "proxy-authorization", "referer",
+     "user-agent")
+)  # fmt: skip
+"""If a request repeats one of these, Squid takes the first; of others it joins the values, as Edgeward does."""
+_OF_OUR_REQUESTS = frozenset(("cache-control", "edgeward-forget", "edgeward-secret"))
+"""Our own requests to Squid have these headers: what varies by them can't be searched for."""
 _CONF_MISSING = "this Squid does not include edgeward.conf: variants of a response with Vary may remain"
+_CHANGED_ON_THE_WAY = frozenset(
+    ("authorization", "connection", "forwarded", "if-modified-since", "if-none-match", "if-range", "keep-alive",
+     "max-forwards", "proxy-authorization", "proxy-connection", "range", "surrogate-capability", "te", "via",
+     "x-forwarded-for")
+)  # fmt: skip
+"""Squid adds, changes or leaves out these headers where it asks the origin, and stores by what the client sent."""
+_NAMED_AS_IT_IS = re.compile(r"[ !#-$&-~]+")
+"""Names that edgeward.conf can write into Vary byte for byte."""
+_UNKNOWN_KEY = "Vary names headers that can't be asked for: Squid may still hold copies that can't be searched for"
 _TOO_MANY_HEADERS = "Vary names too many headers: Squid may still hold copies that can't be searched for"
 
 type HeaderNames = tuple[str, ...]
+type Headers = tuple[tuple[str, str], ...]
 
 
 class Squid(PurgeMethodDriver):
     """PURGE until nothing is left, and a probe. Variants are overwritten first, and then dropped.
 
-    Squid stores a variant under the URL and the values of the headers that Vary names, in Vary's order. It keeps these
+    Squid stores a variant under the URL and the values of the headers that Vary names, as often as and in the order in
+    which it names them. It keeps these
     names in a marker object under the URL alone. Any PURGE removes the marker: variants that are left cannot be found
     then, until the next fetch writes the marker anew. So variants are never purged: edgeward.conf explains what
     happens instead.
@@ -54,10 +74,14 @@ class Squid(PurgeMethodDriver):
         objects_of_orders = [_cached_objects(order.target) for order in orders]
         objects = [each for of_order in objects_of_orders for each in of_order]
         plain = [each for each in objects if not each.target.vary]
-        varying = [each for each in objects if each.target.vary]
+        unknown = [each for each in objects if _is_unsearchable(each.target)]
+        varying = [each for each in objects if each.target.vary and not _is_unsearchable(each.target)]
         if self.settings.htcp:
             await self._send_htcp(self.settings.htcp, plain)
         await self._purge_until_gone(plain)
+        await self._purge_once(unknown)
+        for each in unknown:
+            each.problem = each.problem or Purged(Delivery.UNSUPPORTED, 200, _UNKNOWN_KEY)
         if varying and await self._require_conf(varying):
             await self._overwrite(varying)
         await self._verify(objects)
@@ -99,9 +123,8 @@ class Squid(PurgeMethodDriver):
             await self._forget([(each, ",".join(names)) for each, names in group])
             await self._forget([(each, "-") for each, _ in group])
         for each in objects:
-            empty = sum(not value for _, value in each.target.vary)
-            if len(each.target.vary) > _MAX_VARY_HEADERS or empty > _MAX_EMPTY_HEADERS:
-                each.problem = each.problem or Purged(Delivery.DELIVERED, _OVERWRITTEN, _TOO_MANY_HEADERS)
+            if _has_unknown_order(each.target) or sum(len(of) > 1 for of in _choices(each.target)) > _MAX_CHOICES:
+                each.problem = each.problem or Purged(Delivery.UNSUPPORTED, _OVERWRITTEN, _TOO_MANY_HEADERS)
 
     async def _forget(self, forgets: Sequence[tuple[CachedObject, str]]) -> None:
         """Make Squid overwrite each object by a response that varies by these names, or drop it where that is "-"."""
@@ -123,12 +146,50 @@ class Squid(PurgeMethodDriver):
 
 
 def _cached_objects(target: Target) -> list[CachedObject]:
-    """Every variant that the target may stand for: Squid distinguishes an empty header from an absent one, a target
-    does not."""
-    # Both choices for each header without a value; the number of combinations is bounded.
-    choices = [[(name, value)] if value else [None, (name, value)] for name, value in variant_headers(target)]
-    variants = islice(product(*choices), 2**_MAX_EMPTY_HEADERS)
-    return [CachedObject(target, tuple([header for header in variant if header])) for variant in variants]
+    """Every variant that the target may stand for: Squid distinguishes an empty header from an absent one, and headers
+    from one with a comma; a target does not."""
+    # The number of combinations is bounded.
+    variants = islice(product(*_choices(target)), 2**_MAX_CHOICES)
+    return [CachedObject(target, tuple(chain.from_iterable(variant))) for variant in variants]
+
+
+def _choices(target: Target) -> list[list[Headers]]:
+    """By header of Vary, what a client may have sent."""
+    found: list[list[Headers]] = []
+    for name, value in variant_headers(target):
+        choices: list[Headers] = [((name, value),)] if value else [(), ((name, ""),)]
+        # An empty first field is not joined by a comma.
+        if value.startswith(", ") or (", " in value and name in _SINGLE_FIELDS):
+            choices.append(tuple([(name, part) for part in value.split(", ")]))
+        found.append(choices)
+    return found
+
+
+def _is_unsearchable(target: Target) -> bool:
+    """Whether a variant is stored under a header that our requests can't have as the client's had it."""
+    sent = variant_headers(target)
+    return any(
+        name in _OF_OUR_REQUESTS
+        or name == UNKNOWN_VARY
+        or not _NAMED_AS_IT_IS.fullmatch(name)
+        or "\\" in name
+        or (value and name != "host" and (name, value) not in sent)
+        for name, value in target.vary
+    )
+
+
+def hides_variant(caches: Iterable[CacheSettings], target: Target) -> bool:
+    """Whether one of these caches would store a response to its own request, made in placement fill, as a variant that
+    no purge can name: then it must not store it."""
+    if not any(isinstance(cache, SquidCache) for cache in caches):
+        return False
+    return _is_unsearchable(target) or any(name in _CHANGED_ON_THE_WAY for name, _ in target.vary)
+
+
+def _has_unknown_order(target: Target) -> bool:
+    """Whether the names in Vary may have come in another order, too many to try: earlier versions sorted them."""
+    names = [name for name, _ in target.vary]
+    return len(names) > _MAX_VARY_HEADERS and names == sorted(names)
 
 
 def _groups_by_vary_order(objects: Sequence[CachedObject]) -> Iterator[list[tuple[CachedObject, HeaderNames]]]:
@@ -146,4 +207,4 @@ def _groups_by_vary_order(objects: Sequence[CachedObject]) -> Iterator[list[tupl
 
 def _vary_orders(target: Target) -> Iterable[HeaderNames]:
     names = tuple(name for name, _ in target.vary)
-    return permutations(names) if len(names) <= _MAX_VARY_HEADERS else (names,)
+    return dict.fromkeys(permutations(names)) if len(names) <= _MAX_VARY_HEADERS else (names,)

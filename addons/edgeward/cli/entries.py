@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from edgeward.cli import image_sources, purge_answers
-from edgeward.cli.client import Client
+from edgeward.cli.client import Client, Query
 from edgeward.cli.lists import print_entries
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import print_json, print_not_matching, print_note
@@ -48,17 +48,39 @@ def _add(args: argparse.Namespace) -> int:
     # Made here, not by the API: then it is known even if a response is lost.
     act = f"{ACT_ID_PREFIX}{secrets.token_hex(8)}"
     responses: list[dict[str, Any]] = []
+    # Several requests may lead to the same orders, so their caches are waited for together.
+    query = wait_query(args) if len(pictures) + bool(args.hash) == 1 else {}
     try:
         if args.hash:
-            responses.append(_add_hashes(client, args, act))
+            responses.append(_add_hashes(client, args, act, query))
         for name, body in pictures:
             with image_sources.naming_source(name):
-                responses.append(_add_picture(client, args, act, body))
+                responses.append(_add_picture(client, args, act, body, query))
     except EdgewardError as error:
         if responses or (isinstance(error, ApiUnavailable) and not error.nothing_changed):
             print_note(f"a part may be listed: `edgeward undo {act}` takes it back")
         raise
-    return _print_added(args, {"act": act, **_merge_responses(responses)})
+    merged = {"act": act, **_merge_responses(responses)}
+    if args.wait and not query:
+        merged["purge"] = _wait_purged(client, args, merged, responses)
+    return _print_added(args, merged)
+
+
+def _wait_purged(
+    client: Client, args: argparse.Namespace, merged: dict[str, Any], responses: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What became of the purges of all that was listed, each counted once."""
+    groups = [[entry["id"] for entry in response["entries"]] for response in responses]
+    hashes = groups[:1] if args.hash else []
+    body = {"entries": hashes[0] if hashes else [], "images": groups[len(hashes) :], "version": merged["version"]}
+    try:
+        purge: dict[str, Any] = client.post(
+            "entries", "purges", body=body, query=wait_query(args), wait=wait_seconds(args)
+        )
+    except EdgewardError:
+        print_note(f"all is listed, `edgeward undo {merged['act']}` takes it back; its purges are not known")
+        raise
+    return purge
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -94,17 +116,17 @@ def _check_picture(name: str, body: bytes) -> None:
         raise BadImage(f"{name}: {NOT_AN_IMAGE}")
 
 
-def _add_hashes(client: Client, args: argparse.Namespace, act: str) -> dict[str, Any]:
+def _add_hashes(client: Client, args: argparse.Namespace, act: str, wait: Query) -> dict[str, Any]:
     fields = {"hashes": args.hash, "quality": args.quality, "reason": args.reason, "act": act}
     body = {name: value for name, value in fields.items() if value is not None}
     response: dict[str, Any] = client.post(
-        "lists", args.list, "entries", body=body, query=wait_query(args), wait=wait_seconds(args)
+        "lists", args.list, "entries", body=body, query=wait, wait=wait_seconds(args)
     )
     return response
 
 
-def _add_picture(client: Client, args: argparse.Namespace, act: str, body: bytes) -> dict[str, Any]:
-    query = {"reason": args.reason, "signals": args.signals, "act": act, **wait_query(args)}
+def _add_picture(client: Client, args: argparse.Namespace, act: str, body: bytes, wait: Query) -> dict[str, Any]:
+    query = {"reason": args.reason, "signals": args.signals, "act": act, **wait}
     response: dict[str, Any] = client.post(
         "lists", args.list, "entries", body=body, query=query, wait=wait_seconds(args)
     )
@@ -122,8 +144,8 @@ def _merge_responses(responses: list[dict[str, Any]]) -> dict[str, Any]:
     }
     if unmatched := [each for response in responses for each in response.get("not_matching", ())]:
         merged["not_matching"] = unmatched
-    if purges := [response["purge"] for response in responses if response.get("purge")]:
-        merged["purge"] = purge_answers.merged(purges) if len(purges) > 1 else purges[0]
+    if len(responses) == 1 and responses[0].get("purge"):
+        merged["purge"] = responses[0]["purge"]
     return merged
 
 

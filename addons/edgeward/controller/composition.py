@@ -10,6 +10,7 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
+from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
@@ -70,6 +71,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         started_at=time.time(),
         store=store,
         list_store=list_store,
+        audit_trail=AuditTrail(store),
         sightings=sightings,
         orders=orders,
         incidents=Incidents(store),

@@ -14,7 +14,7 @@ UNDO = (
 local act, limit, cursor = ARGV[3], tonumber(ARGV[6]), ARGV[7]
 if redis.call('EXISTS', KEYS[4]) == 0 then return false end
 if redis.call('HSETNX', KEYS[4], 'undone_at', at) == 1 then
-  redis.call('HSET', KEYS[4], 'undone_by', ARGV[1], 'undone_why', ARGV[2])
+  redis.call('HSET', KEYS[4], 'undone_by', who, 'undone_why', ARGV[2])
 end
 local function report(what, json, by)
   if redis.call('HINCRBY', KEYS[4], what, 1) <= tonumber(ARGV[8]) then

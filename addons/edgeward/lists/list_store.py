@@ -1,7 +1,7 @@
 """The lists and their entries in Redis: the original that every replica follows.
 
 {blocklist}:version         counts changes from 1, without gaps
-{blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail
+{blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail of them
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
@@ -23,6 +23,7 @@ from typing import Any
 from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
+from edgeward.lists.audit_trail import signed
 from edgeward.lists.replication.membership import LiveReplica, Membership
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList
@@ -122,7 +123,7 @@ class ListStore:
 
     async def _put_list(self, new: HashList, was: bytes, who: str, why: str) -> Change | None:
         """None: the store does not have `was`, the list's JSON or b"" for no list."""
-        args = (who, why, new.name, new.to_json(), was)
+        args = (signed(who), why, new.name, new.to_json(), was)
         done = await self._store.run_durably(lua_scripts.PUT_LIST, self._keys(), args)
         return None if isinstance(done, bytes) else Change(done[0], "list.set", who, float(done[1]), why, list=new)
 
@@ -149,7 +150,7 @@ class ListStore:
             was = await self._list_json(name) if check else b""
             if check:
                 check(HashList.from_json(was))
-            done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (who, why, name, keep_ms, was))
+            done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (signed(who), why, name, keep_ms, was))
             if not done:
                 raise NotFound(f"no list is named {name!r}")
             if isinstance(done, list):
@@ -188,7 +189,7 @@ class ListStore:
         self, chunk: Sequence[Entry], names: Sequence[str], who: str, why: str, act: str, last: bool
     ) -> list[Change]:
         number = {name: position for position, name in enumerate(names, 1)}
-        args: list[str | int] = [who, why, act, len(names), *names]
+        args: list[str | int] = [signed(who), why, act, len(names), *names]
         for entry in chunk:
             args += (number[entry.list], entry.id, entry.to_json())
         keys = [key for name in names for key in (self._entries(name), self._demands(name))]
@@ -216,7 +217,7 @@ class ListStore:
     async def remove_entries(self, list_name: str, ids: Sequence[str], who: str, why: str = "") -> list[Change]:
         """Remove those of at most CHUNK_SIZE entries that are on the list, in one step."""
         keys = self._keys(self._entries(list_name), self._demands(list_name))
-        at, *done = await self._store.run_durably(lua_scripts.REMOVE_ENTRIES, keys, (who, why, list_name, *ids))
+        at, *done = await self._store.run_durably(lua_scripts.REMOVE_ENTRIES, keys, (signed(who), why, list_name, *ids))
         removed = zip(done[::2], done[1::2], strict=True)
         return [
             Change(each, "entry.remove", who, float(at), why, entry=Entry.from_json(text)) for each, text in removed
@@ -236,7 +237,7 @@ class ListStore:
         """
         keys = self._keys(*self.acts.keys(act.id), self._entries(act.list), self._demands(act.list))
         args = (
-            act.undone_by,
+            signed(act.undone_by),
             act.undone_why,
             act.id,
             act.list,
@@ -379,4 +380,5 @@ def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
         why=text["why"],
         list=HashList.from_json(text["list"]) if "list" in text else None,
         entry=Entry.from_json(text["entry"]) if "entry" in text else None,
+        origin=text.get("from", ""),
     )

@@ -1,7 +1,8 @@
 """The Lua scripts of list_store. Each makes a change and records it in the stream of changes, atomically.
 
 The first keys of every script are the version, the stream of changes and the hash of lists; the first arguments are who
-and why. Ids in the stream are "<version>-0": Redis itself refuses a version that is not above all others.
+and why. Who may be followed by a NUL and a network address: from where (audit_trail.py).
+Ids in the stream are "<version>-0": Redis itself refuses a version that is not above all others.
 The field `was` of a record holds what the change replaced: the list before its policy changed, or before it lost an
 entry. Retromatching needs it, to find what matches now and did not before.
 
@@ -30,9 +31,14 @@ RECORD = (
 restore_version(KEYS[1], KEYS[2])
 local time = redis.call('TIME')
 local at = time[1] .. '.' .. string.format('%06d', time[2])
+local who, origin = string.match(ARGV[1], '^(%Z*)%z?(.*)$')
 local function record(op, what, json, was)
   local version = redis.call('INCR', KEYS[1])
-  local fields = {'op', op, 'who', ARGV[1], 'at', at, 'why', ARGV[2], what, json}
+  local fields = {'op', op, 'who', who, 'at', at, 'why', ARGV[2], what, json}
+  if origin ~= '' then
+    fields[#fields + 1] = 'from'
+    fields[#fields + 1] = origin
+  end
   if was then
     fields[#fields + 1] = 'was'
     fields[#fields + 1] = was
@@ -95,11 +101,11 @@ if act ~= '' then
   local deletions = redis.call('HGET', KEYS[6], ARGV[5]) or '0'
   local list, by, undone, before = unpack(redis.call('HMGET', KEYS[4], 'list', 'by', 'undone_at', 'deletions'))
   if undone then return {'undone', act} end
-  if list and (list ~= ARGV[5] or by ~= ARGV[1]) then return {'taken', act} end
+  if list and (list ~= ARGV[5] or by ~= who) then return {'taken', act} end
   -- A list of that name that was made since is another one. It may even be an allowlist.
   if list and before ~= deletions then return {'unknown', list} end
   if not list then
-    redis.call('HSET', KEYS[4], 'list', ARGV[5], 'by', ARGV[1], 'why', ARGV[2], 'at', at, 'deletions', deletions)
+    redis.call('HSET', KEYS[4], 'list', ARGV[5], 'by', who, 'why', ARGV[2], 'at', at, 'deletions', deletions)
   end
 end
 local function demand(key, id)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from edgeward.background.job_store import JobStore
 from edgeward.background.job_worker import JobWorker
 from edgeward.errors import NotFound
+from edgeward.lists.audit_trail import request_from, request_origin
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
 
@@ -28,7 +29,7 @@ class UndoWorker(JobWorker):
 
     async def begin(self, act_id: str, who: str, why: str) -> None:
         """Record durably that an act is to be undone, and begin. Asked for twice, it is one undo."""
-        job = json.dumps({"by": who, "why": why}, separators=(",", ":"))
+        job = json.dumps({"by": who, "why": why, "from": request_origin()}, separators=(",", ":"))
         await self._jobs.create(act_id, job, time.time())
         self.wake()
 
@@ -42,8 +43,9 @@ class UndoWorker(JobWorker):
             await self._jobs.forget(job_id)
             return
         cursor, more = 0, not act.done_at
-        while more:
-            more, cursor = await self._list_store.undo_some(act, cursor)
+        with request_from(job.get("from", "")):
+            while more:
+                more, cursor = await self._list_store.undo_some(act, cursor)
         # Durable: if the job were carried out once more, it would find that.
         await self._list_store.acts.finish_undo(act.id)
         await self._jobs.forget(job_id)

@@ -186,4 +186,5 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     # Once this returns the job is durable: if this controller dies, another lists its entries.
     await services.import_jobs.create(job, parsed.listed)
     services.import_worker.wake()
+    await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, total=job.total)
     return job.id

@@ -83,7 +83,8 @@ class CacheTotal:
         met = {each: int(data["met"].get(each, 0)) for each in Met}
         return cls(**{**data, "met": met})
 
-    def add(self, order: PurgeOrder, outcome: Outcome | None) -> None:
+    def add(self, order: PurgeOrder, outcome: Outcome | None, emptied: bool = False) -> None:
+        """`emptied`: what the order stands for is gone from every cache, even if this one can't carry it out."""
         if outcome is None or not outcome.is_final:
             self.owed += 1
         elif outcome.delivery is Delivery.REFUSED:
@@ -91,7 +92,7 @@ class CacheTotal:
             self.refused_detail = outcome.detail
         elif outcome.delivery is Delivery.UNSUPPORTED:
             self.unsupported += 1
-            if order.scope is not Scope.TAG and not order.forgotten:
+            if order.scope is not Scope.TAG and not order.forgotten and not emptied:
                 self.not_known += 1
                 self.unsupported_detail = outcome.detail
         else:
@@ -119,6 +120,9 @@ class OrderSummary:
         pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
+        partly: only a part of what was listed is kept from it.
+        emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
+            out counts as done by that; else 0.
     """
 
     state: ReceiptState
@@ -129,12 +133,14 @@ class OrderSummary:
     unjudged_refused: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
     effect: Effect = Effect.BLOCKS
+    partly: bool = False
+    emptied_at: float = 0.0
 
-    def inactive(self, effect: Effect) -> Self:
+    def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
         if effect is Effect.BLOCKS or self.state is ReceiptState.PLACING:
             return self
-        return replace(self, state=ReceiptState.INACTIVE, effect=effect)
+        return replace(self, state=ReceiptState.INACTIVE, effect=effect, partly=partly)
 
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
@@ -218,7 +224,7 @@ class OrderTotals:
     Args:
         caches: names of the configured ones.
         store_lost: the store has lost its data, and is not repaired yet.
-        emptied_at: when every cache was emptied after such a loss, Unix seconds.
+        emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
     """
 
     def __init__(self, caches: Sequence[str], store_lost: bool = False, emptied_at: float = 0.0) -> None:
@@ -227,29 +233,42 @@ class OrderTotals:
         self._orders = 0
         self._newest = 0.0
         self._forgotten = _ForgottenTargets()
+        self._counts_emptied = False
 
     def add(self, order: PurgeOrder, outcomes: Mapping[str, Outcome]) -> None:
         self._orders += 1
         # Takedowns and retromatching add orders over time: a cache gets PURGING_SECONDS from the last one.
         self._newest = max(self._newest, order.placed_at)
+        emptied = self._was_emptied_since(order)
         for name in self._configured:
-            self._totals[name].add(order, outcomes.get(name))
+            self._totals[name].add(order, outcomes.get(name), emptied)
         # A cache that is no longer configured owes nothing: only what it did counts.
         for name in outcomes.keys() - set(self._configured):
             if outcomes[name].is_final:
-                self._totals.setdefault(name, CacheTotal()).add(order, outcomes[name])
+                self._totals.setdefault(name, CacheTotal()).add(order, outcomes[name], emptied)
+        self._counts_emptied |= emptied and not all(
+            (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._configured
+        )
         if order.target == STORE_LOSS:
             # It stands for all that the store knew before it lost its data. No cache can carry that out.
-            self._store_lost |= order.placed_at > self._emptied_at
+            self._store_lost |= not emptied
         else:
-            self._forgotten.add(order, outcomes)
+            self._forgotten.add(order, outcomes, emptied)
+
+    def _was_emptied_since(self, order: PurgeOrder) -> bool:
+        """Whether every cache was emptied after the order was placed, which stands for copies that nobody knows.
+
+        Not if it is for a known target: that may have been stored again between the emptying and the statement.
+        """
+        return order.scope is not Scope.TARGET and order.placed_at <= self._emptied_at
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
         for name in self._configured:
             self._totals[name].forgotten = self._forgotten.not_gone(name)
             self._totals[name].store_lost = int(self._store_lost)
-        return OrderSummary(self._state(complete), self._orders, self._totals, time.time())
+        emptied_at = self._emptied_at if self._counts_emptied else 0.0
+        return OrderSummary(self._state(complete), self._orders, self._totals, time.time(), emptied_at=emptied_at)
 
     def _state(self, complete: bool) -> ReceiptState:
         if not complete:
@@ -275,12 +294,16 @@ class _ForgottenTargets:
         self._orders: dict[object, tuple[PurgeOrder, Mapping[str, Outcome]]] = {}
         self._by_tag: set[tuple[str, str]] = set()
         """(cache, SHA-256) of the orders by tag that were carried out."""
+        self._emptied: set[str] = set()
+        """Ids of the orders after which every cache was emptied."""
 
-    def add(self, order: PurgeOrder, outcomes: Mapping[str, Outcome]) -> None:
+    def add(self, order: PurgeOrder, outcomes: Mapping[str, Outcome], emptied: bool = False) -> None:
         if order.scope is Scope.TAG:
             done = (cache for cache, outcome in outcomes.items() if outcome.is_carried_out)
             self._by_tag.update((cache, order.sha256) for cache in done)
         if order.forgotten:
+            if emptied:
+                self._emptied.add(order.id)
             place = order.scope, order.target, order.tag, order.sha256
             known = self._orders.get(place)
             # Of the same place the latest counts. Imports and takedowns collect earlier ones after later ones.
@@ -292,6 +315,8 @@ class _ForgottenTargets:
         by_place = {order.sha256 for order, _ in self._orders.values() if order.scope is not Scope.TAG}
         count = 0
         for order, outcomes in self._orders.values():
+            if order.id in self._emptied:
+                continue
             outcome = outcomes.get(cache)
             # The order by tag and those by prefix stand for the same targets.
             repeats_others = order.scope is Scope.TAG and order.sha256 in by_place

@@ -95,6 +95,7 @@ async def create(
     """
     now = time.time()
     urls = list(dict.fromkeys(chain.from_iterable(written)))
+    await services.audit_trail.note("purge.create", who, why, urls=len(written), first=written[0][0].url)
     # Workers write sightings in batches. What they have served by now must be among them.
     await services.list_store.wait_flushed(MAX_REPLICA_WAIT_SECONDS)
     order = PurgeOrder(NO_TARGET, Cause.MANUAL, now, why=why, by=who)

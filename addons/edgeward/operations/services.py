@@ -7,6 +7,7 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
+from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.undo_worker import UndoWorker
@@ -36,6 +37,7 @@ class Services:
 
     store: Store
     list_store: ListStore
+    audit_trail: AuditTrail
     sightings: Sightings
     orders: Orders
     incidents: Incidents

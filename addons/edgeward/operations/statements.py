@@ -18,6 +18,8 @@ LIMITS = (
 """What no purge can show, said on every receipt."""
 CACHES_PER_SENTENCE = 20
 """Caches named in one sentence at most."""
+EMPTIED = "then it was said that every cache had been emptied"
+"""Whoever said so is in the audit trail. Edgeward can't verify it."""
 NO_CACHE = "no cache is configured: nothing was purged"
 WHY_INACTIVE = {
     Effect.MONITORS: "its list is in monitor mode: matches are recorded, and nothing is blocked or purged",
@@ -30,9 +32,15 @@ WHY_INACTIVE = {
 
 def statement(summary: OrderSummary) -> str:
     """What is known at `summary.at`, in one to four sentences."""
-    moment = datetime.fromtimestamp(summary.at, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     found = f" {met(summary)}." if summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE) else ""
-    return f"At {moment} UTC: {_state(summary)}.{found}{_pending(summary.pending)}"
+    if summary.emptied_at and summary.state is not ReceiptState.PLACING:
+        found += f" Copies that were not known count as gone since {_moment(summary.emptied_at)}: {EMPTIED}."
+    return f"At {_moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
+
+
+def _moment(at: float) -> str:
+    text = datetime.fromtimestamp(at, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    return f"{text} UTC"
 
 
 def _state(summary: OrderSummary) -> str:
@@ -48,7 +56,8 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.UNKNOWN:
             return f"not known to be gone: {'; '.join(unknowns(summary))}"
         case ReceiptState.INACTIVE:
-            return f"what is listed blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
+            what = "a part of what is listed" if summary.partly else "what is listed"
+            return f"{what} blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
         case ReceiptState.NOTHING:
             return f"nothing matched: {_nothing_found(summary)}"
         case ReceiptState.ACCEPTED:

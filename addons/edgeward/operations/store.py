@@ -11,6 +11,8 @@ from edgeward.operations.services import Services
 
 logger = logging.getLogger(__name__)
 
+CACHES_EMPTIED = "store.caches_emptied"
+"""The name of such a statement in the audit trail."""
 OFFER_SECONDS = 5.0
 """How long to wait until a process offers what it holds. Each does with its heartbeats, twice a second."""
 POLL_SECONDS = (0.02, 0.5)
@@ -83,7 +85,7 @@ async def refill(
 async def caches_emptied(services: Services, who: str, why: str) -> RefillResult:
     """Every cache was emptied since the store was repaired: copies from before the loss are gone.
 
-    `who` says so, and `why` they know, is in the log.
+    `who` says so, and `why` they know, is in the audit trail and in the log.
 
     Raises:
         Conflict: the store is not repaired yet. What workers recorded before the loss they may not record again until
@@ -93,6 +95,8 @@ async def caches_emptied(services: Services, who: str, why: str) -> RefillResult
         raise Conflict(
             "the store is not repaired yet: run `edgeward store refill` first, then empty every cache, and then say so"
         )
+    # Before it counts: without the line nobody could be asked.
+    await services.audit_trail.state(CACHES_EMPTIED, who, why, caches=services.caches)
     await services.sightings.forgotten.end_store_loss()
     logger.warning(
         "%s says that every cache was emptied after the store lost its data%s", who, f": {why}" if why else ""

@@ -141,13 +141,17 @@ async def create(
     takedown, is_new = await services.takedowns.create(new)
     if is_new:  # a retry under the same key is neither counted nor carried out twice
         metrics.takedowns.labels(takedown.way).inc()
+        await services.audit_trail.note(
+            "takedown.create", takedown.by, takedown.why, takedown=takedown.id, way=takedown.way, list=takedown.list
+        )
         services.takedown_worker.wake()
     seconds = PLACING_SECONDS if timeout is None else timeout
     summary = await wait_taken_down(services, takedown.id, seconds, verified=timeout is not None)
     # Read again: the worker has placed orders since.
     takedown, progress = await services.takedowns.get(takedown.id)
     status = TakedownStatus(takedown, progress, services.takedown_worker.step_count(takedown), summary)
-    order_ids = await services.takedowns.orders(takedown.id, limit=MAX_ORDER_IDS)
+    # A step that another controller has done again noted its orders again.
+    order_ids = list(dict.fromkeys(await services.takedowns.orders(takedown.id, limit=MAX_ORDER_IDS)))
     matched = summary.orders.state is not ReceiptState.PLACING
     notes = await entry_effect.notes(services, on, request.signals) if on else []
     unmatched = await not_matching(services, takedown.signals, takedown.list)
@@ -170,8 +174,11 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
     """The latest takedowns, newest first, each with what its caches did."""
     # One at a time: a takedown may have many orders.
     found = []
+    emptied_at = await services.sightings.forgotten.emptied_at()
     for takedown, progress in await services.takedowns.recent(limit):
-        if known := TakedownSummary.from_json(progress.summary, services.caches):
+        known = TakedownSummary.from_json(progress.summary, services.caches)
+        # What was unknown may count as gone since every cache was emptied.
+        if known and known.orders.at > emptied_at:
             steps = services.takedown_worker.step_count(takedown)
             found.append(TakedownStatus(takedown, progress, steps, known))
             continue

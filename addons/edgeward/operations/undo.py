@@ -87,6 +87,7 @@ async def undo(services: Services, act_id: str, who: str, why: str, timeout: flo
     await _require(services, act_id)
     act = await services.list_store.acts.get(act_id)
     if not act.done_at:
+        await services.audit_trail.note("act.undo", who, why, act=act_id, list=act.list)
         await services.undo_worker.begin(act_id, who, f"undo of {act_id}: {why}" if why else f"undo of {act_id}")
     deadline = time.monotonic() + timeout
     polling = Polling(*POLL_SECONDS)

@@ -9,7 +9,7 @@ from typing import Self
 from edgeward.background.polling import Polling
 from edgeward.lists.list_store import ListStore
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import OrderSummary, add_up
+from edgeward.operations.order_totals import OrderSummary, ReceiptState, add_up
 from edgeward.operations.services import Services
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
 from edgeward.operations.unjudged_responses import wait_judged
@@ -55,6 +55,19 @@ class PurgeStatus:
             # What is near them, and not near the allowlist's entry, was purged.
             return self
         return replace(self, summary=self.summary.inactive(effect))
+
+    def inactive_in_part(self, effects: Sequence[Effect]) -> Self:
+        """The same of what several requests listed, by the effect of each: what one of them listed may block nothing.
+
+        What is missing elsewhere is said first.
+        """
+        idle = [effect for effect in effects if effect is not Effect.BLOCKS]
+        if not idle or not self.matched:
+            return self
+        if len(idle) == len(effects):
+            return self.inactive(idle[0])
+        done = self.summary.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        return replace(self, summary=self.summary.inactive(idle[0], partly=True)) if done else self
 
     @property
     def orders(self) -> int:

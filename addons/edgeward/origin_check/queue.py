@@ -3,6 +3,9 @@
 {sweep}:queue           sorted set: image id and packed target -> its rank. To be checked now, the highest rank first
 {sweep}:later           sorted set: the same -> when to queue it, Unix seconds; also while it is being checked
 {sweep}:state           hash: SHA-1 of such a member -> "VIEWS SERVED IDLE WAKE", see ServedTarget
+{sweep}:long            sorted set: members whose target is long -> their rank when they were served last
+{sweep}:targets         hash: such a member -> its packed target
+{sweep}:bytes           bytes of all of these
 {sweep}:budget          requests to origins that the responses served so far allow
 {sweep}:host:<host>     token bucket of a host's origin
 {sweep}:checked:<hash>  when a target was checked last, and its validators then
@@ -20,15 +23,19 @@ from edgeward import metrics
 from edgeward.origin_check import queue_scripts as scripts
 from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_target, unpack_target
-from edgeward.store.connection import Store
+from edgeward.store.connection import Arg, Store
 from edgeward.types import Target
 
 MAX_QUEUED = 100_000
 """Targets in each of queue and later. Beyond it those of the lowest rank, or with the latest time, are dropped, counted
 and followed again when they are served again."""
 MAX_TARGET_BYTES = 1024
-"""Longer targets are not followed, and counted as dropped: a client can make them of several kilobytes, and the queues
-would hold 100,000 of those."""
+"""Longer targets are stored once, and the queues have their digests: a client can make targets of several kilobytes."""
+MAX_LONG_BYTES = 16 * 1024 * 1024
+"""Of all long targets together. Beyond it those of the lowest rank are dropped and counted, as in the queues: what many
+clients request stays, whatever one client makes up."""
+LONG = b"\xff"
+"""In a member: the digest of a long target follows. No packed target begins so."""
 MAX_BUDGET = 10_000.0
 """Requests that may be saved up."""
 LEASE_SECONDS = 120
@@ -67,9 +74,19 @@ class ServedTarget:
     def pack(self) -> bytes:
         return bytes.fromhex(self.image) + pack_target(self.target)
 
+    def member(self) -> tuple[bytes, bytes]:
+        """Its name in the queues, and its packed target if that is long, else b""."""
+        packed = self.pack()
+        if len(packed) <= MAX_TARGET_BYTES:
+            return packed, b""
+        target = packed[ID_BYTES:]
+        return packed[:ID_BYTES] + LONG + hashlib.blake2b(target, digest_size=ID_BYTES).digest(), target
+
     @classmethod
-    def unpack(cls, member: bytes, at: float, views: int, idle: int, rank: float) -> "ServedTarget":
-        return cls(unpack_target(member[ID_BYTES:]), member[:ID_BYTES].hex(), at, views, idle, rank)
+    def unpack(cls, member: bytes, long_target: bytes, at: float, views: int, idle: int, rank: float) -> "ServedTarget":
+        """Raises ValueError if the member, or `long_target` of a long one, is no packed target."""
+        target = unpack_target(long_target or member[ID_BYTES:])
+        return cls(target, member[:ID_BYTES].hex(), at, views, idle, rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,35 +111,32 @@ class SweepQueue:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._budget = store.key("{sweep}", "budget")
-        self._keys = [store.key("{sweep}", name) for name in ("queue", "later", "state")]
+        self._keys = [store.key("{sweep}", name) for name in ("queue", "later", "state", "long", "targets", "bytes")]
 
     async def report(self, served: Iterable[ServedTarget], allowed: float) -> None:
         """Follow targets that were served. All responses together allow `allowed` more requests to origins.
 
         A target that is followed already keeps its next time. If it was not being served, it is queued now.
         """
-        args: list[str | bytes | float | int] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED, int(self._sees_hits)]
+        args: list[Arg] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED, int(self._sees_hits), MAX_LONG_BYTES]
         for each in served:
-            if len(member := each.pack()) <= MAX_TARGET_BYTES:
-                args += [member, f"{each.at:.3f}", each.views]
-            else:
-                metrics.sweep_dropped.inc()
+            args += [*each.member(), f"{each.at:.3f}", each.views]
         metrics.sweep_dropped.inc(await self._store.run(scripts.REPORT, [*self._keys, self._budget], args))
 
     async def take(self, count: int) -> list[ServedTarget]:
         """Take the targets with the highest rank off the queue. They are queued again after LEASE_SECONDS."""
         found = await self._store.run(scripts.TAKE, self._keys, [count, LEASE_SECONDS, int(self._sees_hits)])
         return [
-            ServedTarget.unpack(member, float(at), int(views), int(idle), float(rank))
-            for member, at, views, idle, rank in batched(found, 5)
+            ServedTarget.unpack(member, target, float(at), int(views), int(idle), float(rank))
+            for member, target, at, views, idle, rank in batched(found, 6)
         ]
 
     async def put_back(self, served: Sequence[ServedTarget]) -> None:
         """Queue targets again, where they were, that could not be checked now."""
-        args: list[bytes | str] = []
+        args: list[Arg] = [MAX_LONG_BYTES]
         for each in served:
-            args += [each.pack(), f"{each.rank or each.at:.3f}"]
-        await self._store.run(scripts.PUT_BACK, self._keys, args)
+            args += [*each.member(), f"{each.at:.3f}", f"{each.rank or each.at:.3f}"]
+        metrics.sweep_dropped.inc(await self._store.run(scripts.PUT_BACK, self._keys, args))
 
     async def postpone(self, served: ServedTarget, until: float, *, wake: bool = False, checked: bool = False) -> None:
         """Queue a target again at `until` (Unix seconds).
@@ -144,25 +158,19 @@ class SweepQueue:
         await self._schedule(served, check.at if next_at is None else next_at, served.views, idle, wake=idle > 0)
 
     async def _schedule(self, served: ServedTarget, at: float, views_done: int, idle: int, wake: bool) -> None:
-        args: list[bytes | str | int] = [
-            served.pack(),
-            f"{at:.3f}",
-            MAX_QUEUED,
-            views_done,
-            idle,
-            int(wake),
-            f"{served.at:.3f}",
-        ]
+        member, long_target = served.member()
+        args: list[Arg] = [member, f"{at:.3f}", MAX_QUEUED, views_done, idle, int(wake), f"{served.at:.3f}"]
+        args += [long_target, MAX_LONG_BYTES]
         metrics.sweep_dropped.inc(await self._store.run(scripts.SCHEDULE, self._keys, args))
 
     async def forget(self, served: ServedTarget) -> None:
         """Follow a target no longer, until it is served again."""
-        await self._store.run(scripts.FORGET, self._keys, [served.pack()])
+        await self._store.run(scripts.FORGET, self._keys, [served.member()[0]])
 
     async def next_time(self, served: ServedTarget) -> float | None:
         """When the target will be checked (Unix seconds); 0 if it waits in the queue, None if it is not followed."""
-        queue, later, _ = self._keys
-        rank, at = await self._redis.zscore(queue, served.pack()), await self._redis.zscore(later, served.pack())
+        (queue, later, *_), (member, _) = self._keys, served.member()
+        rank, at = await self._redis.zscore(queue, member), await self._redis.zscore(later, member)
         return 0.0 if rank is not None else at
 
     async def request_permission(self, host: str, per_second: float, limit_share: bool) -> Permission:

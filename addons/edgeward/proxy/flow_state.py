@@ -42,6 +42,8 @@ class FlowState:
     """The response could not be judged, but a cache may have stored an image."""
     is_stale: bool = False
     """The response was stale: the cache behind us may be fetching another in the background."""
+    keeps_out_of_cache: bool = False
+    """An image in this response must not be stored by the cache before us: no purge could name it."""
     replacement: http.Response | None = None
     """What the client gets instead of the upstream's response, whose body is then dropped."""
     decided: bool = field(default=False, init=False)

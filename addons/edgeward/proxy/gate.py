@@ -18,6 +18,7 @@ from mitmproxy import http
 
 from edgeward import metrics
 from edgeward.background.fair_queue import Source
+from edgeward.caches.squid import hides_variant
 from edgeward.classifying.classifier_queue import ClassifierQueue
 from edgeward.origin_check.served_reporter import ServedReporter
 from edgeward.proxy import flow_state, pages
@@ -35,7 +36,7 @@ from edgeward.proxy.request_host import (
     write_host,
 )
 from edgeward.proxy.stale_responses import is_stale
-from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, vary_names, with_vary
+from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, variant_of_response, vary_names
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
 from edgeward.proxy.upstream_log import UpstreamLog
 from edgeward.proxy.verdict_actions import VerdictActions
@@ -94,6 +95,7 @@ class EdgewardGate:
         self.unjudged_requests = unjudged_requests
         self._actions = VerdictActions(config, recorder, served, classifier_queues, judge.failed_images.retry_seconds)
         self._in_front = config.proxy.placement == "front"
+        self._filled_caches = () if self._in_front else config.caches
         self._incomplete = IncompleteResponses(
             judge, self._actions, refetcher, self._cache, config.policy.recheck_seconds, self._in_front
         )
@@ -144,7 +146,9 @@ class EdgewardGate:
         state.is_stale = self._in_front and is_stale(response.headers)
         names = vary_names(response.headers.get("vary"))
         if names != tuple(name for name, _ in state.target.vary):
-            state.target = with_vary(state.target, names, flow.request.headers)
+            state.target = variant_of_response(state.target, names, flow.request.headers)
+            if hides_variant(self._filled_caches, state.target):
+                state.keeps_out_of_cache, state.target = True, replace(state.target, vary=())
             self.unjudged_requests.learn(names)
         if response.status_code == 101:
             state.deliver(Reason.UPGRADE)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
+from edgeward.types import UNKNOWN_VARY
+
 ALWAYS_RECORDED = frozenset(
     (
         "host", "accept", "accept-charset", "accept-encoding", "accept-language", "origin",
@@ -61,7 +63,7 @@ class RequestRecord:
 
     def has_all(self, names: Sequence[str]) -> bool:
         """Whether it has each header of these lower-case names, as far as the request had it."""
-        if not self.withheld.isdisjoint(names):
+        if UNKNOWN_VARY in names or not self.withheld.isdisjoint(names):
             return False
         # Those that are always recorded are never among OTHERS, nor is what was recorded.
         others = (name for name in names if name not in ALWAYS_RECORDED and name not in self.request.headers)
@@ -87,7 +89,7 @@ class RecordedHeaders:
             return
         self._names.clear()
         for name in names:
-            if name not in ALWAYS_RECORDED and not PRIVATE.search(name):
+            if name not in ALWAYS_RECORDED and name != UNKNOWN_VARY and not PRIVATE.search(name):
                 self._learned.pop(name, None)
                 self._learned[name] = None
         while len(self._learned) > MAX_LEARNED_NAMES:

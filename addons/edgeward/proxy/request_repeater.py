@@ -9,7 +9,7 @@ from edgeward.proxy.refetch import FullResponse, Refetcher, RefetchFailed, Refet
 from edgeward.proxy.request_host import target_of_request
 from edgeward.proxy.request_record import RecordedHeaders, unpack
 from edgeward.proxy.stale_responses import is_stale
-from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, vary_names, with_vary
+from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, variant_of_response, vary_names
 from edgeward.types import Reason, Sighting, Target
 
 ASK_LATER = frozenset((408, 421, 425, 429))
@@ -75,7 +75,9 @@ class RequestRepeater:
             return Repeated.NOT_JUDGEABLE
         names = vary_names(full.headers.get("vary"))
         self.recorded_headers.learn(names)
-        if not await self._judge_response(with_vary(target_of_request(request), names, request.headers), full):
+        if not await self._judge_response(
+            variant_of_response(target_of_request(request), names, request.headers), full
+        ):
             return Repeated.TRY_AGAIN
         # If the variant of that client is another one than this, it can't be asked for.
         if not recorded.has_all(names) or not recorded.is_whole:

@@ -9,13 +9,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edgeward import metrics
 from edgeward.proxy.packed_lru import MAX_UNPACKED_OBJECTS, PackedLru
 from edgeward.sightings.codec import pack_fingerprint, unpack_fingerprint
-from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Target, target_key
+from edgeward.types import TRANSIENT_FLAWS, UNKNOWN_VARY, Fingerprint, Target, target_key
 
 TARGET_CACHE_BYTES = 40 * 1024 * 1024
 """The limit that counts where lists ask for `geometry`: a target then takes about 6 KB, otherwise 0.7."""
 VARY_BYTES = 16 * 1024 * 1024
+UNKNOWN_VARIANT = ((UNKNOWN_VARY, ""),)
+MAX_VARY_NAMES = 64
+"""In the Vary of one response. Caches accept about as many headers in one request."""
+MAX_VARY_MEMBERS = 1000
+"""Members of a Vary that are looked at, names or not."""
+MAX_VARY_BYTES = 16 * 1024
+"""Of the names in Vary and their values in one request: a sighting holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +118,45 @@ def _unpack_names(packed: bytes) -> tuple[str, ...]:
 
 
 def vary_names(header: str | None) -> tuple[str, ...]:
-    """The field names of a Vary header, lower-case and sorted. `*` gives none: such a response is never reused."""
-    names = {name.strip().lower() for name in (header or "").split(",")}
-    return tuple(sorted(name for name in names if name and name != "*"))
+    """The field names of a Vary header, lower-case, in its order and as often as it has them, as Squid stores by them.
+
+    `*` is left out: such a response is never reused. More than MAX_VARY_NAMES are UNKNOWN_VARY.
+    """
+    names = [name.strip(" \t").lower() for name in (header or "").split(",", MAX_VARY_MEMBERS)]
+    names = [_as_latin_1(name) for name in names if name and name != UNKNOWN_VARY]
+    return tuple(names) if len(names) <= MAX_VARY_NAMES else (UNKNOWN_VARY,)
+
+
+def variant_of_response(base: Target, names: tuple[str, ...], request_headers: Mapping[str, str]) -> Target:
+    """`with_vary` for a response. If the variant is not known, that is counted."""
+    target = with_vary(base, names, request_headers)
+    metrics.vary_unknown.inc(target.vary == UNKNOWN_VARIANT)
+    return target
 
 
 def with_vary(base: Target, names: tuple[str, ...], request_headers: Mapping[str, str]) -> Target:
-    """The variant of a target that a request with these headers selects (RFC 9111, 4.1)."""
-    vary = tuple((name, _as_latin_1(request_headers.get(name, ""))) for name in names)
+    """The variant of a target that a request with these headers selects (RFC 9111, 4.1).
+
+    If names and values have more than MAX_VARY_BYTES, it is UNKNOWN_VARIANT: a purge of it names no variant.
+    """
+    vary = tuple((name, _value(name, request_headers)) for name in names)
+    if UNKNOWN_VARY in names or sum(len(name) + len(value) for name, value in vary) > MAX_VARY_BYTES:
+        vary = UNKNOWN_VARIANT
     return Target(base.scheme, base.host, base.path, vary, base.size)
+
+
+def _value(name: str, request_headers: Mapping[str, str]) -> str:
+    if name == UNKNOWN_VARY:
+        return ""
+    return _as_latin_1(request_headers.get(_as_mitmproxy_has_it(name), ""))
+
+
+def _as_mitmproxy_has_it(name: str) -> str:
+    """The inverse of `_as_latin_1`."""
+    try:
+        return name if name.isascii() else name.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name
 
 
 def _as_latin_1(value: str) -> str:

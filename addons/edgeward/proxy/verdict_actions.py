@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from mitmproxy import http
 
+from edgeward import metrics
 from edgeward.classifying.classifier_queue import ClassifierQueue
 from edgeward.origin_check.served_reporter import ServedReporter
 from edgeward.proxy import pages
@@ -62,9 +63,13 @@ class VerdictActions:
     def mark_served(
         self, state: FlowState, response: http.Response, fingerprint: Fingerprint, verdict: Verdict
     ) -> None:
-        """Queue a delivered image for the origin check; in fill, tag it for the cache that stores it."""
+        """Queue a delivered image for the origin check; in fill, tag it for the cache that stores it, and keep what no
+        purge can name from being stored."""
         if verdict.blocks:
             return
+        if state.keeps_out_of_cache:
+            response.headers["Cache-Control"] = "no-store"
+            metrics.vary_not_stored.inc()
         if self._served and response.status_code == 200:
             self._served.note(state.target, fingerprint.sha256)
         for name in self._tag_headers:

@@ -79,7 +79,8 @@ class OrderPlanner:
         for change, _ in pending:
             for image in near.get(change.version, ()):
                 change_of_image.setdefault(image, change)
-        await self._place_orders(change_of_image, placed)
+        decided_by = await self._place_orders(change_of_image, placed)
+        await self._share(pending, near, placed, decided_by)
         lost = await self.lost_purges.purge([change for change, _ in pending if change.version in searches])
         return {
             change.version: _orders_of(near.get(change.version, ()), placed)
@@ -125,8 +126,28 @@ class OrderPlanner:
         deleted = {entry.id: entry async for chunk in chunks for entry in chunk}
         return deleted if op == "list.delete" else {**deleted, **live}
 
-    async def _place_orders(self, change_of_image: Mapping[str, Change], placed: PlacedOrders) -> None:
-        """Place orders for those of the images that are blocked by now, and add them to `placed`."""
+    async def _share(
+        self,
+        pending: Sequence[PendingChange],
+        near: Mapping[int, Iterable[str]],
+        placed: PlacedOrders,
+        decided_by: Mapping[str, str],
+    ) -> None:
+        """An order names the entry that decides. Note it for the other new entries that match the same image."""
+        others: dict[str, list[str]] = {}
+        for change, _ in pending:
+            if change.op == "entry.add" and change.entry:
+                for image in near.get(change.version, ()):
+                    if decided_by.get(image, change.entry.id) != change.entry.id:
+                        others.setdefault(image, []).append(change.entry.id)
+        await self._orders.shared.share_each([(placed[image], entries) for image, entries in others.items()])
+
+    async def _place_orders(self, change_of_image: Mapping[str, Change], placed: PlacedOrders) -> dict[str, str]:
+        """Place orders for those of the images that are blocked by now, and add them to `placed`.
+
+        Returns by image the id of the entry that decides.
+        """
+        decided_by: dict[str, str] = {}
         for ids in batched(sorted(change_of_image.keys() - placed.keys()), IMAGES_PER_PLACEMENT):
             blocked = await self._blocked(await self._sightings.images_by_id(ids))
             orders: list[list[PurgeOrder]] = []
@@ -134,8 +155,10 @@ class OrderPlanner:
                 reads = (self._orders_for(image, entry, change_of_image[_id(image)]) for image, entry in chunk)
                 orders += await asyncio.gather(*reads)
             order_ids = iter(await self._purges.place([order for orders_of_one in orders for order in orders_of_one]))
-            for (image, _), orders_of_image in zip(blocked, orders, strict=True):
+            for (image, entry), orders_of_image in zip(blocked, orders, strict=True):
                 placed[_id(image)] = [next(order_ids) for _ in orders_of_image]
+                decided_by[_id(image)] = entry.id
+        return decided_by
 
     async def _blocked(self, images: Iterable[Fingerprint]) -> list[tuple[Fingerprint, Entry]]:
         """The images that the lists block by now, each with the entry that decides."""

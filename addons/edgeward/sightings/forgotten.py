@@ -73,6 +73,13 @@ end
 """
 )
 
+# By the clock of the store, as the ids of purge orders are.
+# KEYS: when every cache was emptied
+_NOTE_EMPTIED = """
+local time = redis.call('TIME')
+redis.call('SET', KEYS[1], string.format('%d.%03d', time[1], math.floor(time[2] / 1000)))
+"""
+
 # KEYS: hash. ARGV: field, now, keep in ms
 _NOTE_ONCE = """
 redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[2])
@@ -190,7 +197,11 @@ class ForgottenTargets:
 
     async def end_store_loss(self) -> bool:
         """Every cache was emptied since the store lost its data. Returns whether it had."""
-        await self._redis.set(self._emptied, f"{time.time():.3f}")
+        # Before the time is taken: what is forgotten from now on is not covered.
+        for prefix in await self.lost():
+            if prefix != STORE_LOSS:
+                await self.repair(prefix, time.time())
+        await self._store.run(_NOTE_EMPTIED, [self._emptied])
         return bool(await self._redis.hdel(self._lost, pack_prefix(STORE_LOSS)))
 
     async def emptied_at(self) -> float:

@@ -184,9 +184,13 @@ class TakedownSteps:
             await polling.pause()
         while versions and await self._retromatch.lost_purges.is_due(takedown.list):
             await polling.pause()
+        noted = set[str]()
         for some in batched(versions, ITEMS_PER_STEP):
             found = await self._retromatch.orders_of_each(some)
-            yield list(dict.fromkeys(order_id for ids in found for order_id in ids or ()))
+            # Several entries may have led to one order.
+            new = dict.fromkeys(order_id for ids in found for order_id in ids or () if order_id not in noted)
+            noted.update(new)
+            yield list(new)
 
     async def _listing_versions(self, takedown: Takedown) -> list[int]:
         """The versions of the lists that added the takedown's entries, whichever controller added them."""

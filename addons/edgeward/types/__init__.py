@@ -36,6 +36,7 @@ from edgeward.types.choices import (
 )
 from edgeward.types.records import (
     NO_TARGET,
+    UNKNOWN_VARY,
     Change,
     Incident,
     Outcome,
@@ -73,6 +74,7 @@ __all__ = [
     "PERMANENT_FLAWS",
     "TRANSIENT_FLAWS",
     "TYPES_WITH_QUALITY",
+    "UNKNOWN_VARY",
     "Action",
     "Cause",
     "Change",

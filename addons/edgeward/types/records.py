@@ -10,13 +10,17 @@ from typing import Any, Self
 from edgeward.types.choices import Cause, Decision, Delivery, Met, Reason, Scope, View
 from edgeward.types.signals import Entry, Fingerprint, HashList
 
+UNKNOWN_VARY = "*"
+"""In place of the names in Vary: it names more than can be recorded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a cache stores under: scheme, host and the byte-exact request target, with the varying request headers.
 
     `path` is the request target as received (RFC 9112, section 3.2), decoded as latin-1 so that every byte survives.
-    `vary` holds (lower-case name, value) of each request header that the response's Vary names (RFC 9111, section 4.1).
+    `vary` holds (lower-case name, value) of each request header that the response's Vary names (RFC 9111, section 4.1),
+    in its order, or UNKNOWN_VARY alone, if those are more than can be recorded.
     `size` is the length of the body in bytes, for caches that store slices; targets compare equal without it.
     """
 
@@ -199,8 +203,10 @@ class Change:
     """One change of the lists, which is also one line of their audit trail: who, when, what, why.
 
     `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "entry.add", "entry.remove", or
-    "entry.set": the act of the entry was undone, and another act lists it too.
+    "entry.set": the act of the entry was undone, and another act lists it too. "store.refill" and
+    "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
+    `origin` is the network address from which it was asked for; "" if it is not known.
     """
 
     version: int
@@ -210,3 +216,4 @@ class Change:
     why: str
     list: HashList | None = None
     entry: Entry | None = None
+    origin: str = field(default="", compare=False)

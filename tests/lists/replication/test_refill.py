@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.lists.entries import entries, entry, image
@@ -14,7 +15,7 @@ from edgeward.lists.replication.refill import Refill, RefillRequest
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import ACCEPTED, REFILLED, AppliedListsFile
 from edgeward.store.connection import Store
-from edgeward.types import HashList, ListKind, Mode
+from edgeward.types import Change, HashList, ListKind, Mode
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_the_audit_trail_says_what_happened(own: tuple[Store, ListStore, R
     assert record and (record.mode, record.lists, record.entries, record.version) == (REFILLED, 2, 1505, last.version)
 
 
-async def _all_changes(list_store: ListStore) -> AsyncIterator:  # type: ignore[type-arg]
+async def _all_changes(list_store: ListStore) -> AsyncIterator[Change]:
     after = 0
     while changes := await list_store.changes(after):
         for change in changes:
@@ -148,11 +149,11 @@ async def test_a_refill_that_broke_off_is_repeated(
     store, list_store, _ = own
     add_entries, tries = ListStore.add_entries, []
 
-    async def breaks_off(self: ListStore, *args: object) -> object:
+    async def breaks_off(self: ListStore, *args: Any) -> object:
         tries.append(1)
         if len(tries) == 2:
             raise ConnectionError
-        return await add_entries(self, *args)  # type: ignore[arg-type]
+        return await add_entries(self, *args)
 
     await store.redis.flushall()
     await loss_noticed(holder)
@@ -170,11 +171,11 @@ async def test_a_defect_in_a_refill_is_counted_and_the_refill_repeated(
     store, _, _ = own
     write_back, tries = Refill.write_back, []
 
-    async def fails_once(self: Refill, *args: object) -> object:
+    async def fails_once(self: Refill, *args: Any) -> object:
         tries.append(1)
         if len(tries) == 1:
             raise ValueError
-        return await write_back(self, *args)  # type: ignore[arg-type]
+        return await write_back(self, *args)
 
     def defects() -> float:
         return metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "replica"}) or 0.0

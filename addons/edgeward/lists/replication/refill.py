@@ -19,6 +19,7 @@ from typing import Any
 
 from edgeward.errors import Conflict
 from edgeward.lists import lua_scripts
+from edgeward.lists.audit_trail import signed
 from edgeward.lists.list_store import CHUNK_SIZE, ListStore
 from edgeward.lists.replication.membership import Membership
 from edgeward.lists.replication.store_loss import ACCEPTED, REFILLED
@@ -55,7 +56,7 @@ for _, holding in ipairs(redis.call('HVALS', KEYS[5])) do
   local history = cjson.decode(holding)['history']
   if history ~= '' then redis.call('HSET', KEYS[4], 'replaced:' .. history, mode) end
 end
-redis.call('HSET', KEYS[4], 'id', ARGV[4], 'at', at, 'who', ARGV[1], 'mode', mode, 'lists', ARGV[5],
+redis.call('HSET', KEYS[4], 'id', ARGV[4], 'at', at, 'who', who, 'mode', mode, 'lists', ARGV[5],
   'entries', ARGV[6], 'version', version)
 redis.call('DEL', KEYS[5], KEYS[6])
 return version
@@ -133,7 +134,8 @@ class Refill:
     async def request(self, request: RefillRequest) -> None:
         """Ask a replica to write its lists back. Another request that is still open is replaced."""
         redis: Any = self._store.redis
-        await redis.hset(self._request, mapping=asdict(request))
+        # From where, with the name: an earlier version reads no other fields.
+        await redis.hset(self._request, mapping={**asdict(request), "who": signed(request.who)})
         await redis.expire(self._request, REQUEST_SECONDS)
 
     async def last(self) -> RefillRecord | None:
@@ -190,6 +192,6 @@ class Refill:
 
     async def _finish(self, mode: str, who: str, why: str, written: tuple[int, int], histories: Sequence[str]) -> int:
         keys = (self._version, self._changes, self._lists, self._history, self._holdings, self._request)
-        args: list[str | int] = [who, why, mode, secrets.token_hex(8), *written, *histories]
+        args: list[str | int] = [signed(who), why, mode, secrets.token_hex(8), *written, *histories]
         version: int = await self._store.run_durably(_FINISH, keys, args)
         return version
