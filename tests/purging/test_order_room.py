@@ -50,7 +50,7 @@ async def test_a_store_that_is_nearly_full_has_no_room(small_store: Store) -> No
     room = room_of(small_store)
     assert await room.check()
     for number in range(28):
-        await small_store.redis.set(f"big{number}", bytes(2 * MIB))
+        await small_store.redis.set(f"big{number}", bytes(2 * MIB - 4096))
 
     async def is_full() -> bool:
         return not await room.check()
