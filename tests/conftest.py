@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from edgeward.store.connection import Store
 
-pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api")
+pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api", "tests.support.small_store")
 
 TESTS = Path(__file__).parent
 SLOW_ROOMS = (

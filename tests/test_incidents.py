@@ -1,6 +1,7 @@
 """Incidents in a real Redis."""
 
 import json
+import random
 import time
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from tests.support.real_caches import target
 
 from edgeward import incidents as module
+from edgeward import metrics
 from edgeward.incidents import Incidents
+from edgeward.sightings.store_memory import StoreMemory
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Incident, Reason
 
@@ -86,3 +89,35 @@ async def test_incidents_of_earlier_versions_are_read(store: Store) -> None:
     await store.redis.xadd(store.key("incidents"), {"incident": stored[b"incident"]})
     old, new = await Incidents(store).recent()
     assert (old.hits, old.act, new.hits, new.act) == (1, "", 5, "act-1")
+
+
+def long_incident(number: int) -> Incident:
+    long = replace(target(f"/?{random.Random(number).randbytes(10_000).hex()}"), vary=(("accept", "x" * 300),))
+    return replace(an_incident(), target=long, distance=number)
+
+
+async def test_long_targets_take_less(store: Store) -> None:
+    """They come back as they were. Earlier versions read the beginning of the path."""
+    incidents = Incidents(store)
+    await incidents.add([long_incident(1)])
+    assert replace((await incidents.recent())[0], id="") == long_incident(1)
+    ((_, stored),) = await store.redis.xrange(store.key("incidents"))
+    assert sum(map(len, stored.values())) < 0.65 * long_incident(1).target.length
+    assert json.loads(stored[b"incident"])["target"]["path"] == long_incident(1).target.path[: module.PATH_CHARACTERS]
+
+
+async def test_the_bytes_of_all_are_bounded(store: Store) -> None:
+    """However long their targets are: the oldest are dropped and counted. The limit follows the store's memory."""
+    incidents, before = Incidents(store, StoreMemory(store, 64 * 1024 * 1024)), trimmed()
+    for first in range(0, 1000, 100):
+        await incidents.add([long_incident(number) for number in range(first, first + 100)])
+        used = await store.redis.memory_usage(store.key("incidents"))
+        assert used < 4 * 1024 * 1024 + 100 * 15_000
+    kept = await incidents.recent(10_000)
+    assert [one.distance for one in kept] == list(range(999, 999 - len(kept), -1))
+    assert len(kept) > 200
+    assert trimmed() - before == 1000 - len(kept)
+
+
+def trimmed() -> float:
+    return metrics.registry.get_sample_value("edgeward_incidents_trimmed_total") or 0.0

@@ -1,6 +1,7 @@
 """Incidents, for people: images that were blocked, would have been blocked, or need a review.
 
 incidents       stream of incidents: "incident" as JSON, and as fields beside it what earlier versions do not know
+                A long target is in "target", packed as in sightings/codec.py; "incident" has the beginning of its path.
 incidents:hits  id of an incident -> number of requests that it stands for, if that has grown since it was written
 """
 
@@ -9,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from edgeward import metrics
+from edgeward.sightings.codec import LONG_BYTES, pack_target, unpack_target
+from edgeward.sightings.store_memory import StoreMemory
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Incident, Reason, Target, View
 
@@ -16,15 +20,38 @@ MAX_INCIDENTS = 100_000
 """About this many are kept; the oldest are dropped."""
 MAX_COUNTED = MAX_INCIDENTS + MAX_INCIDENTS // 10
 """Incidents whose hits are stored. Above that, those of dropped incidents are removed."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Memory of the store that they may take; of more, the oldest are dropped."""
+MEMORY_SHARE = 1 / 16
+"""They may take no larger part than this of what the store's memory has for sightings."""
+MIN_INCIDENTS = 100
+"""The latest are kept, whatever they take."""
+PATH_CHARACTERS = 256
+"""Of a long target's path that are in "incident"."""
 INCIDENTS_PER_READ = 1000
 MAX_CLOCK_SKEW_SECONDS = 60.0
 """Maximum difference of the clocks of the store and of the process that listed an entry."""
 
 
-class Incidents:
-    """The latest incidents, in one Redis stream."""
+# Trims to what fits, as far as the average of all tells, with a tenth to spare. Returns the number dropped.
+# KEYS: stream. ARGV: bytes, number that is kept in any case
+_TRIM = """
+local used, length = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0, redis.call('XLEN', KEYS[1])
+if used <= tonumber(ARGV[1]) then return 0 end
+local kept = math.max(tonumber(ARGV[2]), math.floor(length * 0.9 * tonumber(ARGV[1]) / used))
+return redis.call('XTRIM', KEYS[1], 'MAXLEN', kept)
+"""
 
-    def __init__(self, store: Store) -> None:
+
+class Incidents:
+    """The latest incidents, in one Redis stream.
+
+    Args:
+        memory: of the store; None: only MAX_BYTES limits them.
+    """
+
+    def __init__(self, store: Store, memory: StoreMemory | None = None) -> None:
+        self._memory = memory
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._store = store
@@ -32,7 +59,10 @@ class Incidents:
         self._hits = store.key("incidents", "hits")
 
     async def add(self, incidents: Sequence[Incident]) -> list[str]:
-        """Record incidents. Returns the `id` that the store gives to each."""
+        """Record incidents; the oldest are dropped if all take too much. Returns the `id` that each gets."""
+        # First: a caller that gets an error adds the same again.
+        trim = [await self._max_bytes(), MIN_INCIDENTS]
+        metrics.incidents_trimmed.inc(await self._store.run_even_if_full(_TRIM, [self._stream], trim))
         async with self._redis.pipeline(transaction=False) as pipe:
             for incident in incidents:
                 pipe.xadd(self._stream, _fields(incident), maxlen=MAX_INCIDENTS)
@@ -81,6 +111,11 @@ class Incidents:
             for (incident_id, incident), count in zip(found, counts, strict=True)
         ]
 
+    async def _max_bytes(self) -> int:
+        if self._memory is None or not (limit := (await self._memory.recent_use()).limit):
+            return MAX_BYTES
+        return min(MAX_BYTES, int(limit * MEMORY_SHARE))
+
     async def _remove_old_hits(self) -> None:
         """Remove the hits of incidents that are dropped from the stream."""
         oldest = await self._redis.xrange(self._stream, count=1)
@@ -100,17 +135,23 @@ def _order(incident_id: bytes) -> tuple[int, int]:
     return int(milliseconds), int(number)
 
 
-def _fields(incident: Incident) -> dict[str, str | int]:
+def _fields(incident: Incident) -> dict[str, str | int | bytes]:
     data = asdict(incident)
     del data["id"]
     # Not in the JSON, where earlier versions do not accept unknown keys: machines are upgraded one after another.
     hits, act = data.pop("hits"), data.pop("act")
-    return {"incident": json.dumps(data, separators=(",", ":")), "hits": hits, "act": act}
+    fields: dict[str, str | int | bytes] = {"hits": hits, "act": act}
+    if incident.target.length >= LONG_BYTES:
+        fields["target"] = pack_target(incident.target)
+        data["target"] |= {"path": incident.target.path[:PATH_CHARACTERS], "vary": ()}
+    return {"incident": json.dumps(data, separators=(",", ":")), **fields}
 
 
 def _incident(stored: Mapping[bytes, bytes]) -> Incident:
     data = json.loads(stored[b"incident"])
     decision, reason = Decision(data.pop("decision")), Reason(data.pop("reason"))
     target, view = Target.from_dict(data.pop("target")), View(data.pop("view", View.STORED))
+    if packed := stored.get(b"target"):
+        target = unpack_target(packed)
     hits, act = int(stored.get(b"hits", 1)), stored.get(b"act", b"").decode()
     return Incident(decision=decision, reason=reason, target=target, view=view, hits=hits, act=act, **data)

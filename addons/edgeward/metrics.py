@@ -179,9 +179,19 @@ incidents_dropped = Counter(
     "Lost incidents: the store was unavailable too long.",
     registry=registry,
 )
+incidents_trimmed = Counter(
+    "edgeward_incidents_trimmed_total",
+    "Incidents that were removed before their time, because all of them took too much of the store's memory.",
+    registry=registry,
+)
 incident_hits_dropped = Counter(
     "edgeward_incident_hits_dropped_total",
     "Requests that are missing from the hits of their incident: the store was unavailable too long.",
+    registry=registry,
+)
+coded_bodies_dropped = Counter(
+    "edgeward_coded_bodies_dropped_total",
+    "Compressed forms of images, too many to remember: they are hashed again when they are served again.",
     registry=registry,
 )
 sightings_dropped = Counter(
@@ -218,6 +228,11 @@ sightings_memory_ratio = Gauge(
     "Store memory in use, of the limit for sightings: from 0.9 on sightings are forgotten, at 1 none is written.",
     registry=registry,
     multiprocess_mode="livemostrecent",
+)
+matches_purged_by_prefix = Counter(
+    "edgeward_matches_purged_by_prefix_total",
+    "Targets of listed images, too many to purge one by one: they are purged by prefix where the cache can do that.",
+    registry=registry,
 )
 purges = Counter(
     "edgeward_purges_total",

@@ -196,3 +196,20 @@ async def test_a_defect_does_not_mean_that_the_store_is_back(caplog: pytest.LogC
     await buffer.close()
     assert "numbers: the store is available again" not in logged_before
     assert caplog.records[-1].getMessage() == "numbers: the store is available again"
+
+
+async def test_bytes_are_bounded() -> None:
+    """What does not fit is refused and reported, until what waits is written; one that is too large fits alone."""
+    lost: list[str] = []
+    written: list[str] = []
+
+    async def write(batch: Sequence[str]) -> None:
+        written.extend(batch)
+
+    buffer = WriteBuffer("texts", write, 1000, lost.extend, max_bytes=10, bytes_of=len)
+    assert [buffer.put(text) for text in ("a" * 20, "b", "c")] == [True, False, False]
+    await buffer.start()
+    await buffer.flush()
+    assert [buffer.put(text) for text in ("d" * 6, "e" * 4, "f")] == [True, True, False]
+    await buffer.close()
+    assert (written, lost) == (["a" * 20, "d" * 6, "e" * 4], ["b", "c", "f"])

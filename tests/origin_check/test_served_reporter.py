@@ -98,3 +98,24 @@ async def test_what_waits_for_a_report_is_bounded(store: Store, monkeypatch: pyt
     reporter.note(Target("http", "img.test", "/4"), SHA256)
     await reporter._report()
     assert {served.target.path for served in await SweepQueue(store).take(9)} == {"/0", "/1", "/2", "/4"}
+
+
+async def test_the_bytes_of_what_waits_are_bounded(store: Store) -> None:
+    """Long targets that find no room are counted, and reported when they are served again after a report."""
+    reporter = ServedReporter(SweepQueue(store), SweepSettings(within_seconds=3600, share=0.5))
+    before = metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0
+    long = [Target("http", "img.test", f"/{number}?" + "x" * 60_000) for number in range(1000)]
+    for each in long:
+        reporter.note(each, SHA256)
+    fitting = module.MAX_UNREPORTED_BYTES // (module.TARGET_BYTES + long[500].length)
+    assert abs(len(reporter._waiting) - fitting) <= 1
+    dropped = (metrics.registry.get_sample_value("edgeward_sweep_dropped_total") or 0.0) - before
+    assert dropped == 1000 - len(reporter._waiting)
+    await reporter._report()
+    assert (len(reporter._waiting), reporter._waiting_bytes) == (0, 0)
+    reporter.note(long[-1], SHA256)
+    assert len(reporter._waiting) == 1
+    # Those that are counted for the next report are held by a digest.
+    for each in long[:100]:
+        reporter.note(each, SHA256)
+    assert all(isinstance(key, bytes) and len(key) == 16 for key in reporter._views)

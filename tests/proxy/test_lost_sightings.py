@@ -67,3 +67,23 @@ async def test_what_was_judged_by_older_lists_is_purged_at_once(store: Store) ->
     ((order, _),) = await orders.recent()
     assert (order.scope, order.target, order.forgotten) == (Scope.PREFIX, Target("http", "img.test", "/"), 2)
     assert abs(order.started_at - time.time()) < 60
+
+
+async def test_what_is_lost_during_a_write_is_written_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where several were lost just before it: nothing else must be lost for that."""
+    sightings = Sightings(store, SightingsSettings())
+    lost = LostSightings(sightings, Orders(store), ListStore(store))
+    remember = sightings.forgotten.remember_lost
+
+    async def remember_and_lose(hosts: dict[Target, int]) -> None:
+        monkeypatch.setattr(sightings.forgotten, "remember_lost", remember)
+        await remember(hosts)
+        lost.add(Target("http", "late.test", "/"), 0)
+
+    monkeypatch.setattr(sightings.forgotten, "remember_lost", remember_and_lose)
+    for host in ("a.test", "b.test", "c.test"):
+        lost.add(Target("http", host, "/"), 0)
+    await lost.buffer.start()
+    await lost.buffer.flush()
+    await lost.buffer.close()
+    assert (await sightings.forgotten.lost())[Target("http", "late.test", "/")] == 1

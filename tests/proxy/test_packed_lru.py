@@ -79,3 +79,17 @@ def test_the_collector_finds_little_in_it() -> None:
     gc.collect()
     assert len(cache) == 5_000
     assert len(gc.get_objects()) - before < 8_000
+
+
+def test_the_bytes_of_unpacked_values_are_bounded() -> None:
+    """Few objects may be long texts: then few stay unpacked, and all take no more than the limit."""
+    cache = PackedLru[str](1000, 10_000, str.encode, bytes.decode, lambda _: 1, 1000, len)
+    for number in range(100):
+        cache.put(str(number), "x" * 1000)
+        assert sum(map(len, cache._unpacked.values())) + sum(map(len, cache._packed.values())) <= 10_000
+    assert len(cache) == 10
+    cache.put("long", "x" * 20_000)
+    assert len(cache) == 1
+    for number in range(100):
+        cache.put(str(number), "")
+    assert len(cache) == 100

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from tests.purging.scripted import Clock
 
-from edgeward.purging.retry_queue import MAX_CALL_SIZE, QueuedPurge, RetryQueue
+from edgeward.purging.retry_queue import MAX_CALL_SIZE, Lane, QueuedPurge, RetryQueue
 from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Target
 
 
@@ -34,11 +34,11 @@ def names(purges: list[QueuedPurge]) -> str:
     return "".join(each.order.id for each in purges)
 
 
-async def picked(queue: RetryQueue, limit: int = MAX_CALL_SIZE, slow: bool = False) -> list[QueuedPurge]:
+async def picked(queue: RetryQueue, limit: int = MAX_CALL_SIZE, lane: Lane = Lane.ORDINARY) -> list[QueuedPurge]:
     """The purges of the next call; [] if none is ready now."""
     try:
         async with asyncio.timeout(0):
-            return await queue.next(limit, slow=slow)
+            return await queue.next(limit, lane)
     except TimeoutError:
         return []
 
@@ -79,7 +79,7 @@ async def test_new_purges_go_before_repeats() -> None:
     for number in range(8):
         queue.add(purge("r", f"r/{number}"))
         queue.add(purge(f"{number}"))
-    assert queue.count(slow=False, repeats_only=True) == 8
+    assert queue.counts(repeats_only=True)[Lane.ORDINARY] == 8
     assert [names(await picked(queue, 2)) for _ in range(5)] == ["01", "23", "45", "rr", "67"]
 
 
@@ -230,7 +230,7 @@ async def test_slow_purges_are_handed_out_apart(clock: Clock) -> None:
     for name in "uvw":
         queue.add(purge(name, cause=Cause.UNJUDGED))
     (listed,) = await picked(queue)
-    waited = await picked(queue, 2, slow=True)
+    waited = await picked(queue, 2, Lane.SLOW)
     assert names(waited) == "uv"
     queue.note_success()
     for each in (*waited, listed):
@@ -242,7 +242,7 @@ async def test_slow_purges_are_handed_out_apart(clock: Clock) -> None:
     queue.add(purge("b"))
     queue.add(purge("x", cause=Cause.UNJUDGED))
     assert names(await picked(queue)) == "b"
-    assert [names(await picked(queue, slow=True)) for _ in range(2)] == ["wx", "auv"]
+    assert [names(await picked(queue, lane=Lane.SLOW)) for _ in range(2)] == ["wx", "auv"]
 
 
 async def test_slow_purges_keep_large_calls(clock: Clock) -> None:
@@ -251,13 +251,13 @@ async def test_slow_purges_keep_large_calls(clock: Clock) -> None:
     for number in range(16):
         queue.add(purge(f"{number}", cause=Cause.UNJUDGED))
     for _ in range(4):
-        purges = await picked(queue, 16, slow=True)
+        purges = await picked(queue, 16, Lane.SLOW)
         assert len(purges) == 16
         for each in purges:
             each.timed_out = True
         queue.note_failure(purges, others_succeeded=False)
         queue.note_success()
-        assert await picked(queue, 16, slow=True) == []
+        assert await picked(queue, 16, Lane.SLOW) == []
         clock.now += 60
 
 
@@ -265,5 +265,44 @@ def test_counts_slow_purges_apart() -> None:
     """How many are held is known of slow purges and of others, of all and of repeats."""
     queue = queue_of("a", "b")
     queue.add(purge("r", "r/1", cause=Cause.UNJUDGED))
-    counted = [queue.count(slow=slow, repeats_only=only) for slow in (True, False) for only in (False, True)]
-    assert counted == [1, 1, 2, 0]
+    lanes = (Lane.SLOW, Lane.ORDINARY)
+    assert [queue.counts(repeats_only=only)[lane] for lane in lanes for only in (False, True)] == [1, 1, 2, 0]
+
+
+async def test_purges_of_matches_in_transit_are_apart() -> None:
+    """Others do not wait for them, however many there are, and are counted apart."""
+    queue = queue_of()
+    for number in range(50):
+        queue.add(purge(f"m{number}", cause=Cause.MATCH))
+    queue.add(purge("a"))
+    queue.add(purge("r", "r/1", cause=Cause.MATCH))
+    assert names(await picked(queue)) == "a"
+    assert await picked(queue) == []
+    assert len(await picked(queue, lane=Lane.MATCHES)) == 51
+    assert queue.counts()[Lane.MATCHES] == 51
+    assert queue.counts(repeats_only=True)[Lane.MATCHES] == 1
+
+
+async def test_a_purge_that_becomes_slow_is_counted_so() -> None:
+    """Until it is removed, whatever it was when it was added."""
+    queue = queue_of("a", "b")
+    (first,) = await picked(queue, 1)
+    queue.note_success()
+    first.timed_out = True
+    queue.note_failure([first], others_succeeded=True)
+    assert (queue.counts()[Lane.SLOW], queue.counts()[Lane.ORDINARY]) == (1, 1)
+    queue.remove([first])
+    assert (queue.counts()[Lane.SLOW], queue.counts()[Lane.ORDINARY]) == (0, 1)
+
+
+def test_the_bytes_of_what_is_held() -> None:
+    """Long targets count with their length, until they are removed."""
+    queue = queue_of()
+    held = [QueuedPurge(PurgeOrder(Target("http", "h", "/" * 60_000), Cause.LISTING, 0.0, id=name)) for name in "ab"]
+    for each in held:
+        queue.add(each)
+    assert 120_000 < queue.held_bytes < 130_000
+    queue.remove(held[:1])
+    assert 60_000 < queue.held_bytes < 65_000
+    queue.remove(held)
+    assert queue.held_bytes == 0

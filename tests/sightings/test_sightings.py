@@ -102,7 +102,7 @@ async def test_every_key_expires(sightings: Sightings, store: Store) -> None:
         left = {key: await store.redis.pttl(key) for key in await store.redis.keys(store.key("*"))}
         forever = {key for key, ttl in left.items() if ttl == -1}
         assert forever == {store.key("{seen}", "new").encode(), store.key("{seen}", "count").encode()}
-        assert len(left) == 7  # those, the image, an alias of it, and three URLs
+        assert len(left) == 8  # those, the image, a coded body of it and the list of these, and three URLs
         for key in left.keys() - forever:
             assert left[key] > 29 * DAY * 1000
             await store.redis.pexpire(key, 28 * DAY * 1000 if key.endswith(b":i") else left[key])

@@ -18,12 +18,14 @@ CLOSE_SECONDS = 3.0
 
 
 class WriteBuffer[T]:
-    """Writes items in batches. While the store is unavailable they wait; at `size` items, new ones are refused.
+    """Writes items in batches. While the store is unavailable they wait; at `size` items or `max_bytes`, new ones are
+    refused.
 
     Args:
         name: of the items, in the plural, for the log.
         write: writes a batch. After a failure it gets the same batch again, even if the store has it already.
         on_loss: called with items that will not be written: the buffer was full, or a defect cost their batch.
+        max_bytes: limit of what `bytes_of` says of all items that wait.
     """
 
     def __init__(
@@ -32,8 +34,11 @@ class WriteBuffer[T]:
         write: Callable[[Sequence[T]], Awaitable[None]],
         size: int,
         on_loss: Callable[[Sequence[T]], None] | None = None,
+        max_bytes: int = 0,
+        bytes_of: Callable[[T], int] = lambda item: 0,
     ) -> None:
         self._name, self._write, self._size, self._on_loss = name, write, size, on_loss
+        self._max_bytes, self._bytes_of, self._bytes = max_bytes, bytes_of, 0
         self._items: deque[T] = deque()
         self._batch: list[T] = []
         self._filled = asyncio.Event()
@@ -43,10 +48,13 @@ class WriteBuffer[T]:
 
     def put(self, item: T) -> bool:
         """Queue an item. False: the buffer is full, and the item is dropped."""
-        if len(self._items) >= self._size:
+        size = self._bytes_of(item)
+        # One that is larger than the limit itself is taken while no other waits.
+        if len(self._items) >= self._size or (self._items and self._bytes + size > self._max_bytes > 0):
             self._lose([item])
             return False
         self._items.append(item)
+        self._bytes += size
         self._put_count += 1
         self._filled.set()
         return True
@@ -108,7 +116,7 @@ class WriteBuffer[T]:
     async def _remove_batch(self) -> None:
         written, self._batch = len(self._batch), []
         for _ in range(written):
-            self._items.popleft()
+            self._bytes -= self._bytes_of(self._items.popleft())
         if not self._items:
             self._filled.clear()
         async with self._progress:

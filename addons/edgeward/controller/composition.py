@@ -74,7 +74,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         audit_trail=AuditTrail(store),
         sightings=sightings,
         orders=orders,
-        incidents=Incidents(store),
+        incidents=Incidents(store, sightings.memory),
         takedowns=takedowns,
         takedown_scope=takedown_scope,
         import_jobs=import_jobs,

@@ -17,6 +17,10 @@ MAX_REMEMBERED = 200_000
 MAX_UNREPORTED = 20_000
 """Targets that wait for a report, and as many whose responses are counted for the next one. Further ones are ignored
 until they are served again, and counted."""
+MAX_UNREPORTED_BYTES = 32 * 1024 * 1024
+"""Memory of the targets that wait for a report; further ones as above."""
+TARGET_BYTES = 600
+"""What one takes beside its texts."""
 REPORTS_PER_CHECK_TIME = 8
 """Reports of a target that is served all the time, within the time in which it must be checked: more than checks."""
 
@@ -33,7 +37,9 @@ class ServedReporter:
         self._reported = TtlSet(settings.within_seconds / REPORTS_PER_CHECK_TIME, MAX_REMEMBERED)
         # By target and image: when it was served, and the responses since its last report.
         self._waiting: dict[tuple[Target, str], tuple[float, int]] = {}
-        self._views: dict[tuple[Target, str], int] = {}
+        self._waiting_bytes = 0
+        # By a digest of target and image, so that a long target takes no more than a short one.
+        self._views: dict[bytes, int] = {}
         self._count = 0
         self._loop = WorkerLoop(
             "report to the sweep",
@@ -56,19 +62,20 @@ class ServedReporter:
         key = target_key(*pair)
         # A few reports within the check time are enough to keep the target near the head of the queue.
         if key in self._reported:
-            self._count_view(pair)
-        elif len(self._waiting) < MAX_UNREPORTED:
+            self._count_view(key)
+        elif len(self._waiting) < MAX_UNREPORTED and self._waiting_bytes + _size(target) <= MAX_UNREPORTED_BYTES:
             self._reported.add(key)
-            self._waiting[pair] = (time.time(), self._views.pop(pair, 0) + 1)
+            self._waiting[pair] = (time.time(), self._views.pop(key, 0) + 1)
+            self._waiting_bytes += _size(target)
         else:
             metrics.sweep_dropped.inc()
 
-    def _count_view(self, pair: tuple[Target, str]) -> None:
+    def _count_view(self, key: bytes) -> None:
         """Count a response for the next report of its target."""
-        if len(self._views) >= MAX_UNREPORTED and pair not in self._views:
+        if len(self._views) >= MAX_UNREPORTED and key not in self._views:
             # Only a count is lost: its target was reported a moment ago.
             del self._views[next(iter(self._views))]
-        self._views[pair] = self._views.get(pair, 0) + 1
+        self._views[key] = self._views.get(key, 0) + 1
 
     def forget_reported(self) -> None:
         """The store has lost the queue: targets are reported again when they are served again."""
@@ -87,6 +94,7 @@ class ServedReporter:
         """Targets that could not be reported for a defect would fail again: they are reported when served again."""
         if not isinstance(error, STORE_AWAY):
             self._waiting.clear()
+            self._waiting_bytes = 0
 
     async def _report(self) -> None:
         if not self._count:
@@ -99,5 +107,10 @@ class ServedReporter:
         for pair, reported in waiting.items():
             if self._waiting.get(pair) == reported:
                 del self._waiting[pair]
+                self._waiting_bytes -= _size(pair[0])
             elif current := self._waiting.get(pair):
                 self._waiting[pair] = (current[0], current[1] - reported[1])
+
+
+def _size(target: Target) -> int:
+    return TARGET_BYTES + target.length

@@ -15,6 +15,10 @@ from edgeward.types import Decision, Incident, Reason, Target, Verdict, target_k
 
 MAX_INCIDENTS = 2_000
 """Incidents that wait for the store."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Memory of these."""
+INCIDENT_BYTES = 1500
+"""What one takes beside its target."""
 MAX_WINDOWS = 50_000
 """Targets and entries whose incident is known to be recent. Of more, the oldest get another incident."""
 MAX_UNWRITTEN = 20_000
@@ -47,7 +51,9 @@ class IncidentReporter:
         self._windows: dict[bytes, _Window] = {}
         # By identity: two windows of one key may wait, one that has ended and one that is open.
         self._unwritten: dict[int, _Window] = {}
-        self._buffer = WriteBuffer("incidents", self._write, MAX_INCIDENTS)
+        self._buffer = WriteBuffer(
+            "incidents", self._write, MAX_INCIDENTS, max_bytes=MAX_BYTES, bytes_of=lambda item: _size(item[0])
+        )
         self._hits_loop = WorkerLoop(
             "hits of incidents",
             self._write_hits,
@@ -144,6 +150,10 @@ class IncidentReporter:
                 window.written = max(window.written, totals.get(window.id, 0))
                 if window.written == window.hits:
                     del self._unwritten[id(window)]
+
+
+def _size(incident: Incident) -> int:
+    return INCIDENT_BYTES + incident.target.length
 
 
 def _incident_of(target: Target, sha256: str, verdict: Verdict) -> Incident:

@@ -4,7 +4,7 @@ known."""
 from collections.abc import Sequence
 
 from edgeward import metrics
-from edgeward.background.write_buffer import WriteBuffer
+from edgeward.background.write_buffer import BATCH_SIZE, WriteBuffer
 from edgeward.lists.list_store import ListStore
 from edgeward.proxy.lost_hosts_file import LostHostsFile
 from edgeward.purging.orders import Orders
@@ -17,8 +17,8 @@ NO_VERSION = -1
 """Of the lists: older than any."""
 MAX_HOSTS = 256
 """Hosts that are told apart until the store is there to take them."""
-WRITES_WAITING = 2
-"""One in progress, and one for what is lost meanwhile."""
+WRITES_WAITING = BATCH_SIZE + 1
+"""A batch in progress, and one for what is lost meanwhile."""
 
 
 class LostSightings:

@@ -15,11 +15,12 @@ OVERHEAD_BYTES = 150
 
 
 class PackedLru[Value]:
-    """The `size` values that were stored or read last, or fewer that take `max_bytes` packed.
+    """The `size` values that were stored or read last, or fewer that take `max_bytes` in all.
 
     Args:
         pack, unpack: a value to bytes and back; not called for the latest values.
         object_count: how many objects the collector would visit in a value.
+        length: bytes of the texts in a value that have no bound of their own.
         max_unpacked_objects: how many in all values that stay unpacked.
     """
 
@@ -31,12 +32,13 @@ class PackedLru[Value]:
         unpack: Callable[[bytes], Value],
         object_count: Callable[[Value], int],
         max_unpacked_objects: int = MAX_UNPACKED_OBJECTS,
+        length: Callable[[Value], int] = lambda value: 0,
     ) -> None:
         self._size, self._max_bytes, self._max_objects = size, max_bytes, max_unpacked_objects
-        self._pack, self._unpack, self._object_count = pack, unpack, object_count
+        self._pack, self._unpack, self._object_count, self._length = pack, unpack, object_count, length
         # Both in order of last use. What is in `_packed` was used before all that is in `_unpacked`.
         self._unpacked: dict[Key, Value] = {}
-        self._objects = 0
+        self._objects = self._unpacked_bytes = 0
         self._packed: dict[Key, bytes] = {}
         self._bytes = 0
 
@@ -64,16 +66,25 @@ class PackedLru[Value]:
     def _insert(self, key: Key, value: Value) -> None:
         self._unpacked[key] = value
         self._objects += self._object_count(value)
-        while len(self._unpacked) > 1 and (self._objects > self._max_objects or len(self._unpacked) > self._size):
+        self._unpacked_bytes += self._length(value)
+        while len(self._unpacked) > 1 and self._has_too_many_unpacked():
             oldest_key = next(iter(self._unpacked))
             packed = self._packed[oldest_key] = self._pack(self._remove_unpacked(oldest_key))
             self._bytes += _cost(oldest_key, packed)
-        while self._packed and (len(self) > self._size or self._bytes > self._max_bytes):
+        while self._packed and (len(self) > self._size or self._bytes + self._unpacked_bytes > self._max_bytes):
             for old in oldest(self._packed):
                 self._remove_packed(old)
 
+    def _has_too_many_unpacked(self) -> bool:
+        return (
+            self._objects > self._max_objects
+            or len(self._unpacked) > self._size
+            or self._unpacked_bytes > self._max_bytes
+        )
+
     def _remove_unpacked(self, key: Key) -> Value:
         value = self._unpacked.pop(key)
+        self._unpacked_bytes -= self._length(value)
         self._objects -= self._object_count(value)
         return value
 

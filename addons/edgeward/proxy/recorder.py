@@ -16,17 +16,24 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.proxy.incident_reporter import IncidentReporter
 from edgeward.proxy.lost_hosts_file import LostHostsFile
 from edgeward.proxy.lost_sightings import NO_VERSION, LostSightings
+from edgeward.proxy.match_allowance import MatchAllowance
 from edgeward.proxy.match_rate import MatchRate
+from edgeward.proxy.prefix_purges import PrefixPurges
 from edgeward.purging.image_orders import image_orders
+from edgeward.purging.order_room import OrderRoom
 from edgeward.purging.orders import Orders
+from edgeward.retromatch.forgotten_purges import ForgottenPurges
 from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.sightings import Sightings
 from edgeward.types import Cause, PurgeOrder, Scope, Sighting, Target, Verdict, target_key
 
 logger = logging.getLogger(__name__)
 
-MAX_SIGHTINGS = 20_000
-MAX_ORDERS = 20_000
+MAX_SIGHTINGS, MAX_SIGHTING_BYTES = 20_000, 48 * 1024 * 1024
+"""That wait to be written; and as many that wait to be matched again."""
+MAX_ORDERS, MAX_ORDER_BYTES = 20_000, 32 * 1024 * 1024
+RECORD_BYTES, SIGNAL_BYTES = 600, 250
+"""About what a sighting or an order takes in memory beside the texts of its target, and what each signal takes."""
 REMEMBERED_KEYS = 200_000
 """How many sightings and orders are remembered so that they are not repeated; of each kind."""
 ORDER_SECONDS = 1.0
@@ -34,8 +41,8 @@ ORDER_SECONDS = 1.0
 REPLICA_SECONDS = 2.0
 """After this wait for this worker's lists to reach the version at which a sighting is matched again, it is logged."""
 
-type Position = tuple[int, int, int]
-"""In the buffers of sightings, of orders, and of hosts of what was lost."""
+type Position = tuple[int, int, int, int]
+"""In the buffers of sightings, of orders, of hosts of what was lost, and of purges by prefix."""
 
 
 class Recorder:
@@ -46,6 +53,7 @@ class Recorder:
 
     Args:
         tags: a cache stores images under their tags, so they can be purged by tag.
+        caches: names of the configured ones.
         lost_hosts: keeps the hosts of lost sightings if this worker dies before they are in the store.
     """
 
@@ -58,6 +66,7 @@ class Recorder:
         incidents: Incidents,
         tags: bool = False,
         lost_hosts: LostHostsFile | None = None,
+        caches: Sequence[str] = (),
     ) -> None:
         self._sightings, self._orders, self._replica, self._tags = sightings, orders, replica, tags
         self._list_store = ListStore(sightings.store)
@@ -69,9 +78,33 @@ class Recorder:
         self._unjudged_orders: dict[bytes, int] = {}
         self._requested_again = TtlSet(refresh_seconds, REMEMBERED_KEYS // 2)
         self._lost = LostSightings(sightings, orders, self._list_store, lost_hosts)
-        self._sighting_buffer = WriteBuffer("sightings", self._write_sightings, MAX_SIGHTINGS, self._lose_sightings)
-        self._rematch_buffer = WriteBuffer("sightings to match again", self._rematch, MAX_SIGHTINGS, self._lose_matches)
-        self._order_buffer = WriteBuffer("purge orders", self._place_orders, MAX_ORDERS, self._lose_orders)
+        self._sighting_buffer = WriteBuffer(
+            "sightings",
+            self._write_sightings,
+            MAX_SIGHTINGS,
+            self._lose_sightings,
+            max_bytes=MAX_SIGHTING_BYTES,
+            bytes_of=_sighting_bytes,
+        )
+        self._rematch_buffer = WriteBuffer(
+            "sightings to match again",
+            self._rematch,
+            MAX_SIGHTINGS,
+            self._lose_matches,
+            max_bytes=MAX_SIGHTING_BYTES,
+            bytes_of=lambda item: _sighting_bytes(item[0]),
+        )
+        self._order_buffer = WriteBuffer(
+            "purge orders",
+            self._place_orders,
+            MAX_ORDERS,
+            self._lose_orders,
+            max_bytes=MAX_ORDER_BYTES,
+            bytes_of=_order_bytes,
+        )
+        self._allowance, self._room = MatchAllowance(), OrderRoom(sightings.store, sightings.memory, caches)
+        purges = ForgottenPurges(sightings.store, sightings.forgotten, orders)
+        self._prefix_purges = PrefixPurges(sightings.forgotten, purges, self._room, tags)
         self._match_rate = MatchRate()
         self._incident_reporter = IncidentReporter(incidents)
         replica.on_store_loss.append(self._forget_written)
@@ -79,27 +112,37 @@ class Recorder:
     @property
     def _buffers(self) -> Sequence[WriteBuffer[Any]]:
         """Those that must not lose anything; in the order in which they are closed: the later take losses of others."""
-        return self._order_buffer, self._sighting_buffer, self._rematch_buffer, self._lost.buffer
+        return (
+            self._order_buffer,
+            self._prefix_purges.buffer,
+            self._sighting_buffer,
+            self._rematch_buffer,
+            self._lost.buffer,
+        )
 
     async def start(self) -> None:
         await self._lost.start()
-        for buffer in (self._order_buffer, self._sighting_buffer, self._rematch_buffer, self._incident_reporter):
+        for buffer in self._buffers[:-1]:
             await buffer.start()
+        await self._incident_reporter.start()
         await self._match_rate.start()
 
     def position(self) -> Position:
         """A position after everything recorded and ordered so far; see `is_written`."""
-        return self._sighting_buffer.mark, self._order_buffer.mark, self._lost.buffer.mark
+        buffers = self._sighting_buffer, self._order_buffer, self._lost.buffer, self._prefix_purges.buffer
+        sightings, orders, lost, prefixes = (buffer.mark for buffer in buffers)
+        return sightings, orders, lost, prefixes
 
     def is_written(self, position: Position) -> bool:
         """Whether all up to the position is in the store, and matched again where needed."""
-        sightings, orders, lost = position
+        sightings, orders, lost, prefixes = position
         # A sighting enters the rematch buffer before the buffer of sightings counts it as written.
         return (
             self._sighting_buffer.reached(sightings)
             and self._order_buffer.reached(orders)
             and self._rematch_buffer.reached(self._rematch_buffer.mark)
             and self._lost.buffer.reached(lost)
+            and self._prefix_purges.buffer.reached(prefixes)
         )
 
     async def flush(self) -> None:
@@ -109,6 +152,7 @@ class Recorder:
 
     async def close(self) -> None:
         """Write what is left, orders first. If the store is unavailable, try for a few seconds."""
+        self._prefix_purges.end_pause()
         for buffer in self._buffers:
             await buffer.close()
         await self._incident_reporter.close()
@@ -133,7 +177,8 @@ class Recorder:
         self._lost.add(target, version)
 
     def order_purge(self, target: Target, sha256: str, verdict: Verdict) -> bool:
-        """Have a matching image removed from every cache, unless that was ordered within ORDER_SECONDS.
+        """Have a matching image removed from every cache, unless that was ordered within ORDER_SECONDS. Of too many
+        targets, the copies are removed by prefix.
 
         Returns whether an order will be written.
         """
@@ -141,6 +186,9 @@ class Recorder:
         if key in self._recent_orders:
             return False
         entry_id = verdict.match.entry.id if verdict.match else ""
+        if self._room.is_full or not self._allowance.take(target, sha256):
+            self._recent_orders.add(key)
+            return self._purge_by_prefix(target, sha256, entry_id)
         # A purge by tag removes the image from all targets.
         tags = self._tags and sha256 not in self._recent_orders
         placed = [
@@ -195,7 +243,16 @@ class Recorder:
         self._incident_reporter.forget_windows()
         self._sightings.forget_written()
 
+    def _purge_by_prefix(self, target: Target, sha256: str, entry_id: str) -> bool:
+        if not self._prefix_purges.add(target, sha256, entry_id):
+            self._lost.add(target, NO_VERSION)
+        return True
+
     async def _place_orders(self, orders: Sequence[PurgeOrder]) -> None:
+        """Place orders; without room, purge the targets of matches by prefix."""
+        if any(map(_is_match, orders)) and not await self._room.check():
+            await self._prefix_purges.place([order for order in orders if _is_match(order)])
+            orders = [order for order in orders if not _is_match(order)]
         await self._orders.place(orders)
 
     async def _write_sightings(self, batch: Sequence[Sighting]) -> None:
@@ -222,7 +279,7 @@ class Recorder:
 
     async def _rematch(self, batch: Sequence[tuple[Sighting, int]]) -> None:
         await self._wait_for_lists(max(version for _, version in batch))
-        await self._orders.place([order for sighting, _ in batch for order in await self._orders_for(sighting)])
+        await self._place_orders([order for sighting, _ in batch for order in await self._orders_for(sighting)])
 
     async def _wait_for_lists(self, version: int) -> None:
         """Wait until this worker's lists have reached a version."""
@@ -243,3 +300,16 @@ class Recorder:
         entry, sha256 = verdict.match.entry, sighting.fingerprint.sha256
         started_at = max(sighting.seen_at, entry.added_at)
         return image_orders(sha256, [sighting.target], Cause.MATCH, started_at, entry_id=entry.id, tags=self._tags)
+
+
+def _is_match(order: PurgeOrder) -> bool:
+    """Whether it is for one target of a match in transit."""
+    return order.cause is Cause.MATCH and order.scope is Scope.TARGET
+
+
+def _sighting_bytes(sighting: Sighting) -> int:
+    return RECORD_BYTES + sighting.target.length + SIGNAL_BYTES * len(sighting.fingerprint.signals)
+
+
+def _order_bytes(order: PurgeOrder) -> int:
+    return RECORD_BYTES + order.target.length

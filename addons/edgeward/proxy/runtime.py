@@ -78,7 +78,14 @@ class Runtime:
         tags = bool(tag_headers(config.caches))
         lost_hosts = LostHostsFile(config.state_dir.absolute() / "lost-hosts")
         recorder = Recorder(
-            sightings, Orders(store), self.replica, config.sightings, Incidents(store), tags, lost_hosts
+            sightings,
+            Orders(store),
+            self.replica,
+            config.sightings,
+            Incidents(store, sightings.memory),
+            tags,
+            lost_hosts,
+            [cache.name for cache in config.caches],
         )
         # A version is reported as applied when all sightings by older ones are written: then retromatching finds them.
         self.replica.before_report = recorder.flush

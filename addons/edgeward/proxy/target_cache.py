@@ -83,8 +83,17 @@ class TargetCache:
             CachedTarget.unpack,
             lambda cached: cached.object_count,
             max_unpacked_objects,
+            lambda cached: len(cached.validators.etag or "") + len(cached.validators.last_modified or ""),
         )
-        self._vary = PackedLru(size, VARY_BYTES, _pack_names, _unpack_names, lambda _: 1, max_unpacked_objects)
+        self._vary = PackedLru(
+            size,
+            VARY_BYTES,
+            _pack_names,
+            _unpack_names,
+            lambda _: 1,
+            max_unpacked_objects,
+            lambda names: sum(map(len, names)),
+        )
 
     def variant(self, base: Target, request_headers: Mapping[str, str]) -> Target:
         """The target with the request headers that its last response named in Vary."""

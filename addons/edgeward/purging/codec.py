@@ -1,11 +1,16 @@
-"""The JSON of orders and outcomes in the store, without fields that have their default."""
+"""The JSON of orders and outcomes in the store, without fields that have their default.
 
+A long target is stored in "packed" instead of "target": as in the store of sightings (sightings/codec.py), in base64.
+"""
+
+import base64
 import json
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgeward import metrics
+from edgeward.sightings.codec import LONG_BYTES, pack_target, unpack_target
 from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
 
 logger = logging.getLogger(__name__)
@@ -19,12 +24,7 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 def order_to_json(order: PurgeOrder) -> str:
     """All fields except the id, which the store gives."""
-    target: dict[str, Any] = {"scheme": order.target.scheme, "host": order.target.host, "path": order.target.path}
-    if order.target.vary:
-        target["vary"] = order.target.vary
-    if order.target.size:
-        target["size"] = order.target.size
-    data: dict[str, Any] = {"target": target, "cause": order.cause, "started_at": order.started_at}
+    data: dict[str, Any] = {**_target_fields(order.target), "cause": order.cause, "started_at": order.started_at}
     if order.scope is not Scope.TARGET:
         data["scope"] = order.scope
     if order.forgotten:
@@ -42,7 +42,7 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         KeyError, ValueError, TypeError, AttributeError: `data` is not an order.
     """
     return PurgeOrder(
-        Target.from_dict(data["target"]),
+        _target_of(data),
         Cause(data["cause"]),
         data["started_at"],
         scope=Scope(data.get("scope", Scope.TARGET)),
@@ -86,14 +86,22 @@ def outcome_from_dict(order_id: str, cache: str, data: Mapping[str, Any]) -> Out
     """Read an outcome. Raises KeyError or ValueError if `data` is not one."""
     delivery = Delivery(data["delivery"])
     removed = None if data.get("removed") is None else int(data["removed"])
-    return Outcome(
-        order_id,
-        cache,
-        delivery,
-        data["at"],
-        data["attempts"],
-        data["status"],
-        data.get("detail", ""),
-        removed,
-        bool(data.get("timed_out")),
-    )
+    detail, timed_out = data.get("detail", ""), bool(data.get("timed_out"))
+    return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], detail, removed, timed_out)
+
+
+def _target_fields(target: Target) -> dict[str, Any]:
+    if target.length >= LONG_BYTES:
+        return {"packed": base64.b64encode(pack_target(target)).decode()}
+    fields: dict[str, Any] = {"scheme": target.scheme, "host": target.host, "path": target.path}
+    if target.vary:
+        fields["vary"] = target.vary
+    if target.size:
+        fields["size"] = target.size
+    return {"target": fields}
+
+
+def _target_of(data: Mapping[str, Any]) -> Target:
+    if "packed" in data:
+        return unpack_target(base64.b64decode(data["packed"]))
+    return Target.from_dict(data["target"])

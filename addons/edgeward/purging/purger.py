@@ -17,7 +17,7 @@ from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.raw_http import MAX_UNPIPELINED
 from edgeward.purging.orders import Orders
 from edgeward.purging.outcome_writer import OutcomeWriter
-from edgeward.purging.retry_queue import MAX_CALL_SIZE, QueuedPurge, RetryQueue
+from edgeward.purging.retry_queue import MAX_CALL_SIZE, Lane, QueuedPurge, RetryQueue
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.settings.config import Config, PurgeSettings
 from edgeward.store.connection import STORE_AWAY
@@ -28,11 +28,17 @@ logger = logging.getLogger(__name__)
 MAX_CONCURRENT_CALLS = 16
 """Calls of the driver at the same time ..."""
 MAX_SLOW_CALLS = 4
-"""... and besides, calls with slow purges: these wait for fetches of the cache until they time out."""
+"""... and besides, calls with slow purges: these wait for fetches of the cache until they time out ..."""
+MAX_MATCH_CALLS = 4
+"""... and calls with purges of matches in transit, for which those of a listing do not wait."""
 SLOW_CALL_SIZE = MAX_UNPIPELINED
 """Slow purges in one call: each has a connection of its own, so that none waits for another."""
 MAX_HELD = 2048
 """Purges held in memory, those included that wait for a retry; all others stay in the store. As many slow ones."""
+MAX_HELD_MATCHES = 10_000
+"""Purges of matches in transit besides: more than workers let a cache owe (order_room.py), so that others are taken."""
+MAX_HELD_BYTES = 64 * 1024 * 1024
+"""Memory of all purges that are held. From half of it on no repeats are added."""
 MAX_HELD_REPEATS = MAX_HELD // 2
 REPEATS_PER_READ = 256
 BLOCK_MS = 1000
@@ -88,6 +94,7 @@ class Purger:
         self._queue = RetryQueue(self._settings.backoff_max_seconds)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
         self._slow_slots = asyncio.Semaphore(MAX_SLOW_CALLS)
+        self._match_slots = asyncio.Semaphore(MAX_MATCH_CALLS)
         self._calls: set[asyncio.Task[None]] = set()
         self._node_down = False
         self._skip_tiers_until = 0.0
@@ -98,6 +105,7 @@ class Purger:
             self._loop("repeats", self._repeat),
             self._loop("calls", self._send),
             self._loop("calls that may wait", self._send_slow),
+            self._loop("calls for matches", self._send_matches),
             self._loop("outcomes", self._record),
             self._loop("leases", self._maintain),
             self._loop("failed attempts", self._note_failures, pause_seconds=TICK_SECONDS),
@@ -143,8 +151,13 @@ class Purger:
             self._queue.add(QueuedPurge(order))
 
     def _room(self, most: int, repeats_only: bool = False) -> int:
-        """How many more may be held, if at most that many may that are slow, and as many others."""
-        slow, others = (self._queue.count(slow=slow, repeats_only=repeats_only) for slow in (True, False))
+        """How many more may be held, if at most that many may that are slow, and as many others. Those of matches have
+        room of their own; without any left, none may."""
+        counts = self._queue.counts(repeats_only=repeats_only)
+        max_bytes = MAX_HELD_BYTES // 2 if repeats_only else MAX_HELD_BYTES
+        if self._queue.held_bytes >= max_bytes or counts[Lane.MATCHES] >= max(most, MAX_HELD_MATCHES):
+            return 0
+        slow, others = counts[Lane.SLOW], counts[Lane.ORDINARY]
         return min(most - others, 2 * most - slow - others)
 
     async def _recover(self) -> None:
@@ -209,15 +222,18 @@ class Purger:
 
     async def _send(self) -> None:
         """Start a call of the driver with the next purges."""
-        await self._start_call(self._slots, MAX_CALL_SIZE, slow=False)
+        await self._start_call(self._slots, MAX_CALL_SIZE, Lane.ORDINARY)
 
     async def _send_slow(self) -> None:
-        await self._start_call(self._slow_slots, SLOW_CALL_SIZE, slow=True)
+        await self._start_call(self._slow_slots, SLOW_CALL_SIZE, Lane.SLOW)
 
-    async def _start_call(self, slots: asyncio.Semaphore, limit: int, *, slow: bool) -> None:
+    async def _send_matches(self) -> None:
+        await self._start_call(self._match_slots, MAX_CALL_SIZE, Lane.MATCHES)
+
+    async def _start_call(self, slots: asyncio.Semaphore, limit: int, lane: Lane) -> None:
         await slots.acquire()
         try:
-            purges = await self._queue.next(min(limit, self._driver.abilities.batch), slow=slow)
+            purges = await self._queue.next(min(limit, self._driver.abilities.batch), lane)
         except BaseException:
             slots.release()
             raise

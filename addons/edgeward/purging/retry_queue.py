@@ -3,17 +3,19 @@
 A purge that fails while the node completes others has a problem of its own: it waits for a pause of its own, longer
 each time. A purge that fails because the node is down is sent again as soon as the node completes anything.
 
-Purges that may wait for a fetch of the cache (`QueuedPurge.slow`) are handed out apart from all others, so that these
-need not wait for them.
+Purges that may wait for a fetch of the cache are handed out apart from all others (`Lane`), so that these need not wait
+for them. So are those of matches in transit: any client can cause as many as it likes.
 """
 
 import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import islice
 
 from edgeward.caches.base import Purged
@@ -28,6 +30,21 @@ CALL_DIVISOR = 8
 FIRST_PAUSE_SECONDS = 0.05
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer Retry-After of a cache is cut to this."""
+
+
+PURGE_BYTES = 1000
+"""What a purge takes in memory beside its target."""
+
+
+class Lane(Enum):
+    """Which purges wait for each other."""
+
+    ORDINARY = auto()
+    """Those of listings, takedowns, people and removals at the origin."""
+    MATCHES = auto()
+    """Those of matches in transit."""
+    SLOW = auto()
+    """Those that may wait for a fetch of the cache."""
 
 
 @dataclass(slots=True)
@@ -49,6 +66,7 @@ class QueuedPurge:
         failure: what the last failed attempt met, until it is noted in the store.
         due: when it may be sent again (time.monotonic).
         held_since: when it was added (time.monotonic).
+        counted_in: its lane as the queue knows it.
     """
 
     order: PurgeOrder
@@ -67,6 +85,10 @@ class QueuedPurge:
     failure: Purged | None = None
     due: float = 0.0
     held_since: float = field(default_factory=time.monotonic)
+    counted_in: Lane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counted_in = self.lane
 
     @property
     def first(self) -> bool:
@@ -84,6 +106,12 @@ class QueuedPurge:
         return self.unjudged or (self.timed_out and self.own_failure)
 
     @property
+    def lane(self) -> Lane:
+        if self.slow:
+            return Lane.SLOW
+        return Lane.MATCHES if self.order.cause is Cause.MATCH else Lane.ORDINARY
+
+    @property
     def key(self) -> tuple[str, str]:
         return self.order.id, self.repeat_id
 
@@ -98,7 +126,10 @@ class RetryQueue:
     def __init__(self, longest_pause: float) -> None:
         self._longest_pause = longest_pause
         self._purges: dict[tuple[str, str], QueuedPurge] = {}
-        self._ready, self._ready_slow = ReadyPurges[QueuedPurge](), ReadyPurges[QueuedPurge](mixed=False)
+        self._ready = {lane: ReadyPurges[QueuedPurge](mixed=lane is not Lane.SLOW) for lane in Lane}
+        # By lane, and whether they are repeats.
+        self._counts = Counter[tuple[Lane, bool]]()
+        self._bytes = 0
         self._waiting: list[QueuedPurge] = []
         self._next_due = math.inf
         self._successes = 0
@@ -109,11 +140,15 @@ class RetryQueue:
     def __len__(self) -> int:
         return len(self._purges)
 
-    def count(self, *, slow: bool, repeats_only: bool = False) -> int:
-        """How many of the purges are slow, or not; only repeats, or all."""
-        return sum(
-            purge.slow is slow and (not repeats_only or bool(purge.repeat_id)) for purge in self._purges.values()
-        )
+    @property
+    def held_bytes(self) -> int:
+        """Memory of all purges, about."""
+        return self._bytes
+
+    def counts(self, *, repeats_only: bool = False) -> Mapping[Lane, int]:
+        """How many purges each lane has; only repeats, or all."""
+        found = {lane: self._counts[lane, True] for lane in Lane}
+        return found if repeats_only else {lane: count + self._counts[lane, False] for lane, count in found.items()}
 
     def held_longer_than(self, seconds: float) -> list[QueuedPurge]:
         """The purges that were added more than `seconds` ago."""
@@ -129,17 +164,21 @@ class RetryQueue:
         """Hold a purge and make it ready, unless it is held already."""
         if purge.key not in self._purges:
             self._purges[purge.key] = purge
+            self._bytes += _size(purge)
+            self._counts[purge.counted_in, bool(purge.repeat_id)] += 1
             purge.successes_seen = self._successes
             self._make_ready(purge)
 
     def remove(self, purges: Iterable[QueuedPurge]) -> None:
         """These are done."""
         for purge in purges:
-            self._purges.pop(purge.key, None)
+            if (held := self._purges.pop(purge.key, None)) is not None:
+                self._bytes -= _size(held)
+                self._counts[held.counted_in, bool(held.repeat_id)] -= 1
 
-    async def next(self, limit: int, *, slow: bool = False) -> list[QueuedPurge]:
-        """The purges of the next call: at least one, at most `limit`, all slow or none. Waits until one is ready."""
-        ready = self._ready_slow if slow else self._ready
+    async def next(self, limit: int, lane: Lane = Lane.ORDINARY) -> list[QueuedPurge]:
+        """The purges of the next call: at least one, at most `limit`, of one lane. Waits until one is ready."""
+        ready = self._ready[lane]
         while not (purges := self._pick(ready, limit)):
             self._changed.clear()
             wake_at = self.paused_until if ready else max(self._next_due, self.paused_until)
@@ -183,6 +222,7 @@ class RetryQueue:
             fetching = purge.timed_out and purge.unjudged
             purge.own_failure = fetching or others_succeeded or (node_is_up and len(purges) == 1)
             purge.successes_seen, purge.due = self._successes, due
+            self._count_anew(purge)
             # Slow ones have a connection each: a smaller call would only take longer.
             split = node_is_up and not others_succeeded and not purge.slow
             purge.max_call_size = max(1, len(purges) // CALL_DIVISOR) if split else MAX_CALL_SIZE
@@ -210,6 +250,13 @@ class RetryQueue:
             purge.successes_at_start = self._successes
         return purges
 
+    def _count_anew(self, purge: QueuedPurge) -> None:
+        """Its last failure tells whether it is slow."""
+        if purge.key in self._purges and purge.counted_in is not purge.lane:
+            self._counts[purge.counted_in, bool(purge.repeat_id)] -= 1
+            purge.counted_in = purge.lane
+            self._counts[purge.counted_in, bool(purge.repeat_id)] += 1
+
     def _release(self, which: Callable[[QueuedPurge], bool]) -> None:
         """Make some of the waiting purges ready."""
         # Those that need a small call come last, so that they do not limit the size of the others' calls.
@@ -221,9 +268,14 @@ class RetryQueue:
             self._make_ready(purge)
 
     def _make_ready(self, purge: QueuedPurge) -> None:
-        if not purge.slow:
-            self._ready.add(purge, later=bool(purge.repeat_id))
+        lane = purge.lane
+        if lane is not Lane.SLOW:
+            self._ready[lane].add(purge, later=bool(purge.repeat_id))
         else:
             # Apart from those that have waited before, which would keep its outcome back. Listed images go first.
-            self._ready_slow.add(purge, later=bool(purge.attempts), at_front=not purge.unjudged)
+            self._ready[lane].add(purge, later=bool(purge.attempts), at_front=not purge.unjudged)
         self._changed.set()
+
+
+def _size(purge: QueuedPurge) -> int:
+    return PURGE_BYTES + purge.order.target.length

@@ -180,7 +180,10 @@ class ForgottenTargets:
 
     async def remember_of_image(self, image: bytes, targets: Iterable[Target]) -> None:
         """Count targets of an image (by id) that never came on record as forgotten."""
-        prefixes = Counter(map(prefix_of, targets))
+        await self.count_of_image(image, Counter(map(prefix_of, targets)))
+
+    async def count_of_image(self, image: bytes, prefixes: Prefixes) -> None:
+        """The same, by prefix the number of targets there."""
         await self._remember(self._known, KNOWN_LIMITS, prefixes)
         await self._remember(self.image_key(image), IMAGE_LIMITS, prefixes)
 

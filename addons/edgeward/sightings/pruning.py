@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from edgeward import metrics
 from edgeward.sightings.codec import SHA256, image_id
+from edgeward.sightings.coded_bodies import CodedBodies
 from edgeward.sightings.forgotten import (
     IMAGE_LIMITS,
     REMEMBER,
@@ -89,8 +90,16 @@ class _Page(NamedTuple):
 class Pruning:
     """Deletes targets and images in the store."""
 
-    def __init__(self, store: Store, images: Images, url_index: UrlIndex, forgotten: ForgottenTargets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        images: Images,
+        url_index: UrlIndex,
+        forgotten: ForgottenTargets,
+        coded_bodies: CodedBodies,
+    ) -> None:
         self._store, self._images, self._url_index, self._forgotten = store, images, url_index, forgotten
+        self._coded_bodies = coded_bodies
 
     async def prune_image(self, image: bytes) -> int:
         """Delete the image's targets not seen for `keep`, and forget those beyond LIMITS. Returns how many of these."""
@@ -191,6 +200,7 @@ class Pruning:
         keys = [self._images.key(page.image), self._forgotten.image_key(page.image)]
         if not await self._store.run_even_if_full(_DELETE, keys, [page.fields]):
             return False
+        await self._coded_bodies.remove_of_image(page.image)
         await self._url_index.remove(page.image, {each.url for each in page.targets}, ())
         metrics.sightings_dropped.inc(len(page.targets))
         return True

@@ -14,8 +14,9 @@ from typing import Any
 from edgeward.hashing.fingerprint_generation import suffices
 from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.codec import SHA256, generation_of, image_id, unpack_fingerprint, unpack_target
+from edgeward.sightings.coded_bodies import CodedBodies
 from edgeward.sightings.forgotten import ForgottenTargets, prefix_of
-from edgeward.sightings.images_and_targets import Images, name_of
+from edgeward.sightings.images_and_targets import Images
 from edgeward.sightings.last_seen import last_seen
 from edgeward.sightings.new_image_stream import NewImageStream, PositionLost
 from edgeward.sightings.pruning import Pruning
@@ -29,6 +30,8 @@ from edgeward.types import TRANSIENT_FLAWS, Fingerprint, Sighting, Target, disti
 __all__ = ["PositionLost", "SightingRecord", "Sightings"]
 
 IMAGES_PER_READ = 1000
+CODED_BYTES = 300
+"""About what a coded body takes in the store."""
 
 type TargetPage = tuple[bytes, Mapping[bytes, bytes]]
 """A packed fingerprint, and some of the image's packed targets, each with the Unix second when it was last seen."""
@@ -59,10 +62,11 @@ class Sightings:
         self._keep = settings.keep_days * 86400
         self._images = Images(store, self._keep)
         self._url_index = UrlIndex(store, self._keep)
+        self._coded_bodies = CodedBodies(store, self._keep)
         self._new_images = NewImageStream(store)
         self.forgotten = ForgottenTargets(store, self._keep, settings.refresh_seconds)
         self.memory = StoreMemory(store, settings.max_bytes)
-        self.pruning = Pruning(store, self._images, self._url_index, self.forgotten)
+        self.pruning = Pruning(store, self._images, self._url_index, self.forgotten, self._coded_bodies)
         self._writer = SightingWriter(store, self._keep, self._images, self._url_index, self._new_images, self)
 
     async def fingerprint(self, key: str) -> Fingerprint | None:
@@ -70,10 +74,10 @@ class Sightings:
         sha256, generation, *codings = key.split(",")
         if codings:
             # The key has the digest of the coded body, while images are stored under that of the decoded one.
-            digest = await self._redis.get(self._alias_key(key))
-            if digest is None:
+            decoded = await self._coded_bodies.find(sha256, ",".join(codings))
+            if decoded is None:
                 return None
-            sha256 = digest.hex()
+            sha256 = decoded
         (packed,) = await self._images.packed([image_id(sha256)])
         if packed is None or not suffices(generation_of(packed), generation):
             return None
@@ -86,8 +90,11 @@ class Sightings:
         `key` see `fingerprint`."""
         if fingerprint.flaw in TRANSIENT_FLAWS:
             return
-        _, generation, *codings = key.split(",")
-        await self._writer.write_fingerprint(fingerprint, generation, self._alias_key(key) if codings else "")
+        body, generation, *codings = key.split(",")
+        stored = await self._writer.write_fingerprint(fingerprint, generation)
+        # Of an image on record too: each time it is coded anew it takes more.
+        if codings and stored and await self.memory.has_room(CODED_BYTES):
+            await self._coded_bodies.add(body, ",".join(codings), fingerprint.sha256)
 
     async def write(self, batch: Sequence[Sighting]) -> None:
         """Record sightings: known ones are refreshed, and an image seen for the first time is announced.
@@ -213,11 +220,6 @@ class Sightings:
                 target = unpack_target(field)
                 if wanted(target):
                     yield SightingRecord(target, sha256, float(last_seen(stored)))
-
-    def _alias_key(self, key: str) -> str:
-        """Where the SHA-256 of the decoded image is stored for a body with content-codings."""
-        sha256, _, codings = key.split(",", 2)
-        return self.store.key(f"{{{name_of(image_id(sha256))}}}", "coded", codings)
 
 
 def _ascii_bytes(host: str) -> bytes:

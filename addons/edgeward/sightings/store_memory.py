@@ -17,10 +17,12 @@ CHECK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Of the server that is fullest: bytes in use (`used_memory`), and the limit for sightings; 0: no limit known."""
+    """Of the server that is fullest: bytes in use (`used_memory`), the limit for sightings, and `maxmemory`; 0: no
+    limit known."""
 
     used: int
     limit: int
+    maximum: int = 0
 
     @property
     def share(self) -> float:
@@ -55,13 +57,17 @@ class StoreMemory:
 
     async def has_room(self, size: int = 0) -> bool:
         """Whether sightings may take more memory. `size`: bytes that the caller is about to write."""
+        return (await self.recent_use(size)).share < 1.0
+
+    async def recent_use(self, size: int = 0) -> MemoryUse:
+        """The use of memory now or a moment ago. `size`: bytes that the caller is about to write."""
         self._written += size
         if time.monotonic() - self._checked_at > CHECK_SECONDS or self._written > CHECK_BYTES:
             await self.use()
-        return self._use.share < 1.0
+        return self._use
 
     def _use_of(self, info: dict[str, Any]) -> MemoryUse:
         maximum, machine = int(info.get("maxmemory", 0)), int(info.get("total_system_memory", 0))
         limits = [limit for limit in (self._max_bytes, int(maximum * MAXMEMORY_SHARE)) if limit]
         limit = min(limits) if limits else int(machine * MACHINE_SHARE)
-        return MemoryUse(int(info["used_memory"]), limit)
+        return MemoryUse(int(info["used_memory"]), limit, maximum)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edgeward import metrics
 from edgeward.background.ttl_set import TtlSet
-from edgeward.sightings.codec import GENERATION, SHA256, image_id, pack_fingerprint, same_fingerprint
+from edgeward.sightings.codec import GENERATION, image_id, pack_fingerprint, same_fingerprint
 from edgeward.sightings.forgotten import ForgottenTargets, host_of
 from edgeward.sightings.images_and_targets import Images, wants_pruning
 from edgeward.sightings.new_image_stream import NewImageStream
@@ -77,20 +77,19 @@ class SightingWriter:
             await self._announce([image.packed for image in new])
             await self._write(images)
 
-    async def write_fingerprint(self, fingerprint: Fingerprint, generation: str, alias_key: str) -> None:
-        """Store a fingerprint, and under `alias_key` (unless it is "") its SHA-256."""
+    async def write_fingerprint(self, fingerprint: Fingerprint, generation: str) -> bool:
+        """Store a fingerprint. False: it is not on record, and there is no room."""
         packed = pack_fingerprint(fingerprint, generation)
         image = image_id(packed)
         (old,) = await self._images.packed([image])
         if old is None and not await self._memory.has_room(len(packed)):
-            return
+            return False
         if old is None or not same_fingerprint(old, packed):
             await self._announce([packed])
         async with self._store.pipeline() as pipe:
             self._images.queue_fingerprint(pipe, image, packed)
-            if alias_key:
-                pipe.set(alias_key, packed[SHA256], px=int(self._keep * 1000))
             await pipe.execute()
+        return True
 
     def forget_written(self) -> None:
         """See Sightings.forget_written."""

@@ -34,6 +34,12 @@ class Target:
     def url(self) -> str:
         return f"{self.scheme}://{self.host}{self.path}"
 
+    @property
+    def length(self) -> int:
+        """Characters in all, which is about what it takes in memory, in bytes."""
+        vary = sum(len(name) + len(value) for name, value in self.vary)
+        return len(self.scheme) + len(self.host) + len(self.path) + vary
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
@@ -60,12 +66,24 @@ def distinct_targets(targets: Iterable[Target]) -> list[Target]:
     return list(largest.values())
 
 
-@functools.lru_cache(maxsize=1024)
+CACHED_LENGTH = 2_000
+"""Characters of the longest target whose digest is cached: the cache holds the target too."""
+
+
 def target_key(target: Target, *more: str) -> bytes:
     """A digest of 16 bytes of a target, without its size, and of `more` that tells it apart.
 
     The latest are cached: a target that was requested is requested again.
     """
+    return _cached_key(target, *more) if target.length <= CACHED_LENGTH else _target_key(target, *more)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached_key(target: Target, *more: str) -> bytes:
+    return _target_key(target, *more)
+
+
+def _target_key(target: Target, *more: str) -> bytes:
     what = (target.scheme, target.host, target.path, target.vary, *more)
     # repr quotes each part: joined by a separator, different parts could give the same text.
     return hashlib.blake2b(repr(what).encode(), digest_size=16).digest()

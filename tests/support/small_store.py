@@ -1,4 +1,4 @@
-"""A store of little memory."""
+"""A store of little memory, as a fixture."""
 
 import subprocess
 from collections.abc import AsyncIterator
