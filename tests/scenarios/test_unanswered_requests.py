@@ -27,15 +27,23 @@ def name_of(site: tuple[type[CacheServer], Placement]) -> str:
     return f"{site[0].driver}-{site[1]}"
 
 
-@pytest.fixture(params=SITES, ids=name_of)
-def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module", params=SITES, ids=name_of)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Each kind of cache behind Edgeward, and one before it."""
     kind, placement = request.param
     require(kind.program)
-    with Stack(tmp_path, placement, kind) as stack:
+    with Stack(tmp_path_factory.mktemp("site"), placement, kind) as stack:
         add_lists(stack)
         yield stack
         assert_no_defects(stack)
+
+
+@pytest.fixture
+def stack(site: Stack) -> Stack:
+    """A site on which nothing is left of the test before."""
+    until(lambda: site.edge.metric("edgeward_unanswered_pending") == 0)
+    until(lambda: site.edge.metric("edgeward_unjudged_pending") == 0)
+    return site
 
 
 @pytest.fixture(params=["front", "fill"])
@@ -79,7 +87,7 @@ def test_a_client_that_breaks_off_takes_the_word_from_nobody(stack: Stack, path:
 
 
 # Before the cache, a request that a client of the cache breaks off ends there.
-@pytest.mark.parametrize("stack", IN_FRONT, ids=name_of, indirect=True)
+@pytest.mark.parametrize("site", IN_FRONT, ids=name_of, indirect=True)
 def test_what_is_answered_at_last_is_purged_if_it_is_listed(stack: Stack) -> None:
     """The image of a pending request is listed, and then the origin answers: no copy stays."""
     photo, going_on = fresh(), Event()
