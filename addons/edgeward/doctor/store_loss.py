@@ -52,7 +52,7 @@ async def check_last_refill(store: Store, forgotten: ForgottenTargets, keep_seco
         record = None
     if record is None and not is_lost:
         return []
-    what = f"the store lost data{_said(record)}"
+    what = f"the store lost data{_in_words(record)}"
     emptied_at = await forgotten.emptied_at()
     # One is in whole milliseconds.
     if record and not is_lost and emptied_at >= record.at - 0.001:
@@ -61,7 +61,7 @@ async def check_last_refill(store: Store, forgotten: ForgottenTargets, keep_seco
     return [warn("store", "refill", f"{what}. Copies that caches stored before are not known", EMPTY_CACHES)]
 
 
-def _said(record: RefillRecord | None) -> str:
+def _in_words(record: RefillRecord | None) -> str:
     """What the last refill did."""
     if record is None:
         return ""
