@@ -300,7 +300,7 @@ retro_version = Gauge(
 )
 served_images = Counter(
     "edgeward_served_images_total",
-    "Images delivered. Requests to origins are limited to sweep.share times this number.",
+    "Images delivered. Requests to origins are limited to sweep.share times this number, but not in placement fill.",
     registry=registry,
 )
 sweep_checks = Counter(

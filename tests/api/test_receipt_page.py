@@ -89,6 +89,16 @@ def test_the_page_shows_everything() -> None:
         assert expected in text
 
 
+def test_an_order_for_every_host_and_a_refusal_are_in_words() -> None:
+    """Such an order has no URL; a refused purge is tried again without anybody's doing."""
+    refused = {**outcome(), "delivery": "refused", "detail": "status 403"}
+    everywhere = purge(scope="prefix", url="", forgotten=3, outcomes={"edge": refused})
+    text = _ParsedPage(render(receipt(everywhere))).text
+    assert "every host" in text
+    assert "and everything below" not in text
+    assert "status 403; retried every 5 minutes" in text
+
+
 def test_the_page_of_a_listing() -> None:
     """Listed when, by whom; where it is active; first blocked when."""
     entry = {"id": "ab" * 10, "list": "court", "type": "md5", "value": "9" * 32, "reason": "order 17"}

@@ -35,6 +35,27 @@ def test_only_verified_purges_are_called_so(changed: dict[str, Any], line: str) 
     assert done({**GONE, **changed}) == [line, "At noon: gone."]
 
 
+@pytest.mark.parametrize(
+    ("nodes", "changed", "line"),
+    [
+        ({"b": 2}, {"verified": 0}, "2 purges ordered: 0 verified; b can't carry out 2 of them"),
+        ({"b": 1}, {}, "2 purges ordered: 2 verified; b can't carry out 1 of them"),
+        (
+            {"b": 1, "c": 2},
+            {"accepted": {"cf": 3}},
+            "2 purges ordered: 2 verified, 3 accepted by cf; b can't carry out 1 of them, c can't carry out 2 of them",
+        ),
+        ({"b": 2}, {"state": "inactive"}, "2 purges ordered: 2 verified; b can't carry out 2 of them"),
+    ],
+)
+def test_purges_that_a_cache_cannot_carry_out_are_not_done(
+    nodes: dict[str, int], changed: dict[str, Any], line: str
+) -> None:
+    """As after a loss of the store's data, when every cache was emptied: their copies are gone by that."""
+    unsupported = {name: {**NODE, "unsupported": count} for name, count in nodes.items()}
+    assert done({**GONE, "nodes": {"a": NODE, **unsupported}, **changed})[0] == line
+
+
 def test_an_answer_without_details_claims_nothing() -> None:
     """An older API does not say what is verified."""
     assert done({"orders": 2, "owed": {}, "matched": True}) == ["2 purges done"]

@@ -50,7 +50,7 @@ def test_purge_names_the_caches_that_refuse(api: Api, edgeward: Run) -> None:
     outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
     api.answer("POST /api/v1/purges", {"purges": [{**PURGE, "outcomes": {"varnish-1": outcome}}]}, 202)
     ended = edgeward("purge", "http://host/a.jpg", "--wait")
-    advice = "fix its access rules or credentials: see `edgeward purges`"
+    advice = "fix its access rules or credentials; retried every 5 minutes: see `edgeward purges`"
     assert (ended.status, ended.err) == (1, f"edgeward: varnish-1 refuses 1 purge, {advice}\n")
 
 
@@ -108,14 +108,16 @@ def test_a_refusal_is_not_shown_as_done(api: Api, edgeward: Run) -> None:
         ({"a": ("verified", 0), "b": ("verified", 0)}, "none"),
         ({"a": ("verified", 0), "b": ("delivered", None)}, "unknown"),
         ({"a": ("delivered", 1), "b": ("delivered", None)}, "1 removed"),
-        ({"a": ("unsupported", None)}, "-"),
+        ({"a": ("unsupported", None)}, "unsupported"),
+        ({"a": ("unsupported", None), "b": ("verified", 1)}, "1 removed; unsupported: a"),
+        ({"a": ("unsupported", None), "b": ("refused", None)}, "unsupported: a"),
         ({"a": ("refused", None)}, "-"),
     ],
 )
 def test_what_a_purge_met_is_in_the_table(
     api: Api, edgeward: Run, deliveries: dict[str, tuple[str, int | None]], met: str
 ) -> None:
-    """A copy, none, or it is not known. What was not carried out met nothing."""
+    """A copy, none, or it is not known. What was not carried out met nothing; what can't be is said to be so."""
     known = PURGE["outcomes"]["varnish-1"]
     outcomes = {name: {**known, "delivery": each, "removed": removed} for name, (each, removed) in deliveries.items()}
     api.answer("GET /api/v1/purges", {"purges": [{**PURGE, "outcomes": outcomes}]})
@@ -155,6 +157,34 @@ def test_orders_by_tag_and_prefix_are_shown(api: Api, edgeward: Run) -> None:
     out = edgeward("purges", PURGE["id"]).out
     for line in ("scope       tag", "tag         ew-12", "takedown    td-1"):
         assert line in out
+
+
+def test_what_a_cache_cannot_carry_out_is_not_shown_as_done(api: Api, edgeward: Run) -> None:
+    """Also while another cache owes the order."""
+    outcome = {**PURGE["outcomes"]["varnish-1"], "delivery": "unsupported", "removed": None, "linger_seconds": None}
+    order = {**PURGE, "outcomes": {"varnish-1": outcome}, "owed": ["varnish-2"]}
+    api.answer("GET /api/v1/purges", {"purges": [order]})
+    assert edgeward("purges").out.splitlines()[1].split()[3:7] == ["varnish-2", "-", "unsupported:", "varnish-1"]
+
+
+def test_an_order_for_every_host_says_so(api: Api, edgeward: Run) -> None:
+    """It has no URL: it stands for targets of too many hosts, or that nobody knows."""
+    order = {**PURGE, "scope": "prefix", "url": "", "forgotten": 2}
+    api.answer("GET /api/v1/purges", {"purges": [order]})
+    assert edgeward("purges").out.splitlines()[1].endswith("  every host (2 forgotten)")
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", order)
+    assert "url         every host" in edgeward("purges", PURGE["id"]).out
+
+
+def test_a_refusal_says_what_happens_next(api: Api, edgeward: Run) -> None:
+    """After what the cache said, in the row of that cache."""
+    refused = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "linger_seconds": None}
+    outcomes = {"a": {**refused, "detail": "status 403"}, "b": refused, "c": PURGE["outcomes"]["varnish-1"]}
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", {**PURGE, "outcomes": outcomes})
+    rows = {line.split()[0]: line for line in edgeward("purges", PURGE["id"]).out.splitlines() if line}
+    assert rows["a"].endswith("status 403; retried every 5 minutes")
+    assert rows["b"].endswith("  retried every 5 minutes")
+    assert "retried" not in rows["c"]
 
 
 def test_an_order_for_forgotten_targets_says_where_it_was_not_carried_out(api: Api, edgeward: Run) -> None:

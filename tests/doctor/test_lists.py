@@ -1,6 +1,21 @@
 """Checks of the lists of a running controller."""
 
+from pathlib import Path
+
+import pytest
+from tests.lists.entries import entries
 from tests.support.controllers import Api
+from tests.support.eventually import eventually
+from tests.support.services import running_services
+
+from edgeward.doctor.examination import examine
+from edgeward.doctor.finding import Health
+from edgeward.doctor.lists import CHECKS, check_lists
+from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
+from edgeward.operations.services import Services
+from edgeward.store.connection import Store
+from edgeward.types import HashList
 
 
 def _found(api: Api) -> dict[str, dict[str, str]]:
@@ -25,3 +40,31 @@ def test_entries_that_match_nothing_are_named(api: Api, a_list: str) -> None:
     assert (found["health"], "1 of type photodna" in found["detail"]) == ("warn", True)
     api.delete(f"/lists/{a_list}")
     assert _found(api)["types"]["health"] == "ok"
+
+
+async def test_lists_that_are_not_loaded_are_not_judged(store: Store) -> None:
+    """Neither "nothing is blocked" nor "all processes have applied version 0" is known then: each check says why."""
+    findings = await check_lists(ListStore(store), Replica(store, "new"))
+    assert [each.check for each in findings] == list(CHECKS)
+    for each in findings:
+        assert (each.health, "not loaded yet" in each.detail) == (Health.SKIPPED, True)
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+async def test_lists_that_the_store_lost_are_not_judged(store: Store, tmp_path: Path, is_noticed: bool) -> None:
+    """Also where doctor runs before a heartbeat has noticed the loss: it looks itself."""
+    async with running_services(store, tmp_path) as services:
+        await services.list_store.create_list(HashList("a"), "me")
+        await services.list_store.add_entries(entries(3), "me")
+        await eventually(lambda: services.replica.version == 4)
+        async for keys in store.scan(f"{store.namespace}:*"):
+            await store.redis.delete(*keys)
+        if is_noticed:
+            await eventually(lambda: services.replica.loss, "the loss is noticed")
+        found = await _health(services)
+        assert {found["lists", check] for check in CHECKS} == {Health.SKIPPED}
+        assert found["store", "data"] in ((Health.FAIL,) if is_noticed else (Health.FAIL, Health.SKIPPED))
+
+
+async def _health(services: Services) -> dict[tuple[str, str], Health]:
+    return {(each.about, each.check): each.health for each in await examine(services)}

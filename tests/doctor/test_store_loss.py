@@ -1,5 +1,6 @@
 """Checks of the data of the store."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,8 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.refill import Refill
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
+from edgeward.operations.statements import EMPTIED
+from edgeward.sightings.forgotten import ForgottenTargets
 from edgeward.store.connection import Store
 from edgeward.types import HashList
 
@@ -62,13 +65,34 @@ async def test_where_nothing_runs_nothing_is_kept_running(store: Store, replica:
 
 async def test_an_accepted_loss_is_remembered(store: Store, replica: Replica, tmp_path: Path) -> None:
     """As long as sightings are kept: copies that were cached before are not known."""
-    assert await check_last_refill(store, 100.0) == []
+    forgotten = ForgottenTargets(store, 100.0, 0.0)
+    assert await check_last_refill(store, forgotten, 100.0) == []
     await Refill(store).accept_loss("me", "", [replica.lost_history])
-    (finding,) = await check_last_refill(store, 100.0)
+    (finding,) = await check_last_refill(store, forgotten, 100.0)
     assert finding.health is Health.WARN
     assert "Copies that caches stored before are not known" in finding.detail
-    assert await check_last_refill(store, -100.0) == []
+    assert "edgeward store refill --caches-emptied" in finding.fix
+    assert await check_last_refill(store, forgotten, -100.0) == []
     assert (await check_applied_lists(tmp_path, store)).health is Health.OK
+    await replica.close()
+
+
+async def test_caches_that_were_emptied_end_the_warning(store: Store, replica: Replica) -> None:
+    """As for `--wait`: then copies from before count as gone. Not after another loss, nor if only the loss is known."""
+    forgotten = ForgottenTargets(store, 100.0, 0.0)
+    await forgotten.remember_store_loss()
+    (finding,) = await check_last_refill(store, forgotten, 100.0)  # before any refill
+    assert (finding.health, "--caches-emptied" in finding.fix) == (Health.WARN, True)
+    await Refill(store).accept_loss("me", "", [replica.lost_history])
+    await forgotten.end_store_loss()
+    (finding,) = await check_last_refill(store, forgotten, 100.0)
+    assert finding.health is Health.OK
+    assert "count as gone since" in finding.detail
+    assert EMPTIED in finding.detail
+    await asyncio.sleep(0.01)  # the next is later
+    await Refill(store).accept_loss("me", "", [replica.lost_history])
+    (finding,) = await check_last_refill(store, forgotten, 100.0)
+    assert finding.health is Health.WARN
     await replica.close()
 
 

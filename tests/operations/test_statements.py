@@ -1,6 +1,6 @@
 """What is known, in words."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -8,8 +8,9 @@ import pytest
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
 from edgeward.operations.statements import CACHES_PER_SENTENCE, LIMITS, WHY_INACTIVE, statement, unknowns
+from edgeward.purging import outcome_writer
 from edgeward.purging.unjudged_orders import Unjudged
-from edgeward.types import Met
+from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope, Target
 
 NOON = 1767268800.0
 
@@ -89,7 +90,11 @@ def test_what_the_purges_met(caches: dict[str, CacheTotal], found: str) -> None:
         (ReceiptState.NOTHING, {}, "nothing matched: no cache is configured"),
         (ReceiptState.UNKNOWN, {}, "not known to be gone: no cache is configured: nothing was purged"),
         (ReceiptState.UNKNOWN, {"a": _total(not_known=1, unsupported_detail="not by prefix")}, "left (not by prefix)"),
-        (ReceiptState.REFUSED, {"a": _total(refused=1, refused_detail="status 501")}, "refuses 1 purge (status 501)."),
+        (
+            ReceiptState.REFUSED,
+            {"a": _total(refused=1, refused_detail="status 501")},
+            "refuses 1 purge (status 501); re",
+        ),
         (ReceiptState.NOTHING, {"a": _total()}, "nothing matched: no copy was seen"),
         (ReceiptState.NOTHING, {"a": _total(none=2)}, "no copy was seen. No cache had a copy"),
         (ReceiptState.NOTHING, {"cf": _total(unknown=2)}, "no copy was seen. cf does not tell"),
@@ -98,6 +103,56 @@ def test_what_the_purges_met(caches: dict[str, CacheTotal], found: str) -> None:
 def test_each_state_says_what_is_known(state: ReceiptState, caches: dict[str, CacheTotal], said: str) -> None:
     """And names the caches that stand in the way."""
     assert said in statement(_summary(state, 7, **caches))
+
+
+def test_a_refusal_says_what_happens_next() -> None:
+    """Whoever mends the cache needs to do nothing else, and learns how long it takes. As the purger does it."""
+    what_is_next = f"retried every {outcome_writer.REFUSED_RETRY_SECONDS / 60:g} minutes"
+    for detail in ("", "status 501"):
+        assert what_is_next in statement(_summary(ReceiptState.REFUSED, a=_total(refused=2, refused_detail=detail)))
+    unjudged = _summary(ReceiptState.GONE, a=_total(verified=1)).with_unjudged(Unjudged(refused={"a": 1}))
+    assert what_is_next in statement(unjudged)
+
+
+def test_accepted_purges_are_not_all_where_some_cannot_be_carried_out() -> None:
+    """As one by tag, whose copies others have removed."""
+    text = statement(_summary(ReceiptState.ACCEPTED, cf=_total(delivered=1), edge=_total(verified=1, unsupported=1)))
+    assert "every purge was carried out" not in text
+    assert "every purge that the caches can carry out was carried out" in text
+
+
+def test_targets_that_cannot_be_purged_are_named() -> None:
+    """A few of them; of a target that was seen, its own copy may be left. A name is one line of printable text."""
+    total = CacheTotal()
+    for path in ("/\x9b2J", "/b", "/c", "/d", "/e"):
+        target = Target("http", "photos.example", path)
+        order = PurgeOrder(target, Cause.LISTING, NOON, id="1-0")
+        total.add(order, Outcome("1-0", "a", Delivery.UNSUPPORTED, NOON, detail="status 400: it refuses every purge"))
+    assert unknowns(_summary(ReceiptState.UNKNOWN, a=total)) == [
+        "a can't carry out 5 purges of this kind, so copies may be left (status 400: it refuses every purge): "
+        "http://photos.example/\N{REPLACEMENT CHARACTER}2J, http://photos.example/b, http://photos.example/c "
+        "and 2 more purges"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Target("http", "photos.example", "/u/"), "http://photos.example/u/*"),
+        (Target("", "", "/"), "every host"),
+        (Target("http", "photos.example", "/" + "x" * 500), "..."),
+    ],
+)
+def test_prefixes_that_cannot_be_purged_are_named(target: Target, name: str) -> None:
+    """So are all hosts at once. Long ones are cut."""
+    total = CacheTotal()
+    order = PurgeOrder(target, Cause.TAKEDOWN, NOON, id="1-0", scope=Scope.PREFIX)
+    total.add(order, Outcome("1-0", "a", Delivery.UNSUPPORTED, NOON, detail="not by prefix"))
+    (text,) = unknowns(_summary(ReceiptState.UNKNOWN, a=total))
+    assert text.startswith("a can't carry out 1 purge of this kind, so copies that were never seen may be left (not by")
+    assert text.endswith(name)
+    assert len(text) < 500
+    assert CacheTotal.from_dict(asdict(total)) == total
 
 
 def test_an_entry_that_blocks_nothing_says_why() -> None:
@@ -126,6 +181,17 @@ def test_responses_that_are_not_judged_are_not_known(state: str, then: str) -> N
     assert (summary.state, summary.unjudged) == (then, 2)
     assert "2 responses that broke off are not judged yet" in " ".join(unknowns(summary))
     assert _summary(ReceiptState(state)).with_unjudged(Unjudged()).state == state
+
+
+@pytest.mark.parametrize("state", ["gone", "accepted", "nothing"])
+def test_processes_that_do_not_report_are_no_responses(state: str) -> None:
+    """What they had in hand is not known; nobody says that a response broke off."""
+    summary = _summary(ReceiptState(state), edge=_total(removed=1, verified=1)).with_unjudged(Unjudged(silent=2))
+    assert (summary.state, summary.unjudged, summary.silent_processes) == ("unknown", 0, 2)
+    assert unknowns(summary) == ["2 processes of Edgeward do not report: what they had in hand is not known"]
+    both = unknowns(summary.with_unjudged(Unjudged(1, silent=1)))
+    assert both[0] == "1 process of Edgeward does not report: what it had in hand is not known"
+    assert both[1].startswith("1 response that broke off")
 
 
 @pytest.mark.parametrize("state", ["gone", "accepted", "nothing"])

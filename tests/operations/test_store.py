@@ -1,5 +1,7 @@
 """A store that lost its data: what is refused meanwhile, and its refill."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from tests.support.eventually import eventually
 from tests.support.services import carry_out
@@ -87,6 +89,43 @@ async def test_without_a_loss_nothing_is_done(services: Services) -> None:
     version = await services.list_store.version()
     result = await store.refill(services, "ben", "")
     assert (result.needed, result.record, await services.list_store.version()) == (False, None, version)
+
+
+async def emptied_before_a_heartbeat(services: Services) -> Services:
+    """The store was emptied a moment ago, and nobody has noticed."""
+    async for keys in services.store.scan(f"{services.store.namespace}:*"):
+        await services.store.redis.delete(*keys)
+    return services
+
+
+async def restarted_and_not_loaded(services: Services) -> Services:
+    """The controller was restarted since, and has not loaded the lists."""
+    await services.replica.close()
+    return compose(services.config, (await emptied_before_a_heartbeat(services)).store, "restarted")
+
+
+@pytest.mark.parametrize("lose", [restarted_and_not_loaded, emptied_before_a_heartbeat])
+async def test_a_loss_that_is_not_known_yet_is_not_denied(
+    services: Services, lose: Callable[[Services], Awaitable[Services]]
+) -> None:
+    """Neither that the store has every list, nor that every cache was emptied since it was repaired: try again."""
+    await listed(services)
+    running = await lose(services)
+    with pytest.raises((Unavailable, Conflict), match=r"not loaded yet|not repaired yet"):
+        await store.caches_emptied(running, "ben", "")
+    if running.replica.loss is None:
+        with pytest.raises(Unavailable, match="the lists are not loaded yet: try again"):
+            await store.refill(running, "ben", "")
+    assert await running.sightings.forgotten.emptied_at() == 0.0
+
+
+async def test_entries_that_were_evicted_a_moment_ago_are_missed(services: Services) -> None:
+    """They are counted now, not only every few seconds: the answer is not that nothing is lost."""
+    await listed(services)
+    # As an eviction does it: the store's version and history stay.
+    await services.store.redis.delete(services.store.key("{blocklist}", "entries", "a"))
+    with pytest.raises(Unavailable, match="the lists are not loaded yet: try again"):
+        await store.refill(services, "ben", "")
 
 
 async def test_where_no_process_holds_them_it_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,32 @@ async def test_what_a_dead_worker_left_is_not_known(services: Services) -> None:
     assert (await receipt(services, entry)).unjudged == 3
 
 
+async def test_processes_that_do_not_report_are_said_apart(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen worker may have something in hand, or nothing: it is no response that broke off. Whether its lease has
+    ended or not."""
+    entry = await listed(services)
+    members = Membership(services.store)
+    for name in ("frozen", "other"):
+        await members.heartbeat(name, await services.list_store.version(), journal=f"of-{name}")
+    monkeypatch.setattr(unjudged_responses, "UNJUDGED_SECONDS", 0.1)
+    monkeypatch.setattr(unjudged_responses, "NOTHING_UNJUDGED_SECONDS", 0.1)
+    assert await wait_judged(services, 0.1) == Unjudged(silent=2)
+    for name in ("frozen", "other"):
+        await _end_lease(services, name)
+    summary = await receipt(services, entry)
+    assert (summary.state, summary.unjudged, summary.silent_processes) == (ReceiptState.UNKNOWN, 0, 2)
+    assert unknowns(summary) == ["2 processes of Edgeward do not report: what they had in hand is not known"]
+    assert purge_status(PurgeStatus(summary, True))["silent_processes"] == 2
+
+
+async def _end_lease(services: Services, name: str) -> None:
+    """As if its last heartbeat were long ago."""
+    key = services.store.key("{blocklist}", "replicas")
+    fields = (await services.store.redis.hget(key, name)).decode().split()
+    fields[1] = f"{float(fields[1]) - membership.LEASE_SECONDS - 1:.6f}"
+    await services.store.redis.hset(key, name, " ".join(fields))
+
+
 async def test_what_nobody_has_answered_makes_nothing_unknown(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

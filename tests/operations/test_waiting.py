@@ -140,8 +140,8 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
         async def pending_requests(self) -> int:
             return 0
 
-        async def wait_judged(self, timeout: float) -> int:
-            return 0
+        async def wait_judged_by_each(self, timeout: float) -> dict[str, int]:
+            return {}
 
     monkeypatch.setattr(waiting, "Polling", Instant)
     services: Any = SimpleNamespace(

@@ -60,4 +60,5 @@ def silent(stack: Stack) -> Iterator[Event]:
 def known_gone(added: dict[str, Any]) -> bool:
     """Whether the answer to a listing says that no copy is left."""
     purge = added["purge"]
-    return bool(added["active"] and purge["matched"] and not purge["owed"] and not purge["unjudged"])
+    unknown = purge["owed"] or purge["unjudged"] or purge["silent_processes"]
+    return bool(added["active"] and purge["matched"] and not unknown)

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from edgeward.types import placed_at
+from edgeward.types.refused_purges import with_what_is_next
 
 type Json = Mapping[str, Any]
 
@@ -182,7 +183,10 @@ def _what(purge: Json) -> str:
 def _name(purge: Json) -> str:
     if purge["scope"] == "tag":
         return f"tag {purge['tag']}"
-    return f"{purge['url']} and everything below" if purge["scope"] == "prefix" else str(purge["url"])
+    if purge["scope"] == "prefix":
+        # Without a host: for targets of too many hosts, or that nobody knows.
+        return f"{purge['url']} and everything below" if purge["url"] else "every host"
+    return str(purge["url"])
 
 
 def _outcome_cells(name: str, outcome: Json) -> list[str]:
@@ -196,7 +200,7 @@ def _outcome_cells(name: str, outcome: Json) -> list[str]:
         _seconds(outcome["linger_seconds"]),
         str(outcome["attempts"]),
         str(outcome["status"] or NO_VALUE),
-        _text(outcome["detail"]),
+        _text(with_what_is_next(outcome["delivery"], outcome["detail"])),
     ]
 
 

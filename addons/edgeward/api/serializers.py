@@ -51,6 +51,7 @@ def _known(value: OrderSummary) -> Json:
         "forgotten": value.forgotten,
         "unjudged": value.unjudged,
         "unjudged_refused": dict(value.unjudged_refused),
+        "silent_processes": value.silent_processes,
         "pending": value.pending,
         "unknowns": unknowns(value),
         "copies": value.copies,

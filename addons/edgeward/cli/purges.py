@@ -12,11 +12,14 @@ from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
 from edgeward.errors import Exit
 from edgeward.quantities import counted
+from edgeward.types.refused_purges import with_what_is_next
 
 COLUMNS = ("id", "started", "cause", "owed", "refused", "met", "linger s", "url")
 OUTCOME_COLUMNS = ("cache", "outcome", "copies", "at", "attempts", "status", "linger s", "detail")
 WORDS = {"delivered": "accepted"}
 """For people: "delivered" could be read as: to a client."""
+EVERY_HOST = "every host"
+"""What an order by prefix without a host removes: it stands for targets of too many hosts, or that nobody knows."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -113,11 +116,26 @@ def _removed(order: dict[str, Any]) -> str:
     stands_for = f" ({order['forgotten']} forgotten)" if order.get("forgotten") else ""
     if order["scope"] == "tag":
         return f"tag {order['tag']}{stands_for}"
-    return f"{order['url']}{'*' if order['scope'] == 'prefix' else ''}{stands_for}"
+    if order["scope"] == "prefix":
+        return f"{order['url']}*{stands_for}" if order["url"] else f"{EVERY_HOST}{stands_for}"
+    return f"{order['url']}{stands_for}"
 
 
 def _met(order: dict[str, Any]) -> str | None:
-    """What the purges met in the caches that carried the order out."""
+    """What the purges met in the caches that carried the order out, and which can't."""
+    if not (unsupported := _unsupported(order)):
+        return _met_where_done(order)
+    if len(unsupported) == len(order["outcomes"]) and not order["owed"]:
+        return "unsupported"
+    return "; ".join([*filter(None, [_met_where_done(order)]), f"unsupported: {', '.join(unsupported)}"])
+
+
+def _unsupported(order: dict[str, Any]) -> list[str]:
+    """The caches that can't carry out the order: what it removes may be there still."""
+    return [name for name, outcome in order["outcomes"].items() if outcome["delivery"] == "unsupported"]
+
+
+def _met_where_done(order: dict[str, Any]) -> str | None:
     done = [each for each in order["outcomes"].values() if each["delivery"] in ("verified", "delivered")]
     counts = [each.get("removed") for each in done]
     if removed := sum(count or 0 for count in counts):
@@ -140,6 +158,8 @@ def _seconds(seconds: float | None) -> str | None:
 def _print_order(order: dict[str, Any]) -> None:
     fields = ("id", "scope", "url", "tag", "cause", "started_at", "sha256", "entry", "takedown", "why", "by")
     readable = {**order, "started_at": iso_time(order["started_at"])}
+    if order["scope"] == "prefix" and not order["url"]:
+        readable["url"] = EVERY_HOST
     vary = ", ".join(f"{name}: {value}" for name, value in order["vary"].items())
     caches = [("owed", ", ".join(order["owed"])), ("refused", ", ".join(_refusing(order)))]
     forgotten = [("forgotten", counted(order["forgotten"], "target"))] if order.get("forgotten") else []
@@ -156,7 +176,7 @@ def _print_order(order: dict[str, Any]) -> None:
                 o["attempts"],
                 o["status"],
                 _seconds(o["linger_seconds"]),
-                o["detail"],
+                with_what_is_next(o["delivery"], o["detail"]),
             ]
             for cache, o in sorted({**_not_sent(order), **order["outcomes"]}.items())
         ],

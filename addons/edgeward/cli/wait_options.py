@@ -12,6 +12,7 @@ from edgeward.cli.output import print_note
 from edgeward.cli.purge_answers import not_known, refusals
 from edgeward.errors import Exit
 from edgeward.quantities import counted
+from edgeward.types.refused_purges import RETRIED
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
@@ -63,7 +64,7 @@ def not_removed(owed: Mapping[str, int], refused: Mapping[str, int], details: Ma
             sentences.append(f"{cache} still owes {counted(count - refusals, 'purge')}, to be retried")
         if refusals:
             why = f" ({details[cache]})" if details.get(cache) else ", fix its access rules or credentials"
-            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}{why}")
+            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}{why}; {RETRIED}")
     return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
 
 

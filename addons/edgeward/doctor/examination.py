@@ -53,13 +53,20 @@ async def _check_stored(services: Services) -> list[Finding]:
     try:
         return [
             *await check_store(services.store, services.store.replicas),
-            check_loss(services.replica),
-            *await check_last_refill(services.store, services.config.sightings.keep_days * DAY_SECONDS),
-            *await check_lists(services.list_store, services.replica.matcher),
+            *await _check_data(services),
+            *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),
         ]
     except STORE_AWAY:
         return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]
+
+
+async def _check_data(services: Services) -> list[Finding]:
+    # Now: it may have lost its data since the last heartbeat.
+    await services.replica.compare_with_store()
+    keep_seconds = services.config.sightings.keep_days * DAY_SECONDS
+    refill = await check_last_refill(services.store, services.sightings.forgotten, keep_seconds)
+    return [check_loss(services.replica), *refill]
 
 
 def own_object(config: Config) -> Target | None:

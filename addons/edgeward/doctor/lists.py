@@ -3,8 +3,9 @@
 import time
 from collections import Counter
 
-from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
 from edgeward.matching.matcher import Matcher
 from edgeward.types import ListKind, Mode
 
@@ -13,14 +14,26 @@ DAY_SECONDS = 86400.0
 APPLY_SECONDS = 1.0
 
 
-async def check_lists(list_store: ListStore, matcher: Matcher) -> list[Finding]:
-    """`matcher`: with the lists as this process has applied them."""
+CHECKS = ("entries", "types", "age", "replicas")
+
+
+async def check_lists(list_store: ListStore, replica: Replica) -> list[Finding]:
+    """`replica`: the copy of a running controller. Skipped where it or the store does not have the lists."""
+    if why := _why_not_known(replica):
+        return [skipped("lists", check, why) for check in CHECKS]
     return [
-        _check_entries(matcher),
-        _check_types(matcher),
+        _check_entries(replica.matcher),
+        _check_types(replica.matcher),
         await _check_age(list_store),
         await _check_replicas(list_store),
     ]
+
+
+def _why_not_known(replica: Replica) -> str:
+    """Why nothing is known of the lists; "" if all is."""
+    if replica.loss is not None:
+        return "the store lost its data: what it has now are not the lists (see the check of its data)"
+    return "" if replica.ready and replica.loaded else "the lists are not loaded yet: run doctor again"
 
 
 def _check_entries(matcher: Matcher) -> Finding:

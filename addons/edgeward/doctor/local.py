@@ -14,6 +14,7 @@ from edgeward.doctor.store_away import check_store_away
 from edgeward.doctor.store_loss import check_applied_lists, check_last_refill
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.settings.config import Config
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Target
 
@@ -72,11 +73,12 @@ async def _check_store(config: Config) -> list[Finding]:
         )
     except (StoreUnavailable, ConfigError):
         return await check_store_away(config)
+    forgotten = Sightings(store, config.sightings).forgotten
     try:
         return [
             *await check_store(store, store.replicas),
             await check_applied_lists(config.state_dir, store),
-            *await check_last_refill(store, config.sightings.keep_days * DAY_SECONDS),
+            *await check_last_refill(store, forgotten, config.sightings.keep_days * DAY_SECONDS),
         ]
     except STORE_AWAY:
         return await check_store_away(config)

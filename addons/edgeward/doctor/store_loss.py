@@ -5,7 +5,7 @@ from pathlib import Path
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
 from edgeward.doctor.run_file import RunFile, is_running
 from edgeward.lists.list_store import ListStore
-from edgeward.lists.replication.refill import Refill
+from edgeward.lists.replication.refill import Refill, RefillRecord
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import (
     ACCEPTED,
@@ -14,9 +14,15 @@ from edgeward.lists.replication.store_loss import (
     AppliedListsFile,
     described,
 )
+from edgeward.operations.statements import EMPTIED, moment
+from edgeward.sightings.forgotten import ForgottenTargets
 from edgeward.store.connection import Store
 
 FIX = "do not restart any process; run: edgeward store refill"
+EMPTY_CACHES = (
+    "empty every cache, and then run: edgeward store refill --caches-emptied. A purge of the hosts by prefix "
+    "(edgeward takedown --prefix URL) removes what is there, but this finding stays"
+)
 NONE_RUNS = (
     "`edgeward run` does not run with this state_dir. If Edgeward runs on other machines, restart none of them, and "
     "run there: edgeward store refill. If none runs, nothing holds the lists in memory: restore the store from a "
@@ -32,23 +38,35 @@ def check_loss(replica: Replica, store_answers: bool = True) -> Finding:
     if not store_answers:
         held = f"{len(replica.matcher.lists)} lists with {sum(replica.matcher.counts().values())} entries"
         return skipped("store", "data", f"whether the store has its data is not known; this process holds {held}")
-    if not replica.ready:
+    if not (replica.ready and replica.loaded):
         return skipped("store", "data", "the lists are not loaded yet")
     return ok("store", "data", "the store has every list and entry that this process knows")
 
 
-async def check_last_refill(store: Store, keep_seconds: float) -> list[Finding]:
-    """What the last refill could not restore matters as long as sightings are kept (`keep_seconds`)."""
-    record = await Refill(store).last()
-    if record is None:
-        return []
+async def check_last_refill(store: Store, forgotten: ForgottenTargets, keep_seconds: float) -> list[Finding]:
+    """Copies that caches stored before the store lost its data matter until every cache was emptied, as long as
+    sightings are kept (`keep_seconds`). Agrees with what `--wait` and receipts say of them."""
+    record, is_lost = await Refill(store).last(), (await forgotten.totals()).store_lost
     seconds, microseconds = await store.redis.time()
-    if seconds + microseconds / 1e6 - record.at > keep_seconds:
+    if record and seconds + microseconds / 1e6 - record.at > keep_seconds:
+        record = None
+    if record is None and not is_lost:
         return []
+    what = f"the store lost data{_in_words(record)}"
+    emptied_at = await forgotten.emptied_at()
+    # One is in whole milliseconds.
+    if record and not is_lost and emptied_at >= record.at - 0.001:
+        detail = f"{what}. Copies from before count as gone since {moment(emptied_at)}: {EMPTIED}"
+        return [ok("store", "refill", detail)]
+    return [warn("store", "refill", f"{what}. Copies that caches stored before are not known", EMPTY_CACHES)]
+
+
+def _in_words(record: RefillRecord | None) -> str:
+    """What the last refill did."""
+    if record is None:
+        return ""
     what = "its loss was accepted" if record.mode == ACCEPTED else f"{record.entries} entries came back from memory"
-    detail = f"the store lost data; {what} at version {record.version}. Copies that caches stored before are not known"
-    fix = "purge the hosts by prefix (edgeward takedown --prefix URL), or empty the caches, if it was emptied"
-    return [warn("store", "refill", detail, fix)]
+    return f"; {what} at version {record.version}"
 
 
 async def check_applied_lists(state_dir: Path, store: Store) -> Finding:

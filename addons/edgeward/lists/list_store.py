@@ -332,22 +332,26 @@ class ListStore:
             How many they have still to judge; at least one for each replica that did not answer. With what dead ones
             had under way, and nobody took over. 0: none.
         """
+        return sum(max(1, count) for count in (await self.wait_judged_by_each(timeout)).values())
+
+    async def wait_judged_by_each(self, timeout: float) -> dict[str, int]:
+        """The same by replica, without those that have judged all. 0: it does not report."""
         flush_request = await self._membership.request_flush()
         deadline = time.monotonic() + timeout
         while unjudged := await self._membership.unjudged(flush_request):
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(POLL_SECONDS)
-        return sum(max(1, count) for count in unjudged.values())
+        return unjudged
 
     async def pending_requests(self) -> int:
         """How many requests broke off that nobody has answered yet: no cache can have stored a response to them."""
         return await self._membership.pending()
 
-    async def unjudged_before(self, at: float) -> int:
-        """How many responses are unjudged now, where the first of a replica was found to be before `at` (Unix
-        seconds)."""
-        return sum((await self._membership.unjudged_before(at)).values())
+    async def unjudged_before(self, at: float) -> dict[str, int]:
+        """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix seconds).
+        0: it does not report."""
+        return await self._membership.unjudged_before(at)
 
     async def _wait(self, laggards: Callable[[], Awaitable[list[str]]], timeout: float) -> list[str]:
         deadline = time.monotonic() + timeout

@@ -20,6 +20,12 @@ PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
 
 
+NAMED_TARGETS = 3
+"""Targets that a cache can't purge, of which a sentence has the names."""
+NAME_CHARACTERS = 200
+"""Of such a name. A URL may be much longer."""
+
+
 class ReceiptState(StrEnum):
     """Ordered: the first that applies."""
 
@@ -55,6 +61,8 @@ class CacheTotal:
         forgotten: targets that were forgotten and that no order carried out here stands for.
         refused_detail: what the cache said to the last one that it refused; "" if it refused none.
         unsupported_detail: why it can't carry out those in `not_known`.
+        unsupported_targets: the first of those, by name, at most NAMED_TARGETS.
+        unsupported_seen: one of those is for a target that was seen or asked for: its very copy may be left.
         store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
         copies: copies that were removed.
         met: orders carried out, by what they met.
@@ -70,6 +78,8 @@ class CacheTotal:
     forgotten: int = 0
     refused_detail: str = ""
     unsupported_detail: str = ""
+    unsupported_targets: list[str] = field(default_factory=list)
+    unsupported_seen: bool = False
     store_lost: int = 0
     copies: int = 0
     met: dict[Met, int] = field(default_factory=lambda: dict.fromkeys(Met, 0))
@@ -93,10 +103,17 @@ class CacheTotal:
         elif outcome.delivery is Delivery.UNSUPPORTED:
             self.unsupported += 1
             if order.scope is not Scope.TAG and not order.forgotten and not emptied:
-                self.not_known += 1
-                self.unsupported_detail = outcome.detail
+                self._add_not_known(order, outcome)
         else:
             self._add_carried_out(order, outcome)
+
+    def _add_not_known(self, order: PurgeOrder, outcome: Outcome) -> None:
+        self.not_known += 1
+        self.unsupported_detail = outcome.detail
+        self.unsupported_seen |= order.scope is Scope.TARGET
+        name = _name_of(order)
+        if len(self.unsupported_targets) < NAMED_TARGETS and name not in self.unsupported_targets:
+            self.unsupported_targets.append(name)
 
     def _add_carried_out(self, order: PurgeOrder, outcome: Outcome) -> None:
         self.verified += outcome.delivery is Delivery.VERIFIED
@@ -117,6 +134,7 @@ class OrderSummary:
         unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
+        silent_processes: processes that do not report: whether they have such responses is not known.
         pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
@@ -135,6 +153,7 @@ class OrderSummary:
     effect: Effect = Effect.BLOCKS
     partly: bool = False
     emptied_at: float = 0.0
+    silent_processes: int = 0
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -145,7 +164,7 @@ class OrderSummary:
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
         done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
-        is_unknown = done and bool(unjudged.count or unjudged.refused)
+        is_unknown = done and bool(unjudged.count or unjudged.silent or unjudged.refused)
         state = ReceiptState.UNKNOWN if is_unknown else self.state
         return replace(
             self,
@@ -153,6 +172,7 @@ class OrderSummary:
             unjudged=unjudged.count,
             unjudged_refused=unjudged.refused,
             pending=unjudged.pending,
+            silent_processes=unjudged.silent,
         )
 
     @property
@@ -324,6 +344,15 @@ class _ForgottenTargets:
             if not (outcome and outcome.is_carried_out) and not repeats_others and not by_tag:
                 count += order.forgotten
         return count
+
+
+def _name_of(order: PurgeOrder) -> str:
+    """The target or prefix of an order, for a sentence: a client has chosen it."""
+    if not order.target.host:
+        return "every host"
+    text = f"{order.target.url}{'*' if order.scope is Scope.PREFIX else ''}"
+    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return printable if len(printable) <= NAME_CHARACTERS else f"{printable[:NAME_CHARACTERS]}..."
 
 
 async def new_totals(services: Services) -> OrderTotals:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import OrderSummary, ReceiptState
+from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
 from edgeward.quantities import counted
 from edgeward.types import Met
+from edgeward.types.refused_purges import RETRIED
 
 LIMITS = (
     "A purge removes the cache's index entry; the bytes on its disk are overwritten later. Copies that Edgeward did "
@@ -34,11 +35,12 @@ def statement(summary: OrderSummary) -> str:
     """What is known at `summary.at`, in one to four sentences."""
     found = f" {met(summary)}." if summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE) else ""
     if summary.emptied_at and summary.state is not ReceiptState.PLACING:
-        found += f" Copies that were not known count as gone since {_moment(summary.emptied_at)}: {EMPTIED}."
-    return f"At {_moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
+        found += f" Copies that were not known count as gone since {moment(summary.emptied_at)}: {EMPTIED}."
+    return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """Unix seconds as a time in UTC, for sentences."""
     text = datetime.fromtimestamp(at, UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     return f"{text} UTC"
 
@@ -61,8 +63,9 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.NOTHING:
             return f"nothing matched: {_nothing_found(summary)}"
         case ReceiptState.ACCEPTED:
-            names = _names(summary.accepted)
-            return f"accepted, not verified: every purge was carried out; {names} can't be asked whether a copy is left"
+            names, part = _names(summary.accepted), any(total.unsupported for total in summary.caches.values())
+            which = "every purge that the caches can carry out" if part else "every purge"
+            return f"accepted, not verified: {which} was carried out; {names} can't be asked whether a copy is left"
         case ReceiptState.GONE:
             return _gone(summary)
 
@@ -94,12 +97,12 @@ def met(summary: OrderSummary) -> str:
 
 
 def refusals(summary: OrderSummary) -> str:
-    """Which caches refuse how many purges, and why, or what to do."""
+    """Which caches refuse how many purges, and why, or what to do; and that they are retried."""
     found = []
     for name, count in summary.refused.items():
         why = summary.caches[name].refused_detail
         advice = "; fix its access rules or credentials (`edgeward purges ID` shows the answer of the cache)"
-        found.append(f"{name} refuses {counted(count, 'purge')}{f' ({why})' if why else advice}")
+        found.append(f"{name} refuses {counted(count, 'purge')}{f' ({why})' if why else advice}; {RETRIED}")
     return ", ".join(found)
 
 
@@ -112,16 +115,27 @@ def unknowns(summary: OrderSummary) -> list[str]:
         for name, count in summary.forgotten.items()
     ]
     for name, count in summary.not_known.items():
-        detail = summary.caches[name].unsupported_detail
-        why, purges = f" ({detail})" if detail else "", counted(count, "purge")
-        found.append(f"{name} can't carry out {purges} of this kind, so copies that were never seen may be left{why}")
+        found.append(_not_carried_out(name, count, summary.caches[name]))
     found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
+    if count := summary.silent_processes:
+        what = f"{counted(count, 'process', 'processes')} of Edgeward {'does' if count == 1 else 'do'} not report"
+        found.append(f"{what}: what {'it' if count == 1 else 'they'} had in hand is not known")
     if count := summary.unjudged:
         responses = f"{counted(count, 'response')} that broke off {'is' if count == 1 else 'are'} not judged yet"
         found.append(f"{responses}, and a cache may hold what they had")
     for name, count in summary.unjudged_refused.items():
-        found.append(f"{name} refuses {counted(count, 'purge')} of responses that broke off; fix its access rules")
+        refused = f"{name} refuses {counted(count, 'purge')} of responses that broke off"
+        found.append(f"{refused}; fix its access rules; {RETRIED}")
     return found
+
+
+def _not_carried_out(name: str, count: int, total: CacheTotal) -> str:
+    why = f" ({total.unsupported_detail})" if total.unsupported_detail else ""
+    more = count - len(total.unsupported_targets)
+    rest = f" and {counted(more, 'more purge')}" if more > 0 else ""
+    of = f": {', '.join(total.unsupported_targets)}{rest}" if total.unsupported_targets else ""
+    left = "copies may be left" if total.unsupported_seen else "copies that were never seen may be left"
+    return f"{name} can't carry out {counted(count, 'purge')} of this kind, so {left}{why}{of}"
 
 
 def _nothing_found(summary: OrderSummary) -> str:

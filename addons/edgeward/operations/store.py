@@ -42,6 +42,16 @@ class RefillResult:
     sightings_lost: bool = False
 
 
+async def _refuse_before_lists_are_loaded(services: Services) -> None:
+    """Raises Unavailable while it is not known whether the store lost data: a controller that has just started, or just
+    noticed it, compares what it and its machine knew with what it loads."""
+    replica = services.replica
+    if replica.loss is None:
+        await replica.compare_with_store()
+    if replica.loss is None and not (replica.ready and replica.loaded):
+        raise Unavailable("the lists are not loaded yet: try again")
+
+
 def refuse_changes_after_loss(services: Services) -> None:
     """Raises Unavailable while the store lacks lists that it had: it would be a change of incomplete lists."""
     if (loss := services.replica.loss) is not None:
@@ -60,8 +70,9 @@ async def refill(
 
     Raises:
         Conflict: no running process holds the lists any more.
-        Unavailable: it was not done in time. The same call continues.
+        Unavailable: it was not done in time, or the lists are not loaded yet. The same call continues.
     """
+    await _refuse_before_lists_are_loaded(services)
     own, store = services.replica, Refill(services.store)
     if own.loss is None:
         lost = (await services.sightings.forgotten.totals()).store_lost
@@ -90,7 +101,9 @@ async def caches_emptied(services: Services, who: str, why: str) -> RefillResult
     Raises:
         Conflict: the store is not repaired yet. What workers recorded before the loss they may not record again until
             then, so a cache must be emptied later.
+        Unavailable: the lists are not loaded yet, so whether it is repaired is not known.
     """
+    await _refuse_before_lists_are_loaded(services)
     if services.replica.loss is not None:
         raise Conflict(
             "the store is not repaired yet: run `edgeward store refill` first, then empty every cache, and then say so"

@@ -12,12 +12,15 @@ from edgeward.purging.orders import CARRIED_OUT, Orders, PurgeResult
 from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.types import Delivery, Met, Outcome
+from edgeward.types.refused_purges import REFUSED_RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
 RESULTS_PER_WRITE = 512
-REFUSED_RETRY_SECONDS = 300.0
-"""Pause before a refused purge is retried: the configuration may be fixed by then."""
+STORED_AGAIN = (
+    "a repeat removed a copy that was stored again; or the first purge missed it: the cache's key has more in it than "
+    "the purge names"
+)
 LATE_REPEAT_SECONDS = (300.0, 900.0)
 """A purge of a response that broke off is repeated at these times too: the cache may fetch and store it for long."""
 
@@ -62,7 +65,7 @@ class OutcomeWriter:
         attempts, detail = purge.attempts, purged.detail
         if removed_again := _removed_again(purge, purged):
             attempts += purge.previous.attempts if purge.previous else 0
-            detail = "a repeat removed a copy that was stored again"
+            detail = STORED_AGAIN
         removed = _removed(purge, purged)
         outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail, removed)
         # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record.

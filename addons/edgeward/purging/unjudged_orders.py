@@ -38,11 +38,13 @@ class Unjudged:
         count: those that are neither judged nor purged yet, and those that a cache can't purge.
         refused: by cache, how many purges of them it refuses.
         pending: those that nobody has answered: no cache has a copy. They are not among the others.
+        silent: processes that do not report: whether they have any is not known.
     """
 
     count: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     pending: int = 0
+    silent: int = 0
 
 
 class UnjudgedOrders:

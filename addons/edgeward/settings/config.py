@@ -256,7 +256,8 @@ class SweepSettings(Section):
     within_seconds: float = Field(default=60.0, ge=1, le=86400)
     """Maximum delay between removal at the origin and the purge, for an image still requested, in seconds."""
     share: float = Field(default=0.01, gt=0, le=1)
-    """Maximum requests to origins per image served: 0.01 is one per hundred."""
+    """Maximum requests to origins per image served: 0.01 is one per hundred. No limit in placement fill, which does not
+    see cache hits: there only per_second limits the requests."""
     per_second: float = Field(default=5.0, gt=0, le=10000)
     """Maximum requests per second to one host's origin."""
     timeout_ms: int = Field(default=5000, ge=50, le=60000)

@@ -116,13 +116,13 @@ async def test_a_replica_names_what_it_has_not_judged(membership: Membership) ->
 
 
 async def test_a_heartbeat_of_an_earlier_version(membership: Membership, store: Store) -> None:
-    """It has fewer fields: such a process can't say what it has not judged, so one response counts."""
+    """It has fewer fields: such a process can't say what it has not judged, so it is named without a number."""
     seconds, _ = await store.redis.time()
     await store.redis.hset(store.key("{blocklist}", "replicas"), "old", f"3 {seconds} 0")
     assert await membership.laggards(3) == []
     assert [replica.id for replica in await membership.live_replicas()] == ["old"]
-    assert await membership.unjudged(1) == {"old": 1}
-    assert await membership.unjudged_before(seconds - 60) == {"old": 1}
+    assert await membership.unjudged(1) == {"old": 0}
+    assert await membership.unjudged_before(seconds - 60) == {"old": 0}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "LEASE_SECONDS", -60.0)
         assert await membership.unjudged(1) == {}
@@ -130,7 +130,7 @@ async def test_a_heartbeat_of_an_earlier_version(membership: Membership, store: 
 
 async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Membership) -> None:
     """Until another process has taken its journal over, or it is forgotten. It is not waited for otherwise. One that
-    had nothing under way at its last heartbeat may have got a request after that."""
+    had nothing under way at its last heartbeat may have got a request after that: it is named without a number."""
     request = await membership.request_flush()
     for name, open_count, under_way in (("busy", 2, 5), ("idle", 0, 0), ("serving", 0, 3)):
         await membership.heartbeat(
@@ -140,7 +140,7 @@ async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Members
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "LEASE_SECONDS", -60.0)
         assert await membership.laggards(9) == []
-        dead = {"busy": 5, "idle": 1, "serving": 3}
+        dead = {"busy": 5, "idle": 0, "serving": 3}
         assert await membership.unjudged(request) == dead
         assert await membership.unjudged_before(time.time() + 60) == dead
         assert await membership.unjudged_before(time.time() - 60) == {}
@@ -165,7 +165,7 @@ async def test_pending_requests_are_counted_apart(membership: Membership, store:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "LEASE_SECONDS", -60.0)
         assert await membership.pending() == 0
-        assert await membership.unjudged(request) == {"old": 7, "other": 1}
+        assert await membership.unjudged(request) == {"old": 7, "other": 0}
 
 
 async def test_a_flush_request_names_the_version_of_the_lists(membership: Membership, store: Store) -> None:

@@ -11,8 +11,9 @@ flush request it has judged all responses that were unjudged by then, and how ma
 the version of the lists at that time: with older lists nothing counts as judged. Of pending requests, which nobody has
 answered yet, a replica says the number: they are not waited for.
 
-What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged,
-as one response at least, until another process takes that journal over, or the replica is forgotten.
+What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged
+until another process takes that journal over, or the replica is forgotten. If its last heartbeat named nothing, the
+number is not known: it is given as 0.
 """
 
 import secrets
@@ -103,7 +104,7 @@ return names
 # A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
 # that old; a dead one if it has a journal, in which something may be under way. One of an earlier version can't say.
 # KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
-# -> by such replica: its name, and how many responses are unjudged
+# -> by such replica: its name, and how many responses are unjudged as far as it has said; 0: it has named none
 _UNJUDGED = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -116,20 +117,19 @@ for i = 1, #replicas, 2 do
   local seen, unjudged = tonumber(fields[2]), tonumber(fields[5])
   local is_live, counts = now - seen <= tonumber(ARGV[1])
   if is_live and before then
-    unjudged = unjudged or 1
-    counts = unjudged > 0 and (tonumber(fields[6]) or 0) < before
+    counts = unjudged ~= 0 and (tonumber(fields[6]) or 0) < before
   elseif is_live then
     counts = (tonumber(fields[4]) or 0) < tonumber(ARGV[3])
   elseif now - seen <= tonumber(ARGV[2]) then
     local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
     unjudged = tonumber(fields[7]) or unjudged or 0
     -- Its last heartbeat may be older than its last request.
-    if unjudged == 0 and #fields > 7 and fields[#fields] ~= '-' then unjudged = 1 end
-    counts = unjudged > 0 and (not before or since < before)
+    local may_have = #fields > 7 and fields[#fields] ~= '-'
+    counts = (unjudged > 0 or may_have) and (not before or since < before)
   end
   if counts then
     found[#found + 1] = replicas[i]
-    found[#found + 1] = unjudged or 1
+    found[#found + 1] = unjudged or 0
   end
 end
 return found
@@ -288,7 +288,7 @@ class Membership:
 
     async def unjudged(self, flush_request: int) -> dict[str, int]:
         """By replica that has not yet judged all that was unjudged when it read this flush request, or died with
-        requests under way: how many responses it has to judge."""
+        requests under way: how many responses it has to judge. 0: it has named none, and may have some."""
         return await self._count_unjudged(flush_request, "")
 
     async def unjudged_before(self, at: float) -> dict[str, int]:

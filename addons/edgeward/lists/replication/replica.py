@@ -131,6 +131,11 @@ class Replica:
         return self.matcher.version
 
     @property
+    def loaded(self) -> bool:
+        """Whether all that the store has is loaded. Until then, a loss of its data may not be known yet."""
+        return self._loaded
+
+    @property
     def loss(self) -> StoreLoss | None:
         """What the store lost and has not got back; None if nothing."""
         return self._loss_watch.loss
@@ -179,6 +184,12 @@ class Replica:
             return False
         except STORE_AWAY:
             return False
+
+    async def compare_with_store(self) -> None:
+        """Compare this copy with the store now, not at the next heartbeat. Raises STORE_AWAY."""
+        await self._heartbeat()
+        self._next_count = 0.0
+        await self._count_if_due()
 
     async def _load_and_follow(self) -> None:
         if not self._loaded:
