@@ -15,7 +15,6 @@ class UnjudgedRequest:
 
     Attributes:
         host: as the request names it.
-        is_whole: no header is missing by which only the response to this request may vary.
         since: when it was found to be unjudged (time.monotonic).
         give_up_at: when it is not sent again any more.
         purge: its target is purged even if it can be judged.
@@ -29,7 +28,7 @@ class UnjudgedRequest:
     """
 
     __slots__ = (
-        "answered", "fetch", "give_up_at", "host", "is_whole", "least_version", "missed", "numbers", "purge", "record",
+        "answered", "fetch", "give_up_at", "host", "least_version", "missed", "numbers", "purge", "record",
         "restarts", "since", "tries", "turned_away", "version",
     )  # fmt: skip
 
@@ -40,8 +39,7 @@ class UnjudgedRequest:
         self.purge = self.answered = self.turned_away = self.restarts = False
         self.version = self.least_version = 0
         self.fetch: asyncio.Task[None] | None = None
-        recorded = unpack(record)
-        self.host, self.is_whole = target_of_request(recorded.request).host, recorded.is_whole
+        self.host = target_of_request(unpack(record).request).host
 
     @property
     def fetching(self) -> bool:

@@ -137,9 +137,9 @@ class UnjudgedRequests:
         if numbers:
             logger.info("sending %d requests of a killed worker again", len(numbers))
 
-    def learn(self, vary: Sequence[str]) -> None:
-        """Record these headers of requests from now on: a response has named them in Vary, in lower case."""
-        self._repeater.recorded_headers.learn(vary)
+    def learn(self, host: str, vary: Sequence[str]) -> None:
+        """A response of this host has named these request headers in Vary, in lower case: record them from now on."""
+        self._repeater.learn(host, vary)
 
     async def start(self) -> None:
         self._running = True
