@@ -63,7 +63,7 @@ class Squid(PurgeMethodDriver):
     """
 
     name = "squid"
-    abilities = Abilities(counts=True, verifies=True, batch=64)
+    abilities = Abilities(counts=True, verifies=True, batch=64, origin_seconds=60.0)
     settings: SquidCache
 
     def __init__(self, settings: SquidCache) -> None:

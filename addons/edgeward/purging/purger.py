@@ -36,7 +36,7 @@ MAX_MATCH_CALLS = 4
 SLOW_CALL_SIZE = MAX_UNPIPELINED
 """Slow purges in one call: each has a connection of its own, so that none waits for another."""
 UNANSWERED_TIMEOUT_MS = 1500
-"""Longest that such a purge waits for its answer in one call. Only then it is known that it waits in the cache, and those
+"""Longest that such a purge waits for its answer in one call. Only then it is known that it waits in the cache; those
 who wait for a listing do so for a few seconds only (takedowns/steps.py: UNJUDGED_SECONDS), whatever `timeout_ms` is."""
 MAX_HELD = 2048
 """Purges held in memory, those included that wait for a retry; all others stay in the store. As many slow ones."""
