@@ -1,6 +1,8 @@
 """Requests that nobody answered in time: what is known of them while they are asked once more."""
 
 import asyncio
+import resource
+import time
 
 import pytest
 from tests.proxy.conftest import StartWorker, Worker
@@ -8,7 +10,9 @@ from tests.proxy.unjudged import IMAGE, add, purged, seen, unjudged
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg
 
+from edgeward import metrics
 from edgeward.proxy import late_requests, slow_bodies, unjudged_requests
+from edgeward.purging.orders import Orders
 
 NGINX = {"name": "edge", "driver": "nginx", "url": "http://127.0.0.1:1"}
 VARNISH = {"name": "edge", "driver": "varnish", "url": "http://127.0.0.1:1"}
@@ -81,22 +85,90 @@ async def test_one_that_a_wait_was_told_of_is_purged_when_it_is_answered(
 async def test_what_cannot_be_asked_late_is_not_known(
     start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For as long as a cache may take to fetch it, and in limited number; the same request again is with the first."""
+    """Until no cache can be fetching it any more: then its target is purged, and that purge is waited for. The same
+    request again is with the first."""
     monkeypatch.setattr(slow_bodies, "MAX_LATE", 1)
-    monkeypatch.setattr(late_requests, "MAX_NOT_ASKED", 2)
     worker = await start(start_worker, monkeypatch, NGINX)
     here = unjudged(worker)
     add(worker, "/asked")
     await eventually(lambda: here._slow_bodies.late_count == 1)
     add(worker, "/asked")
     await eventually(lambda: len(here) == 0)
-    assert counts(worker) == (0, 2)
+    assert counts(worker) == (0, 1)
+    add(worker, "/0")
+    await eventually(lambda: len(here) == 0)
+    await eventually(lambda: counts(worker) == (1, 1))
+    (each,) = here._late._not_asked.values()
+    assert 60 < each.purge_at - time.monotonic() < 75
+    assert await worker.list_store.wait_judged(0.5) == 1
+    before = (await purged(worker)).count("http://img.test/0")
+    each.purge_at = 0.0
+    await eventually(lambda: counts(worker) == (0, 1))
+    assert (await purged(worker)).count("http://img.test/0") == before + 1
+    assert await worker.list_store.wait_judged(60) == 0
+    assert (await Orders(worker.store).wait_unjudged(["edge"], 0.0)).count > 0
+
+
+async def test_what_could_not_be_asked_is_asked_as_soon_as_it_can(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The origin answers the first, and the place is free."""
+    monkeypatch.setattr(slow_bodies, "MAX_LATE", 1)
+    worker = await start(start_worker, monkeypatch, NGINX)
+    worker.upstream.put("/b", jpeg(), *IMAGE)
+    here = unjudged(worker)
+    add(worker, "/a")
+    await eventually(lambda: here._slow_bodies.late_count == 1)
+    add(worker, "/b")
+    await eventually(lambda: len(here._late._not_asked) == 1)
+    worker.upstream.hold.set()
+    await eventually(lambda: here.open_count == 0)
+    assert len(await seen(worker)) == 1
+
+
+async def test_more_than_are_kept_are_remembered_by_host(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what could not be asked late: a listing purges that host, or says that not everything is known."""
+    monkeypatch.setattr(slow_bodies, "MAX_LATE", 1)
+    monkeypatch.setattr(late_requests, "MAX_NOT_ASKED", 2)
+    worker = await start(start_worker, monkeypatch, NGINX)
+    here = unjudged(worker)
+    add(worker, "/asked")
+    await eventually(lambda: here._slow_bodies.late_count == 1)
+    dropped = metrics.sightings_dropped._value.get()
     for number in range(3):
+        add(worker, f"/{number}", "other.test" if number else "first.test")
+    await eventually(lambda: len(here) == 0)
+    await eventually(lambda: counts(worker) == (2, 1))
+    assert metrics.sightings_dropped._value.get() == dropped + 1
+
+
+async def test_one_host_takes_half_of_the_places(start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests to it nobody answers, those to another are asked."""
+    monkeypatch.setattr(slow_bodies, "MAX_LATE", 8)
+    worker = await start(start_worker, monkeypatch, NGINX)
+    here = unjudged(worker)
+    for number in range(10):
         add(worker, f"/{number}")
     await eventually(lambda: len(here) == 0)
-    await eventually(lambda: counts(worker) == (2, 2))
-    here._late._not_asked = type(here._late._not_asked)((0.0, numbers) for _, numbers in here._late._not_asked)
-    await eventually(lambda: counts(worker) == (0, 2))
+    assert here._slow_bodies.late_count == 4
+    add(worker, "/a", "other.test")
+    await eventually(lambda: len(here) == 0)
+    assert here._slow_bodies.late_count == 5
+    assert [each.host for each in here._late].count("other.test") == 1
+
+
+async def test_late_requests_are_bounded_by_bytes_and_descriptors(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients connect by descriptors too."""
+    worker = await start(start_worker, monkeypatch, NGINX)
+    bodies = unjudged(worker)._slow_bodies
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert bodies._max_late == min(512, descriptors // 8)
+    monkeypatch.setattr(slow_bodies, "MAX_LATE_BYTES", 1000)
+    assert bodies.may_ask_late(b"x" * 1000, "img.test") and not bodies.may_ask_late(b"x" * 1001, "img.test")
 
 
 async def test_where_a_purge_waits_the_order_has_the_mark(
@@ -122,7 +194,6 @@ async def test_what_was_answered_first_is_purged_again_at_the_end(
     start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache may have gone on with a body that nobody gets any more."""
-    monkeypatch.setattr(late_requests, "SLOW_BODY_SECONDS", 600.0)
     monkeypatch.setattr(slow_bodies, "SLOW_BODY_SECONDS", 0.5)
     worker = await start(start_worker, monkeypatch, NGINX)
     here = unjudged(worker)

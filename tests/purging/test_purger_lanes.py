@@ -1,18 +1,21 @@
 """How many purges a purger holds, and which do not wait for which."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
+from tests.caches.http_server import http_server
 from tests.purging.samples import plain_order
 from tests.purging.scripted import REMOVED, ScriptedCache, cache
 from tests.support.eventually import eventually
 
 from edgeward.caches.base import Purged
 from edgeward.purging.orders import Orders
-from edgeward.purging.purger import MAX_HELD, Purger
-from edgeward.settings.config import PurgeSettings
+from edgeward.purging.purger import MAX_HELD, Purger, purgers
+from edgeward.settings.config import Config, PurgeSettings
 from edgeward.store.connection import Store
 from edgeward.types import Cause, PurgeOrder
 
@@ -78,3 +81,36 @@ async def test_what_is_held_is_bounded_by_bytes(orders: Orders, start: Start, mo
     assert purger.held < 40
     driver.open.set()
     assert await orders.wait_done(ids, ["edge"], 60) == {}
+
+
+@pytest.mark.parametrize("driver", ["varnish", "trafficserver"])
+async def test_what_waits_in_a_cache_is_soon_known_to_wait(orders: Orders, driver: str) -> None:
+    """Those who wait for a listing do so for five seconds; `timeout_ms` may be longer. It stays in the cache, beside
+    purges that use all of that time."""
+
+    async def hang(head: bytes, number: int) -> None:
+        await asyncio.Event().wait()
+
+    async with http_server(hang) as (url, heads):
+        edge = {"name": "edge", "driver": driver, "url": url, "timeout_ms": 60_000}
+        (purger,) = purgers(orders, Config.model_validate({"caches": [edge]}))
+        others = [replace(plain_order(f"/late/{number}"), cause=Cause.UNJUDGED) for number in range(100)]
+        await orders.place(others)
+        await purger.start()
+        await eventually(lambda: heads)
+        waits = replace(plain_order("/silent"), cause=Cause.UNJUDGED, unanswered=True)
+        (order_id,) = await orders.place([waits])
+
+        async def waits_there() -> bool:
+            attempts = await orders.failed_attempts.of([order_id], ["edge"])
+            return "edge" in (found := attempts.get(order_id, {})) and found["edge"].timed_out
+
+        def sent() -> int:
+            return sum(b"/silent" in head for head in heads)
+
+        await eventually(lambda: sent() == 1)
+        began = time.monotonic()
+        await eventually(waits_there)
+        assert time.monotonic() - began < 4.0
+        await eventually(lambda: sent() >= 3)
+        await purger.close()

@@ -12,28 +12,29 @@ from typing import Any
 from edgeward.demo.stack import Stack
 
 
-def send(stack: Stack, path: str) -> socket.socket:
+def send(stack: Stack, path: str, *headers: str) -> socket.socket:
     """Send a request, whose response nobody reads."""
     host, _, port = stack.client_address.rpartition(":")
     connection = socket.create_connection((host, int(port)), timeout=60)
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: photos.example\r\n\r\n".encode())
+    lines = [f"GET {path} HTTP/1.1", "Host: photos.example", *headers, "", ""]
+    connection.sendall("\r\n".join(lines).encode())
     return connection
 
 
-def leave(stack: Stack, path: str, after: float) -> None:
+def leave(stack: Stack, path: str, after: float, *headers: str) -> None:
     """Send a request and hang up `after` seconds."""
-    with send(stack, path):
+    with send(stack, path, *headers):
         time.sleep(after)
 
 
 @contextmanager
-def breaking_off(stack: Stack, path: str) -> Iterator[None]:
+def breaking_off(stack: Stack, path: str, *headers: str) -> Iterator[None]:
     """A client sends a request each second, and leaves after 50 ms. `path` may have a place for a number."""
     ended = Event()
 
     def client() -> None:
         for number in itertools.count():
-            leave(stack, path.format(number), 0.05)
+            leave(stack, path.format(number), 0.05, *headers)
             if ended.wait(1.0):
                 return
 

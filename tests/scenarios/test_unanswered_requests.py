@@ -16,7 +16,7 @@ from tests.scenarios.stacks import add_lists, stack_with_lists
 from tests.support.eventually import until
 from tests.support.programs import require
 
-from edgeward.demo.caches import SERVERS, CacheServer, Varnish
+from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
 from edgeward.demo.stack import Placement, Stack
 
 IN_FRONT: list[tuple[type[CacheServer], Placement]] = [(kind, "front") for kind in SERVERS]
@@ -84,6 +84,24 @@ def test_a_client_that_breaks_off_takes_the_word_from_nobody(stack: Stack, path:
         assert any(pending) is (stack.placement == "front")
         taken = stack.edge.api("POST", "/takedowns?wait=verified", {"urls": ["http://photos.example/other"]})
         assert not taken["purge"]["unjudged"], taken["purge"]["statement"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", [Varnish, Nginx], ids=lambda kind: kind.driver)
+def test_neither_a_header_nor_a_long_time_out_takes_the_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CacheServer]
+) -> None:
+    """The client sends a header that is never recorded, and one call of a purge may take longer than anybody waits."""
+    monkeypatch.setattr("edgeward.demo.stack.PURGE_TIMEOUT_MS", 6000)
+    require(kind.program)
+    with Stack(tmp_path, "front", kind) as stack:
+        add_lists(stack)
+        with silent(stack), breaking_off(stack, "/silent?{}", "X-Token: 1"):
+            until(lambda: stack.origin.count("/silent?0"))
+            answers = [listed(stack) for _ in range(3)]
+        assert all(map(known_gone, answers)), [each["purge"]["statement"] for each in answers]
+        assert any(each["purge"]["pending"] for each in answers)
+        assert_no_defects(stack)
 
 
 # Before the cache, a request that a client of the cache breaks off ends there.

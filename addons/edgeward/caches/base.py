@@ -42,6 +42,9 @@ class Abilities:
     """Maximum orders in one call of `_targets`, `_prefixes` or `_tags`."""
     rate: Rate | None = None
     """Calls that its documentation allows."""
+    origin_seconds: float = 600.0
+    """Longest that it waits for the headers of an origin's response, by the shipped configuration; where that is not
+    known, as long as anything waits here."""
     head_bytes: int | None = None
     """Longest head of a request that it accepts by default; None: the same target fits a purge as fits a GET."""
 

@@ -20,7 +20,8 @@ class NginxPlus(SelfHostedDriver):
     """
 
     name = "nginx-plus"
-    abilities = Abilities(prefix=True, verifies=True, batch=64)
+    # origin_seconds: the default of proxy_read_timeout.
+    abilities = Abilities(prefix=True, verifies=True, batch=64, origin_seconds=60.0)
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         requests = [RawHttpRequest("PURGE", order.target.host, order.target.path) for order in orders]

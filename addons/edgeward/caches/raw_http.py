@@ -254,10 +254,13 @@ class RawHttpClient:
 
     async def _send_one(self, request: RawHttpRequest, data: bytes, deadline: float) -> HttpResponse | CacheUnavailable:
         while True:
+            had_time = asyncio.get_running_loop().time() < deadline
             try:
                 connection = await self._connect(deadline)
             except OSError as error:
-                return self._unavailable(error)
+                unavailable = self._unavailable(error)
+                # The node accepts no connection, so it never had the request, and no fetch delays its answer.
+                return CacheUnavailable(str(unavailable)) if had_time else unavailable
             fresh = connection.fresh
             received = await connection.exchange([(request, data)], deadline)
             self._release(connection)

@@ -36,6 +36,7 @@ Beside them:
     settling                   waits until requests are judged, purged, or known not to be in any cache
     unjudged_purges            purges of what nobody could judge, within an allowance
     request_record             what is recorded of a request
+    host_vary                  which request headers the responses of a host vary by
     journal                    requests under way, in a file, for the worker that comes after a killed one
     runtime                    a worker's parts put together
     server                     a small mitmproxy Master on a shared port, and its graceful end

@@ -42,4 +42,5 @@ class AnswerWatch:
             return
         numbers = [*request.numbers]
         is_up = await self._contact.is_up_since(time.monotonic() - LOOK_SECONDS / 2, request.host)
-        self._open.set_pending(numbers, is_up and request.is_whole and not request.answered)
+        is_found = self._repeater.finds_what_is_stored(request.record)
+        self._open.set_pending(numbers, is_up and is_found and not request.answered)

@@ -149,7 +149,7 @@ class EdgewardGate:
             state.target = variant_of_response(state.target, names, flow.request.headers)
             if hides_variant(self._filled_caches, state.target):
                 state.keeps_out_of_cache, state.target = True, replace(state.target, vary=())
-            self.unjudged_requests.learn(names)
+            self.unjudged_requests.learn(state.target.host, names)
         if response.status_code == 101:
             state.deliver(Reason.UPGRADE)
         elif flow.request.method == "HEAD" or response.status_code in (204, 304):

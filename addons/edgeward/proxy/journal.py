@@ -22,6 +22,10 @@ COMPACT_BYTES = 1024 * 1024
 """A file that has grown by this much is rewritten with the requests that are still under way."""
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """More is not written: those requests are known to this process alone. Also the most that is read of a file."""
+MAX_MEMORY_BYTES = 64 * 1024 * 1024
+"""Of requests that this process remembers; see `Journal.is_full`."""
+REQUEST_BYTES = 500
+"""What a request takes in memory beside its record, about."""
 RETRY_SECONDS = 1.0
 """After a failure to write, such as a full disk, the file is written anew, at most once in this time."""
 DRAFT_SECONDS = 60.0
@@ -59,10 +63,15 @@ class Journal:
         self._requests: dict[int, bytes] = {}
         self._unanswered: set[int] = set()
         self._offsets: dict[int, int] = {}
-        self._number = self._size = 0
+        self._number = self._size = self._memory = 0
         self._compact_at = COMPACT_BYTES
         self._write_failed = False
         self._retry_at = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the requests take more memory than they should: the caller decides which of them end."""
+        return self._memory > MAX_MEMORY_BYTES
 
     @property
     def name(self) -> str:
@@ -73,6 +82,7 @@ class Journal:
         """Record a request; returns its number. `answered`: headers of its response were seen."""
         self._number += 1
         self._requests[self._number] = request
+        self._memory += len(request) + REQUEST_BYTES
         if not answered:
             self._unanswered.add(self._number)
         if not self._write_failed:
@@ -103,6 +113,8 @@ class Journal:
         request = self._requests.pop(number, None)
         self._unanswered.discard(number)
         offset = self._offsets.pop(number, None)
+        if request is not None:
+            self._memory -= len(request) + REQUEST_BYTES
         if request is None or offset is None:
             return
         try:

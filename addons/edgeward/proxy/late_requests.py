@@ -2,20 +2,18 @@
 the response as slowly.
 
 Their targets are purged, but a cache where a purge does not wait for a fetch may store what comes after that. So there
-a request stays open while it is asked late. For one more than may be asked so, it is not known what a cache stores in
-that time.
+a request stays open while it is asked late. For one more than may be asked so, it is not known what a cache stores
+until a place is free, or until no cache can be waiting for its origin any more: then its target is purged once more,
+and whoever wants to know waits for that purge.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.open_requests import OpenRequests
-from edgeward.proxy.refetch import SLOW_BODY_SECONDS
-from edgeward.proxy.request_host import target_of_request
-from edgeward.proxy.request_record import unpack
 from edgeward.proxy.request_repeater import Repeated
 from edgeward.proxy.slow_bodies import SlowBodies
 from edgeward.proxy.unanswered import Unanswered
@@ -23,7 +21,19 @@ from edgeward.proxy.unjudged_purges import UnjudgedPurges
 from edgeward.proxy.unjudged_request import UnjudgedRequest
 
 MAX_NOT_ASKED = 1000
-"""Requests that could not be asked late, and count as unjudged. One more takes the place of the oldest."""
+"""Requests that could not be asked late, and count as unjudged. For one more the target of the oldest is purged, and
+its host is remembered as one of which not everything is known."""
+MARGIN_SECONDS = 10.0
+"""How much longer than a cache waits for its origin a request that was not asked is unjudged: a fetch may wait before,
+as for proxy_cache_lock of nginx."""
+
+
+@dataclass(slots=True)
+class _NotAsked:
+    """A request that could not be asked late, until its target is purged once more (`purge_at`, time.monotonic)."""
+
+    request: UnjudgedRequest
+    purge_at: float
 
 
 class LateRequests:
@@ -32,6 +42,7 @@ class LateRequests:
     Args:
         note_answer: called when headers of a response to a request are here, with the request and their status.
         unanswered: what those mean for the caches that nobody has answered.
+        origin_seconds: longest that a cache waits for the headers of an origin's response.
     """
 
     def __init__(
@@ -42,13 +53,15 @@ class LateRequests:
         purges: UnjudgedPurges,
         note_answer: Callable[[UnjudgedRequest, int], None],
         unanswered: Unanswered,
+        origin_seconds: float,
     ) -> None:
         self._journal, self._slow_bodies, self._open, self._purges = journal, slow_bodies, open_requests, purges
         self._note_answer = note_answer
         self._stay_open = unanswered is Unanswered.ASKED_AGAIN
         self._asked: dict[bytes, UnjudgedRequest] = {}
-        # When they are forgotten (time.monotonic), and their numbers.
-        self._not_asked: deque[tuple[float, Sequence[int]]] = deque()
+        self._unknown_seconds = origin_seconds + MARGIN_SECONDS
+        # By record, in the order of `purge_at`.
+        self._not_asked: dict[bytes, _NotAsked] = {}
 
     def __iter__(self) -> Iterator[UnjudgedRequest]:
         """Those that are asked late."""
@@ -56,7 +69,7 @@ class LateRequests:
 
     def give_up(self, request: UnjudgedRequest) -> None:
         """Nobody answered it in time: purge its target, and ask for it."""
-        target, numbers = target_of_request(unpack(request.record).request), request.numbers
+        target, numbers = request.target, request.numbers
         if self._stay_open:
             self._purges.order(target, [])
             self.ask(request, numbers)
@@ -71,7 +84,7 @@ class LateRequests:
     def purge_unanswered(self, request: UnjudgedRequest) -> bool:
         """Have a purge wait in the caches for what comes of a pending request, and ask for it. False: too many do, so
         what they store is not known."""
-        target, numbers = target_of_request(unpack(request.record).request), request.numbers
+        target, numbers = request.target, request.numbers
         if not self._purges.order_unanswered(target, numbers):
             self._open.set_pending(numbers, False)
             return False
@@ -83,28 +96,40 @@ class LateRequests:
         known = self._asked.get(late.record)
         if known is not None:
             # What is asked for already may be older than what the cache stored for these.
-            known.numbers += numbers
+            known.numbers = self._open.merge(known.numbers + numbers)
             known.purge |= bool(numbers)
             return
         answered, ended = partial(self._note_answer, late), partial(self._end, late)
-        if self._slow_bodies.ask_late(late.record, answered, ended):
+        if self._slow_bodies.ask_late(late.record, late.host, answered, ended):
             # This request of our own makes a cache store its response, like one of a client.
             late.numbers = numbers or [self._journal.begin(late.record)]
             late.answered = any(map(self._journal.is_answered, late.numbers))
             self._asked[late.record] = late
         elif numbers:
-            self._count_not_asked(numbers)
+            self._count_not_asked(late, numbers)
 
-    def _count_not_asked(self, numbers: Sequence[int]) -> None:
+    def _count_not_asked(self, late: UnjudgedRequest, numbers: list[int]) -> None:
         self._open.set_pending(numbers, False)
-        self._not_asked.append((time.monotonic() + SLOW_BODY_SECONDS, numbers))
+        known = self._not_asked.pop(late.record, None)
+        late.numbers = self._open.merge([*(known.request.numbers if known else ()), *numbers])
+        self._not_asked[late.record] = _NotAsked(late, time.monotonic() + self._unknown_seconds)
         if len(self._not_asked) > MAX_NOT_ASKED:
-            self._open.close(self._not_asked.popleft()[1])
+            oldest = self._not_asked.pop(next(iter(self._not_asked))).request
+            # A cache may store it after this purge.
+            self._purges.order(oldest.target, [])
+            self._open.forget(oldest.target, oldest.numbers)
 
-    def forget_old(self) -> None:
-        """Those that could not be asked late are forgotten after the time that this would have taken."""
-        while self._not_asked and self._not_asked[0][0] < time.monotonic():
-            self._open.close(self._not_asked.popleft()[1])
+    def retry_not_asked(self) -> None:
+        """Ask for those that could not be asked late, where there are places by now. Purge the targets of those that no
+        cache can be fetching any more: from then on they are known as far as that purge is done."""
+        for record, each in [*self._not_asked.items()]:
+            if each.purge_at < time.monotonic():
+                del self._not_asked[record]
+                self._purges.order(each.request.target, each.request.numbers)
+            elif record not in self._asked and self._slow_bodies.may_ask_late(record, each.request.host):
+                del self._not_asked[record]
+                # Who has asked meanwhile was told that it is not known; what comes is judged by the lists of then.
+                self.ask(each.request, each.request.numbers)
 
     def _end(self, late: UnjudgedRequest, result: Repeated) -> None:
         del self._asked[late.record]
@@ -112,4 +137,4 @@ class LateRequests:
         if not late.answered or (is_judged and not late.purge):
             self._open.close(late.numbers)
         else:
-            self._purges.order(target_of_request(unpack(late.record).request), late.numbers)
+            self._purges.order(late.target, late.numbers)

@@ -3,13 +3,17 @@
 Some of them are pending: nobody has seen headers of a response, so no cache has stored one (unanswered.py).
 """
 
+import math
 import time
 from collections.abc import Iterable, Set
 
 from edgeward import metrics
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
 from edgeward.proxy.journal import Journal
+from edgeward.proxy.lost_sightings import NO_VERSION
 from edgeward.proxy.recorder import Position, Recorder
+from edgeward.proxy.unjudged_request import target_of_record
+from edgeward.types import Target
 
 
 class OpenRequests:
@@ -22,6 +26,7 @@ class OpenRequests:
         # Unjudged, or judged by another try and not yet in the store; and since when (time.monotonic).
         self._since: dict[int, float] = {}
         self._pending: set[int] = set()
+        self._forgotten: Position | None = None
 
     def __len__(self) -> int:
         return len(self._since)
@@ -77,6 +82,44 @@ class OpenRequests:
             if number in self._journal:
                 self._ended[number] = self._recorder.position()
 
+    def merge(self, numbers: Iterable[int]) -> list[int]:
+        """These are of equal requests, and wait for the same. One is left for those that are pending, and one for the
+        others, each the one that has been open for longest: whoever waits for another waits for that one too."""
+        kept: dict[bool, int] = {}
+        for number in sorted(numbers, key=lambda each: self._since.get(each, math.inf)):
+            first = kept.setdefault(number in self._pending, number)
+            if first != number:
+                if self._journal.is_answered(number):
+                    self.answer([first])
+                self._end(number)
+        return sorted(kept.values())
+
+    def forget(self, target: Target, numbers: Iterable[int]) -> None:
+        """Nobody will know what these led to: the host of their target is remembered for that."""
+        self._recorder.forget(target, NO_VERSION)
+        self.close(numbers)
+
+    def free_memory(self) -> None:
+        """Forget what is judged and waits for the store, the oldest first, while the journal takes too much memory. If
+        this worker is killed before the store has it, the host tells what may be missing."""
+        while self._journal.is_full and self._ended:
+            number = next(iter(self._ended))
+            self._recorder.forget(target_of_record(self._journal[number]), NO_VERSION)
+            self._forgotten = self._recorder.position()
+            metrics.unjudged.labels("dropped").inc()
+            del self._ended[number]
+            self._end(number)
+
+    @property
+    def is_forgotten_written(self) -> bool:
+        """Whether the hosts of all that `free_memory` forgot are in the store."""
+        return self._forgotten is None or self._recorder.is_written(self._forgotten)
+
+    def _end(self, number: int) -> None:
+        self._since.pop(number, None)
+        self._pending.discard(number)
+        self._journal.end(number)
+
     async def forget_written(self) -> None:
         """Forget requests of which everything is in the store by now."""
         while self._ended:
@@ -84,9 +127,7 @@ class OpenRequests:
             if not self._recorder.is_written(position):
                 return
             del self._ended[number]
-            self._since.pop(number, None)
-            self._pending.discard(number)
-            self._journal.end(number)
+            self._end(number)
 
     def set_gauges(self) -> None:
         metrics.unjudged_pending.set(len(self._since))

@@ -7,7 +7,7 @@ other headers the names are, so that it is known which variants can't be asked f
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mitmproxy import http
@@ -44,8 +44,11 @@ ORDINARY = re.compile(
 """Names of headers by which no origin varies a response without saying so in all others too: they are recorded only
 if some Vary has named them, and a response that does not name them is that of the request."""
 MAX_VALUE_BYTES = 1024
+"""Longest value of an unusual header that is recorded."""
+MAX_RECORDED_BYTES = 64 * 1024
+"""Of all recorded headers of one request: as many as the head of a request may have (http1_limits.py)."""
 MAX_HEADERS = 64
-"""Recorded headers of one request; names of the others are recorded up to the same number."""
+"""Names of other headers that are recorded."""
 OTHERS = "*"
 """Stands for the names of more headers than are recorded."""
 MAX_UNUSUAL = 32
@@ -61,13 +64,17 @@ class RequestRecord:
     request: http.Request
     withheld: frozenset[str]
 
-    def has_all(self, names: Sequence[str]) -> bool:
+    def has_all(self, names: Collection[str]) -> bool:
         """Whether it has each header of these lower-case names, as far as the request had it."""
         if UNKNOWN_VARY in names or not self.withheld.isdisjoint(names):
             return False
         # Those that are always recorded are never among OTHERS, nor is what was recorded.
         others = (name for name in names if name not in ALWAYS_RECORDED and name not in self.request.headers)
         return OTHERS not in self.withheld or not any(others)
+
+    def has_all_unusual(self, names: Collection[str]) -> bool:
+        """The same of the names that are always recorded, and of these, which are not ordinary."""
+        return self.withheld.isdisjoint(ALWAYS_RECORDED) and (self.is_whole or self.has_all(names))
 
     @property
     def is_whole(self) -> bool:
@@ -114,13 +121,16 @@ class RecordedHeaders:
         if "host" not in request.headers:  # HTTP/2 has it in :authority
             fields = ((b"host", request.data.authority), *fields)
         kept: list[bytes] = []
+        size = 0
         withheld: dict[bytes, None] = {}
         for name, value in fields:
             is_recorded, is_unusual, lower = self._lower(name)
-            fits = len(value) <= MAX_VALUE_BYTES and len(kept) < MAX_HEADERS
-            unusual_fits = is_unusual and fits and len(kept) < MAX_UNUSUAL and lower not in withheld
+            fits = size + len(lower) + len(value) <= MAX_RECORDED_BYTES
+            short = len(value) <= MAX_VALUE_BYTES and len(kept) < MAX_UNUSUAL
+            unusual_fits = is_unusual and fits and short and lower not in withheld
             if unusual_fits or (is_recorded and (fits or lower == b"host")):
                 kept.append(b"%b: %b" % (lower, _one_line(value)))
+                size += len(kept[-1])
             # A client may send many headers to hide one: those that some response varies by are named all the same.
             elif is_recorded or lower in withheld or len(withheld) < MAX_HEADERS:
                 withheld[lower] = None

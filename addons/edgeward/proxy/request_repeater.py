@@ -1,8 +1,10 @@
 """Sends a recorded request again, and judges and records its response like any other."""
 
 import time
+from collections.abc import Sequence
 from enum import Enum, auto
 
+from edgeward.proxy.host_vary import HostVary
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import FullResponse, Refetcher, RefetchFailed, RefetchTooLarge
@@ -48,6 +50,7 @@ class RequestRepeater:
         self._judge, self._recorder, self._refetcher = judge, recorder, refetcher
         self._cache = cache or TargetCache()
         self.recorded_headers = RecordedHeaders()
+        self._host_vary = HostVary()
 
     @property
     def ready(self) -> bool:
@@ -58,6 +61,20 @@ class RequestRepeater:
     def version(self) -> int:
         """The version of the lists by which is judged what is judged from now on."""
         return self._judge.version
+
+    def learn(self, host: str, vary: Sequence[str]) -> None:
+        """A response of this host has named these request headers in Vary, in lower case."""
+        self.recorded_headers.learn(vary)
+        self._host_vary.learn(host, vary)
+
+    def finds_what_is_stored(self, record: bytes) -> bool:
+        """Whether caches would look up under this record what they have stored for its request, as far as is known: no
+        header is missing by which they tell variants of its target apart."""
+        recorded = unpack(record)
+        target = target_of_request(recorded.request)
+        return recorded.has_all(self._cache.vary(target)) and recorded.has_all_unusual(
+            self._host_vary.names(target.host)
+        )
 
     async def repeat(self, record: bytes, answer_seconds: float) -> Repeated:
         """Send the request of a record, wait that long for the headers of the response, and judge it."""
@@ -74,7 +91,7 @@ class RequestRepeater:
         if full.status in NOT_JUDGEABLE:
             return Repeated.NOT_JUDGEABLE
         names = vary_names(full.headers.get("vary"))
-        self.recorded_headers.learn(names)
+        self.learn(target_of_request(request).host, names)
         if not await self._judge_response(
             variant_of_response(target_of_request(request), names, request.headers), full
         ):

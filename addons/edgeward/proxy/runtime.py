@@ -27,7 +27,7 @@ from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import SLOW_BODY_SECONDS, Refetcher
 from edgeward.proxy.request_repeater import RequestRepeater
 from edgeward.proxy.target_cache import TargetCache
-from edgeward.proxy.unanswered import unanswered_in
+from edgeward.proxy.unanswered import origin_seconds, unanswered_in
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
 from edgeward.proxy.upstream_contact import UpstreamContact
 from edgeward.purging.orders import Orders
@@ -101,7 +101,7 @@ class Runtime:
             config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
         )
         repeater, contact = RequestRepeater(judge, recorder, patient, cache), UpstreamContact(patient)
-        unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config))
+        unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config), origin_seconds(config))
         # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
         unjudged.take_over()
         self.replica.settle = lambda: unjudged.settle(self.replica.flush_version)

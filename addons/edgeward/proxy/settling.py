@@ -38,7 +38,7 @@ class Settling:
         numbers, polling, started = set(self._open.numbers), Polling(*SETTLE_POLL_SECONDS), time.monotonic()
         for each in self._requests():
             each.least_version = max(each.least_version, version)
-        while numbers := numbers & self._open.numbers:
+        while (numbers := numbers & self._open.numbers) or not self._open.is_forgotten_written:
             if time.monotonic() > started + seconds:
                 # Of all that is so old: others may have begun to wait meanwhile.
                 for each in self._requests():
@@ -56,7 +56,8 @@ class Settling:
                     await self._make_sure(each, started)
         # Where a purge waits, until all orders are in the store.
         waits = self._unanswered is Unanswered.PURGE_WAITS
-        return not waits and numbers & self._open.numbers <= self._open.pending
+        is_known = not waits and numbers & self._open.numbers <= self._open.pending
+        return is_known and self._open.is_forgotten_written
 
     async def _make_sure(self, request: UnjudgedRequest, started: float) -> None:
         """What comes of it must not stay in a cache unnoticed."""

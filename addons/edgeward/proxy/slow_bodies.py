@@ -6,7 +6,10 @@ time: its target is purged, but the cache may store it after all purges.
 
 import asyncio
 import logging
+import resource
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from edgeward import metrics
 from edgeward.proxy.refetch import ON_ANSWER, SLOW_BODY_SECONDS
@@ -18,9 +21,13 @@ FETCH_SECONDS = 30.0
 """A body that takes longer is slow."""
 MAX_SLOW_BODIES = 8
 """So many are read at the same time. One more is not read on: its target is purged."""
-MAX_LATE = 64
-"""So many are asked for once more at the same time. One more is not. One client that breaks off a request each second,
-at a cache that lets an upstream be silent for 60 seconds, needs no more."""
+MAX_LATE = 512
+"""So many are asked for once more at the same time, each on a connection of its own ..."""
+DESCRIPTOR_SHARE = 8
+"""... which take at most this part of all descriptors that a process may have ..."""
+MAX_LATE_BYTES = 8 * 1024 * 1024
+"""... and their records this memory. One host has at most half. One client that breaks off a request each second, at a
+cache that lets an upstream be silent for 60 seconds, needs 60."""
 
 
 class SlowBodies:
@@ -33,6 +40,10 @@ class SlowBodies:
         self._repeater = repeater
         self._tasks = set[object]()
         self._late: dict[bytes, asyncio.Task[None]] = {}
+        self._late_by_host = Counter[str]()
+        self._late_bytes = 0
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_late = MAX_LATE if descriptors < 0 else max(1, min(MAX_LATE, descriptors // DESCRIPTOR_SHARE))
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -45,23 +56,40 @@ class SlowBodies:
         """How many are asked for once more."""
         return len(self._late)
 
-    def ask_late(self, record: bytes, answered: Callable[[int], None], ended: Callable[[Repeated], None]) -> bool:
+    def may_ask_late(self, record: bytes, host: str) -> bool:
+        """Whether there is a place for this request of that host."""
+        is_free = len(self._late) < self._max_late and self._late_bytes + len(record) <= MAX_LATE_BYTES
+        return is_free and record not in self._late and self._late_by_host[host] < max(1, self._max_late // 2)
+
+    def ask_late(
+        self, record: bytes, host: str, answered: Callable[[int], None], ended: Callable[[Repeated], None]
+    ) -> bool:
         """Nobody answered this request in time: send it once more, and judge whatever comes, however late.
 
         Args:
+            host: as the request names it.
             answered: called with the status of the response as soon as its headers are here.
             ended: called with what came of it.
 
         Returns:
             Whether it is sent: not if the same one is, nor if too many are.
         """
-        if record in self._late or len(self._late) >= MAX_LATE:
+        if not self.may_ask_late(record, host):
             return False
+        self._late_by_host[host] += 1
+        self._late_bytes += len(record)
         self._late[record] = late = asyncio.create_task(
             self._ask_late(record, answered, ended), name="unjudged request, late"
         )
-        late.add_done_callback(lambda _: self._late.pop(record))
+        late.add_done_callback(partial(self._end_late, record, host))
         return True
+
+    def _end_late(self, record: bytes, host: str, _: object) -> None:
+        del self._late[record]
+        self._late_bytes -= len(record)
+        self._late_by_host[host] -= 1
+        if not self._late_by_host[host]:
+            del self._late_by_host[host]
 
     async def _ask_late(
         self, record: bytes, answered: Callable[[int], None], ended: Callable[[Repeated], None]

@@ -100,6 +100,10 @@ class TargetCache:
         names = self._vary.get(_key_of_all_variants(base))
         return with_vary(base, names, request_headers) if names else base
 
+    def vary(self, base: Target) -> tuple[str, ...]:
+        """The request headers that the last response of this target named in Vary, as far as that is remembered."""
+        return self._vary.get(_key_of_all_variants(base)) or ()
+
     def get(self, target: Target) -> CachedTarget | None:
         return self._targets.get(target_key(target))
 

@@ -22,6 +22,12 @@ class Unanswered(Enum):
     """`front`, at any other cache: only asking it again shows whether it has stored something by now."""
 
 
+def origin_seconds(config: Config) -> float:
+    """Longest that any of the caches waits for the headers of an origin's response."""
+    seconds = {driver.name: driver.abilities.origin_seconds for driver in DRIVERS}
+    return max((seconds[cache.driver] for cache in config.caches), default=0.0)
+
+
 def unanswered_in(config: Config) -> Unanswered:
     """Which of them holds for a worker with these settings."""
     if config.proxy.placement == "fill":

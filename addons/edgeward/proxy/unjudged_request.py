@@ -2,9 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from edgeward.proxy.request_host import target_of_request
 from edgeward.proxy.request_record import unpack
+from edgeward.types import Target
+
+type Merge = Callable[[list[int]], list[int]]
+"""OpenRequests.merge."""
 
 
 class UnjudgedRequest:
@@ -15,7 +20,6 @@ class UnjudgedRequest:
 
     Attributes:
         host: as the request names it.
-        is_whole: no header is missing by which only the response to this request may vary.
         since: when it was found to be unjudged (time.monotonic).
         give_up_at: when it is not sent again any more.
         purge: its target is purged even if it can be judged.
@@ -29,7 +33,7 @@ class UnjudgedRequest:
     """
 
     __slots__ = (
-        "answered", "fetch", "give_up_at", "host", "is_whole", "least_version", "missed", "numbers", "purge", "record",
+        "answered", "fetch", "give_up_at", "host", "least_version", "missed", "numbers", "purge", "record",
         "restarts", "since", "tries", "turned_away", "version",
     )  # fmt: skip
 
@@ -40,17 +44,34 @@ class UnjudgedRequest:
         self.purge = self.answered = self.turned_away = self.restarts = False
         self.version = self.least_version = 0
         self.fetch: asyncio.Task[None] | None = None
-        recorded = unpack(record)
-        self.host, self.is_whole = target_of_request(recorded.request).host, recorded.is_whole
+        self.host = self.target.host
+
+    @property
+    def target(self) -> Target:
+        """The target without its variant."""
+        return target_of_record(self.record)
 
     @property
     def fetching(self) -> bool:
         return self.fetch is not None
 
+    def join(self, number: int, answered: bool, merge: Merge) -> None:
+        """The same request was made again, and was not judged either. One fetch does for both, unless it has begun: its
+        response may be older than what the cache stored now."""
+        self.answered |= answered
+        if self.fetching:
+            self.missed = merge([*self.missed, number])
+        else:
+            self.numbers = merge([*self.numbers, number])
+
+    def merge_missed(self, merge: Merge) -> None:
+        """The next try is for these too."""
+        self.numbers, self.missed = merge([*self.numbers, *self.missed]), []
+
     def age(self) -> float:
         return time.monotonic() - self.since
 
-    def merge_missed(self) -> None:
-        """The next try is for these too."""
-        self.numbers += self.missed
-        self.missed.clear()
+
+def target_of_record(record: bytes) -> Target:
+    """The target of a recorded request, without its variant."""
+    return target_of_request(unpack(record).request)

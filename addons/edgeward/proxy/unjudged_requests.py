@@ -33,17 +33,14 @@ from edgeward.proxy.newest_first_queue import NewestFirstQueue
 from edgeward.proxy.open_requests import OpenRequests
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import ON_ANSWER
-from edgeward.proxy.request_host import target_of_request
-from edgeward.proxy.request_record import unpack
 from edgeward.proxy.request_repeater import Repeated, RequestRepeater
 from edgeward.proxy.settling import Settling
 from edgeward.proxy.slow_bodies import SlowBodies
 from edgeward.proxy.stale_responses import MAX_STILL_STALE, STALE_TRIES, STILL_STALE_SECONDS
 from edgeward.proxy.unanswered import Unanswered
 from edgeward.proxy.unjudged_purges import UnjudgedPurges
-from edgeward.proxy.unjudged_request import UnjudgedRequest
+from edgeward.proxy.unjudged_request import UnjudgedRequest, target_of_record
 from edgeward.proxy.upstream_contact import UpstreamContact
-from edgeward.types import Target
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +72,9 @@ the one who waited did not learn of its copy."""
 class UnjudgedRequests:
     """The requests that one worker sent upstream, until their responses are judged and recorded in the store.
 
-    `unanswered`: what those mean for the caches that nobody has answered.
+    Args:
+        unanswered: what those mean for the caches that nobody has answered.
+        origin_seconds: longest that a cache waits for the headers of an origin's response.
     """
 
     def __init__(
@@ -85,6 +84,7 @@ class UnjudgedRequests:
         repeater: RequestRepeater,
         contact: UpstreamContact,
         unanswered: Unanswered,
+        origin_seconds: float,
     ) -> None:
         self.journal, self._recorder, self._repeater = journal, recorder, repeater
         self._contact, self._unanswered = contact, unanswered
@@ -102,7 +102,9 @@ class UnjudgedRequests:
         self._slow_bodies = SlowBodies(repeater)
         self._watch = AnswerWatch(self._open, contact, repeater, unanswered)
         note_answer = self._watch.note_answer
-        self._late = LateRequests(journal, self._slow_bodies, self._open, self._purges, note_answer, unanswered)
+        self._late = LateRequests(
+            journal, self._slow_bodies, self._open, self._purges, note_answer, unanswered, origin_seconds
+        )
         self._settling = Settling(unanswered, self._open, contact, self._requests, self._purge_unanswered)
         self._running = False
         self._loops = [
@@ -137,9 +139,9 @@ class UnjudgedRequests:
         if numbers:
             logger.info("sending %d requests of a killed worker again", len(numbers))
 
-    def learn(self, vary: Sequence[str]) -> None:
-        """Record these headers of requests from now on: a response has named them in Vary, in lower case."""
-        self._repeater.recorded_headers.learn(vary)
+    def learn(self, host: str, vary: Sequence[str]) -> None:
+        """A response of this host has named these request headers in Vary, in lower case: record them from now on."""
+        self._repeater.learn(host, vary)
 
     async def start(self) -> None:
         self._running = True
@@ -160,6 +162,7 @@ class UnjudgedRequests:
 
     def begin(self, request: http.Request) -> int:
         """A request goes upstream. Returns its number."""
+        self._open.free_memory()
         number = self.journal.begin(self._repeater.recorded_headers.pack(request))
         self._began[number] = time.monotonic()
         return number
@@ -190,11 +193,11 @@ class UnjudgedRequests:
         record = self.journal[number]
         known = self._waiting.get(record)
         if known is not None:
-            known.answered |= self.journal.is_answered(number)
-            # One fetch does for both, unless it has begun: its response may be older than what the cache stored now.
-            (known.missed if known.fetching else known.numbers).append(number)
+            known.join(number, self.journal.is_answered(number), self._open.merge)
             self._restart_silent(known)
-        elif len(self._waiting) >= MAX_WAITING and not self._make_room((target := _target(record)).host):
+        elif (len(self._waiting) >= MAX_WAITING or self.journal.is_full) and not self._make_room(
+            (target := target_of_record(record)).host
+        ):
             self._purges.order(target, [number])
         else:
             self._add(record, [number])
@@ -261,7 +264,7 @@ class UnjudgedRequests:
                 self._due.add(waiting.host, waiting)
         self._expire(now)
         self._purges.order_excess()
-        self._late.forget_old()
+        self._late.retry_not_asked()
         self._fill_places()
         self._open.set_gauges()
 
@@ -306,7 +309,7 @@ class UnjudgedRequests:
         waiting.fetch = None
         if waiting.restarts and self._is_waiting(waiting):
             waiting.restarts = False
-            waiting.merge_missed()
+            waiting.merge_missed(self._open.merge)
             self._new.add(waiting.host, waiting)
         self._fill_places()
 
@@ -363,7 +366,7 @@ class UnjudgedRequests:
         due = time.monotonic() + min(PAUSE_SECONDS[1], PAUSE_SECONDS[0] * 2**waiting.tries)
         # Limited, or the power would overflow a float in the end.
         waiting.tries = min(waiting.tries + 1, MAX_DOUBLINGS)
-        waiting.merge_missed()
+        waiting.merge_missed(self._open.merge)
         heapq.heappush(self._later, (due, next(self._serial), waiting))
 
     def _finish(self, waiting: UnjudgedRequest, result: Repeated) -> None:
@@ -378,7 +381,7 @@ class UnjudgedRequests:
         elif result is Repeated.TRY_AGAIN:
             self._late.give_up(waiting)
         else:
-            self._purges.order(_target(waiting.record), waiting.numbers)
+            self._purges.order(waiting.target, waiting.numbers)
 
     def _remove(self, waiting: UnjudgedRequest) -> None:
         """It waits no more; the same request may, if it was made again."""
@@ -392,7 +395,3 @@ class UnjudgedRequests:
         if missed:
             again = self._add(waiting.record, missed)
             again.purge, again.least_version = waiting.purge, waiting.least_version
-
-
-def _target(record: bytes) -> Target:
-    return target_of_request(unpack(record).request)

@@ -29,10 +29,15 @@ MAX_CONCURRENT_CALLS = 16
 """Calls of the driver at the same time ..."""
 MAX_SLOW_CALLS = 4
 """... and besides, calls with slow purges: these wait for fetches of the cache until they time out ..."""
+MAX_UNANSWERED_CALLS = 8
+"""... and calls with purges that were ordered to wait in the cache, since nobody has answered a request ..."""
 MAX_MATCH_CALLS = 4
 """... and calls with purges of matches in transit, for which those of a listing do not wait."""
 SLOW_CALL_SIZE = MAX_UNPIPELINED
 """Slow purges in one call: each has a connection of its own, so that none waits for another."""
+UNANSWERED_TIMEOUT_MS = 1500
+"""Longest that such a purge waits for its answer in one call. Only then it is known that it waits in the cache; those
+who wait for a listing do so for a few seconds only (takedowns/steps.py: UNJUDGED_SECONDS), whatever `timeout_ms` is."""
 MAX_HELD = 2048
 """Purges held in memory, those included that wait for a retry; all others stay in the store. As many slow ones."""
 MAX_HELD_MATCHES = 10_000
@@ -71,6 +76,8 @@ class Purger:
         caches: all configured caches: those of lower tiers are purged first.
         consumer: a name unique to this controller. If it is the same after a restart, the controller continues its own
             unfinished orders at once.
+        impatient: a driver of the same node for purges that wait in the cache, which soon says that they do. None: the
+            same driver.
     """
 
     def __init__(
@@ -81,8 +88,10 @@ class Purger:
         settings: PurgeSettings | None = None,
         caches: Sequence[CacheSettings] = (),
         consumer: str = "",
+        impatient: CacheDriver | None = None,
     ) -> None:
         self._orders, self._driver, self._name = orders, driver, cache.name
+        self._impatient = impatient or driver
         self._settings = settings or PurgeSettings()
         self._inner = [other.name for other in caches if other.tier < cache.tier]
         outer = [other.name for other in caches if other.tier > cache.tier]
@@ -94,6 +103,7 @@ class Purger:
         self._queue = RetryQueue(self._settings.backoff_max_seconds)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
         self._slow_slots = asyncio.Semaphore(MAX_SLOW_CALLS)
+        self._unanswered_slots = asyncio.Semaphore(MAX_UNANSWERED_CALLS)
         self._match_slots = asyncio.Semaphore(MAX_MATCH_CALLS)
         self._calls: set[asyncio.Task[None]] = set()
         self._node_down = False
@@ -105,6 +115,7 @@ class Purger:
             self._loop("repeats", self._repeat),
             self._loop("calls", self._send),
             self._loop("calls that may wait", self._send_slow),
+            self._loop("calls that wait", self._send_unanswered),
             self._loop("calls for matches", self._send_matches),
             self._loop("outcomes", self._record),
             self._loop("leases", self._maintain),
@@ -140,6 +151,8 @@ class Purger:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await self._driver.close()
+        if self._impatient is not self._driver:
+            await self._impatient.close()
 
     async def _take(self) -> None:
         """Take new orders as they come. The first call takes the orders that this consumer left at a restart."""
@@ -157,7 +170,7 @@ class Purger:
         max_bytes = MAX_HELD_BYTES // 2 if repeats_only else MAX_HELD_BYTES
         if self._queue.held_bytes >= max_bytes or counts[Lane.MATCHES] >= max(most, MAX_HELD_MATCHES):
             return 0
-        slow, others = counts[Lane.SLOW], counts[Lane.ORDINARY]
+        slow, others = counts[Lane.SLOW] + counts[Lane.UNANSWERED], counts[Lane.ORDINARY]
         return min(most - others, 2 * most - slow - others)
 
     async def _recover(self) -> None:
@@ -227,6 +240,9 @@ class Purger:
     async def _send_slow(self) -> None:
         await self._start_call(self._slow_slots, SLOW_CALL_SIZE, Lane.SLOW)
 
+    async def _send_unanswered(self) -> None:
+        await self._start_call(self._unanswered_slots, SLOW_CALL_SIZE, Lane.UNANSWERED)
+
     async def _send_matches(self) -> None:
         await self._start_call(self._match_slots, MAX_CALL_SIZE, Lane.MATCHES)
 
@@ -237,15 +253,16 @@ class Purger:
         except BaseException:
             slots.release()
             raise
-        call = asyncio.create_task(self._call(purges))
+        driver = self._impatient if lane is Lane.UNANSWERED else self._driver
+        call = asyncio.create_task(self._call(purges, driver))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         call.add_done_callback(lambda _: slots.release())
 
-    async def _call(self, purges: list[QueuedPurge]) -> None:
+    async def _call(self, purges: list[QueuedPurge], driver: CacheDriver) -> None:
         await self._wait_for_lower_tiers(purges)
         try:
-            results = await self._driver.purge([purge.order for purge in purges])
+            results = await driver.purge([purge.order for purge in purges])
         except Exception:
             # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
             metrics.gate_errors.labels("purger").inc()
@@ -309,4 +326,14 @@ class Purger:
 
 def purgers(orders: Orders, config: Config, consumer: str = "") -> list[Purger]:
     """One purger for each configured cache. `consumer`: see Purger."""
-    return [Purger(orders, cache, driver_for(cache), config.purge, config.caches, consumer) for cache in config.caches]
+    return [
+        Purger(orders, cache, driver_for(cache), config.purge, config.caches, consumer, _impatient_driver(cache))
+        for cache in config.caches
+    ]
+
+
+def _impatient_driver(cache: CacheSettings) -> CacheDriver | None:
+    """A driver of this cache that waits UNANSWERED_TIMEOUT_MS at most; None where no purge waits, or none so long."""
+    if not driver_for(cache).abilities.waits or cache.timeout_ms <= UNANSWERED_TIMEOUT_MS:
+        return None
+    return driver_for(cache.model_copy(update={"timeout_ms": UNANSWERED_TIMEOUT_MS}))

@@ -28,6 +28,8 @@ MAX_CALL_SIZE = 512
 CALL_DIVISOR = 8
 """A call that failed as a whole, while the node completed others, is retried in this many smaller calls."""
 FIRST_PAUSE_SECONDS = 0.05
+WAITING_PAUSE_SECONDS = 0.5
+"""Longest pause between two purges that wait in the cache for a fetch of their target, which nobody has answered."""
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer Retry-After of a cache is cut to this."""
 
@@ -45,6 +47,12 @@ class Lane(Enum):
     """Those of matches in transit."""
     SLOW = auto()
     """Those that may wait for a fetch of the cache."""
+    UNANSWERED = auto()
+    """Those that were ordered to wait for one: nobody has answered a request for their target."""
+
+
+APART = frozenset((Lane.SLOW, Lane.UNANSWERED))
+"""Lanes whose purges have a connection each."""
 
 
 @dataclass(slots=True)
@@ -107,6 +115,8 @@ class QueuedPurge:
 
     @property
     def lane(self) -> Lane:
+        if self.order.unanswered:
+            return Lane.UNANSWERED
         if self.slow:
             return Lane.SLOW
         return Lane.MATCHES if self.order.cause is Cause.MATCH else Lane.ORDINARY
@@ -126,7 +136,7 @@ class RetryQueue:
     def __init__(self, longest_pause: float) -> None:
         self._longest_pause = longest_pause
         self._purges: dict[tuple[str, str], QueuedPurge] = {}
-        self._ready = {lane: ReadyPurges[QueuedPurge](mixed=lane is not Lane.SLOW) for lane in Lane}
+        self._ready = {lane: ReadyPurges[QueuedPurge](mixed=lane not in APART) for lane in Lane}
         # By lane, and whether they are repeats.
         self._counts = Counter[tuple[Lane, bool]]()
         self._bytes = 0
@@ -222,6 +232,9 @@ class RetryQueue:
             fetching = purge.timed_out and purge.unjudged
             purge.own_failure = fetching or others_succeeded or (node_is_up and len(purges) == 1)
             purge.successes_seen, purge.due = self._successes, due
+            if fetching and purge.order.unanswered and not asked:
+                # It is known to be pending while it waits in the cache, which it should do most of the time.
+                purge.due = min(due, now + WAITING_PAUSE_SECONDS)
             self._count_anew(purge)
             # Slow ones have a connection each: a smaller call would only take longer.
             split = node_is_up and not others_succeeded and not purge.slow
@@ -231,7 +244,7 @@ class RetryQueue:
             # time: unless it is that one, its success shows that the node is up, and the call is then divided.
             purges[-1].max_call_size = 1
         self._waiting += purges
-        self._next_due = min(self._next_due, due)
+        self._next_due = min(self._next_due, due, *(purge.due for purge in purges))
         self._changed.set()
 
     def pause(self, seconds: float) -> None:
@@ -269,7 +282,7 @@ class RetryQueue:
 
     def _make_ready(self, purge: QueuedPurge) -> None:
         lane = purge.lane
-        if lane is not Lane.SLOW:
+        if lane not in APART:
             self._ready[lane].add(purge, later=bool(purge.repeat_id))
         else:
             # Apart from those that have waited before, which would keep its outcome back. Listed images go first.
