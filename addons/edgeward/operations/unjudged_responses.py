@@ -1,7 +1,8 @@
 """Responses that broke off before a worker could judge them: a cache may have stored what they held."""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from edgeward.operations.services import Services
 from edgeward.purging.unjudged_orders import Unjudged
@@ -16,7 +17,14 @@ COUNT_SECONDS = 3.0
 out that nobody answers a request that broke off a moment ago."""
 
 
-async def wait_judged(services: Services, timeout: float) -> Unjudged:
+@dataclass(frozen=True, slots=True)
+class UnjudgedResponses(Unjudged):
+    """With the hosts of those that are not pending, as far as they are known."""
+
+    hosts: Sequence[str] = ()
+
+
+async def wait_judged(services: Services, timeout: float) -> UnjudgedResponses:
     """Wait until the workers have judged what they could not judge at first, and caches have purged what nobody could:
     at most `timeout` seconds, and at most UNJUDGED_SECONDS; at least as long as it takes to ask.
 
@@ -28,10 +36,10 @@ async def wait_judged(services: Services, timeout: float) -> Unjudged:
     count = await services.list_store.wait_judged(timeout)
     pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, max(0.0, deadline - time.monotonic()))
-    return replace(purges, count=purges.count + count, pending=purges.pending + pending)
+    return await _with_hosts(services, purges, count, pending)
 
 
-async def unjudged_since(services: Services, at: float) -> Unjudged:
+async def unjudged_since(services: Services, at: float) -> UnjudgedResponses:
     """Which responses are unjudged now, of those that may have been stored before `at` (Unix seconds)."""
     settled_at = at + SETTLED_SECONDS
     if time.time() < settled_at:
@@ -39,4 +47,15 @@ async def unjudged_since(services: Services, at: float) -> Unjudged:
     count = await services.list_store.unjudged_before(settled_at)
     pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, 0.0, placed_before=settled_at)
-    return replace(purges, count=purges.count + count, pending=purges.pending + pending)
+    return await _with_hosts(services, purges, count, pending)
+
+
+async def _with_hosts(services: Services, purges: Unjudged, count: int, pending: int) -> UnjudgedResponses:
+    """What workers have still to judge, and the purges that caches have still to carry out."""
+    hosts: list[str] = []
+    if count:
+        hosts += await services.list_store.unjudged_hosts()
+    if purges.count or purges.refused:
+        hosts += await services.orders.unjudged_hosts(services.caches)
+    named = list(dict.fromkeys(hosts))
+    return UnjudgedResponses(purges.count + count, purges.refused, purges.pending + pending, named)

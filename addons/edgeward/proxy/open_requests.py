@@ -4,12 +4,18 @@ Some of them are pending: nobody has seen headers of a response, so no cache has
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Set
 
 from edgeward import metrics
-from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.lists.replication.unjudged_report import HOSTS_REPORTED, UnjudgedReport
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.recorder import Position, Recorder
+from edgeward.proxy.request_host import target_of_request
+from edgeward.proxy.request_record import unpack
+
+HOST_CHARACTERS = 255
+"""Of a host that are told: more than any name has."""
 
 
 class OpenRequests:
@@ -22,6 +28,8 @@ class OpenRequests:
         # Unjudged, or judged by another try and not yet in the store; and since when (time.monotonic).
         self._since: dict[int, float] = {}
         self._pending: set[int] = set()
+        # Of requests whose response was not judged.
+        self._hosts: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._since)
@@ -45,6 +53,7 @@ class OpenRequests:
     def open(self, number: int) -> None:
         """Its response was not judged."""
         self._since[number] = time.monotonic()
+        self._hosts[number] = _host_of(self._journal[number])
 
     def has_ended(self, number: int) -> bool:
         """Whether it is judged, and what was recorded of it is on its way to the store."""
@@ -85,6 +94,7 @@ class OpenRequests:
                 return
             del self._ended[number]
             self._since.pop(number, None)
+            self._hosts.pop(number, None)
             self._pending.discard(number)
             self._journal.end(number)
 
@@ -95,6 +105,7 @@ class OpenRequests:
     def report(self) -> UnjudgedReport:
         """What a heartbeat says of this worker."""
         oldest = next((since for number, since in self._since.items() if number not in self._pending), None)
+        hosts = Counter(host for number, host in self._hosts.items() if number not in self._pending)
         return UnjudgedReport(
             open_count=len(self._since) - len(self._pending),
             open_seconds=0.0 if oldest is None else time.monotonic() - oldest,
@@ -103,4 +114,12 @@ class OpenRequests:
             journal=self._journal.name,
             taken_over=self._journal.taken_over,
             pending=len(self._pending),
+            hosts=[host for host, _ in hosts.most_common(HOSTS_REPORTED)],
         )
+
+
+def _host_of(record: bytes) -> str:
+    try:
+        return target_of_request(unpack(record).request).host[:HOST_CHARACTERS]
+    except ValueError:
+        return ""

@@ -100,8 +100,8 @@ class Runtime:
         patient = Refetcher(
             config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
         )
-        repeater, contact = RequestRepeater(judge, recorder, patient, cache), UpstreamContact(patient)
-        unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config))
+        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=config.proxy.placement == "front")
+        unjudged = UnjudgedRequests(journal, recorder, repeater, UpstreamContact(patient), unanswered_in(config))
         # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
         unjudged.take_over()
         self.replica.settle = lambda: unjudged.settle(self.replica.flush_version)

@@ -19,7 +19,8 @@ RESULTS_PER_WRITE = 512
 REFUSED_RETRY_SECONDS = 300.0
 """Pause before a refused purge is retried: the configuration may be fixed by then."""
 LATE_REPEAT_SECONDS = (300.0, 900.0)
-"""A purge of a response that broke off is repeated at these times too: the cache may fetch and store it for long."""
+"""A purge of a response that broke off, or of a host where such responses were lost, is repeated at these times too:
+the cache may fetch and store them for long."""
 
 
 class OutcomeWriter:
@@ -79,7 +80,7 @@ class OutcomeWriter:
             return repeat_id, at + REFUSED_RETRY_SECONDS * random.uniform(0.8, 1.2)
         if delivery is Delivery.UNSUPPORTED:
             return "", 0.0
-        seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.unjudged else ())})
+        seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.is_stored_late else ())})
         due = next((first_at + each for each in seconds if first_at + each > at), 0.0)
         return (repeat_id, due) if due else ("", 0.0)
 
