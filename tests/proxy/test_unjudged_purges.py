@@ -1,5 +1,7 @@
 """Purges of targets that nobody could judge, within an allowance."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.proxy.conftest import Worker
 from tests.proxy.unjudged import purged, unjudged
@@ -106,7 +108,7 @@ async def test_what_waits_is_bounded_by_its_bytes(worker: Worker, monkeypatch: p
 async def test_one_client_loses_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """It breaks off 50 requests a second for a minute: each is purged, and no host is forgotten."""
     recorder, now = unjudged(worker)._recorder, [1000.0]
-    monkeypatch.setattr(purge_allowance.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(purge_allowance, "time", SimpleNamespace(monotonic=lambda: now[0]))
     closed: list[int] = []
     purges = UnjudgedPurges(recorder, closed.extend)
     for number in range(3000):

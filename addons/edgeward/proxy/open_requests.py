@@ -53,7 +53,8 @@ class OpenRequests:
     def open(self, number: int) -> None:
         """Its response was not judged."""
         self._since[number] = time.monotonic()
-        self._hosts[number] = _host_of(self._journal[number])
+        if number in self._journal:
+            self._hosts[number] = _host_of(self._journal[number])
 
     def has_ended(self, number: int) -> bool:
         """Whether it is judged, and what was recorded of it is on its way to the store."""

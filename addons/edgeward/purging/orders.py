@@ -331,14 +331,15 @@ class Orders:
         return await self._unjudged.wait_done(caches, timeout, placed_before)
 
     async def unjudged_hosts(self, caches: Sequence[str]) -> list[str]:
-        """Hosts of the latest orders for unjudged responses that some cache has not carried out, each once."""
+        """Hosts of the latest orders for unjudged responses that some cache has not carried out, each once: those that
+        somebody answered first."""
         ids = in_placing_order(each.decode() for each in await self._redis.smembers(self._unjudged.keys[0]))
-        hosts: dict[str, None] = {}
-        for order, outcomes in await self.get_many(ids[-ORDERS_PER_COMMAND:]):
-            done = (outcome.is_carried_out for cache in caches if (outcome := outcomes.get(cache)))
-            if not order.unanswered and sum(done) < len(caches):
-                hosts[order.target.host] = None
-        return list(hosts)
+        owed = [
+            order
+            for order, outcomes in await self.get_many(ids[-ORDERS_PER_COMMAND:])
+            if not all((outcome := outcomes.get(cache)) and outcome.is_carried_out for cache in caches)
+        ]
+        return list(dict.fromkeys(order.target.host for order in sorted(owed, key=lambda order: order.unanswered)))
 
     async def count_refused(self, ids: Sequence[str], caches: Sequence[str]) -> dict[str, int]:
         """How many of the orders each cache refuses, without the caches that refuse none."""

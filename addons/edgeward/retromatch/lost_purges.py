@@ -63,6 +63,8 @@ class LostPurges:
     def __init__(self, store: Store, forgotten: ForgottenTargets, orders: Orders) -> None:
         self._store, self._forgotten, self._orders = store, forgotten, orders
         self._purges = ForgottenPurges(store, forgotten, orders)
+        # When purges of late losses were placed (time.monotonic).
+        self._late_at: dict[Target, float] = {}
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._latest_key, self._due_key = store.key("{forgotten}", "lost-purges"), store.key("{forgotten}", "lost-due")
@@ -103,11 +105,13 @@ class LostPurges:
     async def purge_late(self, hosts: Mapping[Target, int]) -> None:
         """Purge hosts where targets were lost that older lists judged: any listing until now may have missed them.
 
-        Where the latest purge of a host is recent, the next one is due.
+        Where this object has placed one for the same host lately, the next one is due.
         """
-        latest = await self._latest()
-        due = [host for host in hosts if _is_recent(latest.get(host, ""))]
+        now = time.monotonic()
+        self._late_at = {host: at for host, at in self._late_at.items() if now - at < LOST_PURGE_SECONDS}
+        due = [host for host in hosts if host in self._late_at]
         new = {host: count for host, count in hosts.items() if host not in due}
+        self._late_at |= dict.fromkeys(new, now)
         ids = await self._place(forgotten_orders(new, Cause.LISTING, time.time()))
         await self._orders.lost.note(EVERY_LIST, ANY_TIME, time.time(), ids)
         await self._note_due_since(due, {EVERY_LIST: ANY_TIME})
