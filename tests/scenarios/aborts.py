@@ -14,8 +14,8 @@ from edgeward.demo.stack import Stack
 
 def send(stack: Stack, path: str, host: str = "photos.example", headers: str = "") -> socket.socket:
     """Send a request, whose response nobody reads. `headers`: lines besides Host, each with its end."""
-    host, _, port = stack.client_address.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
+    address, _, port = stack.client_address.rpartition(":")
+    connection = socket.create_connection((address, int(port)), timeout=60)
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n".encode())
     return connection
 

@@ -64,7 +64,7 @@ def test_requests_that_the_origin_refuses_late_take_the_word_from_nobody(site: S
     break_off_many(site, headers)
     until(lambda: site.edge.metric("edgeward_unjudged_pending") == 0, "judged or purged")
     forgotten = site.edge.api("GET", "/status")["forgotten"]
-    assert (forgotten["lost"], forgotten["host_names"]) == (0, [])
+    assert (forgotten["lost"], forgotten["host_names"]) == (0, []), forgotten
     assert site.edge.metric("edgeward_sightings_dropped_total") == 0
     # On a slow machine some are given up before their turn.
     purged = site.edge.metric('edgeward_unjudged_total{result="purged"}')
