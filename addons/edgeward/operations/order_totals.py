@@ -77,7 +77,7 @@ class CacheTotal:
     forgotten: int = 0
     forgotten_lost: int = 0
     forgotten_beyond_limits: int = 0
-    forgotten_hosts: Sequence[str] = ()
+    forgotten_hosts: Sequence[str] = field(default_factory=list)
     forgotten_host_count: int = 0
     refused_detail: str = ""
     unsupported_detail: str = ""
@@ -143,7 +143,7 @@ class OrderSummary:
     at: float
     unjudged: int = 0
     unjudged_refused: Mapping[str, int] = field(default_factory=dict)
-    unjudged_hosts: Sequence[str] = ()
+    unjudged_hosts: Sequence[str] = field(default_factory=list)
     pending: int = 0
     effect: Effect = Effect.BLOCKS
     partly: bool = False
@@ -165,7 +165,7 @@ class OrderSummary:
             state=state,
             unjudged=unjudged.count,
             unjudged_refused=unjudged.refused,
-            unjudged_hosts=unjudged.hosts if isinstance(unjudged, UnjudgedResponses) else (),
+            unjudged_hosts=list(unjudged.hosts) if isinstance(unjudged, UnjudgedResponses) else [],
             pending=unjudged.pending,
         )
 
