@@ -69,3 +69,12 @@ def test_is_cleared() -> None:
     ttl_set.add("a")
     ttl_set.clear()
     assert "a" not in ttl_set
+
+
+def test_a_key_can_be_removed() -> None:
+    """Whether it is there or not."""
+    keys = TtlSet(60.0, 9)
+    keys.add("a")
+    keys.discard("a")
+    keys.discard("b")
+    assert "a" not in keys

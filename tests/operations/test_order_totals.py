@@ -224,3 +224,28 @@ def test_what_is_owed_or_refused_stays_so_after_caches_were_emptied() -> None:
         totals = OrderTotals(["a"], emptied_at=time.time())
         totals.add(order, _outcomes(order, {"a": delivery}))
         assert totals.summary(complete=True).state == state
+
+
+def test_forgotten_targets_have_hosts_and_causes() -> None:
+    """Those of a host whose responses were lost, those of an image beyond the limits, and those of which neither is
+    known. The hosts with the most come first; what is gone names none."""
+    totals = OrderTotals(["a"])
+    for number, (host, cause, sha256, delivery) in enumerate(
+        (
+            ("few.test", Cause.LISTING, "", Delivery.UNSUPPORTED),
+            ("many.test", Cause.MATCH, IMAGE, Delivery.UNSUPPORTED),
+            ("more.test", Cause.TAKEDOWN, "", Delivery.UNSUPPORTED),
+            ("most.test", Cause.LISTING, "", Delivery.UNSUPPORTED),
+            ("gone.test", Cause.LISTING, "", Delivery.VERIFIED),
+            ("", Cause.LISTING, "", Delivery.UNSUPPORTED),
+        ),
+        1,
+    ):
+        target = Target("http", host, "/")
+        order = PurgeOrder(
+            target, cause, 100.0, sha256, id=f"{number}-0", scope=Scope.PREFIX, forgotten=number if host else 100
+        )
+        totals.add(order, _outcomes(order, {"a": delivery}))
+    total = totals.summary(complete=True).caches["a"]
+    assert (total.forgotten, total.forgotten_lost, total.forgotten_beyond_limits) == (110, 105, 2)
+    assert (total.forgotten_hosts, total.forgotten_host_count) == (["most.test", "more.test", "many.test"], 4)

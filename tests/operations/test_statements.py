@@ -8,6 +8,7 @@ import pytest
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
 from edgeward.operations.statements import CACHES_PER_SENTENCE, LIMITS, WHY_INACTIVE, statement, unknowns
+from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging import outcome_writer
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope, Target
@@ -153,6 +154,47 @@ def test_prefixes_that_cannot_be_purged_are_named(target: Target, name: str) -> 
     assert text.endswith(name)
     assert len(text) < 500
     assert CacheTotal.from_dict(asdict(total)) == total
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [
+        (
+            {"forgotten": 301, "forgotten_lost": 301, "forgotten_hosts": ["attacker.example"]},
+            "edge: 301 targets were forgotten at attacker.example (their responses could not be judged or recorded)",
+        ),
+        (
+            {
+                "forgotten": 1,
+                "forgotten_beyond_limits": 1,
+                "forgotten_hosts": ["a", "b", "c"],
+                "forgotten_host_count": 9,
+            },
+            "edge: 1 target was forgotten at a, b, c and 6 more (more were requested than are recorded)",
+        ),
+        (
+            {"forgotten": 9, "forgotten_lost": 2, "forgotten_beyond_limits": 4, "forgotten_hosts": ["a", "b"]},
+            "edge: 9 targets were forgotten at a, b (2: their responses could not be judged or recorded, 4: more were "
+            "requested than are recorded)",
+        ),
+        ({"forgotten": 5, "forgotten_hosts": ["h" * 200]}, "forgotten at " + "h" * 100 + "..."),
+        ({"forgotten": 5}, "edge: 5 targets were forgotten"),
+    ],
+)
+def test_forgotten_targets_are_named_by_host_and_cause(total: dict[str, Any], said: str) -> None:
+    """At most three hosts, and how many more; those of too many hosts have none."""
+    summary = _summary(ReceiptState.UNKNOWN, edge=_total(**total))
+    assert said in statement(summary)
+    assert any(said in each for each in unknowns(summary))
+
+
+def test_hosts_of_responses_that_are_not_judged_are_named() -> None:
+    """Those of refused purges too."""
+    unjudged = UnjudgedResponses(2, {"edge": 1}, hosts=["a.test", "b.test", "c.test", "d.test"])
+    text = statement(_summary(ReceiptState.GONE, edge=_total(removed=1, verified=1)).with_unjudged(unjudged))
+    named = "at a.test, b.test, c.test and 1 more"
+    assert f"2 responses that broke off are not judged yet {named}, and a cache may hold what they had" in text
+    assert f"edge refuses 1 purge of responses that broke off {named}; fix" in text
 
 
 def test_an_entry_that_blocks_nothing_says_why() -> None:

@@ -189,3 +189,25 @@ async def test_what_nobody_has_answered_makes_nothing_unknown(
     summary = await receipt(services, entry)
     assert (summary.state, summary.unjudged, summary.pending) == (ReceiptState.GONE, 0, 3)
     assert purge_status(PurgeStatus(summary, True))["pending"] == 3
+
+
+async def test_hosts_of_what_is_not_judged_are_named(services: Services) -> None:
+    """Those of workers, and those of purges that a cache owes; not those that every cache has carried out."""
+    entry = await listed(services)
+    done = replace(UNJUDGED, target=Target("http", "done.test", "/"), started_at=time.time())
+    await services.orders.place([done])
+    await carry_out(services)
+    for host in ("owed.test", "owed.test", "other.test"):
+        await services.orders.place([replace(UNJUDGED, target=Target("http", host, "/"), started_at=time.time())])
+    await carry_out(services, cache="outer")
+    await Membership(services.store).heartbeat(
+        "busy", await services.list_store.version(), judged=0, open_count=3, hosts=["busy.test"]
+    )
+    assert (await wait_judged(services, 0.1)).hosts == ["busy.test", "owed.test", "other.test"]
+    (text,) = unknowns(await receipt(services, entry))
+    assert "6 responses that broke off are not judged yet at busy.test, owed.test, other.test, and" in text
+    answer = purge_status(PurgeStatus(await receipt(services, entry), True))
+    assert answer["unjudged_hosts"] == ["busy.test", "owed.test", "other.test"]
+    await Membership(services.store).leave("busy")
+    await carry_out(services)
+    assert (await wait_judged(services, 0.1)).hosts == []

@@ -75,9 +75,9 @@ async def test_what_is_lost_during_a_write_is_written_too(store: Store, monkeypa
     lost = LostSightings(sightings, Orders(store), ListStore(store))
     remember = sightings.forgotten.remember_lost
 
-    async def remember_and_lose(hosts: dict[Target, int]) -> None:
+    async def remember_and_lose(hosts: dict[Target, int], *, recorded_again: bool) -> None:
         monkeypatch.setattr(sightings.forgotten, "remember_lost", remember)
-        await remember(hosts)
+        await remember(hosts, recorded_again=recorded_again)
         lost.add(Target("http", "late.test", "/"), 0)
 
     monkeypatch.setattr(sightings.forgotten, "remember_lost", remember_and_lose)

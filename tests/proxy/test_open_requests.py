@@ -6,6 +6,7 @@ import pytest
 from tests.proxy.conftest import Worker
 from tests.proxy.unjudged import unjudged
 
+from edgeward.lists.replication.unjudged_report import HOSTS_REPORTED
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.open_requests import OpenRequests
 
@@ -55,3 +56,21 @@ async def test_an_own_request_that_is_answered_is_open(opened: OpenRequests) -> 
     assert opened.has_ended(number)
     await opened.forget_written()
     assert (len(opened), len(opened._journal), opened.has_ended(number)) == (0, 0, False)
+
+
+async def test_the_hosts_of_those_that_are_not_pending_are_named(opened: OpenRequests) -> None:
+    """Those with the most first, in limited number and length; a record that can't be read has none."""
+    for host in ("one.test", "two.test", "two.test", "x" * 300 + ".test"):
+        opened.open(opened._journal.begin(f"http\r\n/a\r\nhost: {host}".encode()))
+    silent = opened._journal.begin(b"http\r\n/a\r\nhost: silent.test")
+    opened.open(silent)
+    opened.set_pending([silent], True)
+    opened.open(opened._journal.begin(b"damaged"))
+    assert [*opened.report().hosts][:2] == ["two.test", "one.test"]
+    assert set(opened.report().hosts) == {"one.test", "two.test", "x" * 255, ""}
+    for number in range(30):
+        opened.open(opened._journal.begin(f"http\r\n/a\r\nhost: {number}.test".encode()))
+    assert len(opened.report().hosts) == HOSTS_REPORTED
+    opened.close(opened.numbers)
+    await opened.forget_written()
+    assert (opened.report().hosts, opened._hosts) == ([], {})

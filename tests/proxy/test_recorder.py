@@ -379,3 +379,20 @@ async def test_what_the_store_lost_is_recorded_again(bench: Bench, store: Store)
     assert bench.recorder.record_sighting(seen)
     await bench.recorder.close()
     assert len(await bench.sightings.targets(image("a").sha256)) == 1
+
+
+async def test_a_lost_sighting_is_recorded_when_it_comes_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it did not fit or a defect cost it: so one purge of the host makes up for it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Sightings, "write", None)
+        assert bench.recorder.record_sighting(bench.sighting("/1", "a"))
+        assert bench.recorder.record_sighting(bench.sighting("/1", "a"))
+        await bench.recorder.flush()
+        patched.setattr(bench.recorder._sighting_buffer, "_size", 0)
+        assert not bench.recorder.record_sighting(bench.sighting("/1", "a"))
+    purged_at = time.time() + 1
+    (mark,) = (await bench.sightings.forgotten.lost_marks()).values()
+    assert bench.sightings.forgotten.makes_up_for(mark, purged_at)
+    assert bench.recorder.record_sighting(bench.sighting("/1", "a"))
+    await bench.recorder.flush()
+    assert [each.path for each, _ in await bench.sightings.targets(image("a").sha256)] == ["/1"]

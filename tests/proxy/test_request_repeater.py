@@ -22,7 +22,8 @@ def repeater(worker: Worker) -> RequestRepeater:
     ("status", "result"),
     [
         *[(status, Repeated.JUDGED) for status in ("200 OK", "301 Moved", "404 Not Found", "410 Gone", "451 No")],
-        *[(status, Repeated.NOT_JUDGEABLE) for status in ("206 Part", "400 Bad", "401 No", "403 No", "407 No")],
+        *[(status, Repeated.JUDGED) for status in ("400 Bad", "401 No", "403 No", "405 Method")],
+        *[(status, Repeated.NOT_JUDGEABLE) for status in ("206 Part", "406 No", "407 No", "414 Long", "431 Long")],
         *[(status, Repeated.TRY_AGAIN) for status in ("408 Late", "425 Early", "429 Many", "500 No", "503 Later")],
     ],
 )
@@ -30,6 +31,41 @@ async def test_what_a_status_tells(worker: Worker, status: str, result: Repeated
     """Some say what the target has; some say nothing about it, now or ever."""
     worker.upstream.put("/%61?\xe9", b"text", "Content-Type: text/plain", status=status)
     assert await repeater(worker).repeat(RECORD, 10) is result
+
+
+REFUSALS = ("400 Bad", "401 No", "403 No", "405 Method")
+
+
+async def test_a_refusal_tells_nothing_to_whoever_may_be_another(worker: Worker) -> None:
+    """A cache, or the origin, may have admitted the client by what is not recorded of its request: then it holds what
+    it does not give to us. Whatever else a browser sends, it refuses the same."""
+    pack = repeater(worker).recorded_headers.pack
+    for name, result in (
+        *((name, Repeated.NOT_JUDGEABLE) for name in ("Authorization", "Cookie", "Referer", "User-Agent", "X-Real-IP")),
+        *((name, Repeated.NOT_JUDGEABLE) for name in ("X-Api-Key", "Sec-Fetch-Site", "X-Forwarded-For", "Via")),
+        *((name, Repeated.JUDGED) for name in ("Cache-Control", "Range", "If-None-Match", "DNT", "Traceparent")),
+    ):
+        request = unpack(RECORD).request
+        request.headers[name] = "1"
+        for status in REFUSALS:
+            worker.upstream.put("/%61?\xe9", b"text", "Content-Type: text/plain", status=status)
+            assert await repeater(worker).repeat(pack(request), 10) is result, (name, status)
+
+
+async def test_the_origin_tells_nothing_by_a_refusal(start_worker: StartWorker) -> None:
+    """In `fill` no cache is asked: what the origin refuses now, it may have given to the cache before."""
+    worker = await start_worker(proxy={"placement": "fill"})
+    for status in REFUSALS:
+        worker.upstream.put("/%61?\xe9", b"text", "Content-Type: text/plain", status=status)
+        assert await repeater(worker).repeat(RECORD, 10) is Repeated.NOT_JUDGEABLE, status
+
+
+async def test_an_image_with_a_refusal_is_recorded(worker: Worker) -> None:
+    """A cache may store it like any other."""
+    worker.upstream.put("/%61?\xe9", jpeg(), "Content-Type: image/jpeg", status="403 No")
+    assert await repeater(worker).repeat(RECORD, 10) is Repeated.JUDGED
+    await worker.runtime.gate._actions._recorder.flush()
+    assert len(await Sightings(worker.store, SightingsSettings()).targets(sha256(jpeg()).value)) == 1
 
 
 async def test_an_image_is_recorded(worker: Worker) -> None:

@@ -52,6 +52,7 @@ async def test_a_flood_of_requests_that_nobody_answers(worker: Worker, monkeypat
     monkeypatch.setattr(unjudged_requests, "MAX_WAITING", 0)
     monkeypatch.setattr(purge_allowance, "PERIOD_SECONDS", 600.0)
     here, one_by_one = unjudged(worker), purge_allowance.ORDERS_PER_HOST
+    monkeypatch.setattr(unjudged_purges, "MAX_EXCESS", 300)
     many = one_by_one + unjudged_purges.MAX_EXCESS
     for number in range(many + 1):
         add(worker, f"/{number}")
@@ -69,6 +70,7 @@ async def test_a_flood_of_requests_that_nobody_answers(worker: Worker, monkeypat
 async def test_a_few_too_many_are_purged_a_little_later(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by one: the host keeps what it has."""
     monkeypatch.setattr(purge_allowance, "PERIOD_SECONDS", 0.3)
+    monkeypatch.setattr(purge_allowance, "ORDERS", 30)
     monkeypatch.setattr(unjudged_requests, "MAX_WAITING", 0)
     for number in range(100):
         add(worker, f"/{number}")
@@ -96,7 +98,7 @@ async def test_a_crowd_of_one_host_costs_no_other(worker: Worker, monkeypatch: p
 async def test_a_lost_purge_is_counted_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its host is remembered and purged, so it is no more than one sighting that was dropped."""
     monkeypatch.setattr(unjudged(worker)._recorder._order_buffer, "_size", 0)
-    worker.upstream.put("/a", b"", status="403 Forbidden")
+    worker.upstream.put("/a", b"", status="407 Who")
     before = metrics.registry.get_sample_value("edgeward_sightings_dropped_total") or 0
     add(worker, "/a")
     await eventually(lambda: len(unjudged(worker).journal) == 0)

@@ -201,12 +201,14 @@ async def test_a_host_that_does_not_answer_delays_no_other(worker: Worker, monke
 async def test_an_answer_that_says_nothing_about_the_target(worker: Worker, status: str) -> None:
     """The cache may hold what it gave to the client, who had credentials: the target is purged."""
     worker.upstream.put("/a", b"part", status=status)
-    add(worker, "/a")
+    add(worker, "/a", headers="\r\nauthorization")
     await eventually(lambda: purged(worker))
     assert len(worker.upstream.seen) == 1
 
 
-@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "410 Gone", "301 Moved Permanently"])
+@pytest.mark.parametrize(
+    "status", ["200 OK", "404 Not Found", "410 Gone", "301 Moved Permanently", "403 Forbidden", "405 Not Allowed"]
+)
 async def test_an_answer_without_an_image_purges_nothing(worker: Worker, status: str) -> None:
     """That is what the target has: there is nothing to record."""
     worker.upstream.put("/a", b"text", "Content-Type: text/plain", status=status)

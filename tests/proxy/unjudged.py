@@ -56,10 +56,10 @@ def slow_fetches(worker: Worker, monkeypatch: pytest.MonkeyPatch, *, ends: bool 
     return sent
 
 
-def add(worker: Worker, path: str, host: str = "img.test") -> None:
-    """A request whose response was not judged."""
+def add(worker: Worker, path: str, host: str = "img.test", headers: str = "") -> None:
+    """A request whose response was not judged. `headers`: lines of its record besides."""
     here = unjudged(worker)
-    here.retry(here.journal.begin(f"http\r\n{path}\r\nhost: {host}".encode()))
+    here.retry(here.journal.begin(f"http\r\n{path}\r\nhost: {host}{headers}".encode()))
 
 
 async def purged(worker: Worker) -> list[str]:

@@ -86,3 +86,19 @@ async def test_a_cache_may_not_owe_too_many(store: Store, monkeypatch: pytest.Mo
 async def test_a_store_without_orders_has_room(store: Store) -> None:
     """Before the first order, and after the store lost all."""
     assert await room_of(store).check()
+
+
+async def test_a_flood_of_matches_leaves_room_for_unjudged_responses(store: Store) -> None:
+    """They have a sixth. Whoever asks for it has it looked at again, and needs not wait."""
+    orders, room = Orders(store), room_of(store, 8 * MIB)
+    await room.start()
+    try:
+        await orders.place([long_order(number) for number in range(160)])
+        assert not await room.check()
+        assert room.has_room_for_unjudged()
+        await orders.place([long_order(number) for number in range(160, 300)])
+        await eventually(lambda: not room.has_room_for_unjudged())
+        await store.redis.delete(store.key("{purges}", "orders"))
+        await eventually(room.has_room_for_unjudged)
+    finally:
+        await room.close()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.purging.samples import order
@@ -17,7 +18,7 @@ from edgeward.purging.orders import Orders
 from edgeward.purging.outcome_writer import REFUSED_RETRY_SECONDS, OutcomeWriter
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.store.connection import STORE_AWAY, Store
-from edgeward.types import Cause, Delivery, Outcome
+from edgeward.types import Cause, Delivery, Outcome, Scope
 
 FOUND = Purged(Delivery.VERIFIED, 404, count=1)
 REFUSED = Purged(Delivery.REFUSED, 403, "status 403")
@@ -32,9 +33,9 @@ class OneOrder:
         self.writer = OutcomeWriter(self.orders, cache, (1.0, 5.0, 60.0), ())
         self.order_id = ""
 
-    async def first(self, purged: Purged, at: float = START, cause: Cause = Cause.LISTING) -> None:
+    async def first(self, purged: Purged, at: float = START, **kind: Any) -> None:
         await self.orders.ensure_group(self.cache)
-        (self.order_id,) = await self.orders.place([replace(order(), cause=cause)])
+        (self.order_id,) = await self.orders.place([replace(order(), **{"cause": Cause.LISTING, **kind})])
         (taken,) = await self.orders.take(self.cache, "c", 1, 10)
         self.writer.put(QueuedPurge(taken, attempts=1), purged, at)
         await self.writer.write()
@@ -70,10 +71,14 @@ async def test_repeats_count_from_the_first_purge(store: Store) -> None:
     assert await one.outcome() == Outcome(one.order_id, "edge", Delivery.VERIFIED, START, 1, 404, "", 0)
 
 
-async def test_a_purge_of_a_broken_off_response_is_repeated_for_long(store: Store) -> None:
-    """A cache that goes on fetching slowly stores the response late: the purge is repeated after minutes too."""
+@pytest.mark.parametrize(
+    "kind", [{"cause": Cause.UNJUDGED}, {"cause": Cause.LISTING, "scope": Scope.PREFIX, "forgotten": 7}]
+)
+async def test_a_purge_of_a_broken_off_response_is_repeated_for_long(store: Store, kind: dict[str, Any]) -> None:
+    """A cache that goes on fetching slowly stores the response late: the purge is repeated after minutes too. So is
+    that of a host where such responses were lost."""
     one = OneOrder(store)
-    await one.first(REMOVED, cause=Cause.UNJUDGED)
+    await one.first(REMOVED, **kind)
     for seconds in (1, 5, 60, 300):
         await one.repeat(REMOVED, START + seconds)
     await one.repeat(FOUND, START + 900)

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.eventually import eventually
 from tests.support.real_caches import target
 
 from edgeward.purging.orders import Orders
 from edgeward.retromatch import lost_purges as module
 from edgeward.retromatch.lost_purges import LostPurges
-from edgeward.sightings.forgotten import CLOCK_SECONDS, EVERYWHERE, ForgottenTargets
+from edgeward.sightings.forgotten import EVERYWHERE, ForgottenTargets
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, ListKind, Signal, Target
 
@@ -18,15 +19,28 @@ HOST = target("/")
 
 
 class Bench:
-    """`unrecorded`: for how long a worker leaves out what it has recorded; at most -CLOCK_SECONDS is no time at all."""
+    """`recorded_again`: whether workers record what is lost when they serve it again, even if they did so lately."""
 
-    def __init__(self, store: Store, unrecorded: float) -> None:
+    def __init__(self, store: Store, recorded_again: bool) -> None:
+        self.store, self.recorded_again = store, recorded_again
         self.orders = Orders(store)
-        self.forgotten = ForgottenTargets(store, 86400, unrecorded)
+        self.forgotten = ForgottenTargets(store, 86400, 3600)
         self.purges = LostPurges(store, self.forgotten, self.orders)
 
     async def lose(self, *hosts: Target) -> None:
-        await self.forgotten.remember_lost(dict.fromkeys(hosts or (HOST,), 1))
+        """The store's clock goes on before a purge can follow."""
+        await self.forgotten.remember_lost(dict.fromkeys(hosts or (HOST,), 1), recorded_again=self.recorded_again)
+        lost_at = await self.milliseconds()
+
+        async def is_later() -> bool:
+            return await self.milliseconds() > lost_at
+
+        await eventually(is_later)
+
+    async def milliseconds(self) -> int:
+        redis: Any = self.store.redis
+        seconds, microseconds = await redis.time()
+        return int(seconds * 1000 + microseconds // 1000)
 
     async def placed(self) -> int:
         return len(await self.orders.recent(1000))
@@ -34,13 +48,13 @@ class Bench:
 
 @pytest.fixture
 def bench(store: Store) -> Bench:
-    return Bench(store, 3600)
+    return Bench(store, recorded_again=False)
 
 
 @pytest.fixture
 def settled(store: Store) -> Bench:
     """Where a purge makes up for all that was lost before."""
-    return Bench(store, -CLOCK_SECONDS - 9)
+    return Bench(store, recorded_again=True)
 
 
 def added(number: int = 1, list_name: str = "bad") -> Change:
@@ -80,7 +94,7 @@ async def test_listings_in_quick_succession_share_a_purge(bench: Bench, monkeypa
 async def test_one_purge_serves_all_listings_until_more_is_lost(
     settled: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each has the same order on record, while that is there."""
+    """Each has the same order on record, while that is there. The first one follows the loss at once."""
     monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
     await settled.lose()
     changes = [added(number) for number in range(1, 20)]
@@ -88,9 +102,10 @@ async def test_one_purge_serves_all_listings_until_more_is_lost(
     assert len(set(map(tuple, ids))) == 1 and await settled.placed() == 1
     for change in changes:
         assert change.entry and await settled.orders.ids_of_entries([change.entry.id]) == ids[0]
-    monkeypatch.setattr(settled.forgotten, "_unrecorded", 9.0)
-    assert await settled.purges.purge([added(20)]) != ids[0]
-    monkeypatch.setattr(settled.forgotten, "_unrecorded", -9.0)
+    await settled.lose()
+    (newer,) = await settled.purges.purge([added(20)])
+    assert [newer] != ids[0]
+    assert await settled.purges.purge([added(20)]) == [newer]
     monkeypatch.setattr(module, "REUSE_SECONDS", 0.0)
     await settled.purges.purge([added(21)])
     assert await settled.placed() == 3
@@ -134,15 +149,49 @@ async def test_what_was_lost_late_counts_for_every_listing_before(bench: Bench) 
     assert await bench.orders.lost.of_list("any", 7.0, 7.0) == [order.id]
 
 
+async def test_what_a_worker_may_not_record_again_needs_a_purge_for_each_listing(
+    bench: Bench, settled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if something else is lost there later that is recorded again; and so do losses of earlier versions, which do
+    not tell."""
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    await bench.lose()
+    await settled.lose()
+    first = await settled.purges.purge([added(1)])
+    assert await settled.purges.purge([added(2)]) != first
+    other = replace(HOST, host="earlier.test")
+    await bench.store.redis.delete(bench.store.key("{forgotten}", "lost"))
+    field = b"\0".join((b"http", b"earlier.test", b"/"))
+    await bench.store.redis.hset(bench.store.key("{forgotten}", "lost"), field, f"3 {int(time.time())}")
+    third = await settled.purges.purge([added(3)])
+    assert await settled.purges.purge([added(4)]) != third
+    await settled.lose(other)
+    fifth = await settled.purges.purge([added(5)])
+    assert await settled.purges.purge([added(6)]) != fifth
+
+
+async def test_late_losses_in_quick_succession_share_a_purge(settled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a client makes a host lose something: what is lost after the first purge is purged when the next
+    one is due, which counts for every earlier listing. Until then more orders will follow."""
+    for _ in range(10):
+        await settled.lose()
+        await settled.purges.purge_late({HOST: 1})
+    assert (await settled.placed(), await settled.purges.is_due("any")) == (1, True)
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    await settled.purges.place_due()
+    assert (await settled.placed(), await settled.purges.is_due("any")) == (2, False)
+    (last, _), (first, _) = await settled.orders.recent()
+    assert set(await settled.orders.lost.of_list("any", 7.0, 7.0)) == {first.id, last.id}
+
+
 async def test_nothing_is_due_where_nothing_is_lost_any_more(settled: Bench) -> None:
     """Every cache has carried out a purge meanwhile, which made up for it."""
     await settled.lose()
     await settled.purges.purge([added(1)])
-    settled.forgotten._unrecorded = 9.0
+    await settled.lose()
     await settled.purges.purge([added(2)])
     assert await settled.purges.is_due("bad")
-    settled.forgotten._unrecorded = -9.0
-    await settled.forgotten.repair(HOST, time.time())
+    await settled.forgotten.repair(HOST, time.time() + 60)
     await settled.purges.place_due()
     assert not await settled.purges.is_due("bad")
     assert await settled.placed() == 1

@@ -12,11 +12,11 @@ from typing import Any
 from edgeward.demo.stack import Stack
 
 
-def send(stack: Stack, path: str, *headers: str) -> socket.socket:
-    """Send a request, whose response nobody reads."""
-    host, _, port = stack.client_address.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
-    lines = [f"GET {path} HTTP/1.1", "Host: photos.example", *headers, "", ""]
+def send(stack: Stack, path: str, *headers: str, host: str = "photos.example") -> socket.socket:
+    """Send a request, whose response nobody reads. `headers`: lines besides Host."""
+    address, _, port = stack.client_address.rpartition(":")
+    connection = socket.create_connection((address, int(port)), timeout=60)
+    lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
     connection.sendall("\r\n".join(lines).encode())
     return connection
 

@@ -139,3 +139,26 @@ async def test_a_loss_of_the_stores_data_counts_once(forgotten: ForgottenTargets
     assert abs(await forgotten.emptied_at() - time.time()) < 60
     assert not await forgotten.end_store_loss()
     assert await forgotten.lost() == {}
+
+
+async def test_hosts_with_the_most_forgotten_targets_are_named(forgotten: ForgottenTargets) -> None:
+    """At most three, of whichever kind; without what stands for all hosts."""
+    for count, host in enumerate(("one.test", "two.test", "three.test", "four.test"), 1):
+        await forgotten.remember_lost({at("/", host): count})
+    await forgotten.remember_of_image(image_id(SHA256), [at(f"/{number}", "known.test") for number in range(9)])
+    await forgotten.remember_lost({EVERYWHERE: 100})
+    await forgotten.remember_store_loss()
+    totals = await forgotten.totals()
+    assert (totals.host_names, totals.hosts) == (["known.test", "four.test", "three.test"], 6)
+
+
+async def test_what_is_recorded_again_is_made_up_for_at_once(forgotten: ForgottenTargets) -> None:
+    """By any purge after the loss, by the clock of the store; not by one before it."""
+    before = time.time() - 1
+    await forgotten.remember_lost({at("/"): 5}, recorded_again=True)
+    mark = (await forgotten.lost_marks())[at("/")]
+    assert not forgotten.makes_up_for(mark, before) and forgotten.makes_up_for(mark, time.time() + 1)
+    await forgotten.repair(at("/"), before)
+    assert await forgotten.lost() == {at("/"): 5}
+    await forgotten.repair(at("/"), time.time() + 1)
+    assert await forgotten.lost() == {}

@@ -19,6 +19,7 @@ from edgeward.operations.store import RefillResult
 from edgeward.operations.takedown_summary import TakedownSummary
 from edgeward.operations.takedowns import TakedownResult, TakedownStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus
+from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.sightings import SightingRecord
 from edgeward.types import Entry, Fingerprint, HashList, Incident, Match, Outcome, Signal, Target
 
@@ -52,6 +53,7 @@ def _known(value: OrderSummary) -> Json:
         "unjudged": value.unjudged,
         "unjudged_refused": dict(value.unjudged_refused),
         "silent_processes": value.silent_processes,
+        "unjudged_hosts": list(value.unjudged_hosts[:HOSTS_NAMED]),
         "pending": value.pending,
         "unknowns": unknowns(value),
         "copies": value.copies,

@@ -29,6 +29,10 @@ class TtlSet:
             for old in oldest(self._times):
                 del self._times[old]
 
+    def discard(self, key: Key) -> None:
+        """Remove a key, if it is there."""
+        self._times.pop(key, None)
+
     def clear(self) -> None:
         """Remove all keys."""
         self._times.clear()

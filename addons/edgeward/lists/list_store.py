@@ -348,6 +348,10 @@ class ListStore:
         """How many requests broke off that nobody has answered yet: no cache can have stored a response to them."""
         return await self._membership.pending()
 
+    async def unjudged_hosts(self) -> list[str]:
+        """Hosts of the responses that are unjudged now, each once."""
+        return await self._membership.unjudged_hosts()
+
     async def unjudged_before(self, at: float) -> dict[str, int]:
         """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix seconds).
         0: it does not report."""

@@ -1,7 +1,8 @@
 """What became of many purge orders: counts by cache, and the state that follows. One answer for receipts and --wait."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import batched
@@ -9,10 +10,12 @@ from typing import Any, Self
 
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.services import Services
+from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Delivery, Met, Outcome, PurgeOrder, Scope
+from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope
 
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
@@ -59,6 +62,10 @@ class CacheTotal:
         not_known: those of them that leave copies which may not be gone: by prefix, or for a target. An order by tag is
             not among them: each known target of its image has its own order.
         forgotten: targets that were forgotten and that no order carried out here stands for.
+        forgotten_lost: those of them whose responses could not be judged or recorded.
+        forgotten_beyond_limits: those of one image, of which more were requested than are recorded.
+        forgotten_hosts: the hosts with the most of them, at most HOSTS_NAMED.
+        forgotten_host_count: how many hosts they have.
         refused_detail: what the cache said to the last one that it refused; "" if it refused none.
         unsupported_detail: why it can't carry out those in `not_known`.
         unsupported_targets: the first of those, by name, at most NAMED_TARGETS.
@@ -76,6 +83,10 @@ class CacheTotal:
     owed: int = 0
     not_known: int = 0
     forgotten: int = 0
+    forgotten_lost: int = 0
+    forgotten_beyond_limits: int = 0
+    forgotten_hosts: Sequence[str] = field(default_factory=list)
+    forgotten_host_count: int = 0
     refused_detail: str = ""
     unsupported_detail: str = ""
     unsupported_targets: list[str] = field(default_factory=list)
@@ -134,6 +145,7 @@ class OrderSummary:
         unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
+        unjudged_hosts: the hosts of both, as far as they are known.
         silent_processes: processes that do not report: whether they have such responses is not known.
         pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
             make the others unknown.
@@ -149,6 +161,7 @@ class OrderSummary:
     at: float
     unjudged: int = 0
     unjudged_refused: Mapping[str, int] = field(default_factory=dict)
+    unjudged_hosts: Sequence[str] = field(default_factory=list)
     pending: int = 0
     effect: Effect = Effect.BLOCKS
     partly: bool = False
@@ -171,6 +184,7 @@ class OrderSummary:
             state=state,
             unjudged=unjudged.count,
             unjudged_refused=unjudged.refused,
+            unjudged_hosts=list(unjudged.hosts) if isinstance(unjudged, UnjudgedResponses) else [],
             pending=unjudged.pending,
             silent_processes=unjudged.silent,
         )
@@ -285,7 +299,7 @@ class OrderTotals:
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
         for name in self._configured:
-            self._totals[name].forgotten = self._forgotten.not_gone(name)
+            self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
         return OrderSummary(self._state(complete), self._orders, self._totals, time.time(), emptied_at=emptied_at)
@@ -330,10 +344,24 @@ class _ForgottenTargets:
             if known is None or in_placing_order([known[0].id, order.id])[-1] == order.id:
                 self._orders[place] = order, outcomes
 
-    def not_gone(self, cache: str) -> int:
-        """The forgotten targets of which a copy may be left in this cache."""
+    def count_not_gone(self, cache: str, total: CacheTotal) -> None:
+        """Count in `total` the forgotten targets of which a copy may be left in this cache."""
+        hosts: Counter[str] = Counter()
+        total.forgotten = total.forgotten_lost = total.forgotten_beyond_limits = 0
+        for order in self._not_gone(cache):
+            total.forgotten += order.forgotten
+            if order.sha256:
+                total.forgotten_beyond_limits += order.forgotten
+            elif order.cause is Cause.LISTING:
+                total.forgotten_lost += order.forgotten
+            if order.target.host:
+                hosts[order.target.host] += order.forgotten
+        total.forgotten_hosts = [host for host, _ in hosts.most_common(HOSTS_NAMED)]
+        total.forgotten_host_count = len(hosts)
+
+    def _not_gone(self, cache: str) -> Iterator[PurgeOrder]:
+        """The orders for them."""
         by_place = {order.sha256 for order, _ in self._orders.values() if order.scope is not Scope.TAG}
-        count = 0
         for order, outcomes in self._orders.values():
             if order.id in self._emptied:
                 continue
@@ -342,8 +370,7 @@ class _ForgottenTargets:
             repeats_others = order.scope is Scope.TAG and order.sha256 in by_place
             by_tag = bool(order.sha256) and (cache, order.sha256) in self._by_tag
             if not (outcome and outcome.is_carried_out) and not repeats_others and not by_tag:
-                count += order.forgotten
-        return count
+                yield order
 
 
 def _name_of(order: PurgeOrder) -> str:

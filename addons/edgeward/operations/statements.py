@@ -3,12 +3,12 @@
 They say only what is known. "Gone" is a word for purges that every cache verified.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
-from edgeward.quantities import counted
+from edgeward.quantities import HOSTS_NAMED, counted, listed
 from edgeward.types import Met
 from edgeward.types.refused_purges import RETRIED
 
@@ -19,6 +19,8 @@ LIMITS = (
 """What no purge can show, said on every receipt."""
 CACHES_PER_SENTENCE = 20
 """Caches named in one sentence at most."""
+HOST_CHARACTERS = 100
+"""Of the name of a host in a sentence."""
 EMPTIED = "then it was said that every cache had been emptied"
 """Whoever said so is in the audit trail. Edgeward can't verify it."""
 NO_CACHE = "no cache is configured: nothing was purged"
@@ -110,10 +112,7 @@ def unknowns(summary: OrderSummary) -> list[str]:
     """What may be left in each cache, and why."""
     if not summary.caches and summary.state in (ReceiptState.UNKNOWN, ReceiptState.NOTHING):
         return [NO_CACHE]
-    found = [
-        f"{name}: {counted(count, 'target')} {'was' if count == 1 else 'were'} forgotten"
-        for name, count in summary.forgotten.items()
-    ]
+    found = [f"{name}: {_forgotten(total)}" for name, total in summary.caches.items() if total.forgotten]
     for name, count in summary.not_known.items():
         found.append(_not_carried_out(name, count, summary.caches[name]))
     found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
@@ -122,10 +121,10 @@ def unknowns(summary: OrderSummary) -> list[str]:
         found.append(f"{what}: what {'it' if count == 1 else 'they'} had in hand is not known")
     if count := summary.unjudged:
         responses = f"{counted(count, 'response')} that broke off {'is' if count == 1 else 'are'} not judged yet"
-        found.append(f"{responses}, and a cache may hold what they had")
+        found.append(f"{responses}{_at_hosts(summary.unjudged_hosts)}, and a cache may hold what they had")
     for name, count in summary.unjudged_refused.items():
-        refused = f"{name} refuses {counted(count, 'purge')} of responses that broke off"
-        found.append(f"{refused}; fix its access rules; {RETRIED}")
+        purges = f"{counted(count, 'purge')} of responses that broke off{_at_hosts(summary.unjudged_hosts)}"
+        found.append(f"{name} refuses {purges}; fix its access rules; {RETRIED}")
     return found
 
 
@@ -136,6 +135,25 @@ def _not_carried_out(name: str, count: int, total: CacheTotal) -> str:
     of = f": {', '.join(total.unsupported_targets)}{rest}" if total.unsupported_targets else ""
     left = "copies may be left" if total.unsupported_seen else "copies that were never seen may be left"
     return f"{name} can't carry out {counted(count, 'purge')} of this kind, so {left}{why}{of}"
+
+
+def _forgotten(total: CacheTotal) -> str:
+    """How many targets were forgotten, where and why."""
+    text = f"{counted(total.forgotten, 'target')} {'was' if total.forgotten == 1 else 'were'} forgotten"
+    text += _at_hosts(total.forgotten_hosts, total.forgotten_host_count)
+    reasons = {
+        "their responses could not be judged or recorded": total.forgotten_lost,
+        "more were requested than are recorded": total.forgotten_beyond_limits,
+    }
+    known = [why if count == total.forgotten else f"{count}: {why}" for why, count in reasons.items() if count]
+    return f"{text} ({', '.join(known)})" if known else text
+
+
+def _at_hosts(hosts: Sequence[str], count: int = 0) -> str:
+    """ " at a.test, b.test, c.test and 2 more"; "" if no host is known."""
+    # Clients may send long ones.
+    names = [host if len(host) <= HOST_CHARACTERS else f"{host[:HOST_CHARACTERS]}..." for host in hosts]
+    return f" at {listed(names, HOSTS_NAMED, count)}" if names else ""
 
 
 def _nothing_found(summary: OrderSummary) -> str:
@@ -151,6 +169,4 @@ def _owing(owed: Mapping[str, int]) -> str:
 
 
 def _names(caches: Iterable[str]) -> str:
-    names = list(caches)
-    more = len(names) - CACHES_PER_SENTENCE
-    return ", ".join(names[:CACHES_PER_SENTENCE]) + (f" and {more} more" if more > 0 else "")
+    return listed(caches, CACHES_PER_SENTENCE)

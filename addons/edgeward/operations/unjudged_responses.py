@@ -1,8 +1,8 @@
 """Responses that broke off before a worker could judge them: a cache may have stored what they held."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from edgeward.operations.services import Services
 from edgeward.purging.unjudged_orders import Unjudged
@@ -17,7 +17,22 @@ COUNT_SECONDS = 3.0
 out that nobody answers a request that broke off a moment ago."""
 
 
-async def wait_judged(services: Services, timeout: float) -> Unjudged:
+@dataclass(frozen=True, slots=True, eq=False)
+class UnjudgedResponses(Unjudged):
+    """With the hosts of those that are not pending, as far as they are known: two are equal if their numbers are."""
+
+    hosts: Sequence[str] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Unjudged):
+            return NotImplemented
+        numbers = (other.count, other.refused, other.pending, other.silent)
+        return (self.count, self.refused, self.pending, self.silent) == numbers
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+async def wait_judged(services: Services, timeout: float) -> UnjudgedResponses:
     """Wait until the workers have judged what they could not judge at first, and caches have purged what nobody could:
     at most `timeout` seconds, and at most UNJUDGED_SECONDS; at least as long as it takes to ask.
 
@@ -29,10 +44,10 @@ async def wait_judged(services: Services, timeout: float) -> Unjudged:
     by_process = await services.list_store.wait_judged_by_each(timeout)
     pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, max(0.0, deadline - time.monotonic()))
-    return _together(purges, by_process, pending)
+    return await _with_hosts(services, purges, by_process, pending)
 
 
-async def unjudged_since(services: Services, at: float) -> Unjudged:
+async def unjudged_since(services: Services, at: float) -> UnjudgedResponses:
     """Which responses are unjudged now, of those that may have been stored before `at` (Unix seconds)."""
     settled_at = at + SETTLED_SECONDS
     if time.time() < settled_at:
@@ -40,12 +55,23 @@ async def unjudged_since(services: Services, at: float) -> Unjudged:
     by_process = await services.list_store.unjudged_before(settled_at)
     pending = await services.list_store.pending_requests()
     purges = await services.orders.wait_unjudged(services.caches, 0.0, placed_before=settled_at)
-    return _together(purges, by_process, pending)
+    return await _with_hosts(services, purges, by_process, pending)
 
 
-def _together(purges: Unjudged, by_process: Mapping[str, int], pending: int) -> Unjudged:
-    """Purges that caches owe or refuse, and what processes have still to judge. Who names no number is counted apart:
-    it may have none, or many."""
-    silent = sum(not count for count in by_process.values())
-    count = purges.count + sum(by_process.values())
-    return replace(purges, count=count, pending=purges.pending + pending, silent=silent)
+async def _with_hosts(
+    services: Services, purges: Unjudged, by_process: Mapping[str, int], pending: int
+) -> UnjudgedResponses:
+    """What workers have still to judge, and the purges that caches have still to carry out. A process that names no
+    number is counted apart: it may have none, or many."""
+    count, hosts = sum(by_process.values()), list[str]()
+    if count:
+        hosts += await services.list_store.unjudged_hosts()
+    if purges.count or purges.refused:
+        hosts += await services.orders.unjudged_hosts(services.caches)
+    return UnjudgedResponses(
+        purges.count + count,
+        purges.refused,
+        purges.pending + pending,
+        silent=sum(not count for count in by_process.values()),
+        hosts=list(dict.fromkeys(hosts)),
+    )

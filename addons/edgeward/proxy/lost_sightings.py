@@ -24,6 +24,8 @@ WRITES_WAITING = BATCH_SIZE + 1
 class LostSightings:
     """Counts lost targets by host, and has the counts written as forgotten.
 
+    Whoever adds one does not count it as recorded: so one purge of the host makes up for it.
+
     Args:
         file: keeps the hosts if this worker dies before that; None: nothing does.
     """
@@ -60,7 +62,7 @@ class LostSightings:
         hosts, version = dict(self._hosts), self._version
         if not hosts:
             return
-        await self._forgotten.remember_lost(hosts)
+        await self._forgotten.remember_lost(hosts, recorded_again=True)
         # Read after the write: any later listing finds these hosts in the store. An earlier one did not.
         if await self._list_store.version() != version:
             await self._purges.purge_late(hosts)

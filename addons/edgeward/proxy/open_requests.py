@@ -5,15 +5,19 @@ Some of them are pending: nobody has seen headers of a response, so no cache has
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable, Set
 
 from edgeward import metrics
-from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.lists.replication.unjudged_report import HOSTS_REPORTED, UnjudgedReport
 from edgeward.proxy.journal import Journal
 from edgeward.proxy.lost_sightings import NO_VERSION
 from edgeward.proxy.recorder import Position, Recorder
 from edgeward.proxy.unjudged_request import target_of_record
 from edgeward.types import Target
+
+HOST_CHARACTERS = 255
+"""Of a host that are told: more than any name has."""
 
 
 class OpenRequests:
@@ -27,6 +31,8 @@ class OpenRequests:
         self._since: dict[int, float] = {}
         self._pending: set[int] = set()
         self._forgotten: Position | None = None
+        # Of requests whose response was not judged.
+        self._hosts: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._since)
@@ -50,6 +56,8 @@ class OpenRequests:
     def open(self, number: int) -> None:
         """Its response was not judged."""
         self._since[number] = time.monotonic()
+        if number in self._journal:
+            self._hosts[number] = _host_of(self._journal[number])
 
     def has_ended(self, number: int) -> bool:
         """Whether it is judged, and what was recorded of it is on its way to the store."""
@@ -117,6 +125,7 @@ class OpenRequests:
 
     def _end(self, number: int) -> None:
         self._since.pop(number, None)
+        self._hosts.pop(number, None)
         self._pending.discard(number)
         self._journal.end(number)
 
@@ -136,6 +145,7 @@ class OpenRequests:
     def report(self) -> UnjudgedReport:
         """What a heartbeat says of this worker."""
         oldest = next((since for number, since in self._since.items() if number not in self._pending), None)
+        hosts = Counter(host for number, host in self._hosts.items() if number not in self._pending)
         return UnjudgedReport(
             open_count=len(self._since) - len(self._pending),
             open_seconds=0.0 if oldest is None else time.monotonic() - oldest,
@@ -144,4 +154,12 @@ class OpenRequests:
             journal=self._journal.name,
             taken_over=self._journal.taken_over,
             pending=len(self._pending),
+            hosts=[host for host, _ in hosts.most_common(HOSTS_REPORTED)],
         )
+
+
+def _host_of(record: bytes) -> str:
+    try:
+        return target_of_record(record).host[:HOST_CHARACTERS]
+    except ValueError:
+        return ""

@@ -126,6 +126,7 @@ class Recorder:
             await buffer.start()
         await self._incident_reporter.start()
         await self._match_rate.start()
+        await self._room.start()
 
     def position(self) -> Position:
         """A position after everything recorded and ordered so far; see `is_written`."""
@@ -157,6 +158,7 @@ class Recorder:
             await buffer.close()
         await self._incident_reporter.close()
         await self._match_rate.close()
+        await self._room.close()
 
     def record_sighting(self, sighting: Sighting) -> bool:
         """Have a sighting written, unless it was twice within `refresh_seconds`. Returns whether it will be.
@@ -164,8 +166,7 @@ class Recorder:
         The second one tells a target that is requested again from one that was requested once: that is forgotten first.
         A sighting that cannot be written is remembered as lost.
         """
-        # With the size: a cache may store more slices of the target than the size on record tells.
-        key = target_key(sighting.target, sighting.fingerprint.sha256, str(sighting.target.size))
+        key = _sighting_key(sighting)
         written_before = self._requested_again if key in self._recent_sightings else self._recent_sightings
         if key in written_before or not self._sighting_buffer.put(sighting):
             return False
@@ -265,10 +266,18 @@ class Recorder:
 
     def _lose_sightings(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
+            # Recorded when it comes again, so that one purge makes up for what is lost now.
+            for written in (self._recent_sightings, self._requested_again):
+                written.discard(_sighting_key(sighting))
             self._lost.add(sighting.target, sighting.version)
 
     def _lose_matches(self, matches: Sequence[tuple[Sighting, int]]) -> None:
         self._lose_sightings([sighting for sighting, _ in matches])
+
+    @property
+    def has_room_for_unjudged(self) -> bool:
+        """Whether the store and the caches had room a moment ago for purges of what nobody could judge."""
+        return self._room.has_room_for_unjudged()
 
     def _lose_orders(self, orders: Sequence[PurgeOrder]) -> None:
         for order in orders:
@@ -305,6 +314,11 @@ class Recorder:
 def _is_match(order: PurgeOrder) -> bool:
     """Whether it is for one target of a match in transit."""
     return order.cause is Cause.MATCH and order.scope is Scope.TARGET
+
+
+def _sighting_key(sighting: Sighting) -> bytes:
+    # With the size: a cache may store more slices of the target than the size on record tells.
+    return target_key(sighting.target, sighting.fingerprint.sha256, str(sighting.target.size))
 
 
 def _sighting_bytes(sighting: Sighting) -> int:

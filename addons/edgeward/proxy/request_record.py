@@ -43,6 +43,15 @@ ORDINARY = re.compile(
 )
 """Names of headers by which no origin varies a response without saying so in all others too: they are recorded only
 if some Vary has named them, and a response that does not name them is that of the request."""
+ADMITTING = re.compile(
+    r"user-agent|referer|cookie|(proxy-)?authorization|sec-(fetch|ch-ua|websocket)(-.*)?|(sec-|x-)?purpose|"
+    r"x-requested-with|upgrade|http2-settings|transfer-encoding|expect|content-(length|type|encoding)|"
+    r"via|from|forwarded|cdn-loop|x-(forwarded|original)-(for|server|by)|x-envoy-external-address|"
+    r"(x-|true-|fastly-|x-cluster-|x-original-)?(real|client)-?ip|"
+    r"cf-(connecting-ip|visitor|ew-via|worker)|x-azure-(clientip|socketip)"
+)
+"""Those of ORDINARY by which a cache, or an origin, may refuse a request before it looks for a response: who asks, from
+where, and for what page."""
 MAX_VALUE_BYTES = 1024
 """Longest value of an unusual header that is recorded."""
 MAX_RECORDED_BYTES = 64 * 1024
@@ -80,6 +89,12 @@ class RequestRecord:
     def is_whole(self) -> bool:
         """Whether it has each header by which only the response to this request may vary."""
         return all(ORDINARY.fullmatch(name) for name in self.withheld)
+
+    @property
+    def is_admitted_alike(self) -> bool:
+        """Whether it also has each header by which it may be refused: then a refusal of this request was, or would have
+        been, one of that request too."""
+        return self.is_whole and not any(ADMITTING.fullmatch(name) for name in self.withheld)
 
 
 class RecordedHeaders:

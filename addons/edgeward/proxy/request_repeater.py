@@ -9,7 +9,7 @@ from edgeward.proxy.judge import Judge
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import FullResponse, Refetcher, RefetchFailed, RefetchTooLarge
 from edgeward.proxy.request_host import target_of_request
-from edgeward.proxy.request_record import RecordedHeaders, unpack
+from edgeward.proxy.request_record import RecordedHeaders, RequestRecord, unpack
 from edgeward.proxy.stale_responses import is_stale
 from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, variant_of_response, vary_names
 from edgeward.types import Reason, Sighting, Target
@@ -18,6 +18,9 @@ ASK_LATER = frozenset((408, 421, 425, 429))
 """Statuses that, like 5xx, say nothing about the target: it is asked for again."""
 NOT_JUDGEABLE = frozenset((206, 400, 401, 403, 405, 406, 407, 414, 431))
 """Statuses that say nothing about it either, and that another try would give again."""
+REFUSALS = frozenset((400, 401, 403, 405))
+"""Those of them that a cache has from the origin, or gives to every such request: where it holds a copy of this
+variant, it answers with that."""
 
 
 def says_nothing(status: int) -> bool:
@@ -40,13 +43,23 @@ class Repeated(Enum):
 class RequestRepeater:
     """Repeats requests of one worker.
 
+    Args:
+        in_front: the upstream is a cache: what it refuses to the same request, it has not stored for that.
+
     Attributes:
         recorded_headers: which headers are recorded of a request. A Vary of a response adds to them.
     """
 
     def __init__(
-        self, judge: Judge, recorder: Recorder, refetcher: Refetcher, cache: TargetCache | None = None
+        self,
+        judge: Judge,
+        recorder: Recorder,
+        refetcher: Refetcher,
+        cache: TargetCache | None = None,
+        *,
+        in_front: bool = False,
     ) -> None:
+        self._in_front = in_front
         self._judge, self._recorder, self._refetcher = judge, recorder, refetcher
         self._cache = cache or TargetCache()
         self.recorded_headers = RecordedHeaders()
@@ -88,7 +101,7 @@ class RequestRepeater:
             return Repeated.TRY_AGAIN
         if says_nothing(full.status):
             return Repeated.TRY_AGAIN
-        if full.status in NOT_JUDGEABLE:
+        if full.status in NOT_JUDGEABLE and not (full.status in REFUSALS and self._is_refused_alike(recorded)):
             return Repeated.NOT_JUDGEABLE
         names = vary_names(full.headers.get("vary"))
         self.learn(target_of_request(request).host, names)
@@ -100,6 +113,10 @@ class RequestRepeater:
         if not recorded.has_all(names) or not recorded.is_whole:
             return Repeated.NOT_JUDGEABLE
         return Repeated.STALE if is_stale(full.headers) else Repeated.JUDGED
+
+    def _is_refused_alike(self, recorded: RequestRecord) -> bool:
+        """Whether a refusal was one of the recorded request too."""
+        return self._in_front and recorded.is_admitted_alike
 
     async def _judge_response(self, variant: Target, full: FullResponse) -> bool:
         """Returns whether it could be judged."""

@@ -100,7 +100,8 @@ class Runtime:
         patient = Refetcher(
             config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
         )
-        repeater, contact = RequestRepeater(judge, recorder, patient, cache), UpstreamContact(patient)
+        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=config.proxy.placement == "front")
+        contact = UpstreamContact(patient)
         unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config), origin_seconds(config))
         # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
         unjudged.take_over()

@@ -22,7 +22,8 @@ STORED_AGAIN = (
     "the purge names"
 )
 LATE_REPEAT_SECONDS = (300.0, 900.0)
-"""A purge of a response that broke off is repeated at these times too: the cache may fetch and store it for long."""
+"""A purge of a response that broke off, or of a host where such responses were lost, is repeated at these times too:
+the cache may fetch and store them for long."""
 
 
 class OutcomeWriter:
@@ -82,7 +83,7 @@ class OutcomeWriter:
             return repeat_id, at + REFUSED_RETRY_SECONDS * random.uniform(0.8, 1.2)
         if delivery is Delivery.UNSUPPORTED:
             return "", 0.0
-        seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.unjudged else ())})
+        seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.is_stored_late else ())})
         due = next((first_at + each for each in seconds if first_at + each > at), 0.0)
         return (repeat_id, due) if due else ("", 0.0)
 

@@ -21,7 +21,7 @@ from itertools import islice
 from edgeward.caches.base import Purged
 from edgeward.purging.orders import CARRIED_OUT
 from edgeward.purging.ready_purges import ReadyPurges
-from edgeward.types import Cause, Outcome, PurgeOrder
+from edgeward.types import Cause, Outcome, PurgeOrder, Scope
 
 MAX_CALL_SIZE = 512
 """Purges in one call of a driver."""
@@ -107,6 +107,14 @@ class QueuedPurge:
     def unjudged(self) -> bool:
         """Whether it is for a response that broke off: the cache may still be fetching that."""
         return self.order.cause is Cause.UNJUDGED
+
+    @property
+    def is_stored_late(self) -> bool:
+        """Whether the cache may fetch and store for long what it removes: a response that broke off, or one of a host
+        where such responses count as lost."""
+        order = self.order
+        of_lost = order.cause is Cause.LISTING and order.scope is Scope.PREFIX and not order.sha256
+        return self.unjudged or (of_lost and bool(order.forgotten))
 
     @property
     def slow(self) -> bool:

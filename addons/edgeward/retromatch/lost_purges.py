@@ -63,6 +63,8 @@ class LostPurges:
     def __init__(self, store: Store, forgotten: ForgottenTargets, orders: Orders) -> None:
         self._store, self._forgotten, self._orders = store, forgotten, orders
         self._purges = ForgottenPurges(store, forgotten, orders)
+        # When purges of late losses were placed (time.monotonic).
+        self._late_at: dict[Target, float] = {}
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._latest_key, self._due_key = store.key("{forgotten}", "lost-purges"), store.key("{forgotten}", "lost-due")
@@ -80,7 +82,7 @@ class LostPurges:
         reused, due, new = [], [], {}
         for host, mark in lost.items():
             order_id = latest.get(host, "")
-            if order_id in served and self._forgotten.makes_up_for(mark.at, placed_at(order_id)):
+            if order_id in served and self._forgotten.makes_up_for(mark, placed_at(order_id)):
                 reused.append(order_id)
             elif _is_recent(order_id):
                 due.append(host)
@@ -101,9 +103,18 @@ class LostPurges:
         return ids
 
     async def purge_late(self, hosts: Mapping[Target, int]) -> None:
-        """Purge hosts where targets were lost that older lists judged: any listing until now may have missed them."""
-        ids = await self._place(forgotten_orders(hosts, Cause.LISTING, time.time()))
+        """Purge hosts where targets were lost that older lists judged: any listing until now may have missed them.
+
+        Where this object has placed one for the same host lately, the next one is due.
+        """
+        now = time.monotonic()
+        self._late_at = {host: at for host, at in self._late_at.items() if now - at < LOST_PURGE_SECONDS}
+        due = [host for host in hosts if host in self._late_at]
+        new = {host: count for host, count in hosts.items() if host not in due}
+        self._late_at |= dict.fromkeys(new, now)
+        ids = await self._place(forgotten_orders(new, Cause.LISTING, time.time()))
         await self._orders.lost.note(EVERY_LIST, ANY_TIME, time.time(), ids)
+        await self._note_due_since(due, {EVERY_LIST: ANY_TIME})
 
     async def is_due(self, list_name: str) -> bool:
         """Whether entries of a list wait for a purge: more orders will follow from them."""
@@ -153,10 +164,13 @@ class LostPurges:
         return {order.id for order, _ in await self._orders.get_many(list(latest.values()))}
 
     async def _note_due(self, hosts: Iterable[Target], changes: Sequence[Change]) -> None:
+        await self._note_due_since(hosts, _covered_by_list(changes))
+
+    async def _note_due_since(self, hosts: Iterable[Target], since: Mapping[str, float]) -> None:
         args = [
             part
             for host in hosts
-            for name, added_at in _covered_by_list(changes).items()
+            for name, added_at in since.items()
             for part in (name.encode() + b"\0" + pack_prefix(host), f"{added_at:.3f}")
         ]
         if args:

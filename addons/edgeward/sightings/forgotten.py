@@ -4,7 +4,9 @@ A target is forgotten when a limit is reached, or when its sighting was lost. Ke
 
 {<image>}:f          hash: prefix -> "count at" of one image's targets, at most IMAGE_LIMITS
 {forgotten}:known    the same of all images that are on record, at most KNOWN_LIMITS
-{forgotten}:lost     hash: host -> "count at" of targets whose image is not on record, at most LOST_LIMITS
+{forgotten}:lost     hash: host -> "count at since" of targets whose image is not on record, at most LOST_LIMITS; a
+                     purge ordered after `since`, milliseconds by the clock of the store, makes up for all of them.
+                     Earlier versions have written no `since`
 {forgotten}:emptied  when every cache was emptied last, Unix seconds
 {forgotten}:purges   purges that make up for it, see retromatch/forgotten_purges.py
 
@@ -14,11 +16,21 @@ second, EVERYWHERE.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.codec import image_id
+from edgeward.sightings.forgotten_scripts import (
+    EXPIRE,
+    NOTE_EMPTIED,
+    NOTE_ONCE,
+    REMEMBER_ALL,
+    REMEMBER_LOST,
+    REPAIR,
+    SUBTRACT,
+)
 from edgeward.sightings.images_and_targets import name_of
 from edgeward.sightings.url_normalization import decoded_url, normalized_host
 from edgeward.store.connection import Store
@@ -51,86 +63,20 @@ IMAGE_LIMITS = PrefixLimits(64, 16)
 KNOWN_LIMITS = PrefixLimits(10_000, 1_000)
 LOST_LIMITS = PrefixLimits(256, 0)
 
-REMEMBER = """
-local function remember(key, now, keep_ms, max_prefixes, max_hosts, prefix, host, count)
-  local field, length = prefix, redis.call('HLEN', key)
-  if length >= max_prefixes and redis.call('HEXISTS', key, field) == 0 then field = host end
-  if length >= max_prefixes + max_hosts and redis.call('HEXISTS', key, field) == 0 then field = '' end
-  local was = tonumber(string.match(redis.call('HGET', key, field) or '0', '%d+'))
-  redis.call('HSET', key, field, string.format('%d %d', was + count, now))
-  redis.call('PEXPIRE', key, keep_ms)
-end
-"""
-"""Lua function: add to the count of a prefix."""
-
-# KEYS: hash. ARGV: now, keep in ms, limits; then prefix, host, count
-_REMEMBER = (
-    REMEMBER
-    + """
-for i = 5, #ARGV, 3 do
-  remember(KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[i], ARGV[i + 1], ARGV[i + 2])
-end
-"""
-)
-
-# By the clock of the store, as the ids of purge orders are.
-# KEYS: when every cache was emptied
-_NOTE_EMPTIED = """
-local time = redis.call('TIME')
-redis.call('SET', KEYS[1], string.format('%d.%03d', time[1], math.floor(time[2] / 1000)))
-"""
-
-# KEYS: hash. ARGV: field, now, keep in ms
-_NOTE_ONCE = """
-redis.call('HSET', KEYS[1], ARGV[1], '1 ' .. ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-"""
-
-# Returns how many targets are no longer missed.
-# KEYS: hash. ARGV: field, the last second when something may have been forgotten there
-_REPAIR = """
-local count, at = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '(%d+) (%d+)')
-if not count or tonumber(at) > tonumber(ARGV[2]) then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-return tonumber(count)
-"""
-
-# Like `remember`: what has no place under its prefix is counted for its host, or everywhere.
-# KEYS: hash. ARGV: prefix, host, count; prefix, host, count...
-_SUBTRACT = """
-for i = 1, #ARGV, 3 do
-  for _, field in ipairs({ARGV[i], ARGV[i + 1], ''}) do
-    local count, at = string.match(redis.call('HGET', KEYS[1], field) or '', '(%d+) (%d+)')
-    if count then
-      local left = tonumber(count) - tonumber(ARGV[i + 2])
-      if left > 0 then redis.call('HSET', KEYS[1], field, string.format('%d %d', left, at))
-      else redis.call('HDEL', KEYS[1], field) end
-      break
-    end
-  end
-end
-"""
-
-# A count that has grown since it was read stays.
-# KEYS: hash. ARGV: field, value, field, value...
-_EXPIRE = """
-for i = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
-end
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class ForgottenTotals:
     """Targets that are now forgotten: of images on record (`known`), and of others (`lost`), with the hosts of both.
 
-    `store_lost`: sightings were lost with the store's data, which counts as one of `lost`.
+    `store_lost`: sightings were lost with the store's data, which counts as one of `lost`. `host_names`: the hosts with
+    the most, at most HOSTS_NAMED; those of targets of too many hosts have none.
     """
 
     known: int
     lost: int
     hosts: int
     store_lost: bool = False
+    host_names: Sequence[str] = field(default=(), compare=False)
 
     @property
     def targets(self) -> int:
@@ -139,10 +85,15 @@ class ForgottenTotals:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How many targets were forgotten at a prefix, and when the last one was, Unix seconds."""
+    """How many targets were forgotten at a prefix, and when the last one was, Unix seconds.
+
+    `since`: a purge ordered after it makes up for them, Unix seconds by the clock of the store; None: see
+    ForgottenTargets.makes_up_for.
+    """
 
     count: int
     at: int
+    since: float | None = None
 
 
 class ForgottenTargets:
@@ -176,7 +127,7 @@ class ForgottenTargets:
         counts = Counter(map(prefix_of, targets))
         if counts:
             args = [each for prefix, count in counts.items() for each in (*prefix_and_host(prefix), count)]
-            await self._store.run_even_if_full(_SUBTRACT, [self._known], args)
+            await self._store.run_even_if_full(SUBTRACT, [self._known], args)
 
     async def remember_of_image(self, image: bytes, targets: Iterable[Target]) -> None:
         """Count targets of an image (by id) that never came on record as forgotten."""
@@ -187,24 +138,31 @@ class ForgottenTargets:
         await self._remember(self._known, KNOWN_LIMITS, prefixes)
         await self._remember(self.image_key(image), IMAGE_LIMITS, prefixes)
 
-    async def remember_lost(self, prefixes: Prefixes) -> None:
-        """Count targets whose image is not on record. `prefixes`: any; their hosts are remembered."""
+    async def remember_lost(self, prefixes: Prefixes, *, recorded_again: bool = False) -> None:
+        """Count targets whose image is not on record. `prefixes`: any; their hosts are remembered.
+
+        `recorded_again`: every worker records such a target when it serves it again, even if it has done so lately.
+        """
         hosts: Counter[Target] = Counter()
         for prefix, count in prefixes.items():
             hosts[host_of(prefix)] += count
-        await self._remember(self._lost, LOST_LIMITS, hosts)
+        if hosts:
+            limits, unrecorded = self.limits_as_args(LOST_LIMITS), int(self._unrecorded * 1000)
+            args = [each for prefix, count in hosts.items() for each in (*prefix_and_host(prefix), count)]
+            waits = (0 if recorded_again else unrecorded, unrecorded)
+            await self._store.run_even_if_full(REMEMBER_LOST, [self._lost], [*limits, *waits, *args])
 
     async def remember_store_loss(self) -> None:
         """The store lost its data: where copies are is not known any more. Counts as one target, however often."""
-        await self._store.run_even_if_full(_NOTE_ONCE, [self._lost], [pack_prefix(STORE_LOSS), *self._now_and_keep()])
+        await self._store.run_even_if_full(NOTE_ONCE, [self._lost], [pack_prefix(STORE_LOSS), *self._now_and_keep()])
 
     async def end_store_loss(self) -> bool:
         """Every cache was emptied since the store lost its data. Returns whether it had."""
         # Before the time is taken: what is forgotten from now on is not covered.
         for prefix in await self.lost():
             if prefix != STORE_LOSS:
-                await self.repair(prefix, time.time())
-        await self._store.run(_NOTE_EMPTIED, [self._emptied])
+                await self.repair(prefix, time.time() - self._unrecorded)
+        await self._store.run(NOTE_EMPTIED, [self._emptied])
         return bool(await self._redis.hdel(self._lost, pack_prefix(STORE_LOSS)))
 
     async def emptied_at(self) -> float:
@@ -223,10 +181,12 @@ class ForgottenTargets:
         """The same, with the time when the last one was lost."""
         return await self._read_marks(self._lost)
 
-    def makes_up_for(self, forgotten_at: float, purged_at: float) -> bool:
+    def makes_up_for(self, mark: Mark, purged_at: float) -> bool:
         """Whether a purge ordered at `purged_at` removes all that is not on record: no worker has left a target out
         since, because it had recorded it before it was forgotten."""
-        return forgotten_at <= int(purged_at - self._unrecorded)
+        if mark.since is not None:
+            return mark.since < purged_at
+        return mark.at <= int(purged_at - self._unrecorded)
 
     async def everything(self) -> dict[Target, int]:
         """Every prefix of forgotten targets, known and lost."""
@@ -264,21 +224,25 @@ class ForgottenTargets:
 
     async def totals(self) -> ForgottenTotals:
         known, lost = await self._read(self._known), await self._read(self._lost)
-        hosts = {normalized_host(prefix.host) for prefix in (*known, *lost) if prefix != STORE_LOSS}
-        return ForgottenTotals(sum(known.values()), sum(lost.values()), len(hosts), STORE_LOSS in lost)
+        hosts: Counter[str] = Counter()
+        for prefix, count in (*known.items(), *lost.items()):
+            if prefix != STORE_LOSS:
+                hosts[normalized_host(prefix.host)] += count
+        named = [host for host, _ in hosts.most_common() if host][:HOSTS_NAMED]
+        return ForgottenTotals(sum(known.values()), sum(lost.values()), len(hosts), STORE_LOSS in lost, named)
 
     async def repair(self, prefix: Target, purged_at: float, image: str = "") -> None:
         """Every cache has carried out a purge of a prefix that was ordered at `purged_at` (Unix seconds): the targets
         there, of an image (SHA-256) or lost ones, are not missed any more.
 
         Not if a target was forgotten less than `unrecorded` seconds before: a worker may have seen it since, and
-        recorded it no more.
+        recorded it no more. Of lost targets, those that every worker records again need only be older than the purge.
         """
         field, latest = pack_prefix(prefix), int(purged_at - self._unrecorded)
         key = self.image_key(image_id(image)) if image else self._lost
-        repaired = int(await self._store.run_even_if_full(_REPAIR, [key], [field, latest]))
+        repaired = int(await self._store.run_even_if_full(REPAIR, [key], [field, latest, round(purged_at * 1000)]))
         if image and repaired:
-            await self._store.run_even_if_full(_SUBTRACT, [self._known], [*prefix_and_host(prefix), repaired])
+            await self._store.run_even_if_full(SUBTRACT, [self._known], [*prefix_and_host(prefix), repaired])
 
     async def expire(self) -> None:
         """Remove the prefixes where nothing was forgotten for `keep`."""
@@ -287,7 +251,7 @@ class ForgottenTargets:
             found = (await self._redis.hgetall(key)).items()
             old = [each for field, value in found if _at(value) < oldest for each in (field, value)]
             if old:
-                await self._store.run_even_if_full(_EXPIRE, [key], old)
+                await self._store.run_even_if_full(EXPIRE, [key], old)
 
     def _now_and_keep(self) -> tuple[int, int]:
         return int(time.time()), int(self._keep * 1000)
@@ -295,7 +259,7 @@ class ForgottenTargets:
     async def _remember(self, key: str, limits: PrefixLimits, prefixes: Prefixes) -> None:
         if prefixes:
             args = [each for prefix, count in prefixes.items() for each in (*prefix_and_host(prefix), count)]
-            await self._store.run_even_if_full(_REMEMBER, [key], [*self.limits_as_args(limits), *args])
+            await self._store.run_even_if_full(REMEMBER_ALL, [key], [*self.limits_as_args(limits), *args])
 
     async def _read(self, key: str) -> dict[Target, int]:
         return {prefix: mark.count for prefix, mark in (await self._read_marks(key)).items()}
@@ -304,7 +268,7 @@ class ForgottenTargets:
         oldest = time.time() - self._keep
         found = (await self._redis.hgetall(key)).items()
         return {
-            unpack_prefix(field): Mark(int(value.split()[0]), _at(value))
+            unpack_prefix(field): Mark(int(value.split()[0]), _at(value), _since(value))
             for field, value in found
             if _at(value) >= oldest
         }
@@ -357,6 +321,11 @@ def unpack_prefix(field: bytes) -> Target:
 
 def _at(value: bytes) -> int:
     return int(value.split()[1])
+
+
+def _since(value: bytes) -> float | None:
+    _, _, *since = value.split()
+    return int(since[0]) / 1000 if since else None
 
 
 def _stands_for_many_paths(prefix: Target) -> bool:

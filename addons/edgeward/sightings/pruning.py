@@ -15,12 +15,12 @@ from edgeward.sightings.codec import SHA256, image_id
 from edgeward.sightings.coded_bodies import CodedBodies
 from edgeward.sightings.forgotten import (
     IMAGE_LIMITS,
-    REMEMBER,
     ForgottenTargets,
     host_of,
     prefix_and_host,
     prefix_of,
 )
+from edgeward.sightings.forgotten_scripts import REMEMBER
 from edgeward.sightings.images_and_targets import FIELDS_PER_READ, FINGERPRINT, Images
 from edgeward.sightings.last_seen import last_seen
 from edgeward.sightings.retention import Limits, SeenTarget, beyond_limits, least_valuable_first

@@ -198,3 +198,22 @@ async def test_what_has_been_unjudged_for_long(membership: Membership) -> None:
     assert await membership.unjudged_before(time.time() - 50) == {"long": 2}
     assert await membership.unjudged_before(time.time() - 150) == {}
     assert await membership.unjudged_before(time.time() + 50) == {"long": 2, "new": 1}
+
+
+async def test_hosts_of_unjudged_responses_are_named(membership: Membership, store: Store) -> None:
+    """Whatever they are called. Live replicas name those of now; of dead ones the last are known, until they are
+    forgotten. Earlier versions name none, and read what this one writes."""
+    odd = "a b,c%\xe9\udce9"
+    await membership.heartbeat("one", 3, open_count=2, journal="j", pending=7, hosts=["img.test", odd, ""])
+    await membership.heartbeat("other", 3, open_count=1, journal="k", hosts=["img.test", "b.test"])
+    await membership.heartbeat("judged", 3, journal="l", hosts=["judged.test"])
+    seconds, _ = await store.redis.time()
+    await store.redis.hset(store.key("{blocklist}", "replicas"), "old", f"3 {seconds} 0 0 4 0 7 1 of-old")
+    assert set(await membership.unjudged_hosts()) == {"img.test", odd, "b.test"}
+    fields = (await store.redis.hget(store.key("{blocklist}", "replicas"), "one")).split()
+    assert (fields[4], fields[7], fields[-1]) == (b"2", b"7", b"j")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", -60.0)
+        assert set(await membership.unjudged_hosts()) == {"img.test", odd, "b.test", "judged.test"}
+        patched.setattr(module, "FORGET_SECONDS", -60.0)
+        assert await membership.unjudged_hosts() == []

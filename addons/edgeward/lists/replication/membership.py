@@ -20,6 +20,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from edgeward.lists.lua_scripts import RESTORE_VERSION
 from edgeward.store.connection import Store
@@ -37,14 +38,15 @@ DIVERGED = -2
 
 # The hash of replicas: name ->
 #   "<version> <time of the heartbeat> <flush request that is acknowledged> <flush request that is judged> <unjudged>
-#    <time since when the oldest of those is, or 0> <requests under way> <pending requests> <journal, or ->"
-# Processes of earlier versions leave out the last six, or the pending ones. The journal is always last.
+#    <time since when the oldest of those is, or 0> <requests under way> <pending requests> <hosts of the unjudged ones,
+#    percent-encoded, with commas; or -> <journal, or ->"
+# Processes of earlier versions leave out the last seven, the pending ones, or the hosts. The journal is always last.
 # The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
 # history was replaced (see replication/store_loss.py).
 # KEYS: replicas, version, changes, history
 # ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
 # id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
-# of requests under way, number of pending requests, journal
+# of requests under way, number of pending requests, hosts of the unjudged ones, journal
 # -> {the store's version, when the applied change was made, id of its history, how the other one was replaced}
 _HEARTBEAT = (
     RESTORE_VERSION
@@ -62,7 +64,7 @@ end
 local seen = time[1] .. '.' .. string.format('%06d', time[2])
 local since = ARGV[6] == '0' and '0' or string.format('%.3f', time[1] + time[2] / 1000000 - tonumber(ARGV[9]))
 redis.call('HSET', KEYS[1], ARGV[1],
-  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12]}, ' '))
+  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12], ARGV[13]}, ' '))
 local at = false
 if tonumber(ARGV[3]) > 0 then
   local id = ARGV[3] .. '-0'
@@ -146,6 +148,23 @@ for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
   if #fields > 8 and now - tonumber(fields[2]) <= tonumber(ARGV[1]) then count = count + tonumber(fields[8]) end
 end
 return count
+"""
+
+# KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten
+# -> hosts of unjudged responses, one text for each replica
+_HOSTS = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local found = {}
+for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
+  local fields = {}
+  for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
+  local age = now - tonumber(fields[2])
+  if #fields > 9 and age <= tonumber(ARGV[2]) and (age > tonumber(ARGV[1]) or tonumber(fields[5]) > 0) then
+    found[#found + 1] = fields[9]
+  end
+end
+return found
 """
 
 # A replica that leaves requests in its journal counts as dead at once.
@@ -241,6 +260,7 @@ class Membership:
         under_way: int = 0,
         journal: str = "-",
         pending: int = 0,
+        hosts: Sequence[str] = (),
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -255,12 +275,14 @@ class Membership:
             under_way: how many requests the journal has.
             journal: name of the journal with the requests that are under way.
             pending: how many requests nobody has answered yet.
+            hosts: of the unjudged responses.
         """
         applied = reported if applied is None else applied
         judged = acknowledged if judged is None else judged
         args = (
             name, reported, applied, acknowledged, judged, open_count, secrets.token_hex(8), asked_history,
-            f"{open_seconds:.3f}", max(open_count, under_way), pending, journal,
+            f"{open_seconds:.3f}", max(open_count, under_way), pending,
+            ",".join(quote(host, safe="", errors="surrogatepass") for host in hosts if host) or "-", journal,
         )  # fmt: skip
         version, at, history, replaced = await self._store.run(_HEARTBEAT, (*self._keys, self._history), args)
         return StoreHistory(version, float(at) if at else None, history.decode(), (replaced or b"").decode())
@@ -304,6 +326,12 @@ class Membership:
     async def pending(self) -> int:
         """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
         return int(await self._store.run(_PENDING, self._keys[:1], (LEASE_SECONDS,)))
+
+    async def unjudged_hosts(self) -> list[str]:
+        """Hosts of the responses that live replicas have still to judge, and that dead ones had: each once."""
+        found = await self._store.run(_HOSTS, self._keys[:1], (LEASE_SECONDS, FORGET_SECONDS))
+        texts = [text for each in found if each != b"-" for text in each.decode().split(",")]
+        return list(dict.fromkeys(unquote(text, errors="surrogatepass") for text in texts))
 
     async def request_flush(self) -> int:
         """Ask all replicas to write to the store what they know by now, and to judge by the lists of now. Returns the

@@ -337,6 +337,7 @@ class Replica:
                 under_way=unjudged.under_way,
                 journal=unjudged.journal,
                 pending=unjudged.pending,
+                hosts=unjudged.hosts,
             )
             if unjudged.taken_over:
                 # They are in the counts that were sent just now.

@@ -1,6 +1,9 @@
 """What a process says with each heartbeat of responses that it has not judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+HOSTS_REPORTED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class UnjudgedReport:
         journal: the name of the journal, unique among all; "-": it has none.
         taken_over: names of the journals of dead processes whose requests are in this one since the last report. The
             one who has reported them clears it.
+        hosts: those with the most of `open_count`, as their requests name them; at most HOSTS_REPORTED.
     """
 
     open_count: int = 0
@@ -23,3 +27,4 @@ class UnjudgedReport:
     journal: str = "-"
     taken_over: list[str] = field(default_factory=list)
     pending: int = 0
+    hosts: Sequence[str] = ()
