@@ -93,10 +93,10 @@ async def test_a_flood_of_matches_leaves_room_for_unjudged_responses(store: Stor
     orders, room = Orders(store), room_of(store, 8 * MIB)
     await room.start()
     try:
-        await orders.place([long_order(number) for number in range(160)])
+        await orders.place([long_order(number) for number in range(140)])
         assert not await room.check()
         assert room.has_room_for_unjudged()
-        await orders.place([long_order(number) for number in range(160, 300)])
+        await orders.place([long_order(number) for number in range(140, 300)])
         await eventually(lambda: not room.has_room_for_unjudged())
         await store.redis.delete(store.key("{purges}", "orders"))
         await eventually(room.has_room_for_unjudged)

@@ -72,7 +72,7 @@ async def test_repeats_count_from_the_first_purge(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [{"cause": Cause.UNJUDGED}, {"cause": Cause.LISTING, "scope": Scope.PREFIX, "forgotten": 7}]
+    "kind", [{"cause": Cause.UNJUDGED}, {"cause": Cause.LISTING, "scope": Scope.PREFIX, "forgotten": 7, "sha256": ""}]
 )
 async def test_a_purge_of_a_broken_off_response_is_repeated_for_long(store: Store, kind: dict[str, Any]) -> None:
     """A cache that goes on fetching slowly stores the response late: the purge is repeated after minutes too. So is

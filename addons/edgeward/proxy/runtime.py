@@ -95,14 +95,7 @@ class Runtime:
             self.replica.on_store_loss.append(served.forget_reported)
         classifier_queues = [self._classifier_queue(settings, store, recorder) for settings in config.classifiers]
         cache = TargetCache()
-        journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
-        # Nobody waits for these: a body may come as slowly as the one that the cache goes on fetching.
-        patient = Refetcher(
-            config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
-        )
-        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=config.proxy.placement == "front")
-        contact = UpstreamContact(patient)
-        unjudged = UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config), origin_seconds(config))
+        unjudged = self._unjudged_requests(judge, recorder, cache, memory)
         # Before this process counts as a replica: it reports what a killed worker left from its first heartbeat on.
         unjudged.take_over()
         self.replica.settle = lambda: unjudged.settle(self.replica.flush_version)
@@ -124,6 +117,19 @@ class Runtime:
             classifier_queues=classifier_queues,
             memory=memory,
         )
+
+    def _unjudged_requests(
+        self, judge: Judge, recorder: Recorder, cache: TargetCache, memory: BodyMemory
+    ) -> UnjudgedRequests:
+        config = self._config
+        journal = Journal(config.state_dir.absolute() / "under-way", config.proxy.upstream)
+        # Nobody waits for these: a body may come as slowly as the one that the cache goes on fetching.
+        patient = Refetcher(
+            config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
+        )
+        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=config.proxy.placement == "front")
+        contact = UpstreamContact(patient)
+        return UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config), origin_seconds(config))
 
     def _classifier_queue(self, settings: ClassifierSettings, store: Store, recorder: Recorder) -> ClassifierQueue:
         claims = Claims(store, settings.name, version(settings.name), self._config.sightings.keep_days)
