@@ -66,7 +66,7 @@ async def test_a_slow_body_is_judged_when_it_ends(
     end.set()
 
     async def all_seen() -> bool:
-        return await seen(worker) == 2
+        return await seen(worker) == 3
 
     await eventually(all_seen)
     await eventually(lambda: unjudged(worker).open_count == 0)
