@@ -94,6 +94,9 @@ class CacheServer(ABC):
     def pause(self) -> None:
         """Freeze it with SIGSTOP: it does not answer, and keeps what it holds."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None and self._process.poll() is None:
+            # Until all its threads stand still. Without reaping it: that is left to `_process`.
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Undo `pause` with SIGCONT."""
