@@ -112,7 +112,6 @@ async def test_what_a_dead_worker_had_under_way_is_not_judged(
 ) -> None:
     """It counts until another worker of its machine, which looks for it from time to time, has judged it."""
     monkeypatch.setattr(membership, "LEASE_SECONDS", 600.0)
-    monkeypatch.setattr(unjudged_requests, "TAKE_OVER_SECONDS", 0.1)
     worker = await start_worker()
     worker.upstream.put("/a", jpeg(), *IMAGE)
     dead = Journal(tmp_path / "under-way", f"http://{worker.upstream.address}")
@@ -123,6 +122,8 @@ async def test_what_a_dead_worker_had_under_way_is_not_judged(
     assert await worker.list_store.wait_judged(0.0) == 1
     worker.upstream.hold.clear()
     dead.close()  # as the system does when its process ends
+    monkeypatch.setattr(unjudged_requests, "TAKE_OVER_SECONDS", 0.1)
+    unjudged(worker)._take_over_at = 0.0
     await eventually(lambda: worker.upstream.seen)
     assert await worker.list_store.wait_judged(1.0) == 1
     worker.upstream.hold.set()
