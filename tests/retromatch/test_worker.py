@@ -338,19 +338,21 @@ async def test_a_change_in_progress_is_not_claimed(bench: Bench, monkeypatch: py
     """A change that takes longer than the lease stays with its controller, also if a renewal of its lease fails."""
     monkeypatch.setattr(worker_module, "RENEWAL_SECONDS", 0.02)
     monkeypatch.setattr(worker_module, "RETRY_SECONDS", 0.01)
-    begun, hold, defects = asyncio.Event(), ConsumerGroup.hold, [ValueError("NOGROUP")]
+    group, defects = bench.retromatch._group, [ValueError("NOGROUP")]
+    begun, hold = asyncio.Event(), group.hold
 
-    async def fail_once(group: ConsumerGroup, consumer: str, ids: Sequence[str]) -> None:
+    async def fail_once(consumer: str, ids: Sequence[str]) -> None:
         if defects:
             raise defects.pop()
-        await hold(group, consumer, ids)
+        await hold(consumer, ids)
 
     async def endless(_: list[order_planner.PendingChange]) -> None:
         begun.set()
         await asyncio.Event().wait()
 
     before = metrics.registry.get_sample_value("edgeward_gate_errors_total", {"hook": "retromatch"}) or 0
-    monkeypatch.setattr(ConsumerGroup, "hold", fail_once)
+    # Of this group alone: loops of other tests' controllers may still run in this process.
+    monkeypatch.setattr(group, "hold", fail_once)
     monkeypatch.setattr(bench.retromatch, "_match", endless)
     await bench.retromatch.start()
     await begun.wait()
