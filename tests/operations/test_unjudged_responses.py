@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.support.edges import HOST, Edge, with_store
@@ -17,12 +18,13 @@ from edgeward.lists.replication.membership import LOADING, Membership
 from edgeward.operations import entries, lists, receipts, unjudged_responses
 from edgeward.operations.order_totals import OrderSummary, ReceiptState
 from edgeward.operations.services import Services
-from edgeward.operations.statements import unknowns
-from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.operations.statements import statement, unknowns
+from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
 from edgeward.operations.waiting import PurgeStatus
 from edgeward.purging.orders import Orders
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
+from edgeward.takedowns.takedowns import Takedown
 from edgeward.types import Cause, Delivery, Entry, Fingerprint, HashList, Outcome, PurgeOrder, Sighting, Signal, Target
 
 IMAGE = Fingerprint("ab" * 32, "image/jpeg", 9, (Signal("sha256", "ab" * 32),))
@@ -211,3 +213,56 @@ async def test_hosts_of_what_is_not_judged_are_named(services: Services) -> None
     await Membership(services.store).leave("busy")
     await carry_out(services)
     assert (await wait_judged(services, 0.1)).hosts == []
+
+
+def test_what_is_at_other_hosts_does_not_concern_a_url() -> None:
+    """However hosts are written. Unless there may be some at hosts that nobody names."""
+    found = UnjudgedResponses(2, {"edge": 1}, 3, hosts=["A.test:80", "b.test"], names_all_hosts=True)
+    assert found.at(["a.test"]) is found.at(["c.test", "b.test."]) is found
+    assert found.at(["c.test"]) == Unjudged(pending=3)
+    assert found.at(["*"]) is found
+    for unknown in (replace(found, names_all_hosts=False), UnjudgedResponses(silent=1)):
+        assert unknown.at(["c.test"]) is unknown
+
+
+def test_what_a_takedown_concerns() -> None:
+    """Its URLs and prefixes have hosts. An image may be anywhere, unless it is removed from some hosts only."""
+    found = UnjudgedResponses(1, hosts=["a.test"], names_all_hosts=True)
+    here, elsewhere = Target("http", "a.test", "/x"), Target("http", "c.test", "/x")
+    image = (Signal("md5", "1" * 32),)
+    plain = Takedown("ann", "api", 1.0)
+    for more, is_concerned in [
+        ({"urls": (here,)}, True),
+        ({"urls": (elsewhere,)}, False),
+        ({"urls": (elsewhere,), "prefixes": (here,)}, True),
+        ({"signals": image}, True),
+        ({"signals": image, "hosts": ("c.test",)}, False),
+        ({"signals": image, "hosts": ("c.test",), "urls": (here,)}, True),
+        ({"signals": image, "hosts": ("*",)}, True),
+        ({"signals": image, "hosts": ("c.test",), "list": "removed"}, True),
+    ]:
+        assert bool(found.of(replace(plain, **more)).count) is is_concerned, more  # type: ignore[arg-type]
+
+
+async def test_what_is_known_is_said_beside_what_is_not(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copies that were known are gone; only at a host that is named may be others."""
+    monkeypatch.setattr(unjudged_responses, "COUNT_SECONDS", 0.3)
+    entry = await listed(services)
+    now, members = await services.list_store.version(), Membership(services.store)
+
+    async def state(**report: Any) -> tuple[object, object, bool, str]:
+        await members.heartbeat("busy", now, judged=0, open_count=2, settled=2**62, stuck=2, **report)
+        found = await receipt(services, entry)
+        return found.state, found.known_state, found.unjudged_elsewhere, statement(found)
+
+    unknown, known, elsewhere, text = await state(hosts=["busy.test"])
+    assert (unknown, known, elsewhere) == (ReceiptState.UNKNOWN, ReceiptState.GONE, False)
+    assert "not judged yet at busy.test, and" in text and "At all other hosts: " in text
+    unknown, known, elsewhere, text = await state(hosts=["busy.test"], elsewhere=1)
+    assert (unknown, known, elsewhere) == (ReceiptState.UNKNOWN, ReceiptState.GONE, True)
+    assert "Apart from that: " in text
+    answer = purge_status(PurgeStatus(await receipt(services, entry), True))
+    assert (answer["state"], answer["known_state"], answer["unjudged_elsewhere"]) == ("unknown", "gone", True)
+    await members.leave("busy")
+    answer = purge_status(PurgeStatus(await receipt(services, entry), True))
+    assert (answer["state"], answer["known_state"], answer["unjudged_elsewhere"]) == ("gone", "gone", False)

@@ -12,7 +12,7 @@ from tests.support.edges import Edge, with_store
 
 from edgeward.background.polling import Polling
 from edgeward.lists.replication import membership
-from edgeward.lists.replication.membership import Membership
+from edgeward.lists.replication.membership import Membership, UnjudgedByReplica
 from edgeward.operations import waiting
 from edgeward.operations.services import Services
 from edgeward.purging.orders import PurgeResult
@@ -140,8 +140,8 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
         async def pending_requests(self) -> int:
             return 0
 
-        async def wait_judged_by_each(self, timeout: float) -> dict[str, int]:
-            return {}
+        async def wait_judged_by_each(self, timeout: float) -> UnjudgedByReplica:
+            return UnjudgedByReplica()
 
     monkeypatch.setattr(waiting, "Polling", Instant)
     services: Any = SimpleNamespace(

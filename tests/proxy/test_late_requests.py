@@ -202,3 +202,19 @@ async def test_what_was_answered_first_is_purged_again_at_the_end(
     assert counts(worker) == (1, 0)
     await eventually(lambda: here.open_count == 0)
     assert await purged(worker) == ["http://img.test/a"] * 2
+
+
+async def test_a_client_has_a_share_of_the_late_ones(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its host: the others find a place."""
+    monkeypatch.setattr(slow_bodies, "MAX_LATE", 8)
+    bodies = slow_bodies.SlowBodies(unjudged(worker)._repeater)
+    worker.upstream.hold.clear()
+
+    def ask(number: int, client: str) -> bool:
+        record = b"http\r\n/%d\r\nhost: img.test" % number
+        return bodies.ask_late(record, "img.test", lambda status: None, lambda result: None, client)
+
+    assert [ask(number, "one") for number in range(4)] == [True, True, True, False]
+    assert [ask(number, "two") for number in range(4, 6)] == [True, False]
+    await bodies.close()
+    assert bodies._late_by_client == {}

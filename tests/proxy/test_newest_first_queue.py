@@ -50,3 +50,19 @@ def test_a_removed_item_is_not_taken() -> None:
     assert (len(queue), queue.take(anything)) == (0, None)
     queue.add("a", "1")
     assert taken(queue, 2) == ["1"]
+
+
+def test_clients_of_a_host_take_turns() -> None:
+    """Whoever has many makes no other wait, and gets no more turns than another host."""
+    queue: NewestFirstQueue[str] = NewestFirstQueue()
+    for number in range(50):
+        queue.add("a.test", f"many{number}", "one")
+    queue.add("a.test", "few", "two")
+    queue.add("b.test", "other", "one")
+    found = [queue.take(lambda host: True) for _ in range(4)]
+    assert {"few", "other"} < {*found}
+    assert "few" not in queue and "many25" in queue
+    queue.add("a.test", "gone", "two")
+    queue.remove("gone")
+    assert [queue.take(lambda host: True) for _ in range(len(queue))].count(None) == 0
+    assert queue.take(lambda host: True) is None and queue._hosts == {}

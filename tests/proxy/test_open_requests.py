@@ -61,6 +61,7 @@ async def test_an_own_request_that_is_answered_is_open(opened: OpenRequests) -> 
 async def test_the_hosts_of_those_that_are_not_pending_are_named(opened: OpenRequests) -> None:
     """Those with the most first, in limited number and length; a record that can't be read has none."""
     for host in ("one.test", "two.test", "two.test", "x" * 300 + ".test"):
+        assert opened.report().elsewhere == 0
         opened.open(opened._journal.begin(f"http\r\n/a\r\nhost: {host}".encode()))
     silent = opened._journal.begin(b"http\r\n/a\r\nhost: silent.test")
     opened.open(silent)
@@ -68,9 +69,11 @@ async def test_the_hosts_of_those_that_are_not_pending_are_named(opened: OpenReq
     opened.open(opened._journal.begin(b"damaged"))
     assert [*opened.report().hosts][:2] == ["two.test", "one.test"]
     assert set(opened.report().hosts) == {"one.test", "two.test", "x" * 255, ""}
+    assert opened.report().elsewhere == 1
     for number in range(30):
         opened.open(opened._journal.begin(f"http\r\n/a\r\nhost: {number}.test".encode()))
     assert len(opened.report().hosts) == HOSTS_REPORTED
+    assert opened.report().elsewhere == 19
     opened.close(opened.numbers)
     await opened.forget_written()
     assert (opened.report().hosts, opened._hosts) == ([], {})

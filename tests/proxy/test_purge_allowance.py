@@ -4,7 +4,13 @@ import pytest
 from tests.support.real_caches import target
 
 from edgeward.proxy import purge_allowance as module
-from edgeward.proxy.purge_allowance import BYTES_PER_HOST, ORDERS_PER_HOST, PERIOD_SECONDS, PurgeAllowance
+from edgeward.proxy.purge_allowance import (
+    BYTES_PER_HOST,
+    ORDERS_PER_CLIENT,
+    ORDERS_PER_HOST,
+    PERIOD_SECONDS,
+    PurgeAllowance,
+)
 from edgeward.types import Target
 
 
@@ -47,3 +53,14 @@ def test_one_client_stays_below(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(int(50 * PERIOD_SECONDS)):
             assert allowance.take(at(hosts[number % len(hosts)], path))
     assert 50 * PERIOD_SECONDS * len(path) < BYTES_PER_HOST
+
+
+def test_a_client_leaves_some_to_the_others() -> None:
+    """Of its host. Those whose client is not known have no share of their own."""
+    allowance = PurgeAllowance()
+    taken = [allowance.take(target("/a"), "one") for _ in range(ORDERS_PER_HOST)]
+    assert (taken.count(True), taken[ORDERS_PER_CLIENT]) == (ORDERS_PER_CLIENT, False)
+    assert allowance.take(target("/a"), "two") and allowance.take(target("/a"))
+    assert allowance.take(Target("http", "other.test", "/a"), "one")
+    allowance._ends_at = 0.0
+    assert allowance.take(target("/a"), "one")

@@ -1,6 +1,7 @@
 """Those who wait for unjudged responses: what is settled, and by which lists."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.proxy.conftest import StartWorker, Worker
@@ -8,6 +9,7 @@ from tests.proxy.unjudged import IMAGE, add, purged, seen, unjudged
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg
 
+from edgeward.proxy import settling as settling_module
 from edgeward.purging.orders import Orders
 
 VARNISH = {"name": "edge", "driver": "varnish", "url": "http://127.0.0.1:1"}
@@ -77,3 +79,79 @@ async def test_nothing_is_settled_before_the_lists_of_the_wait_are_applied(
     replica.matcher.version += 3
     replica._update_reports()
     await eventually(lambda: settled)
+
+
+async def test_what_is_stuck_is_left(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response that hangs is waited for until it is a few seconds old, and no more after that: the wait ends, it
+    counts, and what it leaves behind is purged when it ends. It holds up no wait for others, which are judged."""
+    here, judging = unjudged(worker), asyncio.Event()
+    judge = here._repeater._judge.judge
+
+    async def slowly(*args: Any) -> Any:
+        await judging.wait()
+        return await judge(*args)
+
+    monkeypatch.setattr(settling_module, "STUCK_SECONDS", 600.0)
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    worker.upstream.put("/b", jpeg(), *IMAGE)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(here._repeater._judge, "judge", slowly)
+        add(worker, "/a")
+        settling = asyncio.create_task(here.settle())
+        await eventually(lambda: [each.answered for each in here._waiting.values()] == [True])
+        assert not settling.done() and here.report().stuck == 0
+        monkeypatch.setattr(settling_module, "STUCK_SECONDS", 0.0)
+        await settling
+    assert (here.report().stuck, here.report().open_count) == (1, 1)
+    assert [each.purge for each in here._waiting.values()] == [True]
+    assert await worker.list_store.wait_judged(60) == 1
+    monkeypatch.setattr(settling_module, "STUCK_SECONDS", 600.0)
+    add(worker, "/b")
+    here._open._since[min(here._open._since)] -= 700.0
+    assert await worker.list_store.wait_judged(60) == 1
+    assert [target.path for target in await seen(worker)] == ["/b"]
+    judging.set()
+    await eventually(lambda: here.open_count == 0)
+    assert (await purged(worker), here.report().stuck) == (["http://img.test/a"], 0)
+    assert await worker.list_store.wait_judged(60) == 0
+
+
+async def test_more_than_purges_wait_for_are_asked_again(
+    start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay pending, and what comes of them is purged whatever it shows. The wait does not wait for them."""
+    worker = await start_worker(caches=[VARNISH])
+    monkeypatch.setattr(unjudged(worker)._purges._unanswered_allowance, "_orders_per_host", 0)
+    worker.upstream.put("/a", jpeg(), *IMAGE)
+    worker.upstream.hold.clear()
+
+    async def is_up(at: float, host: str) -> bool:
+        return True
+
+    monkeypatch.setattr(unjudged(worker)._contact, "is_up_since", is_up)
+    add(worker, "/a")
+    here = unjudged(worker)
+    await eventually(lambda: here.report().pending == 1)
+    assert await worker.list_store.wait_judged(60) == 0
+    assert (here.report().pending, await purged(worker)) == (1, [])
+    worker.upstream.hold.set()
+    await eventually(lambda: here.open_count == 0)
+    assert await purged(worker) == ["http://img.test/a"]
+
+
+async def test_an_upstream_that_is_down_is_asked_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each request that is pending: that would take longer than anybody waits."""
+    here, asked = unjudged(worker), list[str]()
+    worker.upstream.hold.clear()
+
+    async def is_down(at: float, host: str) -> bool:
+        asked.append(host)
+        return False
+
+    for number in range(3):
+        add(worker, f"/{number}", f"{number}.test")
+    here._open.set_pending([*here._open.numbers], True)
+    monkeypatch.setattr(here._contact, "is_up_since", is_down)
+    monkeypatch.setattr(settling_module, "STUCK_SECONDS", 0.0)
+    await here.settle()
+    assert (len(asked), here.report().pending, here.report().stuck) == (1, 0, 3)

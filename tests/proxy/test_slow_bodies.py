@@ -8,7 +8,7 @@ from tests.proxy.conftest import Worker
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg, sha256
 
-from edgeward.proxy import slow_bodies, unjudged_requests
+from edgeward.proxy import retry_places, slow_bodies, unjudged_requests
 from edgeward.proxy.refetch import FullResponse
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
 from edgeward.purging.orders import Orders
@@ -56,7 +56,7 @@ async def test_a_slow_body_is_judged_when_it_ends(
 ) -> None:
     """While an upstream still sends the body, the request stays unjudged: it is neither given up nor purged. Others
     get its place."""
-    monkeypatch.setattr(unjudged_requests, "MAX_FETCHES", 2)
+    monkeypatch.setattr(retry_places, "MAX_FETCHES", 2)
     for number in range(3):
         worker.upstream.put(f"/{number}", jpeg(), "Content-Type: image/jpeg")
         add(worker, f"/{number}")

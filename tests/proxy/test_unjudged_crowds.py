@@ -92,7 +92,7 @@ async def test_a_crowd_of_one_host_costs_no_other(worker: Worker, monkeypatch: p
     assert url.startswith("http://noisy.test/slow")
     add(worker, "/slow100", "noisy.test")
     add(worker, "/slow101", "noisy.test")
-    assert unjudged(worker)._waiting_by_host == {"noisy.test": 100}
+    assert unjudged(worker)._waiting.by_host == {"noisy.test": 100}
 
 
 async def test_a_lost_purge_is_counted_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,3 +116,17 @@ async def test_one_client_loses_nothing(worker: Worker, monkeypatch: pytest.Monk
         now[0] += 1 / 50
     assert (len(closed), purges.excess) == (3000, {})
     assert recorder._lost.buffer.mark == 0
+
+
+async def test_no_client_waits_behind_another(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What exceeds the share of one waits; those of others are ordered at once."""
+    monkeypatch.setattr(purge_allowance, "ORDERS_PER_CLIENT", 2)
+    closed: list[int] = []
+    purges = UnjudgedPurges(unjudged(worker)._recorder, closed.extend)
+    for number in range(4):
+        purges.order(target(f"/{number}"), [number], "one")
+    purges.order(target("/4"), [4], "two")
+    assert closed == [0, 1, 4]
+    purges._allowance._ends_at = 0.0
+    purges.order_excess()
+    assert (closed, purges.excess, purges._sources) == ([0, 1, 4, 2, 3], {}, {})

@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg, sha256
 
 from edgeward import metrics
-from edgeward.proxy import unjudged_requests
+from edgeward.proxy import retry_places, unjudged_requests
 from edgeward.proxy.journal import Journal
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import SightingsSettings
@@ -176,11 +176,12 @@ async def test_a_new_request_is_sent_before_many_that_get_no_answer(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where they are of the same host: those that wait give way, and are sent again later."""
+    monkeypatch.setattr(retry_places, "MAX_SILENT", 0)
     sent = slow_fetches(worker, monkeypatch)
     worker.upstream.put("/a", jpeg(), *IMAGE)
     for number in range(100):
         add(worker, f"/slow{number}")
-    await eventually(lambda: len(sent) == unjudged_requests.MAX_FETCHES_PER_HOST)
+    await eventually(lambda: len(sent) == retry_places.MAX_FETCHES_PER_HOST)
     add(worker, "/a")
     await eventually(lambda: seen(worker))
     assert len(sent) < 50
@@ -188,11 +189,12 @@ async def test_a_new_request_is_sent_before_many_that_get_no_answer(
 
 async def test_a_host_that_does_not_answer_delays_no_other(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host has some of the places, never all."""
+    monkeypatch.setattr(retry_places, "MAX_SILENT", 0)
     sent = slow_fetches(worker, monkeypatch, ends=False)
     worker.upstream.put("/a", jpeg(), *IMAGE)
     for number in range(100):
         add(worker, f"/slow{number}")
-    await eventually(lambda: len(sent) == unjudged_requests.MAX_FETCHES_PER_HOST)
+    await eventually(lambda: len(sent) == retry_places.MAX_FETCHES_PER_HOST)
     add(worker, "/a", "other.test")
     await eventually(lambda: seen(worker))
 

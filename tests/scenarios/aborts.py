@@ -3,6 +3,7 @@
 import itertools
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,6 +38,31 @@ def breaking_off(stack: Stack, path: str, *headers: str) -> Iterator[None]:
             leave(stack, path.format(number), 0.05, *headers)
             if ended.wait(1.0):
                 return
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(client)
+        try:
+            yield
+        finally:
+            ended.set()
+        running.result()
+
+
+@contextmanager
+def flooding(stack: Stack, path: str, a_second: int) -> Iterator[None]:
+    """A client sends so many requests each second, and leaves after each. `path` has a place for a number."""
+    ended = Event()
+
+    def client() -> None:
+        began, sent = time.monotonic(), deque[socket.socket]()
+        for number in itertools.count():
+            sent.append(send(stack, path.format(number)))
+            if len(sent) > a_second // 10:
+                sent.popleft().close()
+            if ended.wait(began + number / a_second - time.monotonic()):
+                break
+        for connection in sent:
+            connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(client)

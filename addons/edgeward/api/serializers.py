@@ -54,6 +54,8 @@ def _known(value: OrderSummary) -> Json:
         "unjudged_refused": dict(value.unjudged_refused),
         "silent_processes": value.silent_processes,
         "unjudged_hosts": list(value.unjudged_hosts[:HOSTS_NAMED]),
+        "unjudged_elsewhere": value.unjudged_elsewhere,
+        "known_state": value.known_state or value.state,
         "pending": value.pending,
         "unknowns": unknowns(value),
         "copies": value.copies,

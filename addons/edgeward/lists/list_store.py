@@ -24,7 +24,7 @@ from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
-from edgeward.lists.replication.membership import LiveReplica, Membership
+from edgeward.lists.replication.membership import LiveReplica, Membership, UnjudgedByReplica
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList
 
@@ -334,25 +334,22 @@ class ListStore:
         """
         return sum(max(1, count) for count in (await self.wait_judged_by_each(timeout)).values())
 
-    async def wait_judged_by_each(self, timeout: float) -> dict[str, int]:
-        """The same by replica, without those that have judged all. 0: it does not report."""
+    async def wait_judged_by_each(self, timeout: float) -> UnjudgedByReplica:
+        """The same by replica, without those that have judged all. 0: it does not report. What is stuck is not waited
+        for."""
         flush_request = await self._membership.request_flush()
         deadline = time.monotonic() + timeout
-        while unjudged := await self._membership.unjudged(flush_request):
-            if time.monotonic() > deadline:
-                break
+        while True:
+            unjudged = await self._membership.unjudged(flush_request)
+            if unjudged.is_stuck or time.monotonic() > deadline:
+                return unjudged
             await asyncio.sleep(POLL_SECONDS)
-        return unjudged
 
     async def pending_requests(self) -> int:
         """How many requests broke off that nobody has answered yet: no cache can have stored a response to them."""
         return await self._membership.pending()
 
-    async def unjudged_hosts(self) -> list[str]:
-        """Hosts of the responses that are unjudged now, each once."""
-        return await self._membership.unjudged_hosts()
-
-    async def unjudged_before(self, at: float) -> dict[str, int]:
+    async def unjudged_before(self, at: float) -> UnjudgedByReplica:
         """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix seconds).
         0: it does not report."""
         return await self._membership.unjudged_before(at)

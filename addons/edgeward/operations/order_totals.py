@@ -146,6 +146,8 @@ class OrderSummary:
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
         unjudged_hosts: the hosts of both, as far as they are known.
+        unjudged_elsewhere: there may be some at other hosts too.
+        known_state: the state without them: of the copies that Edgeward knew of.
         silent_processes: processes that do not report: whether they have such responses is not known.
         pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
             make the others unknown.
@@ -167,6 +169,8 @@ class OrderSummary:
     partly: bool = False
     emptied_at: float = 0.0
     silent_processes: int = 0
+    unjudged_elsewhere: bool = False
+    known_state: ReceiptState | None = None
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -177,7 +181,8 @@ class OrderSummary:
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
         done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
-        is_unknown = done and bool(unjudged.count or unjudged.silent or unjudged.refused)
+        is_any = bool(unjudged.count or unjudged.silent or unjudged.refused)
+        is_unknown, names_all = done and is_any, isinstance(unjudged, UnjudgedResponses) and unjudged.names_all_hosts
         state = ReceiptState.UNKNOWN if is_unknown else self.state
         return replace(
             self,
@@ -185,6 +190,8 @@ class OrderSummary:
             unjudged=unjudged.count,
             unjudged_refused=unjudged.refused,
             unjudged_hosts=list(unjudged.hosts) if isinstance(unjudged, UnjudgedResponses) else [],
+            unjudged_elsewhere=is_any and not names_all,
+            known_state=self.state if is_unknown else None,
             pending=unjudged.pending,
             silent_processes=unjudged.silent,
         )

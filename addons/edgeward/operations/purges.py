@@ -7,7 +7,7 @@ from itertools import chain
 
 from edgeward.operations.order_totals import OrderSummary, ReceiptState, new_totals
 from edgeward.operations.services import Services
-from edgeward.operations.unjudged_responses import wait_judged
+from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
 from edgeward.purging.image_orders import forgotten_orders
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS
@@ -106,10 +106,10 @@ async def create(
         await services.list_store.wait_judged(UNJUDGED_SECONDS)
         ids += await _place_new(services, urls, targets, unseen, order)
     ids = list(dict.fromkeys(ids))
-    unjudged = Unjudged()
+    unjudged = UnjudgedResponses()
     if timeout is not None:
         await services.orders.wait_done(ids, services.caches, timeout)
-        unjudged = await wait_judged(services, timeout)
+        unjudged = (await wait_judged(services, timeout)).at(each.host for each in urls)
     return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
 
 

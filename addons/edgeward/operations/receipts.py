@@ -56,7 +56,8 @@ async def of_takedown(services: Services, takedown_id: str, cursor: int, limit: 
     """
     status, ids = await takedowns.get(services, takedown_id)
     assert status.summary is not None
-    summary = status.summary.orders.with_unjudged(await unjudged_since(services, status.takedown.at))
+    unjudged = await unjudged_since(services, status.takedown.at)
+    summary = status.summary.orders.with_unjudged(unjudged.of(status.takedown))
     status = replace(status, summary=replace(status.summary, orders=summary))
     return TakedownReceipt(status, await _page(services, ids, summary, cursor, limit))
 

@@ -4,6 +4,7 @@ They say only what is known. "Gone" is a word for purges that every cache verifi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from edgeward.operations.entry_effect import Effect
@@ -58,7 +59,7 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.REFUSED:
             return f"not gone: {refusals(summary)}"
         case ReceiptState.UNKNOWN:
-            return f"not known to be gone: {'; '.join(unknowns(summary))}"
+            return f"not known to be gone: {'; '.join(unknowns(summary))}{_known(summary)}"
         case ReceiptState.INACTIVE:
             what = "a part of what is listed" if summary.partly else "what is listed"
             return f"{what} blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
@@ -70,6 +71,14 @@ def _state(summary: OrderSummary) -> str:
             return f"accepted, not verified: {which} was carried out; {names} can't be asked whether a copy is left"
         case ReceiptState.GONE:
             return _gone(summary)
+
+
+def _known(summary: OrderSummary) -> str:
+    """What is known all the same, where only responses that are not judged make the rest unknown."""
+    if summary.known_state is None:
+        return ""
+    where = "Apart from that" if summary.unjudged_elsewhere else "At all other hosts"
+    return f". {where}: {_state(replace(summary, state=summary.known_state, known_state=None))}"
 
 
 def _pending(count: int) -> str:

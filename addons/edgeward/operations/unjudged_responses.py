@@ -1,12 +1,16 @@
 """Responses that broke off before a worker could judge them: a cache may have stored what they held."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from edgeward.lists.replication.membership import UnjudgedByReplica
 from edgeward.operations.services import Services
 from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.sightings.url_normalization import host_matches
 from edgeward.takedowns.steps import NOTHING_UNJUDGED_SECONDS, UNJUDGED_SECONDS
+from edgeward.takedowns.takedowns import Takedown
 
 SETTLED_SECONDS = 60.0
 """What a cache had stored before a listing is found to be unjudged within this time; then a request is purged after 30
@@ -19,9 +23,28 @@ out that nobody answers a request that broke off a moment ago."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnjudgedResponses(Unjudged):
-    """With the hosts of those that are not pending, as far as they are known: two are equal if their numbers are."""
+    """With the hosts of those that are not pending, as far as they are known: two are equal if their numbers are.
+
+    Attributes:
+        names_all_hosts: it is known that there are none at other hosts.
+    """
 
     hosts: Sequence[str] = ()
+    names_all_hosts: bool = False
+
+    def at(self, hosts: Iterable[str]) -> Self:
+        """As far as they may be at one of these hosts: for what is said of these alone."""
+        wanted = list(dict.fromkeys(hosts))
+        if not self.names_all_hosts or any(host_matches(each, wanted) for each in self.hosts):
+            return self
+        return type(self)(pending=self.pending, names_all_hosts=True)
+
+    def of(self, takedown: Takedown) -> Self:
+        """As far as they may concern what this takedown covers. An image may be anywhere, unless it is to be removed
+        from some hosts only."""
+        everywhere = takedown.signals and (takedown.list or not takedown.hosts)
+        targets = (*takedown.urls, *takedown.prefixes)
+        return self if everywhere else self.at([*(each.host for each in targets), *takedown.hosts])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Unjudged):
@@ -59,19 +82,19 @@ async def unjudged_since(services: Services, at: float) -> UnjudgedResponses:
 
 
 async def _with_hosts(
-    services: Services, purges: Unjudged, by_process: Mapping[str, int], pending: int
+    services: Services, purges: Unjudged, by_process: UnjudgedByReplica, pending: int
 ) -> UnjudgedResponses:
     """What workers have still to judge, and the purges that caches have still to carry out. A process that names no
     number is counted apart: it may have none, or many."""
-    count, hosts = sum(by_process.values()), list[str]()
-    if count:
-        hosts += await services.list_store.unjudged_hosts()
+    hosts, names_all = [*by_process.hosts], by_process.names_all_hosts
     if purges.count or purges.refused:
-        hosts += await services.orders.unjudged_hosts(services.caches)
+        of_purges, are_all = await services.orders.unjudged_hosts(services.caches)
+        hosts, names_all = [*hosts, *of_purges], names_all and are_all
     return UnjudgedResponses(
-        purges.count + count,
+        purges.count + sum(by_process.values()),
         purges.refused,
         purges.pending + pending,
         silent=sum(not count for count in by_process.values()),
         hosts=list(dict.fromkeys(hosts)),
+        names_all_hosts=names_all,
     )

@@ -179,7 +179,7 @@ async def wait_taken_down(services: Services, takedown_id: str, timeout: float, 
     summary = await summarize(services, takedown, progress, ids)
     if verified:
         unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
-        summary = replace(summary, orders=summary.orders.with_unjudged(unjudged))
+        summary = replace(summary, orders=summary.orders.with_unjudged(unjudged.of(takedown)))
     return summary
 
 

@@ -25,7 +25,9 @@ Beside them:
     packed_lru                 a bounded cache that the garbage collector does not notice
     refetch                    fetches a full response from the upstream
     unjudged_requests          which requests are sent again, since their response was not judged
-    newest_first_queue         hosts take turns, new requests go first
+    waiting_requests           those of them that wait, and which of them makes room for another
+    newest_first_queue         hosts and clients take turns, new requests go first
+    retry_places               how many are sent at the same time, and of whom
     request_repeater           sends one again, and judges and records its response
     slow_bodies                waits for responses that come slowly
     late_requests              what nobody answered in time, asked for once more

@@ -134,7 +134,7 @@ class EdgewardGate:
             request.stream = True  # uploads are not checked, so they take no memory here
         elif not await self._block_if_known(flow, state):
             request.stream = True
-            state.request_number = self.unjudged_requests.begin(request)
+            state.request_number = self.unjudged_requests.begin(request, source.client)
             state.answered = functools.partial(self.unjudged_requests.answer, state.request_number)
 
     @_fails_closed

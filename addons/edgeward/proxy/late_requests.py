@@ -71,22 +71,20 @@ class LateRequests:
         """Nobody answered it in time: purge its target, and ask for it."""
         target, numbers = request.target, request.numbers
         if self._stay_open:
-            self._purges.order(target, [])
+            self._purges.order(target, [], request.client)
             self.ask(request, numbers)
             return
         if not self._open.are_pending(numbers) or not self.purge_unanswered(request):
             self._open.set_pending(numbers, False)
-            self._purges.order(target, numbers)
+            self._purges.order(target, numbers, request.client)
             # To ask once more for what is answered, and can't be judged, would only make a cache store it again.
             if not request.answered:
                 self.ask(request, [])
 
     def purge_unanswered(self, request: UnjudgedRequest) -> bool:
-        """Have a purge wait in the caches for what comes of a pending request, and ask for it. False: too many do, so
-        what they store is not known."""
+        """Have a purge wait in the caches for what comes of a pending request, and ask for it. False: too many do."""
         target, numbers = request.target, request.numbers
-        if not self._purges.order_unanswered(target, numbers):
-            self._open.set_pending(numbers, False)
+        if not self._purges.order_unanswered(target, numbers, request.client):
             return False
         self.ask(request, [])
         return True
@@ -100,7 +98,7 @@ class LateRequests:
             known.purge |= bool(numbers)
             return
         answered, ended = partial(self._note_answer, late), partial(self._end, late)
-        if self._slow_bodies.ask_late(late.record, late.host, answered, ended):
+        if self._slow_bodies.ask_late(late.record, late.host, answered, ended, late.client):
             # This request of our own makes a cache store its response, like one of a client.
             late.numbers = numbers or [self._journal.begin(late.record)]
             late.answered = any(map(self._journal.is_answered, late.numbers))
@@ -126,7 +124,9 @@ class LateRequests:
             if each.purge_at < time.monotonic():
                 del self._not_asked[record]
                 self._purges.order(each.request.target, each.request.numbers)
-            elif record not in self._asked and self._slow_bodies.may_ask_late(record, each.request.host):
+            elif record not in self._asked and self._slow_bodies.may_ask_late(
+                record, each.request.host, each.request.client
+            ):
                 del self._not_asked[record]
                 # Who has asked meanwhile was told that it is not known; what comes is judged by the lists of then.
                 self.ask(each.request, each.request.numbers)
@@ -137,4 +137,4 @@ class LateRequests:
         if not late.answered or (is_judged and not late.purge):
             self._open.close(late.numbers)
         else:
-            self._purges.order(late.target, late.numbers)
+            self._purges.order(late.target, late.numbers, late.client)

@@ -1,7 +1,8 @@
-"""The order in which requests are sent again: hosts take turns, and within a host new requests go first.
+"""The order in which requests are sent again: hosts take turns, and the clients of a host do; within a client new
+requests go first.
 
 A new request is most likely one whose copy a cache still serves to many. Every OLDEST_EVERY-th one is the oldest of its
-host, so that none waits for ever behind newer ones.
+client, so that none waits for ever behind newer ones.
 """
 
 from collections import deque
@@ -11,19 +12,24 @@ OLDEST_EVERY = 4
 
 
 class NewestFirstQueue[T: Hashable]:
-    """Items by host. Adding, taking and removing take constant time, except for hosts that are passed over."""
+    """Items by host and client. Adding, taking and removing take constant time, except for hosts that are passed
+    over."""
 
     def __init__(self) -> None:
-        self._hosts: dict[str, deque[T]] = {}
+        # In the order of their turns. No empty dict or deque is kept.
+        self._hosts: dict[str, dict[str, deque[T]]] = {}
         self._queued: set[T] = set()
         self._taken = 0
 
     def __len__(self) -> int:
         return len(self._queued)
 
-    def add(self, host: str, item: T) -> None:
-        """Queue an item, which must not be queued."""
-        self._hosts.setdefault(host, deque()).append(item)
+    def __contains__(self, item: T) -> bool:
+        return item in self._queued
+
+    def add(self, host: str, item: T, client: str = "") -> None:
+        """Queue an item, which must not be queued. `client`: an address; "" if it is not known."""
+        self._hosts.setdefault(host, {}).setdefault(client, deque()).append(item)
         self._queued.add(item)
 
     def remove(self, item: T) -> None:
@@ -35,13 +41,25 @@ class NewestFirstQueue[T: Hashable]:
         for host in list(self._hosts):
             if not is_allowed(host):
                 continue
-            items = self._hosts.pop(host)
-            item = self._take_of(items)
-            if items:  # its next turn is after all others
-                self._hosts[host] = items
+            clients = self._hosts.pop(host)
+            item = self._take_of_next(clients)
+            if clients:  # its next turn is after all others
+                self._hosts[host] = clients
             if item is not None:
                 return item
         return None
+
+    def _take_of_next(self, clients: dict[str, deque[T]]) -> T | None:
+        """Of the client whose turn it is, among those that have any."""
+        item = None
+        for client in list(clients):
+            items = clients.pop(client)
+            item = self._take_of(items)
+            if items:
+                clients[client] = items
+            if item is not None:
+                break
+        return item
 
     def _take_of(self, items: deque[T]) -> T | None:
         self._taken += 1

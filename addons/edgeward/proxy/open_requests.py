@@ -30,6 +30,8 @@ class OpenRequests:
         # Unjudged, or judged by another try and not yet in the store; and since when (time.monotonic).
         self._since: dict[int, float] = {}
         self._pending: set[int] = set()
+        # A wait has ended without them.
+        self._stuck: set[int] = set()
         self._forgotten: Position | None = None
         # Of requests whose response was not judged.
         self._hosts: dict[int, str] = {}
@@ -52,6 +54,15 @@ class OpenRequests:
     def are_pending(self, numbers: Iterable[int]) -> bool:
         """Whether all of these are."""
         return self._pending.issuperset(numbers)
+
+    def younger(self, numbers: Iterable[int], seconds: float) -> set[int]:
+        """Those of these that have not been open for so long, or that are judged and on their way to the store."""
+        since = time.monotonic() - seconds
+        return {number for number in numbers if self._since.get(number, 0.0) > since or number in self._ended}
+
+    def leave(self, numbers: Iterable[int]) -> None:
+        """A wait ends without these: they are stuck, until they end or are pending."""
+        self._stuck.update(number for number in numbers if number in self._since)
 
     def open(self, number: int) -> None:
         """Its response was not judged."""
@@ -99,6 +110,8 @@ class OpenRequests:
             if first != number:
                 if self._journal.is_answered(number):
                     self.answer([first])
+                if number in self._stuck:
+                    self._stuck.add(first)
                 self._end(number)
         return sorted(kept.values())
 
@@ -127,6 +140,7 @@ class OpenRequests:
         self._since.pop(number, None)
         self._hosts.pop(number, None)
         self._pending.discard(number)
+        self._stuck.discard(number)
         self._journal.end(number)
 
     async def forget_written(self) -> None:
@@ -146,15 +160,19 @@ class OpenRequests:
         """What a heartbeat says of this worker."""
         oldest = next((since for number, since in self._since.items() if number not in self._pending), None)
         hosts = Counter(host for number, host in self._hosts.items() if number not in self._pending)
+        open_count = len(self._since) - len(self._pending)
+        named = hosts.most_common(HOSTS_REPORTED)
         return UnjudgedReport(
-            open_count=len(self._since) - len(self._pending),
+            open_count=open_count,
             open_seconds=0.0 if oldest is None else time.monotonic() - oldest,
             # After the worker's end another one may have taken over what was left.
             under_way=len(self._journal) if self._journal.path.exists() else 0,
             journal=self._journal.name,
             taken_over=self._journal.taken_over,
             pending=len(self._pending),
-            hosts=[host for host, _ in hosts.most_common(HOSTS_REPORTED)],
+            hosts=[host for host, _ in named],
+            elsewhere=open_count - sum(count for host, count in named if host),
+            stuck=len(self._stuck - self._pending),
         )
 
 

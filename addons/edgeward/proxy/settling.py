@@ -10,6 +10,8 @@ from edgeward.proxy.unjudged_request import UnjudgedRequest
 from edgeward.proxy.upstream_contact import UpstreamContact
 
 SETTLE_POLL_SECONDS = (0.001, 0.05)
+STUCK_SECONDS = 3.0
+"""A request that is not judged so long after it broke off is stuck: whoever waits can't hasten it."""
 
 
 class Settling:
@@ -18,7 +20,8 @@ class Settling:
     Args:
         unanswered: what those mean for the caches that nobody has answered.
         requests: all that are sent again.
-        purge: purges the target of one that nobody has answered, in caches where that waits for a fetch.
+        purge: purges the target of one that nobody has answered, in caches where that waits for a fetch. Returns False
+            where too many are purged so.
     """
 
     def __init__(
@@ -27,14 +30,14 @@ class Settling:
         open_requests: OpenRequests,
         contact: UpstreamContact,
         requests: Callable[[], Iterable[UnjudgedRequest]],
-        purge: Callable[[UnjudgedRequest], None],
+        purge: Callable[[UnjudgedRequest], bool],
     ) -> None:
         self._unanswered, self._open, self._contact = unanswered, open_requests, contact
         self._requests, self._purge = requests, purge
 
     async def settle(self, version: int, seconds: float) -> None:
         """Wait for all that are open now. What is judged counts only if that was by the lists at `version` or above.
-        What takes longer than `seconds` is purged whatever it shows."""
+        What takes longer than `seconds` is purged whatever it shows. What is stuck is not waited for: it is left."""
         numbers, polling, started = set(self._open.numbers), Polling(*SETTLE_POLL_SECONDS), time.monotonic()
         for each in self._requests():
             each.least_version = max(each.least_version, version)
@@ -43,28 +46,33 @@ class Settling:
                 # Of all that is so old: others may have begun to wait meanwhile.
                 for each in self._requests():
                     each.purge |= each.age() > seconds
-            if await self._settle_pending(numbers, started):
+            left = numbers & self._open.numbers - await self._make_sure(started)
+            if not self._open.younger(left, STUCK_SECONDS) and self._open.is_forgotten_written:
+                self._leave(left)
                 return
             await polling.pause()
             await self._open.forget_written()
 
-    async def _settle_pending(self, numbers: Set[int], started: float) -> bool:
-        """Make sure of those that are pending. Returns whether nothing is left to wait for."""
-        if self._unanswered is not Unanswered.NEVER_STORED:
-            for each in self._requests():
-                if not self._open.pending.isdisjoint(each.numbers):
-                    await self._make_sure(each, started)
+    async def _make_sure(self, started: float) -> Set[int]:
+        """What comes of those that are pending must not stay in a cache unnoticed. Returns those of which that is
+        known."""
+        if self._unanswered is Unanswered.NEVER_STORED:
+            return self._open.pending
+        asked = set[int]()
+        silent = [each for each in self._requests() if not self._open.pending.isdisjoint(each.numbers)]
+        is_up = bool(silent) and await self._contact.is_up_since(started, silent[0].host)
+        for each in silent:
+            if not is_up:
+                self._open.set_pending(each.numbers, False)
+            elif self._unanswered is Unanswered.ASKED_AGAIN or not self._purge(each):
+                # The one who waits does not learn of it.
+                each.purge = True
+                asked.update(each.numbers)
         # Where a purge waits, until all orders are in the store.
-        waits = self._unanswered is Unanswered.PURGE_WAITS
-        is_known = not waits and numbers & self._open.numbers <= self._open.pending
-        return is_known and self._open.is_forgotten_written
+        return asked & self._open.pending if self._unanswered is Unanswered.PURGE_WAITS else self._open.pending
 
-    async def _make_sure(self, request: UnjudgedRequest, started: float) -> None:
-        """What comes of it must not stay in a cache unnoticed."""
-        if not await self._contact.is_up_since(started, request.host):
-            self._open.set_pending(request.numbers, False)
-        elif self._unanswered is Unanswered.PURGE_WAITS:
-            self._purge(request)
-        else:
-            # The one who waits does not learn of it.
-            request.purge = True
+    def _leave(self, numbers: Set[int]) -> None:
+        """End a wait without these: the one who waits does not learn of their copies, so they are purged."""
+        self._open.leave(numbers)
+        for each in self._requests():
+            each.purge |= not numbers.isdisjoint((*each.numbers, *each.missed))

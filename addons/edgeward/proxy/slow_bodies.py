@@ -26,8 +26,8 @@ MAX_LATE = 512
 DESCRIPTOR_SHARE = 8
 """... which take at most this part of all descriptors that a process may have ..."""
 MAX_LATE_BYTES = 8 * 1024 * 1024
-"""... and their records this memory. One host has at most half. One client that breaks off a request each second, at a
-cache that lets an upstream be silent for 60 seconds, needs 60."""
+"""... and their records this memory. One host has at most half, and there one client three quarters. One client that
+breaks off a request each second, at a cache that lets an upstream be silent for 60 seconds, needs 60."""
 
 
 class SlowBodies:
@@ -40,7 +40,7 @@ class SlowBodies:
         self._repeater = repeater
         self._tasks = set[object]()
         self._late: dict[bytes, asyncio.Task[None]] = {}
-        self._late_by_host = Counter[str]()
+        self._late_by_host, self._late_by_client = Counter[str](), Counter[tuple[str, str]]()
         self._late_bytes = 0
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._max_late = MAX_LATE if descriptors < 0 else max(1, min(MAX_LATE, descriptors // DESCRIPTOR_SHARE))
@@ -56,13 +56,21 @@ class SlowBodies:
         """How many are asked for once more."""
         return len(self._late)
 
-    def may_ask_late(self, record: bytes, host: str) -> bool:
-        """Whether there is a place for this request of that host."""
+    def may_ask_late(self, record: bytes, host: str, client: str = "") -> bool:
+        """Whether there is a place for this request of that host, and of the client with this address; "" if it is not
+        known."""
         is_free = len(self._late) < self._max_late and self._late_bytes + len(record) <= MAX_LATE_BYTES
-        return is_free and record not in self._late and self._late_by_host[host] < max(1, self._max_late // 2)
+        has_share = not client or self._late_by_client[host, client] < max(1, self._max_late * 3 // 8)
+        is_new = record not in self._late
+        return is_free and is_new and has_share and self._late_by_host[host] < max(1, self._max_late // 2)
 
     def ask_late(
-        self, record: bytes, host: str, answered: Callable[[int], None], ended: Callable[[Repeated], None]
+        self,
+        record: bytes,
+        host: str,
+        answered: Callable[[int], None],
+        ended: Callable[[Repeated], None],
+        client: str = "",
     ) -> bool:
         """Nobody answered this request in time: send it once more, and judge whatever comes, however late.
 
@@ -70,26 +78,31 @@ class SlowBodies:
             host: as the request names it.
             answered: called with the status of the response as soon as its headers are here.
             ended: called with what came of it.
+            client: the address of who made it; "" if it is not known.
 
         Returns:
             Whether it is sent: not if the same one is, nor if too many are.
         """
-        if not self.may_ask_late(record, host):
+        if not self.may_ask_late(record, host, client):
             return False
         self._late_by_host[host] += 1
+        self._late_by_client[host, client] += 1
         self._late_bytes += len(record)
         self._late[record] = late = asyncio.create_task(
             self._ask_late(record, answered, ended), name="unjudged request, late"
         )
-        late.add_done_callback(partial(self._end_late, record, host))
+        late.add_done_callback(partial(self._end_late, record, host, client))
         return True
 
-    def _end_late(self, record: bytes, host: str, _: object) -> None:
+    def _end_late(self, record: bytes, host: str, client: str, _: object) -> None:
         del self._late[record]
         self._late_bytes -= len(record)
         self._late_by_host[host] -= 1
         if not self._late_by_host[host]:
             del self._late_by_host[host]
+        self._late_by_client[host, client] -= 1
+        if not self._late_by_client[host, client]:
+            del self._late_by_client[host, client]
 
     async def _ask_late(
         self, record: bytes, answered: Callable[[int], None], ended: Callable[[Repeated], None]

@@ -20,10 +20,12 @@ UNANSWERED_PER_HOST = ORDERS_PER_HOST
 
 
 class _GivenUp(NamedTuple):
-    """A target that nobody could judge, and the numbers that it stands for."""
+    """A target that nobody could judge, the numbers that it stands for, and the address of the client; "" if it is not
+    known."""
 
     target: Target
     numbers: Sequence[int]
+    client: str = ""
 
     @property
     def size(self) -> int:
@@ -39,14 +41,14 @@ class UnjudgedPurges:
         self._allowance, self._unanswered_allowance = PurgeAllowance(), PurgeAllowance(UNANSWERED_PER_HOST)
         # Given up and not ordered yet, by host, and the bytes of those.
         self.excess: dict[str, deque[_GivenUp]] = {}
-        self._bytes = Counter[str]()
+        self._bytes, self._sources = Counter[str](), Counter[tuple[str, str]]()
         self._count = self._all_bytes = 0
 
-    def order(self, target: Target, numbers: Sequence[int]) -> None:
-        """Order a purge now, or as soon as the allowance permits it and there is room. Where too many wait for that,
-        the whole host is purged that has the most."""
-        given_up = _GivenUp(target, numbers)
-        if target.host not in self.excess and self._may_order(given_up, self._allowance):
+    def order(self, target: Target, numbers: Sequence[int], client: str = "") -> None:
+        """Order a purge now, or as soon as the allowance permits it and there is room: no client waits behind what
+        exceeds the share of another. Where too many wait for that, the whole host is purged that has the most."""
+        given_up = _GivenUp(target, numbers, client)
+        if (target.host, client) not in self._sources and self._may_order(given_up, self._allowance):
             self._order(given_up)
             return
         self.excess.setdefault(target.host, deque()).append(given_up)
@@ -54,10 +56,10 @@ class UnjudgedPurges:
         if self._count > MAX_EXCESS or self._all_bytes > MAX_EXCESS_BYTES:
             self._forget_host(max(self.excess, key=self._bytes.__getitem__))
 
-    def order_unanswered(self, target: Target, numbers: Sequence[int]) -> bool:
+    def order_unanswered(self, target: Target, numbers: Sequence[int], client: str = "") -> bool:
         """Order a purge of a target that nobody answered. False: too many are ordered of its host, or there is no
         room."""
-        given_up = _GivenUp(target, numbers)
+        given_up = _GivenUp(target, numbers, client)
         if not self._may_order(given_up, self._unanswered_allowance):
             return False
         self._order(given_up, unanswered=True)
@@ -82,7 +84,7 @@ class UnjudgedPurges:
         return True
 
     def _may_order(self, given_up: _GivenUp, allowance: PurgeAllowance) -> bool:
-        return self._recorder.has_room_for_unjudged and allowance.take(given_up.target)
+        return self._recorder.has_room_for_unjudged and allowance.take(given_up.target, given_up.client)
 
     def _order(self, given_up: _GivenUp, unanswered: bool = False) -> None:
         # A purge that is lost is counted by the recorder, which remembers its host.
@@ -93,6 +95,10 @@ class UnjudgedPurges:
     def _count_waiting(self, given_up: _GivenUp, sign: int) -> None:
         self._count += sign
         self._all_bytes += sign * given_up.size
+        source = given_up.target.host, given_up.client
+        self._sources[source] += sign
+        if not self._sources[source]:
+            del self._sources[source]
         if given_up.target.host in self.excess:
             self._bytes[given_up.target.host] += sign * given_up.size
 

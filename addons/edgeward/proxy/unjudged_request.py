@@ -17,6 +17,7 @@ class UnjudgedRequest:
 
     Args:
         seconds: in which it may be sent again.
+        client: the address of who made it; "" if that is not known.
 
     Attributes:
         host: as the request names it.
@@ -33,18 +34,18 @@ class UnjudgedRequest:
     """
 
     __slots__ = (
-        "answered", "fetch", "give_up_at", "host", "least_version", "missed", "numbers", "purge", "record",
+        "answered", "client", "fetch", "give_up_at", "host", "least_version", "missed", "numbers", "purge", "record",
         "restarts", "since", "tries", "turned_away", "version",
     )  # fmt: skip
 
-    def __init__(self, record: bytes, numbers: list[int], seconds: float) -> None:
+    def __init__(self, record: bytes, numbers: list[int], seconds: float, client: str = "") -> None:
         self.record, self.numbers, self.missed = record, numbers, list[int]()
         self.since, self.tries = time.monotonic(), 0
         self.give_up_at = self.since + seconds
         self.purge = self.answered = self.turned_away = self.restarts = False
         self.version = self.least_version = 0
         self.fetch: asyncio.Task[None] | None = None
-        self.host = self.target.host
+        self.host, self.client = self.target.host, client
 
     @property
     def target(self) -> Target:

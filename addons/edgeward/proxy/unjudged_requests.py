@@ -15,10 +15,8 @@ import heapq
 import itertools
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from operator import itemgetter
 
 from mitmproxy import http
 
@@ -34,6 +32,7 @@ from edgeward.proxy.open_requests import OpenRequests
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import ON_ANSWER
 from edgeward.proxy.request_repeater import Repeated, RequestRepeater
+from edgeward.proxy.retry_places import SILENT_SECONDS, RetryPlaces
 from edgeward.proxy.settling import Settling
 from edgeward.proxy.slow_bodies import SlowBodies
 from edgeward.proxy.stale_responses import MAX_STILL_STALE, STALE_TRIES, STILL_STALE_SECONDS
@@ -41,21 +40,17 @@ from edgeward.proxy.unanswered import Unanswered
 from edgeward.proxy.unjudged_purges import UnjudgedPurges
 from edgeward.proxy.unjudged_request import UnjudgedRequest, target_of_record
 from edgeward.proxy.upstream_contact import UpstreamContact
+from edgeward.proxy.waiting_requests import WaitingRequests
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 1000
-"""Requests that wait to be sent again. For one more, the target of one is purged at once, of the host with the most."""
+"""Requests that wait to be sent again. For one more, one is given up: of the client with the most, at the host with the
+most."""
 OVERDUE_SECONDS = 600.0
 """A request whose response was not judged in this time is sent again."""
 GIVE_UP_SECONDS = 30.0
 """A request that nobody answered in this time is not sent again: its target is purged."""
-MAX_FETCHES = 16
-"""Requests that are sent at the same time ..."""
-MAX_FETCHES_PER_HOST = 12
-"""... of one host ..."""
-MAX_RETRIES = 8
-"""... and of those that were sent before: some places stay free for new ones."""
 ANSWER_SECONDS = (1.0, 15.0)
 """How long the first try waits for the headers of a response. It doubles from try to try, up to the longest."""
 TICK_SECONDS = 0.1
@@ -88,18 +83,18 @@ class UnjudgedRequests:
     ) -> None:
         self.journal, self._recorder, self._repeater = journal, recorder, repeater
         self._contact, self._unanswered = contact, unanswered
-        self._began: dict[int, float] = {}
+        # When, and by the client of which address.
+        self._began: dict[int, tuple[float, str]] = {}
         self._open = OpenRequests(journal, recorder)
-        self._waiting: dict[bytes, UnjudgedRequest] = {}
-        self._waiting_by_host = Counter[str]()
+        self._waiting = WaitingRequests()
         self._purges = UnjudgedPurges(recorder, self._open.close)
         self._still_stale = TtlSet(STILL_STALE_SECONDS, MAX_STILL_STALE)
         self._take_over_at = time.monotonic() + TAKE_OVER_SECONDS
         self._new, self._due = NewestFirstQueue[UnjudgedRequest](), NewestFirstQueue[UnjudgedRequest]()
         self._later: list[tuple[float, int, UnjudgedRequest]] = []
         self._serial = itertools.count()
-        self._fetches: dict[asyncio.Task[None], UnjudgedRequest] = {}
         self._slow_bodies = SlowBodies(repeater)
+        self._places = RetryPlaces(self._slow_bodies)
         self._watch = AnswerWatch(self._open, contact, repeater, unanswered)
         note_answer = self._watch.note_answer
         self._late = LateRequests(
@@ -151,7 +146,7 @@ class UnjudgedRequests:
     async def close(self) -> None:
         """Leave the rest to the next worker."""
         self._running = False
-        fetches = [*self._fetches]
+        fetches = self._places.fetches
         for fetch in fetches:
             fetch.cancel()
         await asyncio.gather(*(loop.close() for loop in self._loops), *fetches, return_exceptions=True)
@@ -160,11 +155,11 @@ class UnjudgedRequests:
         await self._open.forget_written()
         self.journal.close()
 
-    def begin(self, request: http.Request) -> int:
-        """A request goes upstream. Returns its number."""
+    def begin(self, request: http.Request, client: str = "") -> int:
+        """A request of the client with this address goes upstream. Returns its number."""
         self._open.free_memory()
         number = self.journal.begin(self._repeater.recorded_headers.pack(request))
-        self._began[number] = time.monotonic()
+        self._began[number] = time.monotonic(), client
         return number
 
     def answer(self, number: int) -> None:
@@ -185,7 +180,7 @@ class UnjudgedRequests:
 
     def retry(self, number: int) -> None:
         """Its response was not judged: send it again."""
-        self._began.pop(number, None)
+        _, client = self._began.pop(number, (0.0, ""))
         if number not in self.journal or self._open.has_ended(number) or number in self._open:
             return
         self._open.open(number)
@@ -194,13 +189,14 @@ class UnjudgedRequests:
         known = self._waiting.get(record)
         if known is not None:
             known.join(number, self.journal.is_answered(number), self._open.merge)
+            self._move(known, client)
             self._restart_silent(known)
         elif (len(self._waiting) >= MAX_WAITING or self.journal.is_full) and not self._make_room(
-            (target := target_of_record(record)).host
+            (target := target_of_record(record)).host, client
         ):
-            self._purges.order(target, [number])
+            self._purges.order(target, [number], client)
         else:
-            self._add(record, [number])
+            self._add(record, [number], client)
         self._open.set_gauges()
 
     def retry_stale(self, number: int, recorded: bool) -> None:
@@ -214,24 +210,31 @@ class UnjudgedRequests:
         else:
             self.retry(number)
 
-    def _add(self, record: bytes, numbers: list[int]) -> UnjudgedRequest:
-        self._waiting[record] = waiting = UnjudgedRequest(record, numbers, GIVE_UP_SECONDS)
+    def _add(self, record: bytes, numbers: list[int], client: str) -> UnjudgedRequest:
+        waiting = UnjudgedRequest(record, numbers, GIVE_UP_SECONDS, client)
         waiting.answered = any(map(self.journal.is_answered, numbers))
-        self._waiting_by_host[waiting.host] += 1
-        self._new.add(waiting.host, waiting)
+        self._waiting.add(waiting)
+        self._new.add(waiting.host, waiting, client)
         self._fill_places()
         return waiting
 
-    def _make_room(self, host: str) -> bool:
-        """Give up the oldest request of the host with the most, for one of `host`. False: that is the same host."""
-        crowded, count = max(self._waiting_by_host.items(), key=itemgetter(1), default=("", 0))
-        if count <= self._waiting_by_host.get(host, 0):
+    def _move(self, waiting: UnjudgedRequest, client: str) -> None:
+        """This client made the same request. Where it is not sent yet, it does not wait behind the crowd of another."""
+        if client != waiting.client and waiting in self._new:
+            self._new.remove(waiting)
+            self._waiting.move(waiting, client)
+            self._new.add(waiting.host, waiting, client)
+
+    def _make_room(self, host: str, client: str) -> bool:
+        """Give up one request for one of `client` at `host`. False: there is none that makes room."""
+        given_up = self._waiting.to_give_up(host, client, self._is_pending)
+        if given_up is None:
             return False
-        idle = (each for each in self._waiting.values() if each.host == crowded and not each.fetching)
-        if (oldest := next(idle, None)) is None:
-            return False
-        self._finish(oldest, Repeated.TRY_AGAIN if self._open.are_pending(oldest.numbers) else Repeated.NOT_JUDGEABLE)
+        self._finish(given_up, Repeated.TRY_AGAIN if self._is_pending(given_up) else Repeated.NOT_JUDGEABLE)
         return True
+
+    def _is_pending(self, waiting: UnjudgedRequest) -> bool:
+        return self._open.are_pending(waiting.numbers)
 
     async def settle(self, version: int = 0) -> None:
         """Wait until what is unjudged now is judged by the lists at `version` or above, or purged, and that is in the
@@ -242,13 +245,15 @@ class UnjudgedRequests:
         """All that are sent again."""
         return [*self._waiting.values(), *self._late]
 
-    def _purge_unanswered(self, waiting: UnjudgedRequest) -> None:
-        """Have a purge wait in the caches for what comes of it. Until it is ordered, what they store is not known."""
-        is_silent = self._is_waiting(waiting) and self._open.are_pending(waiting.numbers)
-        if is_silent and self._late.purge_unanswered(waiting):
-            if waiting.fetch is not None:
-                waiting.fetch.cancel()
-            self._remove(waiting)
+    def _purge_unanswered(self, waiting: UnjudgedRequest) -> bool:
+        """Have a purge wait in the caches for what comes of it. False: too many do."""
+        is_silent = waiting in self._waiting and self._is_pending(waiting)
+        if not is_silent or not self._late.purge_unanswered(waiting):
+            return not is_silent
+        if waiting.fetch is not None:
+            waiting.fetch.cancel()
+        self._remove(waiting)
+        return True
 
     # When which request is sent.
 
@@ -260,8 +265,8 @@ class UnjudgedRequests:
         self._retry_overdue(now)
         while self._later and self._later[0][0] <= now:
             _, _, waiting = heapq.heappop(self._later)
-            if self._is_waiting(waiting):
-                self._due.add(waiting.host, waiting)
+            if waiting in self._waiting:
+                self._due.add(waiting.host, waiting, waiting.client)
         self._expire(now)
         self._purges.order_excess()
         self._late.retry_not_asked()
@@ -271,7 +276,7 @@ class UnjudgedRequests:
     def _retry_overdue(self, now: float) -> None:
         """Retry requests that began long ago and never ended."""
         while self._began:
-            number, began = next(iter(self._began.items()))
+            number, (began, _) = next(iter(self._began.items()))
             if began >= now - OVERDUE_SECONDS:
                 return
             self.retry(number)
@@ -289,47 +294,40 @@ class UnjudgedRequests:
 
     def _fill_places(self) -> None:
         """Send as many as may be sent at the same time."""
-        while self._running and len(self._fetches) - len(self._slow_bodies) < MAX_FETCHES and (waiting := self._next()):
+        while self._running and self._places.is_free and (waiting := self._next()):
             waiting.fetch = asyncio.create_task(self._try(waiting), name="unjudged request")
-            self._fetches[waiting.fetch] = waiting
+            self._places.take(waiting.fetch, waiting)
             waiting.fetch.add_done_callback(self._end_fetch)
 
     def _next(self) -> UnjudgedRequest | None:
-        placed = [waiting for fetch, waiting in self._fetches.items() if fetch not in self._slow_bodies]
-        by_host = Counter(waiting.host for waiting in placed)
-        retries = sum(waiting.tries > 0 for waiting in placed)
-
-        def may_send(host: str) -> bool:
-            return by_host[host] < MAX_FETCHES_PER_HOST
-
-        return self._new.take(may_send) or (self._due.take(may_send) if retries < MAX_RETRIES else None)
+        may_send = self._places.hosts()
+        return self._new.take(may_send) or (self._due.take(may_send) if self._places.may_retry else None)
 
     def _end_fetch(self, fetch: asyncio.Task[None]) -> None:
-        waiting = self._fetches.pop(fetch)
+        waiting = self._places.end(fetch)
         waiting.fetch = None
-        if waiting.restarts and self._is_waiting(waiting):
+        if waiting.restarts and waiting in self._waiting:
             waiting.restarts = False
             waiting.merge_missed(self._open.merge)
-            self._new.add(waiting.host, waiting)
+            self._new.add(waiting.host, waiting, waiting.client)
         self._fill_places()
 
     def _restart_silent(self, waiting: UnjudgedRequest) -> None:
         """Begin a try anew that has found out that nobody answers, if the same request was made again meanwhile: that
         one may have been answered, and the cache have stored it."""
-        known_silent = not waiting.answered and self._open.are_pending(waiting.numbers)
+        known_silent = not waiting.answered and self._is_pending(waiting)
         if waiting.fetch is not None and waiting.missed and known_silent and not waiting.restarts:
             waiting.restarts = True
             waiting.fetch.cancel()
-
-    def _is_waiting(self, waiting: UnjudgedRequest) -> bool:
-        return self._waiting.get(waiting.record) is waiting
 
     # One try.
 
     async def _try(self, waiting: UnjudgedRequest) -> None:
         waiting.turned_away = False
-        ON_ANSWER.set(partial(self._watch.note_answer, waiting))
-        look = asyncio.create_task(self._look(waiting), name="unjudged request, look")
+        fetch = asyncio.current_task()
+        assert fetch is not None
+        ON_ANSWER.set(partial(self._note_answer, fetch, waiting))
+        look = asyncio.create_task(self._look(fetch, waiting), name="unjudged request, look")
         began = time.monotonic()
         try:
             result = await self._slow_bodies.repeat(waiting.record, self._answer_seconds(waiting))
@@ -347,8 +345,15 @@ class UnjudgedRequests:
             result = Repeated.JUDGED
         self._finish(waiting, result)
 
-    async def _look(self, waiting: UnjudgedRequest) -> None:
-        await asyncio.sleep(LOOK_SECONDS)
+    def _note_answer(self, fetch: asyncio.Task[None], waiting: UnjudgedRequest, status: int) -> None:
+        self._places.answer(fetch)
+        self._watch.note_answer(waiting, status)
+
+    async def _look(self, fetch: asyncio.Task[None], waiting: UnjudgedRequest) -> None:
+        await asyncio.sleep(SILENT_SECONDS)
+        if self._places.leave_silent(fetch):
+            self._fill_places()
+        await asyncio.sleep(LOOK_SECONDS - SILENT_SECONDS)
         await self._watch.note_silence(waiting)
         self._restart_silent(waiting)
 
@@ -381,17 +386,14 @@ class UnjudgedRequests:
         elif result is Repeated.TRY_AGAIN:
             self._late.give_up(waiting)
         else:
-            self._purges.order(waiting.target, waiting.numbers)
+            self._purges.order(waiting.target, waiting.numbers, waiting.client)
 
     def _remove(self, waiting: UnjudgedRequest) -> None:
         """It waits no more; the same request may, if it was made again."""
-        del self._waiting[waiting.record]
-        self._waiting_by_host[waiting.host] -= 1
-        if not self._waiting_by_host[waiting.host]:
-            del self._waiting_by_host[waiting.host]
+        self._waiting.remove(waiting)
         self._new.remove(waiting)
         self._due.remove(waiting)
         missed, waiting.missed = waiting.missed, []
         if missed:
-            again = self._add(waiting.record, missed)
+            again = self._add(waiting.record, missed, waiting.client)
             again.purge, again.least_version = waiting.purge, waiting.least_version

@@ -330,16 +330,17 @@ class Orders:
         """Wait until every cache has done every order for a response that could not be judged; see UnjudgedOrders."""
         return await self._unjudged.wait_done(caches, timeout, placed_before)
 
-    async def unjudged_hosts(self, caches: Sequence[str]) -> list[str]:
+    async def unjudged_hosts(self, caches: Sequence[str]) -> tuple[list[str], bool]:
         """Hosts of the latest orders for unjudged responses that some cache has not carried out, each once: those that
-        somebody answered first."""
+        somebody answered first. And whether no other host has any."""
         ids = in_placing_order(each.decode() for each in await self._redis.smembers(self._unjudged.keys[0]))
         owed = [
             order
             for order, outcomes in await self.get_many(ids[-ORDERS_PER_COMMAND:])
             if not all((outcome := outcomes.get(cache)) and outcome.is_carried_out for cache in caches)
         ]
-        return list(dict.fromkeys(order.target.host for order in sorted(owed, key=lambda order: order.unanswered)))
+        hosts = dict.fromkeys(order.target.host for order in sorted(owed, key=lambda order: order.unanswered))
+        return list(hosts), len(ids) <= ORDERS_PER_COMMAND
 
     async def count_refused(self, ids: Sequence[str], caches: Sequence[str]) -> dict[str, int]:
         """How many of the orders each cache refuses, without the caches that refuse none."""

@@ -209,11 +209,45 @@ async def test_hosts_of_unjudged_responses_are_named(membership: Membership, sto
     await membership.heartbeat("judged", 3, journal="l", hosts=["judged.test"])
     seconds, _ = await store.redis.time()
     await store.redis.hset(store.key("{blocklist}", "replicas"), "old", f"3 {seconds} 0 0 4 0 7 1 of-old")
-    assert set(await membership.unjudged_hosts()) == {"img.test", odd, "b.test"}
+
+    async def hosts() -> tuple[set[str], bool]:
+        found = await membership.unjudged_before(time.time() + 60)
+        return set(found.hosts), found.names_all_hosts
+
+    assert await hosts() == ({"img.test", odd, "b.test"}, False)
     fields = (await store.redis.hget(store.key("{blocklist}", "replicas"), "one")).split()
     assert (fields[4], fields[7], fields[-1]) == (b"2", b"7", b"j")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "LEASE_SECONDS", -60.0)
-        assert set(await membership.unjudged_hosts()) == {"img.test", odd, "b.test", "judged.test"}
+        assert await hosts() == ({"img.test", odd, "b.test", "judged.test"}, False)
         patched.setattr(module, "FORGET_SECONDS", -60.0)
-        assert await membership.unjudged_hosts() == []
+        assert await hosts() == (set(), True)
+
+
+async def test_a_replica_with_stuck_requests_is_not_waited_for(membership: Membership, store: Store) -> None:
+    """It has settled a flush request: what it has left is stuck, and counts. Where it names no hosts for some of those,
+    or may not know of all yet, they may be anywhere."""
+    earlier = await membership.request_flush()
+    request = await membership.request_flush()
+    await membership.heartbeat(
+        "stuck", 3, 3, request, judged=earlier, open_count=5, hosts=["a.test"], settled=request, stuck=2
+    )
+    found = await membership.unjudged(request)
+    assert (found, found.is_stuck, [*found.hosts], found.names_all_hosts) == ({"stuck": 2}, True, ["a.test"], True)
+    await membership.heartbeat("busy", 3, 3, request, judged=earlier, open_count=1, hosts=["b.test"])
+    found = await membership.unjudged(request)
+    assert (found, found.is_stuck, found.names_all_hosts) == ({"stuck": 2, "busy": 1}, False, False)
+    later = await membership.unjudged_before(time.time() + 60)
+    assert (later, set(later.hosts), later.names_all_hosts) == ({"stuck": 5, "busy": 1}, {"a.test", "b.test"}, True)
+    await membership.leave("busy")
+    await membership.heartbeat(
+        "stuck", 3, 3, request, judged=earlier, open_count=5, hosts=["a.test"], settled=request, stuck=2, elsewhere=1
+    )
+    found = await membership.unjudged(request)
+    assert (found.is_stuck, found.names_all_hosts) == (True, False)
+    seconds, _ = await store.redis.time()
+    earlier_version = f"3 {seconds} {request} {earlier} 4 {seconds} 4 0 c.test of-old"
+    await store.redis.hset(store.key("{blocklist}", "replicas"), "old", earlier_version)
+    found = await membership.unjudged(request)
+    assert (found["old"], found.is_stuck, found.names_all_hosts) == (4, False, False)
+    assert not (await membership.unjudged_before(time.time() + 60)).names_all_hosts

@@ -108,6 +108,23 @@ async def test_what_is_unjudged_holds_back_nothing_else(store: Store) -> None:
     await replica.close()
 
 
+async def test_what_is_stuck_is_not_said_to_be_judged(store: Store) -> None:
+    """A process that has settled all but that says so, and who waits is told at once. Once it has none any more all is
+    judged that was unjudged then."""
+    list_store, replica, report = ListStore(store), Replica(store, "one"), UnjudgedReport(3, stuck=2)
+
+    async def settle() -> None:
+        pass
+
+    replica.settle, replica.unjudged = settle, lambda: report
+    await replica.start()
+    left = await list_store.wait_judged_by_each(600)
+    assert ([*left.values()], left.is_stuck) == ([2], True)
+    report = UnjudgedReport(1, stuck=0)
+    assert await list_store.wait_judged(60) == 0
+    await replica.close()
+
+
 async def test_catching_up(store: Store, tmp_path: Path) -> None:
     """All that the store holds at that moment is applied; if the store does not answer the result is False."""
     list_store, replica = ListStore(store), Replica(store, "one")

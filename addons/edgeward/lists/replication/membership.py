@@ -9,7 +9,8 @@ a write buffer). Its number is the time at which it was made, in microseconds. A
 acknowledges it with its next heartbeat; that acknowledges all earlier requests too. Apart from that it says up to which
 flush request it has judged all responses that were unjudged by then, and how many are unjudged now. A flush request has
 the version of the lists at that time: with older lists nothing counts as judged. Of pending requests, which nobody has
-answered yet, a replica says the number: they are not waited for.
+answered yet, a replica says the number: they are not waited for. A replica has settled a flush request when it has
+judged all but what is stuck: nobody waits for that any longer, and it counts as unjudged.
 
 What a dead replica had under way is in its journal, on its machine, and nobody has judged it. So it counts as unjudged
 until another process takes that journal over, or the replica is forgotten. If its last heartbeat named nothing, the
@@ -39,14 +40,17 @@ DIVERGED = -2
 # The hash of replicas: name ->
 #   "<version> <time of the heartbeat> <flush request that is acknowledged> <flush request that is judged> <unjudged>
 #    <time since when the oldest of those is, or 0> <requests under way> <pending requests> <hosts of the unjudged ones,
-#    percent-encoded, with commas; or -> <journal, or ->"
-# Processes of earlier versions leave out the last seven, the pending ones, or the hosts. The journal is always last.
+#    percent-encoded, with commas; or -> <flush request that is settled> <stuck requests> <unjudged at other hosts than
+#    those> <journal, or ->"
+# Processes of earlier versions leave out the last ten, the pending ones, the hosts, or what is between those and the
+# journal. The journal is always last.
 # The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
 # history was replaced (see replication/store_loss.py).
 # KEYS: replicas, version, changes, history
 # ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
 # id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
-# of requests under way, number of pending requests, hosts of the unjudged ones, journal
+# of requests under way, number of pending requests, hosts of the unjudged ones, journal, flush request settled, number
+# of stuck requests, number of unjudged at other hosts
 # -> {the store's version, when the applied change was made, id of its history, how the other one was replaced}
 _HEARTBEAT = (
     RESTORE_VERSION
@@ -54,17 +58,18 @@ _HEARTBEAT = (
 restore_version(KEYS[2], KEYS[3])
 local time = redis.call('TIME')
 local newest = redis.call('GET', KEYS[2]) or '0'
-local reported, acknowledged, judged = ARGV[2], ARGV[4], ARGV[5]
+local reported, acknowledged, judged, settled = ARGV[2], ARGV[4], ARGV[5], ARGV[14]
 if reported == '-1' then
   -- All requests before this millisecond: another one may still be made in it.
   reported, acknowledged = newest, string.format('%.0f', (time[1] * 1000 + math.floor(time[2] / 1000)) * 1000 - 1)
   -- It may have to judge what a killed process left.
-  if ARGV[6] == '0' then judged = acknowledged end
+  if ARGV[6] == '0' then judged, settled = acknowledged, acknowledged end
 end
 local seen = time[1] .. '.' .. string.format('%06d', time[2])
 local since = ARGV[6] == '0' and '0' or string.format('%.3f', time[1] + time[2] / 1000000 - tonumber(ARGV[9]))
 redis.call('HSET', KEYS[1], ARGV[1],
-  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12], ARGV[13]}, ' '))
+  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12],
+    settled, ARGV[15], ARGV[16], ARGV[13]}, ' '))
 local at = false
 if tonumber(ARGV[3]) > 0 then
   local id = ARGV[3] .. '-0'
@@ -106,7 +111,9 @@ return names
 # A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
 # that old; a dead one if it has a journal, in which something may be under way. One of an earlier version can't say.
 # KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
-# -> by such replica: its name, and how many responses are unjudged as far as it has said; 0: it has named none
+# -> by such replica: its name; how many responses are unjudged as far as it has said (0: it has named none); 1 if it
+# has settled the flush request: then those are the stuck ones, and the others are newer; 1 if all are at the hosts that
+# it names, else 0; those hosts as in its heartbeat
 _UNJUDGED = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -117,21 +124,31 @@ for i = 1, #replicas, 2 do
   local fields = {}
   for field in string.gmatch(replicas[i + 1], '%S+') do fields[#fields + 1] = field end
   local seen, unjudged = tonumber(fields[2]), tonumber(fields[5])
-  local is_live, counts = now - seen <= tonumber(ARGV[1])
+  local is_live, settled, counts = now - seen <= tonumber(ARGV[1]), 0
+  local names_hosts = #fields > 12 and tonumber(fields[12]) == 0
   if is_live and before then
     counts = unjudged ~= 0 and (tonumber(fields[6]) or 0) < before
   elseif is_live then
     counts = (tonumber(fields[4]) or 0) < tonumber(ARGV[3])
+    if #fields > 12 and tonumber(fields[10]) >= tonumber(ARGV[3]) then
+      settled, unjudged = 1, math.max(1, tonumber(fields[11]))
+    end
+    -- Else some may have broken off since this heartbeat.
+    names_hosts = names_hosts and settled == 1
   elseif now - seen <= tonumber(ARGV[2]) then
     local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
     unjudged = tonumber(fields[7]) or unjudged or 0
     -- Its last heartbeat may be older than its last request.
     local may_have = #fields > 7 and fields[#fields] ~= '-'
     counts = (unjudged > 0 or may_have) and (not before or since < before)
+    names_hosts = false
   end
   if counts then
     found[#found + 1] = replicas[i]
     found[#found + 1] = unjudged or 0
+    found[#found + 1] = settled
+    found[#found + 1] = names_hosts and 1 or 0
+    found[#found + 1] = #fields > 9 and fields[9] or '-'
   end
 end
 return found
@@ -148,23 +165,6 @@ for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
   if #fields > 8 and now - tonumber(fields[2]) <= tonumber(ARGV[1]) then count = count + tonumber(fields[8]) end
 end
 return count
-"""
-
-# KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten
-# -> hosts of unjudged responses, one text for each replica
-_HOSTS = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local found = {}
-for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
-  local fields = {}
-  for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
-  local age = now - tonumber(fields[2])
-  if #fields > 9 and age <= tonumber(ARGV[2]) and (age > tonumber(ARGV[1]) or tonumber(fields[5]) > 0) then
-    found[#found + 1] = fields[9]
-  end
-end
-return found
 """
 
 # A replica that leaves requests in its journal counts as dead at once.
@@ -236,6 +236,21 @@ class LiveReplica:
     age: float
 
 
+class UnjudgedByReplica(dict[str, int]):
+    """By replica, how many responses it has still to judge; 0: it has named none, and may have some.
+
+    Attributes:
+        is_stuck: all of them are stuck, so nobody waits for them.
+        hosts: of these, each once.
+        names_all_hosts: there are none at other hosts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stuck = self.names_all_hosts = True
+        self.hosts: dict[str, None] = {}
+
+
 class Membership:
     """The replicas that have sent heartbeats."""
 
@@ -261,6 +276,9 @@ class Membership:
         journal: str = "-",
         pending: int = 0,
         hosts: Sequence[str] = (),
+        settled: int | None = None,
+        stuck: int = 0,
+        elsewhere: int = 0,
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -276,6 +294,9 @@ class Membership:
             journal: name of the journal with the requests that are under way.
             pending: how many requests nobody has answered yet.
             hosts: of the unjudged responses.
+            settled: the last flush request since which it has judged all but what is stuck; None: as `judged`.
+            stuck: how many requests that is.
+            elsewhere: how many of the unjudged responses are at other hosts than `hosts`.
         """
         applied = reported if applied is None else applied
         judged = acknowledged if judged is None else judged
@@ -283,6 +304,7 @@ class Membership:
             name, reported, applied, acknowledged, judged, open_count, secrets.token_hex(8), asked_history,
             f"{open_seconds:.3f}", max(open_count, under_way), pending,
             ",".join(quote(host, safe="", errors="surrogatepass") for host in hosts if host) or "-", journal,
+            judged if settled is None else settled, stuck, elsewhere,
         )  # fmt: skip
         version, at, history, replaced = await self._store.run(_HEARTBEAT, (*self._keys, self._history), args)
         return StoreHistory(version, float(at) if at else None, history.decode(), (replaced or b"").decode())
@@ -308,30 +330,31 @@ class Membership:
         names = await self._store.run(_LAGGARDS, self._keys, (version, LEASE_SECONDS, FORGET_SECONDS, flush_request))
         return sorted(name.decode() for name in names)
 
-    async def unjudged(self, flush_request: int) -> dict[str, int]:
+    async def unjudged(self, flush_request: int) -> UnjudgedByReplica:
         """By replica that has not yet judged all that was unjudged when it read this flush request, or died with
         requests under way: how many responses it has to judge. 0: it has named none, and may have some."""
         return await self._count_unjudged(flush_request, "")
 
-    async def unjudged_before(self, at: float) -> dict[str, int]:
+    async def unjudged_before(self, at: float) -> UnjudgedByReplica:
         """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix
         seconds)."""
         return await self._count_unjudged("", f"{at:.3f}")
 
-    async def _count_unjudged(self, flush_request: int | str, before: str) -> dict[str, int]:
+    async def _count_unjudged(self, flush_request: int | str, before: str) -> UnjudgedByReplica:
         args = (LEASE_SECONDS, FORGET_SECONDS, flush_request, before)
         found = await self._store.run(_UNJUDGED, self._keys[:1], args)
-        return {name.decode(): int(count) for name, count in zip(found[::2], found[1::2], strict=True)}
+        counts = UnjudgedByReplica()
+        for name, count, is_settled, names_all, hosts in zip(*[iter(found)] * 5, strict=True):
+            counts[name.decode()] = int(count)
+            counts.is_stuck &= bool(is_settled)
+            counts.names_all_hosts &= bool(names_all)
+            texts = [] if hosts == b"-" else hosts.decode().split(",")
+            counts.hosts.update(dict.fromkeys(unquote(text, errors="surrogatepass") for text in texts))
+        return counts
 
     async def pending(self) -> int:
         """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
         return int(await self._store.run(_PENDING, self._keys[:1], (LEASE_SECONDS,)))
-
-    async def unjudged_hosts(self) -> list[str]:
-        """Hosts of the responses that live replicas have still to judge, and that dead ones had: each once."""
-        found = await self._store.run(_HOSTS, self._keys[:1], (LEASE_SECONDS, FORGET_SECONDS))
-        texts = [text for each in found if each != b"-" for text in each.decode().split(",")]
-        return list(dict.fromkeys(unquote(text, errors="surrogatepass") for text in texts))
 
     async def request_flush(self) -> int:
         """Ask all replicas to write to the store what they know by now, and to judge by the lists of now. Returns the

@@ -71,7 +71,8 @@ class Replica:
         before_report: awaited before an applied version is reported, and before a flush request is acknowledged. A
             process that reports a version says with it that all that it did by older versions is in the store.
         settle: awaited, in a task of its own, before this process says that all responses are judged which were
-            unjudged when it read a flush request. By then the lists of that request, `flush_version`, are applied.
+            unjudged when it read a flush request, but those that it calls stuck. By then the lists of that request,
+            `flush_version`, are applied.
         flush_version: the version of the lists when the last flush request was made.
         unjudged: what is not judged now.
     """
@@ -105,7 +106,8 @@ class Replica:
         self._settle_request = self._flush_request
         self._report = AppliedVersionReport(self._report_early)
         # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
-        self._judged = AppliedVersionReport(self._report_early)
+        self._settled = AppliedVersionReport(self._report_early)
+        self._judged_request = b"0-0"
         self._heartbeat_lock = asyncio.Lock()
         self._heartbeat_due = 0.0
         # For those who wait: the first attempt to load has ended; the version has changed.
@@ -160,7 +162,7 @@ class Replica:
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
-        await self._judged.close()
+        await self._settled.close()
         if self._reader is not None:
             await self._reader.aclose()
             self._reader = None
@@ -305,7 +307,7 @@ class Replica:
         # What is listed and not applied yet has judged nothing.
         if self.version >= self.flush_version:
             self._settle_request = self._flush_request
-        self._judged.update(0, self._settle_request, self.settle)
+        self._settled.update(0, self._settle_request, self.settle)
 
     async def _report_early(self) -> None:
         """Report before the next heartbeat is due."""
@@ -325,19 +327,17 @@ class Replica:
             # Changes may be applied while the store answers: its answer is about what is sent now.
             loaded, version, applied_at = self._loaded, self.version, self._applied_at
             not_loaded, unjudged = DIVERGED if self.ready else LOADING, self.unjudged()
+            if not unjudged.stuck:
+                self._judged_request = self._settled.flush_request
             history = await self._membership.heartbeat(
                 self._name,
                 reported=self._report.version if loaded else not_loaded,
                 applied=version if loaded else LOADING,
                 acknowledged=flush_request_id(self._report.flush_request),
-                judged=flush_request_id(self._judged.flush_request),
-                open_count=unjudged.open_count,
+                judged=flush_request_id(self._judged_request),
                 asked_history=self.lost_history,
-                open_seconds=unjudged.open_seconds,
-                under_way=unjudged.under_way,
-                journal=unjudged.journal,
-                pending=unjudged.pending,
-                hosts=unjudged.hosts,
+                settled=flush_request_id(self._settled.flush_request),
+                **unjudged.told(),
             )
             if unjudged.taken_over:
                 # They are in the counts that were sent just now.
