@@ -50,14 +50,15 @@ def breaking_off(stack: Stack, path: str, *headers: str) -> Iterator[None]:
 
 @contextmanager
 def flooding(stack: Stack, path: str, a_second: int) -> Iterator[None]:
-    """A client sends so many requests each second, and leaves after each. `path` has a place for a number."""
+    """A client sends so many requests each second, and leaves a second after each: one that leaves before
+    the cache is asked has no effect. `path` has a place for a number."""
     ended = Event()
 
     def client() -> None:
         began, sent = time.monotonic(), deque[socket.socket]()
         for number in itertools.count():
             sent.append(send(stack, path.format(number)))
-            if len(sent) > a_second // 10:
+            if len(sent) > a_second:
                 sent.popleft().close()
             if ended.wait(began + number / a_second - time.monotonic()):
                 break

@@ -37,11 +37,13 @@ def test_a_flood_that_nobody_answers_takes_the_word_from_nobody(tmp_path: Path) 
         flooding(stack, "/silent?{}", A_SECOND),
     ):
         until(lambda: stack.edge.metric("edgeward_unjudged_pending") > A_SECOND, "more than can be asked at a time")
-        for _ in range(2):
+
+        def has_the_word() -> bool:
+            # On a slow machine the cache may not show in time that it is up.
             purge, receipt = _listed(stack)
-            assert purge["state"] == "gone", purge["statement"]
-            assert purge["pending"]
-            assert receipt["state"] == "gone", receipt["summary"]["statement"]
+            return bool(purge["state"] == receipt["state"] == "gone" and purge["pending"])
+
+        until(has_the_word, "it is known that all copies are gone")
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
-
-
 NAMED_TARGETS = 3
 """Targets that a cache can't purge, of which a sentence has the names."""
 NAME_CHARACTERS = 200
@@ -145,8 +143,7 @@ class OrderSummary:
         unjudged: responses that broke off and are neither judged nor purged yet: a cache may have stored what they
             held.
         unjudged_refused: by cache, how many purges of such responses it refuses.
-        unjudged_hosts: the hosts of both, as far as they are known.
-        unjudged_elsewhere: there may be some at other hosts too.
+        unjudged_hosts: the hosts of both, as far as they are known; `unjudged_elsewhere`: there may be more.
         known_state: the state without them: of the copies that Edgeward knew of.
         silent_processes: processes that do not report: whether they have such responses is not known.
         pending: requests that broke off and that nobody has answered yet: what comes is judged or purged. They do not
@@ -180,18 +177,17 @@ class OrderSummary:
 
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
-        done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
         is_any = bool(unjudged.count or unjudged.silent or unjudged.refused)
-        is_unknown, names_all = done and is_any, isinstance(unjudged, UnjudgedResponses) and unjudged.names_all_hosts
-        state = ReceiptState.UNKNOWN if is_unknown else self.state
+        done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        by_host = unjudged if isinstance(unjudged, UnjudgedResponses) else UnjudgedResponses()
         return replace(
             self,
-            state=state,
+            state=ReceiptState.UNKNOWN if done and is_any else self.state,
             unjudged=unjudged.count,
             unjudged_refused=unjudged.refused,
-            unjudged_hosts=list(unjudged.hosts) if isinstance(unjudged, UnjudgedResponses) else [],
-            unjudged_elsewhere=is_any and not names_all,
-            known_state=self.state if is_unknown else None,
+            unjudged_hosts=list(by_host.hosts),
+            unjudged_elsewhere=is_any and not by_host.names_all_hosts,
+            known_state=self.state if done and is_any else None,
             pending=unjudged.pending,
             silent_processes=unjudged.silent,
         )
