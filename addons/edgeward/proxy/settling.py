@@ -58,13 +58,14 @@ class Settling:
         known."""
         if self._unanswered is Unanswered.NEVER_STORED:
             return self._open.pending
-        asked = set[int]()
+        asked, full = set[int](), set[str]()
         silent = [each for each in self._requests() if not self._open.pending.isdisjoint(each.numbers)]
         is_up = bool(silent) and await self._contact.is_up_since(started, silent[0].host)
         for each in silent:
             if not is_up:
                 self._open.set_pending(each.numbers, False)
-            elif self._unanswered is Unanswered.ASKED_AGAIN or not self._purge(each):
+            elif self._unanswered is Unanswered.ASKED_AGAIN or each.host in full or not self._purge(each):
+                full.add(each.host)
                 # The one who waits does not learn of it.
                 each.purge = True
                 asked.update(each.numbers)
