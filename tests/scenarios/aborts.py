@@ -61,5 +61,5 @@ def silent(stack: Stack) -> Iterator[Event]:
 def known_gone(added: dict[str, Any]) -> bool:
     """Whether the answer to a listing says that no copy is left."""
     purge = added["purge"]
-    unknown = purge["owed"] or purge["unjudged"] or purge["silent_processes"]
+    unknown = purge["owed"] or purge["refused"] or purge["unjudged"] or purge["silent_processes"]
     return bool(added["active"] and purge["matched"] and not unknown)
