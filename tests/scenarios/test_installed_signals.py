@@ -69,6 +69,7 @@ def assert_a_type_that_raises_costs_one_signal(stack: Stack) -> None:
     assert stack.edge.metric('edgeward_hasher_restarts_total{cause="crashed"}') == 0
 
 
+@pytest.mark.timeout(300)
 def test_entries_wait_for_the_type_that_matches_them(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
