@@ -27,8 +27,8 @@ SLOW_ROOMS = (
     *("classifying", "background", "controller", "retromatch", "takedowns", "imports", "fuzz", "matching", "detection"),
 )
 """Rooms whose tests wait for processes, the slowest first."""
-SHARED_STACKS = "tests/scenarios/shared_stacks"
-"""All tests below it run in one process, since they share stacks that take seconds to start."""
+SHARED_STACKS = ("tests/scenarios/clients_that_leave", "tests/scenarios/shared_stacks", "tests/unknown_copies")
+"""All tests below each run in one process, since they share stacks that take seconds to start."""
 _namespaces = itertools.count()
 
 # A machine that stands still for a moment is not a failure.
@@ -71,7 +71,8 @@ class FileScheduling(LoadFileScheduling):
     """All tests of a file run in one process, and so do all that share stacks."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return SHARED_STACKS if nodeid.startswith(f"{SHARED_STACKS}/") else super()._split_scope(nodeid)
+        shared = (directory for directory in SHARED_STACKS if nodeid.startswith(f"{directory}/"))
+        return next(shared, super()._split_scope(nodeid))
 
 
 @pytest.fixture(autouse=True)
