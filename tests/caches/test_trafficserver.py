@@ -139,8 +139,11 @@ async def test_a_purge_never_fetches(trafficserver: CacheServer, driver: CacheDr
     await written(trafficserver, "/brief-never")
     await asyncio.sleep(2.1)
     orders = [http_order("/never"), http_order("/vary-never", ACCEPTS[0]), http_order("/brief-never")]
+    # On a slow machine the copy may have been stale, and fetched again, before it was seen to be written.
+    fetches = [origin.fetches[one.target.path] for one in orders]
     assert [purged.delivery for purged in await driver.purge(orders)] == [Delivery.VERIFIED] * 3
-    assert [origin.fetches[one.target.path] for one in orders] == [0, 0, 1]
+    assert [origin.fetches[one.target.path] for one in orders] == fetches
+    assert fetches[:2] == [0, 0]
 
 
 @pytest.mark.usefixtures("no_stall_limit")

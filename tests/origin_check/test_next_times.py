@@ -14,7 +14,7 @@ from edgeward.origin_check.queue import SweepQueue
 
 
 async def play(url: str, placement: str, names: Sequence[str], is_served: Sequence[bool]) -> None:
-    async with followed(url, placement, timeout_ms=300) as one:
+    async with followed(url, placement) as one:
         await one.serve()
         for name, again in zip(names, is_served, strict=True):
             if again:
