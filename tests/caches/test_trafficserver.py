@@ -123,7 +123,7 @@ async def test_waits_for_a_fetch_under_way(trafficserver: CacheServer, origin: O
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(send, trafficserver, "/slow"))
-    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    assert await asyncio.to_thread(origin.arrived.wait, 60)
     purging = asyncio.create_task(purge_one(driver, http_order("/slow")))
     await asyncio.sleep(0.1)
     assert not purging.done()

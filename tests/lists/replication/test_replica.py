@@ -324,7 +324,7 @@ async def test_changes_during_a_heartbeat_are_no_loss(
     monkeypatch.setattr(Membership, "heartbeat", slow)
     # Private: the task that follows the changes and the one that reports rarely meet so by themselves.
     sending = asyncio.create_task(replica._heartbeat())
-    await asyncio.wait_for(answered.wait(), 10)
+    await asyncio.wait_for(answered.wait(), 60)
     for number in range(5):
         await replica._apply(await list_store.add_entries([entry("a", 2 + number)], "me"))
     arrives.set()
