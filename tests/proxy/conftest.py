@@ -186,7 +186,7 @@ async def start_worker(
 
 
 async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> Worker:
-    store = await Store.connect(config.store_url, config.store.namespace)
+    store = await Store.connect(config.store_url, config.store.namespace, timeout_ms=config.store.timeout_ms)
     stack.push_async_callback(store.close)
     runtime = await stack.enter_async_context(Runtime(config))
     master = EdgeMaster(config, runtime.gate)
