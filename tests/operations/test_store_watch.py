@@ -36,7 +36,7 @@ async def test_eviction_and_a_full_store_are_noticed(own: Store, monkeypatch: py
     # The watches of other controllers in this process set the gauges too.
     await eventually(lambda: gauge("edgeward_store_evicts") == 1, "it is a metric")
     await own.redis.config_set("maxmemory-policy", "noeviction")
-    await own.redis.config_set("maxmemory", "1mb")
+    await own.redis.config_set("maxmemory", "100kb")  # less than an empty server takes
     watch._loop.wake()
     await eventually(lambda: gauge("edgeward_store_refuses_writes") == 1, "a full store is noticed")
     await eventually(lambda: gauge("edgeward_store_evicts") == 0, "eviction has ended")

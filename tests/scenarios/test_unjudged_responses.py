@@ -70,7 +70,7 @@ def test_a_copy_of_a_client_that_left_among_many_that_wait(silence: tuple[Stack,
     assert not added["purge"]["owed"]
     assert known_gone(added), added["purge"]["statement"]
     assert 0 < added["purge"]["pending"] <= ABORTED
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 29  # of 30
 
 
 def test_what_is_answered_at_last_is_known(silence: tuple[Stack, Event]) -> None:
