@@ -29,6 +29,8 @@ SLOW_ROOMS = (
 """Rooms whose tests wait for processes, the slowest first."""
 SHARED_STACKS = ("tests/scenarios/clients_that_leave", "tests/scenarios/shared_stacks", "tests/unknown_copies")
 """All tests below each run in one process, since they share stacks that take seconds to start."""
+STORE_TIMEOUT_MS = 30_000
+"""A store that answers late on a busy machine is not away."""
 _namespaces = itertools.count()
 
 # A machine that stands still for a moment is not a failure.
@@ -103,7 +105,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def store(redis_url: str) -> AsyncIterator[Store]:
     """A connection to the session's Redis, with its own namespace."""
-    connected = await Store.connect(redis_url, f"test{next(_namespaces)}")
+    connected = await Store.connect(redis_url, f"test{next(_namespaces)}", timeout_ms=STORE_TIMEOUT_MS)
     yield connected
     await connected.close()
 

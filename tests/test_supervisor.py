@@ -71,7 +71,7 @@ class Running:
 def status(address: str) -> int:
     """The status of a request through the proxy to the upstream that isn't there."""
     try:
-        urllib.request.urlopen(f"http://{address}/", timeout=20).close()
+        urllib.request.urlopen(f"http://{address}/", timeout=60).close()
     except urllib.error.HTTPError as error:
         return error.code
     return 0

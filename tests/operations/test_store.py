@@ -186,7 +186,7 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     await entries.add(services, "a", [other], "ana", "")
     await retromatched(services)
     await carry_out(services, Delivery.UNSUPPORTED)
-    added = await entries.add(services, "a", [other], "ana", "", timeout=5.0)
+    added = await entries.add(services, "a", [other], "ana", "", timeout=60.0)
     assert added.purge
     requester = Requester("ana", "api", hosts=("photos.example",))
     made = await takedowns.create(services, TakedownRequest(signals=(other,)), requester)
@@ -198,7 +198,7 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     assert not (await store.caches_emptied(services, "ben", "")).sightings_lost
     assert not (await services.sightings.forgotten.totals()).store_lost
     assert await unknowns_of(services, entry_id) == (ReceiptState.NOTHING, [])
-    third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=5.0)
+    third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=60.0)
     assert third.purge and third.purge.summary.state is ReceiptState.NOTHING
 
 

@@ -14,8 +14,7 @@ from edgeward.origin_check.queue import SweepQueue
 
 
 async def play(url: str, placement: str, names: Sequence[str], is_served: Sequence[bool]) -> None:
-    # Short where it must be: a busy machine needs more for an answer that does come.
-    async with followed(url, placement, timeout_ms=300 if "time-out" in names else 60_000) as one:
+    async with followed(url, placement) as one:
         await one.serve()
         for name, again in zip(names, is_served, strict=True):
             if again:

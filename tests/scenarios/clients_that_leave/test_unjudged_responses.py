@@ -63,7 +63,7 @@ def test_a_copy_of_a_client_that_left_among_many_that_wait(stack: Stack, silence
     assert not added["purge"]["owed"] | added["purge"]["refused"]
     assert known_gone(added), added["purge"]["statement"]
     assert 0 < added["purge"]["pending"] <= ABORTED
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 29  # of 30
 
 
 @BEHIND_VARNISH
