@@ -9,6 +9,8 @@ from tests.support.services import carry_out
 from edgeward.controller.composition import compose
 from edgeward.errors import Conflict, Unavailable
 from edgeward.lists.audit_trail import request_from
+from edgeward.lists.replication.membership import LOADING, Membership
+from edgeward.lists.replication.refill import Holding, Refill
 from edgeward.operations import entries, imports, lists, purges, receipts, statements, store, takedowns, waiting
 from edgeward.operations import store as module
 from edgeward.operations.imports import ImportRequest
@@ -81,6 +83,17 @@ async def test_a_refill_restores_all(services: Services) -> None:
     assert (found.added_by, found.reason) == ("ana", "order 17")
     removed = await entries.remove(services, entry_id, None, "ana", "")
     assert list(removed.entries) == [found]
+
+
+async def test_a_process_that_was_killed_is_not_waited_for(services: Services) -> None:
+    """It still counts as live when it is asked, and held the most. The next one that holds the lists writes them."""
+    await listed(services)
+    await empty_the_store(services)
+    killed = Membership(services.store)
+    await killed.heartbeat("killed", LOADING)
+    await Refill(services.store).offer("killed", Holding(9, 9, 9, ""))
+    result = await store.refill(services, "ben", "", timeout=60)
+    assert result.record and (result.record.lists, result.record.entries) == (1, 1)
 
 
 async def test_without_a_loss_nothing_is_done(services: Services) -> None:
