@@ -36,7 +36,7 @@ STEADY_AFTER_SECONDS = 10.0
 """A child process that ran longer than this had started well: its next restart is again without a long pause."""
 STOP_GRACE_SECONDS = 10.0
 """Time to end after SIGTERM, on top of proxy.drain_seconds. Then comes SIGKILL."""
-MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 """For glibc in the proxy workers (mallopt(3)): the memory of a large body is returned to the system once it is sent."""
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _PR_SET_PDEATHSIG = 1

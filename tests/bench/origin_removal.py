@@ -64,10 +64,10 @@ def measure(effort: Effort) -> Section:
     popularity = _popularity()
     by_request = _weighted(delays, [popularity[number] for number in traffic.removed])
     how = (
-        f"{HOSTS} hosts of {IMAGES // HOSTS} images each, requested {RATE:.0f} times a second in all, with the popularity "
-        f"of images in caches (Zipf, exponent {ZIPF_EXPONENT:g}), reported by {WORKERS} workers; settings as by default. {removals} of "
-        "them, each as likely as any other, are removed at random times. Time until the purge order is placed. By "
-        "request: each image counts as often as it is requested. All periods are shortened "
+        f"{HOSTS} hosts of {IMAGES // HOSTS} images each, requested {RATE:.0f} times a second in all, with the "
+        f"popularity of images in caches (Zipf, exponent {ZIPF_EXPONENT:g}), reported by {WORKERS} workers; settings "
+        f"as by default. {removals} of them, each as likely as any other, are removed at random times. Time until the "
+        "purge order is placed. By request: each image counts as often as it is requested. All periods are shortened "
         f"{SPEED:g} times and the results multiplied by that, so the costs of the computer count {SPEED:g} times."
     )
     rows = [
