@@ -27,8 +27,10 @@ SLOW_ROOMS = (
     *("classifying", "background", "controller", "retromatch", "takedowns", "imports", "fuzz", "matching", "detection"),
 )
 """Rooms whose tests wait for processes, the slowest first."""
-SHARED_STACKS = "tests/scenarios/shared_stacks"
-"""All tests below it run in one process, since they share stacks that take seconds to start."""
+SHARED_STACKS = ("tests/scenarios/clients_that_leave", "tests/scenarios/shared_stacks", "tests/unknown_copies")
+"""All tests below each run in one process, since they share stacks that take seconds to start."""
+STORE_TIMEOUT_MS = 30_000
+"""A store that answers late on a busy machine is not away."""
 _namespaces = itertools.count()
 
 # A machine that stands still for a moment is not a failure.
@@ -71,7 +73,8 @@ class FileScheduling(LoadFileScheduling):
     """All tests of a file run in one process, and so do all that share stacks."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return SHARED_STACKS if nodeid.startswith(f"{SHARED_STACKS}/") else super()._split_scope(nodeid)
+        shared = (directory for directory in SHARED_STACKS if nodeid.startswith(f"{directory}/"))
+        return next(shared, super()._split_scope(nodeid))
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +105,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def store(redis_url: str) -> AsyncIterator[Store]:
     """A connection to the session's Redis, with its own namespace."""
-    connected = await Store.connect(redis_url, f"test{next(_namespaces)}")
+    connected = await Store.connect(redis_url, f"test{next(_namespaces)}", timeout_ms=STORE_TIMEOUT_MS)
     yield connected
     await connected.close()
 

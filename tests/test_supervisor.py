@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.support.programs import require
 
 from edgeward.listening_sockets import address_of, listening_socket
 from edgeward.settings.config import Config
-from edgeward.supervisor import ChildProcess, Supervisor
+from edgeward.supervisor import ChildProcess, Supervisor, _end_with_parent
 
 ROOT = Path(__file__).parent.parent
 END_SECONDS = 60
@@ -71,7 +72,7 @@ class Running:
 def status(address: str) -> int:
     """The status of a request through the proxy to the upstream that isn't there."""
     try:
-        urllib.request.urlopen(f"http://{address}/", timeout=20).close()
+        urllib.request.urlopen(f"http://{address}/", timeout=60).close()
     except urllib.error.HTTPError as error:
         return error.code
     return 0
@@ -211,3 +212,10 @@ def test_children_end_with_the_supervisor(running: Running) -> None:
     running.process.kill()
     running.process.wait(END_SECONDS)
     until(lambda: not any(alive(pid) for pid in pids), seconds=2 * END_SECONDS)
+
+
+def test_a_process_whose_supervisor_died_as_it_started_does_not_begin() -> None:
+    """The kernel tells it of no death that came before it asked: it looks for itself."""
+    for parent, status in ((os.getpid(), 0), (1, 1)):
+        started = subprocess.Popen(["true"], preexec_fn=partial(_end_with_parent, parent))
+        assert started.wait(60) == status

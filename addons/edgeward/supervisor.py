@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from edgeward.errors import ConfigError, Conflict, EdgewardError, Exit
@@ -35,7 +36,7 @@ STEADY_AFTER_SECONDS = 10.0
 """A child process that ran longer than this had started well: its next restart is again without a long pause."""
 STOP_GRACE_SECONDS = 10.0
 """Time to end after SIGTERM, on top of proxy.drain_seconds. Then comes SIGKILL."""
-MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+MALLOC_VARIABLES = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 """For glibc in the proxy workers (mallopt(3)): the memory of a large body is returned to the system once it is sent."""
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _PR_SET_PDEATHSIG = 1
@@ -63,7 +64,7 @@ class ChildProcess:
             pass_fds=fds,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=None if self.role != "store" else asyncio.subprocess.DEVNULL,
-            preexec_fn=_end_with_parent,
+            preexec_fn=partial(_end_with_parent, os.getpid()),
             process_group=0,  # Ctrl-C reaches the supervisor only, which stops its child processes in order
         )
 
@@ -86,9 +87,12 @@ class ChildProcess:
             await self.process.wait()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """Have the kernel send SIGTERM when the supervisor dies (prctl(2)). Runs in the child process, before exec."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It died before the kernel was told: no signal will come.
+        os._exit(Exit.FOUND)
 
 
 class Supervisor:

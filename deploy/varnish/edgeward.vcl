@@ -14,6 +14,13 @@ import purge;
 
 # Normalize the host, so that purge and fetch use the same name. Refuse a request whose host or path no purge can name.
 sub edgeward_normalize_host {
+  # Most requests need nothing more than this look.
+  if (req.url !~ "^/" || req.http.Host !~ "^[a-z0-9_-]+(\.[a-z0-9_-]+)*$") {
+    call edgeward_normalize_odd_host;
+  }
+}
+
+sub edgeward_normalize_odd_host {
   # A request line with a whole URL names the host itself (RFC 9112, 3.2.2). Varnish splits only some of these.
   if (req.url ~ "(?i)^https?://") {
     set req.http.Host = regsub(req.url, "^[^:]+://([^/?#]*).*$", "\1");

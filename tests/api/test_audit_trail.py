@@ -72,7 +72,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "POST lists/{name}/removals": lambda api: (
         _entry(api) and api.post("/lists/a/removals", {"hashes": [MD5], "why": WHY})
     ),
-    "POST lists/{name}/imports": lambda api: _import(api, urlencode({"reason": WHY})),
+    "POST lists/{name}/imports": lambda api: _import(api, urlencode({"reason": WHY, "wait": "verified"})),
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST purges": lambda api: api.post("/purges", URLS),

@@ -4,7 +4,7 @@ import re
 
 from tests.support.controllers import Api, ask_until
 
-from edgeward.operations.status import AWAY_SECONDS
+from edgeward.operations import status
 
 
 def test_alive(api: Api) -> None:
@@ -16,9 +16,9 @@ def test_alive(api: Api) -> None:
 def test_ready_once_the_lists_are_loaded(api: Api) -> None:
     """/readyz answers 200, with the version and the age of the lists."""
     expected = {"ready": True, "lists_loaded": True, "store": "connected", "reasons": []}
-    state = ask_until(lambda: api.as_("").get("/readyz"), lambda state: expected.items() <= state.items())
-    assert 0 <= state["contact_age_seconds"] <= AWAY_SECONDS
-    assert state["version"] >= 0
+    found = ask_until(lambda: api.as_("").get("/readyz"), lambda state: expected.items() <= state.items())
+    assert 0 <= found["contact_age_seconds"] <= status.AWAY_SECONDS
+    assert found["version"] >= 0
     assert api.as_("").get("/readyz").status == 200
 
 

@@ -61,13 +61,17 @@ def test_the_orders_come_in_pages_and_the_summary_is_of_all(api: Api) -> None:
 def test_a_receipt_of_many_orders_needs_few_reads(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of 600 orders is read once, in batches, and those of the page once more."""
     asked = {"urls": [f"http://{HOST}/many/{number}" for number in range(300)]}
-    takedown_id = api.post("/takedowns", asked).json["id"]
+    takedown = api.post("/takedowns", asked).json
+    takedown_id = takedown["id"]
     # A takedown's own steps read orders too.
     until(lambda: api.get(f"/takedowns/{takedown_id}", limit=1).json["summary"]["state"] != "placing")
+    placed = set(takedown["order_ids"])
+    assert len(placed) == 600
     of, read = Orders.get_many, list[int]()
 
     async def counted(self: Orders, ids: Sequence[str]) -> list[tuple[PurgeOrder, dict[str, Outcome]]]:
-        read.append(len(ids))
+        if placed.intersection(ids):  # other controllers of this process read orders of their own
+            read.append(len(ids))
         return await of(self, ids)
 
     monkeypatch.setattr(Orders, "get_many", counted)

@@ -7,7 +7,7 @@ import pytest
 from tests.support.controllers import Api, ask_until, photo
 from tests.support.edges import HOST, Edge
 
-from edgeward.operations.takedowns import PLACING_SECONDS
+from edgeward.operations import takedowns
 
 
 def taken_down(edge: Edge, asked: object) -> Any:
@@ -154,5 +154,5 @@ def test_a_takedown_is_answered_when_it_is_placed(edge: Edge) -> None:
     """Without waiting, the answer comes as soon as the orders are placed, whatever the dead cache owes."""
     began = time.monotonic()
     answer = edge.api.post("/takedowns", {"urls": [f"http://{HOST}/td/quick"]})
-    assert time.monotonic() - began < PLACING_SECONDS / 2
+    assert time.monotonic() - began < takedowns.PLACING_SECONDS / 2
     assert (answer.json["state"], answer.json["purge"]["owed"]["dead"]) == ("placed", 2)

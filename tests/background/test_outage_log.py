@@ -1,6 +1,7 @@
 """The log of a store outage."""
 
 import pytest
+from tests.support.logs import own_messages
 
 from edgeward.background.outage_log import OutageLog
 
@@ -14,10 +15,14 @@ def test_logs_each_change_once(caplog: pytest.LogCaptureFixture) -> None:
         outage_log.failed(ConnectionError())
         outage_log.recovered()
         outage_log.recovered()
-    assert [record.getMessage() for record in caplog.records] == [
-        "sweep: the store is unavailable, trying again: ConnectionError",
-        "sweep: the store is available again",
-    ] * 2
+    assert (
+        own_messages(caplog)
+        == [
+            "sweep: the store is unavailable, trying again: ConnectionError",
+            "sweep: the store is available again",
+        ]
+        * 2
+    )
 
 
 def test_logs_what_is_done_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
@@ -26,4 +31,4 @@ def test_logs_what_is_done_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
     outage_log = OutageLog("replica", lambda: f"going on with version {version}")
     version = 8
     outage_log.failed(TimeoutError())
-    assert caplog.messages == ["replica: the store is unavailable, going on with version 8: TimeoutError"]
+    assert own_messages(caplog) == ["replica: the store is unavailable, going on with version 8: TimeoutError"]

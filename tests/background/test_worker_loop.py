@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.eventually import eventually
+from tests.support.logs import own_messages, own_records
 
 from edgeward import metrics
 from edgeward.background import worker_loop as module
@@ -124,7 +125,7 @@ async def test_an_outage_is_logged_once_and_not_counted(
     step = Script(StoreUnavailable("redis"), ConnectionError(), TimeoutError(), True)
     await start_loop(step)
     await eventually(lambda: step.calls == 5)
-    assert [record.getMessage() for record in caplog.records] == [
+    assert own_messages(caplog) == [
         "worker: the store is unavailable, trying again: StoreUnavailable",
         "worker: the store is available again",
     ]
@@ -138,10 +139,10 @@ async def test_a_defect_is_counted_and_logged(start_loop: StartLoop, caplog: pyt
     await start_loop(step, after_defect="nothing is lost")
     await eventually(lambda: step.calls == 4)
     assert defects() == before + 2
-    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+    assert [(record.levelno, record.getMessage()) for record in own_records(caplog)] == [
         (logging.ERROR, "worker: defect; nothing is lost")
     ] * 2
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ValueError, KeyError]
+    assert [record.exc_info[0] for record in own_records(caplog) if record.exc_info] == [ValueError, KeyError]
 
 
 @pytest.mark.parametrize("error", [ConnectionError(), ValueError()], ids=["outage", "defect"])
@@ -203,7 +204,7 @@ async def test_reports_what_failed_beside_its_steps(caplog: pytest.LogCaptureFix
     loop.report_failure(ValueError(), "one of them is tried again")
     loop.report_failure(ConnectionError())
     assert defects() == before + 1
-    assert [record.getMessage() for record in caplog.records] == [
+    assert own_messages(caplog) == [
         "worker: defect; one of them is tried again",
         "worker: the store is unavailable, trying again: ConnectionError",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from tests.support.eventually import eventually
+from tests.support.logs import own_messages
 
 from edgeward import metrics
 from edgeward.background import write_buffer as module
@@ -187,7 +188,7 @@ async def test_a_defect_does_not_mean_that_the_store_is_back(caplog: pytest.LogC
     async def write(batch: Sequence[int]) -> None:
         if errors:
             raise errors.pop(0)
-        logged_before.extend(record.getMessage() for record in caplog.records)
+        logged_before.extend(own_messages(caplog))
 
     buffer = WriteBuffer("numbers", write, 1000)
     for number in range(BATCH_SIZE + 1):
@@ -195,7 +196,7 @@ async def test_a_defect_does_not_mean_that_the_store_is_back(caplog: pytest.LogC
     await buffer.start()
     await buffer.close()
     assert "numbers: the store is available again" not in logged_before
-    assert caplog.records[-1].getMessage() == "numbers: the store is available again"
+    assert own_messages(caplog)[-1] == "numbers: the store is available again"
 
 
 async def test_bytes_are_bounded() -> None:

@@ -31,11 +31,14 @@ from edgeward.types import Target
 SPEED = 4.0
 """The clock of the measurement: seconds of the origin check that pass in one."""
 WORKERS = 2
-RATE = 400.0
+HOSTS = 4
+RATE = 400.0 * HOSTS
 """Images delivered a second, by all workers."""
-IMAGES = 100
+IMAGES = 100 * HOSTS
+"""As many of each host."""
 ZIPF_EXPONENT = 0.9
-"""The popularity of images in caches: the n-th is requested n ** -0.9 times as often as the first (Breslau 1999)."""
+"""The popularity of a host's images in caches: the n-th is requested n ** -0.9 times as often as the first (Breslau
+1999)."""
 WARM_UP_SECONDS = 100.0
 SETTLED_SECONDS = 200.0
 """After this time most images must be purged; one that is not counts with all of it."""
@@ -53,18 +56,18 @@ class Traffic:
 
 
 def measure(effort: Effort) -> Section:
-    """One origin, images of different popularity, and removals of random images, each as likely as any other."""
-    removals = 60 if effort.rounds > 2 else 25
+    """Some hosts, images of different popularity, and removals of random images, each as likely as any other."""
+    removals = 240 if effort.rounds > 2 else 100
     with tempfile.TemporaryDirectory(prefix="edgeward-bench-") as name, running(Path(name)) as url:
         traffic, asked = asyncio.run(_play(url, removals))
     delays = [traffic.purged.get(number, at + SETTLED_SECONDS) - at for number, at in traffic.removed.items()]
     popularity = _popularity()
     by_request = _weighted(delays, [popularity[number] for number in traffic.removed])
     how = (
-        f"{IMAGES} images at one origin, requested {RATE:.0f} times a second with the popularity of images in caches "
-        f"(Zipf, exponent {ZIPF_EXPONENT:g}), reported by {WORKERS} workers; settings as by default. {removals} of "
-        "them, each as likely as any other, are removed at random times. Time until the purge order is placed. By "
-        "request: each image counts as often as it is requested. All periods are shortened "
+        f"{HOSTS} hosts of {IMAGES // HOSTS} images each, requested {RATE:.0f} times a second in all, with the "
+        f"popularity of images in caches (Zipf, exponent {ZIPF_EXPONENT:g}), reported by {WORKERS} workers; settings "
+        f"as by default. {removals} of them, each as likely as any other, are removed at random times. Time until the "
+        "purge order is placed. By request: each image counts as often as it is requested. All periods are shortened "
         f"{SPEED:g} times and the results multiplied by that, so the costs of the computer count {SPEED:g} times."
     )
     rows = [
@@ -78,7 +81,8 @@ def measure(effort: Effort) -> Section:
 
 
 def _popularity() -> list[float]:
-    weights = [(rank + 1) ** -ZIPF_EXPONENT for rank in range(IMAGES)]
+    """Of each image, by its number: the numbers of the most popular ones of all hosts come first."""
+    weights = [(number // HOSTS + 1) ** -ZIPF_EXPONENT for number in range(IMAGES)]
     return [weight / sum(weights) for weight in weights]
 
 
@@ -170,7 +174,7 @@ async def _deliver(
         for number in random.choices(numbers, weights, k=count):
             if number not in traffic.purged:
                 reporter = random.choice(reporters)
-                reporter.note(Target("http", "img.test", _path(number)), digests[number])
+                reporter.note(Target("http", f"img{number % HOSTS}.test", _path(number)), digests[number])
                 traffic.delivered += 1
         return _is_over(traffic, removals)
 

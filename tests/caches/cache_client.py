@@ -33,7 +33,7 @@ def is_cached(cache: CacheServer, path: str, *headers: tuple[str, str]) -> bool:
     return status == 200
 
 
-async def purge_when_up(driver: CacheDriver, orders: Sequence[PurgeOrder], seconds: float = 10) -> list[Delivery]:
+async def purge_when_up(driver: CacheDriver, orders: Sequence[PurgeOrder], seconds: float = 60) -> list[Delivery]:
     """Purge until the node responds again: a restart may take a while."""
     deadline = time.monotonic() + seconds
     while True:

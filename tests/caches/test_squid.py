@@ -189,7 +189,7 @@ async def test_a_fetch_under_way_stores_it_again(
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(send, squid, path, *vary))
-    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    assert await asyncio.to_thread(origin.arrived.wait, 60)
     assert (await purge_one(driver, http_order(path, *vary))).count == 0
     origin.release.set()
     await fetching

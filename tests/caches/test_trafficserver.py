@@ -123,7 +123,7 @@ async def test_waits_for_a_fetch_under_way(trafficserver: CacheServer, origin: O
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(send, trafficserver, "/slow"))
-    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    assert await asyncio.to_thread(origin.arrived.wait, 60)
     purging = asyncio.create_task(purge_one(driver, http_order("/slow")))
     await asyncio.sleep(0.1)
     assert not purging.done()
@@ -139,8 +139,11 @@ async def test_a_purge_never_fetches(trafficserver: CacheServer, driver: CacheDr
     await written(trafficserver, "/brief-never")
     await asyncio.sleep(2.1)
     orders = [http_order("/never"), http_order("/vary-never", ACCEPTS[0]), http_order("/brief-never")]
+    # On a slow machine the copy may have been stale, and fetched again, before it was seen to be written.
+    fetches = [origin.fetches[one.target.path] for one in orders]
     assert [purged.delivery for purged in await driver.purge(orders)] == [Delivery.VERIFIED] * 3
-    assert [origin.fetches[one.target.path] for one in orders] == [0, 0, 1]
+    assert [origin.fetches[one.target.path] for one in orders] == fetches
+    assert fetches[:2] == [0, 0]
 
 
 @pytest.mark.usefixtures("no_stall_limit")

@@ -88,7 +88,7 @@ class Inspection:
                 found.append(f"takedown {takedown_id}: {receipt and receipt['summary']}")
         for job_id in self._expected.jobs.keys() - self._expected.undone:
             job = self._found(f"/jobs/{job_id}")
-            if not job or job["state"] != "done" or job["listed"] != job["total"] or job["owed"]:
+            if not job or job["state"] != "done" or job["listed"] != job["total"] or job["owed"] or job["refused"]:
                 found.append(f"import {job_id}: {job}")
         return found
 

@@ -168,7 +168,7 @@ def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path
     ("last", "message"),
     [
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
-        ({**DONE, "owed": {"edge": 2}, "refused": {"edge": 2}}, "edge refuses 2 purges"),
+        ({**DONE, "refused": {"edge": 2}}, "edge refuses 2 purges"),
         ({**DONE, "purge": {**GONE, "unknowns": ["edge: 2 targets were forgotten"]}}, "edge: 2 targets were forgotten"),
         ({**JOB, "state": "failed", "error": "no list is named 'court'"}, "no list is named 'court'"),
         ({**JOB, "state": "interrupted"}, "no progress within 0.2 s"),

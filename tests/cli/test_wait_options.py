@@ -46,7 +46,7 @@ def test_an_impossible_timeout_is_refused(seconds: str) -> None:
             "nginx-1 still owes 2 purges, to be",
         ),
         (
-            {**ACTIVE, "purge": {"orders": 3, "owed": {"a": 2}, "refused": {"a": 2}, "matched": True}},
+            {**ACTIVE, "purge": {"orders": 3, "owed": {}, "refused": {"a": 2}, "matched": True}},
             "edgeward: a refuses 2 purges, fix its access rules or credentials; retried every 5 minutes: "
             "see `edgeward purges`",
         ),
@@ -73,8 +73,8 @@ def test_a_complete_change_prints_nothing(answer: dict[str, Any], capsys: pytest
 
 
 def test_owed_and_refused_purges_are_told_apart() -> None:
-    """A cache that refuses some of the purges it owes gets a sentence for each."""
-    assert not_removed({"a": 3, "b": 1}, {"a": 1}, {}) == [
+    """A cache that refuses some purges and owes others gets a sentence for each."""
+    assert not_removed({"a": 2, "b": 1}, {"a": 1}, {}) == [
         "a still owes 2 purges, to be retried: see `edgeward purges`",
         "a refuses 1 purge, fix its access rules or credentials; retried every 5 minutes: see `edgeward purges`",
         "b still owes 1 purge, to be retried: see `edgeward purges`",
@@ -84,7 +84,7 @@ def test_owed_and_refused_purges_are_told_apart() -> None:
 def test_a_refusal_is_given_in_the_words_of_the_cache(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the API tells them: a server that supports no purges has no access rules to fix."""
     node = {"refused": 1, "refused_detail": "status 501: the server at this url does not support purges"}
-    purge = {"orders": 1, "owed": {"a": 1}, "refused": {"a": 1}, "matched": True, "nodes": {"a": node}}
+    purge = {"orders": 1, "owed": {}, "refused": {"a": 1}, "matched": True, "nodes": {"a": node}}
     assert status_of({**ACTIVE, "purge": purge}) is Exit.FOUND
     said = f"edgeward: a refuses 1 purge ({node['refused_detail']}); retried every 5 minutes: see `edgeward purges`\n"
     assert capsys.readouterr().err == said

@@ -84,5 +84,5 @@ def test_first_deployment(checkout: Path) -> None:
             status = shell.wait(240)
         except subprocess.TimeoutExpired:
             shell.terminate()  # its trap ends what it has started
-            status = shell.wait(20)
+            status = shell.wait(60)
     assert status == 0, (checkout / "log").read_text()[-4000:]

@@ -47,7 +47,7 @@ def start(vcl: Path, secret: str | None) -> tuple[int | None, str]:
 
 def _answers(port: int) -> bool:
     """Whether it answers a request: it accepts connections before its VCL is compiled."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/")
         return connection.getresponse().status > 0
@@ -181,7 +181,7 @@ def ask(port: int, method: str, headers: dict[str, str], path: str = "/") -> tup
 
 
 def _connected(port: int) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     until(lambda: _connects(connection), "a connection to Varnish")
     return connection
 

@@ -59,7 +59,7 @@ async def test_a_well_configured_store(findings_of: Callable[..., object]) -> No
     [
         (("--appendonly", "no"), "persistence", Health.FAIL),
         (("--maxmemory-policy", "allkeys-lru"), "memory", Health.FAIL),
-        (("--maxmemory", "1mb"), "memory", Health.WARN),
+        (("--maxmemory", "100kb"), "memory", Health.FAIL),
         (("--hash-max-listpack-value", "64"), "packing", Health.WARN),
     ],
 )
@@ -70,6 +70,17 @@ async def test_each_problem_is_found(
     findings = await findings_of(*options)  # type: ignore[misc]
     assert findings[check].health is health
     assert "set `" in findings[check].fix or "maxmemory" in findings[check].fix
+
+
+async def test_a_store_that_is_nearly_full_is_a_warning(server: Callable[..., str]) -> None:
+    """It takes changes still. What is stored is much more than what an empty server takes, which varies."""
+    store = await Store.connect(server(*GOOD), "doctor", timeout_ms=30_000)
+    await store.redis.setrange("a", 20_000_000, "x")  # without a buffer for as much
+    await store.redis.config_set("maxmemory", int(1.05 * (await store.info())["used_memory"]))
+    found = {finding.check: finding for finding in await check_store(store, 0)}["memory"]
+    assert found.health is Health.WARN
+    assert "of maxmemory are used" in found.detail
+    await store.close()
 
 
 async def test_missing_replicas_are_a_failure(findings_of: Callable[..., object]) -> None:

@@ -43,7 +43,7 @@ class Case:
 
 
 def case(seed: int, number: int) -> Case:
-    """Alkinds the same one for the same seed and number."""
+    """Always the same one for the same seed and number."""
     choices = random.Random(f"{seed} {number}")
     origin = choices.choice(seeds())
     body, content_type, description = origin.body, origin.media_type, [origin.name]

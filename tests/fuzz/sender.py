@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.fuzz.cases import Case, case
 from tests.fuzz.deployment import Deployment
+from tests.fuzz.seed_images import seeds
 
 CLIENTS = 4
 BATCH = 200
@@ -41,6 +42,7 @@ class CaseSender:
 
     def run(self, first: int, images: int, seconds: float) -> None:
         """Send `images` cases from number `first` on, or as many as `seconds` allow."""
+        seeds()  # made once, before several threads would make them at the same time: Pillow may crash then
         deadline = time.monotonic() + seconds
         with ThreadPoolExecutor(CLIENTS) as clients:
             for start in range(first, first + images, BATCH):

@@ -59,7 +59,7 @@ async def test_a_killed_worker_is_replaced(
     first, second = controller.import_worker(jobs, list_store), controller.import_worker()
     reached = stop_after(monkeypatch, list_store if method == "add_entries" else jobs, method, 5)
     await first.start()
-    await asyncio.wait_for(reached.wait(), 30)
+    await asyncio.wait_for(reached.wait(), 60)
     await first.close()
     await second.start()
     progress = await controller.ended(job)

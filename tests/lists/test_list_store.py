@@ -205,7 +205,7 @@ async def test_waiting_for_the_replicas(list_store: ListStore, store: Store, mon
     waiting = asyncio.create_task(list_store.wait_applied(change.version, 60))
     await asked.wait()
     await membership.heartbeat("slow", change.version)
-    assert await asyncio.wait_for(waiting, 30) == []
+    assert await asyncio.wait_for(waiting, 60) == []
 
 
 async def test_what_was_acknowledged_survives_sigkill(server: Server) -> None:

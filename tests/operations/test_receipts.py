@@ -15,6 +15,7 @@ from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.proxy.lost_sightings import LostSightings
 from edgeward.purging.orders import PurgeResult
+from edgeward.retromatch import lost_purges
 from edgeward.types import (
     Cause,
     Decision,
@@ -186,12 +187,13 @@ async def test_sightings_that_a_worker_lost_after_the_listing_are_on_the_receipt
     assert await summary_of(services, entry_id) == (ReceiptState.UNKNOWN, {"inner": 5, "outer": 5})
     summary = (await receipts.of_takedown(services, takedown.id, 0, 100)).page.summary
     assert (summary.state, summary.forgotten) == (ReceiptState.UNKNOWN, {"inner": 5, "outer": 5})
-    again = await entries.add(services, "a", IMAGE.signals, "ana", "", timeout=5.0)
+    again = await entries.add(services, "a", IMAGE.signals, "ana", "", timeout=60.0)
     assert again.purge and again.purge.summary.forgotten == {"inner": 5, "outer": 5}
 
 
-async def test_a_purge_that_is_due_is_waited_for(services: Services) -> None:
+async def test_a_purge_that_is_due_is_waited_for(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the host where sightings were lost: listings in quick succession share one."""
+    monkeypatch.setattr(lost_purges, "LOST_PURGE_SECONDS", 600.0)
     await lists.create(services, HashList("a"), "ana", "")
     await services.sightings.forgotten.remember_lost({Target("http", HOST, "/"): 3})
     await entries.add(services, "a", [MD5], "ana", "")
@@ -199,6 +201,7 @@ async def test_a_purge_that_is_due_is_waited_for(services: Services) -> None:
     (entry,) = (await entries.add(services, "a", IMAGE.signals, "ana", "")).entries
     await retromatched(services)
     assert (await summary_of(services, entry.id))[0] is ReceiptState.PLACING
+    monkeypatch.setattr(lost_purges, "LOST_PURGE_SECONDS", 0.0)
 
     async def placed() -> bool:
         return (await summary_of(services, entry.id))[0] is not ReceiptState.PLACING

@@ -13,23 +13,24 @@ from edgeward.types import HashList, Signal, Target
 
 
 @pytest.mark.parametrize(
-    ("ready", "contact", "store_state", "reasons"),
+    ("ready", "age", "store_state", "reasons"),
     [
         (False, 0.0, StoreState.UNKNOWN, ["the lists are not loaded"]),
-        (True, 1.0, StoreState.CONNECTED, []),
-        (True, 3.0, StoreState.AWAY, ["the store is unavailable: the lists may be as old as its last answer"]),
+        (True, 0.1, StoreState.CONNECTED, []),
+        (True, 1.1, StoreState.AWAY, ["the store is unavailable: the lists may be as old as its last answer"]),
     ],
 )
 async def test_readiness_is_about_the_lists(
-    services: Services, ready: bool, contact: float, store_state: StoreState, reasons: list[str]
+    services: Services, ready: bool, age: float, store_state: StoreState, reasons: list[str]
 ) -> None:
-    """Loaded lists stay ready while the store is away; the reasons say how old they may be."""
+    """Loaded lists stay ready while the store is away; the reasons say how old they may be. `age`: of
+    the last contact, as a part of the time after which the store is away."""
     replica = Replica(services.store, "r")
     replica.ready = ready
-    replica.contact = time.time() - contact if contact else 0.0
+    replica.contact = time.time() - age * status.AWAY_SECONDS if age else 0.0
     state = readiness(replace(services, replica=replica))
     assert (state.ready, state.store, state.reasons) == (ready, store_state, reasons)
-    assert (state.contact_age is None) is (not contact)
+    assert (state.contact_age is None) is (not age)
 
 
 async def test_everything_is_counted(services: Services) -> None:

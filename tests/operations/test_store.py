@@ -9,6 +9,8 @@ from tests.support.services import carry_out
 from edgeward.controller.composition import compose
 from edgeward.errors import Conflict, Unavailable
 from edgeward.lists.audit_trail import request_from
+from edgeward.lists.replication.membership import LOADING, Membership
+from edgeward.lists.replication.refill import Holding, Refill
 from edgeward.operations import entries, imports, lists, purges, receipts, statements, store, takedowns, waiting
 from edgeward.operations import store as module
 from edgeward.operations.imports import ImportRequest
@@ -81,6 +83,17 @@ async def test_a_refill_restores_all(services: Services) -> None:
     assert (found.added_by, found.reason) == ("ana", "order 17")
     removed = await entries.remove(services, entry_id, None, "ana", "")
     assert list(removed.entries) == [found]
+
+
+async def test_a_process_that_was_killed_is_not_waited_for(services: Services) -> None:
+    """It still counts as live when it is asked, and held the most. The next one that holds the lists writes them."""
+    await listed(services)
+    await empty_the_store(services)
+    killed = Membership(services.store)
+    await killed.heartbeat("killed", LOADING)
+    await Refill(services.store).offer("killed", Holding(9, 9, 9, ""))
+    result = await store.refill(services, "ben", "", timeout=60)
+    assert result.record and (result.record.lists, result.record.entries) == (1, 1)
 
 
 async def test_without_a_loss_nothing_is_done(services: Services) -> None:
@@ -186,7 +199,7 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     await entries.add(services, "a", [other], "ana", "")
     await retromatched(services)
     await carry_out(services, Delivery.UNSUPPORTED)
-    added = await entries.add(services, "a", [other], "ana", "", timeout=5.0)
+    added = await entries.add(services, "a", [other], "ana", "", timeout=60.0)
     assert added.purge
     requester = Requester("ana", "api", hosts=("photos.example",))
     made = await takedowns.create(services, TakedownRequest(signals=(other,)), requester)
@@ -198,7 +211,7 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     assert not (await store.caches_emptied(services, "ben", "")).sightings_lost
     assert not (await services.sightings.forgotten.totals()).store_lost
     assert await unknowns_of(services, entry_id) == (ReceiptState.NOTHING, [])
-    third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=5.0)
+    third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=60.0)
     assert third.purge and third.purge.summary.state is ReceiptState.NOTHING
 
 

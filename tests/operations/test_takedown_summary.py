@@ -163,7 +163,7 @@ async def test_what_its_listing_matches_is_matched(services: Services) -> None:
     far = Signal("pdq", f"{int(pdq.value, 16) ^ ((1 << 50) - 1):064x}", 90)
     await services.sightings.write([Sighting(SEEN, replace(IMAGE, signals=(SHA256, far)), time.time(), 0)])
     asked = TakedownRequest(signals=(pdq, NEVER), list="court")
-    created = await takedowns.create(services, asked, ANA, timeout=0.5)
+    created = await takedowns.create(services, asked, ANA)
     summary = created.status.summary
     assert summary is not None
     assert list(summary.unmatched) == ["md5:" + "0" * 32]

@@ -84,7 +84,7 @@ async def test_the_orders_of_a_takedown_with_a_list_are_read_each_time(
     monkeypatch.setattr(takedown_summary, "REPEAT_MARGIN_SECONDS", -3600.0)
     await lists.create(services, HashList("court"), "ana", "")
     asked = TakedownRequest(urls=(URL,), signals=(MD5,), list="court")
-    assert (await takedowns.create(services, asked, ANA, timeout=0.5)).status.progress.placed_at
+    assert (await takedowns.create(services, asked, ANA)).status.progress.placed_at
     await carry_out(services)
     for _ in range(2):
         (status,) = await takedowns.recent(services, 10)

@@ -47,6 +47,7 @@ ANSWERS = {
 TARGET = Target("http", "img.test", "/a.jpg")
 SERVED = ServedTarget(TARGET, MADE.sha256[:32], 0.0)
 REMOVAL = ("404", "410", "451")
+HANGS_TIMEOUT_MS, PATIENT_TIMEOUT_MS = 300, 60_000
 NAMESPACES = itertools.count()
 
 
@@ -68,10 +69,14 @@ class Followed:
             await self.origin.close()
         else:
             self.origin.answer = ANSWERS[name]
-        # Every answer on a new connection: one that is kept would be reset by the origin, and tried again.
+        # Every answer on a new connection: one that is kept would be reset by the origin, and tried again. Only what
+        # never comes is not waited for: any other answer may be late on a busy machine.
         for origin in self.sweeper._origins.values():
             assert origin
             origin.close()
+        self.sweeper._origins.clear()
+        timeout_ms = HANGS_TIMEOUT_MS if ANSWERS[name] == HANGS else PATIENT_TIMEOUT_MS
+        self.sweeper._settings = self.sweeper._settings.model_copy(update={"timeout_ms": timeout_ms})
         await self.sweeper._step()
         if ANSWERS[name] == REFUSED:
             await self.origin.open()
@@ -95,7 +100,7 @@ async def followed(url: str, placement: str, **sweep: Any) -> AsyncIterator[Foll
             {
                 "proxy": {"placement": placement, "upstream": origin_url},
                 "hosts": [{"name": "*", "origin": origin_url}],
-                "sweep": {"per_second": 1000.0, "timeout_ms": 60_000, **sweep},
+                "sweep": {"per_second": 1000.0, "timeout_ms": PATIENT_TIMEOUT_MS, **sweep},
                 "hashing": {"max_bytes": 1_000_000},
             }
         )

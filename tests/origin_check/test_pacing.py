@@ -48,6 +48,15 @@ def test_with_requests_to_spare_everything_is_checked_as_often_as_possible() -> 
     assert pacer.interval(1, 30.0, 0) == pacer.shortest
 
 
+def test_what_was_refused_is_not_asked_for_again_soon() -> None:
+    """A factor that swings lets what is served least wait: after half a minute of refusals, a minute of grants leaves
+    all intervals longer than those of the first refusals."""
+    pacer = refused(30)
+    for second in range(60):
+        pacer.note(granted=True, now=30 + second)
+    assert pacer.interval(40, 10.0, 0) > refused(15).interval(40, 10.0, 0)
+
+
 def test_refused_requests_stretch_all_intervals_until_they_are_granted() -> None:
     """More requests than a limit allows would only wait; the intervals shrink again afterwards."""
     for sees_hits in (True, False):

@@ -15,7 +15,7 @@ from tests.support.shared_pool import SharedPool
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
-from edgeward.proxy import runtime, stream
+from edgeward.proxy import runtime, stream, unjudged_requests
 from edgeward.proxy.judge import Judge
 from edgeward.proxy.runtime import Runtime
 from edgeward.proxy.server import EdgeMaster
@@ -186,7 +186,7 @@ async def start_worker(
 
 
 async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> Worker:
-    store = await Store.connect(config.store_url, config.store.namespace)
+    store = await Store.connect(config.store_url, config.store.namespace, timeout_ms=config.store.timeout_ms)
     stack.push_async_callback(store.close)
     runtime = await stack.enter_async_context(Runtime(config))
     master = EdgeMaster(config, runtime.gate)
@@ -206,6 +206,14 @@ async def _start(stack: AsyncExitStack, config: Config, upstream: Upstream) -> W
 async def worker(start_worker: StartWorker) -> Worker:
     """A worker with the default settings."""
     return await start_worker()
+
+
+@pytest.fixture
+def patient_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is sent again waits for its answer as long as a test holds it back: a machine that stands still
+    meanwhile is not taken for an upstream that does not answer."""
+    monkeypatch.setattr(unjudged_requests, "ANSWER_SECONDS", (60.0, 60.0))
+    monkeypatch.setattr(unjudged_requests, "LOOK_SECONDS", 60.0)
 
 
 @pytest.fixture

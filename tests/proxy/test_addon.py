@@ -48,7 +48,7 @@ async def status(port: int, path: str) -> int:
         return 503
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: img.test\r\n\r\n".encode())
-        return (await asyncio.wait_for(read_reply(reader), 40)).status
+        return (await asyncio.wait_for(read_reply(reader), 60)).status
     except asyncio.IncompleteReadError:
         return 503
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -229,6 +230,35 @@ async def test_a_client_that_reads_nothing_is_ended_in_the_end(quick: None) -> N
     await memory.close()
 
 
+async def test_a_worker_that_stood_still_ends_nobody_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frozen, or on a machine that was: a client that read before is given the time to go on. One that never reads is
+    ended as ever."""
+    seconds = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: seconds))
+    memory = BodyMemory(100)  # not started: it looks when the test says
+    stalled, reading = await reserved(memory, 50), await reserved(memory, 50)
+    stalled.client, reading.client = transport(10**6), transport(10**6)
+    for body in (stalled, reading):
+        body.sent()
+
+    async def look(times: int, after: float, read: int) -> None:
+        nonlocal seconds
+        for _ in range(times):
+            seconds += after
+            reading.client.left -= read
+            await memory._look_after_connections()
+
+    await look(30, module.TICK_SECONDS, 30_000)
+    waits = asyncio.create_task(reserved(memory, 100))
+    await asyncio.sleep(0)
+    await look(1, 100.0, 0)
+    assert (stalled.client.aborted, reading.client.aborted) == (True, False)
+    await look(30, module.TICK_SECONDS, 3_000)
+    assert not reading.client.aborted
+    reading.release()
+    assert await waits
+
+
 async def test_the_slowest_upstream_is_ended_while_others_wait(
     memory: BodyMemory, quick: None, small_steps: None
 ) -> None:
@@ -248,6 +278,43 @@ async def test_the_slowest_upstream_is_ended_while_others_wait(
     silent.release()
     await waiting
     assert not ours.refused
+
+
+async def test_an_upstream_that_waited_for_memory_is_not_slow(
+    monkeypatch: pytest.MonkeyPatch, small_steps: None
+) -> None:
+    """It was not read meanwhile. When it has room, and then sends nothing, it is."""
+    seconds = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: seconds))
+    memory = BodyMemory(100)  # not started: it looks when the test says
+
+    async def look(times: int) -> None:
+        nonlocal seconds
+        for _ in range(times):
+            seconds += module.TICK_SECONDS
+            await memory._look_after_connections()
+
+    held, first, ours = [await reserved(memory, 30) for _ in range(3)]
+    upstream = transport(0)
+    ours.wait_for_upstream(upstream)
+    for body in (first, ours):
+        body.grow(60)
+    await first.wait_for_room()
+    waiting = asyncio.create_task(ours.wait_for_room())
+    await asyncio.sleep(0)
+    assert ours.waits
+    await look(50)
+    first.release()
+    await waiting
+    another = asyncio.create_task(reserved(memory, 50))
+    await asyncio.sleep(0)
+    await look(1)
+    assert not upstream.aborted
+    await look(50)
+    assert upstream.aborted
+    ours.release()
+    assert await another
+    held.release()
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -48,6 +48,7 @@ async def test_they_take_the_memory_of_a_few(
     await eventually(lambda: not len(here.journal))
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_what_came_during_a_try_is_tried_after_it(
     start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,7 @@ async def test_a_cache_that_owes_too_much(worker: Worker, monkeypatch: pytest.Mo
     await eventually(ordered_one_by_one)
 
 
+@pytest.mark.timeout(300)
 async def test_lists_and_orders_of_others_have_room(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the flood lasts: an entry is added and its purge ordered, sightings of others are kept, and the
     store has memory left."""

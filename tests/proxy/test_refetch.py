@@ -1,6 +1,7 @@
 """Fetches of full responses, to judge parts."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -75,18 +76,33 @@ async def test_a_slow_body(seconds: float) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(JPEG))
         for start in range(0, len(JPEG), 500):
             writer.write(JPEG[start : start + 500])
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
         writer.close()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with server:
         host, port = server.sockets[0].getsockname()
-        fetching = Refetcher(f"http://{host}:{port}", 10_000, seconds=seconds).fetch(request("/a"), 0.2)
+        fetching = Refetcher(f"http://{host}:{port}", 10_000, seconds=seconds).fetch(request("/a"), 1.0)
         if seconds < 1:
             with pytest.raises(RefetchFailed):
                 await fetching
         else:
             assert (await fetching).body == JPEG
+
+
+async def test_an_answer_that_came_while_the_worker_stood_still_is_read() -> None:
+    """It was there in time: only the worker was late."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(JPEG) + JPEG)
+        time.sleep(1.5)  # the whole event loop
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        assert (await Refetcher(f"http://{host}:{port}", 10_000).fetch(request("/a"), 1.0)).body == JPEG
 
 
 async def test_pages_are_read_if_images_are_looked_for_in_them(upstream: Upstream, refetcher: Refetcher) -> None:

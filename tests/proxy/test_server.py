@@ -61,9 +61,9 @@ async def test_drain_lets_responses_end(worker: Worker) -> None:
     await eventually(lambda: refuses(worker))
     assert not draining.done()
     worker.upstream.writers[0].write(b"hello")
-    reply = await asyncio.wait_for(read_reply(reader), 30)
+    reply = await asyncio.wait_for(read_reply(reader), 60)
     assert (reply.body, reply.headers["connection"]) == (b"hello", "close")
-    await asyncio.wait_for(draining, 30)
+    await asyncio.wait_for(draining, 60)
     writer.close()
 
 
@@ -73,7 +73,7 @@ async def test_drain_ends_at_its_deadline(worker: Worker) -> None:
     _, writer = await asyncio.open_connection(*worker.address)
     writer.write(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
     await eventually(lambda: worker.upstream.seen)
-    await asyncio.wait_for(worker.master.drain(0.2), 30)
+    await asyncio.wait_for(worker.master.drain(0.2), 60)
     writer.close()
 
 

@@ -42,6 +42,7 @@ async def test_an_upstream_that_stands_still_settles_nothing(worker: Worker) -> 
     assert await purged(worker) == []
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_what_older_lists_judged_is_not_settled(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A response that was judged before the entry was applied is asked for once more, and judged by it."""
     worker.upstream.put("/a", jpeg(), *IMAGE)

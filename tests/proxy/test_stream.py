@@ -68,7 +68,7 @@ async def test_a_connection_lives_on_after_a_refusal(start_worker: StartWorker) 
 
     reader, writer = await asyncio.open_connection(*worker.address)
     writer.write(two)
-    everything = await asyncio.wait_for(reader.read(), 30)
+    everything = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     assert everything.startswith(b"HTTP/1.1 403")
     assert everything.endswith(b"hello")
@@ -92,9 +92,9 @@ async def test_what_was_on_its_way_when_refused_is_dropped(
     for _ in range(5):
         reader, writer = await asyncio.open_connection(*worker.address)
         writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n")
-        assert (await asyncio.wait_for(read_reply(reader), 30)).status == 503
+        assert (await asyncio.wait_for(read_reply(reader), 60)).status == 503
         writer.write(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert (await asyncio.wait_for(read_reply(reader), 30)).status == 404
+        assert (await asyncio.wait_for(read_reply(reader), 60)).status == 404
         writer.close()
     assert "crashed" not in caplog.text
 

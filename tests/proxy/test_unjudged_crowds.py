@@ -32,6 +32,7 @@ async def test_what_nobody_answers_is_purged(worker: Worker, monkeypatch: pytest
     assert len(unjudged(worker).journal) == unjudged(worker)._slow_bodies.late_count == 30
 
 
+@pytest.mark.usefixtures("patient_tries")
 @pytest.mark.parametrize("junk", [3, 70, 200])
 async def test_a_client_cannot_hide_its_variant(worker: Worker, junk: int) -> None:
     """Many headers, of which not all are recorded: its variant can't be asked for, so the target is purged. Also once
@@ -107,6 +108,7 @@ async def test_a_lost_purge_is_counted_once(worker: Worker, monkeypatch: pytest.
     assert (order.scope, order.target.host) == (Scope.PREFIX, "img.test")
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_what_a_dead_worker_had_under_way_is_not_judged(
     start_worker: StartWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from edgeward.types import Cause
 IMAGE = ("Content-Type: image/jpeg",)
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_an_image_is_recorded_though_the_client_hung_up(worker: Worker) -> None:
     """The upstream may have stored it: the sighting has the target byte for byte as the client sent it."""
     worker.upstream.put("/%61?x=1", jpeg(), *IMAGE, "Vary: Accept")
@@ -34,6 +35,7 @@ async def test_an_image_is_recorded_though_the_client_hung_up(worker: Worker) ->
     assert len(worker.upstream.seen) == 2
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_credentials_are_not_recorded(worker: Worker) -> None:
     """Neither the journal nor the second request holds the client's credentials."""
     worker.upstream.put("/a", jpeg(), *IMAGE)
@@ -56,6 +58,7 @@ async def test_a_judged_request_is_not_sent_again(worker: Worker) -> None:
     assert len(worker.upstream.seen) == 1
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_a_listed_image_is_purged_though_the_client_hung_up(worker: Worker) -> None:
     """A purge is ordered as for one that was blocked, and another one for those who wait for unjudged responses."""
     worker.upstream.put("/a", jpeg(), *IMAGE)
@@ -120,6 +123,7 @@ async def test_an_overdue_request_is_sent_again(worker: Worker, monkeypatch: pyt
     await eventually(lambda: seen(worker))
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_equal_requests_are_sent_once(worker: Worker) -> None:
     """However often a request was made, it waits once."""
     worker.upstream.hold.clear()
@@ -130,6 +134,7 @@ async def test_equal_requests_are_sent_once(worker: Worker) -> None:
     worker.upstream.hold.set()
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_a_page_without_images_leaves_nothing(start_worker: StartWorker) -> None:
     """It is fetched once and recorded nowhere."""
     worker = await start_worker(hashing={"data_uris": True, "processes": 1})
@@ -244,6 +249,7 @@ async def test_nothing_is_given_up_before_the_lists_are_loaded(worker: Worker, m
     assert await purged(worker) == []
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_a_variant_that_cannot_be_asked_for_is_purged(worker: Worker) -> None:
     """Vary names a header that was not recorded, since no Vary had named it before: from now on it is."""
     worker.upstream.put("/a", jpeg(), *IMAGE, "Vary: User-Agent")
@@ -256,6 +262,7 @@ async def test_a_variant_that_cannot_be_asked_for_is_purged(worker: Worker) -> N
     assert (("user-agent", "2"),) in [target.vary for target in await seen(worker)]
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_a_variant_by_a_credential_is_always_purged(worker: Worker) -> None:
     """The credential is never recorded, so that variant can never be asked for."""
     worker.upstream.put("/a", jpeg(), *IMAGE, "Vary: X-Api-Key")
@@ -269,6 +276,7 @@ async def test_a_variant_by_a_credential_is_always_purged(worker: Worker) -> Non
     assert await purged(worker) == ["http://img.test/a", "http://img.test/b"]
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_the_same_request_during_its_fetch_is_sent_once_more(worker: Worker) -> None:
     """What the cache stored for it may be newer than the response to the fetch."""
     worker.upstream.put("/a", b"text", "Content-Type: text/plain")
@@ -282,6 +290,7 @@ async def test_the_same_request_during_its_fetch_is_sent_once_more(worker: Worke
     assert unjudged(worker).open_count == 0
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_settled_is_what_is_in_the_store(worker: Worker) -> None:
     """Who waits for unjudged requests finds their sightings in the store afterwards."""
     worker.upstream.put("/a", jpeg(), *IMAGE)
@@ -296,6 +305,7 @@ async def test_settled_is_what_is_in_the_store(worker: Worker) -> None:
     assert await worker.list_store.wait_judged(60) == 0
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_what_comes_too_late_for_a_wait_is_purged(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waited was told that it is not known, and looks for it no more: it is purged whatever it shows."""
     monkeypatch.setattr(unjudged_requests, "SETTLE_SECONDS", 0.1)
@@ -310,6 +320,7 @@ async def test_what_comes_too_late_for_a_wait_is_purged(worker: Worker, monkeypa
     assert len(await seen(worker)) == 1
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_only_what_selects_a_response_is_recorded(worker: Worker) -> None:
     """Neither the journal nor the second request tells who asked; nothing stays of the URL when it has ended."""
     private = ("X-Forwarded-For: 192.0.2.7", "Referer: http://a.test/hush", "X-Api-Key: hush", "Cookie: hush")
@@ -326,6 +337,7 @@ async def test_only_what_selects_a_response_is_recorded(worker: Worker) -> None:
     assert b"x-forwarded-proto: https" in second and b"192.0.2.7" not in second and second.count(b"hush") == 1
 
 
+@pytest.mark.usefixtures("patient_tries")
 async def test_a_request_that_ends_while_it_is_sent_again(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long download, without an image, ends as its repetition is under way: nothing of it stays open."""
     monkeypatch.setattr(unjudged_requests, "OVERDUE_SECONDS", 0.2)

@@ -1,6 +1,7 @@
 """The log of an upstream that can't be reached."""
 
 import pytest
+from tests.support.logs import own_messages
 
 from edgeward.proxy import upstream_log
 from edgeward.proxy.upstream_log import UpstreamLog
@@ -10,15 +11,15 @@ def test_one_line_when_it_begins_and_one_when_it_ends(caplog: pytest.LogCaptureF
     """However many requests fail in between; and again at the next outage."""
     log = UpstreamLog()
     log.answered()
-    assert caplog.messages == []
+    assert own_messages(caplog) == []
     for _ in range(2):
         for _ in range(100):
             log.failed("connection refused")
         log.answered()
         log.answered()
-    assert len(caplog.messages) == 4
-    assert "connection refused" in caplog.messages[0]
-    assert "after 100 failed requests" in caplog.messages[1]
+    assert len(own_messages(caplog)) == 4
+    assert "connection refused" in own_messages(caplog)[0]
+    assert "after 100 failed requests" in own_messages(caplog)[1]
 
 
 def test_a_long_outage_is_repeated(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,4 +28,4 @@ def test_a_long_outage_is_repeated(caplog: pytest.LogCaptureFixture, monkeypatch
     log = UpstreamLog()
     for _ in range(3):
         log.failed("time-out")
-    assert caplog.messages[-1].endswith(": 3")
+    assert own_messages(caplog)[-1].endswith(": 3")

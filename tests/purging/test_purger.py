@@ -244,7 +244,7 @@ async def test_nginx_is_clean_after_a_fetch_under_way(
     origin.arrived.clear()
     origin.release.clear()
     fetching = asyncio.create_task(asyncio.to_thread(fetch, nginx, "/slow"))
-    assert await asyncio.to_thread(origin.arrived.wait, 10)
+    assert await asyncio.to_thread(origin.arrived.wait, 60)
     ids = await orders.place([plain_order("/slow")])
     assert await orders.wait_done(ids, ["edge"], 60) == {}
     origin.release.set()

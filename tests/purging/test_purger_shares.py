@@ -100,7 +100,7 @@ async def test_a_killed_controller_is_replaced(
         assert sorted(driver.tries) == sorted(f"/{number}" for number in range(800))
     finally:
         doomed.kill()
-        doomed.join(10)
+        doomed.join(60)
 
 
 async def _has_taken(store: Store, consumer: bytes, count: int) -> bool:

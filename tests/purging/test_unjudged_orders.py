@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.purging.samples import finish
+from tests.support.eventually import eventually
 from tests.support.real_caches import target
 
 from edgeward.purging import unjudged_orders as module
@@ -57,7 +58,12 @@ async def test_those_that_are_done_are_forgotten_beside_one_that_is_owed(store: 
     owed, *others = await place(orders, 1200)
     await finish(orders, "inner", *others)
     await finish(orders, "outer", owed, *others)
-    assert await orders.wait_unjudged(CACHES, 0.0) == Unjudged(1)
+
+    async def one_is_owed() -> bool:
+        # One look has an end, so that a busy machine may need several.
+        return await orders.wait_unjudged(CACHES, 0.0) == Unjudged(1)
+
+    await eventually(one_is_owed)
     assert await kept(store) == {owed}
 
 

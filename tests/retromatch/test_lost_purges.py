@@ -18,6 +18,12 @@ from edgeward.types import Change, Entry, HashList, ListKind, Signal, Target
 HOST = target("/")
 
 
+@pytest.fixture(autouse=True)
+def _recent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A purge that was placed in a test is recent, however slow the machine is."""
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 600.0)
+
+
 class Bench:
     """`recorded_again`: whether workers record what is lost when they serve it again, even if they did so lately."""
 

@@ -181,7 +181,7 @@ async def test_a_long_search_does_not_stop_the_loop(
     def halting(*args: Any) -> Iterator[tuple[int, str]]:
         found = list(near_each(*args))
         begun.set()
-        assert threading.get_ident() == loop_thread or may_end.wait(20)
+        assert threading.get_ident() == loop_thread or may_end.wait(60)
         return iter(found)
 
     monkeypatch.setattr(SeenImageIndex, "near_each", halting)

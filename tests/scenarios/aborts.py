@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
+from tests.scenarios.pictures import fresh
+from tests.support.eventually import until
+
 from edgeward.demo.stack import Stack
 
 
@@ -30,18 +33,23 @@ def leave(stack: Stack, path: str, after: float, *headers: str) -> None:
 
 @contextmanager
 def breaking_off(stack: Stack, path: str, *headers: str) -> Iterator[None]:
-    """A client sends a request each second, and leaves after 50 ms. `path` may have a place for a number."""
+    """A client sends a request each second, and leaves after 50 ms. `path` may have a place for a number.
+
+    It has begun when the origin was asked: on a busy machine the first requests may end before they get there."""
+    sent: list[str] = []
     ended = Event()
 
     def client() -> None:
         for number in itertools.count():
-            leave(stack, path.format(number), 0.05, *headers)
+            sent.append(path.format(number))
+            leave(stack, sent[-1], 0.05, *headers)
             if ended.wait(1.0):
                 return
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(client)
         try:
+            until(lambda: any(map(stack.origin.count, set(sent))), "the origin is asked")
             yield
         finally:
             ended.set()
@@ -88,5 +96,23 @@ def silent(stack: Stack) -> Iterator[Event]:
 def known_gone(added: dict[str, Any]) -> bool:
     """Whether the answer to a listing says that no copy is left."""
     purge = added["purge"]
-    unknown = purge["owed"] or purge["unjudged"] or purge["silent_processes"]
+    unknown = purge["owed"] or purge["refused"] or purge["unjudged"] or purge["silent_processes"]
     return bool(added["active"] and purge["matched"] and not unknown)
+
+
+def listed(stack: Stack) -> dict[str, Any]:
+    """The answer to the listing of an image that the cache holds."""
+    photo = fresh()
+    stack.serve(photo)
+    stack.get(photo.path)
+    added = stack.edge.add_image("removed", photo.body, wait=True)
+    assert not stack.held(photo.path)
+    return added
+
+
+def under_way_answered(stack: Stack) -> bool:
+    """Whether a worker has marked a request in progress as answered."""
+    directory = stack.edge.directory / "state" / "under-way"
+    return any(
+        each.read_bytes()[:1] == b"\0" and each.read_bytes().strip(b"\0") for each in directory.glob("*.requests")
+    )

@@ -7,16 +7,18 @@ import pytest
 from tests.support.controllers import Api, RunningController, settings
 from tests.support.edges import WEBHOOKS, Edge, running_edge
 
-from edgeward.operations import takedowns, waiting
+from edgeward.operations import status, takedowns, waiting
 
 _lists = itertools.count()
 
 
 @pytest.fixture
 def patient_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers wait longer than in production until changes are active and orders placed: a busy machine may stall."""
+    """Answers wait longer than in production until changes are active and orders placed, and a store that has not
+    answered for a while is not away yet: a busy machine may stall."""
     monkeypatch.setattr(waiting, "APPLY_SECONDS", 30.0)
     monkeypatch.setattr(takedowns, "PLACING_SECONDS", 30.0)
+    monkeypatch.setattr(status, "AWAY_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from tests.support.eventually import until
 from edgeward.controller.server import serve
 from edgeward.settings.config import Config
 
-START_SECONDS = 60.0
+START_SECONDS = 100.0
 
 _namespaces = itertools.count()
 
@@ -126,6 +126,8 @@ class RunningController:
             raise self.error
 
     def is_ready(self) -> bool:
+        if self.error:  # it began to serve, and has ended since
+            raise self.error
         return self.api.get("/readyz").status == 200
 
     def stop(self) -> None:

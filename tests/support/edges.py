@@ -84,7 +84,7 @@ def with_store[T](config: Config, use: Callable[[Store], Awaitable[T]]) -> T:
     """Call `use` with a connection to the store of `config`. Returns its result."""
 
     async def run() -> T:
-        store = await Store.connect(config.store_url, config.store.namespace)
+        store = await Store.connect(config.store_url, config.store.namespace, timeout_ms=config.store.timeout_ms)
         try:
             return await use(store)
         finally:

@@ -138,8 +138,9 @@ def address_of(server: ThreadingHTTPServer) -> tuple[str, int]:
 
 
 def settings(cache: CacheServer, name: str = "edge", **more: object) -> CacheSettings:
-    """The [[caches]] section for a running cache."""
-    return parse_cache({"name": name, "driver": cache.driver, "url": cache.purge_url, **more})
+    """The [[caches]] section for a running cache, which may stand still for a while on a busy machine."""
+    patient = {"name": name, "driver": cache.driver, "url": cache.purge_url, "timeout_ms": 20_000}
+    return parse_cache({**patient, **more})
 
 
 def target(path: str, **vary: str) -> Target:

@@ -24,7 +24,7 @@ async def small_store(tmp_path: Path) -> AsyncIterator[Store]:
     )
     try:
         until(path.exists, "the server")
-        store = await Store.connect(f"unix://{path}")
+        store = await Store.connect(f"unix://{path}", timeout_ms=30_000)
         yield store
         await store.close()
     finally:

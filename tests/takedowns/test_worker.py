@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.support.eventually import eventually
+from tests.support.logs import own_messages
 from tests.support.real_caches import image
 from tests.takedowns.controller import KEEP_SECONDS, Controller, make_takedown, open_controller
 
@@ -201,7 +202,7 @@ async def test_forgetting_is_retried_soon(
     await controller.takedown_worker.start()
     await eventually(lambda: len(looks) == 2)
     await controller.takedown_worker.close()
-    assert [record.getMessage() for record in caplog.records] == [
+    assert own_messages(caplog) == [
         "takedowns: the store is unavailable, trying again: ConnectionError",
         "takedowns: the store is available again",
     ]

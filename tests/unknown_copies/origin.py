@@ -5,6 +5,7 @@ import contextlib
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Self
 
@@ -19,13 +20,17 @@ _NOTHING = b"HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Length
 class SequenceOrigin:
     """Listens on a free port of 127.0.0.1, in a thread of its own.
 
+    Args:
+        other: answers requests for targets that are of no sequence, given head and target. None: nothing is there.
+
     Attributes:
-        emptied: everything is gone: each request is answered with an uncacheable 404.
+        emptied: all resources are gone: each request for one is answered with an uncacheable 404.
         seen: by number, each (target, Host) that a request came with.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, other: Callable[[bytes, bytes], bytes | None] = lambda *_: None) -> None:
         self._seed = seed
+        self._other = other
         self.emptied = False
         self.seen: defaultdict[int, set[tuple[bytes, bytes | None]]] = defaultdict(set)
         self._loop = asyncio.new_event_loop()
@@ -64,7 +69,8 @@ class SequenceOrigin:
         await _skip_body(head, reader)
         number = number_in(target)
         if number is None or self.emptied:
-            writer.write(_NOTHING if method == b"HEAD" else _NOTHING + b"none")
+            found = self._other(head, target) if number is None else None
+            writer.write(found or (_NOTHING if method == b"HEAD" else _NOTHING + b"none"))
             return True
         host = _HOST.search(head)
         self.seen[number].add((target, host[1] if host else None))

@@ -34,7 +34,8 @@ class RoundResult:
     Attributes:
         stored: number of resources of which the cache held a copy before the listing.
         unknown: copies that the cache serves after it, though their receipt says that none is left.
-        known: such copies whose receipt says that they are not, or not known to be, gone.
+        known: such copies whose receipt says that they are not, or not known to be, gone; or that were gone by the
+            time at which it said that none is left.
     """
 
     stored: int
@@ -53,12 +54,18 @@ def run_round(site: Site, origin: SequenceOrigin, seed: int, numbers: range) -> 
     path = f"/lists/{LIST}/entries?wait=verified&timeout={WAIT_SECONDS}"
     answer = site.edge.api("POST", path, {"hashes": hashes, "reason": "end of the round"})
     entry_of = {entry["value"]: entry["id"] for entry in answer["entries"]}
-    unknown, known = [], []
-    for copy in asyncio.run(_copies(site, origin, seed, resources)):
-        entries = [entry_of[digest] for digest in resource(seed, copy.number).digests]
-        states = {site.edge.api("GET", f"/entries/{entry}/receipt")["state"] for entry in entries}
-        (unknown if states <= NONE_LEFT else known).append(copy)
+    left = asyncio.run(_copies(site, origin, seed, resources))
+    by_number = {copy.number: resource(seed, copy.number) for copy in left}
+    none_left = [what for what in by_number.values() if _says_none_is_left(site, [entry_of[d] for d in what.digests])]
+    # A receipt speaks of the time at which it is read: what was purged since the cache was asked is no false word.
+    unknown = asyncio.run(_copies(site, origin, seed, none_left))
+    known = [copy for copy in left if copy not in unknown]
     return RoundResult(len({copy.number for copy in stored}), unknown, known)
+
+
+def _says_none_is_left(site: Site, entries: Sequence[str]) -> bool:
+    """Whether all receipts of these entries say so."""
+    return all(site.edge.api("GET", f"/entries/{entry}/receipt")["state"] in NONE_LEFT for entry in entries)
 
 
 async def _send_all(site: Site, seed: int, numbers: range) -> None:

@@ -1,32 +1,24 @@
 """What random requests leave in real caches is known: once it is listed, all of it goes, or is said to be left."""
 
-from pathlib import Path
-
 import pytest
-from tests.support.programs import require
-from tests.unknown_copies.__main__ import PLACEMENTS, run_site
+from tests.unknown_copies.__main__ import PLACEMENTS
 from tests.unknown_copies.requests import sequence
 from tests.unknown_copies.resources import number_in, path_of, resource
+from tests.unknown_copies.round import run_round
+from tests.unknown_copies.shared_site import SAMPLED, SEED, SharedSite, name_of
 from tests.unknown_copies.site import CACHES
 
-from edgeward.demo.caches import CacheServer, Nginx, Squid, Varnish
-
 SEQUENCES = 30
-SEED = 7
 
 
-@pytest.mark.parametrize(
-    ("kind", "placement"), [(Varnish, "front"), (Varnish, "fill"), (Nginx, "front"), (Squid, "front")],
-    ids=lambda each: each if isinstance(each, str) else each.driver,
-)  # fmt: skip
-def test_no_copy_is_left_unknown(kind: type[CacheServer], placement: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", SAMPLED, ids=name_of, indirect=True)
+def test_no_copy_is_left_unknown(shared: SharedSite) -> None:
     """No copy survives a listing whose receipt says that none is left. `make fuzz` runs thousands of sequences."""
-    require(kind.program)
-    first = 1000 * CACHES.index(kind) + 500 * PLACEMENTS.index(placement)
-    results = run_site(tmp_path, kind, placement, SEED, range(first, first + SEQUENCES))
-    assert [str(copy) for result in results for copy in result.unknown] == []
+    first = 1000 * CACHES.index(shared.kind) + 500 * PLACEMENTS.index(shared.placement)
+    result = run_round(shared.site, shared.origin, SEED, range(first, first + SEQUENCES))
+    assert [str(copy) for copy in result.unknown] == []
     # The sequences do fill the caches: an experiment without copies would prove nothing.
-    assert sum(result.stored for result in results) > SEQUENCES / 6
+    assert result.stored > SEQUENCES / 6
 
 
 def test_a_sequence_is_repeatable() -> None:

@@ -160,11 +160,9 @@ def _jobs(args: argparse.Namespace) -> int:
 def _print_job(job: dict[str, Any]) -> None:
     fields = (*COLUMNS[:5], "bad", *COLUMNS[5:7], "known", *COLUMNS[7:], "reason", "error")
     readable = _readable(job)
-    refused = job.get("refused", {})
-    owed = {cache: count - refused.get(cache, 0) for cache, count in job["owed"].items()}
     counts = [
-        (title, ", ".join(f"{cache} {count}" for cache, count in by_cache.items() if count))
-        for title, by_cache in (("owed", owed), ("refused", refused))
+        (title, ", ".join(f"{cache} {count}" for cache, count in job.get(title, {}).items() if count))
+        for title in ("owed", "refused")
     ]
     print_fields([*((name, readable[name]) for name in fields), *counts])
 

@@ -63,9 +63,9 @@ def _missing(answer: dict[str, Any]) -> list[str]:
     """The caches that owe or refuse one of the orders, or can't carry it out, and whatever else is not known."""
     orders = answer["purges"]
     refused = Counter(cache for order in orders for cache in _refusing(order))
-    owed = refused + Counter(cache for order in orders for cache in order["owed"])
+    owed = Counter(cache for order in orders for cache in order["owed"])
     details = {cache: order["outcomes"][cache]["detail"] for order in orders for cache in _refusing(order)}
-    return [*not_removed(dict(sorted(owed.items())), refused, details), *not_known(answer)]
+    return [*not_removed(owed, refused, details), *not_known(answer)]
 
 
 def _unmatched(answer: dict[str, Any]) -> list[str]:

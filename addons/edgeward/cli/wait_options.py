@@ -55,16 +55,15 @@ def wait_seconds(args: argparse.Namespace) -> float:
 def not_removed(owed: Mapping[str, int], refused: Mapping[str, int], details: Mapping[str, str]) -> list[str]:
     """What --wait reports: one sentence for each cache that owes purges, and one for each that refuses some.
 
-    `owed`: purges by cache, refused ones included. `refused`: those that need the operator; `details`: why, by cache.
+    `owed`, `refused`: numbers of purges by cache; the refused ones need the operator. `details`: why, by cache.
     """
     sentences = []
-    for cache, count in owed.items():
-        refusals = refused.get(cache, 0)
-        if count > refusals:
-            sentences.append(f"{cache} still owes {counted(count - refusals, 'purge')}, to be retried")
-        if refusals:
+    for cache in sorted({*owed, *refused}):
+        if count := owed.get(cache, 0):
+            sentences.append(f"{cache} still owes {counted(count, 'purge')}, to be retried")
+        if count := refused.get(cache, 0):
             why = f" ({details[cache]})" if details.get(cache) else ", fix its access rules or credentials"
-            sentences.append(f"{cache} refuses {counted(refusals, 'purge')}{why}; {RETRIED}")
+            sentences.append(f"{cache} refuses {counted(count, 'purge')}{why}; {RETRIED}")
     return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
 
 

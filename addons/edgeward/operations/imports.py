@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -52,8 +53,8 @@ class ImportRequest:
 class ImportStatus:
     """An import and its progress.
 
-    `owed`: by cache, how many of its purge orders are not carried out, or refused; None if that was not asked for.
-    `refused`: by cache, how many of `owed` it refused.
+    `owed`: by cache, how many of its purge orders are neither carried out nor refused; None if that was not asked for.
+    `refused`: by cache, how many of them it refused.
     `purge`: what became of all its orders, where the caches were waited for, and the import did not fail.
     """
 
@@ -145,8 +146,9 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     # Besides its own orders those for hosts where sightings turned out to be lost after it had listed its hashes.
     late = await services.orders.lost.of_list(job.list, job.at, job.at)
     ids = in_placing_order({*await services.import_jobs.orders(job_id), *late})
-    owed = await services.orders.wait_done(ids, services.caches, remaining)
-    refused = await services.orders.count_refused(ids, list(owed))
+    missing = Counter(await services.orders.wait_done(ids, services.caches, remaining))
+    refused = await services.orders.count_refused(ids, list(missing))
+    owed = missing - Counter(refused)
     if timeout is None or progress.state == ImportState.FAILED:
         return ImportStatus(job, progress, owed, refused)
     ended = progress.state in FINAL_IMPORT_STATES

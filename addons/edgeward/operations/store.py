@@ -84,12 +84,10 @@ async def refill(
     if accept_empty:
         await store.accept_loss(who, why, [own.lost_history])
     else:
-        await store.request(RefillRequest(await _fullest(store, deadline), who, why))
+        await _have_written_back(store, before, who, why, deadline)
     polling = Polling(*POLL_SECONDS)
     while (record := await store.last()) == before or own.loss is not None:
-        if time.monotonic() > deadline:
-            raise Unavailable("the lists are not restored yet: repeat the command, or run `edgeward doctor`")
-        await polling.pause()
+        await _pause_before(deadline, polling)
     return RefillResult(True, record, NOT_RESTORED, sightings_lost=True)
 
 
@@ -123,18 +121,30 @@ async def note_loss(services: Services) -> None:
         await services.sightings.forgotten.remember_store_loss()
 
 
-async def _fullest(store: Refill, deadline: float) -> str:
-    """The live process that holds the most entries which the store lacks."""
-    deadline = min(deadline, time.monotonic() + OFFER_SECONDS)
-    polling = Polling(*POLL_SECONDS)
-    while True:
-        holdings = await store.holdings()
-        name = max(holdings, key=lambda each: (holdings[each].entries, holdings[each].lists), default="")
-        if name and (holdings[name].entries or holdings[name].lists):
-            return name
-        if time.monotonic() > deadline:
+async def _have_written_back(store: Refill, before: RefillRecord | None, who: str, why: str, deadline: float) -> None:
+    """Ask the process that holds the most of what the store lacks to write it back, and wait until it has.
+
+    A process counts as live for a while after it was killed. So if the one that was asked ends, the next is asked.
+    `before`: the last refill until now.
+    """
+    polling, asked = Polling(*POLL_SECONDS), ""
+    offers_end = time.monotonic() + OFFER_SECONDS
+    while await store.last() == before:
+        held = {name: each for name, each in (await store.holdings()).items() if each.entries or each.lists}
+        if held:
+            offers_end = time.monotonic() + OFFER_SECONDS
+        if held and asked not in held:
+            asked = max(held, key=lambda each: (held[each].entries, held[each].lists))
+            await store.request(RefillRequest(asked, who, why))
+        if time.monotonic() > offers_end:
             raise Conflict(
                 "no running process holds the lists that the store lost: restore a backup of the store, or give them "
                 "up with --accept-empty and import them again"
             )
-        await polling.pause()
+        await _pause_before(deadline, polling)
+
+
+async def _pause_before(deadline: float, polling: Polling) -> None:
+    if time.monotonic() > deadline:
+        raise Unavailable("the lists are not restored yet: repeat the command, or run `edgeward doctor`")
+    await polling.pause()

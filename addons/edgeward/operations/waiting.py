@@ -75,14 +75,13 @@ class PurgeStatus:
         return self.summary.orders
 
     @property
-    def owed(self) -> dict[str, int]:
-        """By cache, how many of them it has not carried out, or refused; caches that owe nothing are left out."""
-        caches = self.summary.caches.items()
-        return {name: total.owed + total.refused for name, total in caches if total.owed or total.refused}
+    def owed(self) -> Mapping[str, int]:
+        """By cache, how many of them it has neither carried out nor refused; caches that owe nothing are left out."""
+        return self.summary.owed
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """By cache, how many of `owed` it refused: they need the operator."""
+        """By cache, how many of them it refused: they need the operator."""
         return self.summary.refused
 
 

@@ -13,15 +13,18 @@ CHECKS_PER_CHECK_TIME = 3
 """Checks of a target within sweep.within_seconds, where its rate is not known."""
 MOST_CHECKS_PER_CHECK_TIME = 6
 """Checks of a target within sweep.within_seconds, at most."""
-LEAST_CHECKS_PER_CHECK_TIME = 2.2
+LEAST_CHECKS_PER_CHECK_TIME = 2.3
 """Checks of a target that is still served, within sweep.within_seconds, unless the limits forbid it."""
 LONGEST_IDLE_SECONDS = 3600.0
 STRETCH_RANGE = (0.05, 1_000_000.0)
 OVERLOAD_STRETCH = 50.0
 """Beyond this, targets that are served most are checked no more often than others, and still there are too many."""
 ON_REFUSAL = 1.08
-ON_GRANT = 0.93
-"""By what the stretch is multiplied after a period in which a request was refused, and after one in which none was."""
+ON_GRANT = 0.985
+ON_GRANT_IN_OVERLOAD = 0.93
+"""By what the stretch is multiplied after a period in which a request was refused, after one in which none was, and
+after such a one beyond OVERLOAD_STRETCH. It shrinks slowly: each time that it shrinks too far, the targets that are
+served least wait until it has grown again."""
 PERIODS_PER_CHECK_TIME = 60
 """Such periods within sweep.within_seconds: a second, by default."""
 
@@ -51,7 +54,8 @@ class Pacer:
         self._refused |= not granted
         if now >= self._period_ends:
             low, high = STRETCH_RANGE
-            self._stretch = min(high, max(low, self._stretch * (ON_REFUSAL if self._refused else ON_GRANT)))
+            on_grant = ON_GRANT_IN_OVERLOAD if self._stretch > OVERLOAD_STRETCH else ON_GRANT
+            self._stretch = min(high, max(low, self._stretch * (ON_REFUSAL if self._refused else on_grant)))
             self._period_ends, self._refused = now + self._period, False
 
     def interval(self, views: int, seconds: float, idle: int) -> float:

@@ -28,6 +28,9 @@ PATIENCE_SECONDS = 10.0
 RATE_SECONDS = 2.0
 """Time over which a rate is measured."""
 TICK_SECONDS = 0.1
+MAX_TICK_SECONDS = 5 * TICK_SECONDS
+"""The time between two looks counts up to this: while the worker itself stood still, no connection could move its body,
+and those that did so before must not be taken for stalled ones."""
 
 
 class Reservation:
@@ -110,10 +113,18 @@ class _Progress:
 
     moved: int
     """Bytes that it has moved in all, by any count that only grows."""
-    at: float = field(default_factory=time.monotonic)
-    moved_at: float = field(default_factory=time.monotonic)
+    at: float
+    """When that was measured, by the clock of the BodyMemory."""
+    moved_at: float = field(init=False)
     seconds_left: float = 0.0
     """Until it has moved all; infinite if it does not move."""
+
+    def __post_init__(self) -> None:
+        self.moved_at = self.at
+
+    def restart(self, moved: int, now: float) -> None:
+        """What was measured before does not count."""
+        self.moved, self.at, self.seconds_left = moved, now, 0.0
 
     def update(self, moved: int, left: int, now: float) -> None:
         if now - self.at < RATE_SECONDS:
@@ -156,6 +167,8 @@ class BodyMemory:
         self._growing: dict[Reservation, None] = {}
         """Those that grew beyond the budget, in this order."""
         self._changed = asyncio.Event()
+        # A clock for the rates of connections: seconds in which this worker was running.
+        self._clock, self._looked_at = 0.0, time.monotonic()
         self._loop = WorkerLoop(
             "body memory",
             self._look_after_connections,
@@ -245,11 +258,11 @@ class BodyMemory:
     def watch_client(self, reservation: Reservation) -> None:
         """Its client has to read the rest."""
         assert reservation.client is not None
-        self._clients[reservation] = _Progress(-reservation.client.get_write_buffer_size())
+        self._clients[reservation] = _Progress(-reservation.client.get_write_buffer_size(), self._clock)
 
     def watch_upstream(self, reservation: Reservation) -> None:
         """Its upstream has to send the rest."""
-        self._upstreams[reservation] = _Progress(reservation.received)
+        self._upstreams[reservation] = _Progress(reservation.received, self._clock)
 
     def forget(self, reservation: Reservation) -> None:
         """It no longer depends on a connection."""
@@ -262,7 +275,7 @@ class BodyMemory:
 
     async def _look_after_connections(self) -> None:
         metrics.body_memory_bytes.set(self.used)
-        now = time.monotonic()
+        now = self._advance_clock()
         for reservation, progress in list(self._clients.items()):
             assert reservation.client is not None
             left = reservation.client.get_write_buffer_size()
@@ -274,16 +287,25 @@ class BodyMemory:
         for reservation, progress in self._upstreams.items():
             # Of a body of unknown length as much again may come.
             left = reservation.size - reservation.received or max(reservation.received, READ_BYTES)
-            progress.update(reservation.received, left, now)
+            if reservation.waits:
+                # It is not read: that says nothing of its pace, also once there is room.
+                progress.restart(reservation.received, now)
+            else:
+                progress.update(reservation.received, left, now)
         if self.waiting:
             self._end_slowest()
+
+    def _advance_clock(self) -> float:
+        looked_at, self._looked_at = self._looked_at, time.monotonic()
+        self._clock += min(self._looked_at - looked_at, MAX_TICK_SECONDS)
+        return self._clock
 
     def _end_slowest(self) -> None:
         """End the connection that would hold its memory longest, if that is long."""
         slow = [
             (progress.seconds_left, reservation.size, reservation)
             for reservation, progress in (*self._clients.items(), *self._upstreams.items())
-            if progress.seconds_left > PATIENCE_SECONDS and not reservation.waits
+            if progress.seconds_left > PATIENCE_SECONDS
         ]
         if slow:
             self._end(max(slow, key=lambda each: each[:2])[2])

@@ -207,7 +207,9 @@ class Journal:
 
     def _write(self, offset: int, data: bytes) -> None:
         """Raises OSError if not all could be written."""
-        _write_all(self._file, offset, data)
+        written = os.pwrite(self._file, data, offset)
+        if written < len(data):
+            _write_all(self._file, offset + written, data[written:])
 
     def _truncate(self, size: int) -> None:
         os.ftruncate(self._file, size)

@@ -7,8 +7,8 @@ response: HTTP client libraries normalize the URL, and could ask for another obj
 import asyncio
 import itertools
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -136,10 +136,10 @@ class Refetcher:
             RefetchOverloaded: no memory for it.
             RefetchFailed: no headers in that time, or no complete response in the time of the longest fetch.
         """
-        started = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(min(answer_seconds, self._seconds)) as timeout:
-                full = await self._exchange(_full_request(request), lambda: timeout.reschedule(started + self._seconds))
+            async with asyncio.timeout(self._seconds) as timeout:
+                with _answer_limit(timeout, answer_seconds) as answered:
+                    full = await self._exchange(_full_request(request), answered)
         except (RefetchFailed, OSError, TimeoutError, h11.RemoteProtocolError, ValueError) as error:
             metrics.refetches.labels("failed").inc()
             raise _FAILURES.get(type(error), RefetchFailed)(f"{type(error).__name__}: {error}") from error
@@ -197,6 +197,32 @@ class Refetcher:
             await full.memory.wait_for_room()
         if full.memory is None or full.memory.refused:
             raise _NoMemory("no memory for the image")
+
+
+@contextmanager
+def _answer_limit(timeout: asyncio.Timeout, seconds: float) -> Iterator[Callable[[], None]]:
+    """End `timeout` after so many seconds, unless what this returns was called before: headers of a response are here.
+
+    An answer that has arrived counts, also if this worker stood still meanwhile and has not read it yet: whoever asks
+    would take its absence for silence, and the cache has stored it.
+    """
+    loop, is_over = asyncio.get_running_loop(), False
+
+    def answered() -> None:
+        nonlocal is_over
+        is_over = True
+
+    def end() -> None:
+        if not is_over:
+            timeout.reschedule(loop.time())
+
+    # What has arrived by then is read in this turn of the event loop, and `answered` is called in the next one.
+    timer = loop.call_later(seconds, loop.call_soon, end)
+    try:
+        yield answered
+    finally:
+        is_over = True
+        timer.cancel()
 
 
 def _full_request(request: http.Request) -> bytes:

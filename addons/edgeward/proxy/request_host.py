@@ -76,9 +76,10 @@ def reason_to_refuse(request: http.Request, limit: int | None) -> tuple[int, Rea
     Args:
         limit: of `longest_target`.
     """
-    hosts = set(_hosts(request))
+    hosts = _hosts(request)
     # Two hosts: the cache could take the other one, and store under it what was judged for this one.
-    if len(_host_fields(request)) > 1 or len(hosts) > 1 or not is_host(hosts.pop().decode("latin-1")):
+    is_one = len(hosts) == 1 or (len(hosts) == 2 and request.data.authority == hosts[1])
+    if not is_one or not is_host(hosts[0].decode("latin-1")):
         return 400, Reason.BAD_REQUEST
     names, values = zip(*request.headers.fields, strict=True) if request.headers.fields else ((), ())
     if not all(names) or _NOT_A_NAME.search(b"".join(names)) or _NOT_A_VALUE.search(b"".join(values)):
@@ -89,7 +90,7 @@ def reason_to_refuse(request: http.Request, limit: int | None) -> tuple[int, Rea
     path = request.data.path
     if not _TARGET.fullmatch(path):
         return 400, Reason.BAD_REQUEST
-    if limit is not None and len(path) + len(_hosts(request)[0]) > limit:
+    if limit is not None and len(path) + len(hosts[0]) > limit:
         return 414, Reason.BAD_REQUEST
     return None
 

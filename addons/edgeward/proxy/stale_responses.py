@@ -6,6 +6,7 @@ is sent again until its response is fresh (unjudged_requests.py).
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -27,6 +28,13 @@ _AGE = re.compile(r"\s*(\d{1,10})")
 _WARNING = re.compile(r"(?:^|,)\s*11[01]\b")
 _NEGATIVE_TTL = re.compile(r";\s*ttl\s*=\s*-\d", re.IGNORECASE)
 _STALE_WORD = re.compile(r"\b(stale|updating)\b", re.IGNORECASE)
+_SAYS_STALE = (
+    (b"warning", _WARNING),
+    (b"cache-status", _NEGATIVE_TTL),
+    (b"x-cache-status", _STALE_WORD),
+    (b"x-cache", _STALE_WORD),
+)
+_NAMES = frozenset((b"age", b"cache-control", b"expires", b"date", *(name for name, _ in _SAYS_STALE)))
 
 
 def is_stale(headers: http.Headers) -> bool:
@@ -35,24 +43,33 @@ def is_stale(headers: http.Headers) -> bool:
     By Age and the lifetime, Warning 110 or 111 (RFC 7234), a negative `ttl` in Cache-Status (RFC 9211), or STALE or
     UPDATING in X-Cache-Status or X-Cache, as nginx has it in $upstream_cache_status.
     """
-    if _WARNING.search(headers.get("warning", "")) or _NEGATIVE_TTL.search(headers.get("cache-status", "")):
+    fields = _fields(headers)
+    if any(name in fields and pattern.search(fields[name]) for name, pattern in _SAYS_STALE):
         return True
-    if any(_STALE_WORD.search(headers.get(name, "")) for name in ("x-cache-status", "x-cache")):
-        return True
-    found = _AGE.match(headers.get("age", ""))
+    found = _AGE.match(fields.get(b"age", ""))
     age = int(found[1]) if found else 0
-    return age > 0 and age >= _lifetime(headers)
+    return age > 0 and age >= _lifetime(fields)
 
 
-def _lifetime(headers: http.Headers) -> float:
+def _fields(headers: http.Headers) -> dict[bytes, str]:
+    """The headers that matter here, read in one pass: each look into mitmproxy's headers goes through all of them."""
+    found: dict[bytes, str] = {}
+    for name, value in headers.fields:
+        if (name := name.lower()) in _NAMES:
+            text = value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _lifetime(fields: Mapping[bytes, str]) -> float:
     """Seconds for which the response was fresh in a shared cache (RFC 9111, 4.2.1)."""
-    cache_control = headers.get("cache-control", "")
+    cache_control = fields.get(b"cache-control", "")
     for pattern in _LIFETIMES:
         if found := pattern.search(cache_control):
             return int(found[1])
-    if "expires" not in headers:
+    if b"expires" not in fields:
         return HEURISTIC_SECONDS
-    expires, date = _seconds(headers["expires"]), _seconds(headers.get("date", ""))
+    expires, date = _seconds(fields[b"expires"]), _seconds(fields.get(b"date", ""))
     # An Expires that is no date means: expired (RFC 9111, 5.3).
     return 0.0 if expires is None else HEURISTIC_SECONDS if date is None else expires - date
 

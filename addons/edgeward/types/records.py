@@ -37,7 +37,7 @@ class Target:
     @property
     def length(self) -> int:
         """Characters in all, which is about what it takes in memory, in bytes."""
-        vary = sum(len(name) + len(value) for name, value in self.vary)
+        vary = sum(len(name) + len(value) for name, value in self.vary) if self.vary else 0
         return len(self.scheme) + len(self.host) + len(self.path) + vary
 
     def to_json(self) -> str:

@@ -113,7 +113,7 @@ def test_it_ends_with_its_socket() -> None:
     """A hasher ends when its parent closes the socket, and prints nothing."""
     with worker(HashingSettings()) as (process, connection):
         connection.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr and process.stderr.read() == b""
 
 

@@ -108,7 +108,8 @@ async def test_it_sends_a_heartbeat_before_it_reads(
     original = ListStore.version
 
     async def version(self: ListStore) -> int:
-        known.append(await self.laggards(NEVER))
+        if self._store is store:  # not of another replica in this process
+            known.append(await self.laggards(NEVER))
         return await original(self)
 
     monkeypatch.setattr(ListStore, "version", version)
@@ -216,7 +217,9 @@ async def test_metrics(list_store: ListStore, replica: Replica) -> None:
     assert value("entries", list="a", signal="pdq") == 3
     assert value("entries", list="a", signal="sha256") == 1
     assert value("version") == replica.version
-    assert value("contact_timestamp_seconds") == replica.contact == pytest.approx(time.time(), abs=10)
+    # The controllers of other tests in this process tell of their last contact too.
+    await eventually(lambda: value("contact_timestamp_seconds") == replica.contact)
+    assert replica.contact == pytest.approx(time.time(), abs=60)
     change = await list_store.delete_list("a", "me")
     assert await replica.wait_version(change.version, 60)
     assert value("entries", list="a", signal="pdq") == 0
@@ -324,7 +327,7 @@ async def test_changes_during_a_heartbeat_are_no_loss(
     monkeypatch.setattr(Membership, "heartbeat", slow)
     # Private: the task that follows the changes and the one that reports rarely meet so by themselves.
     sending = asyncio.create_task(replica._heartbeat())
-    await asyncio.wait_for(answered.wait(), 10)
+    await asyncio.wait_for(answered.wait(), 60)
     for number in range(5):
         await replica._apply(await list_store.add_entries([entry("a", 2 + number)], "me"))
     arrives.set()

@@ -166,7 +166,7 @@ async def test_starts_without_a_store(server: Server, monkeypatch: pytest.Monkey
     await ListStore(store).create_list(HashList("a"), "me")
     server.kill()
     replica = Replica(store, "one")
-    await asyncio.wait_for(replica.start(), 10)  # the store comes later
+    await asyncio.wait_for(replica.start(), 60)  # the store comes later
     assert not replica.ready
     assert not await replica.wait_version(0, 0.05)
     await server.start()

@@ -69,7 +69,7 @@ async def test_a_flush_request_is_acknowledged_after_the_flush(store: Store) -> 
     await replica.start()
     replica.before_report = flush
     first = asyncio.create_task(list_store.wait_flushed(60))
-    await asyncio.wait_for(flushing.wait(), 10)
+    await asyncio.wait_for(flushing.wait(), 60)
     assert [name.partition("#")[0] for name in await list_store.wait_flushed(0)] == ["one"]
     assert not first.done()
     flushed.set()
