@@ -28,7 +28,7 @@ def test_what_is_served_more_is_checked_more_often() -> None:
 
 def test_with_too_many_targets_those_served_most_keep_their_pace() -> None:
     """A flood of URLs that are hardly requested stretches the intervals of these, not of what many clients request."""
-    pacer = refused(90)
+    pacer = refused(600)
     assert pacer.interval(3_000_000, 60.0, 0) < SETTINGS.within_seconds / 2 < pacer.interval(2, 60.0, 0) / 10
 
 
@@ -48,6 +48,11 @@ def test_with_requests_to_spare_everything_is_checked_as_often_as_possible() -> 
     assert pacer.interval(1, 30.0, 0) == pacer.shortest
 
 
+def test_a_short_overload_puts_nothing_off() -> None:
+    """Two minutes of refusals: all that is served is still checked within the time that is set."""
+    assert refused(120).interval(2, 60.0, 0) <= SETTINGS.within_seconds
+
+
 def test_what_was_refused_is_not_asked_for_again_soon() -> None:
     """A factor that swings lets what is served least wait: after half a minute of refusals, a minute of grants leaves
     all intervals longer than those of the first refusals."""
@@ -60,7 +65,7 @@ def test_what_was_refused_is_not_asked_for_again_soon() -> None:
 def test_refused_requests_stretch_all_intervals_until_they_are_granted() -> None:
     """More requests than a limit allows would only wait; the intervals shrink again afterwards."""
     for sees_hits in (True, False):
-        pacer = refused(100, sees_hits)
+        pacer = refused(600, sees_hits)
         stretched = pacer.interval(60, 60.0, 0)
         assert stretched > SETTINGS.within_seconds
         for second in range(1000):

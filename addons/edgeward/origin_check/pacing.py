@@ -19,12 +19,12 @@ LONGEST_IDLE_SECONDS = 3600.0
 STRETCH_RANGE = (0.05, 1_000_000.0)
 OVERLOAD_STRETCH = 50.0
 """Beyond this, targets that are served most are checked no more often than others, and still there are too many."""
-ON_REFUSAL = 1.08
-ON_GRANT = 0.985
-ON_GRANT_IN_OVERLOAD = 0.93
-"""By what the stretch is multiplied after a period in which a request was refused, after one in which none was, and
-after such a one beyond OVERLOAD_STRETCH. It shrinks slowly: each time that it shrinks too far, the targets that are
-served least wait until it has grown again."""
+ON_REFUSAL, ON_GRANT = 1.08, 0.985
+"""By what the stretch is multiplied after a period in which a request was refused, and after one in which none was. It
+shrinks slowly: each time that it shrinks too far, the targets that are served least wait until it has grown again."""
+ON_REFUSAL_IN_OVERLOAD, ON_GRANT_IN_OVERLOAD = 1.01, 0.93
+"""The same beyond OVERLOAD_STRETCH: what waits after a short overload is refused for a while, and must not be put off
+for minutes."""
 PERIODS_PER_CHECK_TIME = 60
 """Such periods within sweep.within_seconds: a second, by default."""
 
@@ -54,8 +54,10 @@ class Pacer:
         self._refused |= not granted
         if now >= self._period_ends:
             low, high = STRETCH_RANGE
-            on_grant = ON_GRANT_IN_OVERLOAD if self._stretch > OVERLOAD_STRETCH else ON_GRANT
-            self._stretch = min(high, max(low, self._stretch * (ON_REFUSAL if self._refused else on_grant)))
+            is_overload = self._stretch > OVERLOAD_STRETCH
+            grow = ON_REFUSAL_IN_OVERLOAD if is_overload else ON_REFUSAL
+            shrink = ON_GRANT_IN_OVERLOAD if is_overload else ON_GRANT
+            self._stretch = min(high, max(low, self._stretch * (grow if self._refused else shrink)))
             self._period_ends, self._refused = now + self._period, False
 
     def interval(self, views: int, seconds: float, idle: int) -> float:
