@@ -10,7 +10,7 @@ from edgeward.proxy.unjudged_request import UnjudgedRequest
 from edgeward.proxy.upstream_contact import UpstreamContact
 
 SETTLE_POLL_SECONDS = (0.001, 0.05)
-STUCK_SECONDS = 3.0
+STUCK_SECONDS = 5.0
 """A request that is not judged so long after it broke off is stuck: whoever waits can't hasten it."""
 
 
