@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import gc
 import hashlib
 import io
 import random
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 from tests.proxy.conftest import HASHING
 from tests.proxy.judging import fingerprints_stored, list_image
+from tests.support.collected import tracked
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg, sha256
 
@@ -295,12 +295,10 @@ async def test_the_collector_finds_little_in_what_is_remembered(
         return Fingerprint(sha256(body).value, "image/png", len(body), tuple(signals), flaw=Flaw.UNDECODABLE)
 
     monkeypatch.setattr(pool, "fingerprint", made)
-    gc.collect()
-    before = len(gc.get_objects())
+    before = tracked()
     for number in range(1_000):
         await judge.judge(b"%d" % number, ())
-    gc.collect()
-    assert len(gc.get_objects()) - before < 6_000
+    await eventually(lambda: tracked() - before < 6_000, "the collector finds little")
     hashed = lookups("memory")
     await judge.judge(b"0", ())
     assert lookups("memory") == hashed + 1

@@ -1,11 +1,11 @@
 """Sightings, orders and incidents are written off the request's path."""
 
-import gc
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from tests.support.collected import tracked
 from tests.support.eventually import eventually
 from tests.support.logs import own_records
 from tests.support.real_caches import image, target
@@ -290,14 +290,12 @@ async def test_the_collector_finds_little_in_what_was_recorded(bench: Bench) -> 
             bench.sighting(f"/warm/{number}", "a")
         )  # fills what holds the latest and no more
     await bench.recorder.flush()
-    gc.collect()
-    before = len(gc.get_objects())
+    before = tracked()
     for number in range(2000):
         bench.recorder.record_sighting(bench.sighting(f"/{number}", "a"))
     await bench.recorder.flush()
     assert [bench.recorder.record_sighting(bench.sighting("/0", "a")) for _ in range(2)] == [True, False]
-    gc.collect()
-    assert len(gc.get_objects()) - before < 1000
+    await eventually(lambda: tracked() - before < 1000, "the collector finds little")
 
 
 async def test_lists_that_lag_are_no_outage(
