@@ -15,7 +15,7 @@ from edgeward.demo.http_client import HOST
 from edgeward.demo.photos import Photo
 from edgeward.demo.stack import Stack
 
-A_SECOND = 40
+A_SECOND = 20
 HANGING = "hanging.example"
 
 
@@ -36,7 +36,7 @@ def _listed(stack: Stack, photo: Photo | None = None) -> tuple[dict[str, Any], A
 
 
 def test_a_flood_that_nobody_answers_takes_the_word_from_nobody(tmp_path: Path) -> None:
-    """One client asks for 40 targets each second, leaves at once, and the origin is silent: listings and receipts say
+    """One client asks for 20 targets each second, leaves at once, and the origin is silent: listings and receipts say
     that all copies are gone, at the same host too, and how many requests have no answer yet."""
     with stack_with_lists(tmp_path, "front", {"proxy": {"workers": 1}}) as stack:
         photo = _cached(stack)
