@@ -106,3 +106,14 @@ async def test_a_lost_group_is_no_error(store: Store) -> None:
         await group.take("c", 1, 10)
     with pytest.raises(Exception, match="WRONGTYPE"):
         await group.ensure()
+
+
+async def test_a_group_that_the_store_lost_is_no_defect(store: Store) -> None:
+    """Without the stream nothing is owed; without the group all its items are, as for the group that is made next."""
+    stream = store.key("stream")
+    group = ConsumerGroup(store, stream, "g")
+    assert (await group.owed(), await group.forget_consumers(0)) == (Owed(0, ""), 0)
+    await store.redis.xadd(stream, {"n": 1}, id="1-0")
+    assert (await group.owed(), await group.forget_consumers(0)) == (Owed(1, "1-0"), 0)
+    await group.ensure()
+    assert await group.owed() == Owed(1, "1-0")

@@ -19,7 +19,9 @@ if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made
 # KEYS: stream. ARGV: group, minimum idle time in ms -> number of consumers removed
 _FORGET = """
 local removed = 0
-for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if consumers.err then return 0 end -- the store has lost its data
+for _, fields in ipairs(consumers) do
   local consumer = {}
   for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
   if consumer.pending == 0 and consumer.idle >= tonumber(ARGV[2]) then
@@ -35,9 +37,11 @@ return removed
 # -> {number of items taken and not acknowledged; number of items not taken, -1 if the store can't tell;
 #     id of the oldest of both, or ''; id of the last item taken}
 _OWED = """
-local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
+local pending, groups = redis.pcall('XPENDING', KEYS[1], ARGV[1]), redis.pcall('XINFO', 'GROUPS', KEYS[1])
+-- The store has lost its data: the group that is made again starts at the first item.
+if pending.err then pending = {0, false} end
 local last, lag = '0-0', false
-for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+for _, fields in ipairs(groups.err and {} or groups) do
   local group = {}
   for i = 1, #fields, 2 do group[fields[i]] = fields[i + 1] end
   if group.name == ARGV[1] then last, lag = group['last-delivered-id'], group.lag end
