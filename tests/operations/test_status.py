@@ -1,10 +1,10 @@
 """The status of the system."""
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from edgeward.lists.replication.freshness import now
 from edgeward.lists.replication.replica import Replica
 from edgeward.operations import entries, lists, purges, status
 from edgeward.operations.services import Services
@@ -27,7 +27,8 @@ async def test_readiness_is_about_the_lists(
     the last contact, as a part of the time after which the store is away."""
     replica = Replica(services.store, "r")
     replica.ready = ready
-    replica.contact = time.time() - age * status.AWAY_SECONDS if age else 0.0
+    if age:
+        replica.freshness.answered(now() - age * status.AWAY_SECONDS, 0)
     state = readiness(replace(services, replica=replica))
     assert (state.ready, state.store, state.reasons) == (ready, store_state, reasons)
     assert (state.contact_age is None) is (not age)

@@ -23,6 +23,7 @@ from edgeward.hashing.fingerprint import fingerprint as hashed_here
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.freshness import Freshness
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching import time_slicing
 from edgeward.proxy import judge as module
@@ -118,17 +119,17 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
     """After longer than a change waits for it, it asks the store before it judges; concurrent requests share that."""
     await judge.judge(jpeg(), ())
     caught: list[float] = []
-    original = replica.catch_up
+    original = replica.wait_current
 
     async def counted(timeout: float) -> bool:
         caught.append(timeout)
         return await original(timeout)
 
-    replica.catch_up = counted  # type: ignore[method-assign]
+    replica.wait_current = counted  # type: ignore[method-assign]
 
     async def judged_after_a_freeze() -> None:
         # No await before the judging asks for it: the running replica would hear from the store meanwhile.
-        replica.contact = 0.0
+        replica.freshness = Freshness()
         await judge.judge(jpeg(), ())
 
     await asyncio.gather(*(judged_after_a_freeze() for _ in range(5)))

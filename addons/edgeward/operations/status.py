@@ -1,6 +1,7 @@
 """The status of the system: lists, processes, caches. It holds no URL and no hash."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class SystemStatus:
 def readiness(services: Services) -> Readiness:
     """Whether this process has loaded the lists, and how old they may be."""
     replica = services.replica
-    age = max(0.0, time.time() - replica.contact) if replica.contact else None
+    age = contact_age if (contact_age := replica.freshness.contact_age) < math.inf else None
     reasons = [] if replica.ready else ["the lists are not loaded"]
     store = StoreState.UNKNOWN if age is None else StoreState.CONNECTED
     if age is not None and age > AWAY_SECONDS:
