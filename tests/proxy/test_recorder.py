@@ -14,6 +14,7 @@ from edgeward import metrics
 from edgeward.background import write_buffer
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.freshness import Freshness
 from edgeward.lists.replication.refill import Refill
 from edgeward.lists.replication.replica import Replica
 from edgeward.proxy import recorder as module
@@ -115,6 +116,37 @@ async def test_repeats_are_not_written_again(bench: Bench, store: Store) -> None
     await bench.recorder.close()
     assert await bench.sightings.targets(image("a").sha256) == []
     assert len(await bench.sightings.targets(image("b").sha256)) == 1
+
+
+async def test_what_old_lists_let_through_again_is_ordered_out(bench: Bench) -> None:
+    """An image that is known is listed and purged; then a worker that is behind lets it through once more. That is
+    recorded again, however often it was before, and an order follows."""
+    old = bench.sighting("/known", "known")
+    for _ in range(3):
+        bench.recorder.record_sighting(old)
+        await bench.recorder.flush()
+    change = await bench.list_image("known")
+    assert len(await orders_by_retromatch(bench, change)) == 1
+    bench.recorder.record_sighting(old)
+    await bench.recorder.close()
+    orders = [order for order, _ in await bench.orders.recent()]
+    assert sorted(order.cause for order in orders) == [Cause.LISTING, Cause.MATCH]
+    assert {order.target for order in orders} == {target("/known")}
+
+
+async def test_what_is_let_through_in_a_cut_is_recorded_again(bench: Bench) -> None:
+    """Nobody knows then whether the lists are the newest. One record that waits does for all like it."""
+    sighting = bench.sighting("/known", "known")
+    for _ in range(3):
+        bench.recorder.record_sighting(sighting)
+        await bench.recorder.flush()
+    assert not bench.recorder.record_sighting(sighting)
+    bench.replica.freshness = Freshness()
+    put = [bench.recorder.record_sighting(sighting) for _ in range(10)]
+    assert put == [True] + [False] * 9
+    await bench.recorder.flush()
+    bench.replica.freshness = Freshness()
+    assert bench.recorder.record_sighting(sighting)
 
 
 async def test_orders_a_match_in_transit_once(bench: Bench) -> None:
