@@ -1,79 +1,27 @@
 """Sightings, orders and incidents are written off the request's path."""
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from tests.proxy.recording import Bench, orders_by_retromatch
+from tests.proxy.recording import bench as bench
 from tests.support.collected import tracked
 from tests.support.eventually import eventually
 from tests.support.logs import own_records
 from tests.support.real_caches import image, target
 
 from edgeward import metrics
-from edgeward.background import write_buffer
-from edgeward.incidents import Incidents
-from edgeward.lists.list_store import ListStore
-from edgeward.lists.replication.freshness import Freshness
 from edgeward.lists.replication.refill import Refill
-from edgeward.lists.replication.replica import Replica
 from edgeward.proxy import recorder as module
 from edgeward.proxy.lost_sightings import NO_VERSION
 from edgeward.proxy.recorder import Recorder
-from edgeward.purging.orders import Orders
-from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.codec import unpack_target
 from edgeward.sightings.last_seen import repeats
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Change, Entry, HashList, Mode, Scope, Sighting, Signal, View, image_tag
-
-
-class Bench:
-    """A recorder and what it writes to, on a store of its own."""
-
-    def __init__(self, store: Store) -> None:
-        settings = SightingsSettings()
-        self.list_store, self.replica = ListStore(store), Replica(store, "proxy")
-        self.sightings, self.orders, self.incidents = Sightings(store, settings), Orders(store), Incidents(store)
-        self.retromatch = RetromatchWorker(store, self.replica, self.sightings, self.orders)
-        self.recorder = Recorder(self.sightings, self.orders, self.replica, settings, self.incidents)
-
-    async def list_image(self, name: str, on: str = "bad") -> Change:
-        signal = Signal("sha256", image(name).sha256)
-        (change,) = await self.list_store.add_entries([Entry(on, signal)], "tester")
-        assert await self.replica.wait_version(change.version, 60)
-        return change
-
-    def sighting(self, path: str, name: str, version: int | None = None) -> Sighting:
-        at = self.replica.version if version is None else version
-        return Sighting(target(path), image(name), time.time(), at)
-
-
-@pytest.fixture
-async def bench(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr(module, "ORDER_SECONDS", 600.0)
-    monkeypatch.setattr(write_buffer, "CLOSE_SECONDS", 60.0)
-    bench = Bench(store)
-    await bench.list_store.create_list(HashList("bad"), "tester")
-    await bench.replica.start()
-    await bench.retromatch.start()
-    await bench.recorder.start()
-    yield bench
-    await bench.recorder.close()
-    await bench.retromatch.close()
-    await bench.replica.close()
-
-
-async def orders_by_retromatch(bench: Bench, change: Change) -> list[str]:
-    """The orders that follow from a change, once it is matched against all sightings."""
-
-    async def matched() -> bool:
-        return await bench.retromatch.orders_of(change.version) is not None
-
-    await eventually(matched)
-    return await bench.retromatch.orders_of(change.version) or []
+from edgeward.types import Cause, Entry, HashList, Mode, Scope, Sighting, Signal, View, image_tag
 
 
 async def test_sightings_are_written(bench: Bench) -> None:
@@ -116,37 +64,6 @@ async def test_repeats_are_not_written_again(bench: Bench, store: Store) -> None
     await bench.recorder.close()
     assert await bench.sightings.targets(image("a").sha256) == []
     assert len(await bench.sightings.targets(image("b").sha256)) == 1
-
-
-async def test_what_old_lists_let_through_again_is_ordered_out(bench: Bench) -> None:
-    """An image that is known is listed and purged; then a worker that is behind lets it through once more. That is
-    recorded again, however often it was before, and an order follows."""
-    old = bench.sighting("/known", "known")
-    for _ in range(3):
-        bench.recorder.record_sighting(old)
-        await bench.recorder.flush()
-    change = await bench.list_image("known")
-    assert len(await orders_by_retromatch(bench, change)) == 1
-    bench.recorder.record_sighting(old)
-    await bench.recorder.close()
-    orders = [order for order, _ in await bench.orders.recent()]
-    assert sorted(order.cause for order in orders) == [Cause.LISTING, Cause.MATCH]
-    assert {order.target for order in orders} == {target("/known")}
-
-
-async def test_what_is_let_through_in_a_cut_is_recorded_again(bench: Bench) -> None:
-    """Nobody knows then whether the lists are the newest. One record that waits does for all like it."""
-    sighting = bench.sighting("/known", "known")
-    for _ in range(3):
-        bench.recorder.record_sighting(sighting)
-        await bench.recorder.flush()
-    assert not bench.recorder.record_sighting(sighting)
-    bench.replica.freshness = Freshness()
-    put = [bench.recorder.record_sighting(sighting) for _ in range(10)]
-    assert put == [True] + [False] * 9
-    await bench.recorder.flush()
-    bench.replica.freshness = Freshness()
-    assert bench.recorder.record_sighting(sighting)
 
 
 async def test_orders_a_match_in_transit_once(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """A worker that is cut off from the store: policy.store_stale decides about what its lists do not have."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,13 +126,17 @@ async def test_no_request_waits_for_the_store_while_it_answers(start_worker: Sta
     link.resume()
 
 
+@pytest.mark.parametrize("step", [0, -300, 300])
 async def test_what_was_listed_in_the_silence_is_blocked_for_all_who_wait(
-    start_worker: StartWorker, link: PausingProxy, redis_url: str
+    start_worker: StartWorker, link: PausingProxy, redis_url: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first answer of the store names a version: until that is applied no image is delivered."""
+    """The first answer of the store names a version: until that is applied no image is delivered, also if the clock of
+    the machine is set `step` seconds on meanwhile."""
     worker = await started(start_worker, link)
     await cut_off(link, worker)
     module.CATCH_UP_SECONDS = 60.0, 60.0
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + step)
     waiting = [asyncio.create_task(worker.get("/a.jpg")) for _ in range(30)]
     direct = await Store.connect(redis_url, worker.store.namespace, timeout_ms=30_000)
     (change,) = await ListStore(direct).add_entries([Entry("staff", sha256(jpeg()))], "test")
