@@ -36,9 +36,12 @@ logger = logging.getLogger(__name__)
 
 LOOKUP_SECONDS = 0.1
 """Longest wait for a fingerprint from the store: beyond that, hashing anew is the quicker way."""
-CATCH_UP_SECONDS = 2.0, 0.25
+TURN_SECONDS = 0.25
+CATCH_UP_TURNS = 8, 1
 """Longest wait for list changes, in a worker that has lost touch with the store, before it judges: the first, and later
-ones while the store is unavailable."""
+ones while the store is unavailable. In turns of TURN_SECONDS: the time in which this process stands still is one."""
+APPLY_TURNS = 40
+"""The same while the store answers, and what it has is being applied."""
 CATCH_UP_PAUSE_SECONDS = 0.5
 """Pause between two such waits while the store is unavailable."""
 CATCH_UP_FORGET_SECONDS = 2.0
@@ -70,6 +73,7 @@ class Judge:
         self._distinct_verdicts: dict[Verdict, Verdict] = {}
         self._verdicts_of = (-1, -1)
         self._catch_up_task: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[bool] | None = None
         self._caught_up_at = -math.inf
         self._policy_decides = False
         self._lookups: dict[str, asyncio.Task[Fingerprint]] = {}
@@ -132,8 +136,8 @@ class Judge:
         """Wait for list changes if this worker lost touch with the store for longer than a change waits for it.
 
         It was suspended (a paused machine, swapping), or the store is unavailable. Otherwise a worker that wakes up
-        could deliver an image whose listing was acknowledged. Returns whether it has them; False after
-        CATCH_UP_SECONDS.
+        could deliver an image whose listing was acknowledged. Returns whether it has them, after CATCH_UP_TURNS at
+        most.
         """
         if self._replica.freshness.is_current:
             return True
@@ -145,8 +149,16 @@ class Judge:
 
     async def _catch_up(self) -> None:
         is_first = now() > self._caught_up_at + CATCH_UP_FORGET_SECONDS
-        await self._replica.wait_current(CATCH_UP_SECONDS[0 if is_first else 1])
+        turns = CATCH_UP_TURNS[0 if is_first else 1]
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(self._replica.wait_current(), name="wait for list changes")
+        for turn in range(1, max(turns, APPLY_TURNS) + 1):
+            await asyncio.wait([self._waiting], timeout=TURN_SECONDS)
+            if self._waiting.done() or (turn >= turns and not self._replica.freshness.is_in_touch):
+                break
         self._caught_up_at = now()
+        if self._waiting.done():
+            self._waiting.result()  # raises what it raised
 
     def _stale_verdict(self, verdict: Verdict) -> Verdict:
         """What a verdict by lists that may be out of date comes to."""
@@ -207,7 +219,8 @@ class Judge:
 
     async def close(self) -> None:
         """End all tasks: fingerprints that are not yet in the store are hashed again another time."""
-        tasks = [*self._lookups.values(), *self._writes, *([self._catch_up_task] if self._catch_up_task else ())]
+        catching_up = filter(None, (self._catch_up_task, self._waiting))
+        tasks: list[asyncio.Task[Any]] = [*self._lookups.values(), *self._writes, *catching_up]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

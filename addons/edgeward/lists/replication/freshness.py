@@ -45,10 +45,15 @@ class Freshness:
         """Seconds since the store last answered; infinite if it never has."""
         return now() - self._contact
 
+    @property
+    def is_in_touch(self) -> bool:
+        """Whether the store has answered lately; it may have named what is not applied yet."""
+        return self.contact_age <= membership.LEASE_SECONDS
+
     def answered(self, sent: float, version: int) -> None:
         """The store has answered the heartbeat that was sent at `sent`, and has this version."""
         # Until now, since the store may have received it only now.
-        if self.contact_age > membership.LEASE_SECONDS:
+        if not self.is_in_touch:
             self._missing = version
         self._contact = sent
         if self._missing is None:

@@ -177,13 +177,12 @@ class Replica:
         except TimeoutError:
             return False
 
-    async def wait_current(self, timeout: float) -> bool:
-        """Apply all that is acknowledged by now, within `timeout` seconds. False: not in time, or no store."""
-        with contextlib.suppress(TimeoutError, *STORE_AWAY):
-            async with asyncio.timeout(timeout):
-                await self._heartbeat()
-                async with self._version_changed:
-                    await self._version_changed.wait_for(lambda: self.freshness.is_current)
+    async def wait_current(self) -> bool:
+        """Apply all that is acknowledged by now. False: the store does not answer."""
+        with contextlib.suppress(*STORE_AWAY):
+            await self._heartbeat()
+            async with self._version_changed:
+                await self._version_changed.wait_for(lambda: self.freshness.is_current)
         return self.freshness.is_current
 
     def is_behind(self, version: int) -> bool:
