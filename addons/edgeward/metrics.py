@@ -246,6 +246,13 @@ purge_copies = Counter(
     ["cache", "met"],
     registry=registry,
 )
+cache_key_mismatch = Gauge(
+    "edgeward_cache_key_mismatch",
+    "1: this cache stores copies under keys that purges do not have, so copies may be left.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 purges_pending = Gauge(
     "edgeward_purges_pending",
     "Pending purge orders: a cache owes them. It has neither carried them out nor refused them.",
@@ -359,11 +366,8 @@ api_requests = Counter(
 def exposition() -> bytes:
     """All metrics of this machine's processes, in the Prometheus text format."""
     combined = _combined()
-    if combined is registry:
-        return generate_latest(registry)
     # The age of the lists grows while nothing happens, so it is computed at each scrape.
-    age = _age(combined)
-    if age is not None:
+    if (age := _age(combined)) is not None:
         blocklist_lag_seconds.set(age)
     return generate_latest(combined)
 
