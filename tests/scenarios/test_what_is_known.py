@@ -85,9 +85,14 @@ def test_a_copy_that_was_there_and_one_that_was_not(
         assert "No cache had a copy" in printed
         assert "gone" not in printed
         states = [each["receipt_state"] for each in running.api.get("/takedowns").json["takedowns"]]
-        assert states == ["nothing", "gone"]
+        assert states == ["found_nothing", "gone"]
         status, printed = running.command("purge", f"http://{HOST}/hree.jpg", "--wait")
         assert (status, "nothing matched" in printed) == (1, True)
+        # The first URL again: it was seen, and its copy is removed.
+        status, printed = running.command("purge", f"http://{HOST}/here.jpg", "--wait")
+        assert (status, "found nothing" in printed, "gone" in printed) == (1, True, False)
+        (latest, *_) = running.api.get("/purges").json["purges"]
+        assert latest["outcomes"][cache.driver]["word"] == "found_nothing"
 
 
 def test_a_hash_that_no_image_has(redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,9 +170,9 @@ def test_a_cache_that_does_not_tell_is_neither_verified_nor_gone(
         running.see("/a.jpg", photo("chelsea"))
         running.api.post("/lists", {"name": "court"})
         status, added = running.command("add", "court", "--image", str(picture), "--wait")
-        assert (status, "1 accepted by varnish" in added) == (0, True)
+        assert (status, "1 accepted by varnish" in added) == (1, True)
         status, taken = running.command("takedown", f"http://{HOST}/a.jpg", "--wait")
-        assert (status, "accepted by varnish" in taken) == (0, True)
+        assert (status, "accepted by varnish" in taken) == (1, True)
         takedown_id = taken.split()[1].rstrip(":")
         _, shown = running.command("receipt", takedown_id)
         running.command("receipt", takedown_id, "--html", str(tmp_path / "page.html"))
@@ -177,6 +182,8 @@ def test_a_cache_that_does_not_tell_is_neither_verified_nor_gone(
             assert "done and verified" not in text
         for text in (added, taken, shown, page):
             assert "gone" not in text.lower().replace(".gone, .verified", "")
+        for text in (added, taken):
+            assert "accepted, not verified: varnish" in text
         status, typo = running.command("takedown", f"http://{HOST}/typo.jpg", "--wait")
         assert (status, "does not tell whether there was a copy" in typo) == (1, True)
 
