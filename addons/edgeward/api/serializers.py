@@ -78,7 +78,7 @@ def list_status(value: ListStatus) -> Json:
         "description": policy.description,
         "rotations": policy.rotations,
         "geometry": policy.geometry,
-        "entries": sum(value.entries.values()),
+        "entries": value.total,
         "not_matchable": value.not_matchable,
     }
 
