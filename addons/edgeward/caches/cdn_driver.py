@@ -6,6 +6,8 @@ cause that an operator must fix; everything else waits and is tried again.
 
 import asyncio
 import json
+import re
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -28,6 +30,8 @@ MAX_EXTRA_CALLS = 64
 MAX_CONCURRENT_CALLS = 16
 FIRST_POLL_SECONDS = 0.25
 LONGEST_POLL_SECONDS = 2.0
+_TOO_MUCH = re.compile(r"rate.?limit|throttl|too many (requests|calls)|slow down", re.IGNORECASE)
+"""Words of an API that refuses because of too many calls."""
 TOO_MANY_REFUSED = Purged(Delivery.WAITING, 0, "the API refused too many items of the batch: the rest is retried later")
 
 
@@ -80,9 +84,8 @@ class CdnDriver(CacheDriver):
 
     def _outcome(self, response: CdnResponse) -> Purged:
         """The outcome of a call. Raises CacheUnavailable when the call must be made again."""
-        status, detail = response.status, self._api.redacted(self._error_detail(response))
-        # 501 is no overload: a server that does not know the call will never accept it (RFC 9110, 15.6.2).
-        if status in (408, 425, 429) or (status >= 500 and status != 501) or self._is_busy(response):
+        status, detail = response.status, self._api.redacted(self._error_detail(response) or _words(response))
+        if self._is_overloaded(response):
             raise CacheUnavailable(detail or f"status {status}", status, response.retry_after)
         if not 200 <= status < 300:
             return Purged(Delivery.REFUSED, status, f"{self._fix_hint(status)}: {detail}".removesuffix(": "))
@@ -93,9 +96,20 @@ class CdnDriver(CacheDriver):
             return Purged(Delivery.REFUSED, status, f"the API refused: {detail}".removesuffix(": "))
         raise CacheUnavailable("the response is not from this API: check url", status)
 
+    def _is_overloaded(self, response: CdnResponse) -> bool:
+        """Whether the call is to be made again later, as it is."""
+        status = response.status
+        # 501 is no overload: a server that does not know the call will never accept it (RFC 9110, 15.6.2).
+        if status in (408, 425, 429) or (status >= 500 and status != 501) or self._is_busy(response):
+            return True
+        # Some APIs limit calls by a status that usually means another thing, and say so.
+        asks_to_wait = status in (400, 403, 409) and response.retry_after is not None
+        accepts = 200 <= status < 300 and self._is_accepted(response)
+        return asks_to_wait or (not accepts and bool(_TOO_MUCH.search(self._error_detail(response))))
+
+    @abstractmethod
     def _is_accepted(self, response: CdnResponse) -> bool:
-        """Whether a response with status 2xx accepts the purge."""
-        return True
+        """Whether a response with status 2xx is what the API documents as its yes. Nothing else is one."""
 
     def _is_from_api(self, response: CdnResponse) -> bool:
         """Whether a 2xx that does not accept the purge comes from this API at all."""
@@ -108,7 +122,8 @@ class CdnDriver(CacheDriver):
     def _error_detail(self, response: CdnResponse) -> str:
         """The reason that the API gives, "" where it gives none. `_outcome` removes secrets from it."""
         fields = {name.lower(): value for name, value in response.fields.items()}
-        return next((text for name in ("message", "detail", "msg") if isinstance(text := fields.get(name), str)), "")
+        texts = (fields.get(name) for name in ("message", "detail", "msg", "error"))
+        return next((text for text in texts if isinstance(text, str)), "")
 
     def _fix_hint(self, status: int) -> str:
         match status:
@@ -203,6 +218,12 @@ def as_json(data: object) -> bytes:
 def tag_item(order: PurgeOrder) -> list[str]:
     """The item of an order by tag, where the API takes tags as they are."""
     return [order.tag]
+
+
+def _words(response: CdnResponse) -> str:
+    """The JSON object of a response that gives no reason in a field that is known, "" where there is none."""
+    # Encoded anew: in another spelling secrets would not be found in it.
+    return json.dumps(response.fields, ensure_ascii=False) if response.fields else ""
 
 
 def _secrets(settings: CacheSettings) -> Iterator[str]:

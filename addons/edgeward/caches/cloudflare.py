@@ -57,7 +57,8 @@ class Cloudflare(CdnDriver):
         return self._outcome(await self._send_purge(scope, "POST", path, headers, as_json(items)))
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        return response.fields.get("success") is True
+        fields = response.fields
+        return response.status == 200 and fields.get("success") is True and not fields.get("errors")
 
     def _is_from_api(self, response: CdnResponse) -> bool:
         return "success" in response.fields
@@ -65,7 +66,7 @@ class Cloudflare(CdnDriver):
     def _error_detail(self, response: CdnResponse) -> str:
         errors = response.fields.get("errors")
         messages = [str(error.get("message", "")) for error in errors or () if isinstance(error, dict)]
-        return "; ".join(messages)
+        return "; ".join(filter(None, messages))
 
 
 def _file_items(order: PurgeOrder) -> list[Item]:
