@@ -8,12 +8,12 @@ import asyncio
 import json
 import re
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from edgeward.caches.base import CacheDriver, Purged, Rate
-from edgeward.caches.batches import BatchLimits, ItemsOf, distinct_items, encode_items, group_orders
+from edgeward.caches.batch_search import BatchSearch, RefusedItems
+from edgeward.caches.batches import BatchLimits, ItemsOf, distinct_items, encode_items
 from edgeward.caches.cdn_client import CdnClient, CdnResponse, HeaderError
 from edgeward.caches.rate_limit import RateLimit
 from edgeward.caches.urls import Unsendable
@@ -25,14 +25,11 @@ from edgeward.types import Delivery, PurgeOrder, Scope
 type Call = Callable[[Sequence[Any]], Awaitable[Purged]]
 """One call of the API for these items. Raises CacheUnavailable, Unsendable."""
 
-MAX_EXTRA_CALLS = 64
-"""Calls to find the items that the API refuses, by halving a batch. What is left after them waits."""
 MAX_CONCURRENT_CALLS = 16
 FIRST_POLL_SECONDS = 0.25
 LONGEST_POLL_SECONDS = 2.0
 _TOO_MUCH = re.compile(r"rate.?limit|throttl|too many (requests|calls)|slow down", re.IGNORECASE)
 """Words of an API that refuses because of too many calls."""
-TOO_MANY_REFUSED = Purged(Delivery.WAITING, 0, "the API refused too many items of the batch: the rest is retried later")
 
 
 class CdnDriver(CacheDriver):
@@ -55,6 +52,7 @@ class CdnDriver(CacheDriver):
         self._api = CdnClient(settings.url, self._timeout, _secrets(settings))
         # A backlog must not open a connection for each of its calls.
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._refused_alone = RefusedItems()
         # The base class limits batches. A batch may take several calls here, and a CDN counts calls.
         self._limiter = None
         per_second = self.settings.per_second
@@ -84,7 +82,7 @@ class CdnDriver(CacheDriver):
 
     def _outcome(self, response: CdnResponse) -> Purged:
         """The outcome of a call. Raises CacheUnavailable when the call must be made again."""
-        status, detail = response.status, self._api.redacted(self._error_detail(response) or _words(response))
+        status, detail = response.status, self._api.redacted(self._error_detail(response) or words_of(response))
         if self._is_overloaded(response):
             raise CacheUnavailable(detail or f"status {status}", status, response.retry_after)
         if not 200 <= status < 300:
@@ -149,27 +147,16 @@ class CdnDriver(CacheDriver):
     ) -> list[Purged]:
         """Purge with as few calls as the limits allow.
 
-        A call that is refused for its content is made again in halves, so that a bad item fails alone.
+        A call that is refused for its content is made again in parts, so that a bad item fails alone.
         """
         encoded, outcomes = encode_items(orders, items_of)
-        groups = deque(group_orders(encoded, limits))
-        calls_left = len(groups) + MAX_EXTRA_CALLS
-        while groups:
-            numbers = groups.popleft()
-            purged = TOO_MANY_REFUSED
-            if calls_left:
-                calls_left -= 1
-                purged = await self._try(call, distinct_items(encoded[number] for number in numbers))
-            if self._may_concern_one_item(purged) and len(numbers) > 1:
-                middle = len(numbers) // 2
-                # In front, so that the orders keep their turn when the calls run out.
-                groups.extendleft((numbers[middle:], numbers[:middle]))
-                continue
-            if purged.delivery is Delivery.WAITING:
-                # The API is overloaded or unreachable: further calls would only add to that.
-                numbers += [number for other in groups for number in other]
-                groups.clear()
-            outcomes.update(dict.fromkeys(numbers, purged))
+        search = BatchSearch(
+            encoded,
+            self._refused_alone,
+            lambda numbers: self._try(call, distinct_items(encoded[number] for number in numbers)),
+            self._may_concern_one_item,
+        )
+        outcomes.update(await search.run(limits))
         return [outcomes[number] for number in range(len(orders))]
 
     async def _purge_each(self, orders: Sequence[PurgeOrder], items_of: ItemsOf, call: Call) -> list[Purged]:
@@ -220,7 +207,7 @@ def tag_item(order: PurgeOrder) -> list[str]:
     return [order.tag]
 
 
-def _words(response: CdnResponse) -> str:
+def words_of(response: CdnResponse) -> str:
     """The JSON object of a response that gives no reason in a field that is known, "" where there is none."""
     # Encoded anew: in another spelling secrets would not be found in it.
     return json.dumps(response.fields, ensure_ascii=False) if response.fields else ""
