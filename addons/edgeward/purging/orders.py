@@ -33,6 +33,7 @@ from edgeward.purging.codec import (
 )
 from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
+from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
@@ -191,13 +192,13 @@ class Orders:
         self.shared = SharedOrders(store)
         self.lost = LostOrders(store, self._stream)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
-        self.refused_retries = RefusedRetries(store, self._repeats)
+        retries = self.refused_retries = RefusedRetries(store, self._repeats)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
+        self.key_mismatches = KeyMismatches(store)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
-        retries = self.refused_retries.keys("")
-        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries)
+        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries.keys(""))
         self._nodes = Nodes(store, self._stream, of_node)
         self._groups: dict[str, ConsumerGroup] = {}
         self._left_out: frozenset[tuple[Scope, Target, str]] = frozenset()
