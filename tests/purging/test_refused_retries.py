@@ -57,8 +57,9 @@ async def reach(of: Orders, ids: list[str], delivery: Delivery) -> None:
     await eventually(reached)
 
 
-async def test_any_yes_releases_what_was_refused(orders: Orders, start: Start) -> None:
-    """The token is mended, and one new purge is carried out: all that was refused before follows at once."""
+async def test_any_yes_releases_what_was_refused(store: Store, orders: Orders, start: Start) -> None:
+    """The token is mended, and one new purge is carried out: all that was refused before follows at once, and nothing
+    is remembered of it."""
     driver = ScriptedCache(lambda _: BAD_TOKEN)
     await start(driver)
     ids = await orders.place([plain_order(f"/{number}") for number in range(20)])
@@ -67,6 +68,11 @@ async def test_any_yes_releases_what_was_refused(orders: Orders, start: Start) -
     await orders.place([plain_order("/new")])
     await reach(orders, ids, Delivery.VERIFIED)
     assert await orders.refused("cdn") == 0
+
+    async def nothing_is_left() -> bool:
+        return not await store.redis.exists(*orders.refused_retries.keys("cdn"))
+
+    await eventually(nothing_is_left)
 
 
 async def test_what_is_refused_alone_costs_no_further_calls(store: Store, orders: Orders, start: Start) -> None:

@@ -59,7 +59,7 @@ class OutcomeWriter:
         batch = self._unwritten[:RESULTS_PER_WRITE]
         results = [self._result(*each) for each in batch]
         await self._orders.record_results(self._cache, results, self._outer)
-        await self._orders.refused_retries.note(self._cache, _refused_retries(batch, results))
+        await self._orders.refused_retries.note(self._cache, _refused_retries(batch, results), _done_retries(batch))
         self._carried_out |= any(purged.delivery in CARRIED_OUT for _, purged, _ in batch)
         del self._unwritten[: len(batch)]
         if not self._unwritten:
@@ -127,6 +127,15 @@ def _refused_retries(
         RefusedRetry(result.next_repeat[0], result.repeat_id, purge.refused_alone)
         for (purge, purged, _), result in zip(batch, results, strict=True)
         if purged.delivery is Delivery.REFUSED
+    ]
+
+
+def _done_retries(batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> list[str]:
+    """The retries of refused purges that were not refused again."""
+    return [
+        purge.repeat_id
+        for purge, purged, _ in batch
+        if purge.previous and purge.previous.delivery is Delivery.REFUSED and purged.delivery is not Delivery.REFUSED
     ]
 
 

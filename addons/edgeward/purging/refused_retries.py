@@ -20,15 +20,19 @@ from edgeward.purging.repeat_schedule import LEASE_SECONDS, RepeatSchedule
 from edgeward.store.connection import Store
 
 RETRIES_PER_COMMAND = 500
+FORGOTTEN_SECONDS = 86400
+"""What is known here is forgotten when nothing was refused for so long; retries then come on time."""
 
 # A purge whose retry was scheduled anew is no longer known by its former id.
-# KEYS: retries, own retries. ARGV: for each refused purge: former id or '', new id, 1 if others were carried out
+# KEYS: retries, own retries
+# ARGV: seconds; for each refused purge: former id or '', new id, 1 if others were carried out
 _NOTE = """
-for i = 1, #ARGV, 3 do
+for i = 2, #ARGV, 3 do
   redis.call('SREM', KEYS[1], ARGV[i])
   local own = redis.call('SREM', KEYS[2], ARGV[i]) == 1 or ARGV[i + 2] == '1'
   redis.call('SADD', KEYS[own and 2 or 1], ARGV[i + 1])
 end
+for i = 1, 2 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 """
 
 # One that is sent at this moment is left as it is: its outcome will be noted.
@@ -78,12 +82,14 @@ class RefusedRetries:
         )
         return retries, own, asked
 
-    async def note(self, cache: str, refused: Sequence[RefusedRetry]) -> None:
-        """These retries were scheduled."""
+    async def note(self, cache: str, refused: Sequence[RefusedRetry], done: Sequence[str] = ()) -> None:
+        """These retries were scheduled, and those that are `done` were not refused again."""
+        if done:
+            await self._redis.srem(self.keys(cache)[1], *done)
         for first in range(0, len(refused), RETRIES_PER_COMMAND):
             some = refused[first : first + RETRIES_PER_COMMAND]
             args = [text for each in some for text in (each.former, each.retry, "1" if each.alone else "")]
-            await self._store.run(_NOTE, self.keys(cache)[:2], args)
+            await self._store.run(_NOTE, self.keys(cache)[:2], [FORGOTTEN_SECONDS, *args])
 
     async def release(self, cache: str) -> int:
         """The cache carries out purges: retry now what it refused before. Returns how many that are."""
