@@ -21,7 +21,7 @@ CLIENTS: dict[str, Headers] = {
           (b"Cookie", b"c=1"), (b"Cookie", b"d=2")),
 }  # fmt: skip
 LATER: Headers = ((b"Accept", b"image/png"), (b"X-Odd", b"later"))
-NONE_LEFT = {"gone", "nothing", "accepted"}
+NONE_LEFT = {"gone", "found_nothing", "nothing", "accepted"}
 NAMES_AT_ONCE = 8
 
 
@@ -76,4 +76,4 @@ def test_no_variant_is_left_that_is_said_to_be_gone(shared: SharedSite) -> None:
         usual = {"none", "fields", "repeated", "four", "cookie", "user-agent", "tabs", "commas", "host"}
         assert {states[name] for name in usual & stored} == {"gone"}
         if site.cache.driver != "squid":
-            assert set(states.values()) <= {"gone", "nothing"}
+            assert set(states.values()) <= {"gone", "found_nothing", "nothing"}
