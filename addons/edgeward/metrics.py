@@ -156,6 +156,18 @@ entry_matches_max = Gauge(
     registry=registry,
     multiprocess_mode="livemax",
 )
+unreadable_records = Counter(
+    "edgeward_unreadable_records_total",
+    "Records in the store that this release could not read, by kind. They are damaged, or of a later release.",
+    ["kind"],
+    registry=registry,
+)
+blocklist_unreadable_entries = Gauge(
+    "edgeward_blocklist_unreadable_entries",
+    "Lists, entries and changes of them that the process with the most of them can't read, so that they do not act.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
 store_lost = Gauge(
     "edgeward_store_lost",
     "1 if a process on this machine knows lists or entries that the store lost, else 0.",

@@ -25,11 +25,11 @@ from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, Item
 from edgeward.errors import NotFound
 from edgeward.purging.cache_nodes import Nodes
 from edgeward.purging.codec import (
-    order_from_dict,
+    order_or_stand_in,
     order_to_json,
     orders_from_rows,
-    outcome_from_dict,
     outcome_to_json,
+    outcomes_from_dict,
 )
 from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
@@ -243,10 +243,7 @@ class Orders:
         for chunk in batched([order_id for order_id in ids if _ID.fullmatch(order_id)], ORDERS_PER_COMMAND):
             rows += json.loads(await self._store.run(_GET, [self._stream], [self._outcomes, *chunk]))
         return [
-            (
-                order_from_dict(order_id, data),
-                {cache: outcome_from_dict(order_id, cache, outcome) for cache, outcome in outcomes.items()},
-            )
+            (order_or_stand_in(order_id, data), outcomes_from_dict(order_id, outcomes))
             for order_id, data, outcomes in rows
         ]
 
@@ -271,17 +268,24 @@ class Orders:
     async def take(self, cache: str, consumer: str, count: int, block_ms: int) -> list[PurgeOrder]:
         """The cache's next orders, up to `count`. If there is none, wait for one, up to `block_ms`."""
         # The script reads many orders cheaply but cannot block; only if there is none, a blocking read waits for one.
-        if text := await self._store.run(_TAKE, [self._stream], [cache, consumer, count]):
-            return orders_from_rows(json.loads(text))
-        return _orders(await self._group(cache).take(consumer, 1, block_ms))
+        text = await self._store.run(_TAKE, [self._stream], [cache, consumer, count])
+        rows = json.loads(text) if text else _rows(await self._group(cache).take(consumer, 1, block_ms))
+        return await self._readable(cache, consumer, rows)
 
     async def unfinished(self, cache: str, consumer: str, after: str = "0") -> list[PurgeOrder]:
         """Orders after the id `after` that this consumer took and did not finish, perhaps before a restart."""
-        return _orders(await self._group(cache).mine(consumer, after))
+        return orders_from_rows(_rows(await self._group(cache).mine(consumer, after)))
 
     async def claim(self, cache: str, consumer: str, idle_ms: int, count: int = 100) -> list[PurgeOrder]:
         """Take over orders whose consumers have not renewed their leases for `idle_ms`."""
-        return _orders(await self._group(cache).claim(consumer, idle_ms, count))
+        return await self._readable(cache, consumer, _rows(await self._group(cache).claim(consumer, idle_ms, count)))
+
+    async def _readable(self, cache: str, consumer: str, rows: Sequence[tuple[str, Any]]) -> list[PurgeOrder]:
+        """Those that this release can read. The others are left to controllers of a later one."""
+        orders = orders_from_rows(rows)
+        unread = {order_id for order_id, _ in rows} - {order.id for order in orders}
+        await self._group(cache).leave(consumer, sorted(unread))
+        return orders
 
     async def renew_leases(
         self, cache: str, consumer: str, order_ids: Sequence[str], repeat_ids: Sequence[str]
@@ -381,8 +385,8 @@ def _row(result: PurgeResult) -> list[Any]:
     ]  # fmt: skip
 
 
-def _orders(items: Sequence[Item]) -> list[PurgeOrder]:
-    return orders_from_rows((order_id, json.loads(fields[_ORDER])) for order_id, fields in items)
+def _rows(items: Sequence[Item]) -> list[tuple[str, Any]]:
+    return [(order_id, json.loads(fields[_ORDER])) for order_id, fields in items]
 
 
 def in_placing_order(ids: Iterable[str]) -> list[str]:

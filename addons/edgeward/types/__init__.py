@@ -34,6 +34,7 @@ from edgeward.types.choices import (
     Scope,
     View,
 )
+from edgeward.types.later_releases import Unreadable
 from edgeward.types.records import (
     NO_TARGET,
     UNKNOWN_VARY,
@@ -98,6 +99,7 @@ __all__ = [
     "Sighting",
     "Signal",
     "Target",
+    "Unreadable",
     "Verdict",
     "View",
     "distinct_targets",

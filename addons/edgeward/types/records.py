@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from edgeward.types.choices import Cause, Decision, Delivery, Met, Reason, Scope, View
+from edgeward.types.later_releases import Unreadable
 from edgeward.types.signals import Entry, Fingerprint, HashList
 
 UNKNOWN_VARY = "*"
@@ -225,6 +226,7 @@ class Change:
     "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
+    `unreadable`: this release can't make the change, or, if it is a removal, could not read what is removed.
     """
 
     version: int
@@ -235,3 +237,4 @@ class Change:
     list: HashList | None = None
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
+    unreadable: Unreadable | None = field(default=None, compare=False)

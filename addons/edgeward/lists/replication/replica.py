@@ -24,7 +24,7 @@ from typing import Any
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.lists.list_store import ListStore, parse_changes
+from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
@@ -38,6 +38,7 @@ from edgeward.lists.replication.membership import (
 from edgeward.lists.replication.refill_offer import RefillOffer
 from edgeward.lists.replication.store_loss import REFILLED, AppliedListsFile, StoreLoss, StoreLossWatch
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.lists.stored_lists import parse_changes
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import STORE_AWAY, Redis, Store
 from edgeward.types import Change
@@ -50,7 +51,6 @@ LOADING_HEARTBEAT_SECONDS = 0.05
 """Time between heartbeats while loading. What is listed after one is acknowledged only after the next."""
 COUNT_SECONDS = 5.0
 """Time between two counts of the store's entries: eviction removes them without a change."""
-"""Pause after a refill that failed by a defect. After an outage of the store the next heartbeat begins again."""
 RETRY_SECONDS = (0.02, 1.0)
 """Pause after a failure: the first, and the longest while the lists are not loaded."""
 
@@ -75,6 +75,7 @@ class Replica:
             `flush_version`, are applied.
         flush_version: the version of the lists when the last flush request was made.
         unjudged: what is not judged now.
+        unreadable: what of the store does not act here, as this release can't read it.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Replica:
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self._membership = store, ListStore(store), Membership(store)
         self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
+        self.unreadable = self._updates.unreadable
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
@@ -182,9 +184,7 @@ class Replica:
         try:
             async with asyncio.timeout(timeout):
                 return await self.wait_version(await self._list_store.version(), timeout)
-        except TimeoutError:
-            return False
-        except STORE_AWAY:
+        except STORE_AWAY:  # a TimeoutError is one
             return False
 
     async def compare_with_store(self) -> None:
@@ -214,6 +214,7 @@ class Replica:
         Changes go on while the snapshot is read. So all changes since it was begun are applied to it again, in order:
         the last change of anything decides.
         """
+        await self._store.claim_layout()
         await self._heartbeat()
         history = self._history
         version = await self._list_store.version()
@@ -331,7 +332,7 @@ class Replica:
                 self._judged_request = self._settled.flush_request
             history = await self._membership.heartbeat(
                 self._name,
-                reported=self._report.version if loaded else not_loaded,
+                reported=self._report.version if loaded and not self.unreadable.any_later else not_loaded,
                 applied=version if loaded else LOADING,
                 acknowledged=flush_request_id(self._report.flush_request),
                 judged=flush_request_id(self._judged_request),
