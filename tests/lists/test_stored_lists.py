@@ -70,7 +70,8 @@ async def test_the_others_are_listed(store: Store, list_store: ListStore) -> Non
     assert [each.id for each in found] == [entry("a", 2).id]
     assert unreadable.keys() == {bad.id}
     (change,) = await list_store.remove_entries("a", [bad.id], "me")
-    assert (change.entry, change.unreadable is not None) == (None, True)
+    assert change.entry is not None and change.unreadable is not None
+    assert change.entry.id == bad.id
     await list_store.delete_list("odd", "me")
 
 

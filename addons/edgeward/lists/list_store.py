@@ -25,7 +25,7 @@ from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.replication.membership import LiveReplica, Membership, UnjudgedByReplica
-from edgeward.lists.stored_lists import parse_changes, read_entry, read_list
+from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, Unreadable
 
@@ -230,7 +230,7 @@ class ListStore:
         changes = []
         for version, text in zip(done[::2], done[1::2], strict=True):
             entry = read_entry(list_name, text)
-            read, unreadable = (entry, None) if isinstance(entry, Entry) else (None, entry)
+            read, unreadable = (entry, None) if isinstance(entry, Entry) else (removed_entry(text), entry)
             change = Change(version, "entry.remove", who, float(at), why, entry=read, unreadable=unreadable)
             changes.append(change)
         return changes

@@ -87,17 +87,22 @@ def _new_kind_of_change(
 def _what_is_removed(
     op: str, json_of_list: bytes | None, json_of_entry: bytes | None
 ) -> tuple[HashList | None, Entry | None]:
-    """To remove a list its name is enough, and for an entry its list and its signal."""
+    """To remove a list its name is enough."""
     if op not in _REMOVALS:
         return None, None
+    if json_of_entry is not None:
+        return None, removed_entry(json_of_entry)
+    name = _list_name(json_of_list or b"", "name")
+    return HashList(name) if name else None, None
+
+
+def removed_entry(text: bytes) -> Entry | None:
+    """The list and the signal of an entry that can't be read: they are enough to remove it. None: not even they can."""
     try:
-        if json_of_entry is not None:
-            data = json.loads(json_of_entry)
-            signal = Signal(str(data["signal"]["type"]), str(data["signal"]["value"]))
-            return None, Entry(str(data["list"]), signal)
-        return HashList(str(json.loads(json_of_list or b"")["name"])), None
+        data = json.loads(text)
+        return Entry(str(data["list"]), Signal(str(data["signal"]["type"]), str(data["signal"]["value"])))
     except DECODE_ERRORS:
-        return None, None
+        return None
 
 
 def _list_name(text: bytes, field: str) -> str:

@@ -11,7 +11,7 @@ from edgeward.background.readable_records import readable
 from edgeward.hashing.signal_registry import has_distance
 from edgeward.matching.append_only_index import AppendOnlyIndex
 from edgeward.matching.distances import AppendOnlyDistanceIndex, append_only_index_for
-from edgeward.sightings.codec import ID_BYTES, image_id, packed_signals
+from edgeward.sightings.codec import ID_BYTES, SHA256, image_id, packed_signals
 from edgeward.types import ALWAYS_MATCHED, Signal, View
 
 DIGEST_BYTES = 8
@@ -39,6 +39,7 @@ class SeenImageIndex:
 
     def add(self, images: Sequence[bytes]) -> None:
         """Add packed fingerprints. Of one that can't be read only its SHA-256 is found."""
+        images = [packed for packed in images if len(packed) >= SHA256.stop]
         values: defaultdict[IndexKey, bytearray] = defaultdict(bytearray)
         rows: defaultdict[IndexKey, array[int]] = defaultdict(lambda: array("I"))
         for row, packed in enumerate(images, len(self)):
