@@ -55,8 +55,6 @@ def unknown_fields(data: Mapping[str, Any], known: AbstractSet[str], **values: o
 
     `values`: of known fields what is to be kept besides, where it is not empty.
     """
-    if not values and len(data) <= len(known) and data.keys() <= known:
-        return ""
     kept = {name: value for name, value in data.items() if name not in known}
     kept |= {name: value for name, value in values.items() if value}
     return json.dumps(kept, separators=(",", ":")) if kept else ""

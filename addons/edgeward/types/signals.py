@@ -43,7 +43,7 @@ class Signal:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        view = known_or(data.get("view", View.STORED), View.STORED)
+        view = known_or(data["view"], View.STORED) if "view" in data else View.STORED
         return cls(data["type"], data["value"], data.get("quality"), view, data.get("frame", 0))
 
 
@@ -83,6 +83,15 @@ class Fingerprint:
 
 _SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act"})
 _ENTRY_FIELDS = frozenset({"list", "signal", "reason", "added_by", "added_at"})
+
+
+def _unknown_of_entry(data: Mapping[str, Any], read: Signal) -> str:
+    """What of an entry, and of its signal, was not read."""
+    signal = data["signal"]
+    more = {name: value for name, value in signal.items() if name not in _SIGNAL_FIELDS}
+    if signal.get("view", read.view) != read.view:
+        more["view"] = signal["view"]
+    return unknown_fields(data, _ENTRY_FIELDS, signal=more)
 
 
 def entry_id(list_name: str, signal: Signal) -> str:
@@ -128,15 +137,14 @@ class Entry:
             KeyError, ValueError, TypeError, AttributeError: it is damaged.
         """
         data = json.loads(text)
-        check_version(data, "an entry")
+        if "needs" in data:
+            check_version(data, "an entry")
         signal = data["signal"]
         # Interned: an import of a million entries has one act.
         act = sys.intern(signal.get("act", ""))
         read = Signal.from_dict(signal)
-        more = unknown_fields(signal, _SIGNAL_FIELDS)
-        if signal.get("view", read.view) != read.view:
-            more = json.dumps({**json.loads(more or "{}"), "view": signal["view"]})
-        unknown = unknown_fields(data, _ENTRY_FIELDS, **({"signal": json.loads(more)} if more else {}))
+        is_known = len(data) == len(_ENTRY_FIELDS) and signal.keys() <= _SIGNAL_FIELDS and "view" not in signal
+        unknown = "" if is_known else _unknown_of_entry(data, read)
         return cls(data["list"], read, data["reason"], data["added_by"], data["added_at"], act, unknown)
 
 
