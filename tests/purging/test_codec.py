@@ -14,6 +14,7 @@ from edgeward.purging.codec import (
     outcome_from_dict,
     outcome_to_json,
     outcomes_from_dict,
+    rows_from_items,
 )
 from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Scope, Target
 
@@ -111,3 +112,11 @@ def test_an_order_that_cannot_be_read_keeps_its_outcomes() -> None:
     assert {name: each.delivery for name, each in outcomes.items()} == {
         "one": Delivery.VERIFIED, "two": Delivery.WAITING, "three": Delivery.WAITING,
     }  # fmt: skip
+
+
+def test_an_item_that_is_no_json_stops_no_other() -> None:
+    """It has no order, and the others have theirs."""
+    good = order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)).encode()
+    rows = rows_from_items([("1-0", {b"order": b"{"}), ("2-0", {b"order": good, b"more": b"1"})])
+    assert [order_id for order_id, _ in rows] == ["1-0", "2-0"]
+    assert [order.id for order in orders_from_rows(rows)] == ["2-0"]

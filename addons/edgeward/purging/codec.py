@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgeward import metrics
+from edgeward.background.readable_records import readable
 from edgeward.errors import LaterRelease
 from edgeward.sightings.codec import LONG_BYTES, pack_target, unpack_target
 from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown")
 """The text fields of an order that are left out when they are empty."""
+_ORDER = b"order"
+"""The field of an item of the stream."""
 MAX_LOGGED = 1000
 _logged: dict[str, None] = {}
 """The orders that could not be read and were logged so: each is looked at again and again."""
@@ -35,6 +38,8 @@ def order_to_json(order: PurgeOrder) -> str:
         data["forgotten"] = order.forgotten
     if order.unanswered:
         data["unanswered"] = True
+    if order.seen_at:
+        data["seen_at"] = int(order.seen_at)
     data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
     return _dumps(data)
 
@@ -56,6 +61,7 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         scope=Scope(data.get("scope", Scope.TARGET)),
         forgotten=int(data.get("forgotten", 0)),
         unanswered=bool(data.get("unanswered")),
+        seen_at=float(data.get("seen_at", 0)),
         id=order_id,
         **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
     )
@@ -87,6 +93,11 @@ def orders_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Purg
             while len(_logged) > MAX_LOGGED:
                 del _logged[next(iter(_logged))]
     return orders
+
+
+def rows_from_items(items: Iterable[tuple[str, Mapping[bytes, bytes]]]) -> list[tuple[str, Any]]:
+    """(id, data) of items of the stream of orders; data is None where it is no JSON."""
+    return [(order_id, next(iter(readable("order", [fields[_ORDER]], json.loads)), None)) for order_id, fields in items]
 
 
 def outcome_to_json(outcome: Outcome) -> str:

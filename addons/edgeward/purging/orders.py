@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Self
 
-from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, Item
+from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup
 from edgeward.errors import NotFound
 from edgeward.purging.cache_nodes import Nodes
 from edgeward.purging.codec import (
@@ -30,9 +30,11 @@ from edgeward.purging.codec import (
     orders_from_rows,
     outcome_to_json,
     outcomes_from_dict,
+    rows_from_items,
 )
 from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
+from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.shared_orders import SharedOrders
@@ -47,7 +49,6 @@ CARRIED_OUT = (Delivery.VERIFIED, Delivery.DELIVERED)
 """The deliveries of an order that the cache carried out."""
 
 _ID = re.compile(r"\d{1,20}-\d{1,20}")
-_ORDER = b"order"
 
 # The scripts return orders as one JSON text: parsing that takes a tenth of the time of parsing as many Redis replies.
 
@@ -192,6 +193,7 @@ class Orders:
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
+        self.key_mismatches = KeyMismatches(store)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""))
@@ -269,16 +271,18 @@ class Orders:
         """The cache's next orders, up to `count`. If there is none, wait for one, up to `block_ms`."""
         # The script reads many orders cheaply but cannot block; only if there is none, a blocking read waits for one.
         text = await self._store.run(_TAKE, [self._stream], [cache, consumer, count])
-        rows = json.loads(text) if text else _rows(await self._group(cache).take(consumer, 1, block_ms))
+        rows = json.loads(text) if text else rows_from_items(await self._group(cache).take(consumer, 1, block_ms))
         return await self._readable(cache, consumer, rows)
 
     async def unfinished(self, cache: str, consumer: str, after: str = "0") -> list[PurgeOrder]:
         """Orders after the id `after` that this consumer took and did not finish, perhaps before a restart."""
-        return orders_from_rows(_rows(await self._group(cache).mine(consumer, after)))
+        return orders_from_rows(rows_from_items(await self._group(cache).mine(consumer, after)))
 
     async def claim(self, cache: str, consumer: str, idle_ms: int, count: int = 100) -> list[PurgeOrder]:
         """Take over orders whose consumers have not renewed their leases for `idle_ms`."""
-        return await self._readable(cache, consumer, _rows(await self._group(cache).claim(consumer, idle_ms, count)))
+        return await self._readable(
+            cache, consumer, rows_from_items(await self._group(cache).claim(consumer, idle_ms, count))
+        )
 
     async def _readable(self, cache: str, consumer: str, rows: Sequence[tuple[str, Any]]) -> list[PurgeOrder]:
         """Those that this release can read. The others are left to controllers of a later one."""
@@ -383,10 +387,6 @@ def _row(result: PurgeResult) -> list[Any]:
     return [
         result.order_id, result.repeat_id, outcome, refused, next_repeat_id, f"{due:.3f}", result.purge_outer,
     ]  # fmt: skip
-
-
-def _rows(items: Sequence[Item]) -> list[tuple[str, Any]]:
-    return [(order_id, json.loads(fields[_ORDER])) for order_id, fields in items]
 
 
 def in_placing_order(ids: Iterable[str]) -> list[str]:
