@@ -157,10 +157,7 @@ entry_matches_max = Gauge(
     multiprocess_mode="livemax",
 )
 unreadable_records = Counter(
-    "edgeward_unreadable_records_total",
-    "Records in the store that this release could not read, by kind. They are damaged, or of a later release.",
-    ["kind"],
-    registry=registry,
+    "edgeward_unreadable_records_total", "Records that could not be read, by kind.", ["kind"], registry=registry
 )
 blocklist_unreadable_entries = Gauge(
     "edgeward_blocklist_unreadable_entries",
@@ -187,9 +184,7 @@ store_refuses_writes = Gauge(
     multiprocess_mode="livemax",
 )
 incidents_dropped = Counter(
-    "edgeward_incidents_dropped_total",
-    "Lost incidents: the store was unavailable too long.",
-    registry=registry,
+    "edgeward_incidents_dropped_total", "Lost incidents: the store was unavailable too long.", registry=registry
 )
 incidents_trimmed = Counter(
     "edgeward_incidents_trimmed_total",
@@ -345,12 +340,7 @@ sweep_dropped = Counter(
     "Served targets that are not followed at their origin, because there are too many.",
     registry=registry,
 )
-takedowns = Counter(
-    "edgeward_takedowns_total",
-    "Takedown requests by way: api, webhook.",
-    ["way"],
-    registry=registry,
-)
+takedowns = Counter("edgeward_takedowns_total", "Takedown requests by way: api, webhook.", ["way"], registry=registry)
 vary_unknown = Counter(
     "edgeward_vary_unknown_total",
     "Responses whose Vary names more headers, or longer ones, than a sighting holds: their variant is not known.",
@@ -377,13 +367,31 @@ api_requests = Counter(
 
 def exposition() -> bytes:
     """All metrics of this machine's processes, in the Prometheus text format."""
+    combined = _combined()
+    if combined is registry:
+        return generate_latest(registry)
+    # The age of the lists grows while nothing happens, so it is computed at each scrape.
+    age = _age(combined)
+    if age is not None:
+        blocklist_lag_seconds.set(age)
+    return generate_latest(combined)
+
+
+def lists_age() -> float | None:
+    """Seconds since the longest disconnected process on this machine heard from the store; None: none ever has."""
+    return _age(_combined())
+
+
+def _combined() -> CollectorRegistry:
+    """The metrics of all processes of this machine, as far as this process knows of others."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not directory:
-        return generate_latest(registry)
+        return registry
     combined = CollectorRegistry()
     multiprocess.MultiProcessCollector(combined, path=directory)
-    # The age of the lists grows while nothing happens, so it is computed at each scrape.
+    return combined
+
+
+def _age(combined: CollectorRegistry) -> float | None:
     contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
-    if contact:
-        blocklist_lag_seconds.set(max(0.0, time.time() - contact))
-    return generate_latest(combined)
+    return max(0.0, time.time() - contact) if contact else None

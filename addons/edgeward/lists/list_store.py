@@ -143,7 +143,7 @@ class ListStore:
     async def delete_list(
         self, name: str, who: str, why: str = "", check: Callable[[HashList], object] | None = None
     ) -> Change:
-        """Remove a list and all its entries.
+        """Remove a list and all its entries, which the result counts.
 
         Args:
             check: called with the list as it is to be deleted. What it raises is raised, and the list stays.
@@ -161,10 +161,10 @@ class ListStore:
             if not done:
                 raise NotFound(f"no list is named {name!r}")
             if isinstance(done, list):
-                version, at, text = done
+                version, at, text, entries = done
                 deleted = read_list(name, text)
                 known = deleted if isinstance(deleted, HashList) else HashList(name)
-                return Change(version, "list.delete", who, float(at), why, list=known)
+                return Change(version, "list.delete", who, float(at), why, list=known, entries=entries)
         raise Conflict(f"the list {name!r} is changed by others again and again: try again")
 
     async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "", act: str = "") -> list[Change]:

@@ -230,6 +230,7 @@ class Change:
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
     `unreadable`: this release can't make the change, or, if it is a removal, could not read what is removed.
+    `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
     """
 
     version: int
@@ -241,3 +242,4 @@ class Change:
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
     unreadable: Unreadable | None = field(default=None, compare=False)
+    entries: int = field(default=0, compare=False)

@@ -6,7 +6,7 @@ response through by older lists.
 
 What can go wrong, and what then happens:
 
-- The store is unavailable: the replica keeps its lists and retries for ever; `contact` ages.
+- The store is unavailable: the replica keeps its lists and retries for ever; it is not current (freshness.py).
 - Its position in the stream was trimmed: it loads the lists again, and is not ready meanwhile.
 - The store lost data (store_loss.py): the replica keeps what it has, adds what the store has, and logs an error. `loss`
   says what the store lacks, until it is restored from memory (refill.py) or the loss is accepted.
@@ -26,6 +26,7 @@ from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
+from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
     DIVERGED,
@@ -64,7 +65,7 @@ class Replica:
 
     Attributes:
         ready: whether the matcher holds complete lists, and may be used.
-        contact: Unix time of the last heartbeat that the store answered.
+        freshness: whether all is applied that was acknowledged, as far as this process knows.
         on_change: called for each change as it is applied; not for what is loaded.
         on_store_loss: called when the store has lost data, or has another history than at the last heartbeat: what was
             written to it before may be gone.
@@ -83,7 +84,7 @@ class Replica:
     ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
-        self.contact = 0.0
+        self.freshness = Freshness()
         self.on_change: list[Callable[[Change], None]] = []
         self.on_store_loss: list[Callable[[], None]] = []
         self.before_report: Callable[[], Awaitable[None]] | None = None
@@ -98,8 +99,7 @@ class Replica:
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
-        self._keeps_others = False
-        self._highest_version = 0
+        self._keeps_others, self._highest_version = False, 0
         self._history = StoreHistory(0, None)
         self._next_count = 0.0
         self._applied_at: float | None = None
@@ -113,8 +113,7 @@ class Replica:
         self._heartbeat_lock = asyncio.Lock()
         self._heartbeat_due = 0.0
         # For those who wait: the first attempt to load has ended; the version has changed.
-        self._attempted = asyncio.Event()
-        self._version_changed = asyncio.Condition()
+        self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
         self._reader: Redis | None = None
         self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
         self._loop = WorkerLoop(
@@ -179,13 +178,17 @@ class Replica:
         except TimeoutError:
             return False
 
-    async def catch_up(self, timeout: float) -> bool:
-        """Apply all that the store holds by now, within `timeout` seconds. False: not in time, or no store."""
-        try:
-            async with asyncio.timeout(timeout):
-                return await self.wait_version(await self._list_store.version(), timeout)
-        except STORE_AWAY:  # a TimeoutError is one
-            return False
+    async def wait_current(self) -> bool:
+        """Apply all that is acknowledged by now. False: the store does not answer."""
+        with contextlib.suppress(*STORE_AWAY):
+            await self._heartbeat()
+            async with self._version_changed:
+                await self._version_changed.wait_for(lambda: self.freshness.is_current)
+        return self.freshness.is_current
+
+    def is_behind(self, version: int) -> bool:
+        """Whether something may be acknowledged, and matched against all seen, that lists at `version` do not have."""
+        return not (self._loaded and self.freshness.is_current) or version < self._history.version
 
     async def compare_with_store(self) -> None:
         """Compare this copy with the store now, not at the next heartbeat. Raises STORE_AWAY."""
@@ -249,9 +252,8 @@ class Replica:
             if self._misses_some_before(changes):
                 logger.warning(
                     "%s: the store no longer has the changes after version %d; reloading the lists",
-                    self._log_name,
-                    self.version,
-                )
+                    self._log_name, self.version,
+                )  # fmt: skip
                 # After a loss this copy is the only one of what was lost: it stays in use.
                 self._loaded = False
                 self.ready = self.ready and self._keeps_others
@@ -294,11 +296,9 @@ class Replica:
 
     async def _publish(self) -> None:
         """Make the applied version known: to metrics, to those who wait for it, and to the store."""
-        metrics.blocklist_version.set(self.version)
-        for (list_name, signal_type), number in self.matcher.counts().items():
-            metrics.blocklist_entries.labels(list_name, signal_type).set(number)
-        for (list_name, signal_type), number in self.matcher.not_matchable().items():
-            metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
+        if self._loaded:
+            self.freshness.applied(self.version)
+        self._updates.set_gauges()
         self._update_reports()
         async with self._version_changed:
             self._version_changed.notify_all()
@@ -322,7 +322,6 @@ class Replica:
 
     async def _heartbeat(self) -> None:
         """Report what is applied. Learn whether the store still has the history that this copy is made of."""
-        sent = time.time()
         self._heartbeat_due = time.monotonic() + (HEARTBEAT_SECONDS if self._loaded else LOADING_HEARTBEAT_SECONDS)
         async with self._heartbeat_lock:
             # Changes may be applied while the store answers: its answer is about what is sent now.
@@ -330,6 +329,7 @@ class Replica:
             not_loaded, unjudged = DIVERGED if self.ready else LOADING, self.unjudged()
             if not unjudged.stuck:
                 self._judged_request = self._settled.flush_request
+            sent, sent_at = now(), time.time()
             history = await self._membership.heartbeat(
                 self._name,
                 reported=self._report.version if loaded and not self.unreadable.any_later else not_loaded,
@@ -345,8 +345,7 @@ class Replica:
                 await self._membership.forget_journals(unjudged.taken_over)
                 unjudged.taken_over.clear()
         self._outage_log.recovered()
-        self.contact = sent
-        metrics.blocklist_contact_timestamp.set(sent)
+        metrics.blocklist_contact_timestamp.set(sent_at)
         if self._history.id not in ("", history.id):
             self._tell_of_loss()
         self._history = history
@@ -354,7 +353,9 @@ class Replica:
         # Another task may have noticed the loss meanwhile, and set `_loaded` back: then there is nothing to do.
         if loaded and self._loaded:
             self._compare(history, version, applied_at)
+        self.freshness.answered(sent, history.version)
         if self._loaded:
+            self.freshness.applied(self.version)
             self._loss_watch.record(self.version)
         if self.loss is not None:
             await self._refill_offer.make(self.loss, self._highest_version, self.lost_history)
