@@ -37,6 +37,7 @@ from edgeward.types.choices import (
 from edgeward.types.later_releases import Unreadable
 from edgeward.types.records import (
     NO_TARGET,
+    UNKNOWN_KEY_HEADERS,
     UNKNOWN_VARY,
     Change,
     Incident,
@@ -75,6 +76,7 @@ __all__ = [
     "PERMANENT_FLAWS",
     "TRANSIENT_FLAWS",
     "TYPES_WITH_QUALITY",
+    "UNKNOWN_KEY_HEADERS",
     "UNKNOWN_VARY",
     "Action",
     "Cause",
