@@ -121,3 +121,16 @@ async def test_the_bytes_of_all_are_bounded(store: Store) -> None:
 
 def trimmed() -> float:
     return metrics.registry.get_sample_value("edgeward_incidents_trimmed_total") or 0.0
+
+
+async def test_incidents_of_a_later_release_are_read(store: Store) -> None:
+    """What is not known is passed over. One that can't be read is left out, and hides no other."""
+    incidents = Incidents(store)
+    known = Incident(1.0, Decision.BLOCK, Reason.MATCH, target("/x"), "ab" * 32, "list", "e1", "pdq", 0)
+    await incidents.add([known])
+    (_, fields), *_ = await store.redis.xrange(store.key("incidents"))
+    data = json.loads(fields[b"incident"])
+    for more in ({"region": "eu", "view": "mirrored"}, {"reason": "whim"}, {"needs": 2}):
+        await store.redis.xadd(store.key("incidents"), {"incident": json.dumps({**data, **more})})
+    assert [replace(each, id="") for each in await incidents.recent()] == [known, known]
+    assert await incidents.first("e1", 0.0) is not None

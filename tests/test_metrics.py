@@ -39,7 +39,7 @@ UNITS = (
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
-    "met", "route", "status", "le", "pid", "layer", "classifier",
+    "met", "route", "status", "le", "pid", "layer", "classifier", "kind",
 }  # fmt: skip
 
 

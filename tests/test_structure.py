@@ -16,7 +16,8 @@ PACKAGE = ROOT / "addons" / "edgeward"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    {"errors", "quantities", "types"},
+    {"errors", "quantities"},
+    {"types"},
     {"metrics", "listening_sockets", "plug_ins"},
     {"settings"},
     {"store", "isolation", "caches"},

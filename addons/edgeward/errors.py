@@ -11,6 +11,7 @@
     │   ├── NotFound                there is no such list, entry, order or token
     │   └── Forbidden               the token is unknown, or its role does not allow this
     └── Unavailable                 a service that is needed can't be reached (exit 3)
+        ├── LaterRelease            a later release of Edgeward has written what is needed
         ├── StoreUnavailable        Redis
         ├── ApiUnavailable          the admin API
         └── CacheUnavailable        a cache node
@@ -89,6 +90,11 @@ class Unavailable(EdgewardError):
     """A service that is needed can't be reached. The admin API answers 503."""
 
     exit_status = Exit.UNAVAILABLE
+
+
+class LaterRelease(Unavailable, ValueError):
+    """A later release of Edgeward has written it, and only such a release can read it: a record, or the store as a
+    whole. Also a ValueError, as of any other record that can't be read."""
 
 
 class StoreUnavailable(Unavailable):

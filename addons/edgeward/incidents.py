@@ -7,14 +7,16 @@ incidents:hits  id of an incident -> number of requests that it stands for, if t
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from edgeward import metrics
+from edgeward.background.readable_records import readable
 from edgeward.sightings.codec import LONG_BYTES, pack_target, unpack_target
 from edgeward.sightings.store_memory import StoreMemory
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Incident, Reason, Target, View
+from edgeward.types.later_releases import check_version, known_or
 
 MAX_INCIDENTS = 100_000
 """About this many are kept; the oldest are dropped."""
@@ -94,8 +96,8 @@ class Incidents:
                 # Comparing bytes first spares parsing the JSON of nearly all others.
                 if id_bytes not in item[1][b"incident"]:
                     continue
-                incident = _incident(item[1])
-                if incident.entry_id == entry_id and decision in (None, incident.decision):
+                (incident,) = readable("incident", [item[1]], _incident) or (None,)
+                if incident and incident.entry_id == entry_id and decision in (None, incident.decision):
                     return (await self._parse([item]))[0]
             start = f"({items[-1][0].decode()}"
         return None
@@ -105,11 +107,13 @@ class Incidents:
         if not items:
             return []
         counts = await self._redis.hmget(self._hits, [incident_id for incident_id, _ in items])
-        found = [(incident_id.decode(), _incident(each)) for incident_id, each in items]
-        return [
-            replace(incident, id=incident_id, hits=max(incident.hits, int(count or 0)))
-            for (incident_id, incident), count in zip(found, counts, strict=True)
-        ]
+
+        def read(item: tuple[tuple[bytes, Mapping[bytes, bytes]], bytes | None]) -> Incident:
+            (incident_id, stored), count = item
+            incident = _incident(stored)
+            return replace(incident, id=incident_id.decode(), hits=max(incident.hits, int(count or 0)))
+
+        return readable("incident", zip(items, counts, strict=True), read)
 
     async def _max_bytes(self) -> int:
         if self._memory is None or not (limit := (await self._memory.recent_use()).limit):
@@ -130,6 +134,9 @@ class Incidents:
                 return
 
 
+_FIELDS = tuple(each.name for each in fields(Incident))
+
+
 def _order(incident_id: bytes) -> tuple[int, int]:
     milliseconds, _, number = incident_id.partition(b"-")
     return int(milliseconds), int(number)
@@ -140,17 +147,20 @@ def _fields(incident: Incident) -> dict[str, str | int | bytes]:
     del data["id"]
     # Not in the JSON, where earlier versions do not accept unknown keys: machines are upgraded one after another.
     hits, act = data.pop("hits"), data.pop("act")
-    fields: dict[str, str | int | bytes] = {"hits": hits, "act": act}
+    beside: dict[str, str | int | bytes] = {"hits": hits, "act": act}
     if incident.target.length >= LONG_BYTES:
-        fields["target"] = pack_target(incident.target)
+        beside["target"] = pack_target(incident.target)
         data["target"] |= {"path": incident.target.path[:PATH_CHARACTERS], "vary": ()}
-    return {"incident": json.dumps(data, separators=(",", ":")), **fields}
+    return {"incident": json.dumps(data, separators=(",", ":")), **beside}
 
 
 def _incident(stored: Mapping[bytes, bytes]) -> Incident:
-    data = json.loads(stored[b"incident"])
+    """Raises LaterRelease or another of DECODE_ERRORS for an incident that this release can't read."""
+    found = json.loads(stored[b"incident"])
+    check_version(found, "an incident")
+    data = {name: found[name] for name in _FIELDS if name in found}
     decision, reason = Decision(data.pop("decision")), Reason(data.pop("reason"))
-    target, view = Target.from_dict(data.pop("target")), View(data.pop("view", View.STORED))
+    target, view = Target.from_dict(data.pop("target")), known_or(data.pop("view", View.STORED), View.STORED)
     if packed := stored.get(b"target"):
         target = unpack_target(packed)
     hits, act = int(stored.get(b"hits", 1)), stored.get(b"act", b"").decode()

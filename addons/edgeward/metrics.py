@@ -156,6 +156,15 @@ entry_matches_max = Gauge(
     registry=registry,
     multiprocess_mode="livemax",
 )
+unreadable_records = Counter(
+    "edgeward_unreadable_records_total", "Records that could not be read, by kind.", ["kind"], registry=registry
+)
+blocklist_unreadable_entries = Gauge(
+    "edgeward_blocklist_unreadable_entries",
+    "Lists, entries and changes of them that the process with the most of them can't read, so that they do not act.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
 store_lost = Gauge(
     "edgeward_store_lost",
     "1 if a process on this machine knows lists or entries that the store lost, else 0.",
@@ -175,9 +184,7 @@ store_refuses_writes = Gauge(
     multiprocess_mode="livemax",
 )
 incidents_dropped = Counter(
-    "edgeward_incidents_dropped_total",
-    "Lost incidents: the store was unavailable too long.",
-    registry=registry,
+    "edgeward_incidents_dropped_total", "Lost incidents: the store was unavailable too long.", registry=registry
 )
 incidents_trimmed = Counter(
     "edgeward_incidents_trimmed_total",
@@ -333,12 +340,7 @@ sweep_dropped = Counter(
     "Served targets that are not followed at their origin, because there are too many.",
     registry=registry,
 )
-takedowns = Counter(
-    "edgeward_takedowns_total",
-    "Takedown requests by way: api, webhook.",
-    ["way"],
-    registry=registry,
-)
+takedowns = Counter("edgeward_takedowns_total", "Takedown requests by way: api, webhook.", ["way"], registry=registry)
 vary_unknown = Counter(
     "edgeward_vary_unknown_total",
     "Responses whose Vary names more headers, or longer ones, than a sighting holds: their variant is not known.",

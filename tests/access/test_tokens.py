@@ -1,5 +1,7 @@
 """API tokens and roles."""
 
+import json
+
 import pytest
 
 from edgeward.access.tokens import Caller, Token, Tokens, Unauthenticated
@@ -105,3 +107,16 @@ async def test_two_revocations_at_once_are_one(store: Store, monkeypatch: pytest
     with pytest.raises(Conflict):
         await tokens.create("ana", Role.VIEWER)
     assert [each.role for each in await tokens.all()] == [Role.VIEWER]
+
+
+async def test_tokens_of_a_later_release(store: Store) -> None:
+    """A role that is not known may do the least; a token that can't be read is refused, and hides no other."""
+    tokens = Tokens(store)
+    _, text = await tokens.create("ana", Role.ADMIN)
+    key = store.key("{tokens}", "by-digest")
+    ((digest, record),) = (await store.redis.hgetall(key)).items()
+    data = json.loads(record)
+    await store.redis.hset(key, digest, json.dumps({**data, "role": "auditor", "expires": 9}))
+    assert await tokens.caller(text) == Caller("ana", Role.VIEWER)
+    await store.redis.hset(key, "other", json.dumps({**data, "needs": 2}))
+    assert [each.name for each in await tokens.all()] == ["ana"]

@@ -117,3 +117,18 @@ async def test_a_group_that_the_store_lost_is_no_defect(store: Store) -> None:
     assert (await group.owed(), await group.forget_consumers(0)) == (Owed(1, "1-0"), 0)
     await group.ensure()
     assert await group.owed() == Owed(1, "1-0")
+
+
+async def test_an_item_that_is_left_is_claimed_at_once(store: Store) -> None:
+    """By another consumer, which then holds it like any other."""
+    stream = store.key("stream")
+    group = ConsumerGroup(store, stream, "g")
+    await group.ensure()
+    for number in (1, 2):
+        await store.redis.xadd(stream, {"n": number}, id=f"{number}-0")
+    assert len(await group.take("old", 10, 10)) == 2
+    await group.leave("old", ["2-0"])
+    await group.leave("old", [])
+    assert [item_id for item_id, _ in await group.claim("new", HOUR_MS - 1)] == ["2-0"]
+    assert [item_id for item_id, _ in await group.mine("new")] == ["2-0"]
+    assert await group.claim("old", HOUR_MS - 1) == []

@@ -12,6 +12,7 @@ from edgeward.background import job_store as job_store_module
 from edgeward.background import job_worker as module
 from edgeward.background.job_store import JobStore
 from edgeward.background.job_worker import JobWorker
+from edgeward.errors import LaterRelease
 from edgeward.store.connection import Store
 
 LABEL = "test_job_worker"
@@ -119,9 +120,9 @@ async def test_a_job_that_is_held_is_not_begun_again(store: Store, monkeypatch: 
     claims = 0
     claim = worker.jobs.claim
 
-    async def counted(limit: int, held: Sequence[str]) -> list[str]:
+    async def counted(limit: int, held: Sequence[str], left: Sequence[str] = ()) -> list[str]:
         nonlocal claims
-        claimed = await claim(limit, held)
+        claimed = await claim(limit, held, left)
         claims += "a" in claimed
         return claimed
 
@@ -211,3 +212,19 @@ async def test_closing_ends_the_jobs(store: Store) -> None:
     await worker.close()
     assert ended.is_set()
     assert not await worker.are_done("a")
+
+
+async def test_a_job_of_a_later_release_is_left_to_its_workers(store: Store) -> None:
+    """It is no defect, is not begun again here, delays no other, and another worker gets it at once."""
+    before, worker, later = defects(), Worker(store), Worker(store)
+    worker.errors = {"new": LaterRelease("a thing was written by a later release")}
+    await worker.create("new", "known")
+    await worker.start()
+    await eventually(lambda: worker.are_done("known"))
+    await eventually(lambda: "new" in worker.begun)
+    await later.start()
+    await eventually(lambda: worker.are_done("new"))
+    assert worker.begun.count("new") == later.begun.count("new") == 1
+    assert defects() == before
+    await worker.close()
+    await later.close()

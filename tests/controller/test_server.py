@@ -15,12 +15,13 @@ from tests.support.edges import with_store
 from tests.support.eventually import until
 from tests.support.programs import free_port, require
 
-from edgeward.errors import ConfigError, StoreUnavailable
+from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.listening_sockets import ADMIN_FD
 from edgeward.lists.list_store import ListStore
-from edgeward.operations import status
+from edgeward.operations import status, store_watch
 from edgeward.settings.config import Config
 from edgeward.store.connection import Store
+from edgeward.store.layout import LAYOUT_KEY
 from edgeward.types import Entry, HashList, Signal
 
 DURABLE = ("--save", "", "--appendonly", "yes", "--appendfsync", "always")
@@ -170,3 +171,18 @@ def _children() -> set[int]:
         if int(parent) == os.getpid() and state != "Z":
             children.add(int(stat.parent.name))
     return children
+
+
+def test_a_store_that_a_later_release_makes_its_own_ends_a_controller(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the sentence that it would refuse it with at the start."""
+    monkeypatch.setattr(store_watch, "WATCH_SECONDS", 0.05)
+    running = RunningController(settings(redis_url, tmp_path))
+    running.start()
+    until(running.is_ready)
+    with_store(running.config, lambda store: store.redis.hset(store.key(*LAYOUT_KEY), "needs", 2))
+    until(lambda: running.error is not None)
+    assert isinstance(running.error, LaterRelease)
+    assert "upgrade this one" in str(running.error)
+    assert not running.access_file.exists()

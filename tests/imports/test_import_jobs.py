@@ -1,12 +1,13 @@
 """Imports in a real Redis."""
 
 import asyncio
+import json
 import time
 
 import pytest
 
 from edgeward.background import job_store
-from edgeward.errors import NotFound
+from edgeward.errors import LaterRelease, NotFound
 from edgeward.imports import import_jobs as module
 from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
 from edgeward.lists.formats.hash_files import ParsedHash
@@ -160,3 +161,11 @@ async def test_the_latest_come_first(store: Store) -> None:
     for job in made:
         await jobs.create(job, hashes(1))
     assert [job for job, _ in await jobs.recent(3)] == made[:1:-1]
+
+
+def test_an_import_of_a_later_release() -> None:
+    """Fields that are not known are passed over; one that needs a later release is left to it."""
+    job = ImportJob("bad", "ana", 1.0, 3)
+    assert ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "region": "eu"})) == job
+    with pytest.raises(LaterRelease, match="an import"):
+        ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "needs": 2}))

@@ -6,8 +6,17 @@ from dataclasses import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeward.purging.codec import order_from_dict, order_to_json, orders_from_rows, outcome_from_dict, outcome_to_json
-from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
+from edgeward.purging.codec import (
+    order_from_dict,
+    order_or_stand_in,
+    order_to_json,
+    orders_from_rows,
+    outcome_from_dict,
+    outcome_to_json,
+    outcomes_from_dict,
+    rows_from_items,
+)
+from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Scope, Target
 
 LATIN = st.text(st.characters(max_codepoint=255))
 TARGETS = st.builds(
@@ -57,7 +66,7 @@ def test_reads_the_format_of_the_last_release() -> None:
 def test_unreadable_orders_are_left_out() -> None:
     """Of several orders, only the readable ones are returned."""
     good = json.loads(order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)))
-    bad = [{}, {**good, "cause": "whim"}, {**good, "target": 7}, {**good, "scope": "all"}]
+    bad = [{}, {**good, "needs": 2}, {**good, "target": 7}, {**good, "scope": "all"}]
     rows = [(f"{number}-0", data) for number, data in enumerate([*bad, good])]
     assert [order.id for order in orders_from_rows(rows)] == ["4-0"]
 
@@ -79,3 +88,35 @@ def test_long_targets_of_earlier_versions_are_read() -> None:
     long = Target("http", "h", "/" + "x" * 5000, (("accept", "*/*"),), 7)
     data = {"target": json.loads(long.to_json()), "cause": "match", "started_at": 1.0}
     assert order_from_dict("1-1", data).target == long
+
+
+def test_orders_of_a_later_release_are_carried_out() -> None:
+    """With fields that are not known, and for a cause that is not known."""
+    good = json.loads(order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)))
+    (order,) = orders_from_rows([("1-0", {**good, "cause": "whim", "region": ["eu"], "needs": 1})])
+    assert order == PurgeOrder(Target("http", "h", "/"), Cause.UNKNOWN, 1.0, id="1-0")
+
+
+def test_an_order_that_cannot_be_read_keeps_its_outcomes() -> None:
+    """For a receipt it is owed until caches of a later release have carried it out. An unknown delivery is not done."""
+    stand_in = order_or_stand_in("5000-0", {"target": 7})
+    assert (stand_in.id, stand_in.target, stand_in.placed_at) == ("5000-0", NO_TARGET, 5.0)
+    outcomes = outcomes_from_dict(
+        "5000-0",
+        {
+            "one": {"delivery": "verified", "at": 6.0, "attempts": 1, "status": 200, "more": 1},
+            "two": {"delivery": "evaporated", "at": 6.0, "attempts": 1, "status": 200},
+            "three": {},
+        },
+    )
+    assert {name: each.delivery for name, each in outcomes.items()} == {
+        "one": Delivery.VERIFIED, "two": Delivery.WAITING, "three": Delivery.WAITING,
+    }  # fmt: skip
+
+
+def test_an_item_that_is_no_json_stops_no_other() -> None:
+    """It has no order, and the others have theirs."""
+    good = order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)).encode()
+    rows = rows_from_items([("1-0", {b"order": b"{"}), ("2-0", {b"order": good, b"more": b"1"})])
+    assert [order_id for order_id, _ in rows] == ["1-0", "2-0"]
+    assert [order.id for order in orders_from_rows(rows)] == ["2-0"]

@@ -9,7 +9,9 @@ from tests.purging.leases import idle_seconds, set_idle
 from tests.purging.samples import finish, order, outcome
 from tests.support.real_caches import target
 
+from edgeward.background.consumer_group import ConsumerGroup
 from edgeward.errors import NotFound
+from edgeward.purging.codec import order_to_json
 from edgeward.purging.orders import Orders, PurgeResult, in_placing_order
 from edgeward.purging.repeat_schedule import repeat_id_of
 from edgeward.store.connection import Store
@@ -223,7 +225,7 @@ async def test_an_unreadable_order_delays_no_other(store: Store) -> None:
     """An order that a later release wrote is left out and stays owed; the others are handed out."""
     orders = Orders(store)
     await orders.ensure_group("edge")
-    strange = json.dumps({"target": {"scheme": "http", "host": "h", "path": "/"}, "cause": "whim", "started_at": 1})
+    strange = json.dumps({"where": {"scheme": "http", "host": "h", "path": "/"}, "cause": "match", "started_at": 1})
     await store.redis.xadd(store.key("{purges}", "orders"), {"order": strange})
     ids = await orders.place([order()])
     assert [taken.id for taken in await orders.take("edge", "c", 10, 10)] == ids
@@ -275,3 +277,19 @@ async def test_forgotten_orders_for_unjudged_responses_are_not_counted(store: St
 
 def _unjudged(path: str) -> PurgeOrder:
     return PurgeOrder(target(path), Cause.UNJUDGED, time.time(), why="its response could not be judged", by="proxy")
+
+
+async def test_what_only_a_later_release_can_carry_out_is_left_to_it(store: Store) -> None:
+    """An older controller takes it, can't read it, and delays neither other orders nor the later controller."""
+    orders = Orders(store)
+    await orders.ensure_group("edge")
+    text = json.dumps({**json.loads(order_to_json(order("/new"))), "scope": "galaxy"})
+    new: bytes = await store.redis.xadd(store.key("{purges}", "orders"), {"order": text})
+    (known,) = await orders.place([order("/known")])
+    assert [each.id for each in await orders.take("edge", "old", 10, 10)] == [known]
+    later = ConsumerGroup(store, store.key("{purges}", "orders"), "edge")
+    assert [item_id for item_id, _ in await later.claim("new", 60_000)] == [new.decode()]
+    # A receipt that has it says so: it is owed.
+    found = await orders.get_many([new.decode(), known])
+    assert [each.id for each, _ in found] == [new.decode(), known]
+    assert (await orders.pending("edge"))[0] == 2

@@ -81,10 +81,12 @@ def test_counts() -> None:
     assert [index.comparisons(Signal(kind, BASE)) for kind in ("pdq", "md5", "sha256")] == [2, 0, 0]
 
 
-def test_a_broken_batch_adds_nothing() -> None:
-    """A batch with a broken fingerprint adds none of its images."""
-    index = SeenImageIndex()
-    with pytest.raises(ValueError, match="not a packed fingerprint"):
-        index.add([pack_fingerprint(image("a", Signal("md5", "ab" * 16))), b"\x01garbage"])
-    assert len(index) == 0
-    assert near_ids(index, Signal("md5", "ab" * 16), 0) == set()
+def test_an_image_that_cannot_be_read_hides_no_other() -> None:
+    """It is found by its SHA-256, if it has one: a later release may have packed it."""
+    index, packed = SeenImageIndex(), pack_fingerprint(image("b", Signal("md5", "cd" * 16)))
+    later = bytes((packed[0] + 1,)) + packed[1:]
+    index.add([pack_fingerprint(image("a", Signal("md5", "ab" * 16))), b"\x01garbage", later])
+    assert len(index) == 2
+    assert near_ids(index, Signal("md5", "ab" * 16), 0) == ids("a")
+    assert near_ids(index, Signal("md5", "cd" * 16), 0) == set()
+    assert near_ids(index, Signal("sha256", image("b").sha256), 0) == ids("b")

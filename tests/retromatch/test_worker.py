@@ -1,6 +1,7 @@
 """Retromatching on a real Redis: what was served before it was listed is purged."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -372,3 +373,26 @@ async def test_a_change_in_progress_is_not_claimed(bench: Bench, monkeypatch: py
 async def is_renewed(bench: Bench, change: str) -> bool:
     (owed,) = await bench.store.redis.xpending_range(bench.list_store.stream, "retro", change, change, 1)
     return int(owed["time_since_delivered"]) < 1000 * worker_module.CLAIM_SECONDS
+
+
+async def test_a_change_of_a_later_release_is_left_to_its_controllers(bench: Bench, start: Start, store: Store) -> None:
+    """It counts as not matched, other changes are matched, and a controller of that release gets it at once."""
+    signal = Signal("pdq", PDQ, 100)
+    new = json.dumps({**json.loads(Entry("bad", signal).to_json()), "needs": 2})
+    version = await store.redis.incr(store.key("{blocklist}", "version"))
+    fields: dict[str, str] = {"op": "entry.add", "who": "me", "at": "1.0", "why": "", "entry": new}
+    await store.redis.xadd(store.key("{blocklist}", "changes"), dict(fields), id=f"{version}-0")
+    await bench.list_store.add_entries([Entry("bad", Signal("md5", "ab" * 16))], "tester")
+    await start()
+
+    async def matched() -> bool:
+        return await bench.retromatch.orders_of(version + 1) is not None
+
+    await eventually(matched)
+    assert await bench.retromatch.orders_of(version) is None
+    group = ConsumerGroup(store, bench.list_store.stream, "retro")
+
+    async def claimed() -> bool:
+        return f"{version}-0" in [item_id for item_id, _ in await group.claim("later", 60_000)]
+
+    await eventually(claimed)

@@ -159,3 +159,18 @@ def test_tables_only_grow() -> None:
     assert (tuple(Flaw), tuple(View)) == (codec.FLAWS, codec.VIEWS)
     tables = json.dumps((codec.SIGNAL_TYPES, codec.MEDIA_TYPES[:15], codec.SCHEMES)).encode()
     assert zlib.crc32(tables) == 3306635820
+
+
+def test_additions_of_a_later_release_are_passed_over() -> None:
+    """A signal in an unknown view, an unknown flaw and media type; the rest of the image is read."""
+    packed = bytearray(codec.pack_fingerprint(image("a", PDQ, Signal("md5", "cd" * 16, view=View.INNER), PDQ)))
+    mark = packed.index(bytes((0x1E, codec.VIEWS.index(View.INNER), 0)))
+    packed[mark + 1] = 0x7E
+    media_type = 37
+    packed[media_type], packed[media_type + 1] = 0xFE, 0xFE
+    found = codec.unpack_fingerprint(bytes(packed))
+    assert (found.media_type, found.flaw, found.is_complete) == ("", Flaw.UNSUPPORTED, False)
+    assert "md5" not in {each.type for each in found.signals}
+    assert PDQ in found.signals
+    assert not codec.is_later(bytes(packed))
+    assert codec.is_later(bytes((codec.VERSION + 1,)) + bytes(packed[1:]))

@@ -8,7 +8,7 @@ from edgeward.sightings.codec import pack_fingerprint, pack_target
 from edgeward.sightings.last_seen import last_seen, repeats
 from edgeward.sightings.pending_writes import pending_writes
 from edgeward.sightings.url_normalization import normalized
-from edgeward.types import Fingerprint, Flaw, Sighting
+from edgeward.types import Fingerprint, Flaw, Sighting, Signal
 
 FLAWED = replace(image("a"), signals=(), flaw=Flaw.TIMEOUT)
 
@@ -69,3 +69,13 @@ def test_compares_with_what_is_on_record() -> None:
         (write,) = pending_writes([seen("/", fingerprint, 1)])
         assert write.compare_with(old) is announced
         assert (write.replaces, write.packed) == (replaces, written)
+
+
+def test_a_fingerprint_of_a_later_release_stays() -> None:
+    """It is not written over by one of this release, which can't read it; a damaged one is."""
+    packed = pack_fingerprint(image("a", Signal("md5", "cd" * 16)))
+    for on_record, replaces in ((bytes((packed[0] + 1,)) + packed[1:], False), (packed[:40], True)):
+        (write,) = pending_writes([Sighting(target("/a"), image("a", Signal("pdq", "0f" * 32, 80)), 1.0, 0)])
+        assert write.compare_with(on_record) is replaces
+        assert write.replaces is replaces
+        assert (write.packed == on_record) is not replaces

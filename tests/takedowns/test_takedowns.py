@@ -1,12 +1,13 @@
 """Takedowns in a real Redis."""
 
+import json
 import time
 from dataclasses import replace
 
 import pytest
 from tests.takedowns.controller import make_takedown
 
-from edgeward.errors import Conflict, NotFound
+from edgeward.errors import Conflict, LaterRelease, NotFound
 from edgeward.store.connection import Store
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress, Takedowns
 from edgeward.types import Signal, Target
@@ -157,3 +158,17 @@ async def test_progress_never_falls(store: Store) -> None:
     await takedowns.note_error(takedown.id, "first")
     await takedowns.note_error(takedown.id, "second")
     assert (await takedowns.get(takedown.id))[1].error == "second"
+
+
+async def test_a_takedown_of_a_later_release(store: Store) -> None:
+    """Fields that are not known are passed over; one that needs a later release is left to it, and hides no other."""
+    takedowns = Takedowns(store)
+    for number, more in ((1, {"region": "eu"}), (2, {"needs": 2, "tags": ["x"]})):
+        takedown = make_takedown(f"td-{number}", urls=(Target("http", "img.test", "/a"),))
+        text = json.dumps({**json.loads(takedown.to_json()), **more})
+        await takedowns.job_store.create(takedown.id, text, takedown.at)
+    assert [each.id for each, _ in await takedowns.recent()] == ["td-1"]
+    with pytest.raises(LaterRelease, match="a takedown was written by a later release"):
+        await takedowns.get("td-2")
+    await takedowns.forget("td-2")
+    assert await takedowns.job_store.get("td-2")

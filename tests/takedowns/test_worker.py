@@ -33,8 +33,8 @@ async def start_idle(controller: Controller, monkeypatch: pytest.MonkeyPatch) ->
     """Start the takedown worker, and return when it has found nothing to do."""
     looked, claim = asyncio.Event(), controller.takedowns.job_store.claim
 
-    async def noted(limit: int, held: Sequence[str]) -> list[str]:
-        claimed = await claim(limit, held)
+    async def noted(limit: int, held: Sequence[str], left: Sequence[str] = ()) -> list[str]:
+        claimed = await claim(limit, held, left)
         looked.set()
         return claimed
 

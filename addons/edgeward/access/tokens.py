@@ -12,9 +12,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from edgeward.background.readable_records import readable
 from edgeward.errors import Conflict, Forbidden, InvalidValue, NotFound
 from edgeward.store.connection import Store
 from edgeward.types import Role
+from edgeward.types.later_releases import check_version, known_or
 
 TOKEN_PREFIX = "ew_"  # noqa: S105 (a prefix, not a password)
 LOCAL_NAME = "local"
@@ -57,7 +59,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A stored token, without its text. `created_at` is Unix seconds."""
+    """A stored token, without its text. `created_at` is Unix seconds.
+
+    A role that only a later release knows is read as VIEWER, which may do the least.
+    """
 
     id: str
     name: str
@@ -70,7 +75,8 @@ class Token:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         data: dict[str, Any] = json.loads(text)
-        return cls(data["id"], data["name"], Role(data["role"]), data["created_at"])
+        check_version(data, "a token")
+        return cls(data["id"], data["name"], known_or(data["role"], Role.VIEWER), data["created_at"])
 
 
 class Tokens:
@@ -137,7 +143,8 @@ class Tokens:
     async def _read(self) -> dict[str, Token]:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         records: Any = await self._store.redis.hgetall(self._records)
-        return {digest.decode(): Token.from_json(text) for digest, text in records.items()}
+        read = readable("token", records.items(), lambda item: (item[0].decode(), Token.from_json(item[1])))
+        return dict(read)
 
 
 def check_name(name: str) -> str:

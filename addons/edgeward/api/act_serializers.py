@@ -9,9 +9,9 @@ from edgeward.operations.undo import ActStatus, UndoResult
 
 
 def entry_removed(value: EntriesRemoved) -> Json:
-    """The removal of one entry."""
-    (removed,) = value.entries
-    return {**entries_removed(value), "removed": serializers.entry(removed)}
+    """The removal of one entry. `removed` is null for a damaged one, which can't be shown."""
+    removed = next(iter(value.entries), None)
+    return {**entries_removed(value), "removed": serializers.entry(removed) if removed else None}
 
 
 def entries_removed(value: EntriesRemoved) -> Json:

@@ -50,6 +50,8 @@ local waiting = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)[1]
 return {pending[1], waiting and (lag or -1) or 0, pending[2] or waiting and waiting[1] or '', last}
 """
 
+LEFT_IDLE_MS = 3_600_000
+"""How long an item that was left seems not to have been held, in milliseconds."""
 NO_GROUP = "NOGROUP"
 """How the store's error begins if there is no such group, for instance after it lost its data."""
 _NO_GROUP_SECONDS = 0.25
@@ -121,6 +123,11 @@ class ConsumerGroup:
         """Keep other consumers from claiming these items. Call it repeatedly while working on them."""
         if ids:
             await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), justid=True)
+
+    async def leave(self, consumer: str, ids: Sequence[str]) -> None:
+        """Let other consumers claim these items at once: this one can't do them."""
+        if ids:
+            await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), idle=LEFT_IDLE_MS, justid=True)
 
     async def forget_consumers(self, idle_seconds: float) -> int:
         """Remove consumers that have done nothing for `idle_seconds` and owe nothing. Returns how many."""

@@ -41,16 +41,25 @@ return false
 """
 
 # XX: a job that was finished meanwhile is not opened again by the worker that still holds it.
-# KEYS: open. ARGV: lease in seconds, limit, then the ids that the caller holds
+# KEYS: open. ARGV: lease in seconds, limit, number of ids that the caller leaves to others, these, then the ids that it
+# holds
 _CLAIM = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local lease_end = now + ARGV[1]
-for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease_end, ARGV[i]) end
-local free = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])
+local left, count = {}, tonumber(ARGV[3])
+for i = 4, 3 + count do left[ARGV[i]] = true end
+for i = 4 + count, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease_end, ARGV[i]) end
+local free = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2] + count)) do
+  if #free < tonumber(ARGV[2]) and not left[id] then free[#free + 1] = id end
+end
 for _, id in ipairs(free) do redis.call('ZADD', KEYS[1], lease_end, id) end
 return free
 """
+
+# KEYS: open. ARGV: id
+_LEAVE = "return redis.call('ZADD', KEYS[1], 'XX', 0, ARGV[1])"
 
 # Once: a worker that was frozen, and whose job another has finished, does not overwrite how it ended.
 # KEYS: record, open, then lists to remove, then lists to keep
@@ -186,10 +195,17 @@ class JobStore:
             await self._redis.zremrangebyscore(self._index, "-inf", time.time() - self._keep_seconds)
         return await self.read([each.decode() for each in await self._redis.zrevrange(self._index, 0, limit - 1)])
 
-    async def claim(self, limit: int, held: Sequence[str]) -> list[str]:
-        """Lease up to `limit` jobs that no worker has, and return their ids. The leases of `held` are renewed."""
-        free = await self._store.run(_CLAIM, [self._open], [LEASE_SECONDS, limit, *held])
+    async def claim(self, limit: int, held: Sequence[str], left: Sequence[str] = ()) -> list[str]:
+        """Lease up to `limit` jobs that no worker has, and return their ids. The leases of `held` are renewed.
+
+        `left`: jobs that the caller leaves to others.
+        """
+        free = await self._store.run(_CLAIM, [self._open], [LEASE_SECONDS, limit, len(left), *left, *held])
         return [job_id.decode() for job_id in free]
+
+    async def leave(self, job_id: str) -> None:
+        """End the lease of a job that this release can't carry out: a worker of a later one takes it at once."""
+        await self._store.run(_LEAVE, [self._open], [job_id])
 
     async def finish(self, job_id: str, fields: Mapping[str, str], remove: Sequence[str] = ()) -> None:
         """Close a job durably: no worker gets it any more. A job that is closed already stays as it is.

@@ -5,12 +5,21 @@ renews the leases of the jobs that it holds, however long they take.
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
+from contextlib import suppress
 
+from edgeward import metrics
 from edgeward.background.job_store import JobStore
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
+from edgeward.errors import LaterRelease
+from edgeward.store.connection import STORE_AWAY
 
+logger = logging.getLogger(__name__)
+
+MAX_LEFT = 1000
+"""Jobs that a worker has left to others and does not claim again."""
 TICK_SECONDS = 1.0
 """How often leases are renewed and new jobs are looked for. Several times within LEASE_SECONDS of job_store."""
 
@@ -28,6 +37,7 @@ class JobWorker(ABC):
     def __init__(self, name: str, job_store: JobStore, max_concurrent: int, metric_label: str) -> None:
         self._name, self._job_store, self._max_concurrent = name, job_store, max_concurrent
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._left: dict[str, None] = {}
         self._outage_log = OutageLog(name)
         self._loop = WorkerLoop(
             name,
@@ -63,16 +73,28 @@ class JobWorker(ABC):
 
     async def _claim(self) -> None:
         limit = self._max_concurrent - len(self._tasks)
-        for job_id in await self._job_store.claim(limit, [*self._tasks]):
+        for job_id in await self._job_store.claim(limit, [*self._tasks], [*self._left]):
             if job_id not in self._tasks:
                 self._tasks[job_id] = asyncio.create_task(self._guarded(job_id), name=f"{self._name} {job_id}")
 
     async def _guarded(self, job_id: str) -> None:
         try:
             await self.carry_out(job_id)
+        except LaterRelease:
+            await self._leave(job_id)
         except Exception as error:  # noqa: BLE001  a defect in one job must not touch the others: it is counted
             self._loop.report_failure(error, "the job is tried again")
         finally:
             del self._tasks[job_id]
             # There is a place for another job now.
             self._loop.wake()
+
+    async def _leave(self, job_id: str) -> None:
+        """Leave a job to workers of a later release: this one would not do all of it."""
+        metrics.unreadable_records.labels("job").inc()
+        logger.error("%s: a job was given by a later release of Edgeward, and is left to its controllers", self._name)
+        self._left[job_id] = None
+        if len(self._left) > MAX_LEFT:
+            del self._left[next(iter(self._left))]
+        with suppress(*STORE_AWAY):  # then the lease ends by itself
+            await self._job_store.leave(job_id)

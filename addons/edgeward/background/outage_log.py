@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from edgeward.errors import LaterRelease
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,7 +22,9 @@ class OutageLog:
 
     def failed(self, error: Exception) -> None:
         """A call to the store failed."""
-        if not self._away:
+        if not self._away and isinstance(error, LaterRelease):
+            logger.error("%s: %s, %s", self._who, self._doing(), error)
+        elif not self._away:
             # Only the type: the message of a Redis error may hold keys, and so URLs.
             logger.warning("%s: the store is unavailable, %s: %s", self._who, self._doing(), type(error).__name__)
         self._away = True

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
+from edgeward.errors import LaterRelease
 from edgeward.store.connection import STORE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class WorkerLoop:
         Args:
             after_defect: as for the loop, if other than that.
         """
-        if isinstance(error, STORE_AWAY):
+        # A store that needs a later release is waited for too: it may be replaced.
+        if isinstance(error, (*STORE_AWAY, LaterRelease)):
             self._outage_log.failed(error)
         else:
             metrics.gate_errors.labels(self._metric_label).inc()

@@ -86,12 +86,14 @@ def _remove(args: argparse.Namespace) -> int:
         raise UserError("remove: give either ENTRY or --image FILE")
     client = Client.find(args)
     answer = _remove_image(client, args) if args.image else _remove_entry(client, args)
-    removed = answer["removed"] if args.image else [answer["removed"]]
+    removed = answer["removed"] if args.image else [answer["removed"] or {}]
     if args.json:
         print_json(answer)
     else:
         for entry in removed:
-            print(f"removed {entry['type']}:{entry['value']} from {entry['list']}")
+            print(
+                f"removed {entry['type']}:{entry['value']} from {entry['list']}" if entry else "removed a damaged entry"
+            )
         if not removed:
             print(f"no hash of {printable(args.image)} is on {args.list}: nothing was removed")
         _print_remaining(answer.get("remaining"))

@@ -12,6 +12,7 @@ from edgeward.api.connections import listen
 from edgeward.api.routes import make_app
 from edgeward.controller.composition import compose, workers_of
 from edgeward.controller.local_access_file import LocalAccessFile, url_of
+from edgeward.errors import LaterRelease
 from edgeward.listening_sockets import ADMIN_FD, inherited_socket, listening_socket
 from edgeward.operations.services import Services
 from edgeward.settings.config import Config
@@ -32,6 +33,7 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
     Raises:
         ConfigError: admin.listen is in use or invalid, or state_dir can't be written.
         StoreUnavailable: the store can't be reached. (A store that becomes unavailable later is waited for.)
+        LaterRelease: only a later release can use the store, at the start or from a later moment on.
     """
     metrics.process_starts.labels("controller").inc()
     sock = inherited_socket(ADMIN_FD) or listening_socket(config.admin.listen, "admin.listen")
@@ -52,8 +54,20 @@ async def serve(config: Config, stop: asyncio.Event) -> None:
         for worker in workers:
             await worker.start()
         logger.info("controller ready: admin API on %s, %d caches", url_of(sock), len(config.caches))
-        await stop.wait()
+        await _first_of(stop, services.store_watch.refused)
         logger.info("controller stopping")
+        if services.store_watch.refused.is_set():
+            raise LaterRelease(services.store_watch.refusal)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waits = [asyncio.create_task(event.wait(), name="end of the controller") for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _serve_api(services: Services, sock: socket.socket, stack: AsyncExitStack) -> None:

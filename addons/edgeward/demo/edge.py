@@ -36,9 +36,14 @@ class ApiError(EdgewardError):
 
 
 class Edge:
-    """One `edgeward run`. Its files are in `directory`: edgeward.toml, edgeward.log and state/."""
+    """One `edgeward run`. Its files are in `directory`: edgeward.toml, edgeward.log and state/.
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
+    Args:
+        source_root: of the release that is run; None: this one.
+    """
+
+    def __init__(self, directory: Path, settings: Settings, source_root: Path | None = None) -> None:
+        self._source_root = source_root or Path(edgeward.__file__).parent.parent
         self.directory = directory
         self.config = directory / "edgeward.toml"
         self.state = directory / "state"
@@ -59,9 +64,10 @@ class Edge:
         Raises:
             Unavailable: it ended, or was not ready in time. The message has the end of its log.
         """
-        package = str(Path(edgeward.__file__).parent.parent)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EDGEWARD_")}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(self._source_root), environment.get("PYTHONPATH")))
+        )
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "edgeward", "run", "-c", str(self.config)],

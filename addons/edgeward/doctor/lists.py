@@ -14,7 +14,7 @@ DAY_SECONDS = 86400.0
 APPLY_SECONDS = 1.0
 
 
-CHECKS = ("entries", "types", "age", "replicas")
+CHECKS = ("entries", "readable", "types", "age", "replicas")
 
 
 async def check_lists(list_store: ListStore, replica: Replica) -> list[Finding]:
@@ -23,6 +23,7 @@ async def check_lists(list_store: ListStore, replica: Replica) -> list[Finding]:
         return [skipped("lists", check, why) for check in CHECKS]
     return [
         _check_entries(replica.matcher),
+        _check_readable(replica),
         _check_types(replica.matcher),
         await _check_age(list_store),
         await _check_replicas(list_store),
@@ -43,6 +44,17 @@ def _check_entries(matcher: Matcher) -> Finding:
         fix = "create a list and add images to it: edgeward list create NAME, edgeward add NAME --image FILE"
         return warn("lists", "entries", "no block list in mode enforce has an entry: nothing is blocked", fix)
     return ok("lists", "entries", f"block lists in mode enforce: {len(enforced)}, with {entries} entries in all")
+
+
+def _check_readable(replica: Replica) -> Finding:
+    if reason := replica.unreadable.reason:
+        fix = "upgrade Edgeward on this machine" if replica.unreadable.any_later else "list these images again"
+        return fail("lists", "readable", reason, fix)
+    lists = replica.matcher.lists.values()
+    if odd := [f"{each.name} ({', '.join(each.substituted)})" for each in lists if each.substituted]:
+        detail = f"lists have a policy that only a later release knows, and block by what it leaves: {', '.join(odd)}"
+        return warn("lists", "readable", detail, "upgrade Edgeward on this machine")
+    return ok("lists", "readable", "all lists and entries of the store can be read")
 
 
 def _check_types(matcher: Matcher) -> Finding:

@@ -12,7 +12,7 @@ from edgeward.doctor.state_dir import check_state_dir
 from edgeward.doctor.store import check_store
 from edgeward.doctor.store_away import check_store_away
 from edgeward.doctor.store_loss import check_applied_lists, check_last_refill
-from edgeward.errors import ConfigError, StoreUnavailable
+from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.settings.config import Config
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import STORE_AWAY, Store
@@ -71,6 +71,8 @@ async def _check_store(config: Config) -> list[Finding]:
         store = await Store.connect(
             config.store_url, config.store.namespace, config.store.timeout_ms, config.store.replicas
         )
+    except LaterRelease as error:
+        return [fail("store", "layout", str(error), "upgrade Edgeward on this machine")]
     except (StoreUnavailable, ConfigError):
         return await check_store_away(config)
     forgotten = Sightings(store, config.sightings).forgotten

@@ -11,15 +11,17 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import batched
 from typing import Any, Self
 
 from edgeward.background.job_store import JobRecord, JobStore
+from edgeward.background.readable_records import readable
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import CHUNK_SIZE
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal
+from edgeward.types.later_releases import check_version
 
 ID_PREFIX = "job-"
 KEEP_SECONDS = 30 * 86400
@@ -90,7 +92,10 @@ class ImportJob:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        return cls(**json.loads(text))
+        """A job as stored. Raises LaterRelease if only a later release can carry it out."""
+        data = json.loads(text)
+        check_version(data, "an import")
+        return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class ImportJobs:
 
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
-        return [_parse(record) for record in await self.job_store.recent(limit)]
+        return readable("job", await self.job_store.recent(limit), _parse)
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -157,7 +162,7 @@ class ImportJobs:
         rows = json.loads(text) if text else []
         return [
             Entry(job.list, Signal(signal_type, value, quality), reason or job.reason, job.by, job.at, job.id)
-            for signal_type, value, quality, reason in rows
+            for signal_type, value, quality, reason, *_ in rows
         ]
 
     async def begin(self, job_id: str, number: int, version: int) -> tuple[int, bool]:

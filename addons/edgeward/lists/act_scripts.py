@@ -36,15 +36,46 @@ local function next_act(id)
   end
   return first, table.concat(left, ' ')
 end
--- The entry as it is listed by that act. The signal is copied as text: cjson would round numbers.
+-- The fields of a JSON object as texts ('"name":value'), in their order: cjson would round numbers.
+local function fields_of(json)
+  local found, depth, first, i = {}, 0, 2, 1
+  while true do
+    i = string.find(json, '["{}%[%],]', i)
+    if not i then return found end
+    local sign = string.sub(json, i, i)
+    if sign == '"' then
+      repeat
+        i = string.find(json, '["\\\\]', i + 1)
+        local escapes = string.sub(json, i, i) == '\\\\'
+        if escapes then i = i + 1 end
+      until not escapes
+    elseif sign == '{' or sign == '[' then
+      depth = depth + 1
+    elseif sign ~= ',' then
+      depth = depth - 1
+    end
+    if depth == 0 or (depth == 1 and sign == ',') then
+      found[#found + 1] = string.sub(json, first, i - 1)
+      first = i + 1
+    end
+    i = i + 1
+  end
+end
+-- The entry as it is listed by that act. What a later release wrote besides stays.
 local function listed_by(json, other)
   if other == '+' then return (string.gsub(json, ',"act":"[^"]*"', '', 1)) end
   local list, by, why, since = unpack(redis.call('HMGET', ARGV[5] .. other, 'list', 'by', 'why', 'at'))
-  local signal = string.match(json, '"signal":(%b{})')
-  signal = string.gsub(signal, ',"act":"[^"]*"', ',"act":"' .. other .. '"')
-  return '{"list":' .. cjson.encode(list or ARGV[4]) .. ',"signal":' .. signal
-    .. ',"reason":' .. cjson.encode(why or '') .. ',"added_by":' .. cjson.encode(by or '')
-    .. ',"added_at":' .. (since or at) .. '}'
+  local values = {
+    list = cjson.encode(list or ARGV[4]), reason = cjson.encode(why or ''), added_by = cjson.encode(by or ''),
+    added_at = since or at
+  }
+  local fields = fields_of(json)
+  for i, field in ipairs(fields) do
+    local name = string.match(field, '^%s*"([^"]*)"')
+    if values[name] then fields[i] = '"' .. name .. '":' .. values[name] end
+    if name == 'signal' then fields[i] = string.gsub(field, ',"act":"[^"]*"', ',"act":"' .. other .. '"') end
+  end
+  return '{' .. table.concat(fields, ',') .. '}'
 end
 local was = redis.call('HGET', KEYS[3], ARGV[4])
 for _ = 1, limit do

@@ -14,8 +14,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+from typing import Any, Self
 
+from edgeward.background.readable_records import readable
 from edgeward.errors import NotFound
 from edgeward.lists import act_scripts
 from edgeward.store.connection import Store
@@ -72,6 +73,11 @@ class Outcome:
     entry: Entry
     kept_by: str | None
 
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        data = json.loads(text)
+        return cls(Entry.from_json(data["entry"]), data["act"] if data["what"] == "kept" else None)
+
 
 class Acts:
     """The acts in the store."""
@@ -125,10 +131,7 @@ class Acts:
     async def outcomes(self, act_id: str) -> list[Outcome]:
         """What the undo did with the first MAX_REPORTED removed entries, and as many kept ones."""
         found = await self._redis.lrange(self.outcome(act_id), 0, -1)
-        records = [json.loads(text) for text in found]
-        return [
-            Outcome(Entry.from_json(each["entry"]), each["act"] if each["what"] == "kept" else None) for each in records
-        ]
+        return readable("undone entry", found, Outcome.from_json)
 
     async def added(self, act_id: str) -> tuple[list[str], bool]:
         """Ids of the first MAX_COUNTED entries that the act added, and whether there are more."""

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from edgeward.background.readable_records import readable
 from edgeward.lists import lua_scripts
 from edgeward.store.connection import Store
 
@@ -94,12 +95,14 @@ class AuditTrail:
 
     async def latest(self, limit: int = 100) -> list[AuditRecord]:
         """The latest acts, newest first."""
-        found = []
-        for _, fields in await self._redis.xrevrange(self._records, count=limit):
-            text = {name.decode(): value.decode() for name, value in fields.items()}
-            about = json.loads(text["about"])
-            found.append(AuditRecord(text["op"], text["who"], float(text["at"]), text["from"], text["why"], about))
-        return found
+        found = await self._redis.xrevrange(self._records, count=limit)
+        return readable("audit record", (fields for _, fields in found), _record)
+
+
+def _record(fields: Mapping[bytes, bytes]) -> AuditRecord:
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    about = json.loads(text["about"])
+    return AuditRecord(text["op"], text["who"], float(text["at"]), text["from"], text["why"], about)
 
 
 def _short(value: object) -> object:

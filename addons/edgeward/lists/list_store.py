@@ -25,8 +25,9 @@ from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.replication.membership import LiveReplica, Membership, UnjudgedByReplica
+from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
 from edgeward.store.connection import Store
-from edgeward.types import Change, Entry, HashList
+from edgeward.types import Change, Entry, HashList, Unreadable
 
 CHUNK_SIZE = 1000
 """Entries that one script call adds: it blocks the store for about 10 ms."""
@@ -74,15 +75,21 @@ class ListStore:
         return int(await self._store.redis.get(self._version) or 0)
 
     async def lists(self) -> list[HashList]:
-        """All lists by name."""
-        found = await self._store.redis.hvals(self._lists)
-        return sorted((HashList.from_json(text) for text in found), key=lambda one: one.name)
+        """All lists by name, without those that this release can't read."""
+        return (await self.readable_lists())[0]
+
+    async def readable_lists(self) -> tuple[list[HashList], list[Unreadable]]:
+        """All lists by name, and those that this release can't read."""
+        found: Any = await self._store.redis.hgetall(self._lists)
+        read = [read_list(name.decode(), text) for name, text in sorted(found.items())]
+        return [one for one in read if isinstance(one, HashList)], [one for one in read if isinstance(one, Unreadable)]
 
     async def get_list(self, name: str) -> HashList:
         """The list of this name.
 
         Raises:
             NotFound: there is none.
+            LaterRelease: only a later release can read it.
         """
         return HashList.from_json(await self._list_json(name))
 
@@ -155,8 +162,9 @@ class ListStore:
                 raise NotFound(f"no list is named {name!r}")
             if isinstance(done, list):
                 version, at, text, entries = done
-                deleted = HashList.from_json(text)
-                return Change(version, "list.delete", who, float(at), why, list=deleted, entries=entries)
+                deleted = read_list(name, text)
+                known = deleted if isinstance(deleted, HashList) else HashList(name)
+                return Change(version, "list.delete", who, float(at), why, list=known, entries=entries)
         raise Conflict(f"the list {name!r} is changed by others again and again: try again")
 
     async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "", act: str = "") -> list[Change]:
@@ -219,10 +227,13 @@ class ListStore:
         """Remove those of at most CHUNK_SIZE entries that are on the list, in one step."""
         keys = self._keys(self._entries(list_name), self._demands(list_name))
         at, *done = await self._store.run_durably(lua_scripts.REMOVE_ENTRIES, keys, (signed(who), why, list_name, *ids))
-        removed = zip(done[::2], done[1::2], strict=True)
-        return [
-            Change(each, "entry.remove", who, float(at), why, entry=Entry.from_json(text)) for each, text in removed
-        ]
+        changes = []
+        for version, text in zip(done[::2], done[1::2], strict=True):
+            entry = read_entry(list_name, text)
+            read, unreadable = (entry, None) if isinstance(entry, Entry) else (removed_entry(text), entry)
+            change = Change(version, "entry.remove", who, float(at), why, entry=read, unreadable=unreadable)
+            changes.append(change)
+        return changes
 
     async def undo_some(self, act: Act, cursor: int = 0) -> tuple[bool, int]:
         """Take back up to UNDO_CHUNK_SIZE entries of an act, in one step: those that no other act lists are removed.
@@ -260,19 +271,25 @@ class ListStore:
         Raises:
             NotFound: there is no such list.
         """
-        await self.get_list(list_name)
-        return await self._scan(self._entries(list_name), cursor, limit)
+        await self._list_json(list_name)
+        read, after = await self._scan(self._entries(list_name), list_name, cursor, limit)
+        return [entry for entry in read.values() if isinstance(entry, Entry)], after
 
-    async def _scan(self, key: str, cursor: int, limit: int) -> tuple[list[Entry], int]:
+    async def _scan(
+        self, key: str, list_name: str, cursor: int, limit: int
+    ) -> tuple[dict[str, Entry | Unreadable], int]:
         reply: Any = await self._store.redis.hscan(key, cursor, count=limit)
         after, found = reply
-        return [Entry.from_json(text) for text in found.values()], int(after)
+        return {id_.decode(): read_entry(list_name, text) for id_, text in found.items()}, int(after)
 
-    async def scan(self, list_name: str, deleted: bool = False) -> AsyncIterator[list[Entry]]:
+    async def scan(
+        self, list_name: str, deleted: bool = False, unreadable: dict[str, Unreadable] | None = None
+    ) -> AsyncIterator[list[Entry]]:
         """All entries of a list in chunks; none for an unknown list.
 
         Args:
             deleted: read the entries of the allowlist of that name that was deleted last.
+            unreadable: gets by id the entries that this release can't read.
 
         Raises:
             StoreUnavailable: at the end, if another server has taken over meanwhile: some entries may be missing.
@@ -281,8 +298,10 @@ class ListStore:
         server = await self._store.server_id_of(key)
         cursor = 0
         while True:
-            chunk, cursor = await self._scan(key, cursor, SCAN_COUNT)
-            yield chunk
+            read, cursor = await self._scan(key, list_name, cursor, SCAN_COUNT)
+            if unreadable is not None:
+                unreadable.update({id_: each for id_, each in read.items() if isinstance(each, Unreadable)})
+            yield [entry for entry in read.values() if isinstance(entry, Entry)]
             if cursor == 0:
                 break
         if await self._store.server_id_of(key) != server:
@@ -369,22 +388,3 @@ _REFUSALS: Mapping[bytes, tuple[type[UserError], str]] = {
     b"undone": (Conflict, "the act {} is undone: what it lists is not listed any more"),
     b"taken": (Conflict, "the act {} is another caller's, or lists on another list"),
 }
-
-
-def parse_changes(records: Any) -> list[Change]:
-    """The changes in records of the stream, as XRANGE and XREAD return them: pairs of id and fields. None gives []."""
-    return [_parse_change(id_, fields) for id_, fields in records or ()]
-
-
-def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
-    text = {name.decode(): value.decode() for name, value in fields.items()}
-    return Change(
-        version=int(id_.split(b"-")[0]),
-        op=text["op"],
-        who=text["who"],
-        at=float(text["at"]),
-        why=text["why"],
-        list=HashList.from_json(text["list"]) if "list" in text else None,
-        entry=Entry.from_json(text["entry"]) if "entry" in text else None,
-        origin=text.get("from", ""),
-    )

@@ -9,6 +9,7 @@ from itertools import batched
 
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.lua_scripts import RECORD
+from edgeward.lists.stored_lists import read_entry
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry
 
@@ -46,5 +47,7 @@ async def list_again(store: Store, list_name: str, ids: Sequence[str], who: str,
     for chunk in batched(ids, CHUNK_SIZE):
         at, *done = await store.run_durably(LIST_AGAIN, keys, (signed(who), why, list_name, *chunk))
         for version, text in zip(done[::2], done[1::2], strict=True):
-            changes.append(Change(version, "entry.add", who, float(at), why, entry=Entry.from_json(text)))
+            entry = read_entry(list_name, text)
+            read, unreadable = (entry, None) if isinstance(entry, Entry) else (None, entry)
+            changes.append(Change(version, "entry.add", who, float(at), why, entry=read, unreadable=unreadable))
     return changes

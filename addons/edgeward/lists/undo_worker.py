@@ -13,6 +13,7 @@ from edgeward.errors import NotFound
 from edgeward.lists.audit_trail import request_from, request_origin
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
+from edgeward.types.later_releases import check_version
 
 MAX_CONCURRENT = 16
 """Undos that one controller carries out at the same time."""
@@ -37,6 +38,7 @@ class UndoWorker(JobWorker):
         """Take back what is left of an act. The job's id is the act's."""
         try:
             job = json.loads((await self._jobs.get(job_id)).job)
+            check_version(job, "an undo")
             act = replace(await self._list_store.acts.get(job_id), undone_by=job["by"], undone_why=job["why"])
         except NotFound:
             # It has expired, and only its id is left.

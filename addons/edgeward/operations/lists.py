@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from edgeward.errors import InvalidValue, PreconditionFailed
 from edgeward.hashing.composite import is_matchable
@@ -62,16 +62,10 @@ class ListChanges:
 
     def applied_to(self, old: HashList) -> HashList:
         """The list with these changes."""
-        return HashList(
-            name=old.name,
-            kind=old.kind,
-            mode=self.mode or old.mode,
-            action=self.action or old.action,
-            radius=without_defaults({**old.radius, **(self.radius or {})}),
-            description=old.description if self.description is None else self.description,
-            rotations=old.rotations if self.rotations is None else self.rotations,
-            geometry=old.geometry if self.geometry is None else self.geometry,
-        )
+        values = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        if self.radius is not None:
+            values["radius"] = without_defaults({**old.radius, **self.radius})
+        return old.changed(**values)
 
 
 def without_defaults(radius: Mapping[str, int | None]) -> dict[str, int]:

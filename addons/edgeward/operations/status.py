@@ -30,7 +30,8 @@ class Readiness:
     """The state of this process's copy of the lists.
 
     Attributes:
-        ready: the lists are loaded. Stays true while the store is unavailable: the last known lists apply.
+        ready: the lists are loaded, and none of them is of a later release. Stays true while the store is unavailable:
+            the last known lists apply.
         version: the version of the lists that is applied.
         contact_age: seconds since the store last answered; None if it never has.
         reasons: what is wrong, for people.
@@ -99,8 +100,11 @@ def readiness(services: Services, machine_age: float | None = None) -> Readiness
         )
     if replica.loss is not None:
         reasons.append(replica.loss.reason)
+    if replica.unreadable.reason:
+        reasons.append(replica.unreadable.reason)
     reasons += [problem.detail for problem in services.store_watch.problems]
-    return Readiness(replica.ready, store, replica.version, age, reasons, lost=replica.loss is not None)
+    ready = replica.ready and not replica.unreadable.any_later
+    return Readiness(ready, store, replica.version, age, reasons, lost=replica.loss is not None)
 
 
 async def system_status(services: Services) -> SystemStatus:

@@ -1,9 +1,11 @@
-"""Watches the store of a controller: whether it may drop lists by eviction, and whether it takes changes."""
+"""Watches the store of a controller: whether it may drop lists by eviction, takes changes, needs a later release."""
 
+import asyncio
 from collections.abc import Sequence
 
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
+from edgeward.errors import LaterRelease
 from edgeward.store.condition import StoreProblem, problems_of
 from edgeward.store.connection import Store
 
@@ -16,10 +18,13 @@ class StoreWatch:
 
     Attributes:
         problems: what was wrong at the last look; empty before the first.
+        refused: set when the store needs a later release: then this controller must end. `refusal` says why.
     """
 
     def __init__(self, store: Store) -> None:
         self.problems: Sequence[StoreProblem] = ()
+        self.refused = asyncio.Event()
+        self.refusal = ""
         self._store = store
         self._loop = WorkerLoop(
             "store watch", self.look, metric_label="store_watch", retry_seconds=RETRY_SECONDS,
@@ -34,6 +39,12 @@ class StoreWatch:
 
     async def look(self) -> None:
         """Read the state once."""
+        try:
+            await self._store.claim_layout()
+        except LaterRelease as error:
+            self.refusal = str(error)
+            self.refused.set()
+            return
         self.problems = problems_of(await self._store.info())
         metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
         metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))

@@ -20,6 +20,7 @@ from itertools import batched
 from typing import Any
 
 from edgeward import metrics
+from edgeward.background.readable_records import readable
 from edgeward.origin_check import queue_scripts as scripts
 from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_target, unpack_target
@@ -126,10 +127,12 @@ class SweepQueue:
     async def take(self, count: int) -> list[ServedTarget]:
         """Take the targets with the highest rank off the queue. They are queued again after LEASE_SECONDS."""
         found = await self._store.run(scripts.TAKE, self._keys, [count, LEASE_SECONDS, int(self._sees_hits)])
-        return [
-            ServedTarget.unpack(member, target, float(at), int(views), int(idle), float(rank))
-            for member, target, at, views, idle, rank in batched(found, 6)
-        ]
+
+        def read(record: tuple[bytes, ...]) -> ServedTarget:
+            member, target, at, views, idle, rank = record
+            return ServedTarget.unpack(member, target, float(at), int(views), int(idle), float(rank))
+
+        return readable("served", batched(found, 6), read)
 
     async def put_back(self, served: Sequence[ServedTarget]) -> None:
         """Queue targets again, where they were, that could not be checked now."""
@@ -187,7 +190,8 @@ class SweepQueue:
 
     async def last_check(self, served: ServedTarget) -> LastCheck | None:
         text = await self._redis.get(self._checked_key(served))
-        return LastCheck(**json.loads(text)) if text else None
+        found = json.loads(text) if text else None
+        return LastCheck(found["at"], found.get("etag", ""), found.get("last_modified", "")) if found else None
 
     async def length(self) -> int:
         """Targets that wait for a check now. Those whose time is yet to come are not counted."""

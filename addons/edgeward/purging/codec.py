@@ -10,14 +10,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgeward import metrics
+from edgeward.background.readable_records import readable
+from edgeward.errors import LaterRelease
 from edgeward.sightings.codec import LONG_BYTES, pack_target, unpack_target
-from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
+from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
+from edgeward.types.later_releases import DECODE_ERRORS, check_version, known_or
 
 logger = logging.getLogger(__name__)
 
 _OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown")
 """The text fields of an order that are left out when they are empty."""
-_DECODE_ERRORS = (KeyError, ValueError, TypeError, AttributeError)
+_ORDER = b"order"
+"""The field of an item of the stream."""
+MAX_LOGGED = 1000
+_logged: dict[str, None] = {}
+"""The orders that could not be read and were logged so: each is looked at again and again."""
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -41,11 +48,15 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
     """Read an order.
 
     Raises:
+        LaterRelease: only a later release can carry it out.
         KeyError, ValueError, TypeError, AttributeError: `data` is not an order.
     """
+    check_version(data, "a purge order")
+    if data.get("scope", Scope.TARGET) not in list(Scope):
+        raise LaterRelease("a purge order removes what only a later release of Edgeward can name: upgrade this one")
     return PurgeOrder(
         _target_of(data),
-        Cause(data["cause"]),
+        known_or(data["cause"], Cause.UNKNOWN),
         data["started_at"],
         scope=Scope(data.get("scope", Scope.TARGET)),
         forgotten=int(data.get("forgotten", 0)),
@@ -54,6 +65,15 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         id=order_id,
         **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
     )
+
+
+def order_or_stand_in(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
+    """Read an order. One that can't be read is given without its target: what became of it is known all the same."""
+    try:
+        return order_from_dict(order_id, data)
+    except DECODE_ERRORS:
+        metrics.unreadable_records.labels("order").inc()
+        return PurgeOrder(NO_TARGET, Cause.UNKNOWN, placed_at(order_id), id=order_id)
 
 
 def orders_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[PurgeOrder]:
@@ -65,10 +85,19 @@ def orders_from_rows(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Purg
     for order_id, data in rows:
         try:
             orders.append(order_from_dict(order_id, data))
-        except _DECODE_ERRORS as error:
-            metrics.gate_errors.labels("purger").inc()
-            logger.error("purge order %s can't be read: %s", order_id, type(error).__name__)
+        except DECODE_ERRORS as error:
+            metrics.unreadable_records.labels("order").inc()
+            if order_id not in _logged:
+                _logged[order_id] = None
+                logger.error("purge order %s can't be read: %s", order_id, type(error).__name__)
+            while len(_logged) > MAX_LOGGED:
+                del _logged[next(iter(_logged))]
     return orders
+
+
+def rows_from_items(items: Iterable[tuple[str, Mapping[bytes, bytes]]]) -> list[tuple[str, Any]]:
+    """(id, data) of items of the stream of orders; data is None where it is no JSON."""
+    return [(order_id, next(iter(readable("order", [fields[_ORDER]], json.loads)), None)) for order_id, fields in items]
 
 
 def outcome_to_json(outcome: Outcome) -> str:
@@ -86,11 +115,26 @@ def outcome_to_json(outcome: Outcome) -> str:
 
 
 def outcome_from_dict(order_id: str, cache: str, data: Mapping[str, Any]) -> Outcome:
-    """Read an outcome. Raises KeyError or ValueError if `data` is not one."""
-    delivery = Delivery(data["delivery"])
+    """Read an outcome. Raises KeyError or ValueError if `data` is not one.
+
+    A delivery that only a later release knows says nothing here: the purge counts as WAITING.
+    """
+    delivery = known_or(data["delivery"], Delivery.WAITING)
     removed = None if data.get("removed") is None else int(data["removed"])
     detail, timed_out = data.get("detail", ""), bool(data.get("timed_out"))
     return Outcome(order_id, cache, delivery, data["at"], data["attempts"], data["status"], detail, removed, timed_out)
+
+
+def outcomes_from_dict(order_id: str, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
+    """The outcomes of an order by cache. One that can't be read counts as WAITING."""
+    found = {}
+    for cache, data in outcomes.items():
+        try:
+            found[cache] = outcome_from_dict(order_id, cache, data)
+        except DECODE_ERRORS:
+            metrics.unreadable_records.labels("outcome").inc()
+            found[cache] = Outcome(order_id, cache, Delivery.WAITING, placed_at(order_id))
+    return found
 
 
 def _target_fields(target: Target) -> dict[str, Any]:

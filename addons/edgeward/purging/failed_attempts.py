@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edgeward.purging.codec import outcome_from_dict, outcome_to_json
+from edgeward.background.readable_records import readable
+from edgeward.purging.codec import outcome_to_json, outcomes_from_dict
 from edgeward.store.connection import Store
 from edgeward.types import Outcome
 
@@ -48,6 +49,6 @@ class FailedAttempts:
             answers = await pipe.execute()
         for cache, texts in zip(caches, answers, strict=True):
             for order_id, text in zip(order_ids, texts, strict=True):
-                if text:
-                    found.setdefault(order_id, {})[cache] = outcome_from_dict(order_id, cache, json.loads(text))
+                for data in readable("outcome", [text] if text else [], json.loads):
+                    found.setdefault(order_id, {}).update(outcomes_from_dict(order_id, {cache: data}))
         return found

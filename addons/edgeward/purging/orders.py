@@ -21,15 +21,16 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Self
 
-from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, Item
+from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup
 from edgeward.errors import NotFound
 from edgeward.purging.cache_nodes import Nodes
 from edgeward.purging.codec import (
-    order_from_dict,
+    order_or_stand_in,
     order_to_json,
     orders_from_rows,
-    outcome_from_dict,
     outcome_to_json,
+    outcomes_from_dict,
+    rows_from_items,
 )
 from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
@@ -49,7 +50,6 @@ CARRIED_OUT = (Delivery.VERIFIED, Delivery.DELIVERED)
 """The deliveries of an order that the cache carried out."""
 
 _ID = re.compile(r"\d{1,20}-\d{1,20}")
-_ORDER = b"order"
 
 # The scripts return orders as one JSON text: parsing that takes a tenth of the time of parsing as many Redis replies.
 
@@ -247,10 +247,7 @@ class Orders:
         for chunk in batched([order_id for order_id in ids if _ID.fullmatch(order_id)], ORDERS_PER_COMMAND):
             rows += json.loads(await self._store.run(_GET, [self._stream], [self._outcomes, *chunk]))
         return [
-            (
-                order_from_dict(order_id, data),
-                {cache: outcome_from_dict(order_id, cache, outcome) for cache, outcome in outcomes.items()},
-            )
+            (order_or_stand_in(order_id, data), outcomes_from_dict(order_id, outcomes))
             for order_id, data, outcomes in rows
         ]
 
@@ -275,17 +272,26 @@ class Orders:
     async def take(self, cache: str, consumer: str, count: int, block_ms: int) -> list[PurgeOrder]:
         """The cache's next orders, up to `count`. If there is none, wait for one, up to `block_ms`."""
         # The script reads many orders cheaply but cannot block; only if there is none, a blocking read waits for one.
-        if text := await self._store.run(_TAKE, [self._stream], [cache, consumer, count]):
-            return orders_from_rows(json.loads(text))
-        return _orders(await self._group(cache).take(consumer, 1, block_ms))
+        text = await self._store.run(_TAKE, [self._stream], [cache, consumer, count])
+        rows = json.loads(text) if text else rows_from_items(await self._group(cache).take(consumer, 1, block_ms))
+        return await self._readable(cache, consumer, rows)
 
     async def unfinished(self, cache: str, consumer: str, after: str = "0") -> list[PurgeOrder]:
         """Orders after the id `after` that this consumer took and did not finish, perhaps before a restart."""
-        return _orders(await self._group(cache).mine(consumer, after))
+        return orders_from_rows(rows_from_items(await self._group(cache).mine(consumer, after)))
 
     async def claim(self, cache: str, consumer: str, idle_ms: int, count: int = 100) -> list[PurgeOrder]:
         """Take over orders whose consumers have not renewed their leases for `idle_ms`."""
-        return _orders(await self._group(cache).claim(consumer, idle_ms, count))
+        return await self._readable(
+            cache, consumer, rows_from_items(await self._group(cache).claim(consumer, idle_ms, count))
+        )
+
+    async def _readable(self, cache: str, consumer: str, rows: Sequence[tuple[str, Any]]) -> list[PurgeOrder]:
+        """Those that this release can read. The others are left to controllers of a later one."""
+        orders = orders_from_rows(rows)
+        unread = {order_id for order_id, _ in rows} - {order.id for order in orders}
+        await self._group(cache).leave(consumer, sorted(unread))
+        return orders
 
     async def renew_leases(
         self, cache: str, consumer: str, order_ids: Sequence[str], repeat_ids: Sequence[str]
@@ -383,10 +389,6 @@ def _row(result: PurgeResult) -> list[Any]:
     return [
         result.order_id, result.repeat_id, outcome, refused, next_repeat_id, f"{due:.3f}", result.purge_outer,
     ]  # fmt: skip
-
-
-def _orders(items: Sequence[Item]) -> list[PurgeOrder]:
-    return orders_from_rows((order_id, json.loads(fields[_ORDER])) for order_id, fields in items)
 
 
 def in_placing_order(ids: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeward.purging.codec import orders_from_rows, outcome_from_dict
+from edgeward.purging.codec import orders_from_rows, outcomes_from_dict
 from edgeward.store.connection import Store
 from edgeward.types import Outcome, PurgeOrder
 
@@ -78,7 +78,7 @@ class RepeatSchedule:
         for repeat_id, order_data, outcome_data in json.loads(text):
             # None or one: an unreadable order is left out.
             for order in orders_from_rows([(repeat_id.partition("/")[0], order_data)]):
-                previous = outcome_from_dict(order.id, cache, outcome_data) if outcome_data else None
+                previous = outcomes_from_dict(order.id, {cache: outcome_data})[cache] if outcome_data else None
                 repeats.append(Repeat(order, repeat_id, previous))
         return repeats
 

@@ -68,7 +68,7 @@ class ForgottenPurges:
             if len(known) < len(caches) or any(map(_may_change, known)):
                 return
             if all(outcome.is_carried_out for outcome in known):
-                scheme, host, path, sha256 = data
+                scheme, host, path, sha256, *_ = data
                 await self._forgotten.repair(Target(scheme, host, path), placed_at(order_id.decode()), sha256)
         await self._redis.hdel(self._key, order_id)
 

@@ -7,10 +7,11 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from edgeward.background.readable_records import readable
 from edgeward.hashing.signal_registry import has_distance
 from edgeward.matching.append_only_index import AppendOnlyIndex
 from edgeward.matching.distances import AppendOnlyDistanceIndex, append_only_index_for
-from edgeward.sightings.codec import ID_BYTES, image_id, packed_signals
+from edgeward.sightings.codec import ID_BYTES, SHA256, image_id, packed_signals
 from edgeward.types import ALWAYS_MATCHED, Signal, View
 
 DIGEST_BYTES = 8
@@ -37,15 +38,12 @@ class SeenImageIndex:
         return len(self._ids) // ID_BYTES
 
     def add(self, images: Sequence[bytes]) -> None:
-        """Add packed fingerprints.
-
-        Raises:
-            ValueError: one of them is not a packed fingerprint; then none is added.
-        """
+        """Add packed fingerprints. Of one that can't be read only its SHA-256 is found."""
+        images = [packed for packed in images if len(packed) >= SHA256.stop]
         values: defaultdict[IndexKey, bytearray] = defaultdict(bytearray)
         rows: defaultdict[IndexKey, array[int]] = defaultdict(lambda: array("I"))
         for row, packed in enumerate(images, len(self)):
-            for signal_type, value, view in packed_signals(packed):
+            for signal_type, value, view in _signals(packed):
                 if signal_type == "sha256":
                     continue  # its first half is the image's id, which needs no index
                 indexed = _indexed_bytes(signal_type, value)
@@ -86,6 +84,14 @@ class SeenImageIndex:
         size = len(_indexed_bytes(signal.type, bytes.fromhex(signal.value)))
         keys = [(signal.type, size, view) for view in {_index_view(view) for view in views}]
         return [self._indexes[key] for key in keys if key in self._indexes]
+
+
+def _signals(packed: bytes) -> list[tuple[str, bytes, View]]:
+    return [signal for signals in readable("fingerprint", [packed], _read_signals) for signal in signals]
+
+
+def _read_signals(packed: bytes) -> list[tuple[str, bytes, View]]:
+    return list(packed_signals(packed))
 
 
 def _index_view(view: View) -> View:

@@ -20,8 +20,9 @@ from edgeward import metrics
 from edgeward.background.consumer_group import ConsumerGroup, Item
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.lists.list_store import ListStore, parse_changes
+from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.stored_lists import parse_changes, read_list
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.order_planner import OrderPlanner, PendingChange, PlacedOrders
 from edgeward.retromatch.progress import Progress
@@ -159,7 +160,7 @@ class RetromatchWorker:
         block_ms = BLOCK_MS
         while len(batch) < CHANGES_PER_BATCH:
             items = await self._group.take(self._consumer, CHANGES_PER_READ, block_ms)
-            batch += _parse(items)
+            batch += await self._matchable(items)
             if len(items) < CHANGES_PER_READ:
                 break
             block_ms = 1
@@ -179,9 +180,16 @@ class RetromatchWorker:
             items = await self._group.mine(self._consumer, after, CHANGES_PER_READ)
             if not items:
                 break
-            batch += _parse(items)
+            batch += await self._matchable(items)
             after = items[-1][0]
         return batch
+
+    async def _matchable(self, items: Sequence[Item]) -> list[PendingChange]:
+        """The changes that this release can read. Those of a later one are left to its controllers."""
+        batch = _parse(items)
+        left = {each.change.version for each in batch if each.change.unreadable and each.change.unreadable.is_later}
+        await self._group.leave(self._consumer, [f"{version}-0" for version in sorted(left)])
+        return [each for each in batch if each.change.version not in left]
 
     @asynccontextmanager
     async def _leases_renewed(self, batch: Sequence[PendingChange]) -> AsyncIterator[None]:
@@ -231,5 +239,9 @@ class RetromatchWorker:
 def _parse(items: Sequence[Item]) -> list[PendingChange]:
     """The changes in the order of the stream, which is that of their versions."""
     changes = parse_changes([(item_id.encode(), fields) for item_id, fields in items])
-    lists_before = [HashList.from_json(fields[b"was"]) if b"was" in fields else None for _, fields in items]
-    return [PendingChange(change, before) for change, before in zip(changes, lists_before, strict=True)]
+    lists_before = [read_list("", fields[b"was"]) if b"was" in fields else None for _, fields in items]
+    # A list as it was that can't be read says nothing: then all of the change is matched.
+    return [
+        PendingChange(change, before if isinstance(before, HashList) else None)
+        for change, before in zip(changes, lists_before, strict=True)
+    ]

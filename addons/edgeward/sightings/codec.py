@@ -8,6 +8,10 @@ A packed target: flags (1 byte), size (varint), scheme (only an unusual one), ho
 Vary and of a CDN's key, deflated with a dictionary of common browser headers if that makes them shorter. A long path is
 deflated too, together with them.
 
+What a later release has added to a table is read as nothing: a signal in an unknown view is passed over, an unknown
+media type is "", an unknown flaw is UNSUPPORTED. A new signal type is written by its name. All else needs a new
+version, and one of the store's layout (store/layout.py).
+
 Varints are little-endian base 128, as in Protocol Buffers. Texts are UTF-8 after their length as a varint. Tables may
 grow at their ends only, and the dictionary never changes, since the store holds what was packed with them.
 """
@@ -130,6 +134,11 @@ def image_id(image: bytes | str) -> bytes:
 def generation_of(packed: bytes) -> str:
     """The generation that a packed fingerprint was computed with; "00000000" if unknown."""
     return packed[GENERATION].hex()
+
+
+def is_later(packed: bytes) -> bool:
+    """Whether a later release packed this fingerprint, and only such a release can read it."""
+    return packed[0] > VERSION
 
 
 def optional_views(packed: bytes) -> frozenset[View]:
@@ -269,10 +278,10 @@ def _head(reader: _Reader) -> tuple[bytes, str, Flaw | None, int, int, int]:
         raise reader.error(f"version {version}")
     reader.take(GENERATION.stop - GENERATION.start)
     sha256, index = reader.take(32), reader.byte()
-    media_type = reader.text() if index == NAMED_MEDIA_TYPE else reader.table_entry(MEDIA_TYPES, index, "media type")
+    media_type = reader.text() if index == NAMED_MEDIA_TYPE else (MEDIA_TYPES[index : index + 1] or ("",))[0]
     # 0 is no flaw, so the indexes in FLAWS are one lower.
     flaw_number = reader.byte()
-    flaw = Flaw(reader.table_entry(FLAWS, flaw_number - 1, "flaw")) if flaw_number else None
+    flaw = Flaw((FLAWS[flaw_number - 1 : flaw_number] or (Flaw.UNSUPPORTED,))[0]) if flaw_number else None
     return sha256, media_type, flaw, reader.varint(), reader.varint(), reader.varint()
 
 
@@ -291,16 +300,20 @@ def _pack_signal(signal: Signal, sha256: bytes) -> bytes:
 
 def _signals(reader: _Reader, sha256: bytes) -> Iterator[tuple[str, bytes, int | None, View, int]]:
     """Read the signals: type, value, quality, view and frame of each."""
-    view, frame = View.STORED, 0
+    view: View | None = View.STORED
+    frame = 0
     while reader:
         head = reader.byte()
         if head == _VIEW_MARK:
-            view, frame = View(reader.table_entry(VIEWS, reader.varint(), "view")), reader.varint()
+            number, frame = reader.varint(), reader.varint()
+            view = View(VIEWS[number]) if number < len(VIEWS) else None
             continue
         index = head & _TYPE_MASK
         signal_type = reader.text() if index == _NAMED_TYPE else reader.table_entry(SIGNAL_TYPES, index, "signal type")
         quality = reader.varint() if head & _HAS_QUALITY else None
-        yield signal_type, _value(reader, head, sha256), quality, view, frame
+        value = _value(reader, head, sha256)
+        if view is not None:
+            yield signal_type, value, quality, view, frame
 
 
 def _value(reader: _Reader, head: int, sha256: bytes) -> bytes:

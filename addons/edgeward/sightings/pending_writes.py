@@ -3,8 +3,10 @@
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from edgeward import metrics
 from edgeward.sightings.codec import (
     image_id,
+    is_later,
     optional_views,
     pack_fingerprint,
     pack_target,
@@ -13,7 +15,7 @@ from edgeward.sightings.codec import (
 )
 from edgeward.sightings.last_seen import seen_again
 from edgeward.sightings.url_normalization import NormalizedUrl, normalized
-from edgeward.types import Fingerprint, Sighting, Target
+from edgeward.types import Fingerprint, Sighting, Target, View
 
 
 @dataclass(slots=True)
@@ -57,16 +59,29 @@ class PendingWrite:
         """Decide which fingerprint to write, given the packed one on record. Returns whether to announce the image.
 
         The one on record stays, with its generation, if the new one is equal, incomplete, or lacks optional views that
-        it has: a list asked for those when it was made.
+        it has: a list asked for those when it was made. So does one that a later release wrote, and a damaged one is
+        replaced.
         """
         if on_record is None:
             return True
+        if is_later(on_record):
+            self.packed = on_record
+            return False
         no_better = same_fingerprint(on_record, self.packed) or not self.fingerprint.is_complete
-        if no_better or optional_views(self.packed) < optional_views(on_record):
+        if no_better or optional_views(self.packed) < _views_on_record(on_record):
             self.packed = on_record
             return False
         self.replaces = True
         return True
+
+
+def _views_on_record(packed: bytes) -> frozenset[View]:
+    """None of a damaged fingerprint."""
+    try:
+        return optional_views(packed)
+    except ValueError:
+        metrics.unreadable_records.labels("fingerprint").inc()
+        return frozenset()
 
 
 def pending_writes(batch: Iterable[Sighting]) -> list[PendingWrite]:

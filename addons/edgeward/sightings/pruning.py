@@ -11,6 +11,7 @@ from itertools import batched
 from typing import Any, NamedTuple
 
 from edgeward import metrics
+from edgeward.background.readable_records import readable
 from edgeward.sightings.codec import SHA256, image_id
 from edgeward.sightings.coded_bodies import CodedBodies
 from edgeward.sightings.forgotten import (
@@ -209,5 +210,5 @@ class Pruning:
 def _divide(image: bytes, fields: Mapping[bytes, bytes], oldest: int) -> tuple[dict[bytes, bytes], list[SeenTarget]]:
     """The expired fields, and the live targets."""
     expired = {field: value for field, value in fields.items() if field and last_seen(value) < oldest}
-    live = [SeenTarget.read(image, field, value) for field, value in fields.items() if field and field not in expired]
-    return expired, live
+    others = [(field, value) for field, value in fields.items() if field and field not in expired]
+    return expired, readable("target", others, lambda other: SeenTarget.read(image, *other))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
+from edgeward import metrics
+from edgeward.background.readable_records import readable
 from edgeward.hashing.fingerprint_generation import suffices
 from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.codec import SHA256, generation_of, image_id, unpack_fingerprint, unpack_target
@@ -81,7 +83,12 @@ class Sightings:
         (packed,) = await self._images.packed([image_id(sha256)])
         if packed is None or not suffices(generation_of(packed), generation):
             return None
-        found = unpack_fingerprint(packed)
+        try:
+            found = unpack_fingerprint(packed)
+        except ValueError:
+            # It is hashed anew.
+            metrics.unreadable_records.labels("fingerprint").inc()
+            return None
         # Images are stored under half of their SHA-256: another one may share it.
         return found if found.sha256 == sha256 else None
 
@@ -120,8 +127,8 @@ class Sightings:
     async def images(self) -> AsyncIterator[Fingerprint]:
         """Every image on record; some may come twice."""
         async for batch in self.packed():
-            for packed in batch:
-                yield unpack_fingerprint(packed)
+            for fingerprint in readable("fingerprint", batch, unpack_fingerprint):
+                yield fingerprint
 
     def packed(self) -> AsyncIterator[list[bytes]]:
         """Every image on record as a packed fingerprint, in batches; some may come twice."""
@@ -132,7 +139,7 @@ class Sightings:
         found = []
         for chunk in batched(ids, IMAGES_PER_READ):
             found += [packed for packed in await self._images.packed([image_id(each) for each in chunk]) if packed]
-        return [unpack_fingerprint(packed) for packed in found]
+        return readable("fingerprint", found, unpack_fingerprint)
 
     async def newest(self) -> str:
         """The position of the latest image in the stream, from which `new_images` can continue."""
@@ -217,9 +224,11 @@ class Sightings:
         for field, stored in targets.items():
             # The empty field holds the fingerprint.
             if field and contains in field.lower() and last_seen(stored) >= oldest:
-                target = unpack_target(field)
-                if wanted(target):
-                    yield SightingRecord(target, sha256, float(last_seen(stored)))
+                yield from (
+                    SightingRecord(target, sha256, float(last_seen(stored)))
+                    for target in readable("target", [field], unpack_target)
+                    if wanted(target)
+                )
 
 
 def _ascii_bytes(host: str) -> bytes:

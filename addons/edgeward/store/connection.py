@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from redis import exceptions
 
-from edgeward.errors import ConfigError, StoreUnavailable
+from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.store.clients import open_client
+from edgeward.store.layout import CLAIM, LAYOUT_KEY, LAYOUT_NEEDS, LAYOUT_VERSION, check_layout
 from edgeward.store.server import Ask, Server, TemporaryError
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
 
@@ -57,7 +58,7 @@ class Store:
     async def connect(
         cls, url: str, namespace: str = "edgeward", timeout_ms: int = 2000, replicas: int | None = None
     ) -> Self:
-        """Connect and check that the store answers.
+        """Connect and check that the store answers, and that this release knows its layout.
 
         Args:
             url: see `parse_address`.
@@ -66,7 +67,8 @@ class Store:
 
         Raises:
             ConfigError: the URL is invalid, or does not suit the store (a node of a cluster).
-            StoreUnavailable: nothing answers there. Both messages name the URL without its password.
+            StoreUnavailable: nothing answers there. All messages name the URL without its password.
+            LaterRelease: only a later release of Edgeward can use it.
         """
         try:
             store = cls(url, namespace, timeout_ms, replicas)
@@ -77,7 +79,7 @@ class Store:
         except STORE_AWAY as error:
             await store.close()
             raise StoreUnavailable(f"store {hide_password(url)}: {error}") from None
-        except ConfigError:
+        except (ConfigError, LaterRelease):
             await store.close()
             raise
         return store
@@ -86,9 +88,26 @@ class Store:
         try:
             await self._read_server_info()
             # A server that is still loading answers INFO, but not this.
-            await self.redis.get(self.key("{blocklist}", "version"))
+            await self._check_layout()
         except exceptions.ResponseError as error:
             raise StoreUnavailable(str(error)) from None
+
+    async def _check_layout(self) -> bool:
+        """Whether this version of the layout is on record there. Raises LaterRelease."""
+        # Any: redis-py's types allow for decoded answers too; ours are bytes.
+        found: Any = await self.redis.hmget(self.key(*LAYOUT_KEY), "written", "needs")
+        written, needs = found
+        check_layout(needs, hide_password(self._address.url))
+        return written is not None and int(written) >= LAYOUT_VERSION
+
+    async def claim_layout(self) -> None:
+        """Record the version of the layout, unless it is there: at first use, after an upgrade, and after a loss.
+
+        Raises:
+            LaterRelease: only a later release of Edgeward can use the store.
+        """
+        if not await self._check_layout():
+            await self.run_even_if_full(CLAIM, [self.key(*LAYOUT_KEY)], [LAYOUT_VERSION, LAYOUT_NEEDS])
 
     async def _read_server_info(self) -> None:
         """Find out which commands wait until a change is durable on this server."""

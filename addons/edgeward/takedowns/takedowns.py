@@ -9,13 +9,15 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from edgeward.background.job_store import JobRecord, JobStore
-from edgeward.errors import Conflict, NotFound
+from edgeward.background.readable_records import readable
+from edgeward.errors import Conflict, LaterRelease, NotFound
 from edgeward.store.connection import Store
 from edgeward.types import Signal, Target
+from edgeward.types.later_releases import check_version
 
 ID_PREFIX = "td-"
 """Begins the id of a takedown, and never that of an entry."""
@@ -75,7 +77,10 @@ class Takedown:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        data = json.loads(text)
+        """A takedown as stored. Raises LaterRelease if only a later release can carry it out."""
+        stored = json.loads(text)
+        check_version(stored, "a takedown")
+        data = {name: stored[name] for name in _FIELDS if name in stored}
         for name in ("urls", "prefixes"):
             data[name] = tuple(map(Target.from_dict, data[name]))
         data["signals"] = tuple(Signal.from_dict(signal) for signal in data["signals"])
@@ -95,6 +100,9 @@ class Takedown:
         if not self.groups:
             return [(url,) for url in self.urls]
         return [tuple(self.urls[position] for position in group) for group in self.groups]
+
+
+_FIELDS = tuple(each.name for each in fields(Takedown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ class Takedowns:
 
     async def recent(self, limit: int = 100) -> list[tuple[Takedown, TakedownProgress]]:
         """The latest takedowns, newest first."""
-        return [_parse(record) for record in await self.job_store.recent(limit)]
+        return readable("job", await self.job_store.recent(limit), _parse)
 
     async def orders(self, takedown_id: str, start: int = 0, limit: int = ORDERS_PER_CALL) -> list[str]:
         """Ids of its orders from number `start` on, in the order in which they were placed."""
@@ -220,6 +228,8 @@ class Takedowns:
         except NotFound:
             await self.job_store.forget(takedown_id)
             return
+        except LaterRelease:
+            return  # left to controllers of that release
         if progress.placed_at:
             await self.job_store.forget(takedown_id, takedown.key)
 

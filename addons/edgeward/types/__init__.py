@@ -34,6 +34,7 @@ from edgeward.types.choices import (
     Scope,
     View,
 )
+from edgeward.types.later_releases import Unreadable
 from edgeward.types.records import (
     NO_TARGET,
     UNKNOWN_KEY_HEADERS,
@@ -100,6 +101,7 @@ __all__ = [
     "Sighting",
     "Signal",
     "Target",
+    "Unreadable",
     "Verdict",
     "View",
     "distinct_targets",

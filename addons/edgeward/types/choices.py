@@ -153,6 +153,8 @@ class Cause(StrEnum):
     """The origin has removed or replaced it."""
     UNJUDGED = "unjudged"
     """A cache may have stored a response that nobody could judge: it was broken off, and asked for again in vain."""
+    UNKNOWN = "unknown"
+    """A later release of Edgeward placed it for a cause that this one does not know. It is carried out all the same."""
 
 
 class Scope(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from edgeward.types.choices import Cause, Decision, Delivery, Met, Reason, Scope, View
+from edgeward.types.later_releases import Unreadable
 from edgeward.types.signals import Entry, Fingerprint, HashList
 
 UNKNOWN_VARY = "*"
@@ -237,6 +238,7 @@ class Change:
     "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
+    `unreadable`: this release can't make the change, or, if it is a removal, could not read what is removed.
     `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
     """
 
@@ -248,4 +250,5 @@ class Change:
     list: HashList | None = None
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
+    unreadable: Unreadable | None = field(default=None, compare=False)
     entries: int = field(default=0, compare=False)

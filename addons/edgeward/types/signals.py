@@ -4,10 +4,18 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from edgeward.errors import LaterRelease
 from edgeward.types.choices import ALWAYS_MATCHED, PERMANENT_FLAWS, Action, Decision, Flaw, ListKind, Mode, Reason, View
+from edgeward.types.later_releases import (
+    check_version,
+    known_or,
+    unknown_fields,
+    with_unknown,
+    without_fields,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Signal:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        view = View(data.get("view", View.STORED))
+        view = known_or(data["view"], View.STORED) if "view" in data else View.STORED
         return cls(data["type"], data["value"], data.get("quality"), view, data.get("frame", 0))
 
 
@@ -67,9 +75,23 @@ class Fingerprint:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         data = json.loads(text)
-        signals = tuple(Signal.from_dict(signal) for signal in data.pop("signals"))
-        flaw = data.pop("flaw")
-        return cls(signals=signals, flaw=Flaw(flaw) if flaw else None, **data)
+        signals = tuple(Signal.from_dict(signal) for signal in data["signals"])
+        flaw = known_or(data["flaw"], Flaw.UNSUPPORTED) if data["flaw"] else None
+        sha256, media_type, size = data["sha256"], data["media_type"], data["size"]
+        return cls(sha256, media_type, size, signals, data.get("width", 0), data.get("height", 0), flaw)
+
+
+_SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act"})
+_ENTRY_FIELDS = frozenset({"list", "signal", "reason", "added_by", "added_at"})
+
+
+def _unknown_of_entry(data: Mapping[str, Any], read: Signal) -> str:
+    """What of an entry, and of its signal, was not read."""
+    signal = data["signal"]
+    more = {name: value for name, value in signal.items() if name not in _SIGNAL_FIELDS}
+    if signal.get("view", read.view) != read.view:
+        more["view"] = signal["view"]
+    return unknown_fields(data, _ENTRY_FIELDS, signal=more)
 
 
 def entry_id(list_name: str, signal: Signal) -> str:
@@ -83,6 +105,7 @@ class Entry:
     """One listed signal: who listed it, when (Unix seconds) and why.
 
     `act` is the id of the request, takedown or import that listed it, "" if that was before acts were recorded.
+    `unknown` is what only a later release can read of it, as JSON (see later_releases.py).
     """
 
     list: str
@@ -91,6 +114,7 @@ class Entry:
     added_by: str = ""
     added_at: float = 0.0
     act: str = ""
+    unknown: str = field(default="", compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -101,17 +125,27 @@ class Entry:
         upgraded one after another."""
         signal = self.signal.to_dict() | ({"act": self.act} if self.act else {})
         data = asdict(self) | {"signal": signal}
-        del data["act"]
-        return json.dumps(data, separators=(",", ":"))
+        del data["act"], data["unknown"]
+        return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """An entry as stored. Keys that a later version may add are ignored."""
+        """An entry as stored.
+
+        Raises:
+            LaterRelease: only a later release can read it.
+            KeyError, ValueError, TypeError, AttributeError: it is damaged.
+        """
         data = json.loads(text)
+        if "needs" in data:
+            check_version(data, "an entry")
         signal = data["signal"]
         # Interned: an import of a million entries has one act.
         act = sys.intern(signal.get("act", ""))
-        return cls(data["list"], Signal.from_dict(signal), data["reason"], data["added_by"], data["added_at"], act)
+        read = Signal.from_dict(signal)
+        is_known = len(data) == len(_ENTRY_FIELDS) and signal.keys() <= _SIGNAL_FIELDS and "view" not in signal
+        unknown = "" if is_known else _unknown_of_entry(data, read)
+        return cls(data["list"], read, data["reason"], data["added_by"], data["added_at"], act, unknown)
 
 
 COMPOSITE_TYPE = "pdq-dhash"
@@ -143,6 +177,7 @@ class HashList:
         rotations: also match images that were mirrored or rotated by right angles.
         geometry: also match images that were cropped, rotated by a few degrees or partly covered. Each image then
             needs many more hashes and lookups.
+        unknown: what only a later release can read of it, as JSON (see later_releases.py).
     """
 
     name: str
@@ -153,6 +188,17 @@ class HashList:
     description: str = ""
     rotations: bool = False
     geometry: bool = False
+    unknown: str = field(default="", compare=False, repr=False)
+
+    @property
+    def substituted(self) -> Mapping[str, str]:
+        """Values of the policy that only a later release knows, by name. They are read as what blocks most."""
+        kept = json.loads(self.unknown) if self.unknown else {}
+        return {name: str(kept[name]) for name in _LIST_FIELDS if name in kept}
+
+    def changed(self, **values: Any) -> Self:
+        """The list with these values; what a later release wrote besides stays."""
+        return replace(self, unknown=without_fields(self.unknown, values.keys()), **values)
 
     @property
     def views(self) -> frozenset[View]:
@@ -161,21 +207,44 @@ class HashList:
         return ALWAYS_MATCHED | {view for view, wanted in optional if wanted}
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        data = asdict(self)
+        del data["unknown"]
+        return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
+        """A list as stored.
+
+        An unknown mode is read as ENFORCE, on an allowlist as OFF: what is listed stays blocked. An unknown action is
+        the usual one, 451.
+
+        Raises:
+            LaterRelease: only a later release can read it, or knows its kind.
+            KeyError, ValueError, TypeError, AttributeError: it is damaged.
+        """
         data = json.loads(text)
+        check_version(data, f"the list {data['name']!r}")
+        if data["kind"] not in list(ListKind):
+            raise LaterRelease(f"the list {data['name']!r} is of a kind that only a later release of Edgeward knows")
+        kind = ListKind(data["kind"])
+        mode = known_or(data["mode"], Mode.ENFORCE if kind is ListKind.BLOCK else Mode.OFF)
+        action = known_or(data["action"], Action.UNAVAILABLE_FOR_LEGAL_REASONS)
+        read = {"mode": mode, "action": action}
+        substituted = {name: data[name] for name, value in read.items() if data[name] != value}
         return cls(
             name=data["name"],
-            kind=ListKind(data["kind"]),
-            mode=Mode(data["mode"]),
-            action=Action(data["action"]),
+            kind=kind,
+            mode=mode,
+            action=action,
             radius=dict(data["radius"]),
             description=data["description"],
             rotations=data.get("rotations", False),
             geometry=data.get("geometry", False),
+            unknown=unknown_fields(data, _LIST_FIELDS, **substituted),
         )
+
+
+_LIST_FIELDS = frozenset(each.name for each in fields(HashList)) - {"unknown"}
 
 
 @dataclass(frozen=True, slots=True)

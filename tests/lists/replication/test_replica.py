@@ -16,7 +16,7 @@ from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import LOADING, Membership, StoreHistory
 from edgeward.lists.replication.replica import Replica
 from edgeward.store.connection import Store
-from edgeward.types import Action, Change, Entry, HashList, Mode, Signal
+from edgeward.types import Action, Change, Entry, HashList, Mode, Signal, Unreadable
 
 
 async def test_loads_what_is_there(store: Store, list_store: ListStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,8 +169,10 @@ def _hold_first_page(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Future[li
     go_on = asyncio.Event()
     scan = ListStore.scan
 
-    async def held(self: ListStore, list_name: str) -> AsyncIterator[list[Entry]]:
-        async for page in scan(self, list_name):
+    async def held(
+        self: ListStore, list_name: str, unreadable: dict[str, Unreadable] | None = None
+    ) -> AsyncIterator[list[Entry]]:
+        async for page in scan(self, list_name, unreadable=unreadable):
             if not reading.done():
                 reading.set_result(page)
             await go_on.wait()

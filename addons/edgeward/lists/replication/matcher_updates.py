@@ -9,8 +9,9 @@ from itertools import batched
 from edgeward import metrics
 from edgeward.errors import BadSignal
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.unreadable_entries import UnreadableEntries
 from edgeward.matching.matcher import Matcher
-from edgeward.types import Change
+from edgeward.types import Change, HashList, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class MatcherUpdates:
 
     Attributes:
         kept: lists and entries that the last snapshot did not have, and that were kept.
+        unreadable: what could not be read. What is in memory of it stays.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class MatcherUpdates:
         self._name, self._matcher, self._list_store = name, matcher, list_store
         self._between_slices = between_slices
         self.kept = (0, 0)
+        self.unreadable = UnreadableEntries()
 
     async def load_snapshot(self, keep_others: bool) -> None:
         """Add all lists and entries of the store. What the store does not have is removed, unless `keep_others`.
@@ -43,22 +46,18 @@ class MatcherUpdates:
         since it began.
         """
         lists_kept = entries_kept = 0
-        lists = await self._list_store.lists()
+        lists, unreadable_lists = await self._list_store.readable_lists()
+        self.unreadable.clear()
+        for each in unreadable_lists:
+            self._note(each)
         for hash_list in lists:
-            self._matcher.set_list(hash_list)
-            loaded = set[str]()
-            async for chunk in self._list_store.scan(hash_list.name):
-                for entry in chunk:
-                    loaded.add(entry.id)
-                    with self._skipping_bad_signals():
-                        self._matcher.add_entry(entry)
-                await self._between_slices()
-            others = set(self._matcher.entries(hash_list.name)) - loaded
+            others = await self._load_list(hash_list)
             if keep_others:
                 entries_kept += len(others)
             else:
                 await self._remove_entries(hash_list.name, others)
-        other_lists = self._matcher.lists.keys() - {hash_list.name for hash_list in lists}
+        there = {hash_list.name for hash_list in lists} | {each.list for each in unreadable_lists}
+        other_lists = self._matcher.lists.keys() - there
         for name in other_lists:
             if keep_others:
                 lists_kept += 1
@@ -67,13 +66,53 @@ class MatcherUpdates:
                 await self._delete_list(name)
         self.kept = lists_kept, entries_kept
 
+    async def _load_list(self, hash_list: HashList) -> set[str]:
+        """Add a list with its entries. Returns the ids of those in memory that the store does not have."""
+        self._matcher.set_list(self._explained(hash_list))
+        loaded = set[str]()
+        unreadable: dict[str, Unreadable] = {}
+        async for chunk in self._list_store.scan(hash_list.name, unreadable=unreadable):
+            for entry in chunk:
+                loaded.add(entry.id)
+                with self._skipping_bad_signals():
+                    self._matcher.add_entry(entry)
+            await self._between_slices()
+        for each in unreadable.values():
+            self._note(each)
+        return set(self._matcher.entries(hash_list.name)) - loaded - unreadable.keys()
+
     async def apply(self, change: Change) -> None:
-        """Apply a change. The matcher gets its version at the very end."""
+        """Apply a change. The matcher gets its version at the very end. One that can't be read is noted."""
+        if change.unreadable and change.op not in ("list.delete", "entry.remove"):
+            self._note(change.unreadable)
+        elif change.unreadable:
+            self.unreadable.remove(change.unreadable)
+        if change.list and change.op == "list.delete":
+            self.unreadable.forget_list(change.list.name)
+        elif change.list and change.op == "list.set":
+            self._explained(change.list)
+            if self.unreadable.has_list(change.list.name):
+                # Its entries could not be loaded without it.
+                self.unreadable.forget_list(change.list.name)
+                await self._load_list(change.list)
         if change.op == "list.delete" and change.list:
             # The matcher would remove all entries of a long list at a stretch.
             await self._delete_list(change.list.name)
         with self._skipping_bad_signals():
             self._matcher.apply(change)
+
+    def _note(self, unreadable: Unreadable) -> None:
+        if not len(self.unreadable):
+            logger.error("%s: a list or an entry of the store can't be read and does not act here", self._name)
+        self.unreadable.add(unreadable)
+
+    def _explained(self, hash_list: HashList) -> HashList:
+        if hash_list.substituted:
+            logger.warning(
+                "%s: a list has a policy that only a later release knows (%s): it acts here in mode %s",
+                self._name, ", ".join(hash_list.substituted), hash_list.mode,
+            )  # fmt: skip
+        return hash_list
 
     def set_gauges(self) -> None:
         """Set the metrics of what the matcher holds."""

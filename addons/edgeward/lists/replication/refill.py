@@ -13,10 +13,11 @@ changes gets a line for the audit trail.
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import batched
-from typing import Any
+from typing import Any, Self
 
+from edgeward.background.readable_records import readable
 from edgeward.errors import Conflict
 from edgeward.lists import lua_scripts
 from edgeward.lists.audit_trail import signed
@@ -79,6 +80,11 @@ class Holding:
     version: int
     history: str
 
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        data = json.loads(text)
+        return cls(data["lists"], data["entries"], data["version"], data["history"])
+
 
 @dataclass(frozen=True, slots=True)
 class RefillRequest:
@@ -120,16 +126,16 @@ class Refill:
         redis: Any = self._store.redis
         await redis.hset(self._holdings, name, json.dumps(asdict(holding)))
         found = {field.decode(): value.decode() for field, value in (await redis.hgetall(self._request)).items()}
-        return RefillRequest(**found) if found.get("to") == name else None
+        known = {each.name: found[each.name] for each in fields(RefillRequest) if each.name in found}
+        return RefillRequest(**known) if found.get("to") == name else None
 
     async def holdings(self) -> dict[str, Holding]:
         """What each live replica holds, by its name."""
         redis: Any = self._store.redis
         live = {replica.id for replica in await Membership(self._store).live_replicas()}
-        found = {
-            name.decode(): Holding(**json.loads(text)) for name, text in (await redis.hgetall(self._holdings)).items()
-        }
-        return {name: holding for name, holding in found.items() if name in live}
+        held = (await redis.hgetall(self._holdings)).items()
+        found = readable("holding", held, lambda each: (each[0].decode(), Holding.from_json(each[1])))
+        return {name: holding for name, holding in found if name in live}
 
     async def request(self, request: RefillRequest) -> None:
         """Ask a replica to write its lists back. Another request that is still open is replaced."""

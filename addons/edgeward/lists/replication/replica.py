@@ -24,7 +24,7 @@ from typing import Any
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.lists.list_store import ListStore, parse_changes
+from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
@@ -39,6 +39,7 @@ from edgeward.lists.replication.membership import (
 from edgeward.lists.replication.refill_offer import RefillOffer
 from edgeward.lists.replication.store_loss import REFILLED, AppliedListsFile, StoreLoss, StoreLossWatch
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
+from edgeward.lists.stored_lists import parse_changes
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import STORE_AWAY, Redis, Store
 from edgeward.types import Change
@@ -75,6 +76,7 @@ class Replica:
             `flush_version`, are applied.
         flush_version: the version of the lists when the last flush request was made.
         unjudged: what is not judged now.
+        unreadable: what of the store does not act here, as this release can't read it.
     """
 
     def __init__(
@@ -93,11 +95,11 @@ class Replica:
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self._membership = store, ListStore(store), Membership(store)
         self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
+        self.unreadable = self._updates.unreadable
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
-        self._keeps_others = False
-        self._highest_version = 0
+        self._keeps_others, self._highest_version = False, 0
         self._history = StoreHistory(0, None)
         self._next_count = 0.0
         self._applied_at: float | None = None
@@ -111,8 +113,7 @@ class Replica:
         self._heartbeat_lock = asyncio.Lock()
         self._heartbeat_due = 0.0
         # For those who wait: the first attempt to load has ended; the version has changed.
-        self._attempted = asyncio.Event()
-        self._version_changed = asyncio.Condition()
+        self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
         self._reader: Redis | None = None
         self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
         self._loop = WorkerLoop(
@@ -216,6 +217,7 @@ class Replica:
         Changes go on while the snapshot is read. So all changes since it was begun are applied to it again, in order:
         the last change of anything decides.
         """
+        await self._store.claim_layout()
         await self._heartbeat()
         history = self._history
         version = await self._list_store.version()
@@ -250,9 +252,8 @@ class Replica:
             if self._misses_some_before(changes):
                 logger.warning(
                     "%s: the store no longer has the changes after version %d; reloading the lists",
-                    self._log_name,
-                    self.version,
-                )
+                    self._log_name, self.version,
+                )  # fmt: skip
                 # After a loss this copy is the only one of what was lost: it stays in use.
                 self._loaded = False
                 self.ready = self.ready and self._keeps_others
@@ -331,7 +332,7 @@ class Replica:
             sent, sent_at = now(), time.time()
             history = await self._membership.heartbeat(
                 self._name,
-                reported=self._report.version if loaded else not_loaded,
+                reported=self._report.version if loaded and not self.unreadable.any_later else not_loaded,
                 applied=version if loaded else LOADING,
                 acknowledged=flush_request_id(self._report.flush_request),
                 judged=flush_request_id(self._judged_request),

@@ -18,6 +18,7 @@ from typing import Self
 from edgeward import metrics
 from edgeward.lists.replication.membership import StoreHistory
 from edgeward.matching.matcher import Matcher
+from edgeward.types.later_releases import DECODE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -96,10 +97,11 @@ class AppliedListsFile:
     def read(self) -> AppliedLists | None:
         """What was recorded; None if nothing was, or the file is damaged."""
         try:
-            return AppliedLists(**json.loads(self._path.read_bytes()))
+            found = json.loads(self._path.read_bytes())
+            return AppliedLists(found["history"], found["version"], found["lists"], found["entries"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, *DECODE_ERRORS) as error:
             logger.error("%s: what this machine applied last can't be read: %s", self._path, error)
             return None
 
