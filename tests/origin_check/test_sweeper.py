@@ -5,6 +5,7 @@ import io
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,35 +128,32 @@ async def test_an_image_that_is_still_there_stays(sweep: Sweep, site: Site) -> N
 
 @pytest.mark.parametrize("status", [404, 410, 451])
 async def test_a_removed_image_is_purged(sweep: Sweep, site: Site, status: int) -> None:
-    """All equivalent URLs of it that were seen are purged, with any query; another path is not."""
-    equivalent = [target("/a.jpg"), target("/a.jpg?x=1"), target("/%61.jpg")]
-    await sweep.serve(*equivalent[1:], target("/b.jpg"), budget=0)
+    """With each variant of it that was seen. Other queries and paths, which the origin may still have, are not."""
+    variants = [target(), replace(target(), vary=(("accept", "image/webp"),))]
+    others = [target("/a.jpg?x=1"), target("/a.jpg?x=2"), target("/b.jpg"), target("/a.jpg", "other.test")]
+    await sweep.serve(*others, variants[1], budget=0)
     await sweep.queue.take(9)
-    await sweep.serve(equivalent[0])
+    await sweep.serve(variants[0])
     site.put("/a.jpg", b"", None, status=status)
     await sweep.step()
     placed = await sweep.placed()
-    assert {order.target.path for order in placed} == {each.path for each in equivalent}
+    assert {(order.scope, order.target) for order in placed} == {(Scope.TARGET, each) for each in variants}
     assert {(order.cause, order.sha256) for order in placed} == {(Cause.ORIGIN, MADE.sha256)}
 
 
-async def test_forgotten_queries_of_a_removed_image_are_purged_by_prefix(
-    sweep: Sweep, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those that were forgotten, and those that are more than are purged one by one."""
-    await sweep.sightings.forgotten.remember_of_image(bytes(16), [target("/a.jpg?1"), target("/a.jpg?2")])
-    await sweep.serve(target("/a.jpg"))
-    site.put("/a.jpg", b"", None, status=404)
-    await sweep.step()
-    found = {(order.scope, order.target.path, order.forgotten) for order in await sweep.placed()}
-    assert found == {(Scope.TARGET, "/a.jpg", 0), (Scope.PREFIX, "/a.jpg", 2)}
-    monkeypatch.setattr(module, "MAX_EQUIVALENT_TARGETS", 1)
-    await sweep.serve(target("/b.jpg"))
-    site.put("/b.jpg", b"", None, status=404)
-    await sweep.step()
-    assert (Scope.PREFIX, "/b.jpg", 1) in {
-        (order.scope, order.target.path, order.forgotten) for order in await sweep.placed()
-    }
+async def test_a_removed_query_takes_no_other_with_it(sweep: Sweep, site: Site) -> None:
+    """Of a script that serves an image for each id: neither the path without a query, nor another id, nor what was
+    forgotten there."""
+    for removed, *others in (("/a", "/a?id=1", "/a?id=2"), ("/b?id=1", "/b", "/b?id=2")):
+        path = removed.partition("?")[0]
+        await sweep.sightings.forgotten.remember_of_image(bytes(16), [target(f"{path}?id=7"), target(f"{path}?id=8")])
+        await sweep.serve(*map(target, others), budget=0)
+        await sweep.queue.take(9)
+        await sweep.serve(target(removed))
+        site.put(removed, b"", None, status=404)
+        await sweep.step()
+    placed = [(order.scope, order.target.path, order.forgotten) for order in await sweep.placed()]
+    assert placed == [(Scope.TARGET, "/b?id=1", 0), (Scope.TARGET, "/a", 0)]
 
 
 async def test_a_removal_is_ordered_once(sweep: Sweep, site: Site) -> None:

@@ -16,11 +16,8 @@ from edgeward.origin_check.host_answers import HostAnswers, Refusal
 from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
 from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
 from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
-from edgeward.purging.image_orders import forgotten_orders
 from edgeward.purging.orders import Orders
-from edgeward.retromatch.forgotten_purges import ForgottenPurges
 from edgeward.settings.config import Config
-from edgeward.sightings.forgotten import prefix_of
 from edgeward.sightings.sightings import Sightings
 from edgeward.types import DEFAULT_RADIUS, Cause, Fingerprint, PurgeOrder, distinct_targets
 
@@ -39,8 +36,8 @@ FOLLOWED_SECONDS = 24 * 3600.0
 DAY_SECONDS = 24 * 3600.0
 MAX_HOSTS = 1000
 """Hosts whose connections, pauses and paces are remembered, the latest."""
-MAX_EQUIVALENT_TARGETS = 1000
-"""Equivalent URLs and variants of one removed target that are purged with it one by one; others by prefix."""
+MAX_VARIANTS = 1000
+"""Variants of one removed target that are purged with it. Further ones are checked by themselves when they are served."""
 WHY = {
     "gone": "the origin has removed it",
     "replaced": "the origin has another image there",
@@ -66,7 +63,7 @@ class Sweeper:
     ) -> None:
         self._config, self._settings = config, config.sweep
         self._queue, self._sightings, self._pool = queue, sightings, pool
-        self._purges = ForgottenPurges(sightings.store, sightings.forgotten, orders)
+        self._orders = orders
         # Placement fill does not see cache hits, so a share of all responses can't be computed: only the rate per host
         # limits the requests.
         self._sees_hits = config.proxy.placement == "front"
@@ -194,21 +191,18 @@ class Sweeper:
         return any((seen ^ new).bit_count() <= radius for seen in seen_pdqs for new in new_pdqs)
 
     async def _place_orders(self, served: ServedTarget, result: str) -> None:
-        """Order purges of the target, and of every equivalent URL and variant that was seen."""
+        """Order purges of the target and of the variants of it that were seen.
+
+        Not of other queries: what the origin answers to one says nothing of the others, and each is followed by itself.
+        """
         now = time.time()
         known = await self._sightings.images_by_id([served.image])
         sha256 = known[0].sha256 if known else ""
-        records = await self._sightings.find_equivalent(served.target.url, MAX_EQUIVALENT_TARGETS)
+        records = await self._sightings.find(served.target.url, limit=MAX_VARIANTS)
         targets = distinct_targets([served.target, *(record.target for record in records)])
-        # Read after the targets: one that is forgotten meanwhile is found there or here.
-        forgotten = await self._sightings.forgotten_of_urls([served.target])
-        why = WHY[result]
-        orders = [PurgeOrder(target, Cause.ORIGIN, now, sha256, why=why, by="sweep") for target in targets]
-        if len(records) >= MAX_EQUIVALENT_TARGETS:
-            prefix = prefix_of(served.target)
-            forgotten[prefix] = forgotten.get(prefix, 0) + 1
-        orders += forgotten_orders(forgotten, Cause.ORIGIN, now, why=why, by="sweep")
-        await self._purges.place(orders)
+        await self._orders.place(
+            [PurgeOrder(target, Cause.ORIGIN, now, sha256, why=WHY[result], by="sweep") for target in targets]
+        )
 
     def _origin(self, host: str) -> Origin | None:
         """The host's origin; None if the configuration names none."""
