@@ -11,6 +11,7 @@ from tests.scenarios.pictures import picture
 
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check.picture_comparison import Likeness
 from edgeward.origin_check.queue import ServedTarget, sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
 from edgeward.purging.orders import Orders
@@ -107,13 +108,13 @@ async def followed(url: str, placement: str, **sweep: Any) -> AsyncIterator[Foll
         store = await Store.connect(url, f"next{next(NAMESPACES)}")
         pool = HasherPool(HashingSettings(processes=1, timeout_ms=60_000))
         one = Followed(store, config, pool, origin)
-        one.sweeper._is_same_picture = _is_another_picture  # type: ignore[method-assign]
+        one.sweeper._judge._pictures.compare = _is_another_picture  # type: ignore[method-assign]
         await one.sightings.write([Sighting(TARGET, MADE, time.time(), 0)])
         yield one
         await one.sweeper.close()
         await store.close()
 
 
-async def _is_another_picture(*_: object) -> bool:
+async def _is_another_picture(*_: object) -> Likeness:
     """In place of the hashers: they are not the subject here."""
-    return False
+    return Likeness.OTHER

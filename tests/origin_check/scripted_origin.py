@@ -89,15 +89,16 @@ async def let_pass(store: Store, sweeper: Sweeper, seconds: float) -> None:
     redis: Any = store.redis
     for name in [key async for batch in store.scan(store.key("{sweep}", "*")) for key in batch]:
         part = name.decode().removeprefix(store.key("{sweep}", "")).split(":")[0]
-        if part in ("later", "refused", "served"):
+        if part in ("later", "refused", "served", "good", "holds"):
             members: list[tuple[bytes, float]] = await redis.zrange(name, 0, -1, withscores=True)
             await redis.zadd(name, {member: score - seconds for member, score in members})
         elif part == "checked":
             check: Mapping[str, Any] = json.loads(await redis.get(name))
             await redis.set(name, json.dumps({**check, "at": check["at"] - seconds}))
         elif part == "held":
-            await redis.set(name, float(await redis.get(name)) - seconds)
-        elif part == "host":
+            since, served_before = (await redis.get(name)).decode().split()
+            await redis.set(name, f"{float(since) - seconds} {served_before}")
+        elif part in ("host", "unproven"):
             await redis.delete(name)
         elif part == "state":
             for field, text in (await redis.hgetall(name)).items():

@@ -35,7 +35,7 @@ NOT_SENT = frozenset(
 class OriginState(StrEnum):
     """What the origin has now.
 
-    Only hashes can tell whether OTHER means "same" or "replaced", and only a second look what PRIVATE means.
+    Only hashes can tell whether OTHER means "same" or "replaced", and only a second look what PRIVATE and PAGE mean.
     """
 
     SAME = "same"
@@ -46,8 +46,10 @@ class OriginState(StrEnum):
     """No answer, or a status that says nothing about the image: 5xx or 429."""
     PRIVATE = "private"
     """400, 401, 403, or a redirect to a page where people log in: the image is not public."""
+    PAGE = "page"
+    """200 with something that is no image: a page that says so, or a page of a host in maintenance."""
     UNCLEAR = "unclear"
-    """Another redirect, a page, or anything else that is neither an image nor a clear removal."""
+    """Another redirect, or anything else that is neither an image nor a clear removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def _judged(response: HttpResponse, sha256: str, checked: LastCheck) -> OriginAn
         return OriginAnswer(OriginState.UNCLEAR)
     if hashlib.sha256(response.body).hexdigest().startswith(sha256):
         return OriginAnswer(OriginState.SAME, checked)
-    if media_types.sniff(response.body[: media_types.SNIFF_BYTES]) is None:
-        return OriginAnswer(OriginState.UNCLEAR)
+    declared = response.headers.get("content-type", "").strip().lower()
+    if media_types.sniff(response.body[: media_types.SNIFF_BYTES]) is None and not declared.startswith("image/"):
+        return OriginAnswer(OriginState.PAGE)
     return OriginAnswer(OriginState.OTHER, checked, response.body)

@@ -181,9 +181,17 @@ class SweepQueue:
             limit_share: whether the share of requests among all responses limits it too.
         """
         bucket = self._store.key("{sweep}", "host", host)
-        args = [per_second, int(limit_share)]
+        args = [per_second, int(limit_share), 0]
         answer = await self._store.run(scripts.REQUEST_PERMISSION, [self._budget, bucket], args)
         return Permission(answer.decode())
+
+    async def charge(self, host: str, per_second: float, limit_share: bool) -> None:
+        """Charge for one request that is sent whatever the limits are: later ones must wait for it.
+
+        For the arguments see `request_permission`.
+        """
+        bucket = self._store.key("{sweep}", "host", host)
+        await self._store.run(scripts.REQUEST_PERMISSION, [self._budget, bucket], [per_second, int(limit_share), 1])
 
     async def last_check(self, served: ServedTarget) -> LastCheck | None:
         text = await self._redis.get(self._checked_key(served))

@@ -169,15 +169,18 @@ return redis.call('ZCARD', KEYS[1]) + redis.call('ZCOUNT', KEYS[2], '-inf', time
 
 REQUEST_PERMISSION = """
 -- The bucket holds the tokens of one second, at least one. A refusal takes nothing from it or from the budget.
--- KEYS: budget, bucket of the host. ARGV: requests per second, whether the budget counts (1 or 0)
-if ARGV[2] == '1' and tonumber(redis.call('GET', KEYS[1]) or 0) < 1 then return 'share' end
+-- KEYS: budget, bucket of the host. ARGV: requests per second, whether the budget counts (1 or 0), 1: charge whatever
+-- the limits are
+local forced = ARGV[3] == '1'
+if not forced and ARGV[2] == '1' and tonumber(redis.call('GET', KEYS[1]) or 0) < 1 then return 'share' end
 local time = redis.call('TIME')
 local now, rate = time[1] + time[2] / 1000000, tonumber(ARGV[1])
 local capacity = math.max(rate, 1)
 local tokens, at = string.match(redis.call('GET', KEYS[2]) or '', '(%S+) (%S+)')
 tokens = tokens and math.min(capacity, tokens + (now - at) * rate) or capacity
-if tokens < 1 then return 'host' end
-redis.call('SET', KEYS[2], string.format('%.6f %.6f', tokens - 1, now), 'EX', math.ceil(capacity / rate) + 1)
+if tokens < 1 and not forced then return 'host' end
+local seconds = math.ceil((capacity - tokens + 1) / rate) + 1
+redis.call('SET', KEYS[2], string.format('%.6f %.6f', tokens - 1, now), 'EX', seconds)
 if ARGV[2] == '1' then redis.call('INCRBYFLOAT', KEYS[1], -1) end
 return 'go'
 """

@@ -7,19 +7,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from functools import partial
 
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.origin_check.host_answers import HostAnswers, Refusal
+from edgeward.origin_check.answer_judge import AnswerJudge
+from edgeward.origin_check.host_answers import HostAnswers
+from edgeward.origin_check.host_tables import describe_host
 from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
 from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
+from edgeward.origin_check.picture_comparison import PictureComparison
 from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import Config
 from edgeward.sightings.sightings import Sightings
-from edgeward.types import DEFAULT_RADIUS, Cause, Fingerprint, PurgeOrder, distinct_targets
+from edgeward.types import Cause, PurgeOrder, distinct_targets
 
 logger = logging.getLogger(__name__)
 
@@ -37,19 +40,13 @@ DAY_SECONDS = 24 * 3600.0
 MAX_HOSTS = 1000
 """Hosts whose connections, pauses and paces are remembered, the latest."""
 MAX_VARIANTS = 1000
-"""Variants of one removed target that are purged with it. Further ones are checked by themselves when they are served."""
+"""Variants of one removed target that are purged with it. Further ones are checked by themselves."""
 WHY = {
     "gone": "the origin has removed it",
     "replaced": "the origin has another image there",
     "private": "the origin no longer shows it to everyone",
 }
 """The reason in the purge orders, by result of the check."""
-RESULT_OF_REFUSAL = {
-    Refusal.UNKNOWN: "kept",
-    Refusal.FIRST: "refused",
-    Refusal.HELD: "held",
-    Refusal.CONFIRMED: "private",
-}
 
 
 class Sweeper:
@@ -62,13 +59,17 @@ class Sweeper:
         self, config: Config, queue: SweepQueue, sightings: Sightings, orders: Orders, pool: HasherPool
     ) -> None:
         self._config, self._settings = config, config.sweep
-        self._queue, self._sightings, self._pool = queue, sightings, pool
+        self._queue, self._sightings = queue, sightings
         self._orders = orders
         # Placement fill does not see cache hits, so a share of all responses can't be computed: only the rate per host
         # limits the requests.
         self._sees_hits = config.proxy.placement == "front"
         self._second_look_seconds = config.sweep.within_seconds / MOST_CHECKS_PER_CHECK_TIME
-        self._answers = HostAnswers(sightings.store, self._second_look_seconds, config.sweep.hold_seconds)
+        answers = HostAnswers(
+            sightings.store, self._second_look_seconds, config.sweep.hold_seconds, config.sweep.hold_share
+        )
+        pictures = PictureComparison(sightings, pool, "pdq" in config.hashing.signals)
+        self._judge = AnswerJudge(answers, pictures, config.sweep.private == "keep", partial(describe_host, config))
         self._origins: dict[str, Origin | None] = {}
         # By host that is down: when its pause ends (Unix seconds), and how long it is.
         self._pauses: dict[str, tuple[float, float]] = {}
@@ -127,6 +128,14 @@ class Sweeper:
         await self._conclude(served, answer, pacer.interval(served.views, elapsed, served.idle + 1))
         return True
 
+    async def _ask_again(self, served: ServedTarget) -> OriginAnswer:
+        """Ask for a target to prove something. It is charged to the limits, which may forbid the next requests."""
+        origin, host = self._origin(served.target.host), served.target.host
+        if origin is None:
+            return OriginAnswer(OriginState.UNCLEAR)
+        await self._queue.charge(host, self._settings.per_second, self._sees_hits)
+        return await origin.check(served.target, served.image, None, time.time())
+
     async def _permission(self, served: ServedTarget, now: float) -> Permission:
         """Whether the limits allow a request now. If not, the target gets another time."""
         host = served.target.host
@@ -142,14 +151,13 @@ class Sweeper:
         """Act on the answer: purge the target, or give it its next time, `interval` seconds from now."""
         now, host = time.time(), served.target.host
         self._note_host(host, is_down=answer.state is OriginState.DOWN)
-        result = await self._result(served, answer, now)
+        result = await self._judge.judge(served, answer, self._ask_again)
         metrics.sweep_checks.labels(result).inc()
         if result in WHY:
             await self._place_orders(served, result)
             await self._queue.record_check(served, LastCheck(now))
             await self._queue.forget(served)
         elif result == "same":
-            await self._answers.note_served(served, now)
             await self._queue.record_check(served, answer.checked, now + interval)
         elif answer.state is OriginState.DOWN:
             paused_until = self._pauses.get(host, (now, 0.0))[0]
@@ -159,36 +167,9 @@ class Sweeper:
         else:
             await self._queue.postpone(served, now + interval, checked=True)
 
-    async def _result(self, served: ServedTarget, answer: OriginAnswer, now: float) -> str:
-        """The label `result` of edgeward_sweep_checks_total."""
-        if answer.state is OriginState.OTHER:
-            return "same" if await self._is_same_picture(served, answer.body) else "replaced"
-        is_private = answer.state is OriginState.PRIVATE
-        if answer.location and await self._answers.is_common_redirect(served, answer.location):
-            is_private = True
-        if not is_private:
-            return str(answer.state)
-        if self._settings.private == "keep":
-            return "kept"
-        return RESULT_OF_REFUSAL[await self._answers.note_refused(served, now)]
-
     def _followed_seconds(self) -> float:
         """How long a target is followed after it was served last. Placement fill does not see when that was."""
         return FOLLOWED_SECONDS if self._sees_hits else self._config.sightings.keep_days * DAY_SECONDS
-
-    async def _is_same_picture(self, served: ServedTarget, body: bytes) -> bool:
-        """Whether other bytes show the same picture: some origins encode their images anew for each request.
-
-        An image that can't be compared counts as the same: it does not prove a removal.
-        """
-        known = await self._sightings.images_by_id([served.image])
-        if not known:
-            return True
-        seen_pdqs, new_pdqs = _pdqs(known[0]), _pdqs(await self._pool.fingerprint(body))
-        if not seen_pdqs or not new_pdqs:
-            return True
-        radius = DEFAULT_RADIUS["pdq"]
-        return any((seen ^ new).bit_count() <= radius for seen in seen_pdqs for new in new_pdqs)
 
     async def _place_orders(self, served: ServedTarget, result: str) -> None:
         """Order purges of the target and of the variants of it that were seen.
@@ -242,7 +223,3 @@ class Sweeper:
 def _as_exception(error: BaseException) -> Exception:
     """A check that was cancelled from elsewhere has failed. As it is, it would look like the end of the sweep."""
     return error if isinstance(error, Exception) else RuntimeError(f"a check ended with {type(error).__name__}")
-
-
-def _pdqs(fingerprint: Fingerprint) -> Sequence[int]:
-    return [int(signal.value, 16) for signal in fingerprint.signals if signal.type == "pdq"]
