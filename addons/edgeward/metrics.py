@@ -309,6 +309,13 @@ sweep_checks = Counter(
     ["result"],
     registry=registry,
 )
+sweep_hosts = Gauge(
+    "edgeward_sweep_hosts",
+    "Hosts whose removals are not noticed or not purged, by table in [[hosts]] and state: down, held.",
+    ["table", "state"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 sweep_queue = Gauge(
     "edgeward_sweep_queue",
     "Served targets that wait for a check at their origin.",

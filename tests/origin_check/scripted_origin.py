@@ -104,5 +104,5 @@ async def let_pass(store: Store, sweeper: Sweeper, seconds: float) -> None:
             for field, text in (await redis.hgetall(name)).items():
                 views, served, idle, wake = text.decode().split(" ")
                 await redis.hset(name, field, f"{views} {float(served) - seconds:.3f} {idle} {wake}")
-    for host, (until, pause) in sweeper._pauses.items():
-        sweeper._pauses[host] = (until - seconds, pause)
+    for failing in sweeper._pauses._hosts.values():
+        failing.until -= seconds

@@ -17,7 +17,10 @@ from edgeward import metrics
 from edgeward.demo.origin import Origin as Site
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check import host_pauses
 from edgeward.origin_check import sweeper as module
+from edgeward.origin_check.host_problems import HostState
+from edgeward.origin_check.origin import OriginAnswer, OriginState
 from edgeward.origin_check.queue import LastCheck, ServedTarget, SweepQueue
 from edgeward.origin_check.sweeper import Sweeper
 from edgeward.purging.orders import Orders
@@ -188,7 +191,7 @@ async def test_other_bytes_of_the_same_picture_stay(sweep: Sweep, site: Site) ->
 
 async def test_a_host_that_is_down_is_not_purged_or_asked_again(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of a host that is down is purged; it is not asked again during its pause, but other hosts are."""
-    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 7200.0))
+    monkeypatch.setattr(host_pauses, "PAUSE_SECONDS", (3600.0, 7200.0))
     await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
     await sweep.step()
     await sweep.serve(target("/6.jpg", "down.test"), target())
@@ -196,17 +199,59 @@ async def test_a_host_that_is_down_is_not_purged_or_asked_again(sweep: Sweep, mo
     assert await sweep.placed() == []
 
 
-async def test_the_pauses_of_a_host_that_stays_down_grow(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pause is doubled at each attempt that finds the host down, however many requests that were."""
-    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 10_000.0))
-    for pause in (3600, 7200, 10_000, 10_000):
-        await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
-        before = time.time()
-        assert await sweep.step() == 5
-        until, last = sweep.sweeper._pauses["down.test"]
-        assert last == pause
-        assert before + pause <= until <= time.time() + pause
-        sweep.sweeper._pauses["down.test"] = before, last  # it is over
+async def test_an_origin_that_cannot_be_reached_is_told(sweep: Sweep, caplog: pytest.LogCaptureFixture) -> None:
+    """Once in the log, with its table in the settings and the error; in the metric, and in the record for the doctor.
+    And once when it is back."""
+    for each in range(2):
+        await sweep.serve(*(target(f"/{each}-{number}.jpg", "down.test") for number in range(5)))
+        await sweep.step()
+        sweep.sweeper._pauses._hosts["down.test"].until = 0.0
+    assert caplog.text.count('[[hosts]] name = "down.test" fails') == 1
+    (problem,) = await sweep.sweeper._problems.read(time.time())
+    assert (problem.host, problem.table, problem.state) == ("down.test", "down.test", HostState.DOWN)
+    assert "connection refused" in problem.detail
+    assert "connection refused" in caplog.text
+
+    def shown() -> float | None:
+        labels = {"table": "down.test", "state": "down"}
+        return metrics.registry.get_sample_value("edgeward_sweep_hosts", labels)
+
+    sweep.sweeper._problems_shown_at = 0.0
+    await sweep.step()
+    assert shown() == 1
+    one = ServedTarget(target("/1.jpg", "down.test"), MADE.sha256[:32], time.time())
+    for _ in range(2):
+        await sweep.sweeper._note_host(one, OriginAnswer(OriginState.SAME))
+    assert caplog.text.count('[[hosts]] name = "down.test" answers again') == 1
+    sweep.sweeper._problems_shown_at = 0.0
+    await sweep.step()
+    assert shown() == 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_one_target_that_fails_keeps_no_other_of_its_host_waiting(sweep: Sweep, site: Site, status: int) -> None:
+    """A refusal, a limit, an error or a slow answer belongs to its target, however often it fails."""
+    for number in range(4):
+        site.put("/bad.jpg", b"", None, status=status, headers=[("Retry-After", "600")])
+        await sweep.serve(target(f"/a.jpg?{number}"), target("/bad.jpg"))
+        assert await sweep.step() >= 1
+        assert sweep.sweeper._pauses.end("img.test") == 0
+        await sweep.queue.forget(ServedTarget(target("/bad.jpg"), MADE.sha256[:32], 0))
+    assert site.count("/bad.jpg") == 4
+    assert [order.target.path for order in await sweep.placed()] == []
+
+
+async def test_a_pause_that_one_target_asks_for_is_kept(sweep: Sweep, site: Site) -> None:
+    """429 with Retry-After: the target is not asked for before, but within the longest pause."""
+    for seconds, expected in (("200", 200.0), ("2000", 300.0), ("5", 100.0), ("nonsense", 100.0)):
+        path = f"/{seconds}.jpg"
+        site.put(path, b"", None, status=429, headers=[("Retry-After", seconds)])
+        sweep.sweeper._pacer("img.test").interval = lambda *_: 100.0  # type: ignore[method-assign]
+        await sweep.serve(target(path))
+        await sweep.step()
+        sweep.sweeper._pauses.note_answer("img.test")
+        next_time = await sweep.queue.next_time(ServedTarget(target(path), MADE.sha256[:32], 0)) or 0
+        assert next_time - time.time() == pytest.approx(expected, abs=10)
 
 
 async def test_a_host_without_a_known_origin_is_not_asked(start: Callable[..., Sweep]) -> None:

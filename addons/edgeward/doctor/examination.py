@@ -11,6 +11,7 @@ from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
+from edgeward.doctor.origin_check import check_origin_check
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.store import check_store
@@ -56,6 +57,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),
+            *await check_origin_check(services),
         ]
     except STORE_AWAY:
         return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]

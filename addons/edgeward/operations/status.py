@@ -8,12 +8,15 @@ from enum import StrEnum
 
 from edgeward.lists.replication.membership import LiveReplica
 from edgeward.operations.services import Services
+from edgeward.origin_check.host_problems import HostProblems, HostState
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
 
 AWAY_SECONDS = 2.0
 """The store counts as away when it has not answered for this long. It is asked twice a second."""
+
+NAMED_HOSTS = 3
 
 
 class StoreState(StrEnum):
@@ -57,6 +60,16 @@ class CacheStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginStatus:
+    """What the origin check has found out: hosts whose origin does not answer (`down`), hosts of which nothing is
+    purged as they removed most at once (`held`), and three of them by name, the longest first."""
+
+    down: int
+    held: int
+    host_names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SystemStatus:
     """The state of everything.
 
@@ -75,6 +88,7 @@ class SystemStatus:
     uptime_seconds: float
     forgotten: ForgottenTotals
     sightings_memory: MemoryUse
+    origins: OriginStatus
 
 
 def readiness(services: Services) -> Readiness:
@@ -107,7 +121,15 @@ async def system_status(services: Services) -> SystemStatus:
         uptime_seconds=time.time() - services.started_at,
         forgotten=await services.sightings.forgotten.totals(),
         sightings_memory=await services.sightings.memory.use(),
+        origins=await _origin_status(services),
     )
+
+
+async def _origin_status(services: Services) -> OriginStatus:
+    problems = await HostProblems(services.store, services.config).read(time.time())
+    states = [each.state for each in problems]
+    names = list(dict.fromkeys(each.host for each in problems))[:NAMED_HOSTS]
+    return OriginStatus(states.count(HostState.DOWN), states.count(HostState.HELD), names)
 
 
 async def _cache_status(services: Services, cache: CacheSettings) -> CacheStatus:

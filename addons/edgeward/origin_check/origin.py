@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.retry_after import retry_after
 from edgeward.errors import CacheUnavailable
 from edgeward.hashing import media_types
 from edgeward.origin_check.queue import LastCheck
@@ -60,12 +61,16 @@ class OriginAnswer:
         checked: when it was asked, and the validators of what it has.
         body: the image, if `state` is OTHER.
         location: where another redirect leads, without its query; "" if there is none.
+        problem: why there is no usable answer, if `state` is DOWN, for people.
+        retry_after: seconds for which it asks to be left alone then, else 0.
     """
 
     state: OriginState
     checked: LastCheck = field(default_factory=lambda: LastCheck(0.0))
     body: bytes = b""
     location: str = ""
+    problem: str = ""
+    retry_after: float = 0.0
 
 
 class Origin:
@@ -93,8 +98,8 @@ class Origin:
             response = await self._client.ask("GET", target.host, target.path, headers, keep=self._max_bytes)
         except TargetError:
             return OriginAnswer(OriginState.UNCLEAR)
-        except CacheUnavailable:
-            return OriginAnswer(OriginState.DOWN)
+        except CacheUnavailable as error:
+            return OriginAnswer(OriginState.DOWN, problem=str(error))
         # A 304 without a condition in the request is a broken answer: it falls through to UNCLEAR.
         if response.status == 304 and last:
             return OriginAnswer(OriginState.SAME, LastCheck(now, last.etag, last.last_modified))
@@ -141,7 +146,8 @@ def _judged(response: HttpResponse, sha256: str, checked: LastCheck) -> OriginAn
     if response.status in REFUSED_STATUSES:
         return OriginAnswer(OriginState.PRIVATE)
     if response.status == 429 or response.status >= 500:
-        return OriginAnswer(OriginState.DOWN)
+        pause = retry_after(response.headers.get("retry-after", "")) or 0.0
+        return OriginAnswer(OriginState.DOWN, problem=f"it answers {response.status}", retry_after=pause)
     # A coded body, though identity was asked for, can't be compared.
     if response.status != 200 or "content-encoding" in response.headers:
         return OriginAnswer(OriginState.UNCLEAR)

@@ -14,7 +14,9 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.origin_check.answer_judge import AnswerJudge
 from edgeward.origin_check.host_answers import HostAnswers
-from edgeward.origin_check.host_tables import describe_host
+from edgeward.origin_check.host_pauses import PAUSE_SECONDS, HostPauses
+from edgeward.origin_check.host_problems import HostProblems, HostState, counted_by_table
+from edgeward.origin_check.host_tables import describe_host, tables
 from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
 from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
 from edgeward.origin_check.picture_comparison import PictureComparison
@@ -28,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 CONCURRENT_CHECKS = 32
 TICK_SECONDS = 0.25
-HOST_PAUSE_SECONDS = (5.0, 300.0)
-"""How long no request is sent to a host that is down: the first pause, and the longest."""
+SHOW_SECONDS = 5.0
+"""Time between two looks at the hosts with problems."""
 AFTER_PAUSE_SECONDS = 2.0
 """Targets of a host that was down are queued again at a random time in this many seconds after its pause."""
 OVER_RATE_PAUSE_SECONDS = (1.0, 3.0)
@@ -38,7 +40,7 @@ FOLLOWED_SECONDS = 24 * 3600.0
 """How long a target is followed in placement front after it was served last."""
 DAY_SECONDS = 24 * 3600.0
 MAX_HOSTS = 1000
-"""Hosts whose connections, pauses and paces are remembered, the latest."""
+"""Hosts whose connections and paces are remembered, the latest."""
 MAX_VARIANTS = 1000
 """Variants of one removed target that are purged with it. Further ones are checked by themselves."""
 WHY = {
@@ -65,14 +67,16 @@ class Sweeper:
         # limits the requests.
         self._sees_hits = config.proxy.placement == "front"
         self._second_look_seconds = config.sweep.within_seconds / MOST_CHECKS_PER_CHECK_TIME
+        self._table = partial(describe_host, config)
         answers = HostAnswers(
             sightings.store, self._second_look_seconds, config.sweep.hold_seconds, config.sweep.hold_share
         )
         pictures = PictureComparison(sightings, pool, "pdq" in config.hashing.signals)
-        self._judge = AnswerJudge(answers, pictures, config.sweep.private == "keep", partial(describe_host, config))
+        self._judge = AnswerJudge(answers, pictures, config.sweep.private == "keep", self._table)
         self._origins: dict[str, Origin | None] = {}
-        # By host that is down: when its pause ends (Unix seconds), and how long it is.
-        self._pauses: dict[str, tuple[float, float]] = {}
+        self._pauses = HostPauses()
+        self._problems = HostProblems(sightings.store, config)
+        self._problems_shown_at = 0.0
         self._pacers: dict[str, Pacer] = {}
         self._loop = WorkerLoop(
             "sweep", self._step, metric_label="sweep", retry_seconds=TICK_SECONDS, pause_seconds=TICK_SECONDS
@@ -92,6 +96,7 @@ class Sweeper:
         """Check some targets at the same time. Returns for how many the origin was asked."""
         taken = await self._queue.take(CONCURRENT_CHECKS)
         metrics.sweep_queue.set(await self._queue.length())
+        await self._show_problems()
         results = await asyncio.gather(*map(self._check, taken), return_exceptions=True)
         errors = [_as_exception(result) for result in results if isinstance(result, BaseException)]
         for error in errors[1:]:
@@ -107,7 +112,7 @@ class Sweeper:
         if origin is None or now - served.at > self._followed_seconds():
             await self._queue.forget(served)
             return False
-        if now < (paused_until := self._pauses.get(host, (0.0, 0.0))[0]):
+        if now < (paused_until := self._pauses.end(host)):
             # Woken when it is served again: the pause may have ended early, by another target's answer.
             await self._queue.postpone(served, paused_until + random.uniform(0, AFTER_PAUSE_SECONDS), wake=True)
             return False
@@ -150,7 +155,7 @@ class Sweeper:
     async def _conclude(self, served: ServedTarget, answer: OriginAnswer, interval: float) -> None:
         """Act on the answer: purge the target, or give it its next time, `interval` seconds from now."""
         now, host = time.time(), served.target.host
-        self._note_host(host, is_down=answer.state is OriginState.DOWN)
+        await self._note_host(served, answer)
         result = await self._judge.judge(served, answer, self._ask_again)
         metrics.sweep_checks.labels(result).inc()
         if result in WHY:
@@ -159,13 +164,13 @@ class Sweeper:
             await self._queue.forget(served)
         elif result == "same":
             await self._queue.record_check(served, answer.checked, now + interval)
-        elif answer.state is OriginState.DOWN:
-            paused_until = self._pauses.get(host, (now, 0.0))[0]
+        elif answer.state is OriginState.DOWN and now < (paused_until := self._pauses.end(host)):
             await self._queue.postpone(served, paused_until + random.uniform(0, AFTER_PAUSE_SECONDS), wake=True)
         elif result == "refused":
             await self._queue.postpone(served, now + self._second_look_seconds)
         else:
-            await self._queue.postpone(served, now + interval, checked=True)
+            pause = min(answer.retry_after, PAUSE_SECONDS[1])
+            await self._queue.postpone(served, now + max(interval, pause), checked=True)
 
     def _followed_seconds(self) -> float:
         """How long a target is followed after it was served last. Placement fill does not see when that was."""
@@ -204,20 +209,28 @@ class Sweeper:
             self._pacers[host] = Pacer(self._settings, self._sees_hits)
         return self._pacers[host]
 
-    def _note_host(self, host: str, is_down: bool) -> None:
-        """Double the pause of a host that is down, or end it."""
-        if not is_down:
-            self._pauses.pop(host, None)
+    async def _note_host(self, served: ServedTarget, answer: OriginAnswer) -> None:
+        """Let a host pause of which several targets fail, and tell people about it; or end its pause."""
+        host, now = served.target.host, time.time()
+        if answer.state is not OriginState.DOWN:
+            if self._pauses.note_answer(host) and await self._problems.note_up(host):
+                logger.warning("origin check: the origin of a host of %s answers again", self._table(host))
+        elif self._pauses.note_failure(served, now, answer.retry_after) and await self._problems.note_down(
+            host, answer.problem, now
+        ):
+            what = "fails, so removals there are not noticed"
+            logger.warning("origin check: the origin of a host of %s %s: %s", self._table(host), what, answer.problem)
+
+    async def _show_problems(self) -> None:
+        """Set the metric of hosts with problems, from time to time."""
+        now = time.time()
+        if now < self._problems_shown_at + SHOW_SECONDS:
             return
-        first, longest = HOST_PAUSE_SECONDS
-        now, (until, last) = time.time(), self._pauses.get(host, (0.0, 0.0))
-        if now < until:
-            # Several requests were under way: the first failure has set the pause.
-            return
-        pause = min(longest, 2 * last) if last else first
-        self._pauses[host] = (now + pause, pause)
-        while len(self._pauses) > MAX_HOSTS:
-            del self._pauses[next(iter(self._pauses))]
+        self._problems_shown_at = now
+        counts = counted_by_table(await self._problems.read(now))
+        for table in tables(self._config):
+            for state in HostState:
+                metrics.sweep_hosts.labels(table, state).set(counts[table, state])
 
 
 def _as_exception(error: BaseException) -> Exception:
