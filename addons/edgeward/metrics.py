@@ -322,6 +322,13 @@ sweep_queue = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+sweep_oldest_check_seconds = Gauge(
+    "edgeward_sweep_oldest_check_seconds",
+    "Longest time between two checks of a target that is still requested, by table in [[hosts]], in seconds.",
+    ["table"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 sweep_interval_seconds = Histogram(
     "edgeward_sweep_interval_seconds",
     "Time between two checks at the origin of a target that is still requested, in seconds.",

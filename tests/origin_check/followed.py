@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.origin_check.scripted_origin import HANGS, RESETS, ScriptedOrigin, http, scripted_origin
+from tests.origin_check.scripted_origin import HANGS, RESETS, ScriptedOrigin, http, scripted_origin, step
 from tests.scenarios.pictures import picture
 
 from edgeward.hashing.fingerprint import fingerprint
@@ -78,14 +78,14 @@ class Followed:
         self.sweeper._origins.clear()
         timeout_ms = HANGS_TIMEOUT_MS if ANSWERS[name] == HANGS else PATIENT_TIMEOUT_MS
         self.sweeper._settings = self.sweeper._settings.model_copy(update={"timeout_ms": timeout_ms})
-        await self.sweeper._step()
+        await step(self.sweeper)
         if ANSWERS[name] == REFUSED:
             await self.origin.open()
 
     async def times(self) -> int:
         """In how many of the two keys the target is."""
         redis: Any = self.store.redis
-        keys = (self.store.key("{sweep}", name) for name in ("queue", "later"))
+        keys = (self.store.key("{sweep}", name) for name in (f"queue:{SERVED.target.host}", "later"))
         return sum([await redis.zscore(key, SERVED.pack()) is not None for key in keys])
 
     async def ordered(self) -> int:

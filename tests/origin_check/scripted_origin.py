@@ -74,6 +74,15 @@ class ScriptedOrigin:
             self._tasks.discard(task)
 
 
+async def step(sweeper: Sweeper) -> int:
+    """One step of the sweeper, and the end of all checks that it began. Returns how many asked an origin."""
+    asked = await sweeper._step()
+    while sweeper._checks:
+        await asyncio.wait(sweeper._checks)
+        asked += sweeper._end_checks()
+    return asked
+
+
 @asynccontextmanager
 async def scripted_origin() -> AsyncIterator[ScriptedOrigin]:
     origin = ScriptedOrigin()
@@ -102,7 +111,7 @@ async def let_pass(store: Store, sweeper: Sweeper, seconds: float) -> None:
             await redis.delete(name)
         elif part == "state":
             for field, text in (await redis.hgetall(name)).items():
-                views, served, idle, wake = text.decode().split(" ")
-                await redis.hset(name, field, f"{views} {float(served) - seconds:.3f} {idle} {wake}")
+                views, served, rest = text.decode().split(" ", 2)
+                await redis.hset(name, field, f"{views} {float(served) - seconds:.3f} {rest}")
     for failing in sweeper._pauses._hosts.values():
         failing.until -= seconds

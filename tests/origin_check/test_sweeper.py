@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.origin_check.scripted_origin import step
 from tests.scenarios.pictures import picture
 from tests.support.eventually import eventually
 
@@ -51,7 +52,7 @@ class Sweep:
         await self.queue.report([ServedTarget(each, MADE.sha256[:32], time.time()) for each in targets], budget)
 
     async def step(self) -> int:
-        return await self.sweeper._step()
+        return await step(self.sweeper)
 
     async def placed(self) -> list[PurgeOrder]:
         return [order for order, _ in await self.orders.recent()]
@@ -216,14 +217,14 @@ async def test_an_origin_that_cannot_be_reached_is_told(sweep: Sweep, caplog: py
         labels = {"table": "down.test", "state": "down"}
         return metrics.registry.get_sample_value("edgeward_sweep_hosts", labels)
 
-    sweep.sweeper._problems_shown_at = 0.0
+    sweep.sweeper._shown_at = 0.0
     await sweep.step()
     assert shown() == 1
     one = ServedTarget(target("/1.jpg", "down.test"), MADE.sha256[:32], time.time())
     for _ in range(2):
         await sweep.sweeper._note_host(one, OriginAnswer(OriginState.SAME))
     assert caplog.text.count('[[hosts]] name = "down.test" answers again') == 1
-    sweep.sweeper._problems_shown_at = 0.0
+    sweep.sweeper._shown_at = 0.0
     await sweep.step()
     assert shown() == 0
 
@@ -277,17 +278,47 @@ async def test_without_enough_responses_nothing_is_checked(sweep: Sweep, site: S
     assert await sweep.step() == 1
 
 
-async def test_a_host_over_its_rate_delays_no_other(
-    start: Callable[..., Sweep], site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Targets of a host that is over its rate leave the head of the queue."""
-    monkeypatch.setattr(module, "OVER_RATE_PAUSE_SECONDS", (3600.0, 3600.0))
+async def test_a_host_over_its_rate_delays_no_other(start: Callable[..., Sweep], site: Site) -> None:
+    """Hosts take turns."""
     sweep = start(per_second=1.0)
     await sweep.serve(target("/a.jpg", "other.test"))
     await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(70)))
-    for _ in range(4):
-        await sweep.step()
+    await sweep.step()
     assert site.count("/a.jpg") == 1
+
+
+async def test_a_host_that_hangs_delays_no_other(sweep: Sweep, site: Site) -> None:
+    """Its checks go on for as long as they may take, only some of them at a time, while others are checked."""
+    for number in range(20):
+        site.put(f"/slow{number}.jpg", BODY, delay=60.0)
+    await sweep.serve(*(target(f"/slow{number}.jpg", "slow.test") for number in range(20)))
+    await sweep.serve(target(), target("/b.jpg"))
+
+    async def checked() -> bool:
+        await sweep.sweeper._step()
+        return site.count("/a.jpg") == site.count("/b.jpg") == 1
+
+    await eventually(checked)
+    hanging = list(sweep.sweeper._checks.values()).count("slow.test")
+    assert module.CONCURRENT_CHECKS_OF_HOST <= hanging < 2 * module.CONCURRENT_CHECKS_OF_HOST
+
+
+async def test_the_oldest_check_of_each_table_is_shown(start: Callable[..., Sweep]) -> None:
+    """How long ago the last check of a target was when it came, or how long those that wait will take."""
+    sweep = start(per_second=0.5)
+
+    def shown() -> float | None:
+        return metrics.registry.get_sample_value("edgeward_sweep_oldest_check_seconds", {"table": "*"})
+
+    await sweep.serve(*(target(f"/{number}.jpg") for number in range(31)))
+    await sweep.step()
+    sweep.sweeper._shown_at = 0.0
+    await sweep.sweeper._show()
+    assert shown() == 60
+    sweep.sweeper._ages.note("*", 4000.0, time.time())
+    sweep.sweeper._shown_at = 0.0
+    await sweep.sweeper._show()
+    assert shown() == 4000
 
 
 async def test_runs_in_the_background(sweep: Sweep, site: Site) -> None:

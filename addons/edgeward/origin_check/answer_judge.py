@@ -1,7 +1,6 @@
 """What an origin's answer means for a target: the label `result` of edgeward_sweep_checks_total."""
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from edgeward.origin_check.host_answers import HostAnswers, Removal
@@ -23,6 +22,7 @@ class AnswerJudge:
     """Judges answers by what else is known of the image and of its host.
 
     Args:
+        now: the store's time (Unix seconds).
         keeps_private: whether an image that is no longer public is only counted.
         describe_host: how log lines name a host: by its table in the settings.
     """
@@ -31,10 +31,11 @@ class AnswerJudge:
         self,
         answers: HostAnswers,
         pictures: PictureComparison,
+        now: Callable[[], float],
         keeps_private: bool,
         describe_host: Callable[[str], str],
     ) -> None:
-        self._answers, self._pictures = answers, pictures
+        self._answers, self._pictures, self._now = answers, pictures, now
         self._keeps_private, self._describe_host = keeps_private, describe_host
 
     async def judge(self, served: ServedTarget, answer: OriginAnswer, ask: Ask) -> str:
@@ -45,7 +46,7 @@ class AnswerJudge:
         if meaning not in (*REMOVALS, PAGE):
             return meaning
         needs_second_look = meaning in ("private", PAGE)
-        removal = await self._answers.note_removed(served, time.time(), needs_second_look)
+        removal = await self._answers.note_removed(served, self._now(), needs_second_look)
         if removal is Removal.UNPROVEN:
             removal = await self._prove(served, meaning, ask)
         if removal is Removal.CONFIRMED:
@@ -74,7 +75,7 @@ class AnswerJudge:
                 await self._note_served(good)
                 is_removed = await self._meaning(served, await ask(served)) == meaning
                 return Removal.CONFIRMED if is_removed else Removal.FIRST
-        if await self._answers.hold(served, time.time()):
+        if await self._answers.hold(served, self._now()):
             logger.warning(
                 "origin check: most images of a host of %s are removed at once: nothing of it is purged "
                 "(edgeward doctor names it)",
@@ -83,7 +84,7 @@ class AnswerJudge:
         return Removal.HELD
 
     async def _note_served(self, served: ServedTarget) -> None:
-        if await self._answers.note_served(served, time.time()):
+        if await self._answers.note_served(served, self._now()):
             logger.warning(
                 "origin check: a host of %s has its images again: what it removed is checked once more, and purged",
                 self._describe_host(served.target.host),

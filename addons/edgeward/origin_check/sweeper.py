@@ -6,17 +6,18 @@ Several controllers share the queue. While a host is down, nothing of it is purg
 import asyncio
 import logging
 import random
-import time
+from collections import Counter
 from functools import partial
 
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.origin_check.answer_judge import AnswerJudge
+from edgeward.origin_check.check_ages import CheckAges
 from edgeward.origin_check.host_answers import HostAnswers
 from edgeward.origin_check.host_pauses import PAUSE_SECONDS, HostPauses
 from edgeward.origin_check.host_problems import HostProblems, HostState, counted_by_table
-from edgeward.origin_check.host_tables import describe_host, tables
+from edgeward.origin_check.host_tables import describe_host, table_of, tables
 from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
 from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
 from edgeward.origin_check.picture_comparison import PictureComparison
@@ -29,13 +30,13 @@ from edgeward.types import Cause, PurgeOrder, distinct_targets
 logger = logging.getLogger(__name__)
 
 CONCURRENT_CHECKS = 32
+CONCURRENT_CHECKS_OF_HOST = 8
+"""So many of one host: if it hangs, the others are checked nevertheless."""
 TICK_SECONDS = 0.25
 SHOW_SECONDS = 5.0
-"""Time between two looks at the hosts with problems."""
+"""Time between two looks at what waits, and at the hosts with problems."""
 AFTER_PAUSE_SECONDS = 2.0
 """Targets of a host that was down are queued again at a random time in this many seconds after its pause."""
-OVER_RATE_PAUSE_SECONDS = (1.0, 3.0)
-"""A target whose host is over its rate is queued again after a random time in this range."""
 FOLLOWED_SECONDS = 24 * 3600.0
 """How long a target is followed in placement front after it was served last."""
 DAY_SECONDS = 24 * 3600.0
@@ -72,11 +73,14 @@ class Sweeper:
             sightings.store, self._second_look_seconds, config.sweep.hold_seconds, config.sweep.hold_share
         )
         pictures = PictureComparison(sightings, pool, "pdq" in config.hashing.signals)
-        self._judge = AnswerJudge(answers, pictures, config.sweep.private == "keep", self._table)
+        self._judge = AnswerJudge(answers, pictures, queue.now, config.sweep.private == "keep", self._table)
         self._origins: dict[str, Origin | None] = {}
         self._pauses = HostPauses()
         self._problems = HostProblems(sightings.store, config)
-        self._problems_shown_at = 0.0
+        self._ages = CheckAges(config.sweep.within_seconds)
+        self._shown_at = 0.0
+        # Each with its host.
+        self._checks: dict[asyncio.Task[bool], str] = {}
         self._pacers: dict[str, Pacer] = {}
         self._loop = WorkerLoop(
             "sweep", self._step, metric_label="sweep", retry_seconds=TICK_SECONDS, pause_seconds=TICK_SECONDS
@@ -88,26 +92,45 @@ class Sweeper:
 
     async def close(self) -> None:
         await self._loop.close()
+        for check in self._checks:
+            check.cancel()
+        await asyncio.gather(*self._checks, return_exceptions=True)
+        self._checks.clear()
         for origin in self._origins.values():
             if origin:
                 origin.close()
 
     async def _step(self) -> int:
-        """Check some targets at the same time. Returns for how many the origin was asked."""
-        taken = await self._queue.take(CONCURRENT_CHECKS)
-        metrics.sweep_queue.set(await self._queue.length())
-        await self._show_problems()
-        results = await asyncio.gather(*map(self._check, taken), return_exceptions=True)
-        errors = [_as_exception(result) for result in results if isinstance(result, BaseException)]
+        """Begin some checks. Returns how many asked an origin, of those that have ended.
+
+        A slow check goes on meanwhile: it delays no other, and a host has only some of them at the same time.
+        """
+        if free := CONCURRENT_CHECKS - len(self._checks):
+            busy = Counter(self._checks.values())
+            leave_out = [host for host, count in busy.items() if count >= CONCURRENT_CHECKS_OF_HOST]
+            per_second, most = self._settings.per_second, CONCURRENT_CHECKS_OF_HOST
+            for served in await self._queue.take(free, per_second, leave_out, most):
+                self._checks[asyncio.create_task(self._check(served))] = served.target.host
+        await self._show()
+        if self._checks:
+            await asyncio.wait(self._checks, timeout=TICK_SECONDS)
+        return self._end_checks()
+
+    def _end_checks(self) -> int:
+        """Take the results of checks that have ended. Returns how many of them asked an origin."""
+        ended = [check for check in self._checks if check.done()]
+        for check in ended:
+            del self._checks[check]
+        errors = [error for check in ended if (error := _error_of(check))]
         for error in errors[1:]:
             self._loop.report_failure(error)
         if errors:
             raise errors[0]
-        return sum(result is True for result in results)
+        return sum(check.result() for check in ended)
 
     async def _check(self, served: ServedTarget) -> bool:
         """Check one target. Returns whether its origin was asked."""
-        now, host = time.time(), served.target.host
+        now, host = self._queue.now(), served.target.host
         origin = self._origin(host)
         if origin is None or now - served.at > self._followed_seconds():
             await self._queue.forget(served)
@@ -121,7 +144,7 @@ class Sweeper:
         if last and now - last.at < pacer.shortest:
             await self._queue.postpone(served, last.at + pacer.shortest)
             return False
-        permission = await self._permission(served, now)
+        permission = await self._permission(served)
         if last:  # checks of new targets are no consequence of the pace
             pacer.note(permission is Permission.GRANTED, now)
         if permission is not Permission.GRANTED:
@@ -129,6 +152,7 @@ class Sweeper:
         answer = await origin.check(served.target, served.image, last, now)
         if last and served.views:
             metrics.sweep_interval_seconds.observe(now - last.at)
+            self._ages.note(table_of(self._config, host), now - last.at, now)
         elapsed = now - last.at if last else now - served.at
         await self._conclude(served, answer, pacer.interval(served.views, elapsed, served.idle + 1))
         return True
@@ -139,22 +163,19 @@ class Sweeper:
         if origin is None:
             return OriginAnswer(OriginState.UNCLEAR)
         await self._queue.charge(host, self._settings.per_second, self._sees_hits)
-        return await origin.check(served.target, served.image, None, time.time())
+        return await origin.check(served.target, served.image, None, self._queue.now())
 
-    async def _permission(self, served: ServedTarget, now: float) -> Permission:
-        """Whether the limits allow a request now. If not, the target gets another time."""
+    async def _permission(self, served: ServedTarget) -> Permission:
+        """Whether the limits allow a request now. If not, the target goes back to its place in the queue."""
         host = served.target.host
         permission = await self._queue.request_permission(host, self._settings.per_second, self._sees_hits)
-        if permission is Permission.OVER_SHARE:
+        if permission is not Permission.GRANTED:
             await self._queue.put_back([served])
-        elif permission is Permission.OVER_HOST_RATE:
-            # Not back to the head of the queue, where it would delay other hosts.
-            await self._queue.postpone(served, now + random.uniform(*OVER_RATE_PAUSE_SECONDS))
         return permission
 
     async def _conclude(self, served: ServedTarget, answer: OriginAnswer, interval: float) -> None:
         """Act on the answer: purge the target, or give it its next time, `interval` seconds from now."""
-        now, host = time.time(), served.target.host
+        now, host = self._queue.now(), served.target.host
         await self._note_host(served, answer)
         result = await self._judge.judge(served, answer, self._ask_again)
         metrics.sweep_checks.labels(result).inc()
@@ -181,7 +202,7 @@ class Sweeper:
 
         Not of other queries: what the origin answers to one says nothing of the others, and each is followed by itself.
         """
-        now = time.time()
+        now = self._queue.now()
         known = await self._sightings.images_by_id([served.image])
         sha256 = known[0].sha256 if known else ""
         records = await self._sightings.find(served.target.url, limit=MAX_VARIANTS)
@@ -211,7 +232,7 @@ class Sweeper:
 
     async def _note_host(self, served: ServedTarget, answer: OriginAnswer) -> None:
         """Let a host pause of which several targets fail, and tell people about it; or end its pause."""
-        host, now = served.target.host, time.time()
+        host, now = served.target.host, self._queue.now()
         if answer.state is not OriginState.DOWN:
             if self._pauses.note_answer(host) and await self._problems.note_up(host):
                 logger.warning("origin check: the origin of a host of %s answers again", self._table(host))
@@ -221,18 +242,29 @@ class Sweeper:
             what = "fails, so removals there are not noticed"
             logger.warning("origin check: the origin of a host of %s %s: %s", self._table(host), what, answer.problem)
 
-    async def _show_problems(self) -> None:
-        """Set the metric of hosts with problems, from time to time."""
-        now = time.time()
-        if now < self._problems_shown_at + SHOW_SECONDS:
+    async def _show(self) -> None:
+        """Set the metrics of what waits, and of hosts that are late or have problems, from time to time."""
+        now = self._queue.now()
+        if now < self._shown_at + SHOW_SECONDS:
             return
-        self._problems_shown_at = now
+        self._shown_at = now
+        total, waiting = await self._queue.waiting()
+        metrics.sweep_queue.set(total)
+        oldest = {table: self._ages.oldest(table, now) for table in tables(self._config)}
+        for host, count in waiting.items():
+            # So long it takes until all of them are checked.
+            table = table_of(self._config, host)
+            oldest[table] = max(oldest[table], count / self._settings.per_second)
         counts = counted_by_table(await self._problems.read(now))
-        for table in tables(self._config):
+        for table, seconds in oldest.items():
+            metrics.sweep_oldest_check_seconds.labels(table).set(seconds)
             for state in HostState:
                 metrics.sweep_hosts.labels(table, state).set(counts[table, state])
 
 
-def _as_exception(error: BaseException) -> Exception:
-    """A check that was cancelled from elsewhere has failed. As it is, it would look like the end of the sweep."""
-    return error if isinstance(error, Exception) else RuntimeError(f"a check ended with {type(error).__name__}")
+def _error_of(check: asyncio.Task[bool]) -> Exception | None:
+    """Why a check failed. One that was cancelled from elsewhere has failed: else it would look like the sweep's end."""
+    error = asyncio.CancelledError() if check.cancelled() else check.exception()
+    if error is None or isinstance(error, Exception):
+        return error
+    return RuntimeError(f"a check ended with {type(error).__name__}")
