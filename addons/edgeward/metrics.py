@@ -305,7 +305,8 @@ served_images = Counter(
 )
 sweep_checks = Counter(
     "edgeward_sweep_checks_total",
-    "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear.",
+    "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear, "
+    "waiting, unfollowed.",
     ["result"],
     registry=registry,
 )

@@ -15,6 +15,7 @@ from edgeward.operations.services import Services
 from edgeward.origin_check.host_answers import HostAnswers
 from edgeward.origin_check.host_problems import HostProblems
 from edgeward.origin_check.queue import ServedTarget
+from edgeward.origin_check.refilled_targets import RefilledTargets
 from edgeward.store.connection import Store
 from edgeward.types import Target
 
@@ -40,6 +41,19 @@ async def test_hosts_with_problems_are_named(services: Services) -> None:
     assert (hold.about, hold.check, hold.health) == ("hosts", "held.test", Health.WARN)
     assert "nothing of it is purged for 30 s" in hold.detail
     assert "edgeward takedown --prefix http://held.test/" in hold.fix
+
+
+async def test_images_that_came_back_after_their_purge_are_told(services: Services) -> None:
+    """How many, and at which hosts; with what to do about it."""
+    refilled = RefilledTargets(services.store, services.orders, [], [])
+    served = ServedTarget(Target("http", "img.test", "/1"), "ab" * 16, time.time())
+    await refilled.note_purge(served, "1-0", time.time() - 600)
+    await refilled.next(served, time.time())
+    (finding,) = await check_origin_check(services)
+    assert (finding.about, finding.check, finding.health) == ("hosts", "not followed", Health.WARN)
+    assert finding.detail.startswith("1 image came back into a cache after the purge")
+    assert "img.test" in finding.detail
+    assert "User-Agent edgeward-sweep" in finding.fix
 
 
 async def test_many_hosts_are_counted(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ async def test_everything_is_counted(services: Services) -> None:
     assert 0 <= found.uptime_seconds < 60
     assert found.forgotten.targets == 0
     assert 0 < found.sightings_memory.share < 1
-    assert (found.origins.down, found.origins.held, found.origins.host_names) == (0, 0, [])
+    assert found.origins == status.OriginStatus(0, 0, 0, [])
     await HostProblems(services.store, services.config).note_down("a.test", "connection refused", time.time())
     origins = (await status.system_status(services)).origins
     assert (origins.down, origins.held, origins.host_names) == (1, 0, ["a.test"])

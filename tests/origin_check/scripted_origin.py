@@ -101,6 +101,9 @@ async def let_pass(store: Store, sweeper: Sweeper, seconds: float) -> None:
         if part in ("later", "refused", "served", "good", "holds"):
             members: list[tuple[bytes, float]] = await redis.zrange(name, 0, -1, withscores=True)
             await redis.zadd(name, {member: score - seconds for member, score in members})
+        elif part == "purged":
+            purges = [[at - seconds, *rest] for at, *rest in json.loads(await redis.get(name))]
+            await redis.set(name, json.dumps(purges))
         elif part == "checked":
             check: Mapping[str, Any] = json.loads(await redis.get(name))
             await redis.set(name, json.dumps({**check, "at": check["at"] - seconds}))

@@ -1,13 +1,17 @@
 """What the origin check has found out about hosts: those whose removals are not noticed or not purged."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from edgeward.doctor.finding import Finding, warn
 from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblem, HostProblems, HostState
 from edgeward.origin_check.host_tables import UPSTREAM
+from edgeward.origin_check.refilled_targets import unfollowed_targets
+from edgeward.quantities import counted
 
+NAMED_HOSTS = 3
 MAX_FINDINGS = 10
 """Hosts that are named one by one."""
 
@@ -18,7 +22,8 @@ async def check_origin_check(services: Services) -> list[Finding]:
         return []
     now = time.time()
     problems = await HostProblems(services.store, services.config).read(now)
-    return [*(_finding(each, now) for each in problems[:MAX_FINDINGS]), *_others(problems[MAX_FINDINGS:])]
+    found = [*(_finding(each, now) for each in problems[:MAX_FINDINGS]), *_others(problems[MAX_FINDINGS:])]
+    return [*found, *_unfollowed(await unfollowed_targets(services.store, now))]
 
 
 def _finding(problem: HostProblem, now: float) -> Finding:
@@ -34,6 +39,21 @@ def _finding(problem: HostProblem, now: float) -> Finding:
         f"edgeward takedown --prefix http://{problem.host}/"
     )
     return warn("hosts", problem.host, detail, fix)
+
+
+def _unfollowed(hosts: Counter[str]) -> list[Finding]:
+    if not hosts:
+        return []
+    names = ", ".join(host for host, _ in hosts.most_common(NAMED_HOSTS))
+    detail = (
+        f"{counted(hosts.total(), 'image')} came back into a cache after the purge, as the origin answers Edgeward "
+        f"otherwise than clients; their removal is not noticed for a day (hosts with the most: {names})"
+    )
+    fix = (
+        "let the origin answer the User-Agent edgeward-sweep as it does clients, without a Referer too; if it does, "
+        "see whether purges work: the findings on the caches"
+    )
+    return [warn("hosts", "not followed", detail, fix)]
 
 
 def _others(problems: Sequence[HostProblem]) -> list[Finding]:

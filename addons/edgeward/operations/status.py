@@ -9,6 +9,7 @@ from enum import StrEnum
 from edgeward.lists.replication.membership import LiveReplica
 from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblems, HostState
+from edgeward.origin_check.refilled_targets import unfollowed_targets
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
@@ -62,10 +63,12 @@ class CacheStatus:
 @dataclass(frozen=True, slots=True)
 class OriginStatus:
     """What the origin check has found out: hosts whose origin does not answer (`down`), hosts of which nothing is
-    purged as they removed most at once (`held`), and three of them by name, the longest first."""
+    purged as they removed most at once (`held`), three of them by name, the longest first; and targets that are not
+    followed any more (`not_followed`)."""
 
     down: int
     held: int
+    not_followed: int
     host_names: Sequence[str]
 
 
@@ -126,10 +129,12 @@ async def system_status(services: Services) -> SystemStatus:
 
 
 async def _origin_status(services: Services) -> OriginStatus:
-    problems = await HostProblems(services.store, services.config).read(time.time())
+    now = time.time()
+    problems = await HostProblems(services.store, services.config).read(now)
+    not_followed = (await unfollowed_targets(services.store, now)).total()
     states = [each.state for each in problems]
     names = list(dict.fromkeys(each.host for each in problems))[:NAMED_HOSTS]
-    return OriginStatus(states.count(HostState.DOWN), states.count(HostState.HELD), names)
+    return OriginStatus(states.count(HostState.DOWN), states.count(HostState.HELD), not_followed, names)
 
 
 async def _cache_status(services: Services, cache: CacheSettings) -> CacheStatus:

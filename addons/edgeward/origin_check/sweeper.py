@@ -22,6 +22,7 @@ from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
 from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
 from edgeward.origin_check.picture_comparison import PictureComparison
 from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
+from edgeward.origin_check.refilled_targets import Next, RefilledTargets
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import Config
 from edgeward.sightings.sightings import Sightings
@@ -64,6 +65,8 @@ class Sweeper:
         self._config, self._settings = config, config.sweep
         self._queue, self._sightings = queue, sightings
         self._orders = orders
+        caches = [cache.name for cache in config.caches]
+        self._refilled = RefilledTargets(sightings.store, orders, caches, config.purge.repeat_seconds)
         # Placement fill does not see cache hits, so a share of all responses can't be computed: only the rate per host
         # limits the requests.
         self._sees_hits = config.proxy.placement == "front"
@@ -132,7 +135,11 @@ class Sweeper:
         """Check one target. Returns whether its origin was asked."""
         now, host = self._queue.now(), served.target.host
         origin = self._origin(host)
-        if origin is None or now - served.at > self._followed_seconds():
+        if (
+            origin is None
+            or now - served.at > self._followed_seconds()
+            or await self._refilled.is_unfollowed(served, now)
+        ):
             await self._queue.forget(served)
             return False
         if now < (paused_until := self._pauses.end(host)):
@@ -178,12 +185,17 @@ class Sweeper:
         now, host = self._queue.now(), served.target.host
         await self._note_host(served, answer)
         result = await self._judge.judge(served, answer, self._ask_again)
+        if result in WHY and (what_next := await self._refilled.next(served, now)) is not Next.PURGE:
+            result = what_next.value
         metrics.sweep_checks.labels(result).inc()
         if result in WHY:
             await self._place_orders(served, result)
             await self._queue.record_check(served, LastCheck(now))
             await self._queue.forget(served)
+        elif result in (Next.WAIT.value, Next.STOP.value):
+            await self._queue.forget(served)
         elif result == "same":
+            await self._refilled.note_same(served)
             await self._queue.record_check(served, answer.checked, now + interval)
         elif answer.state is OriginState.DOWN and now < (paused_until := self._pauses.end(host)):
             await self._queue.postpone(served, paused_until + random.uniform(0, AFTER_PAUSE_SECONDS), wake=True)
@@ -207,9 +219,10 @@ class Sweeper:
         sha256 = known[0].sha256 if known else ""
         records = await self._sightings.find(served.target.url, limit=MAX_VARIANTS)
         targets = distinct_targets([served.target, *(record.target for record in records)])
-        await self._orders.place(
+        order_id, *_ = await self._orders.place(
             [PurgeOrder(target, Cause.ORIGIN, now, sha256, why=WHY[result], by="sweep") for target in targets]
         )
+        await self._refilled.note_purge(served, order_id, now)
 
     def _origin(self, host: str) -> Origin | None:
         """The host's origin; None if the configuration names none."""
