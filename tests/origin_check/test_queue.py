@@ -310,6 +310,7 @@ async def test_hosts_take_turns(queue: SweepQueue) -> None:
     assert await queue.request_permission("img.test", RARELY, limit_share=False) is GRANTED
     taken = await queue.take(50, RARELY)
     assert sorted(each.target.host for each in taken) == ["img.test", "small.test"]
+    assert await queue.take(50, RARELY, refused=["img.test"]) == []
     assert await queue.take(50, leave_out=["img.test"]) == []
     assert len(await queue.take(50, of_host=7)) == 7
     assert (await queue.waiting())[1] == {"img.test": 90}
@@ -342,3 +343,18 @@ async def test_a_target_is_due_by_the_clock_of_the_store(queue: SweepQueue, monk
         await queue.postpone(taken, queue.now() - 1)
         assert len(await queue.take(9)) == 1
         await queue.forget(taken)
+
+
+async def test_queues_of_hosts_on_several_servers(spread: Store) -> None:
+    """All keys are on one of them, also those that are named after a host."""
+    queue = SweepQueue(spread)
+    other = replace(served("/a"), target=replace(served("/a").target, host="other.test"))
+    await queue.report([served("/a"), served("/b"), other, long_target(time.time())], 9)
+    taken = await queue.take(9, per_second=1000.0)
+    assert len(taken) == 4
+    await queue.put_back(taken[:1])
+    await queue.record_check(taken[1], LastCheck(1.0), queue.now() - 1)
+    for each in taken[2:]:
+        await queue.forget(each)
+    assert (await queue.waiting())[0] == 2
+    assert {each.target for each in await queue.take(9)} == {each.target for each in taken[:2]}

@@ -287,6 +287,23 @@ async def test_a_host_over_its_rate_delays_no_other(start: Callable[..., Sweep],
     assert site.count("/a.jpg") == 1
 
 
+async def test_a_host_over_its_rate_is_refused_once_in_a_while(start: Callable[..., Sweep]) -> None:
+    """However many steps there are, as other hosts have something to check: the refusals only slow its pace down."""
+    sweep, refused = start(per_second=0.001), 0
+    await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(9)))
+    put_back = sweep.queue.put_back
+
+    async def count(served: Sequence[ServedTarget]) -> None:
+        nonlocal refused
+        refused += len(served)
+        await put_back(served)
+
+    sweep.queue.put_back = count  # type: ignore[method-assign]
+    for _ in range(20):
+        await sweep.step()
+    assert refused == 1
+
+
 async def test_a_host_that_hangs_delays_no_other(sweep: Sweep, site: Site) -> None:
     """Its checks go on for as long as they may take, only some of them at a time, while others are checked."""
     for number in range(20):

@@ -137,21 +137,28 @@ class SweepQueue:
         metrics.sweep_dropped.inc(await self._store.run(scripts.REPORT, [*self._keys, self._budget], args))
 
     async def take(
-        self, count: int, per_second: float = 0.0, leave_out: Iterable[str] = (), of_host: int = MAX_QUEUED
+        self,
+        count: int,
+        per_second: float = 0.0,
+        leave_out: Iterable[str] = (),
+        of_host: int = MAX_QUEUED,
+        refused: Iterable[str] = (),
     ) -> list[ServedTarget]:
         """Take targets off the queues, those with the highest rank of each host, whose turns come one after the other.
 
         They are queued again after LEASE_SECONDS.
 
         Args:
-            per_second: rate limit of each host. Of one that is over it, only one target is taken; 0: of any number.
+            per_second: rate limit of each host, 0: none. One target more than it allows is taken, to be refused.
             leave_out: hosts of which none is taken.
             of_host: most targets of one host.
+            refused: hosts of which that one is not taken.
         """
         buckets = self._store.key("{sweep}", "host", "")
         args: list[Arg] = [count, LEASE_SECONDS, int(self._sees_hits), per_second, buckets, of_host, MAX_VISITED]
+        named = [*(f"-{host}" for host in leave_out), *(f"={host}" for host in refused)]
         started = time.monotonic()
-        now, *found = await self._store.run(scripts.TAKE, self._keys, [*args, *leave_out])
+        now, *found = await self._store.run(scripts.TAKE, self._keys, [*args, *named])
         self._ahead = float(now) - (started + time.monotonic()) / 2
         return [
             ServedTarget.unpack(member, target, float(at), int(views), int(idle), float(rank))

@@ -129,7 +129,7 @@ TAKE = (
 -- target nevertheless: it will be refused, which slows the host's pace down.
 -- KEYS: queue, later, state, long, targets, bytes, hosts.
 -- ARGV: count, lease, sees_hits, requests per second of a host (0: any number), prefix of buckets, most of a host,
--- hosts to visit; then hosts to leave out.
+-- hosts to visit; then hosts to leave out (after '-'), and those of which none is wanted beyond their rate (after '=').
 -- Answers with the time; then member, long target or '', served at, views, idle, rank of each
 local time, count, rate = now(), tonumber(ARGV[1]), tonumber(ARGV[4])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time, 'WITHSCORES', 'LIMIT', 0, 1000)
@@ -139,13 +139,16 @@ for i = 1, #due, 2 do
   enqueue(due[i], host, rank(ARGV[3], views, served or 0, tonumber(due[i + 1])))
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('ZADD', KEYS[7], 'NX', 0, '') end
-local left_out, turns, answer = {}, {}, {string.format('%.6f', time)}
-for i = 8, #ARGV do left_out[ARGV[i]] = true end
+local named, turns, answer = {}, {}, {string.format('%.6f', time)}
+for i = 8, #ARGV do named[ARGV[i]] = true end
 for _, host in ipairs(redis.call('ZRANGE', KEYS[7], 0, ARGV[7] - 1)) do
   redis.call('ZADD', KEYS[7], time, host)
-  if not left_out[host] then
+  if not named['-' .. host] then
     local most = tonumber(ARGV[6])
-    if rate > 0 then most = math.min(most, math.max(0, math.floor((tokens_in(ARGV[5] .. host, rate, time)))) + 1) end
+    if rate > 0 then
+      local tokens = math.max(0, math.floor((tokens_in(ARGV[5] .. host, rate, time))))
+      most = math.min(most, tokens + (named['=' .. host] and 0 or 1))
+    end
     turns[#turns + 1] = {host, most}
   end
 end

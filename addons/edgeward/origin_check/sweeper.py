@@ -19,7 +19,7 @@ from edgeward.origin_check.host_pauses import PAUSE_SECONDS, HostPauses
 from edgeward.origin_check.host_problems import HostProblems, HostState, counted_by_table
 from edgeward.origin_check.host_tables import describe_host, table_of, tables
 from edgeward.origin_check.origin import Origin, OriginAnswer, OriginState
-from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, Pacer
+from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, PERIODS_PER_CHECK_TIME, Pacer
 from edgeward.origin_check.picture_comparison import PictureComparison
 from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
 from edgeward.origin_check.refilled_targets import Next, RefilledTargets
@@ -84,6 +84,8 @@ class Sweeper:
         self._shown_at = 0.0
         # Each with its host.
         self._checks: dict[asyncio.Task[bool], str] = {}
+        # When a request to a host was last refused by its rate. Once in each of the pacer's periods is enough.
+        self._refused: dict[str, float] = {}
         self._pacers: dict[str, Pacer] = {}
         self._loop = WorkerLoop(
             "sweep", self._step, metric_label="sweep", retry_seconds=TICK_SECONDS, pause_seconds=TICK_SECONDS
@@ -112,7 +114,9 @@ class Sweeper:
             busy = Counter(self._checks.values())
             leave_out = [host for host, count in busy.items() if count >= CONCURRENT_CHECKS_OF_HOST]
             per_second, most = self._settings.per_second, CONCURRENT_CHECKS_OF_HOST
-            for served in await self._queue.take(free, per_second, leave_out, most):
+            oldest = self._queue.now() - self._settings.within_seconds / PERIODS_PER_CHECK_TIME
+            self._refused = {host: at for host, at in self._refused.items() if at > oldest}
+            for served in await self._queue.take(free, per_second, leave_out, most, self._refused):
                 self._checks[asyncio.create_task(self._check(served))] = served.target.host
         await self._show()
         if self._checks:
@@ -176,6 +180,8 @@ class Sweeper:
         """Whether the limits allow a request now. If not, the target goes back to its place in the queue."""
         host = served.target.host
         permission = await self._queue.request_permission(host, self._settings.per_second, self._sees_hits)
+        if permission is Permission.OVER_HOST_RATE:
+            self._refused[host] = self._queue.now()
         if permission is not Permission.GRANTED:
             await self._queue.put_back([served])
         return permission
