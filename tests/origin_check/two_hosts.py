@@ -66,7 +66,7 @@ class Play:
 
     def asked(self) -> int:
         """Requests that the big host's origin got."""
-        return sum(count for path, count in self._site.sweeps.items() if path.startswith(f"/{BIG}/"))
+        return sum(self._site.sweeps[target.path] for target in self._served if target.host == BIG)
 
     async def report(self, pause: float) -> bool:
         """Everything that was not purged is served, once in `pause` seconds. Never true: it goes on."""

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from edgeward.origin_check.queue import ID_BYTES, ServedTarget
@@ -31,7 +31,7 @@ MAX_UNFOLLOWED = 10_000
 """Targets that are not followed, the latest."""
 
 
-class Next(Enum):
+class Next(StrEnum):
     """What to do about a target that its origin has removed."""
 
     PURGE = "purge"

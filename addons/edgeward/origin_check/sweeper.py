@@ -192,13 +192,12 @@ class Sweeper:
         await self._note_host(served, answer)
         result = await self._judge.judge(served, answer, self._ask_again)
         if result in WHY and (what_next := await self._refilled.next(served, now)) is not Next.PURGE:
-            result = what_next.value
+            result = what_next
         metrics.sweep_checks.labels(result).inc()
-        if result in WHY:
-            await self._place_orders(served, result)
+        if result in WHY or result in Next:
+            if result in WHY:
+                await self._place_orders(served, result)
             await self._queue.record_check(served, LastCheck(now))
-            await self._queue.forget(served)
-        elif result in (Next.WAIT.value, Next.STOP.value):
             await self._queue.forget(served)
         elif result == "same":
             await self._refilled.note_same(served)
