@@ -23,5 +23,5 @@ async def alive(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """GET /readyz: the lists are loaded. They stay loaded while the store is unavailable."""
-    state = readiness(context.services(request))
+    state = readiness(context.services(request), await asyncio.to_thread(metrics.lists_age))
     return web.json_response(serializers.readiness(state), status=200 if state.ready else 503)
