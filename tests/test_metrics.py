@@ -21,6 +21,7 @@ UNITS = (
     "_seconds",
     "_total",
     "_entries",
+    "_hosts",
     "_version",
     "_per_minute",
     "_lost",
@@ -40,6 +41,7 @@ UNITS = (
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
     "met", "route", "status", "le", "pid", "layer", "classifier", "kind",
+    "table", "state",
 }  # fmt: skip
 
 

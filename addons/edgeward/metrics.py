@@ -8,6 +8,7 @@ process, livemax the furthest, livemostrecent the last to write; dead processes 
 
 import os
 import time
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
@@ -20,6 +21,12 @@ _LINGER_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 """Seconds: from a purge of a cache that is up to one that was down for a day."""
 _INTERVAL_BUCKETS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 900, 3600)
 """Seconds: around the default of sweep.within_seconds, and up to where it is missed by far."""
+
+
+def _latest(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
+    """A gauge with the value of the last process to write."""
+    return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="livemostrecent")
+
 
 responses = Counter(
     "edgeward_responses_total",
@@ -294,18 +301,8 @@ retro_match_seconds = Histogram(
     buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
-retro_images = Gauge(
-    "edgeward_retro_images",
-    "Images in memory that new entries are matched against.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
-)
-retro_pending = Gauge(
-    "edgeward_retro_pending",
-    "List changes that are not yet matched against all sightings.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
-)
+retro_images = _latest("edgeward_retro_images", "Images in memory that new entries are matched against.")
+retro_pending = _latest("edgeward_retro_pending", "List changes that are not yet matched against all sightings.")
 retro_version = Gauge(
     "edgeward_retro_version",
     "List version up to which all sightings have been matched.",
@@ -319,15 +316,21 @@ served_images = Counter(
 )
 sweep_checks = Counter(
     "edgeward_sweep_checks_total",
-    "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear.",
+    "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear, "
+    "waiting, unfollowed.",
     ["result"],
     registry=registry,
 )
-sweep_queue = Gauge(
-    "edgeward_sweep_queue",
-    "Served targets that wait for a check at their origin.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
+sweep_hosts = _latest(
+    "edgeward_sweep_hosts",
+    "Hosts whose removals are not noticed or not purged, by table in [[hosts]] and state: down, held.",
+    ["table", "state"],
+)
+sweep_queue = _latest("edgeward_sweep_queue", "Served targets that wait for a check at their origin.")
+sweep_oldest_check_seconds = _latest(
+    "edgeward_sweep_oldest_check_seconds",
+    "Longest time between two checks of a target that is still requested, by table in [[hosts]], in seconds.",
+    ["table"],
 )
 sweep_interval_seconds = Histogram(
     "edgeward_sweep_interval_seconds",

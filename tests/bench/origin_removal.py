@@ -105,7 +105,7 @@ def _faster() -> Iterator[SweepSettings]:
     )
     periods: dict[Any, tuple[str, ...]] = {
         served_reporter: ("REPORT_SECONDS",),
-        sweeper: ("TICK_SECONDS", "OVER_RATE_PAUSE_SECONDS", "HOST_PAUSE_SECONDS", "AFTER_PAUSE_SECONDS"),
+        sweeper: ("TICK_SECONDS", "AFTER_PAUSE_SECONDS"),
     }
     with ExitStack() as stack:
         for module, names in periods.items():

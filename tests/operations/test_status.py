@@ -1,5 +1,6 @@
 """The status of the system."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.operations import entries, lists, purges, status
 from edgeward.operations.services import Services
 from edgeward.operations.status import CacheStatus, StoreState, readiness
+from edgeward.origin_check.host_problems import HostProblems
 from edgeward.settings.config import PolicySettings
 from edgeward.types import HashList, Signal, Target
 
@@ -58,6 +60,10 @@ async def test_everything_is_counted(services: Services) -> None:
     assert 0 <= found.uptime_seconds < 60
     assert found.forgotten.targets == 0
     assert 0 < found.sightings_memory.share < 1
+    assert found.origins == status.OriginStatus(0, 0, 0, [])
+    await HostProblems(services.store, services.config).note_down("a.test", "connection refused", time.time())
+    origins = (await status.system_status(services)).origins
+    assert (origins.down, origins.held, origins.host_names) == (1, 0, ["a.test"])
     inner = found.caches[0]
     assert inner == CacheStatus("inner", "varnish", 1, inner.oldest_seconds, 0)
     assert [cache.name for cache in found.caches] == ["inner", "outer"]

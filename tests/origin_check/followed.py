@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.origin_check.scripted_origin import HANGS, RESETS, ScriptedOrigin, http, scripted_origin
+from tests.origin_check.scripted_origin import HANGS, RESETS, ScriptedOrigin, http, scripted_origin, step
 from tests.scenarios.pictures import picture
 
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check.picture_comparison import Likeness
 from edgeward.origin_check.queue import ServedTarget, sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
 from edgeward.purging.orders import Orders
@@ -77,14 +78,14 @@ class Followed:
         self.sweeper._origins.clear()
         timeout_ms = HANGS_TIMEOUT_MS if ANSWERS[name] == HANGS else PATIENT_TIMEOUT_MS
         self.sweeper._settings = self.sweeper._settings.model_copy(update={"timeout_ms": timeout_ms})
-        await self.sweeper._step()
+        await step(self.sweeper)
         if ANSWERS[name] == REFUSED:
             await self.origin.open()
 
     async def times(self) -> int:
         """In how many of the two keys the target is."""
         redis: Any = self.store.redis
-        keys = (self.store.key("{sweep}", name) for name in ("queue", "later"))
+        keys = (self.store.key("{sweep}", name) for name in (f"queue:{SERVED.target.host}", "later"))
         return sum([await redis.zscore(key, SERVED.pack()) is not None for key in keys])
 
     async def ordered(self) -> int:
@@ -107,13 +108,13 @@ async def followed(url: str, placement: str, **sweep: Any) -> AsyncIterator[Foll
         store = await Store.connect(url, f"next{next(NAMESPACES)}")
         pool = HasherPool(HashingSettings(processes=1, timeout_ms=60_000))
         one = Followed(store, config, pool, origin)
-        one.sweeper._is_same_picture = _is_another_picture  # type: ignore[method-assign]
+        one.sweeper._judge._pictures.compare = _is_another_picture  # type: ignore[method-assign]
         await one.sightings.write([Sighting(TARGET, MADE, time.time(), 0)])
         yield one
         await one.sweeper.close()
         await store.close()
 
 
-async def _is_another_picture(*_: object) -> bool:
+async def _is_another_picture(*_: object) -> Likeness:
     """In place of the hashers: they are not the subject here."""
-    return False
+    return Likeness.OTHER

@@ -74,6 +74,15 @@ class ScriptedOrigin:
             self._tasks.discard(task)
 
 
+async def step(sweeper: Sweeper) -> int:
+    """One step of the sweeper, and the end of all checks that it began. Returns how many asked an origin."""
+    asked = await sweeper._step()
+    while sweeper._checks:
+        await asyncio.wait(sweeper._checks)
+        asked += sweeper._end_checks()
+    return asked
+
+
 @asynccontextmanager
 async def scripted_origin() -> AsyncIterator[ScriptedOrigin]:
     origin = ScriptedOrigin()
@@ -89,19 +98,23 @@ async def let_pass(store: Store, sweeper: Sweeper, seconds: float) -> None:
     redis: Any = store.redis
     for name in [key async for batch in store.scan(store.key("{sweep}", "*")) for key in batch]:
         part = name.decode().removeprefix(store.key("{sweep}", "")).split(":")[0]
-        if part in ("later", "refused", "served"):
+        if part in ("later", "refused", "served", "good", "holds"):
             members: list[tuple[bytes, float]] = await redis.zrange(name, 0, -1, withscores=True)
             await redis.zadd(name, {member: score - seconds for member, score in members})
+        elif part == "purged":
+            purges = [[at - seconds, *rest] for at, *rest in json.loads(await redis.get(name))]
+            await redis.set(name, json.dumps(purges))
         elif part == "checked":
             check: Mapping[str, Any] = json.loads(await redis.get(name))
             await redis.set(name, json.dumps({**check, "at": check["at"] - seconds}))
         elif part == "held":
-            await redis.set(name, float(await redis.get(name)) - seconds)
-        elif part == "host":
+            since, served_before = (await redis.get(name)).decode().split()
+            await redis.set(name, f"{float(since) - seconds} {served_before}")
+        elif part in ("host", "unproven"):
             await redis.delete(name)
         elif part == "state":
             for field, text in (await redis.hgetall(name)).items():
-                views, served, idle, wake = text.decode().split(" ")
-                await redis.hset(name, field, f"{views} {float(served) - seconds:.3f} {idle} {wake}")
-    for host, (until, pause) in sweeper._pauses.items():
-        sweeper._pauses[host] = (until - seconds, pause)
+                views, served, rest = text.decode().split(" ", 2)
+                await redis.hset(name, field, f"{views} {float(served) - seconds:.3f} {rest}")
+    for failing in sweeper._pauses._hosts.values():
+        failing.until -= seconds

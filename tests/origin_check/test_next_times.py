@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.origin_check.followed import ANSWERS, REFUSED, SERVED, TARGET, followed
 from tests.origin_check.scripted_origin import let_pass
 
-from edgeward.origin_check.queue import SweepQueue
+from edgeward.origin_check.host_pauses import FAILED_TARGETS
+from edgeward.origin_check.queue import ServedTarget, SweepQueue
+from edgeward.types import Target
 
 
 async def play(url: str, placement: str, names: Sequence[str], is_served: Sequence[bool]) -> None:
@@ -63,7 +65,9 @@ def test_a_target_that_is_not_asked_about_keeps_a_time(redis_url: str, placement
         async with followed(redis_url, placement, per_second=0.001 if cause == "over rate" else 1000.0) as one:
             await one.serve()
             if cause == "resting":
-                one.sweeper._pauses[TARGET.host] = (time.time() + 60, 60.0)
+                for number in range(FAILED_TARGETS):
+                    failed = ServedTarget(Target("http", TARGET.host, f"/{number}"), SERVED.image, 0)
+                    one.sweeper._pauses.note_failure(failed, time.time(), 60.0)
             elif cause == "over share":
                 await one.store.redis.set(one.store.key("{sweep}", "budget"), "0")
             elif cause == "over rate":

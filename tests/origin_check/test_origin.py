@@ -75,8 +75,15 @@ async def test_a_redirect_or_a_page_is_no_removal(site: Site, origin: Origin) ->
     """A host in maintenance answers every request like this; that does not mean a removal."""
     site.put("/moved.jpg", b"", None, status=302, headers=[("Location", "http://127.0.0.1:1/")])
     site.put("/page.jpg", b"<html>back soon</html>", "text/html")
-    for path in ("/moved.jpg", "/page.jpg"):
-        assert (await origin.check(target(path), SHA256, None, 0)).state is OriginState.UNCLEAR
+    for path, state in (("/moved.jpg", OriginState.UNCLEAR), ("/page.jpg", OriginState.PAGE)):
+        assert (await origin.check(target(path), SHA256, None, 0)).state is state
+
+
+async def test_what_is_declared_as_an_image_is_one(site: Site, origin: Origin) -> None:
+    """An SVG, nothing at all, or anything that no decoder reads: other bytes, not a page."""
+    for body in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"", b"removed"):
+        site.put("/a.svg", body, "image/svg+xml")
+        assert (await origin.check(target("/a.svg"), SHA256, None, 0)).state is OriginState.OTHER
 
 
 async def test_an_image_with_other_bytes_is_returned(site: Site, origin: Origin) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.origin_check.followed import MADE, SAME, TARGET, Followed, followed
-from tests.origin_check.scripted_origin import http, let_pass
+from tests.origin_check.scripted_origin import http, let_pass, step
 
 from edgeward.origin_check.queue import ServedTarget
 from edgeward.types import Sighting, Target
@@ -46,7 +46,7 @@ async def look(one: Followed, answer: bytes, seconds: float = 400.0, *targets: T
         await one.serve(target)
     await let_pass(one.store, one.sweeper, seconds)
     one.origin.answer = answer
-    while await one.sweeper._step():
+    while await step(one.sweeper):
         pass
 
 
@@ -76,7 +76,7 @@ def test_the_second_look_comes_soon(redis_url: str) -> None:
         await look(one, SAME)
         await look(one, PRIVATE["403"])
         await let_pass(one.store, one.sweeper, 10.1)
-        await one.sweeper._step()
+        await step(one.sweeper)
         assert await one.ordered() == 1
 
     tell(redis_url, story, within_seconds=60.0)

@@ -125,7 +125,7 @@ async def test_long_targets_are_followed(queue: SweepQueue, store: Store) -> Non
     await queue.report([one], 0)
     assert (await _long_bytes(store))[0] == 2
     taken = await queue.take(9)
-    assert [replace(each, rank=0.0) for each in taken] == [one, served("/b", 3), other]
+    assert [each.target for each in taken] == [one.target, other.target, served("/b", 3).target]
     assert taken[0].views == 2
     await queue.put_back([taken[0]])
     assert await queue.next_time(one) == 0.0
@@ -191,7 +191,7 @@ async def test_the_queue_is_limited(queue: SweepQueue, monkeypatch: pytest.Monke
     monkeypatch.setattr("edgeward.origin_check.queue.MAX_QUEUED", 3)
     await queue.report([served(f"/{number}", number) for number in range(10)], 0)
     assert [each.target.path for each in await queue.take(9)] == ["/9", "/8", "/7"]
-    assert await queue.length() == 0
+    assert (await queue.waiting())[0] == 0
 
 
 async def test_what_many_request_goes_first(queue: SweepQueue) -> None:
@@ -298,3 +298,63 @@ async def test_dropped_targets_are_counted(queue: SweepQueue, store: Store, monk
     assert dropped() == before + 9
     assert await store.redis.hlen(store.key("{sweep}", "state")) == 6
     assert {each.target.path for each in await queue.take(9)} >= {"/later0", "/later1", "/later2"}
+
+
+async def test_hosts_take_turns(queue: SweepQueue) -> None:
+    """However many targets one has, and however popular they are. Those over their rate, and those left out, too."""
+    big = [replace(served(f"/{number}"), views=1000) for number in range(100)]
+    small = [replace(each, target=replace(each.target, host="small.test"), views=1) for each in big[:3]]
+    await queue.report([*big, *small], 0)
+    assert (await queue.waiting())[1] == {"img.test": 100, "small.test": 3}
+    assert [each.target.host for each in await queue.take(4)].count("small.test") == 2
+    assert await queue.request_permission("img.test", RARELY, limit_share=False) is GRANTED
+    taken = await queue.take(50, RARELY)
+    assert sorted(each.target.host for each in taken) == ["img.test", "small.test"]
+    assert await queue.take(50, RARELY, refused=["img.test"]) == []
+    assert await queue.take(50, leave_out=["img.test"]) == []
+    assert len(await queue.take(50, of_host=7)) == 7
+    assert (await queue.waiting())[1] == {"img.test": 90}
+
+
+async def test_a_host_with_no_end_of_targets_displaces_only_its_own(
+    queue: SweepQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit any more is dropped from the host that has the most."""
+    monkeypatch.setattr("edgeward.origin_check.queue.MAX_QUEUED", 10)
+    small = [replace(each, target=replace(each.target, host="small.test")) for each in (served("/1"), served("/2"))]
+    await queue.report(small, 0)
+    for number in range(30):
+        await queue.report([replace(served(f"/{number}"), views=1000)], 0)
+    assert (await queue.waiting())[1] == {"img.test": 8, "small.test": 2}
+
+
+async def test_a_target_is_due_by_the_clock_of_the_store(queue: SweepQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker and a controller whose clocks are wrong by days."""
+    right = time.time
+    for skew in (-3 * 86400.0, 3 * 86400.0):
+        now = right()
+        monkeypatch.setattr("edgeward.origin_check.queue.time.time", lambda skew=skew: right() + skew)
+        await queue.report([served("/a")], 0)
+        (taken,) = await queue.take(9)
+        assert abs(taken.at - now) < 60
+        assert abs(queue.now() - now) < 60
+        await queue.postpone(taken, queue.now() + 3600)
+        assert await queue.take(9) == []
+        await queue.postpone(taken, queue.now() - 1)
+        assert len(await queue.take(9)) == 1
+        await queue.forget(taken)
+
+
+async def test_queues_of_hosts_on_several_servers(spread: Store) -> None:
+    """All keys are on one of them, also those that are named after a host."""
+    queue = SweepQueue(spread)
+    other = replace(served("/a"), target=replace(served("/a").target, host="other.test"))
+    await queue.report([served("/a"), served("/b"), other, long_target(time.time())], 9)
+    taken = await queue.take(9, per_second=1000.0)
+    assert len(taken) == 4
+    await queue.put_back(taken[:1])
+    await queue.record_check(taken[1], LastCheck(1.0), queue.now() - 1)
+    for each in taken[2:]:
+        await queue.forget(each)
+    assert (await queue.waiting())[0] == 2
+    assert {each.target for each in await queue.take(9)} == {each.target for each in taken[:2]}

@@ -43,9 +43,13 @@ async def test_a_target_is_reported_once_in_a_while(reporter: ServedReporter, st
 
 async def test_reports_periodically(reporter: ServedReporter, store: Store) -> None:
     """A started reporter reports again and again."""
+
+    async def waits() -> bool:
+        return (await SweepQueue(store).waiting())[0] > 0
+
     for path in ("/b", "/c"):
         reporter.note(Target("http", "img.test", path), SHA256)
-        await eventually(SweepQueue(store).length)
+        await eventually(waits)
         assert [each.target.path for each in await SweepQueue(store).take(9)] == [path]
 
 

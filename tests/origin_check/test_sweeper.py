@@ -5,10 +5,12 @@ import io
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
+from tests.origin_check.scripted_origin import step
 from tests.scenarios.pictures import picture
 from tests.support.eventually import eventually
 
@@ -16,7 +18,10 @@ from edgeward import metrics
 from edgeward.demo.origin import Origin as Site
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hashers.pool import HasherPool
+from edgeward.origin_check import host_pauses
 from edgeward.origin_check import sweeper as module
+from edgeward.origin_check.host_problems import HostState
+from edgeward.origin_check.origin import OriginAnswer, OriginState
 from edgeward.origin_check.queue import LastCheck, ServedTarget, SweepQueue
 from edgeward.origin_check.sweeper import Sweeper
 from edgeward.purging.orders import Orders
@@ -47,7 +52,7 @@ class Sweep:
         await self.queue.report([ServedTarget(each, MADE.sha256[:32], time.time()) for each in targets], budget)
 
     async def step(self) -> int:
-        return await self.sweeper._step()
+        return await step(self.sweeper)
 
     async def placed(self) -> list[PurgeOrder]:
         return [order for order, _ in await self.orders.recent()]
@@ -127,35 +132,32 @@ async def test_an_image_that_is_still_there_stays(sweep: Sweep, site: Site) -> N
 
 @pytest.mark.parametrize("status", [404, 410, 451])
 async def test_a_removed_image_is_purged(sweep: Sweep, site: Site, status: int) -> None:
-    """All equivalent URLs of it that were seen are purged, with any query; another path is not."""
-    equivalent = [target("/a.jpg"), target("/a.jpg?x=1"), target("/%61.jpg")]
-    await sweep.serve(*equivalent[1:], target("/b.jpg"), budget=0)
+    """With each variant of it that was seen. Other queries and paths, which the origin may still have, are not."""
+    variants = [target(), replace(target(), vary=(("accept", "image/webp"),))]
+    others = [target("/a.jpg?x=1"), target("/a.jpg?x=2"), target("/b.jpg"), target("/a.jpg", "other.test")]
+    await sweep.serve(*others, variants[1], budget=0)
     await sweep.queue.take(9)
-    await sweep.serve(equivalent[0])
+    await sweep.serve(variants[0])
     site.put("/a.jpg", b"", None, status=status)
     await sweep.step()
     placed = await sweep.placed()
-    assert {order.target.path for order in placed} == {each.path for each in equivalent}
+    assert {(order.scope, order.target) for order in placed} == {(Scope.TARGET, each) for each in variants}
     assert {(order.cause, order.sha256) for order in placed} == {(Cause.ORIGIN, MADE.sha256)}
 
 
-async def test_forgotten_queries_of_a_removed_image_are_purged_by_prefix(
-    sweep: Sweep, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those that were forgotten, and those that are more than are purged one by one."""
-    await sweep.sightings.forgotten.remember_of_image(bytes(16), [target("/a.jpg?1"), target("/a.jpg?2")])
-    await sweep.serve(target("/a.jpg"))
-    site.put("/a.jpg", b"", None, status=404)
-    await sweep.step()
-    found = {(order.scope, order.target.path, order.forgotten) for order in await sweep.placed()}
-    assert found == {(Scope.TARGET, "/a.jpg", 0), (Scope.PREFIX, "/a.jpg", 2)}
-    monkeypatch.setattr(module, "MAX_EQUIVALENT_TARGETS", 1)
-    await sweep.serve(target("/b.jpg"))
-    site.put("/b.jpg", b"", None, status=404)
-    await sweep.step()
-    assert (Scope.PREFIX, "/b.jpg", 1) in {
-        (order.scope, order.target.path, order.forgotten) for order in await sweep.placed()
-    }
+async def test_a_removed_query_takes_no_other_with_it(sweep: Sweep, site: Site) -> None:
+    """Of a script that serves an image for each id: neither the path without a query, nor another id, nor what was
+    forgotten there."""
+    for removed, *others in (("/a", "/a?id=1", "/a?id=2"), ("/b?id=1", "/b", "/b?id=2")):
+        path = removed.partition("?")[0]
+        await sweep.sightings.forgotten.remember_of_image(bytes(16), [target(f"{path}?id=7"), target(f"{path}?id=8")])
+        await sweep.serve(*map(target, others), budget=0)
+        await sweep.queue.take(9)
+        await sweep.serve(target(removed))
+        site.put(removed, b"", None, status=404)
+        await sweep.step()
+    placed = [(order.scope, order.target.path, order.forgotten) for order in await sweep.placed()]
+    assert placed == [(Scope.TARGET, "/b?id=1", 0), (Scope.TARGET, "/a", 0)]
 
 
 async def test_a_removal_is_ordered_once(sweep: Sweep, site: Site) -> None:
@@ -190,7 +192,7 @@ async def test_other_bytes_of_the_same_picture_stay(sweep: Sweep, site: Site) ->
 
 async def test_a_host_that_is_down_is_not_purged_or_asked_again(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of a host that is down is purged; it is not asked again during its pause, but other hosts are."""
-    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 7200.0))
+    monkeypatch.setattr(host_pauses, "PAUSE_SECONDS", (3600.0, 7200.0))
     await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
     await sweep.step()
     await sweep.serve(target("/6.jpg", "down.test"), target())
@@ -198,17 +200,59 @@ async def test_a_host_that_is_down_is_not_purged_or_asked_again(sweep: Sweep, mo
     assert await sweep.placed() == []
 
 
-async def test_the_pauses_of_a_host_that_stays_down_grow(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pause is doubled at each attempt that finds the host down, however many requests that were."""
-    monkeypatch.setattr(module, "HOST_PAUSE_SECONDS", (3600.0, 10_000.0))
-    for pause in (3600, 7200, 10_000, 10_000):
-        await sweep.serve(*(target(f"/{number}.jpg", "down.test") for number in range(5)))
-        before = time.time()
-        assert await sweep.step() == 5
-        until, last = sweep.sweeper._pauses["down.test"]
-        assert last == pause
-        assert before + pause <= until <= time.time() + pause
-        sweep.sweeper._pauses["down.test"] = before, last  # it is over
+async def test_an_origin_that_cannot_be_reached_is_told(sweep: Sweep, caplog: pytest.LogCaptureFixture) -> None:
+    """Once in the log, with its table in the settings and the error; in the metric, and in the record for the doctor.
+    And once when it is back."""
+    for each in range(2):
+        await sweep.serve(*(target(f"/{each}-{number}.jpg", "down.test") for number in range(5)))
+        await sweep.step()
+        sweep.sweeper._pauses._hosts["down.test"].until = 0.0
+    assert caplog.text.count('[[hosts]] name = "down.test" fails') == 1
+    (problem,) = await sweep.sweeper._problems.read(time.time())
+    assert (problem.host, problem.table, problem.state) == ("down.test", "down.test", HostState.DOWN)
+    assert "connection refused" in problem.detail
+    assert "connection refused" in caplog.text
+
+    def shown() -> float | None:
+        labels = {"table": "down.test", "state": "down"}
+        return metrics.registry.get_sample_value("edgeward_sweep_hosts", labels)
+
+    sweep.sweeper._shown_at = 0.0
+    await sweep.step()
+    assert shown() == 1
+    one = ServedTarget(target("/1.jpg", "down.test"), MADE.sha256[:32], time.time())
+    for _ in range(2):
+        await sweep.sweeper._note_host(one, OriginAnswer(OriginState.SAME))
+    assert caplog.text.count('[[hosts]] name = "down.test" answers again') == 1
+    sweep.sweeper._shown_at = 0.0
+    await sweep.step()
+    assert shown() == 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_one_target_that_fails_keeps_no_other_of_its_host_waiting(sweep: Sweep, site: Site, status: int) -> None:
+    """A refusal, a limit, an error or a slow answer belongs to its target, however often it fails."""
+    for number in range(4):
+        site.put("/bad.jpg", b"", None, status=status, headers=[("Retry-After", "600")])
+        await sweep.serve(target(f"/a.jpg?{number}"), target("/bad.jpg"))
+        assert await sweep.step() >= 1
+        assert sweep.sweeper._pauses.end("img.test") == 0
+        await sweep.queue.forget(ServedTarget(target("/bad.jpg"), MADE.sha256[:32], 0))
+    assert site.count("/bad.jpg") == 4
+    assert [order.target.path for order in await sweep.placed()] == []
+
+
+async def test_a_pause_that_one_target_asks_for_is_kept(sweep: Sweep, site: Site) -> None:
+    """429 with Retry-After: the target is not asked for before, but within the longest pause."""
+    for seconds, expected in (("200", 200.0), ("2000", 300.0), ("5", 100.0), ("nonsense", 100.0)):
+        path = f"/{seconds}.jpg"
+        site.put(path, b"", None, status=429, headers=[("Retry-After", seconds)])
+        sweep.sweeper._pacer("img.test").interval = lambda *_: 100.0  # type: ignore[method-assign]
+        await sweep.serve(target(path))
+        await sweep.step()
+        sweep.sweeper._pauses.note_answer("img.test")
+        next_time = await sweep.queue.next_time(ServedTarget(target(path), MADE.sha256[:32], 0)) or 0
+        assert next_time - time.time() == pytest.approx(expected, abs=10)
 
 
 async def test_a_host_without_a_known_origin_is_not_asked(start: Callable[..., Sweep]) -> None:
@@ -234,17 +278,64 @@ async def test_without_enough_responses_nothing_is_checked(sweep: Sweep, site: S
     assert await sweep.step() == 1
 
 
-async def test_a_host_over_its_rate_delays_no_other(
-    start: Callable[..., Sweep], site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Targets of a host that is over its rate leave the head of the queue."""
-    monkeypatch.setattr(module, "OVER_RATE_PAUSE_SECONDS", (3600.0, 3600.0))
+async def test_a_host_over_its_rate_delays_no_other(start: Callable[..., Sweep], site: Site) -> None:
+    """Hosts take turns."""
     sweep = start(per_second=1.0)
     await sweep.serve(target("/a.jpg", "other.test"))
     await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(70)))
-    for _ in range(4):
-        await sweep.step()
+    await sweep.step()
     assert site.count("/a.jpg") == 1
+
+
+async def test_a_host_over_its_rate_is_refused_once_in_a_while(start: Callable[..., Sweep]) -> None:
+    """However many steps there are, as other hosts have something to check: the refusals only slow its pace down."""
+    sweep, refused = start(per_second=0.001), 0
+    await sweep.serve(*(target(f"/{number}.jpg", "busy.test") for number in range(9)))
+    put_back = sweep.queue.put_back
+
+    async def count(served: Sequence[ServedTarget]) -> None:
+        nonlocal refused
+        refused += len(served)
+        await put_back(served)
+
+    sweep.queue.put_back = count  # type: ignore[method-assign]
+    for _ in range(20):
+        await sweep.step()
+    assert refused == 1
+
+
+async def test_a_host_that_hangs_delays_no_other(sweep: Sweep, site: Site) -> None:
+    """Its checks go on for as long as they may take, only some of them at a time, while others are checked."""
+    for number in range(20):
+        site.put(f"/slow{number}.jpg", BODY, delay=60.0)
+    await sweep.serve(*(target(f"/slow{number}.jpg", "slow.test") for number in range(20)))
+    await sweep.serve(target(), target("/b.jpg"))
+
+    async def checked() -> bool:
+        await sweep.sweeper._step()
+        return site.count("/a.jpg") == site.count("/b.jpg") == 1
+
+    await eventually(checked)
+    hanging = list(sweep.sweeper._checks.values()).count("slow.test")
+    assert module.CONCURRENT_CHECKS_OF_HOST <= hanging < 2 * module.CONCURRENT_CHECKS_OF_HOST
+
+
+async def test_the_oldest_check_of_each_table_is_shown(start: Callable[..., Sweep]) -> None:
+    """How long ago the last check of a target was when it came, or how long those that wait will take."""
+    sweep = start(per_second=0.5)
+
+    def shown() -> float | None:
+        return metrics.registry.get_sample_value("edgeward_sweep_oldest_check_seconds", {"table": "*"})
+
+    await sweep.serve(*(target(f"/{number}.jpg") for number in range(31)))
+    await sweep.step()
+    sweep.sweeper._shown_at = 0.0
+    await sweep.sweeper._show()
+    assert shown() == 60
+    sweep.sweeper._ages.note("*", 4000.0, time.time())
+    sweep.sweeper._shown_at = 0.0
+    await sweep.sweeper._show()
+    assert shown() == 4000
 
 
 async def test_runs_in_the_background(sweep: Sweep, site: Site) -> None:

@@ -363,6 +363,7 @@ def system_status(value: SystemStatus) -> Json:
         "uptime_seconds": round(value.uptime_seconds, 3),
         "forgotten": {"targets": value.forgotten.targets, **asdict(value.forgotten)},
         "sightings_memory": asdict(value.sightings_memory),
+        "origins": asdict(value.origins),
     }
 
 

@@ -54,7 +54,9 @@ async def check_origins(config: Config) -> list[Finding]:
         return []
 
     async def check(name: str, origin: str) -> Finding:
-        reached = await reach(origin, "" if "*" in name else name)
+        # As the origin check asks: with https:// the certificate must be for the host, whatever the address.
+        host = "" if "*" in name else name
+        reached = await reach(origin, host, certified=host.partition(":")[0])
         if reached.problem:
             fix = f"check `origin` of this host in [[hosts]], and that this machine can reach it ({origin})"
             return fail("hosts", name, f"removals at its origin are not noticed: {reached.problem}", fix)

@@ -12,6 +12,7 @@ from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.known_keys import check_known_keys
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
+from edgeward.doctor.origin_check import check_origin_check
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.store import check_store
@@ -57,6 +58,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),
+            *await check_origin_check(services),
             *await check_known_keys(services.orders.key_mismatches),
         ]
     except STORE_AWAY:

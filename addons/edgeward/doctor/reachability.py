@@ -22,7 +22,9 @@ class Reached:
     problem: str = ""
 
 
-async def reach(url: str, host: str = "", path: str = PROBE_PATH, timeout: float = TIMEOUT_SECONDS) -> Reached:
+async def reach(
+    url: str, host: str = "", path: str = PROBE_PATH, timeout: float = TIMEOUT_SECONDS, certified: str = ""
+) -> Reached:
     """Resolve the name of `url`, connect, shake hands, and send one GET.
 
     Args:
@@ -30,12 +32,13 @@ async def reach(url: str, host: str = "", path: str = PROBE_PATH, timeout: float
         host: the Host to ask for; "" is that of `url`.
         path: the request target.
         timeout: seconds for each step.
+        certified: the name that the certificate must be for; "" is that of `url`.
     """
     parts = urlsplit(url)
     name, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if problem := await _connection_problem(name, port, parts.scheme == "https", timeout):
+    if problem := await _connection_problem(name, port, parts.scheme == "https", timeout, certified):
         return Reached(problem=problem)
-    client = RawHttpClient(url, timeout)
+    client = RawHttpClient(url, timeout, server_name=certified or None)
     try:
         return Reached((await client.ask("GET", host or parts.netloc.rpartition("@")[2], path)).status)
     except CacheUnavailable as error:
@@ -46,7 +49,7 @@ async def reach(url: str, host: str = "", path: str = PROBE_PATH, timeout: float
         client.close()
 
 
-async def _connection_problem(name: str, port: int, tls: bool, timeout: float) -> str:
+async def _connection_problem(name: str, port: int, tls: bool, timeout: float, certified: str) -> str:
     """Why no connection can be made, or ""."""
     loop = asyncio.get_running_loop()
     try:
@@ -59,7 +62,9 @@ async def _connection_problem(name: str, port: int, tls: bool, timeout: float) -
     context = ssl.create_default_context() if tls else None
     try:
         async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(name, port, ssl=context)
+            _, writer = await asyncio.open_connection(
+                name, port, ssl=context, server_hostname=(certified or name) if tls else None
+            )
     except TimeoutError:
         return f"no connection to port {port} within {timeout:g} s (time-out)"
     except ssl.SSLCertVerificationError as error:

@@ -9,12 +9,16 @@ from enum import StrEnum
 
 from edgeward.lists.replication.membership import LiveReplica
 from edgeward.operations.services import Services
+from edgeward.origin_check.host_problems import HostProblems, HostState
+from edgeward.origin_check.refilled_targets import unfollowed_targets
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
 
 AWAY_SECONDS = 2.0
 """The store counts as away when it has not answered for this long. It is asked twice a second."""
+
+NAMED_HOSTS = 3
 
 
 class StoreState(StrEnum):
@@ -59,6 +63,18 @@ class CacheStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginStatus:
+    """What the origin check has found out: hosts whose origin does not answer (`down`), hosts of which nothing is
+    purged as they removed most at once (`held`), three of them by name, the longest first; and targets that are not
+    followed any more (`not_followed`)."""
+
+    down: int
+    held: int
+    not_followed: int
+    host_names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SystemStatus:
     """The state of everything.
 
@@ -77,6 +93,7 @@ class SystemStatus:
     uptime_seconds: float
     forgotten: ForgottenTotals
     sightings_memory: MemoryUse
+    origins: OriginStatus
 
 
 def readiness(services: Services, machine_age: float | None = None) -> Readiness:
@@ -122,7 +139,17 @@ async def system_status(services: Services) -> SystemStatus:
         uptime_seconds=time.time() - services.started_at,
         forgotten=await services.sightings.forgotten.totals(),
         sightings_memory=await services.sightings.memory.use(),
+        origins=await _origin_status(services),
     )
+
+
+async def _origin_status(services: Services) -> OriginStatus:
+    now = time.time()
+    problems = await HostProblems(services.store, services.config).read(now)
+    not_followed = (await unfollowed_targets(services.store, now)).total()
+    states = [each.state for each in problems]
+    names = list(dict.fromkeys(each.host for each in problems))[:NAMED_HOSTS]
+    return OriginStatus(states.count(HostState.DOWN), states.count(HostState.HELD), not_followed, names)
 
 
 async def _cache_status(services: Services, cache: CacheSettings) -> CacheStatus:

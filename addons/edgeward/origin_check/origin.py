@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.retry_after import retry_after
 from edgeward.errors import CacheUnavailable
 from edgeward.hashing import media_types
 from edgeward.origin_check.queue import LastCheck
@@ -35,7 +36,7 @@ NOT_SENT = frozenset(
 class OriginState(StrEnum):
     """What the origin has now.
 
-    Only hashes can tell whether OTHER means "same" or "replaced", and only a second look what PRIVATE means.
+    Only hashes can tell whether OTHER means "same" or "replaced", and only a second look what PRIVATE and PAGE mean.
     """
 
     SAME = "same"
@@ -46,8 +47,10 @@ class OriginState(StrEnum):
     """No answer, or a status that says nothing about the image: 5xx or 429."""
     PRIVATE = "private"
     """400, 401, 403, or a redirect to a page where people log in: the image is not public."""
+    PAGE = "page"
+    """200 with something that is no image: a page that says so, or a page of a host in maintenance."""
     UNCLEAR = "unclear"
-    """Another redirect, a page, or anything else that is neither an image nor a clear removal."""
+    """Another redirect, or anything else that is neither an image nor a clear removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,16 @@ class OriginAnswer:
         checked: when it was asked, and the validators of what it has.
         body: the image, if `state` is OTHER.
         location: where another redirect leads, without its query; "" if there is none.
+        problem: why there is no usable answer, if `state` is DOWN, for people.
+        retry_after: seconds for which it asks to be left alone then, else 0.
     """
 
     state: OriginState
     checked: LastCheck = field(default_factory=lambda: LastCheck(0.0))
     body: bytes = b""
     location: str = ""
+    problem: str = ""
+    retry_after: float = 0.0
 
 
 class Origin:
@@ -91,8 +98,8 @@ class Origin:
             response = await self._client.ask("GET", target.host, target.path, headers, keep=self._max_bytes)
         except TargetError:
             return OriginAnswer(OriginState.UNCLEAR)
-        except CacheUnavailable:
-            return OriginAnswer(OriginState.DOWN)
+        except CacheUnavailable as error:
+            return OriginAnswer(OriginState.DOWN, problem=str(error))
         # A 304 without a condition in the request is a broken answer: it falls through to UNCLEAR.
         if response.status == 304 and last:
             return OriginAnswer(OriginState.SAME, LastCheck(now, last.etag, last.last_modified))
@@ -139,12 +146,14 @@ def _judged(response: HttpResponse, sha256: str, checked: LastCheck) -> OriginAn
     if response.status in REFUSED_STATUSES:
         return OriginAnswer(OriginState.PRIVATE)
     if response.status == 429 or response.status >= 500:
-        return OriginAnswer(OriginState.DOWN)
+        pause = retry_after(response.headers.get("retry-after", "")) or 0.0
+        return OriginAnswer(OriginState.DOWN, problem=f"it answers {response.status}", retry_after=pause)
     # A coded body, though identity was asked for, can't be compared.
     if response.status != 200 or "content-encoding" in response.headers:
         return OriginAnswer(OriginState.UNCLEAR)
     if hashlib.sha256(response.body).hexdigest().startswith(sha256):
         return OriginAnswer(OriginState.SAME, checked)
-    if media_types.sniff(response.body[: media_types.SNIFF_BYTES]) is None:
-        return OriginAnswer(OriginState.UNCLEAR)
+    declared = response.headers.get("content-type", "").strip().lower()
+    if media_types.sniff(response.body[: media_types.SNIFF_BYTES]) is None and not declared.startswith("image/"):
+        return OriginAnswer(OriginState.PAGE)
     return OriginAnswer(OriginState.OTHER, checked, response.body)

@@ -1,8 +1,11 @@
 """Served targets that are followed at their origin. Each has exactly one next time, in one of the first two keys.
 
-{sweep}:queue           sorted set: image id and packed target -> its rank. To be checked now, the highest rank first
+Every host has a queue of its own, and they take turns: one with many targets, or over its rate, delays no other.
+
+{sweep}:queue:<host>    sorted set: image id and packed target -> its rank. To be checked now, the highest rank first
 {sweep}:later           sorted set: the same -> when to queue it, Unix seconds; also while it is being checked
-{sweep}:state           hash: SHA-1 of such a member -> "VIEWS SERVED IDLE WAKE", see ServedTarget
+{sweep}:state           hash: SHA-1 of such a member -> "VIEWS SERVED IDLE WAKE HOST", see ServedTarget
+{sweep}:hosts           sorted set: host with such a queue -> when its turn was last, Unix seconds
 {sweep}:long            sorted set: members whose target is long -> their rank when they were served last
 {sweep}:targets         hash: such a member -> its packed target
 {sweep}:bytes           bytes of all of these
@@ -13,6 +16,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -28,8 +32,8 @@ from edgeward.store.connection import Arg, Store
 from edgeward.types import Target
 
 MAX_QUEUED = 100_000
-"""Targets in each of queue and later. Beyond it those of the lowest rank, or with the latest time, are dropped, counted
-and followed again when they are served again."""
+"""Targets in all queues, and in later. Beyond it those of the lowest rank of the host with the most, or with the latest
+time, are dropped, counted and followed again when they are served again."""
 MAX_TARGET_BYTES = 1024
 """Longer targets are stored once, and the queues have their digests: a client can make targets of several kilobytes."""
 MAX_LONG_BYTES = 16 * 1024 * 1024
@@ -37,6 +41,8 @@ MAX_LONG_BYTES = 16 * 1024 * 1024
 clients request stays, whatever one client makes up."""
 LONG = b"\xff"
 """In a member: the digest of a long target follows. No packed target begins so."""
+MAX_VISITED = 200
+"""Hosts whose turn it is at a time."""
 MAX_BUDGET = 10_000.0
 """Requests that may be saved up."""
 LEASE_SECONDS = 120
@@ -67,7 +73,7 @@ class ServedTarget:
 
     target: Target
     image: str
-    at: float
+    at: float = field(compare=False)
     views: int = field(default=1, compare=False)
     idle: int = field(default=0, compare=False)
     rank: float = field(default=0.0, compare=False)
@@ -112,7 +118,13 @@ class SweepQueue:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._budget = store.key("{sweep}", "budget")
-        self._keys = [store.key("{sweep}", name) for name in ("queue", "later", "state", "long", "targets", "bytes")]
+        names = ("queue", "later", "state", "long", "targets", "bytes", "hosts")
+        self._keys = [store.key("{sweep}", name) for name in names]
+        self._ahead: float | None = None
+
+    def now(self) -> float:
+        """The store's time (Unix seconds), by which targets are due: the clocks of controllers may differ."""
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
 
     async def report(self, served: Iterable[ServedTarget], allowed: float) -> None:
         """Follow targets that were served. All responses together allow `allowed` more requests to origins.
@@ -120,13 +132,35 @@ class SweepQueue:
         A target that is followed already keeps its next time. If it was not being served, it is queued now.
         """
         args: list[Arg] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED, int(self._sees_hits), MAX_LONG_BYTES]
+        now = time.time()
         for each in served:
-            args += [*each.member(), f"{each.at:.3f}", each.views]
+            args += [*each.member(), f"{max(0.0, now - each.at):.3f}", each.views, each.target.host]
         metrics.sweep_dropped.inc(await self._store.run(scripts.REPORT, [*self._keys, self._budget], args))
 
-    async def take(self, count: int) -> list[ServedTarget]:
-        """Take the targets with the highest rank off the queue. They are queued again after LEASE_SECONDS."""
-        found = await self._store.run(scripts.TAKE, self._keys, [count, LEASE_SECONDS, int(self._sees_hits)])
+    async def take(
+        self,
+        count: int,
+        per_second: float = 0.0,
+        leave_out: Iterable[str] = (),
+        of_host: int = MAX_QUEUED,
+        refused: Iterable[str] = (),
+    ) -> list[ServedTarget]:
+        """Take targets off the queues, those with the highest rank of each host, whose turns come one after the other.
+
+        They are queued again after LEASE_SECONDS.
+
+        Args:
+            per_second: rate limit of each host, 0: none. One target more than it allows is taken, to be refused.
+            leave_out: hosts of which none is taken.
+            of_host: most targets of one host.
+            refused: hosts of which that one is not taken.
+        """
+        buckets = self._store.key("{sweep}", "host", "")
+        args: list[Arg] = [count, LEASE_SECONDS, int(self._sees_hits), per_second, buckets, of_host, MAX_VISITED]
+        named = [*(f"-{host}" for host in leave_out), *(f"={host}" for host in refused)]
+        started = time.monotonic()
+        now, *found = await self._store.run(scripts.TAKE, self._keys, [*args, *named])
+        self._ahead = float(now) - (started + time.monotonic()) / 2
 
         def read(record: tuple[bytes, ...]) -> ServedTarget:
             member, target, at, views, idle, rank = record
@@ -138,7 +172,7 @@ class SweepQueue:
         """Queue targets again, where they were, that could not be checked now."""
         args: list[Arg] = [MAX_LONG_BYTES]
         for each in served:
-            args += [*each.member(), f"{each.at:.3f}", f"{each.rank or each.at:.3f}"]
+            args += [*each.member(), f"{each.at:.3f}", f"{each.rank or each.at:.3f}", each.target.host]
         metrics.sweep_dropped.inc(await self._store.run(scripts.PUT_BACK, self._keys, args))
 
     async def postpone(self, served: ServedTarget, until: float, *, wake: bool = False, checked: bool = False) -> None:
@@ -163,7 +197,7 @@ class SweepQueue:
     async def _schedule(self, served: ServedTarget, at: float, views_done: int, idle: int, wake: bool) -> None:
         member, long_target = served.member()
         args: list[Arg] = [member, f"{at:.3f}", MAX_QUEUED, views_done, idle, int(wake), f"{served.at:.3f}"]
-        args += [long_target, MAX_LONG_BYTES]
+        args += [long_target, MAX_LONG_BYTES, served.target.host]
         metrics.sweep_dropped.inc(await self._store.run(scripts.SCHEDULE, self._keys, args))
 
     async def forget(self, served: ServedTarget) -> None:
@@ -173,6 +207,7 @@ class SweepQueue:
     async def next_time(self, served: ServedTarget) -> float | None:
         """When the target will be checked (Unix seconds); 0 if it waits in the queue, None if it is not followed."""
         (queue, later, *_), (member, _) = self._keys, served.member()
+        queue += f":{served.target.host}"
         rank, at = await self._redis.zscore(queue, member), await self._redis.zscore(later, member)
         return 0.0 if rank is not None else at
 
@@ -184,18 +219,28 @@ class SweepQueue:
             limit_share: whether the share of requests among all responses limits it too.
         """
         bucket = self._store.key("{sweep}", "host", host)
-        args = [per_second, int(limit_share)]
+        args = [per_second, int(limit_share), 0]
         answer = await self._store.run(scripts.REQUEST_PERMISSION, [self._budget, bucket], args)
         return Permission(answer.decode())
+
+    async def charge(self, host: str, per_second: float, limit_share: bool) -> None:
+        """Charge for one request that is sent whatever the limits are: later ones must wait for it.
+
+        For the arguments see `request_permission`.
+        """
+        bucket = self._store.key("{sweep}", "host", host)
+        await self._store.run(scripts.REQUEST_PERMISSION, [self._budget, bucket], [per_second, int(limit_share), 1])
 
     async def last_check(self, served: ServedTarget) -> LastCheck | None:
         text = await self._redis.get(self._checked_key(served))
         found = json.loads(text) if text else None
         return LastCheck(found["at"], found.get("etag", ""), found.get("last_modified", "")) if found else None
 
-    async def length(self) -> int:
-        """Targets that wait for a check now. Those whose time is yet to come are not counted."""
-        return int(await self._store.run(scripts.LENGTH, self._keys[:2], []))
+    async def waiting(self) -> tuple[int, dict[str, int]]:
+        """How many targets wait for a check now, those that are due since the last `take` included; and how many of
+        each host are in its queue."""
+        total, *hosts = await self._store.run(scripts.WAITING, self._keys, [])
+        return int(total), {host.decode(): int(count) for host, count in batched(hosts, 2)}
 
     def _checked_key(self, served: ServedTarget) -> str:
         return self._store.key("{sweep}", "checked", hashlib.blake2b(served.pack(), digest_size=16).hexdigest())

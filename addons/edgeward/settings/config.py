@@ -275,8 +275,10 @@ class SweepSettings(Section):
     """What happens to an image for which the origin answers 400, 401, 403 or a redirect to a log-in page, where it
     answered 200 before. purge: it is purged after a second look. keep: it is only counted."""
     hold_seconds: float = Field(default=3600.0, ge=0, le=604800)
-    """How long nothing is purged when a host answers so for most of its images at once, in seconds: that may be a
-    mistake of the host. An alert tells you."""
+    """How long nothing is purged when most images of a host are removed or refused at once, in seconds: that may be a
+    mistake of the host. It ends when the host has an image again that it had before. An alert tells you. 0: never."""
+    hold_share: float = Field(default=0.5, gt=0, lt=1)
+    """Share of removals among the last checks of a host beyond which that is so, from the sixth removal on."""
 
 
 class HostSettings(Section):
