@@ -246,10 +246,7 @@ class Orders:
         rows: list[Any] = []
         for chunk in batched([order_id for order_id in ids if _ID.fullmatch(order_id)], ORDERS_PER_COMMAND):
             rows += json.loads(await self._store.run(_GET, [self._stream], [self._outcomes, *chunk]))
-        return [
-            (order_or_stand_in(order_id, data), outcomes_from_dict(order_id, outcomes))
-            for order_id, data, outcomes in rows
-        ]
+        return [(order_or_stand_in(id_, data), outcomes_from_dict(id_, found)) for id_, data, found in rows]
 
     async def ids_of_entries(self, entry_ids: Sequence[str]) -> list[str]:
         """Ids of the orders that these list entries led to, oldest first."""
