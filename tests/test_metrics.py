@@ -26,6 +26,7 @@ UNITS = (
     "_lost",
     "_evicts",
     "_refuses_writes",
+    "_refused",
     "_forgotten",
     "_ratio",
     "_pending",

@@ -356,6 +356,22 @@ api_requests = Counter(
 )
 
 
+clock_skew_seconds = Gauge(
+    "edgeward_clock_skew_seconds",
+    "Seconds by which the clocks of this machine and of the store differ, of the process that finds the most.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+trimming_refused = Gauge(
+    "edgeward_trimming_refused",
+    "1 if a controller removes nothing for its age, by reason: skew (its clock and the store's differ by more than 60 "
+    "seconds), step (the store's clock may have stepped within the last day); else 0.",
+    ["reason"],
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+
+
 def exposition() -> bytes:
     """All metrics of this machine's processes, in the Prometheus text format."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")

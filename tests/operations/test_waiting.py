@@ -146,7 +146,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "Polling", Instant)
     services: Any = SimpleNamespace(
         retromatch=Retromatch(), orders=Orders(), list_store=Lists(), sightings=SimpleNamespace(forgotten=Forgotten()),
-        replica=SimpleNamespace(loss=None),
+        replica=SimpleNamespace(loss=None), store=SimpleNamespace(clock=SimpleNamespace(now=time.time)),
         caches=(),
     )  # fmt: skip
     status = await waiting.wait_purged(services, 7, [], set(), 600.0)

@@ -10,7 +10,6 @@ A worker leases a job for LEASE_SECONDS and renews the lease while it works. The
 another worker takes the job. All leases are measured by the store's clock.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -183,7 +182,7 @@ class JobStore:
     async def recent(self, limit: int) -> list[JobRecord]:
         """The latest jobs, newest first."""
         if self._keep_seconds is not None:
-            await self._redis.zremrangebyscore(self._index, "-inf", time.time() - self._keep_seconds)
+            await self._redis.zremrangebyscore(self._index, "-inf", self._store.clock.now() - self._keep_seconds)
         return await self.read([each.decode() for each in await self._redis.zrevrange(self._index, 0, limit - 1)])
 
     async def claim(self, limit: int, held: Sequence[str]) -> list[str]:

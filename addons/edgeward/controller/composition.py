@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from edgeward.access.tokens import Tokens
+from edgeward.background.clock_watch import ClockWatch
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
@@ -92,10 +93,12 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
-    The purgers come first: a long load of the lists must not delay orders that are on record.
+    The clock comes first, by which repeats are due. Then the purgers: a long load of the lists must not delay orders
+    that are on record.
     """
     config, orders = services.config, services.orders
     return [
+        ClockWatch(services.store, orders.clock.look),
         *purgers(orders, config, consumer),
         services.hashers,
         services.replica,

@@ -6,6 +6,7 @@ import secrets
 from edgeward.doctor.cache import INVENTED_HOST, cache_upstream, check_cache
 from edgeward.doctor.cached_object import OWN_OBJECTS
 from edgeward.doctor.client_path import check_client_path, check_origins
+from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
 from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
@@ -53,6 +54,7 @@ async def _check_stored(services: Services) -> list[Finding]:
     try:
         return [
             *await check_store(services.store, services.store.replicas),
+            *check_step(services.orders.clock),
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),

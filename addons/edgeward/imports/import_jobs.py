@@ -9,7 +9,6 @@ any controller can continue another one's job, and nothing is counted twice.
 
 import json
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import batched
@@ -144,11 +143,11 @@ class ImportJobs:
         Raises:
             NotFound: there is none of this id, or no longer.
         """
-        return _parse(await self.job_store.get(job_id))
+        return _parse(await self.job_store.get(job_id), self._store.clock.now())
 
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
-        return [_parse(record) for record in await self.job_store.recent(limit)]
+        return [_parse(record, self._store.clock.now()) for record in await self.job_store.recent(limit)]
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -205,10 +204,10 @@ class ImportJobs:
         await self.job_store.finish(job_id, {"state": state, "error": error}, remove=("chunks",))
 
 
-def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
+def _parse(record: JobRecord, now: float) -> tuple[ImportJob, ImportProgress]:
     fields, lease_end = record.fields, record.lease_end
     state = fields.get(b"state", b"running").decode()
-    if state == "running" and lease_end and lease_end < time.time():
+    if state == "running" and lease_end and lease_end < now:
         state = "interrupted"
 
     def count(name: bytes) -> int:

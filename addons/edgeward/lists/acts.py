@@ -10,7 +10,6 @@ The scripts in lua_scripts.py and act_scripts.py write them, together with the e
 
 import json
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -107,7 +106,7 @@ class Acts:
 
         It lists on the list that has that name now, not on one that is made under the name later.
         """
-        keys, at = [self.keys(act_id)[0], self.deletions], f"{time.time():.6f}"
+        keys, at = [self.keys(act_id)[0], self.deletions], f"{self._store.clock.now():.6f}"
         await self._store.run(act_scripts.DECLARE_ACT, keys, [list_name, "by", by, "why", why, "at", at])
 
     async def restore(self, act_id: str, entries: Sequence[Entry]) -> None:

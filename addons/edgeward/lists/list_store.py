@@ -172,7 +172,7 @@ class ListStore:
             NotFound: one of the lists does not exist; then nothing was written.
             Conflict: the act is undone, or is another caller's or another list's.
         """
-        now = time.time()
+        now = self._store.clock.now()
         complete = [
             replace(e, added_by=e.added_by or who, added_at=e.added_at or now, act=act or e.act) for e in entries
         ]

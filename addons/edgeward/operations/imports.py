@@ -182,7 +182,7 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     """Record the job that lists the hashes, and return its id. Raises BadLines."""
     if parsed.bad and not request.skip_bad:
         raise BadLines(parsed.bad)
-    job = ImportJob(request.list, who, time.time(), len(parsed.listed), request.reason, len(parsed.bad))
+    job = ImportJob(request.list, who, services.store.clock.now(), len(parsed.listed), request.reason, len(parsed.bad))
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.

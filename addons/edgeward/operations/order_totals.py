@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import batched
-from typing import Any, Self
+from typing import Self
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
@@ -15,16 +16,12 @@ from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope
+from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
 
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
-NAMED_TARGETS = 3
-"""Targets that a cache can't purge, of which a sentence has the names."""
-NAME_CHARACTERS = 200
-"""Of such a name. A URL may be much longer."""
 
 
 class ReceiptState(StrEnum):
@@ -49,89 +46,6 @@ class ReceiptState(StrEnum):
     """Every cache has carried out every order, and some can't be asked whether a copy is left."""
     GONE = "gone"
     """Every cache has carried out every order and, asked again, has no copy left."""
-
-
-@dataclass(slots=True)
-class CacheTotal:
-    """What one cache did with all orders: counts by outcome, and times in Unix seconds.
-
-    Attributes:
-        unsupported: orders that this kind of cache can't carry out.
-        not_known: those of them that leave copies which may not be gone: by prefix, or for a target. An order by tag is
-            not among them: each known target of its image has its own order.
-        forgotten: targets that were forgotten and that no order carried out here stands for.
-        forgotten_lost: those of them whose responses could not be judged or recorded.
-        forgotten_beyond_limits: those of one image, of which more were requested than are recorded.
-        forgotten_hosts: the hosts with the most of them, at most HOSTS_NAMED.
-        forgotten_host_count: how many hosts they have.
-        refused_detail: what the cache said to the last one that it refused; "" if it refused none.
-        unsupported_detail: why it can't carry out those in `not_known`.
-        unsupported_targets: the first of those, by name, at most NAMED_TARGETS.
-        unsupported_seen: one of those is for a target that was seen or asked for: its very copy may be left.
-        store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
-        copies: copies that were removed.
-        met: orders carried out, by what they met.
-        linger_seconds: the longest time from an order's start to its purge.
-    """
-
-    verified: int = 0
-    delivered: int = 0
-    unsupported: int = 0
-    refused: int = 0
-    owed: int = 0
-    not_known: int = 0
-    forgotten: int = 0
-    forgotten_lost: int = 0
-    forgotten_beyond_limits: int = 0
-    forgotten_hosts: Sequence[str] = field(default_factory=list)
-    forgotten_host_count: int = 0
-    refused_detail: str = ""
-    unsupported_detail: str = ""
-    unsupported_targets: list[str] = field(default_factory=list)
-    unsupported_seen: bool = False
-    store_lost: int = 0
-    copies: int = 0
-    met: dict[Met, int] = field(default_factory=lambda: dict.fromkeys(Met, 0))
-    first_at: float | None = None
-    last_at: float | None = None
-    linger_seconds: float | None = None
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From what `asdict` made of it."""
-        met = {each: int(data["met"].get(each, 0)) for each in Met}
-        return cls(**{**data, "met": met})
-
-    def add(self, order: PurgeOrder, outcome: Outcome | None, emptied: bool = False) -> None:
-        """`emptied`: what the order stands for is gone from every cache, even if this one can't carry it out."""
-        if outcome is None or not outcome.is_final:
-            self.owed += 1
-        elif outcome.delivery is Delivery.REFUSED:
-            self.refused += 1
-            self.refused_detail = outcome.detail
-        elif outcome.delivery is Delivery.UNSUPPORTED:
-            self.unsupported += 1
-            if order.scope is not Scope.TAG and not order.forgotten and not emptied:
-                self._add_not_known(order, outcome)
-        else:
-            self._add_carried_out(order, outcome)
-
-    def _add_not_known(self, order: PurgeOrder, outcome: Outcome) -> None:
-        self.not_known += 1
-        self.unsupported_detail = outcome.detail
-        self.unsupported_seen |= order.scope is Scope.TARGET
-        name = _name_of(order)
-        if len(self.unsupported_targets) < NAMED_TARGETS and name not in self.unsupported_targets:
-            self.unsupported_targets.append(name)
-
-    def _add_carried_out(self, order: PurgeOrder, outcome: Outcome) -> None:
-        self.verified += outcome.delivery is Delivery.VERIFIED
-        self.delivered += outcome.delivery is Delivery.DELIVERED
-        self.copies += outcome.removed or 0
-        self.met[outcome.met] += 1
-        self.first_at = min(self.first_at or outcome.at, outcome.at)
-        self.last_at = max(self.last_at or outcome.at, outcome.at)
-        self.linger_seconds = max(self.linger_seconds or 0.0, outcome.at - order.started_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +178,15 @@ class OrderTotals:
         emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
     """
 
-    def __init__(self, caches: Sequence[str], store_lost: bool = False, emptied_at: float = 0.0) -> None:
+    def __init__(
+        self,
+        caches: Sequence[str],
+        store_lost: bool = False,
+        emptied_at: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._configured, self._store_lost, self._emptied_at = caches, store_lost, emptied_at
+        self._clock = clock
         self._totals = {name: CacheTotal() for name in caches}
         self._orders = 0
         self._newest = 0.0
@@ -305,14 +226,14 @@ class OrderTotals:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
-        return OrderSummary(self._state(complete), self._orders, self._totals, time.time(), emptied_at=emptied_at)
+        return OrderSummary(self._state(complete), self._orders, self._totals, self._clock(), emptied_at=emptied_at)
 
     def _state(self, complete: bool) -> ReceiptState:
         if not complete:
             return ReceiptState.PLACING
         totals = self._totals.values()
         if any(total.owed for total in totals):
-            recent = time.time() - self._newest < PURGING_SECONDS
+            recent = self._clock() - self._newest < PURGING_SECONDS
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
@@ -376,19 +297,10 @@ class _ForgottenTargets:
                 yield order
 
 
-def _name_of(order: PurgeOrder) -> str:
-    """The target or prefix of an order, for a sentence: a client has chosen it."""
-    if not order.target.host:
-        return "every host"
-    text = f"{order.target.url}{'*' if order.scope is Scope.PREFIX else ''}"
-    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-    return printable if len(printable) <= NAME_CHARACTERS else f"{printable[:NAME_CHARACTERS]}..."
-
-
 async def new_totals(services: Services) -> OrderTotals:
     """Totals of no orders yet."""
     emptied_at = await services.sightings.forgotten.emptied_at()
-    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at)
+    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at, services.store.clock.now)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

@@ -1,6 +1,5 @@
 """Purges: ordered by hand, and what each cache did with an order."""
 
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -93,7 +92,7 @@ async def create(
         written: by URL as it was written, the plain targets that it stands for, without `vary`.
         timeout: seconds to wait for the caches; None does not wait.
     """
-    now = time.time()
+    now = services.store.clock.now()
     urls = list(dict.fromkeys(chain.from_iterable(written)))
     await services.audit_trail.note("purge.create", who, why, urls=len(written), first=written[0][0].url)
     # Workers write sightings in batches. What they have served by now must be among them.

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
+from edgeward.operations.order_totals import OrderSummary, ReceiptState
 from edgeward.quantities import HOSTS_NAMED, counted, listed
 from edgeward.types import Met
 from edgeward.types.refused_purges import RETRIED

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import batched
 from typing import Self
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import effect_of_all
-from edgeward.operations.order_totals import BATCH_SIZE, CacheTotal, OrderSummary, ReceiptState, new_totals
+from edgeward.operations.order_totals import BATCH_SIZE, OrderSummary, ReceiptState, new_totals
 from edgeward.operations.services import Services
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress
 from edgeward.types import Outcome, PurgeOrder, Scope, entry_id

@@ -1,7 +1,6 @@
 """Takedowns: URLs, prefixes and images to remove from every cache."""
 
 import secrets
-import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -137,7 +136,7 @@ async def create(
         refuse_changes_after_loss(services)
         on = await services.list_store.get_list(request.list)
     await note_loss(services)
-    new = _new_takedown(request, requester, await services.list_store.version())
+    new = _new_takedown(request, requester, await services.list_store.version(), services.store.clock.now())
     takedown, is_new = await services.takedowns.create(new)
     if is_new:  # a retry under the same key is neither counted nor carried out twice
         metrics.takedowns.labels(takedown.way).inc()
@@ -200,13 +199,13 @@ async def _keep_summary(services: Services, status: TakedownStatus) -> None:
             await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(services.caches))
 
 
-def _new_takedown(request: TakedownRequest, requester: Requester, version: int) -> Takedown:
+def _new_takedown(request: TakedownRequest, requester: Requester, version: int, at: float) -> Takedown:
     positions = {url: position for position, url in enumerate(request.urls)}
     groups = tuple(tuple(positions[url] for url in each) for each in request.written)
     return Takedown(
         by=requester.by,
         way=requester.way,
-        at=time.time(),
+        at=at,
         why=request.why,
         urls=request.urls,
         prefixes=request.prefixes,

@@ -73,7 +73,7 @@ async def wait_judged(services: Services, timeout: float) -> UnjudgedResponses:
 async def unjudged_since(services: Services, at: float) -> UnjudgedResponses:
     """Which responses are unjudged now, of those that may have been stored before `at` (Unix seconds)."""
     settled_at = at + SETTLED_SECONDS
-    if time.time() < settled_at:
+    if services.store.clock.now() < settled_at:
         return await wait_judged(services, COUNT_SECONDS)
     by_process = await services.list_store.unjudged_before(settled_at)
     pending = await services.list_store.pending_requests()

@@ -10,6 +10,7 @@ from redis import exceptions
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.store.clients import open_client
 from edgeward.store.server import Ask, Server, TemporaryError
+from edgeward.store.shared_time import SharedTime
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
 
 type Redis = Server
@@ -40,7 +41,11 @@ REPLICAS = {StoreKind.SERVER: 0, StoreKind.SENTINEL: 1, StoreKind.CLUSTER: 1}
 
 
 class Store:
-    """A connection to the store. Values are bytes. A command that fails after its retries raises one of STORE_AWAY."""
+    """A connection to the store. Values are bytes. A command that fails after its retries raises one of STORE_AWAY.
+
+    Attributes:
+        clock: the store's time, which everything that is stored has.
+    """
 
     def __init__(self, url: str, namespace: str, timeout_ms: int, replicas: int | None = None) -> None:
         self.namespace = namespace
@@ -52,6 +57,7 @@ class Store:
         self._durable: Server | None = None
         self._waits: Sequence[tuple[str, ...]] | None = None
         self.redis: Server = open_client(self._address, self.timeout, self.timeout)
+        self.clock = SharedTime(self._time)
 
     @classmethod
     async def connect(
@@ -87,8 +93,15 @@ class Store:
             await self._read_server_info()
             # A server that is still loading answers INFO, but not this.
             await self.redis.get(self.key("{blocklist}", "version"))
+            await self.clock.learn()
         except exceptions.ResponseError as error:
             raise StoreUnavailable(str(error)) from None
+
+    async def _time(self) -> float:
+        """Unix seconds of the server that has the purge orders."""
+        ask = await self.redis.master_of(self.key("{purges}"))
+        seconds, microseconds = await ask("TIME")
+        return float(seconds) + float(microseconds) / 1e6
 
     async def _read_server_info(self) -> None:
         """Find out which commands wait until a change is durable on this server."""
