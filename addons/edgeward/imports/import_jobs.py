@@ -22,8 +22,6 @@ from edgeward.types import Entry, Signal
 
 ID_PREFIX = "job-"
 KEEP_SECONDS = 30 * 86400
-STAGED_SECONDS = 3600
-"""How long chunks are kept whose job is not recorded yet: its controller died while it wrote them."""
 ORDERS_PER_CALL = 1000
 """Ids of orders that one script call writes: it must not hold up the store."""
 
@@ -129,13 +127,19 @@ class ImportJobs:
         self._redis: Any = store.redis
 
     async def create(self, job: ImportJob, hashes: Sequence[ParsedHash]) -> None:
-        """Record a job durably. Its entries are written first, so that no worker can begin without them."""
-        key = self.job_store.key("chunks", job.id)
+        """Record a job durably. Its entries are written first, so that no worker can begin without them.
+
+        Raises:
+            STORE_AWAY: the store is full or away. See `discard`.
+        """
         for some in batched(hashes, job.size):
             rows = [[each.signal.type, each.signal.value, each.signal.quality, each.reason] for each in some]
-            await self._redis.rpush(key, json.dumps(rows, separators=(",", ":")))
-            await self._redis.expire(key, STAGED_SECONDS)
+            await self.job_store.stage(job.id, "chunks", [json.dumps(rows, separators=(",", ":"))])
         await self.job_store.create(job.id, job.to_json(), job.at)
+
+    async def discard(self, job_id: str) -> bool:
+        """Remove the entries of a job that could not be recorded. Returns whether it is not on record."""
+        return await self.job_store.discard(job_id)
 
     async def get(self, job_id: str) -> tuple[ImportJob, ImportProgress]:
         """A job and its progress.

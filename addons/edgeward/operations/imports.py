@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edgeward.background.polling import Polling
@@ -21,6 +22,7 @@ from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import PurgeStatus
 from edgeward.purging.orders import in_placing_order
+from edgeward.store.connection import STORE_AWAY
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
 POLL_SECONDS = (0.01, 0.25)
@@ -186,7 +188,14 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.
-    await services.import_jobs.create(job, parsed.listed)
+    try:
+        await services.import_jobs.create(job, parsed.listed)
+    except BaseException:
+        # What was staged would fill the store for an hour. If the store is away, it expires then.
+        with suppress(*STORE_AWAY):
+            if await services.import_jobs.discard(job.id):
+                await services.list_store.acts.withdraw(job.id)
+        raise
     services.import_worker.wake()
     await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, total=job.total)
     return job.id

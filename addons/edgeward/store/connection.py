@@ -13,6 +13,8 @@ from edgeward.store.server import Ask, Server, TemporaryError
 from edgeward.store.shared_time import SharedTime
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
 
+_ALLOWED_IF_FULL = "#!lua flags=allow-oom\n"
+
 type Redis = Server
 type Arg = str | bytes | int | float
 
@@ -31,6 +33,9 @@ STORE_AWAY: tuple[type[Exception], ...] = (
 )
 """What a command raises when the store can't be reached, or can't take the command now: it is starting, out of memory,
 or failing over. The command may succeed later."""
+
+STORE_FULL: type[Exception] = exceptions.OutOfMemoryError
+"""The one of them that a command raises when the store has reached its `maxmemory`."""
 
 WAITAOF_SINCE = (7, 2)
 """The first version of Redis with WAITAOF. Valkey has it, and reports 7.2 as its Redis version."""
@@ -183,7 +188,7 @@ class Store:
         try:
             return await self.run(script, keys, args)
         except exceptions.OutOfMemoryError:
-            return await self.run(f"#!lua flags=allow-oom\n{script}", keys, args)
+            return await self.run(_ALLOWED_IF_FULL + script, keys, args)
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
         """Run a Lua script atomically. Its keys must share a {hash tag}.
@@ -198,6 +203,13 @@ class Store:
             return await self.redis.evalsha(digest, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return await self.redis.eval(script, len(keys), *keys, *args)
+
+    async def run_durably_even_if_full(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
+        """The same as `run_even_if_full`, durably."""
+        try:
+            return await self.run_durably(script, keys, args)
+        except exceptions.OutOfMemoryError:
+            return await self.run_durably(_ALLOWED_IF_FULL + script, keys, args)
 
     async def run_durably(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
         """Run a Lua script whose changes must not be lost, and return when they are durable.
