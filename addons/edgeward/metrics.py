@@ -253,6 +253,13 @@ purges_pending = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+unconfigured_purges_pending = Gauge(
+    "edgeward_unconfigured_purges_pending",
+    "Purge orders that a cache owes or refuses which no live controller has in its settings.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 purge_oldest_seconds = Gauge(
     "edgeward_purge_oldest_seconds",
     "Age of the oldest pending purge order of a cache, in seconds; 0 if there is none.",

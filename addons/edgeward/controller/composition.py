@@ -17,6 +17,7 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.node_watch import NodeWatch
 from edgeward.operations.services import Services
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.origin_check.queue import sweep_queue
@@ -107,6 +108,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.import_worker,
         services.undo_worker,
         services.store_watch,
+        NodeWatch(orders, services.caches),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

@@ -12,6 +12,7 @@ from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
+from edgeward.doctor.nodes import check_nodes
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.store import check_store
@@ -55,6 +56,7 @@ async def _check_stored(services: Services) -> list[Finding]:
         return [
             *await check_store(services.store, services.store.replicas),
             *check_step(services.orders.clock),
+            *await check_nodes(services),
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),

@@ -47,10 +47,11 @@ class ListStore:
     Attributes:
         stream: key of the stream of changes.
         acts: the acts that listed the entries.
+        clock: that of the store.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self.clock = store, store.clock
         self.acts = Acts(store)
         self._membership = Membership(store)
         self._version = store.key("{blocklist}", "version")

@@ -13,7 +13,7 @@ from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
 from edgeward.lists.formats import hash_files
 from edgeward.lists.formats.hash_files import BadLine, BadLines, Format, ParsedFile
-from edgeward.operations import entries, undo
+from edgeward.operations import caches, entries, undo
 from edgeward.operations.entry_effect import Effect, effect_of_all
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.order_totals import add_up
@@ -148,7 +148,8 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     # Besides its own orders those for hosts where sightings turned out to be lost after it had listed its hashes.
     late = await services.orders.lost.of_list(job.list, job.at, job.at)
     ids = in_placing_order({*await services.import_jobs.orders(job_id), *late})
-    missing = Counter(await services.orders.wait_done(ids, services.caches, remaining))
+    missing = Counter(await services.orders.wait_done(ids, await caches.carried_out_by(services), remaining))
+    missing += Counter(await services.orders.wait_done(ids, (await caches.others(services)).absent, 0.0))
     refused = await services.orders.count_refused(ids, list(missing))
     owed = missing - Counter(refused)
     if timeout is None or progress.state == ImportState.FAILED:

@@ -8,7 +8,9 @@ from enum import StrEnum
 from itertools import batched
 from typing import Self
 
+from edgeward.operations import caches
 from edgeward.operations.cache_total import CacheTotal
+from edgeward.operations.caches import NO_OTHERS, OtherCaches
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
@@ -64,6 +66,7 @@ class OrderSummary:
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
         partly: only a part of what was listed is kept from it.
+        absent: caches that owe orders, and that no live controller has in its settings.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
     """
@@ -82,6 +85,7 @@ class OrderSummary:
     silent_processes: int = 0
     unjudged_elsewhere: bool = False
     known_state: ReceiptState | None = None
+    absent: Sequence[str] = field(default_factory=list)
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -176,6 +180,8 @@ class OrderTotals:
         caches: names of the configured ones.
         store_lost: the store has lost its data, and is not repaired yet.
         emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
+        clock: the store's time, Unix seconds.
+        others: caches that are not configured here, and receive orders all the same.
     """
 
     def __init__(
@@ -184,10 +190,11 @@ class OrderTotals:
         store_lost: bool = False,
         emptied_at: float = 0.0,
         clock: Callable[[], float] = time.time,
+        others: OtherCaches = NO_OTHERS,
     ) -> None:
-        self._configured, self._store_lost, self._emptied_at = caches, store_lost, emptied_at
-        self._clock = clock
-        self._totals = {name: CacheTotal() for name in caches}
+        self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
+        self._clock, self._absent = clock, others.absent
+        self._totals = {name: CacheTotal() for name in self._receiving}
         self._orders = 0
         self._newest = 0.0
         self._forgotten = _ForgottenTargets()
@@ -198,14 +205,14 @@ class OrderTotals:
         # Takedowns and retromatching add orders over time: a cache gets PURGING_SECONDS from the last one.
         self._newest = max(self._newest, order.placed_at)
         emptied = self._was_emptied_since(order)
-        for name in self._configured:
+        for name in self._receiving:
             self._totals[name].add(order, outcomes.get(name), emptied)
-        # A cache that is no longer configured owes nothing: only what it did counts.
-        for name in outcomes.keys() - set(self._configured):
+        # A cache that the store does not know any more owes nothing: only what it did counts.
+        for name in outcomes.keys() - set(self._receiving):
             if outcomes[name].is_final:
                 self._totals.setdefault(name, CacheTotal()).add(order, outcomes[name], emptied)
         self._counts_emptied |= emptied and not all(
-            (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._configured
+            (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._receiving
         )
         if order.target == STORE_LOSS:
             # It stands for all that the store knew before it lost its data. No cache can carry that out.
@@ -222,18 +229,22 @@ class OrderTotals:
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
-        for name in self._configured:
+        for name in self._receiving:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
-        return OrderSummary(self._state(complete), self._orders, self._totals, self._clock(), emptied_at=emptied_at)
+        absent = [name for name in self._absent if self._totals[name].owed]
+        return OrderSummary(
+            self._state(complete), self._orders, self._totals, self._clock(), emptied_at=emptied_at, absent=absent
+        )
 
     def _state(self, complete: bool) -> ReceiptState:
         if not complete:
             return ReceiptState.PLACING
         totals = self._totals.values()
         if any(total.owed for total in totals):
-            recent = self._clock() - self._newest < PURGING_SECONDS
+            awaited = any(total.owed for name, total in self._totals.items() if name not in self._absent)
+            recent = awaited and self._clock() - self._newest < PURGING_SECONDS
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
@@ -300,7 +311,8 @@ class _ForgottenTargets:
 async def new_totals(services: Services) -> OrderTotals:
     """Totals of no orders yet."""
     emptied_at = await services.sightings.forgotten.emptied_at()
-    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at, services.store.clock.now)
+    others = await caches.others(services)
+    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at, services.store.clock.now, others)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

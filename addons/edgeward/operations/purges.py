@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from edgeward.operations import caches
 from edgeward.operations.order_totals import OrderSummary, ReceiptState, new_totals
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
@@ -16,7 +17,7 @@ from edgeward.types import NO_TARGET, Cause, Outcome, PurgeOrder, Target, distin
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """A purge order and its outcomes by cache. `owed`: the configured caches that have no final outcome.
+    """A purge order and its outcomes by cache. `owed`: the caches that have no final outcome, configured here or not.
 
     An outcome WAITING is the last failed attempt of a cache that owes the order.
     """
@@ -44,10 +45,10 @@ class PurgesOrdered:
     unmatched: Sequence[str]
 
 
-def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Sequence[str]) -> OrderStatus:
-    """`caches`: the configured ones. A cache that is no longer configured owes nothing."""
+def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], receiving: Sequence[str]) -> OrderStatus:
+    """`receiving`: the caches that receive orders, configured here or not."""
     answered = {cache for cache, outcome in outcomes.items() if outcome.is_final}
-    return OrderStatus(order, outcomes, [cache for cache in caches if cache not in answered])
+    return OrderStatus(order, outcomes, [cache for cache in receiving if cache not in answered])
 
 
 async def recent(services: Services, limit: int) -> list[OrderStatus]:
@@ -70,9 +71,10 @@ async def _with_attempts(
     services: Services, found: Sequence[tuple[PurgeOrder, Mapping[str, Outcome]]]
 ) -> list[OrderStatus]:
     """The statuses of these orders, with the last failed attempt of each cache that owes one."""
-    statuses = [status_of(*each, services.caches) for each in found]
+    receiving = [*services.caches, *(await caches.others(services)).names]
+    statuses = [status_of(*each, receiving) for each in found]
     waiting = [status.order.id for status in statuses if status.owed]
-    attempts = await services.orders.failed_attempts.of(waiting, services.caches)
+    attempts = await services.orders.failed_attempts.of(waiting, receiving)
     return [
         replace(status, outcomes={**attempts[status.order.id], **status.outcomes})
         if status.order.id in attempts
@@ -107,7 +109,7 @@ async def create(
     ids = list(dict.fromkeys(ids))
     unjudged = UnjudgedResponses()
     if timeout is not None:
-        await services.orders.wait_done(ids, services.caches, timeout)
+        await services.orders.wait_done(ids, await caches.carried_out_by(services), timeout)
         unjudged = (await wait_judged(services, timeout)).at(each.host for each in urls)
     return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
 

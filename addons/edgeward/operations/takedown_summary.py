@@ -44,7 +44,7 @@ class TakedownSummary:
         return self.orders.state in FINAL_STATES and self.orders.at > over
 
     def to_json(self, caches: Sequence[str]) -> str:
-        """Its text for the store. `caches`: the configured ones."""
+        """Its text for the store. `caches`: those that receive orders."""
         return json.dumps({**asdict(self), "caches": caches}, separators=(",", ":"))
 
     @classmethod

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from edgeward import metrics
 from edgeward.errors import InvalidValue, NotFound
-from edgeward.operations import entry_effect
+from edgeward.operations import caches, entry_effect
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
@@ -174,8 +174,9 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
     # One at a time: a takedown may have many orders.
     found = []
     emptied_at = await services.sightings.forgotten.emptied_at()
+    receiving = [*services.caches, *(await caches.others(services)).names]
     for takedown, progress in await services.takedowns.recent(limit):
-        known = TakedownSummary.from_json(progress.summary, services.caches)
+        known = TakedownSummary.from_json(progress.summary, receiving)
         # What was unknown may count as gone since every cache was emptied.
         if known and known.orders.at > emptied_at:
             steps = services.takedown_worker.step_count(takedown)
@@ -183,12 +184,12 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
             continue
         with suppress(NotFound):  # it may be forgotten meanwhile
             status, _ = await get(services, takedown.id)
-            await _keep_summary(services, status)
+            await _keep_summary(services, status, receiving)
             found.append(status)
     return found
 
 
-async def _keep_summary(services: Services, status: TakedownStatus) -> None:
+async def _keep_summary(services: Services, status: TakedownStatus, receiving: Sequence[str]) -> None:
     """Store a summary that will not change, so that the orders are not read again for it.
 
     That of a takedown with a list may change at any time: its listing may lead to more orders.
@@ -196,7 +197,7 @@ async def _keep_summary(services: Services, status: TakedownStatus) -> None:
     repeats = services.config.purge.repeat_seconds
     if not status.takedown.list and status.summary and status.summary.is_final(status.progress.placed_at, repeats):
         with suppress(*STORE_AWAY):  # it can be made again
-            await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(services.caches))
+            await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(receiving))
 
 
 def _new_takedown(request: TakedownRequest, requester: Requester, version: int, at: float) -> Takedown:

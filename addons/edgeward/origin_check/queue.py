@@ -104,10 +104,13 @@ class SweepQueue:
     Args:
         sees_hits: whether reports include responses from a cache. Then the latest served and most served targets come
             first; otherwise those that wait longest.
+
+    Attributes:
+        clock: that of the store, whose time all times here are.
     """
 
     def __init__(self, store: Store, sees_hits: bool = True) -> None:
-        self._store, self._sees_hits = store, sees_hits
+        self._store, self._sees_hits, self.clock = store, sees_hits, store.clock
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._budget = store.key("{sweep}", "budget")

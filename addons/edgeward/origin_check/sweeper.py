@@ -6,7 +6,6 @@ Several controllers share the queue. While a host is down, nothing of it is purg
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Sequence
 
 from edgeward import metrics
@@ -104,7 +103,7 @@ class Sweeper:
 
     async def _check(self, served: ServedTarget) -> bool:
         """Check one target. Returns whether its origin was asked."""
-        now, host = time.time(), served.target.host
+        now, host = self._queue.clock.now(), served.target.host
         origin = self._origin(host)
         if origin is None or now - served.at > self._followed_seconds():
             await self._queue.forget(served)
@@ -143,7 +142,7 @@ class Sweeper:
 
     async def _conclude(self, served: ServedTarget, answer: OriginAnswer, interval: float) -> None:
         """Act on the answer: purge the target, or give it its next time, `interval` seconds from now."""
-        now, host = time.time(), served.target.host
+        now, host = self._queue.clock.now(), served.target.host
         self._note_host(host, is_down=answer.state is OriginState.DOWN)
         result = await self._result(served, answer, now)
         metrics.sweep_checks.labels(result).inc()
@@ -195,7 +194,7 @@ class Sweeper:
 
     async def _place_orders(self, served: ServedTarget, result: str) -> None:
         """Order purges of the target, and of every equivalent URL and variant that was seen."""
-        now = time.time()
+        now = self._queue.clock.now()
         known = await self._sightings.images_by_id([served.image])
         sha256 = known[0].sha256 if known else ""
         records = await self._sightings.find_equivalent(served.target.url, MAX_EQUIVALENT_TARGETS)
@@ -235,7 +234,7 @@ class Sweeper:
             self._pauses.pop(host, None)
             return
         first, longest = HOST_PAUSE_SECONDS
-        now, (until, last) = time.time(), self._pauses.get(host, (0.0, 0.0))
+        now, (until, last) = self._queue.clock.now(), self._pauses.get(host, (0.0, 0.0))
         if now < until:
             # Several requests were under way: the first failure has set the pause.
             return

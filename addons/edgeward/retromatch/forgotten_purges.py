@@ -56,8 +56,9 @@ class ForgottenPurges:
         """Look at the orders that are followed, and note the targets that no cache holds any more.
 
         Args:
-            caches: those that are configured.
+            caches: those that are configured here. What others owe that receive orders is waited for too.
         """
+        caches = list(dict.fromkeys([*caches, *(node.name for node in await self._orders.nodes.all())]))
         followed = await self._redis.hgetall(self._key)
         for some in batched(sorted(followed), ORDERS_PER_READ):
             found = await self._orders.get_many([order_id.decode() for order_id in some])
