@@ -7,11 +7,12 @@ Each controller looks every second. A step is noticed by comparing with a clock 
 whichever controller notices it first. Repeats are due by the store's time less `shift`, so a step moves none of them.
 """
 
+import asyncio
 import logging
 from enum import StrEnum
 
 from edgeward import metrics
-from edgeward.store.connection import Store
+from edgeward.store.connection import Arg, Store
 from edgeward.store.shared_time import MAX_SKEW_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,9 @@ class ScheduleClock:
         # The offset of the store's clock when `_shift` was read: both change together.
         self._offset: float | None = None
         self._refusal: NotTrimmed | None = None
+        self._looking = asyncio.Lock()
+        # Steps that were seen, and that the store could not take yet.
+        self._unnoted = 0.0
 
     def now(self) -> float:
         """The time by which repeats are due, in seconds."""
@@ -112,12 +116,19 @@ class ScheduleClock:
         Raises:
             STORE_AWAY: the store can't be asked.
         """
+        # One after the other: a step is seen by one of them only, which must note it first.
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         clock = self._store.clock
-        step = await clock.learn()
+        self._unnoted += await clock.learn()
         known = "" if self._steps is None else self._steps
-        args = [known, f"{step:.6f}", f"{clock.now():.6f}", MAX_SKEW_SECONDS, UNWATCHED_SECONDS, MAX_LOOK_SECONDS]
+        args: list[Arg] = [known, f"{self._unnoted:.6f}", f"{clock.now():.6f}"]
+        args += [MAX_SKEW_SECONDS, UNWATCHED_SECONDS, MAX_LOOK_SECONDS]
         steps, shift, stepped = await self._store.run(_LOOK, [self._key], args)
-        if self._steps is not None and steps != self._steps:
+        self._unnoted = 0.0
+        if self._steps is not None and steps > self._steps:
             logger.error(
                 "the store's clock has stepped by %.1f s: repeated purges keep their times", float(shift) - self._shift
             )
