@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from edgeward.operations.order_name import name_of
 from edgeward.types import Delivery, Met, Outcome, PurgeOrder, Scope
+from edgeward.types.linger import linger_between
 
 NAMED_TARGETS = 3
 """Targets that a cache can't purge, of which a sentence has the names."""
-NAME_CHARACTERS = 200
-"""Of such a name. A URL may be much longer."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,8 @@ class CacheTotal:
         store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
         copies: copies that were removed.
         met: orders carried out, by what they met.
-        linger_seconds: the longest time from an order's start to its purge.
+        linger_seconds: the longest time from an order's start to its purge; None if it is not known.
+        found_nothing: those verified that met no copy.
     """
 
     verified: int = 0
@@ -56,6 +57,7 @@ class CacheTotal:
     first_at: float | None = None
     last_at: float | None = None
     linger_seconds: float | None = None
+    found_nothing: int = 0
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -81,7 +83,7 @@ class CacheTotal:
         self.not_known += 1
         self.unsupported_detail = outcome.detail
         self.unsupported_seen |= order.scope is Scope.TARGET
-        name = _name_of(order)
+        name = name_of(order)
         if len(self.unsupported_targets) < NAMED_TARGETS and name not in self.unsupported_targets:
             self.unsupported_targets.append(name)
 
@@ -92,13 +94,6 @@ class CacheTotal:
         self.met[outcome.met] += 1
         self.first_at = min(self.first_at or outcome.at, outcome.at)
         self.last_at = max(self.last_at or outcome.at, outcome.at)
-        self.linger_seconds = max(self.linger_seconds or 0.0, outcome.at - order.started_at)
-
-
-def _name_of(order: PurgeOrder) -> str:
-    """The target or prefix of an order, for a sentence: a client has chosen it."""
-    if not order.target.host:
-        return "every host"
-    text = f"{order.target.url}{'*' if order.scope is Scope.PREFIX else ''}"
-    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-    return printable if len(printable) <= NAME_CHARACTERS else f"{printable[:NAME_CHARACTERS]}..."
+        self.found_nothing += outcome.delivery is Delivery.VERIFIED and outcome.met is Met.NONE
+        if (linger := linger_between(order.started_at, outcome.at)) is not None:
+            self.linger_seconds = max(self.linger_seconds or 0.0, linger)

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import batched
 from typing import Self
 
@@ -19,35 +18,12 @@ from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
 from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
+from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
-
-
-class ReceiptState(StrEnum):
-    """Ordered: the first that applies."""
-
-    PLACING = "placing"
-    """More orders will follow."""
-    INACTIVE = "inactive"
-    """The entry blocks nothing: its list is in monitor mode, off or an allowlist, or nothing can match it."""
-    PURGING = "purging"
-    """All orders are placed, and some are not carried out yet."""
-    OWED = "owed"
-    """A cache has not carried out its orders for more than PURGING_SECONDS: it is unreachable."""
-    REFUSED = "refused"
-    """A cache refuses orders: its configuration must be fixed."""
-    UNKNOWN = "unknown"
-    """Not known to be gone: a cache can't carry out some orders, targets were forgotten, responses are unjudged, or no
-    cache is configured."""
-    NOTHING = "nothing"
-    """Nothing matched: no copy was seen, and no cache is known to have had one."""
-    ACCEPTED = "accepted"
-    """Every cache has carried out every order, and some can't be asked whether a copy is left."""
-    GONE = "gone"
-    """Every cache has carried out every order and, asked again, has no copy left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +45,7 @@ class OrderSummary:
         absent: caches that owe orders, and that no live controller has in its settings.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
+        accepted_is_enough: the caches whose accepted purges count as done, by their settings.
     """
 
     state: ReceiptState
@@ -86,6 +63,7 @@ class OrderSummary:
     unjudged_elsewhere: bool = False
     known_state: ReceiptState | None = None
     absent: Sequence[str] = field(default_factory=list)
+    accepted_is_enough: Sequence[str] = ()
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -96,7 +74,7 @@ class OrderSummary:
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
         is_any = bool(unjudged.count or unjudged.silent or unjudged.refused)
-        done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        done = self.state in DONE_STATES
         by_host = unjudged if isinstance(unjudged, UnjudgedResponses) else UnjudgedResponses()
         return replace(
             self,
@@ -182,6 +160,7 @@ class OrderTotals:
         emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
         clock: the store's time, Unix seconds.
         others: caches that are not configured here, and receive orders all the same.
+        accepted_is_enough: see OrderSummary.
     """
 
     def __init__(
@@ -191,9 +170,10 @@ class OrderTotals:
         emptied_at: float = 0.0,
         clock: Callable[[], float] = time.time,
         others: OtherCaches = NO_OTHERS,
+        accepted_is_enough: Sequence[str] = (),
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
-        self._clock, self._absent = clock, others.absent
+        self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
         self._orders = 0
         self._newest = 0.0
@@ -233,9 +213,14 @@ class OrderTotals:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
-        absent = [name for name in self._absent if self._totals[name].owed]
         return OrderSummary(
-            self._state(complete), self._orders, self._totals, self._clock(), emptied_at=emptied_at, absent=absent
+            self._state(complete),
+            self._orders,
+            self._totals,
+            self._clock(),
+            emptied_at=emptied_at,
+            absent=[name for name in self._absent if self._totals[name].owed],
+            accepted_is_enough=self._accepted_is_enough,
         )
 
     def _state(self, complete: bool) -> ReceiptState:
@@ -253,7 +238,10 @@ class OrderTotals:
             return ReceiptState.UNKNOWN
         if any(total.delivered for total in totals):
             return ReceiptState.ACCEPTED
-        return ReceiptState.GONE if any(total.verified for total in totals) else ReceiptState.NOTHING
+        verified = sum(total.verified for total in totals)
+        if verified and verified == sum(total.found_nothing for total in totals):
+            return ReceiptState.FOUND_NOTHING
+        return ReceiptState.GONE if verified else ReceiptState.NOTHING
 
 
 class _ForgottenTargets:
@@ -311,8 +299,9 @@ class _ForgottenTargets:
 async def new_totals(services: Services) -> OrderTotals:
     """Totals of no orders yet."""
     emptied_at = await services.sightings.forgotten.emptied_at()
+    lost, enough = services.replica.loss is not None, services.accepted_is_enough
     others = await caches.others(services)
-    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at, services.store.clock.now, others)
+    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

@@ -228,6 +228,7 @@ class Change:
     "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
+    `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
     """
 
     version: int
@@ -238,3 +239,4 @@ class Change:
     list: HashList | None = None
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
+    entries: int = field(default=0, compare=False)
