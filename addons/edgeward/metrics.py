@@ -2,8 +2,8 @@
 
 No label carries a URL, a hash or a client address. All processes of a machine write to the directory named by
 PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and metrics_exposition.py adds them up.
-Counters and histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes the worst
-process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
+Counters and histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes
+the worst process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram

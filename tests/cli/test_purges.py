@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from tests.cli.conftest import PURGE, Api, Ended
 
+from edgeward.errors import UserError
+
 type Run = Callable[..., Ended]
 
 
@@ -231,3 +233,21 @@ def test_an_order_for_forgotten_targets_says_where_it_was_not_carried_out(api: A
         "cannot: not known to be gone by this order: 7 targets forgotten",
         "late: not known to be gone by this order: 7 targets forgotten",
     ]
+
+
+def test_purges_retry(api: Api, edgeward: Run) -> None:
+    """It asks for all caches, or the one that is named, with the reason, and says what is tried again."""
+    api.answer("POST /api/v1/purges/retry", {"caches": {"cdn": {"refused": 1, "owed": 0}}}, 202)
+    ended = edgeward("purges", "retry")
+    assert (ended.status, api.requests[0].json) == (0, {})
+    assert ended.out == "cdn: 1 refused purge and 0 owed are tried again now\n"
+    ended = edgeward("purges", "retry", "--cache", "cdn", "--reason", "new token", "--json")
+    assert api.requests[1].json == {"cache": "cdn", "why": "new token"}
+    assert ended.json["caches"]["cdn"]["refused"] == 1
+
+
+def test_options_of_retry_need_it(api: Api, edgeward: Run) -> None:
+    """`purges --cache` alone would look like a filter: it is an error that names the command."""
+    with pytest.raises(UserError, match="edgeward purges retry"):
+        edgeward("purges", "--cache", "cdn")
+    assert api.requests == []

@@ -73,6 +73,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/check", Role.OPERATOR, check.check),
     Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
+    Route("POST", f"{API}/purges/retry", Role.OPERATOR, purges.retry),
     Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
     Route("GET", f"{API}/caches", Role.OPERATOR, caches.index, needs_lists=False),
     Route("POST", f"{API}/caches/forget", Role.ADMIN, caches.forget, needs_lists=False),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from edgeward.caches.base import STILL_CACHED, Purged
-from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.raw_http import RawHttpRequest, ResponseOrError
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import (
     BAD_TARGET,
@@ -86,12 +86,15 @@ class PurgeMethodDriver(SelfHostedDriver):
                 return
             await asyncio.sleep(pause)
 
+    async def _probe(self, objects: Sequence[CachedObject]) -> list[ResponseOrError]:
+        """Ask for each as a client does, without filling the cache."""
+        # Not by `_send`, which adds the secret and treats 504 as an overload.
+        return await self._http.ask_many([each.request("GET", _PROBE) for each in objects])
+
     async def _still_cached(self, objects: Sequence[CachedObject]) -> list[CachedObject]:
         """The objects that the cache would still serve."""
         cached = []
-        # Not by `_send`, which adds the secret and treats 504 as an overload.
-        replies = await self._http.ask_many([each.request("GET", _PROBE) for each in objects])
-        for each, reply in zip(objects, replies, strict=True):
+        for each, reply in zip(objects, await self._probe(objects), strict=True):
             if isinstance(reply, HttpResponse) and reply.status == NOT_CACHED:
                 continue
             response = response_or_outcome(reply)

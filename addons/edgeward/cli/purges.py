@@ -10,12 +10,14 @@ from edgeward.cli.output import iso_time, print_fields, print_json, print_note, 
 from edgeward.cli.purge_answers import is_accepted, not_known, not_verified
 from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
-from edgeward.errors import Exit
+from edgeward.errors import Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types.outcome_words import NO_COPY_STATES, spoken
 from edgeward.types.refused_purges import with_what_is_next
 
 COLUMNS = ("id", "started", "cause", "owed", "refused", "met", "linger s", "url")
+RETRY = "retry"
+"""In place of an id."""
 OUTCOME_COLUMNS = ("cache", "outcome", "copies", "at", "attempts", "status", "linger s", "detail")
 WORDS = {"delivered": "accepted", "waiting": "owed"}
 """For people: "delivered" could be read as: to a client. An older API has no `word` of its own."""
@@ -36,9 +38,16 @@ def add_parser(subparsers: Subparsers) -> None:
     purge.add_argument("--reason", metavar="TEXT", help="why, for the record")
     add_wait(purge)
     purges = add_command(
-        subparsers, "purges", "show recent purge orders, or one order with the outcome of each cache", _purges
+        subparsers,
+        "purges",
+        "show recent purge orders, or one order with the outcome of each cache; or retry what failed",
+        _purges,
+        "Show recent purge orders, or one order with the outcome of each cache. `edgeward purges retry` has every "
+        "controller try again now what caches refused or owe: after a token or an access rule was mended.",
     )
-    purges.add_argument("id", nargs="?", metavar="ID", help="one order")
+    purges.add_argument("id", nargs="?", metavar="ID", help=f"one order; {RETRY}: see above")
+    purges.add_argument("--cache", metavar="NAME", help="with retry: one cache (default: all)")
+    purges.add_argument("--reason", metavar="TEXT", help="with retry: why, for the audit trail")
     purges.add_argument("--limit", type=integer, default=100, metavar="N", help="number of orders (default: 100)")
 
 
@@ -83,7 +92,21 @@ def _refusing(order: dict[str, Any]) -> list[str]:
     return [name for name in refused if name not in order["owed"]]
 
 
+def _retry(args: argparse.Namespace) -> int:
+    body = {"cache": args.cache, "why": args.reason}
+    answer = Client.find(args).post("purges", RETRY, body={name: value for name, value in body.items() if value})
+    if args.json:
+        print_json(answer)
+    for name, counts in {} if args.json else answer["caches"].items():
+        print(f"{name}: {counted(counts['refused'], 'refused purge')} and {counts['owed']} owed are tried again now")
+    return Exit.DONE
+
+
 def _purges(args: argparse.Namespace) -> int:
+    if args.id == RETRY:
+        return _retry(args)
+    if args.cache is not None or args.reason is not None:
+        raise UserError(f"purges: --cache and --reason are options of `edgeward purges {RETRY}`")
     client = Client.find(args)
     answer = client.get("purges", args.id) if args.id else client.get("purges", query={"limit": args.limit})
     if args.json:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from edgeward.errors import NotFound
 from edgeward.operations import caches
 from edgeward.operations.order_totals import OrderSummary, new_totals
 from edgeward.operations.services import Services
@@ -117,6 +118,34 @@ async def create(
         await services.orders.wait_done(ids, await caches.carried_out_by(services), timeout)
         unjudged = (await wait_judged(services, timeout)).at(each.host for each in urls)
     return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
+
+
+@dataclass(frozen=True, slots=True)
+class RetriedPurges:
+    """What one cache tries again now: purges that it refused, and those that it owes, the newest included."""
+
+    refused: int
+    owed: int
+
+
+async def retry(services: Services, cache: str | None, who: str, why: str) -> dict[str, RetriedPurges]:
+    """Have every controller try again now what a cache refused or owes. By cache.
+
+    Args:
+        cache: None for every configured cache.
+
+    Raises:
+        NotFound: there is no such cache.
+    """
+    if cache is not None and cache not in services.caches:
+        configured = ", ".join(services.caches) or "none"
+        raise NotFound(f"no cache has the name {cache!r} (configured: {configured})")
+    await services.audit_trail.note("purge.retry", who, why, cache=cache or "every cache")
+    found: dict[str, RetriedPurges] = {}
+    for name in services.caches if cache is None else [cache]:
+        owed, _ = await services.orders.pending(name)
+        found[name] = RetriedPurges(await services.orders.refused_retries.ask(name), owed)
+    return found
 
 
 async def _place_new(

@@ -66,7 +66,7 @@ class RepeatSchedule:
     """
 
     def __init__(self, store: Store, stream: str, outcomes: str, clock: ScheduleClock) -> None:
-        self._store, self._stream, self._outcomes, self._clock = store, stream, outcomes, clock
+        self._store, self._stream, self._outcomes, self.clock = store, stream, outcomes, clock
 
     def key(self, cache: str) -> str:
         return self._store.key("{purges}", "repeats", cache)
@@ -86,7 +86,7 @@ class RepeatSchedule:
     async def renew_leases(self, cache: str, repeat_ids: Sequence[str]) -> None:
         """Keep repeats that are in progress from being handed out again."""
         if repeat_ids:
-            lease_end = self._clock.now() + LEASE_SECONDS
+            lease_end = self.clock.now() + LEASE_SECONDS
             # All repeats of an order have one id. If this one was done meanwhile, the id now schedules the next one:
             # gt=True never moves that to an earlier time, xx=True never brings back one that was removed.
             await self._store.redis.zadd(self.key(cache), dict.fromkeys(repeat_ids, lease_end), xx=True, gt=True)
