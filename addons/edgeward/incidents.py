@@ -50,13 +50,16 @@ class Incidents:
 
     Args:
         memory: of the store; None: only MAX_BYTES limits them.
+
+    Attributes:
+        clock: that of the store.
     """
 
     def __init__(self, store: Store, memory: StoreMemory | None = None) -> None:
         self._memory = memory
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
-        self._store = store
+        self._store, self.clock = store, store.clock
         self._stream = store.key("incidents")
         self._hits = store.key("incidents", "hits")
 
@@ -67,7 +70,10 @@ class Incidents:
         metrics.incidents_trimmed.inc(await self._store.run_even_if_full(_TRIM, [self._stream], trim))
         async with self._redis.pipeline(transaction=False) as pipe:
             for incident in incidents:
-                pipe.xadd(self._stream, _fields(incident), maxlen=MAX_INCIDENTS)
+                # It has the time of the machine that saw it, which is perhaps wrong.
+                pipe.xadd(
+                    self._stream, _fields(replace(incident, at=self.clock.of_local(incident.at))), maxlen=MAX_INCIDENTS
+                )
             return [incident_id.decode() for incident_id in await pipe.execute()]
 
     async def set_hits(self, hits: Mapping[str, int]) -> None:

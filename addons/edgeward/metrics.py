@@ -1,16 +1,14 @@
 """Every metric that Edgeward exports: name, unit, labels, meaning. docs/metrics.md adds what to do about each.
 
 No label carries a URL, a hash or a client address. All processes of a machine write to the directory named by
-PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and `exposition` adds them up. Counters and
-histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes the worst
-process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
+PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and metrics_exposition.py adds them up.
+Counters and histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes
+the worst process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
 """
 
-import os
-import time
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 registry = CollectorRegistry()
 """All metrics below. Not the default registry, which other libraries write to."""
@@ -274,6 +272,13 @@ purges_pending = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+unconfigured_purges_pending = Gauge(
+    "edgeward_unconfigured_purges_pending",
+    "Purge orders that a cache owes or refuses which no live controller has in its settings.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 purge_oldest_seconds = Gauge(
     "edgeward_purge_oldest_seconds",
     "Age of the oldest pending purge order of a cache, in seconds; 0 if there is none.",
@@ -368,30 +373,17 @@ api_requests = Counter(
 )
 
 
-def exposition() -> bytes:
-    """All metrics of this machine's processes, in the Prometheus text format."""
-    combined = _combined()
-    # The age of the lists grows while nothing happens, so it is computed at each scrape.
-    if (age := _age(combined)) is not None:
-        blocklist_lag_seconds.set(age)
-    return generate_latest(combined)
-
-
-def lists_age() -> float | None:
-    """Seconds since the longest disconnected process on this machine heard from the store; None: none ever has."""
-    return _age(_combined())
-
-
-def _combined() -> CollectorRegistry:
-    """The metrics of all processes of this machine, as far as this process knows of others."""
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not directory:
-        return registry
-    combined = CollectorRegistry()
-    multiprocess.MultiProcessCollector(combined, path=directory)
-    return combined
-
-
-def _age(combined: CollectorRegistry) -> float | None:
-    contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
-    return max(0.0, time.time() - contact) if contact else None
+clock_skew_seconds = Gauge(
+    "edgeward_clock_skew_seconds",
+    "Seconds by which the clocks of this machine and of the store differ, of the process that finds the most.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+trimming_refused = Gauge(
+    "edgeward_trimming_refused",
+    "1 if a controller removes nothing for its age, by reason: skew (its clock and the store's differ by more than 60 "
+    "seconds), step (the store's clock may have stepped within the last day); else 0.",
+    ["reason"],
+    registry=registry,
+    multiprocess_mode="livemax",
+)

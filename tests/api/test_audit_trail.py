@@ -17,6 +17,7 @@ from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.list_store import ListStore
+from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
 
 WHY = "order 17 of the court"
@@ -35,7 +36,14 @@ def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     config = settings(redis_url, Path(tmp_path_factory.mktemp("audit")), webhooks=WEBHOOKS)
     with RunningController(config) as running:
         running.api.post("/lists", {"name": "a"})
+        with_store(config, _take_out)
         yield running
+
+
+async def _take_out(store: Store) -> None:
+    """A cache that no controller has in its settings."""
+    await Orders(store).ensure_group("gone")
+    await store.redis.hset(store.key("{purges}", "nodes"), "gone", f"{store.clock.now() - 100:.3f}")
 
 
 def _entry(api: Api) -> str:
@@ -76,6 +84,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST purges": lambda api: api.post("/purges", URLS),
+    "POST caches/forget": lambda api: api.post("/caches/forget", {"name": "gone", "why": WHY}),
     "POST purges/retry": lambda api: api.post("/purges/retry", {"why": WHY}),
     "POST takedowns": lambda api: api.post("/takedowns", URLS),
     "POST webhooks/{name}/takedowns": _sent,

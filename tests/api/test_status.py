@@ -56,7 +56,9 @@ def test_a_cache_that_owes_is_shown_with_its_backlog(edge: Edge) -> None:
 
     until(lambda: caches()["edge"]["pending"] == 0 and caches()["dead"]["oldest_seconds"] > 0.2)
     assert caches()["dead"]["pending"] >= 1
-    assert caches()["edge"] == {"name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0, "refused": 0}
+    assert caches()["edge"] == {
+        "name": "edge", "driver": "varnish", "pending": 0, "oldest_seconds": 0.0, "refused": 0, "configured": "here",
+    }  # fmt: skip
 
 
 def test_retromatching_keeps_up(edge: Edge) -> None:

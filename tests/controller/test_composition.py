@@ -5,16 +5,18 @@ from pathlib import Path
 from tests.support.controllers import settings
 from tests.support.services import CACHES
 
+from edgeward.background.clock_watch import ClockWatch
 from edgeward.controller.composition import compose, workers_of
 from edgeward.purging.purger import Purger
 from edgeward.store.connection import Store
 
 
 async def test_a_controller_has_a_purger_for_each_cache_and_every_worker(store: Store, tmp_path: Path) -> None:
-    """The purgers come first. Nothing is started: no process has reported, and no hasher runs."""
+    """The clock comes first, then the purgers. Nothing is started: no process has reported, and no hasher runs."""
     services = compose(settings("unix:///unused", tmp_path, caches=CACHES), store, "me")
     workers = workers_of(services, "me")
-    assert [isinstance(worker, Purger) for worker in workers] == [True, True, *[False] * (len(workers) - 2)]
+    assert isinstance(workers[0], ClockWatch)
+    assert [isinstance(worker, Purger) for worker in workers[1:]] == [True, True, *[False] * (len(workers) - 3)]
     for worker in (
         services.hashers,
         services.replica,

@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from redis.exceptions import ResponseError
 
 from edgeward.background import job_store
 from edgeward.errors import LaterRelease, NotFound
@@ -134,7 +135,7 @@ async def test_staged_entries_expire_without_their_job(store: Store, monkeypatch
     unrecorded = ImportJob("bad", "me", time.time(), 25, size=10)
     with pytest.raises(asyncio.CancelledError):
         await jobs.create(unrecorded, hashes(25))
-    assert 0 < await store.redis.ttl(jobs.job_store.key("chunks", unrecorded.id)) <= module.STAGED_SECONDS
+    assert 0 < await store.redis.ttl(jobs.job_store.key("chunks", unrecorded.id)) <= job_store.STAGED_SECONDS
 
 
 async def test_keys_and_fields_stay_as_they_are(store: Store) -> None:
@@ -169,3 +170,19 @@ def test_an_import_of_a_later_release() -> None:
     assert ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "region": "eu"})) == job
     with pytest.raises(LaterRelease, match="an import"):
         ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "needs": 2}))
+
+
+async def test_a_discarded_job_leaves_nothing(store: Store) -> None:
+    """Its entries go at once, and it is never recorded later; a job that is on record stays."""
+    jobs, job = await created(store)
+    assert not await jobs.discard(job.id)
+    assert len(await jobs.chunk(job, 0)) == 10
+    other = ImportJob("bad", "me", time.time(), 25, size=10)
+    await jobs.job_store.stage(other.id, "chunks", ["[]"])
+    assert await jobs.discard(other.id)
+    assert await jobs.chunk(other, 0) == []
+    with pytest.raises(ResponseError, match="given up"):
+        await jobs.create(other, hashes(25))
+    with pytest.raises(NotFound):
+        await jobs.get(other.id)
+    assert await jobs.job_store.claim(10, []) == [job.id]

@@ -46,7 +46,7 @@ def test_only_an_order_that_was_carried_out_has_a_linger_time(delivery: Delivery
 
 
 def test_a_cache_without_an_outcome_owes_the_order() -> None:
-    """Silence is not success. A cache that is no longer configured owes nothing."""
+    """Silence is not success. A cache that receives no orders any more owes nothing."""
     old = Outcome("7-0", "old", Delivery.WAITING, 101.0)
     assert purges.status_of(ORDER, {"old": old}, ["one", "two"]).owed == ["one", "two"]
 

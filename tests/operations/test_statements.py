@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
+from edgeward.operations.order_totals import OrderSummary, ReceiptState
 from edgeward.operations.statements import CACHES_PER_SENTENCE, LIMITS, WHY_INACTIVE, statement, unknowns
 from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging import outcome_writer

@@ -200,8 +200,7 @@ async def test_what_nobody_has_answered_makes_nothing_unknown(
     entry = await listed(services)
     await Membership(services.store).heartbeat("worker", await services.list_store.version(), pending=2)
     (order_id,) = await services.orders.place([replace(UNJUDGED, unanswered=True, started_at=time.time())])
-    clock = SimpleNamespace(time=lambda: time.time() + 61.0, monotonic=time.monotonic)
-    monkeypatch.setattr(unjudged_responses, "time", clock)
+    monkeypatch.setattr(services.store.clock, "now", lambda: time.time() + 61.0)
     summary = await receipt(services, entry)
     assert (summary.state, summary.unjudged, summary.pending) == (ReceiptState.UNKNOWN, 1, 2)
     for cache in services.caches:

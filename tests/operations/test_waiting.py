@@ -15,6 +15,7 @@ from edgeward.lists.replication import membership
 from edgeward.lists.replication.membership import Membership, UnjudgedByReplica
 from edgeward.operations import waiting
 from edgeward.operations.services import Services
+from edgeward.purging.cache_nodes import KnownNode
 from edgeward.purging.orders import PurgeResult
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
@@ -120,7 +121,13 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
         async def orders_of_each(self, versions: Sequence[int]) -> list[list[str] | None]:
             return []
 
+    class Nodes:
+        async def all(self) -> list[KnownNode]:
+            return []
+
     class Orders:
+        nodes = Nodes()
+
         async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
             return []
 
@@ -150,7 +157,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "Polling", Instant)
     services: Any = SimpleNamespace(
         retromatch=Retromatch(), orders=Orders(), list_store=Lists(), sightings=SimpleNamespace(forgotten=Forgotten()),
-        replica=SimpleNamespace(loss=None),
+        replica=SimpleNamespace(loss=None), store=SimpleNamespace(clock=SimpleNamespace(now=time.time)),
         caches=(), accepted_is_enough=(),
     )  # fmt: skip
     status = await waiting.wait_purged(services, 7, [], set(), 600.0)

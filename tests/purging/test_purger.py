@@ -33,10 +33,10 @@ async def orders(store: Store) -> Orders:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the repeats: it stands still until the test moves it."""
     made = Clock()
-    monkeypatch.setattr("edgeward.purging.purger.time", made)
+    monkeypatch.setattr(store.clock, "now", made.time)
     return made
 
 

@@ -216,11 +216,11 @@ async def test_a_long_outage_fills_no_memory(orders: Orders, start: Start) -> No
 
 
 async def test_repeats_keep_the_minimum_of_the_cache(
-    orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
+    store: Store, orders: Orders, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No repeat comes before the minimum that the cache needs; the repeats that would become one."""
     clock = Clock()
-    monkeypatch.setattr("edgeward.purging.purger.time", clock)
+    monkeypatch.setattr(store.clock, "now", clock.time)
     began, driver = clock.now, ScriptedCache(repeat_seconds=800)
     purger = await start(driver, repeats=(100, 300, 1200))
 

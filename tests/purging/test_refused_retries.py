@@ -17,6 +17,7 @@ from edgeward.purging.orders import Orders
 from edgeward.purging.purger import Purger
 from edgeward.purging.refused_retries import RETRIES_PER_COMMAND, RefusedRetries, RefusedRetry
 from edgeward.purging.repeat_schedule import LEASE_SECONDS, RepeatSchedule
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.settings.config import PurgeSettings
 from edgeward.store.connection import Store
 from edgeward.types import Delivery
@@ -128,8 +129,9 @@ async def test_all_controllers_retry_when_asked(orders: Orders, start: Start) ->
 
 async def test_many_are_released_and_those_under_way_are_not(store: Store) -> None:
     """All of more than one command's worth; what is sent just now keeps its lease, and its place for the next time."""
-    schedule = RepeatSchedule(store, store.key("{purges}", "orders"), store.key("{purges}", "outcomes", ""))
-    retries, now = RefusedRetries(store, schedule), time.time()
+    outcomes, clock = store.key("{purges}", "outcomes", ""), ScheduleClock(store)
+    schedule = RepeatSchedule(store, store.key("{purges}", "orders"), outcomes, clock)
+    retries, now = RefusedRetries(store, schedule), clock.now()
     many = [f"{number}-0/1.000" for number in range(2 * RETRIES_PER_COMMAND + 7)]
     await store.redis.zadd(schedule.key("cdn"), dict.fromkeys(many, now + MINUTES) | {"9-9/1.000": now + LEASE_SECONDS})
     await retries.note("cdn", [RefusedRetry(each, "", False) for each in [*many, "9-9/1.000", "gone-0/1.000"]])

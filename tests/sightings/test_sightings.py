@@ -16,6 +16,7 @@ from edgeward.sightings.new_image_stream import START, NewImageStream
 from edgeward.sightings.sightings import PositionLost, SightingRecord, Sightings
 from edgeward.sightings.writer import SightingWriter
 from edgeward.store.connection import Store
+from edgeward.store.shared_time import SharedTime
 from edgeward.types import Fingerprint, Flaw, Sighting, Signal, Target, View
 
 DAY = 86400
@@ -318,3 +319,16 @@ async def test_equal_halves_of_digests_are_told_apart(sightings: Sightings) -> N
     await sightings.store_fingerprint(key_of("a"), image("a"))
     alike = image("a").sha256[:32] + "0" * 32
     assert await sightings.fingerprint(f"{alike},01234567") is None
+
+
+@pytest.mark.parametrize("days", [-32, 32])
+async def test_a_worker_with_a_wrong_clock_records_as_any_other(store: Store, days: int) -> None:
+    """Its sightings have the store's time: they are neither old from the start nor kept too long."""
+    now = time.time()
+    store.clock = SharedTime(store._time, lambda: time.time() + days * DAY)
+    await store.clock.learn()
+    wrong = Sightings(store, SightingsSettings())
+    await wrong.write([seen("/1", at=now + days * DAY)])
+    ((found, at),) = await wrong.targets(image("a").sha256)
+    assert (found, abs(at - now) < 60) == (target("/1"), True)
+    assert [record.target for record in await wrong.find(target("/1").url)] == [target("/1")]

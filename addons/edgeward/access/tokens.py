@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import secrets
-import time
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -99,7 +98,7 @@ class Tokens:
         check_name(name)
         text = new_token()
         digest = _digest(text)
-        token = Token(digest[:ID_LENGTH], name, role, time.time())
+        token = Token(digest[:ID_LENGTH], name, role, self._store.clock.now())
         taken = Conflict(f"a token named {name!r} exists already")
         if name == LOCAL_NAME:  # never stored, so the store can't refuse it
             raise taken

@@ -184,6 +184,11 @@ class RefillBody(_Body):
     timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
 
 
+class ForgetCacheBody(_Body):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    why: Text = ""
+
+
 class EntryPurgesBody(_Body):
     """`entries`: ids of entries that were listed by hash; `images`: those of each image. `version` of the lists is
     matched first."""

@@ -7,6 +7,7 @@ from aiohttp import web
 from edgeward.api import (
     acts,
     authentication,
+    caches,
     check,
     context,
     doctor,
@@ -74,6 +75,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
     Route("POST", f"{API}/purges/retry", Role.OPERATOR, purges.retry),
     Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
+    Route("GET", f"{API}/caches", Role.OPERATOR, caches.index, needs_lists=False),
+    Route("POST", f"{API}/caches/forget", Role.ADMIN, caches.forget, needs_lists=False),
     Route("GET", f"{API}/takedowns", Role.OPERATOR, takedowns.index),
     Route("POST", f"{API}/takedowns", Role.OPERATOR, takedowns.create),
     Route("GET", f"{API}/takedowns/{{id}}", Role.OPERATOR, receipts.of_takedown),

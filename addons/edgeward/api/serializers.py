@@ -62,6 +62,7 @@ def _known(value: OrderSummary) -> Json:
         "unknowns": unknowns(value),
         "copies": value.copies,
         "met": value.met,
+        "absent": list(value.absent),
         "nodes": {name: asdict(total) for name, total in value.caches.items()},
     }
 

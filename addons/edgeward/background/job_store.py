@@ -10,7 +10,6 @@ A worker leases a job for LEASE_SECONDS and renews the lease while it works. The
 another worker takes the job. All leases are measured by the store's clock.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -19,6 +18,8 @@ from typing import Any
 from edgeward.errors import NotFound
 from edgeward.store.connection import Arg, Store
 
+STAGED_SECONDS = 3600
+"""How long what is staged for a job is kept if the job is not recorded, nor discarded: its controller died."""
 LEASE_SECONDS = 5.0
 """If a worker dies, another takes its jobs after this time."""
 
@@ -26,6 +27,7 @@ LEASE_SECONDS = 5.0
 # KEYS: record, open, index, then the idempotency key if there is one, then lists that expire
 # ARGV: id, time, name of the JSON's field, JSON, digest ("": no idempotency key), seconds until the lists expire
 _CREATE = """
+if redis.call('HEXISTS', KEYS[1], 'discarded') == 1 then return redis.error_reply('DISCARDED the job was given up') end
 local first_list = 4
 if ARGV[5] ~= '' then
   local known = redis.call('GET', KEYS[4])
@@ -38,6 +40,22 @@ redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 for i = first_list, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[6]) end
 return false
+"""
+
+# KEYS: list. ARGV: seconds until it expires, items
+_STAGE = """
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+
+# A job that is on record after all stays. One that is not never will be, even if the command is still on its way.
+# KEYS: record, then lists. ARGV: name of the JSON's field, seconds until it is forgotten
+_DISCARD = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
+redis.call('HSET', KEYS[1], 'discarded', '1')
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
 """
 
 # XX: a job that was finished meanwhile is not opened again by the worker that still holds it.
@@ -162,6 +180,19 @@ class JobStore:
         known_id, _, known_digest = known.decode().partition(" ")
         return known_id, known_digest
 
+    async def stage(self, job_id: str, name: str, items: Sequence[str]) -> None:
+        """Append to a list of a job that is not recorded yet."""
+        await self._store.run(_STAGE, [self.key(name, job_id)], [STAGED_SECONDS, *items])
+
+    async def discard(self, job_id: str) -> bool:
+        """Remove at once what was staged for a job that could not be recorded, also if the store is full.
+
+        Returns whether it was: a job that is on record after all stays as it is. One that was discarded is never
+        recorded later.
+        """
+        keys = [self.record(job_id), *self._list_keys(job_id)]
+        return bool(await self._store.run_even_if_full(_DISCARD, keys, [self._json_field, STAGED_SECONDS]))
+
     async def read(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The records of these jobs, in order. Unknown ids are left out, and so are records without a job: progress
         that was noted after the job had expired."""
@@ -192,7 +223,7 @@ class JobStore:
     async def recent(self, limit: int) -> list[JobRecord]:
         """The latest jobs, newest first."""
         if self._keep_seconds is not None:
-            await self._redis.zremrangebyscore(self._index, "-inf", time.time() - self._keep_seconds)
+            await self._redis.zremrangebyscore(self._index, "-inf", self._store.clock.now() - self._keep_seconds)
         return await self.read([each.decode() for each in await self._redis.zrevrange(self._index, 0, limit - 1)])
 
     async def claim(self, limit: int, held: Sequence[str], left: Sequence[str] = ()) -> list[str]:
@@ -218,7 +249,8 @@ class JobStore:
         keys += [self.key(name, job_id) for name in self._lists if name not in remove]
         args: list[Arg] = [job_id, len(remove), "" if self._keep_seconds is None else self._keep_seconds]
         args += [text for pair in fields.items() for text in pair]
-        await self._store.run_durably(_FINISH, keys, args)
+        # It frees memory.
+        await self._store.run_durably_even_if_full(_FINISH, keys, args)
 
     async def finished_before(self, at: float, limit: int) -> list[str]:
         """Ids of finished jobs that were created before `at` (Unix seconds), oldest first: of the `limit` oldest."""

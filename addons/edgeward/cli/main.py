@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from edgeward import __version__
 from edgeward.cli import (
+    caches,
     check,
     config,
     doctor,
@@ -39,6 +40,7 @@ COMMANDS = (
     removal,
     imports,
     purges,
+    caches,
     takedowns,
     sightings,
     incidents,

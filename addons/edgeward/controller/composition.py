@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from edgeward.access.tokens import Tokens
+from edgeward.background.clock_watch import ClockWatch
 from edgeward.doctor.key_check import KeyCheck
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.imports.import_jobs import ImportJobs
@@ -17,6 +18,7 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.node_watch import NodeWatch
 from edgeward.operations.services import Services
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.origin_check.queue import sweep_queue
@@ -93,10 +95,12 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
-    The purgers come first: a long load of the lists must not delay orders that are on record.
+    The clock comes first, by which repeats are due. Then the purgers: a long load of the lists must not delay orders
+    that are on record.
     """
     config, orders = services.config, services.orders
     return [
+        ClockWatch(services.store, orders.clock.look),
         *purgers(orders, config, consumer),
         services.hashers,
         services.replica,
@@ -105,6 +109,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.import_worker,
         services.undo_worker,
         services.store_watch,
+        NodeWatch(orders, services.caches),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

@@ -6,12 +6,14 @@ import secrets
 from edgeward.doctor.cache import INVENTED_HOST, cache_upstream, check_cache
 from edgeward.doctor.cached_object import OWN_OBJECTS
 from edgeward.doctor.client_path import check_client_path, check_origins
+from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
 from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.known_keys import check_known_keys
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
+from edgeward.doctor.nodes import check_nodes
 from edgeward.doctor.origin_check import check_origin_check
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
@@ -55,6 +57,8 @@ async def _check_stored(services: Services) -> list[Finding]:
     try:
         return [
             *await check_store(services.store, services.store.replicas),
+            *check_step(services.orders.clock),
+            *await check_nodes(services),
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),

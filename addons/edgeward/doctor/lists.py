@@ -1,6 +1,5 @@
 """Checks the lists: whether anything is enforced and can match, their age, and whether every process applies them."""
 
-import time
 from collections import Counter
 
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
@@ -73,7 +72,7 @@ async def _check_age(list_store: ListStore) -> Finding:
     changes = await list_store.changes(version - 1, 1) if version else []
     if not changes:
         return warn("lists", "age", "no list change is on record", "check that your sources are imported")
-    seconds = time.time() - changes[0].at
+    seconds = list_store.clock.now() - changes[0].at
     if seconds > OLD_DAYS * DAY_SECONDS:
         fix = "check that your lists are still being updated"
         return warn("lists", "age", f"the lists were last changed {_duration(seconds)} ago", fix)

@@ -1,6 +1,5 @@
 """Checks whether one entry makes an unusual number of matches, and names it."""
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -21,7 +20,7 @@ async def check_match_surge(incidents: Incidents) -> list[Finding]:
 
     There is no finding if none does.
     """
-    since = time.time() - WINDOW_SECONDS
+    since = incidents.clock.now() - WINDOW_SECONDS
     recent = [each for each in await incidents.recent(READ_INCIDENTS) if each.entry_id and each.at > since]
     entry_id, images = _largest(recent)
     total = len({each.sha256 for each in recent})

@@ -1,14 +1,13 @@
 """Checks the store: durability, replication, memory and its clock."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from edgeward.doctor.clock import check_clock
 from edgeward.doctor.finding import Finding, fail, ok, warn
 from edgeward.store.condition import problems_of
 from edgeward.store.connection import Store
 
-MAX_SKEW_SECONDS = 1.0
 LISTPACK_BYTES = 512
 _GUIDE = ' (docs/deployment.md, "Your own store")'
 _REPLICAS_GUIDE = ' (docs/deployment.md, "Store on Sentinel or Cluster")'
@@ -23,7 +22,7 @@ async def check_store(store: Store, replicas: int) -> list[Finding]:
         _check_persistence(info, replicas),
         _check_replication(info, replicas),
         *_check_memory(info),
-        await _check_clock(store),
+        await check_clock(store),
         *await _check_packing(store),
     ]
 
@@ -61,19 +60,6 @@ def _check_memory(info: Mapping[str, Any]) -> list[Finding]:
         detail = f"{used / limit:.0%} of maxmemory are used: a full store refuses changes"
         return [*found, warn("store", "memory", detail, "raise maxmemory, or lower sightings.keep_days")]
     return [*found, ok("store", "memory", f"{used / 2**20:.0f} MiB are used, and nothing is evicted")]
-
-
-async def _check_clock(store: Store) -> Finding:
-    before = time.time()
-    seconds, microseconds = await store.redis.time()
-    after = time.time()
-    store_time = seconds + microseconds / 1e6
-    # The store read its clock between `before` and `after`: only what lies outside is skew.
-    skew = max(before - store_time, store_time - after, 0.0)
-    if skew > MAX_SKEW_SECONDS:
-        detail = f"the clocks of this machine and the store differ by {skew:.1f} s, and so do times in receipts"
-        return warn("clock", "skew", detail, "run an NTP client on both")
-    return ok("clock", "skew", "the clocks of this machine and the store agree")
 
 
 async def _check_packing(store: Store) -> list[Finding]:

@@ -9,7 +9,6 @@ any controller can continue another one's job, and nothing is counted twice.
 
 import json
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import batched
@@ -25,8 +24,6 @@ from edgeward.types.later_releases import check_version
 
 ID_PREFIX = "job-"
 KEEP_SECONDS = 30 * 86400
-STAGED_SECONDS = 3600
-"""How long chunks are kept whose job is not recorded yet: its controller died while it wrote them."""
 ORDERS_PER_CALL = 1000
 """Ids of orders that one script call writes: it must not hold up the store."""
 
@@ -135,13 +132,19 @@ class ImportJobs:
         self._redis: Any = store.redis
 
     async def create(self, job: ImportJob, hashes: Sequence[ParsedHash]) -> None:
-        """Record a job durably. Its entries are written first, so that no worker can begin without them."""
-        key = self.job_store.key("chunks", job.id)
+        """Record a job durably. Its entries are written first, so that no worker can begin without them.
+
+        Raises:
+            STORE_AWAY: the store is full or away. See `discard`.
+        """
         for some in batched(hashes, job.size):
             rows = [[each.signal.type, each.signal.value, each.signal.quality, each.reason] for each in some]
-            await self._redis.rpush(key, json.dumps(rows, separators=(",", ":")))
-            await self._redis.expire(key, STAGED_SECONDS)
+            await self.job_store.stage(job.id, "chunks", [json.dumps(rows, separators=(",", ":"))])
         await self.job_store.create(job.id, job.to_json(), job.at)
+
+    async def discard(self, job_id: str) -> bool:
+        """Remove the entries of a job that could not be recorded. Returns whether it is not on record."""
+        return await self.job_store.discard(job_id)
 
     async def get(self, job_id: str) -> tuple[ImportJob, ImportProgress]:
         """A job and its progress.
@@ -149,11 +152,12 @@ class ImportJobs:
         Raises:
             NotFound: there is none of this id, or no longer.
         """
-        return _parse(await self.job_store.get(job_id))
+        return _parse(await self.job_store.get(job_id), self._store.clock.now())
 
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
-        return readable("job", await self.job_store.recent(limit), _parse)
+        now = self._store.clock.now()
+        return readable("job", await self.job_store.recent(limit), lambda record: _parse(record, now))
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -210,10 +214,10 @@ class ImportJobs:
         await self.job_store.finish(job_id, {"state": state, "error": error}, remove=("chunks",))
 
 
-def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
+def _parse(record: JobRecord, now: float) -> tuple[ImportJob, ImportProgress]:
     fields, lease_end = record.fields, record.lease_end
     state = fields.get(b"state", b"running").decode()
-    if state == "running" and lease_end and lease_end < time.time():
+    if state == "running" and lease_end and lease_end < now:
         state = "interrupted"
 
     def count(name: bytes) -> int:

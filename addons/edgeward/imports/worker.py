@@ -4,6 +4,7 @@ If a controller dies, another continues with the same chunk. The changes made si
 whether it is listed already.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
 from edgeward.lists.list_store import ListStore
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import RetromatchWorker
+from edgeward.store.connection import STORE_FULL
 from edgeward.types import Change, Entry
 
 MAX_CONCURRENT = 4
@@ -21,6 +23,18 @@ MAX_CONCURRENT = 4
 POLL_SECONDS = (0.005, 0.25)
 """Pause between two looks at whether the retromatch worker has matched the next chunk: the first, and the longest."""
 CHANGES_PER_CALL = 1000
+FULL_SECONDS = 20.0
+"""How long an import waits for room in a store that is full. Sightings are pruned meanwhile."""
+
+
+class _NoRoom(Exception):
+    """The store has no room for the rest of an import."""
+
+    def __init__(self, job: ImportJob, progress: ImportProgress) -> None:
+        listed = min(job.total, progress.chunks_listed * job.size)
+        super().__init__(
+            f"the store is full: {listed} of {job.total} hashes are listed; raise its maxmemory, and import it again"
+        )
 
 
 class ImportWorker(JobWorker):
@@ -45,9 +59,9 @@ class ImportWorker(JobWorker):
             is_listed = progress.chunks_listed == job.chunks
             if not is_listed:
                 try:
-                    await self._list_chunk(job, progress.chunks_listed)
-                except (NotFound, Conflict) as error:
-                    # The list was deleted, or the import is undone: there is nothing to try again.
+                    await self._list_next_chunk(job, progress)
+                except (NotFound, Conflict, _NoRoom) as error:
+                    # The list was deleted, the import is undone, or does not fit: there is nothing to try again.
                     await self._jobs.finish(job_id, str(error))
                     return
             if await self._collect_orders(job, progress, noted) or not is_listed:
@@ -58,6 +72,19 @@ class ImportWorker(JobWorker):
         while await self._retromatch.lost_purges.is_due(job.list):
             await polling.pause()
         await self._jobs.finish(job_id)
+
+    async def _list_next_chunk(self, job: ImportJob, progress: ImportProgress) -> None:
+        """Raises _NoRoom if the store is full and stays so."""
+        polling, deadline = Polling(*POLL_SECONDS), time.monotonic() + FULL_SECONDS
+        while True:
+            try:
+                await self._list_chunk(job, progress.chunks_listed)
+            except STORE_FULL as error:
+                if time.monotonic() > deadline:
+                    raise _NoRoom(job, progress) from error
+            else:
+                return
+            await polling.pause()
 
     async def _list_chunk(self, job: ImportJob, number: int) -> None:
         entries = await self._jobs.chunk(job, number)

@@ -123,6 +123,12 @@ return redis.call('HSET', KEYS[1], 'list', ARGV[1], 'deletions', redis.call('HGE
   unpack(ARGV, 2))
 """
 
+# KEYS: the record of an act, ids of the entries that it added
+WITHDRAW_ACT = """
+if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('HEXISTS', KEYS[1], 'known') == 1 then return 0 end
+return redis.call('UNLINK', KEYS[1])
+"""
+
 # KEYS: the record of an act, deletions by list, ids of the entries that it added, the same ids as they are to become.
 # ARGV: as for DECLARE_ACT
 RESTORE_ACT = (

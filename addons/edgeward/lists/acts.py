@@ -10,8 +10,8 @@ The scripts in lua_scripts.py and act_scripts.py write them, together with the e
 
 import json
 import secrets
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Self
@@ -19,7 +19,7 @@ from typing import Any, Self
 from edgeward.background.readable_records import readable
 from edgeward.errors import NotFound
 from edgeward.lists import act_scripts
-from edgeward.store.connection import Store
+from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Entry
 
 ID_PREFIX = "act-"
@@ -113,8 +113,12 @@ class Acts:
 
         It lists on the list that has that name now, not on one that is made under the name later.
         """
-        keys, at = [self.keys(act_id)[0], self.deletions], f"{time.time():.6f}"
+        keys, at = [self.keys(act_id)[0], self.deletions], f"{self._store.clock.now():.6f}"
         await self._store.run(act_scripts.DECLARE_ACT, keys, [list_name, "by", by, "why", why, "at", at])
+
+    async def withdraw(self, act_id: str) -> None:
+        """Remove the record of an act that was declared, and has listed nothing."""
+        await self._store.run(act_scripts.WITHDRAW_ACT, [*self.keys(act_id)])
 
     async def restore(self, act_id: str, entries: Sequence[Entry]) -> None:
         """Record again an act whose record the store has lost, from its entries on one list. Several processes may do
@@ -122,11 +126,16 @@ class Acts:
         act, (record, added) = from_entries(act_id, entries), self.keys(act_id)
         # Aside until all ids are there: the script then makes them the act's, with its record, or drops them.
         aside = f"{added}:{secrets.token_hex(8)}"
-        for some in batched(entries, IDS_PER_CALL):
-            await self._redis.rpush(aside, *(entry.id for entry in some))
-            await self._redis.expire(aside, RESTORE_SECONDS)
         fields = [act.list, "by", act.by, "why", act.why, "at", f"{act.at:.6f}"]
-        await self._store.run(act_scripts.RESTORE_ACT, [record, self.deletions, added, aside], fields)
+        try:
+            for some in batched(entries, IDS_PER_CALL):
+                await self._redis.rpush(aside, *(entry.id for entry in some))
+                await self._redis.expire(aside, RESTORE_SECONDS)
+            await self._store.run(act_scripts.RESTORE_ACT, [record, self.deletions, added, aside], fields)
+        except BaseException:
+            with suppress(*STORE_AWAY):
+                await self._redis.unlink(aside)
+            raise
 
     async def outcomes(self, act_id: str) -> list[Outcome]:
         """What the undo did with the first MAX_REPORTED removed entries, and as many kept ones."""

@@ -8,7 +8,6 @@ versions and is bounded.
 """
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -82,7 +81,7 @@ class AuditTrail:
             STORE_AWAY: it is not noted, and must not be done.
         """
         about = {name: _short(value) for name, value in about.items()}
-        fields = ("op", op, "who", who, "at", f"{time.time():.6f}", "from", _origin.get(), "why", why)
+        fields = ("op", op, "who", who, "at", f"{self._store.clock.now():.6f}", "from", _origin.get(), "why", why)
         await self._store.run_durably(_NOTE, [self._records], [MAX_RECORDS, *fields, "about", json.dumps(about)])
 
     async def state(self, op: str, who: str, why: str = "", **about: object) -> int:

@@ -48,10 +48,11 @@ class ListStore:
     Attributes:
         stream: key of the stream of changes.
         acts: the acts that listed the entries.
+        clock: that of the store.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self.clock = store, store.clock
         self.acts = Acts(store)
         self._membership = Membership(store)
         self._version = store.key("{blocklist}", "version")
@@ -181,7 +182,7 @@ class ListStore:
             NotFound: one of the lists does not exist; then nothing was written.
             Conflict: the act is undone, or is another caller's or another list's.
         """
-        now = time.time()
+        now = self._store.clock.now()
         complete = [
             replace(e, added_by=e.added_by or who, added_at=e.added_at or now, act=act or e.act) for e in entries
         ]

@@ -4,7 +4,6 @@ An undo is a durable job under the id of its act. If a controller dies, another 
 """
 
 import json
-import time
 from dataclasses import replace
 
 from edgeward.background.job_store import JobStore
@@ -26,12 +25,12 @@ class UndoWorker(JobWorker):
     def __init__(self, store: Store, list_store: ListStore) -> None:
         self._jobs = JobStore(store, "undos", "undo", "undo", keep_seconds=KEEP_SECONDS)
         super().__init__("undos", self._jobs, MAX_CONCURRENT, metric_label="undos")
-        self._list_store = list_store
+        self._list_store, self._clock = list_store, store.clock
 
     async def begin(self, act_id: str, who: str, why: str) -> None:
         """Record durably that an act is to be undone, and begin. Asked for twice, it is one undo."""
         job = json.dumps({"by": who, "why": why, "from": request_origin()}, separators=(",", ":"))
-        await self._jobs.create(act_id, job, time.time())
+        await self._jobs.create(act_id, job, self._clock.now())
         self.wake()
 
     async def carry_out(self, job_id: str) -> None:

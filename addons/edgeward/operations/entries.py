@@ -1,6 +1,5 @@
 """Entries: which signals of an image are fit to be listed; adding, finding and removing entries."""
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,7 +98,7 @@ async def add(
         Unavailable: the store lost lists that are not restored yet.
     """
     refuse_changes_after_loss(services)
-    now, act = time.time(), act or new_act_id()
+    now, act = services.store.clock.now(), act or new_act_id()
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
     changes = await services.list_store.add_entries(list(entries.values()), who, reason, act)

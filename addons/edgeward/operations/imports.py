@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edgeward.background.polling import Polling
@@ -12,7 +13,7 @@ from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
 from edgeward.lists.formats import hash_files
 from edgeward.lists.formats.hash_files import BadLine, BadLines, Format, ParsedFile
-from edgeward.operations import entries, undo
+from edgeward.operations import caches, entries, undo
 from edgeward.operations.entry_effect import Effect, effect_of_all
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.order_totals import add_up
@@ -21,6 +22,7 @@ from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import PurgeStatus
 from edgeward.purging.orders import in_placing_order
+from edgeward.store.connection import STORE_AWAY
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
 POLL_SECONDS = (0.01, 0.25)
@@ -146,7 +148,8 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     # Besides its own orders those for hosts where sightings turned out to be lost after it had listed its hashes.
     late = await services.orders.lost.of_list(job.list, job.at, job.at)
     ids = in_placing_order({*await services.import_jobs.orders(job_id), *late})
-    missing = Counter(await services.orders.wait_done(ids, services.caches, remaining))
+    missing = Counter(await services.orders.wait_done(ids, await caches.carried_out_by(services), remaining))
+    missing += Counter(await services.orders.wait_done(ids, (await caches.others(services)).absent, 0.0))
     refused = await services.orders.count_refused(ids, list(missing))
     owed = missing - Counter(refused)
     if timeout is None or progress.state == ImportState.FAILED:
@@ -182,11 +185,18 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     """Record the job that lists the hashes, and return its id. Raises BadLines."""
     if parsed.bad and not request.skip_bad:
         raise BadLines(parsed.bad)
-    job = ImportJob(request.list, who, time.time(), len(parsed.listed), request.reason, len(parsed.bad))
+    job = ImportJob(request.list, who, services.store.clock.now(), len(parsed.listed), request.reason, len(parsed.bad))
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.
-    await services.import_jobs.create(job, parsed.listed)
+    try:
+        await services.import_jobs.create(job, parsed.listed)
+    except BaseException:
+        # What was staged would fill the store for an hour. If the store is away, it expires then.
+        with suppress(*STORE_AWAY):
+            if await services.import_jobs.discard(job.id):
+                await services.list_store.acts.withdraw(job.id)
+        raise
     services.import_worker.wake()
     await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, total=job.total)
     return job.id

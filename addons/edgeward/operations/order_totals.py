@@ -2,116 +2,28 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import batched
-from typing import Any, Self
+from typing import Self
 
+from edgeward.operations import caches
+from edgeward.operations.cache_total import CacheTotal
+from edgeward.operations.caches import NO_OTHERS, OtherCaches
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_name import name_of
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope
-from edgeward.types.linger import linger_between
+from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
-NAMED_TARGETS = 3
-"""Targets that a cache can't purge, of which a sentence has the names."""
-
-
-@dataclass(slots=True)
-class CacheTotal:
-    """What one cache did with all orders: counts by outcome, and times in Unix seconds.
-
-    Attributes:
-        unsupported: orders that this kind of cache can't carry out.
-        not_known: those of them that leave copies which may not be gone: by prefix, or for a target. An order by tag is
-            not among them: each known target of its image has its own order.
-        forgotten: targets that were forgotten and that no order carried out here stands for.
-        forgotten_lost: those of them whose responses could not be judged or recorded.
-        forgotten_beyond_limits: those of one image, of which more were requested than are recorded.
-        forgotten_hosts: the hosts with the most of them, at most HOSTS_NAMED.
-        forgotten_host_count: how many hosts they have.
-        refused_detail: what the cache said to the last one that it refused; "" if it refused none.
-        unsupported_detail: why it can't carry out those in `not_known`.
-        unsupported_targets: the first of those, by name, at most NAMED_TARGETS.
-        unsupported_seen: one of those is for a target that was seen or asked for: its very copy may be left.
-        store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
-        copies: copies that were removed.
-        met: orders carried out, by what they met.
-        linger_seconds: the longest time from an order's start to its purge; None if it is not known.
-        found_nothing: those verified that met no copy.
-    """
-
-    verified: int = 0
-    delivered: int = 0
-    unsupported: int = 0
-    refused: int = 0
-    owed: int = 0
-    not_known: int = 0
-    forgotten: int = 0
-    forgotten_lost: int = 0
-    forgotten_beyond_limits: int = 0
-    forgotten_hosts: Sequence[str] = field(default_factory=list)
-    forgotten_host_count: int = 0
-    refused_detail: str = ""
-    unsupported_detail: str = ""
-    unsupported_targets: list[str] = field(default_factory=list)
-    unsupported_seen: bool = False
-    store_lost: int = 0
-    copies: int = 0
-    met: dict[Met, int] = field(default_factory=lambda: dict.fromkeys(Met, 0))
-    first_at: float | None = None
-    last_at: float | None = None
-    linger_seconds: float | None = None
-    found_nothing: int = 0
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From what `asdict` made of it."""
-        met = {each: int(data["met"].get(each, 0)) for each in Met}
-        return cls(**{**data, "met": met})
-
-    def add(self, order: PurgeOrder, outcome: Outcome | None, emptied: bool = False) -> None:
-        """`emptied`: what the order stands for is gone from every cache, even if this one can't carry it out."""
-        if outcome is None or not outcome.is_final:
-            self.owed += 1
-        elif outcome.delivery is Delivery.REFUSED:
-            self.refused += 1
-            self.refused_detail = outcome.detail
-        elif outcome.delivery is Delivery.UNSUPPORTED:
-            self.unsupported += 1
-            if order.scope is not Scope.TAG and not order.forgotten and not emptied:
-                self._add_not_known(order, outcome)
-        else:
-            self._add_carried_out(order, outcome)
-
-    def _add_not_known(self, order: PurgeOrder, outcome: Outcome) -> None:
-        self.not_known += 1
-        self.unsupported_detail = outcome.detail
-        self.unsupported_seen |= order.scope is Scope.TARGET
-        name = name_of(order)
-        if len(self.unsupported_targets) < NAMED_TARGETS and name not in self.unsupported_targets:
-            self.unsupported_targets.append(name)
-
-    def _add_carried_out(self, order: PurgeOrder, outcome: Outcome) -> None:
-        self.verified += outcome.delivery is Delivery.VERIFIED
-        self.delivered += outcome.delivery is Delivery.DELIVERED
-        self.copies += outcome.removed or 0
-        self.met[outcome.met] += 1
-        self.first_at = min(self.first_at or outcome.at, outcome.at)
-        self.last_at = max(self.last_at or outcome.at, outcome.at)
-        self.found_nothing += outcome.delivery is Delivery.VERIFIED and outcome.met is Met.NONE
-        if (linger := linger_between(order.started_at, outcome.at)) is not None:
-            self.linger_seconds = max(self.linger_seconds or 0.0, linger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +42,7 @@ class OrderSummary:
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
         partly: only a part of what was listed is kept from it.
+        absent: caches that owe orders, and that no live controller has in its settings.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
         accepted_is_enough: the caches whose accepted purges count as done, by their settings.
@@ -149,6 +62,7 @@ class OrderSummary:
     silent_processes: int = 0
     unjudged_elsewhere: bool = False
     known_state: ReceiptState | None = None
+    absent: Sequence[str] = field(default_factory=list)
     accepted_is_enough: Sequence[str] = ()
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
@@ -244,6 +158,8 @@ class OrderTotals:
         caches: names of the configured ones.
         store_lost: the store has lost its data, and is not repaired yet.
         emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
+        clock: the store's time, Unix seconds.
+        others: caches that are not configured here, and receive orders all the same.
         accepted_is_enough: see OrderSummary.
     """
 
@@ -252,11 +168,13 @@ class OrderTotals:
         caches: Sequence[str],
         store_lost: bool = False,
         emptied_at: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        others: OtherCaches = NO_OTHERS,
         accepted_is_enough: Sequence[str] = (),
     ) -> None:
-        self._configured, self._store_lost, self._emptied_at = caches, store_lost, emptied_at
-        self._accepted_is_enough = accepted_is_enough
-        self._totals = {name: CacheTotal() for name in caches}
+        self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
+        self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
+        self._totals = {name: CacheTotal() for name in self._receiving}
         self._orders = 0
         self._newest = 0.0
         self._forgotten = _ForgottenTargets()
@@ -267,14 +185,14 @@ class OrderTotals:
         # Takedowns and retromatching add orders over time: a cache gets PURGING_SECONDS from the last one.
         self._newest = max(self._newest, order.placed_at)
         emptied = self._was_emptied_since(order)
-        for name in self._configured:
+        for name in self._receiving:
             self._totals[name].add(order, outcomes.get(name), emptied)
-        # A cache that is no longer configured owes nothing: only what it did counts.
-        for name in outcomes.keys() - set(self._configured):
+        # A cache that the store does not know any more owes nothing: only what it did counts.
+        for name in outcomes.keys() - set(self._receiving):
             if outcomes[name].is_final:
                 self._totals.setdefault(name, CacheTotal()).add(order, outcomes[name], emptied)
         self._counts_emptied |= emptied and not all(
-            (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._configured
+            (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._receiving
         )
         if order.target == STORE_LOSS:
             # It stands for all that the store knew before it lost its data. No cache can carry that out.
@@ -291,7 +209,7 @@ class OrderTotals:
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
-        for name in self._configured:
+        for name in self._receiving:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
@@ -299,8 +217,9 @@ class OrderTotals:
             self._state(complete),
             self._orders,
             self._totals,
-            time.time(),
+            self._clock(),
             emptied_at=emptied_at,
+            absent=[name for name in self._absent if self._totals[name].owed],
             accepted_is_enough=self._accepted_is_enough,
         )
 
@@ -309,7 +228,8 @@ class OrderTotals:
             return ReceiptState.PLACING
         totals = self._totals.values()
         if any(total.owed for total in totals):
-            recent = time.time() - self._newest < PURGING_SECONDS
+            awaited = any(total.owed for name, total in self._totals.items() if name not in self._absent)
+            recent = awaited and self._clock() - self._newest < PURGING_SECONDS
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
@@ -379,8 +299,9 @@ class _ForgottenTargets:
 async def new_totals(services: Services) -> OrderTotals:
     """Totals of no orders yet."""
     emptied_at = await services.sightings.forgotten.emptied_at()
-    lost = services.replica.loss is not None
-    return OrderTotals(services.caches, lost, emptied_at, services.accepted_is_enough)
+    lost, enough = services.replica.loss is not None, services.accepted_is_enough
+    others = await caches.others(services)
+    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

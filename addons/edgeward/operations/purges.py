@@ -1,11 +1,11 @@
 """Purges: ordered by hand, and what each cache did with an order."""
 
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from edgeward.errors import NotFound
+from edgeward.operations import caches
 from edgeward.operations.order_totals import OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
@@ -20,7 +20,7 @@ from edgeward.types.outcome_words import ReceiptState
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """A purge order and its outcomes by cache. `owed`: the configured caches that have no final outcome.
+    """A purge order and its outcomes by cache. `owed`: the caches that have no final outcome, configured here or not.
 
     An outcome WAITING is the last failed attempt of a cache that owes the order.
     """
@@ -51,10 +51,10 @@ class PurgesOrdered:
     unmatched: Sequence[str]
 
 
-def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], caches: Sequence[str]) -> OrderStatus:
-    """`caches`: the configured ones. A cache that is no longer configured owes nothing."""
+def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], receiving: Sequence[str]) -> OrderStatus:
+    """`receiving`: the caches that receive orders, configured here or not."""
     answered = {cache for cache, outcome in outcomes.items() if outcome.is_final}
-    return OrderStatus(order, outcomes, [cache for cache in caches if cache not in answered])
+    return OrderStatus(order, outcomes, [cache for cache in receiving if cache not in answered])
 
 
 async def recent(services: Services, limit: int) -> list[OrderStatus]:
@@ -77,9 +77,10 @@ async def _with_attempts(
     services: Services, found: Sequence[tuple[PurgeOrder, Mapping[str, Outcome]]]
 ) -> list[OrderStatus]:
     """The statuses of these orders, with the last failed attempt of each cache that owes one."""
-    statuses = [status_of(*each, services.caches) for each in found]
+    receiving = [*services.caches, *(await caches.others(services)).names]
+    statuses = [status_of(*each, receiving) for each in found]
     waiting = [status.order.id for status in statuses if status.owed]
-    attempts = await services.orders.failed_attempts.of(waiting, services.caches)
+    attempts = await services.orders.failed_attempts.of(waiting, receiving)
     return [
         replace(status, outcomes={**attempts[status.order.id], **status.outcomes})
         if status.order.id in attempts
@@ -99,7 +100,7 @@ async def create(
         written: by URL as it was written, the plain targets that it stands for, without `vary`.
         timeout: seconds to wait for the caches; None does not wait.
     """
-    now = time.time()
+    now = services.store.clock.now()
     urls = list(dict.fromkeys(chain.from_iterable(written)))
     await services.audit_trail.note("purge.create", who, why, urls=len(written), first=written[0][0].url)
     # Workers write sightings in batches. What they have served by now must be among them.
@@ -114,7 +115,7 @@ async def create(
     ids = list(dict.fromkeys(ids))
     unjudged = UnjudgedResponses()
     if timeout is not None:
-        await services.orders.wait_done(ids, services.caches, timeout)
+        await services.orders.wait_done(ids, await caches.carried_out_by(services), timeout)
         unjudged = (await wait_judged(services, timeout)).at(each.host for each in urls)
     return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
 

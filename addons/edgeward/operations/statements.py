@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import CacheTotal, OrderSummary
+from edgeward.operations.order_totals import OrderSummary
 from edgeward.quantities import HOSTS_NAMED, counted, listed
 from edgeward.types import Met
 from edgeward.types.outcome_words import ReceiptState
@@ -57,7 +58,7 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.PURGING:
             return f"not gone yet: {_owing(summary.owed)}"
         case ReceiptState.OWED:
-            return f"not gone: {_owing(summary.owed)}, and does not answer; Edgeward goes on trying"
+            return f"not gone: {_owed(summary)}"
         case ReceiptState.REFUSED:
             return f"not gone: {refusals(summary)}"
         case ReceiptState.UNKNOWN:
@@ -180,6 +181,17 @@ def _nothing_found(summary: OrderSummary) -> str:
 
 def _owing(owed: Mapping[str, int]) -> str:
     return ", ".join(f"{name} owes {counted(count, 'purge')}" for name, count in owed.items())
+
+
+def _owed(summary: OrderSummary) -> str:
+    """Which caches owe purges, and what becomes of them."""
+    driven = {name: count for name, count in summary.owed.items() if name not in summary.absent}
+    absent = {name: count for name, count in summary.owed.items() if name in summary.absent}
+    found = [f"{_owing(driven)}, and does not answer; Edgeward goes on trying"] if driven else []
+    if absent:
+        advice = "add it again, or write it off with `edgeward caches forget`"
+        found.append(f"{_owing(absent)}, and no controller has it in [[caches]]: {advice}")
+    return "; ".join(found)
 
 
 def _names(caches: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """The status of the system: lists, processes, caches. It holds no URL and no hash."""
 
-import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -8,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgeward.lists.replication.membership import LiveReplica
+from edgeward.operations import caches
+from edgeward.operations.caches import Configured
 from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblems, HostState
 from edgeward.origin_check.refilled_targets import unfollowed_targets
-from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
 
@@ -60,6 +60,7 @@ class CacheStatus:
     pending: int
     oldest_seconds: float
     refused: int
+    configured: Configured = Configured.HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,10 @@ async def system_status(services: Services) -> SystemStatus:
         entries=entries,
         readiness=now_ready,
         replicas=await services.list_store.replicas(),
-        caches=await asyncio.gather(*(_cache_status(services, cache) for cache in services.config.caches)),
+        caches=[
+            CacheStatus(each.name, each.driver, each.pending, each.oldest_seconds, each.refused, each.configured)
+            for each in await caches.index(services)
+        ],
         retromatch_version=await services.retromatch.version(),
         uptime_seconds=time.time() - services.started_at,
         forgotten=await services.sightings.forgotten.totals(),
@@ -150,9 +154,3 @@ async def _origin_status(services: Services) -> OriginStatus:
     states = [each.state for each in problems]
     names = list(dict.fromkeys(each.host for each in problems))[:NAMED_HOSTS]
     return OriginStatus(states.count(HostState.DOWN), states.count(HostState.HELD), not_followed, names)
-
-
-async def _cache_status(services: Services, cache: CacheSettings) -> CacheStatus:
-    pending, oldest_seconds = await services.orders.pending(cache.name)
-    refused = await services.orders.refused(cache.name)
-    return CacheStatus(cache.name, cache.driver, pending, oldest_seconds, refused)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import batched
 from typing import Self
 
+from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import effect_of_all
-from edgeward.operations.order_totals import BATCH_SIZE, CacheTotal, OrderSummary, new_totals
+from edgeward.operations.order_totals import BATCH_SIZE, OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress
 from edgeward.types import Outcome, PurgeOrder, Scope, entry_id
@@ -44,7 +45,7 @@ class TakedownSummary:
         return self.orders.state in FINAL_STATES and self.orders.at > over
 
     def to_json(self, caches: Sequence[str]) -> str:
-        """Its text for the store. `caches`: the configured ones."""
+        """Its text for the store. `caches`: those that receive orders."""
         return json.dumps({**asdict(self), "caches": caches}, separators=(",", ":"))
 
     @classmethod

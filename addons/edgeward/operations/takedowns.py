@@ -1,7 +1,6 @@
 """Takedowns: URLs, prefixes and images to remove from every cache."""
 
 import secrets
-import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from enum import StrEnum
 
 from edgeward import metrics
 from edgeward.errors import InvalidValue, NotFound
-from edgeward.operations import entry_effect
+from edgeward.operations import caches, entry_effect
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import note_loss, refuse_changes_after_loss
@@ -137,7 +136,7 @@ async def create(
         refuse_changes_after_loss(services)
         on = await services.list_store.get_list(request.list)
     await note_loss(services)
-    new = _new_takedown(request, requester, await services.list_store.version())
+    new = _new_takedown(request, requester, await services.list_store.version(), services.store.clock.now())
     takedown, is_new = await services.takedowns.create(new)
     if is_new:  # a retry under the same key is neither counted nor carried out twice
         metrics.takedowns.labels(takedown.way).inc()
@@ -175,8 +174,9 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
     # One at a time: a takedown may have many orders.
     found = []
     emptied_at = await services.sightings.forgotten.emptied_at()
+    receiving = [*services.caches, *(await caches.others(services)).names]
     for takedown, progress in await services.takedowns.recent(limit):
-        known = TakedownSummary.from_json(progress.summary, services.caches)
+        known = TakedownSummary.from_json(progress.summary, receiving)
         # What was unknown may count as gone since every cache was emptied.
         if known and known.orders.at > emptied_at:
             steps = services.takedown_worker.step_count(takedown)
@@ -184,12 +184,12 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
             continue
         with suppress(NotFound):  # it may be forgotten meanwhile
             status, _ = await get(services, takedown.id)
-            await _keep_summary(services, status)
+            await _keep_summary(services, status, receiving)
             found.append(status)
     return found
 
 
-async def _keep_summary(services: Services, status: TakedownStatus) -> None:
+async def _keep_summary(services: Services, status: TakedownStatus, receiving: Sequence[str]) -> None:
     """Store a summary that will not change, so that the orders are not read again for it.
 
     That of a takedown with a list may change at any time: its listing may lead to more orders.
@@ -197,16 +197,16 @@ async def _keep_summary(services: Services, status: TakedownStatus) -> None:
     repeats = services.config.purge.repeat_seconds
     if not status.takedown.list and status.summary and status.summary.is_final(status.progress.placed_at, repeats):
         with suppress(*STORE_AWAY):  # it can be made again
-            await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(services.caches))
+            await services.takedowns.note_summary(status.takedown.id, status.summary.to_json(receiving))
 
 
-def _new_takedown(request: TakedownRequest, requester: Requester, version: int) -> Takedown:
+def _new_takedown(request: TakedownRequest, requester: Requester, version: int, at: float) -> Takedown:
     positions = {url: position for position, url in enumerate(request.urls)}
     groups = tuple(tuple(positions[url] for url in each) for each in request.written)
     return Takedown(
         by=requester.by,
         way=requester.way,
-        at=time.time(),
+        at=at,
         why=request.why,
         urls=request.urls,
         prefixes=request.prefixes,

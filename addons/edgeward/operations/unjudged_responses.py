@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from edgeward.lists.replication.membership import UnjudgedByReplica
+from edgeward.operations.caches import carried_out_by
 from edgeward.operations.services import Services
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.sightings.url_normalization import host_matches
@@ -66,18 +67,18 @@ async def wait_judged(services: Services, timeout: float) -> UnjudgedResponses:
     deadline = time.monotonic() + timeout
     by_process = await services.list_store.wait_judged_by_each(timeout)
     pending = await services.list_store.pending_requests()
-    purges = await services.orders.wait_unjudged(services.caches, max(0.0, deadline - time.monotonic()))
+    purges = await services.orders.wait_unjudged(await carried_out_by(services), max(0.0, deadline - time.monotonic()))
     return await _with_hosts(services, purges, by_process, pending)
 
 
 async def unjudged_since(services: Services, at: float) -> UnjudgedResponses:
     """Which responses are unjudged now, of those that may have been stored before `at` (Unix seconds)."""
     settled_at = at + SETTLED_SECONDS
-    if time.time() < settled_at:
+    if services.store.clock.now() < settled_at:
         return await wait_judged(services, COUNT_SECONDS)
     by_process = await services.list_store.unjudged_before(settled_at)
     pending = await services.list_store.pending_requests()
-    purges = await services.orders.wait_unjudged(services.caches, 0.0, placed_before=settled_at)
+    purges = await services.orders.wait_unjudged(await carried_out_by(services), 0.0, placed_before=settled_at)
     return await _with_hosts(services, purges, by_process, pending)
 
 
@@ -88,7 +89,7 @@ async def _with_hosts(
     number is counted apart: it may have none, or many."""
     hosts, names_all = [*by_process.hosts], by_process.names_all_hosts
     if purges.count or purges.refused:
-        of_purges, are_all = await services.orders.unjudged_hosts(services.caches)
+        of_purges, are_all = await services.orders.unjudged_hosts(await carried_out_by(services))
         hosts, names_all = [*hosts, *of_purges], names_all and are_all
     return UnjudgedResponses(
         purges.count + sum(by_process.values()),

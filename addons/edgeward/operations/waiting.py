@@ -8,6 +8,7 @@ from typing import Self
 
 from edgeward.background.polling import Polling
 from edgeward.lists.list_store import ListStore
+from edgeward.operations.caches import carried_out_by
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import OrderSummary, add_up
 from edgeward.operations.services import Services
@@ -175,7 +176,7 @@ async def wait_taken_down(services: Services, takedown_id: str, timeout: float, 
         await polling.pause()
     ids = await ids_of_takedown(services, takedown)
     if verified:
-        await services.orders.wait_done(ids, services.caches, max(0.0, deadline - time.monotonic()))
+        await services.orders.wait_done(ids, await carried_out_by(services), max(0.0, deadline - time.monotonic()))
     summary = await summarize(services, takedown, progress, ids)
     if verified:
         unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
@@ -184,5 +185,5 @@ async def wait_taken_down(services: Services, takedown_id: str, timeout: float, 
 
 
 async def _wait_done(services: Services, ids: Sequence[str], matched: bool, deadline: float) -> PurgeStatus:
-    await services.orders.wait_done(ids, services.caches, max(0.0, deadline - time.monotonic()))
+    await services.orders.wait_done(ids, await carried_out_by(services), max(0.0, deadline - time.monotonic()))
     return PurgeStatus((await add_up(services, ids)).summary(matched), matched)

@@ -16,7 +16,6 @@ Every host has a queue of its own, and they take turns: one with many targets, o
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -111,20 +110,22 @@ class SweepQueue:
     Args:
         sees_hits: whether reports include responses from a cache. Then the latest served and most served targets come
             first; otherwise those that wait longest.
+
+    Attributes:
+        clock: that of the store, whose time all times here are.
     """
 
     def __init__(self, store: Store, sees_hits: bool = True) -> None:
-        self._store, self._sees_hits = store, sees_hits
+        self._store, self._sees_hits, self.clock = store, sees_hits, store.clock
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._budget = store.key("{sweep}", "budget")
         names = ("queue", "later", "state", "long", "targets", "bytes", "hosts")
         self._keys = [store.key("{sweep}", name) for name in names]
-        self._ahead: float | None = None
 
     def now(self) -> float:
         """The store's time (Unix seconds), by which targets are due: the clocks of controllers may differ."""
-        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+        return self.clock.now()
 
     async def report(self, served: Iterable[ServedTarget], allowed: float) -> None:
         """Follow targets that were served. All responses together allow `allowed` more requests to origins.
@@ -132,7 +133,7 @@ class SweepQueue:
         A target that is followed already keeps its next time. If it was not being served, it is queued now.
         """
         args: list[Arg] = [f"{allowed:.6f}", MAX_BUDGET, MAX_QUEUED, int(self._sees_hits), MAX_LONG_BYTES]
-        now = time.time()
+        now = self.now()
         for each in served:
             args += [*each.member(), f"{max(0.0, now - each.at):.3f}", each.views, each.target.host]
         metrics.sweep_dropped.inc(await self._store.run(scripts.REPORT, [*self._keys, self._budget], args))
@@ -158,9 +159,7 @@ class SweepQueue:
         buckets = self._store.key("{sweep}", "host", "")
         args: list[Arg] = [count, LEASE_SECONDS, int(self._sees_hits), per_second, buckets, of_host, MAX_VISITED]
         named = [*(f"-{host}" for host in leave_out), *(f"={host}" for host in refused)]
-        started = time.monotonic()
-        now, *found = await self._store.run(scripts.TAKE, self._keys, [*args, *named])
-        self._ahead = float(now) - (started + time.monotonic()) / 2
+        found = await self._store.run(scripts.TAKE, self._keys, [*args, *named])
 
         def read(record: tuple[bytes, ...]) -> ServedTarget:
             member, target, at, views, idle, rank = record

@@ -130,7 +130,7 @@ TAKE = (
 -- KEYS: queue, later, state, long, targets, bytes, hosts.
 -- ARGV: count, lease, sees_hits, requests per second of a host (0: any number), prefix of buckets, most of a host,
 -- hosts to visit; then hosts to leave out (after '-'), and those of which none is wanted beyond their rate (after '=').
--- Answers with the time; then member, long target or '', served at, views, idle, rank of each
+-- Answers with member, long target or '', served at, views, idle, rank of each
 local time, count, rate = now(), tonumber(ARGV[1]), tonumber(ARGV[4])
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time, 'WITHSCORES', 'LIMIT', 0, 1000)
 for i = 1, #due, 2 do
@@ -139,7 +139,7 @@ for i = 1, #due, 2 do
   enqueue(due[i], host, rank(ARGV[3], views, served or 0, tonumber(due[i + 1])))
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('ZADD', KEYS[7], 'NX', 0, '') end
-local named, turns, answer = {}, {}, {string.format('%.6f', time)}
+local named, turns, answer = {}, {}, {}
 for i = 8, #ARGV do named[ARGV[i]] = true end
 for _, host in ipairs(redis.call('ZRANGE', KEYS[7], 0, ARGV[7] - 1)) do
   redis.call('ZADD', KEYS[7], time, host)

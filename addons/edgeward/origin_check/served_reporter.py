@@ -1,7 +1,6 @@
 """The worker's side of the origin check: reports served targets, without delaying requests."""
 
 import contextlib
-import time
 
 from edgeward import metrics
 from edgeward.background.ttl_set import TtlSet
@@ -57,7 +56,7 @@ class ServedReporter:
         metrics.served_images.inc()
         pair = (target, sha256[: 2 * ID_BYTES])
         if waiting := self._waiting.get(pair):
-            self._waiting[pair] = (time.time(), waiting[1] + 1)
+            self._waiting[pair] = (self._queue.clock.now(), waiting[1] + 1)
             return
         key = target_key(*pair)
         # A few reports within the check time are enough to keep the target near the head of the queue.
@@ -65,7 +64,7 @@ class ServedReporter:
             self._count_view(key)
         elif len(self._waiting) < MAX_UNREPORTED and self._waiting_bytes + _size(target) <= MAX_UNREPORTED_BYTES:
             self._reported.add(key)
-            self._waiting[pair] = (time.time(), self._views.pop(key, 0) + 1)
+            self._waiting[pair] = (self._queue.clock.now(), self._views.pop(key, 0) + 1)
             self._waiting_bytes += _size(target)
         else:
             metrics.sweep_dropped.inc()

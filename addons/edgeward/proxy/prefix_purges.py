@@ -64,7 +64,7 @@ class PrefixPurges:
         if key not in self._waiting and len(self._waiting) >= MAX_IMAGES:
             return False
         metrics.matches_purged_by_prefix.inc()
-        self._merge(key, _Waiting(1, entry_id, time.time()))
+        self._merge(key, _Waiting(1, entry_id, self._forgotten.clock.now()))
         self.buffer.put(None)
         return True
 

@@ -4,7 +4,6 @@ No request waits for the store: all goes to bounded buffers, which tasks write o
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -217,7 +216,9 @@ class Recorder:
         tags = self._tags and sha256 not in self._recent_orders
         placed = [
             self._order_buffer.put(order)
-            for order in image_orders(sha256, [target], Cause.MATCH, time.time(), entry_id=entry_id, tags=tags)
+            for order in image_orders(
+                sha256, [target], Cause.MATCH, self._sightings.store.clock.now(), entry_id=entry_id, tags=tags
+            )
         ]
         if all(placed):
             self._recent_orders.add(key)
@@ -244,7 +245,9 @@ class Recorder:
         key = target_key(target, "unanswered") if unanswered else answered_key
         if answered_key in waiting or key in waiting:
             return True
-        order = PurgeOrder(target, Cause.UNJUDGED, time.time(), why=why, by="proxy", unanswered=unanswered)
+        order = PurgeOrder(
+            target, Cause.UNJUDGED, self._sightings.store.clock.now(), why=why, by="proxy", unanswered=unanswered
+        )
         if not self._order_buffer.put(order):
             return False
         waiting[key] = self._order_buffer.mark

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
+from edgeward.background.clock_watch import ClockWatch
 from edgeward.classifying.claims import Claims
 from edgeward.classifying.classifier_queue import ClassifierQueue
 from edgeward.classifying.classifier_registry import version
@@ -68,6 +69,9 @@ class Runtime:
         # The stack closes in reverse order: the store after all that writes to it.
         store = await self._connect()
         stack.push_async_callback(store.close)
+        clock_watch = ClockWatch(store)
+        await clock_watch.start()
+        stack.push_async_callback(clock_watch.close)
         matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
         applied_lists = AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE)
         self.replica = Replica(store, replica_name(), matcher, applied_lists)

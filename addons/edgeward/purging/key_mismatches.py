@@ -79,7 +79,7 @@ class KeyMismatches:
     """The mismatches of all caches."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._key = store, store.key("{purges}", "key-mismatches")
+        self._store, self._key, self.clock = store, store.key("{purges}", "key-mismatches"), store.clock
 
     async def all(self) -> dict[str, KeyMismatch]:
         """By cache."""

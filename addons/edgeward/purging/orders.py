@@ -10,11 +10,11 @@
 {purges}:waiting:<cache>   hash: order -> its last failed attempt, while the cache owes it
 {purges}:repeats:<cache>   schedule of repeated purges, see repeat_schedule.py
 {purges}:nodes             hash: cache -> when a controller configured it last
+{purges}:clock             the steps of the store's clock, see schedule_clock.py
 """
 
 import json
 import re
-import time
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -36,16 +36,16 @@ from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
+from edgeward.purging.old_orders import OldOrders, id_numbers
 from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.purging.shared_orders import SharedOrders
 from edgeward.purging.unjudged_orders import Unjudged, UnjudgedOrders
-from edgeward.store.connection import Arg, Store
+from edgeward.store.connection import Store
 from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
 
 ORDERS_PER_COMMAND = 500
-CONSUMER_SECONDS = 86400.0
-"""A controller that has been silent for this long and holds no order is forgotten."""
 CARRIED_OUT = (Delivery.VERIFIED, Delivery.DELIVERED)
 """The deliveries of an order that the cache carried out."""
 
@@ -53,20 +53,13 @@ _ID = re.compile(r"\d{1,20}-\d{1,20}")
 
 # The scripts return orders as one JSON text: parsing that takes a tenth of the time of parsing as many Redis replies.
 
-_ENTRY = """
-local function entry_of(order) return string.match(order, '"entry_id":"(%x+)"') end
-"""
-"""Lua function: the entry that an order (JSON) names. Other texts in it cannot match: their quotes are escaped."""
-
 # KEYS: stream, orders for unjudged responses, those of them that nobody answered
 # ARGV: prefix of the keys with the orders of an entry, then the orders
-_PLACE = (
-    _ENTRY
-    + """
+_PLACE = """
 local ids = {}
 for i = 2, #ARGV do
   ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'order', ARGV[i])
-  local entry = entry_of(ARGV[i])
+  local entry = string.match(ARGV[i], '"entry_id":"(%x+)"') -- in no other text of it: their quotes are escaped
   if entry then redis.call('SADD', ARGV[1] .. entry, ids[i - 1]) end
   if string.find(ARGV[i], '"cause":"unjudged"', 1, true) then
     redis.call('SADD', KEYS[2], ids[i - 1])
@@ -75,7 +68,6 @@ for i = 2, #ARGV do
 end
 return ids
 """
-)
 
 # KEYS: stream. ARGV: cache, consumer, count
 _TAKE = f"""
@@ -135,25 +127,6 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
 end
 """
 
-# KEYS: stream, orders for unjudged responses, those of them that nobody answered, refused orders of each cache
-# ARGV: first id that stays, prefix of outcome keys, count, prefix of the keys with the orders of an entry
-_TRIM = (
-    _ENTRY
-    + """
-local items = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', ARGV[3])
-if #items == 0 then return 0 end
-local ids, outcomes = {}, {}
-for i, item in ipairs(items) do
-  ids[i], outcomes[i] = item[1], ARGV[2] .. item[1]
-  local entry = entry_of(item[2][2])
-  if entry then redis.call('SREM', ARGV[4] .. entry, item[1]) end
-end
-redis.call('DEL', unpack(outcomes))
-for i = 2, #KEYS do redis.call('SREM', KEYS[i], unpack(ids)) end
-return redis.call('XTRIM', KEYS[1], 'MAXLEN', redis.call('XLEN', KEYS[1]) - #items)
-"""
-)
-
 
 @dataclass(frozen=True, slots=True)
 class PurgeResult:
@@ -162,7 +135,7 @@ class PurgeResult:
     Attributes:
         outcome: None to keep the one on record.
         repeat_id: the repeat that this purge was; "" for the order's first purge.
-        next_repeat: id of the next repeat and when it is due (Unix seconds); ("", 0.0) for none.
+        next_repeat: id of the next repeat and when it is due (time of `Orders.clock`); ("", 0.0) for none.
         purge_outer: whether outer caches that did this order earlier must repeat it, since they may have fetched the
             image from this cache again.
     """
@@ -180,6 +153,8 @@ class Orders:
     Attributes:
         shared: which of them several entries led to.
         lost: those for hosts of lost sightings that all entries of a list led to.
+        clock: by which repeats are due, and old orders go.
+        nodes: the caches that receive them.
     """
 
     def __init__(self, store: Store) -> None:
@@ -191,7 +166,8 @@ class Orders:
         self._entries = store.key("{purges}", "entry", "")
         self.shared = SharedOrders(store)
         self.lost = LostOrders(store, self._stream)
-        self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
+        self.clock = ScheduleClock(store)
+        self._repeats = RepeatSchedule(store, self._stream, self._outcomes, self.clock)
         retries = self.refused_retries = RefusedRetries(store, self._repeats)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
@@ -199,7 +175,17 @@ class Orders:
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries.keys(""))
-        self._nodes = Nodes(store, self._stream, of_node)
+        self.nodes = Nodes(store, self._stream, of_node)
+        self._old = OldOrders(
+            store,
+            self._stream,
+            self._outcomes,
+            self._entries,
+            self._unjudged.keys,
+            self._refused,
+            self.nodes,
+            self.clock,
+        )
         self._groups: dict[str, ConsumerGroup] = {}
         self._left_out: frozenset[tuple[Scope, Target, str]] = frozenset()
 
@@ -264,7 +250,7 @@ class Orders:
 
     async def ensure_group(self, cache: str) -> None:
         """Register a cache, and keep it from being forgotten. A new one is owed every order on record."""
-        await self._nodes.register(self._group(cache), cache)
+        await self.nodes.register(self._group(cache), cache)
 
     async def take(self, cache: str, consumer: str, count: int, block_ms: int) -> list[PurgeOrder]:
         """The cache's next orders, up to `count`. If there is none, wait for one, up to `block_ms`."""
@@ -306,16 +292,16 @@ class Orders:
         own = (self._repeats.key(cache), self._refused(cache), self.failed_attempts.key(cache))
         keys = [self._stream, *own, *map(self._repeats.key, outer)]
         rows = json.dumps([_row(result) for result in results], separators=(",", ":"))
-        await self._store.run(_RECORD, keys, [cache, f"{time.time():.3f}", self._outcomes, rows, *outer])
+        await self._store.run(_RECORD, keys, [cache, f"{self.clock.now():.3f}", self._outcomes, rows, *outer])
 
     async def due_repeats(self, cache: str, now: float, limit: int = 100) -> list[Repeat]:
-        """Up to `limit` repeats that are due at `now` (Unix seconds), leased to the caller for LEASE_SECONDS."""
+        """Up to `limit` repeats that are due at `now` (time of `clock`), leased to the caller for LEASE_SECONDS."""
         return await self._repeats.take_due(cache, now, limit)
 
     async def pending(self, cache: str) -> tuple[int, float]:
         """(number of orders that the cache still owes, age of the oldest in seconds)."""
         owed = await self._group(cache).owed()
-        age = time.time() - placed_at(owed.oldest) if owed.oldest else 0.0
+        age = self._store.clock.now() - placed_at(owed.oldest) if owed.oldest else 0.0
         return owed.count, max(0.0, age)
 
     async def refused(self, cache: str) -> int:
@@ -357,17 +343,9 @@ class Orders:
         """Forget orders older than `keep_seconds`, except from the first one on that a cache still owes.
 
         Also forgets caches and consumers that have been absent for long: they would otherwise keep orders for ever.
+        Forgets nothing while the clocks are not to be trusted; see `ScheduleClock.refusal`.
         """
-        caches = await self._nodes.forget_absent(keep_seconds)
-        limits = [f"{int((time.time() - keep_seconds) * 1000)}-0"]
-        for cache in caches:
-            await self._group(cache).forget_consumers(CONSUMER_SECONDS)
-            limits.append((await self._group(cache).owed()).oldest)
-        first_kept = min((order_id for order_id in limits if order_id), key=_id_numbers)
-        keys = [self._stream, *self._unjudged.keys, *map(self._refused, caches)]
-        args: list[Arg] = [first_kept, self._outcomes, ORDERS_PER_COMMAND, self._entries]
-        while await self._store.run(_TRIM, keys, args):
-            pass
+        await self._old.trim(keep_seconds)
 
     def _group(self, cache: str) -> ConsumerGroup:
         if cache not in self._groups:
@@ -390,10 +368,4 @@ def _row(result: PurgeResult) -> list[Any]:
 
 def in_placing_order(ids: Iterable[str]) -> list[str]:
     """These ids of orders, in the order in which they were placed."""
-    return sorted(ids, key=_id_numbers)
-
-
-def _id_numbers(stream_id: str) -> tuple[int, int]:
-    """A stream id as numbers, for sorting: as texts, "9-0" would come after "10-0"."""
-    milliseconds, _, number = stream_id.partition("-")
-    return int(milliseconds), int(number)
+    return sorted(ids, key=id_numbers)

@@ -47,7 +47,7 @@ class OtherKeyForms:
 
     async def purge(self, driver: CacheDriver, orders: Sequence[PurgeOrder], results: Sequence[Purged]) -> list[Purged]:
         """The results, those included of the purges in other forms that seem needed."""
-        now = time.time()
+        now = self._mismatches.clock.now()
         forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
         found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
         # One form after the other: two may have one key, and a copy that is just removed may be counted again.

@@ -82,12 +82,12 @@ class OutcomeWriter:
         outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail, removed)
         # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record.
         changed = purge.first or removed_again
-        next_repeat = self._next_repeat(purge, purged.delivery, at)
+        next_repeat = self._next_repeat(purge, purged.delivery, self._orders.clock.at(at))
         purge_outer = changed and purged.delivery is not Delivery.UNSUPPORTED
         return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, purge_outer)
 
     def _next_repeat(self, purge: QueuedPurge, delivery: Delivery, at: float) -> tuple[str, float]:
-        """The next repeat: (id, due in Unix seconds), ("", 0.0) for none."""
+        """The next repeat: (id, due), ("", 0.0) for none. `at` and due: time of the schedule's clock."""
         first_at = at if purge.first else first_purged_at(purge.repeat_id)
         repeat_id = repeat_id_of(purge.order.id, first_at)
         if delivery is Delivery.REFUSED:

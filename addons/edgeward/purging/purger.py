@@ -193,7 +193,7 @@ class Purger:
     async def _repeat(self) -> None:
         """Queue repeats that are due, in small portions: new orders come first."""
         free = min(REPEATS_PER_READ, self._room(MAX_HELD_REPEATS, repeats_only=True))
-        due = await self._orders.due_repeats(self._name, time.time(), free) if free > 0 else []
+        due = await self._orders.due_repeats(self._name, self._orders.clock.now(), free) if free > 0 else []
         for repeat in due:
             self._queue.add(QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous))
         await asyncio.sleep(FULL_PAUSE_SECONDS if len(due) == free else TICK_SECONDS)
@@ -234,7 +234,7 @@ class Purger:
                 purge.order.id,
                 self._name,
                 Delivery.WAITING,
-                time.time(),
+                self._orders.clock.store_time(),
                 purge.attempts,
                 purge.failure.status,
                 purge.failure.detail,
@@ -308,7 +308,7 @@ class Purger:
 
     def _handle_results(self, purges: Sequence[QueuedPurge], results: Sequence[Purged]) -> None:
         """Record what was done, and queue the rest for a retry."""
-        now = time.time()
+        now = self._orders.clock.store_time()
         failed: list[QueuedPurge] = []
         failures: list[Purged] = []
         carried_out = any(result.delivery in CARRIED_OUT for result in results)

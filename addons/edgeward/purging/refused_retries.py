@@ -11,7 +11,6 @@ Retries are ids in the schedule of repeats (repeat_schedule.py). Those that are 
 {purges}:retry-now:<cache>    how often somebody asked to retry everything now
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +115,7 @@ class RefusedRetries:
         released = 0
         # One round more than there are: those that are under way stay.
         for _ in range(int(await self._redis.scard(retries)) // RETRIES_PER_COMMAND + 1):
-            now = time.time()
+            now = self._repeats.clock.now()
             taken, some = await self._store.run(_RELEASE, keys, [now, now + LEASE_SECONDS, RETRIES_PER_COMMAND])
             released += int(some)
             if taken < RETRIES_PER_COMMAND:

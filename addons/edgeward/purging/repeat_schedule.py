@@ -2,16 +2,16 @@
 
 Every purge is repeated some seconds later, since a fetch that was under way may have cached the image again.
 
-A schedule is a sorted set of ids ORDER/FIRST_PURGED_AT by due time. All repeats of an order count from its first purge,
-so that one that comes late replaces those that it has overtaken.
+A schedule is a sorted set of ids ORDER/FIRST_PURGED_AT by due time, both by the clock of schedule_clock.py.
+All repeats of an order count from its first purge, so that one that comes late replaces those that it has overtaken.
 """
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeward.purging.codec import orders_from_rows, outcomes_from_dict
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 from edgeward.types import Outcome, PurgeOrder
 
@@ -47,12 +47,12 @@ class Repeat:
 
 
 def repeat_id_of(order_id: str, first_purged_at: float) -> str:
-    """The id of all repeats of an order that was first purged then (Unix seconds)."""
+    """The id of all repeats of an order that was first purged then (time of the schedule's clock)."""
     return f"{order_id}/{first_purged_at:.3f}"
 
 
 def first_purged_at(repeat_id: str) -> float:
-    """When the order of this repeat was first purged, in Unix seconds."""
+    """When the order of this repeat was first purged, by the schedule's clock."""
     return float(repeat_id.partition("/")[2])
 
 
@@ -62,16 +62,17 @@ class RepeatSchedule:
     Args:
         stream: key of the orders.
         outcomes: prefix of the keys of their outcomes.
+        clock: by which repeats are due.
     """
 
-    def __init__(self, store: Store, stream: str, outcomes: str) -> None:
-        self._store, self._stream, self._outcomes = store, stream, outcomes
+    def __init__(self, store: Store, stream: str, outcomes: str, clock: ScheduleClock) -> None:
+        self._store, self._stream, self._outcomes, self.clock = store, stream, outcomes, clock
 
     def key(self, cache: str) -> str:
         return self._store.key("{purges}", "repeats", cache)
 
     async def take_due(self, cache: str, now: float, limit: int) -> list[Repeat]:
-        """Up to `limit` repeats that are due at `now` (Unix seconds), leased to the caller for LEASE_SECONDS."""
+        """Up to `limit` repeats that are due at `now` (time of the clock), leased to the caller for LEASE_SECONDS."""
         keys = [self._stream, self.key(cache)]
         text = await self._store.run(_TAKE_DUE, keys, [now, now + LEASE_SECONDS, limit, self._outcomes, cache])
         repeats = []
@@ -85,7 +86,7 @@ class RepeatSchedule:
     async def renew_leases(self, cache: str, repeat_ids: Sequence[str]) -> None:
         """Keep repeats that are in progress from being handed out again."""
         if repeat_ids:
-            lease_end = time.time() + LEASE_SECONDS
+            lease_end = self.clock.now() + LEASE_SECONDS
             # All repeats of an order have one id. If this one was done meanwhile, the id now schedules the next one:
             # gt=True never moves that to an earlier time, xx=True never brings back one that was removed.
             await self._store.redis.zadd(self.key(cache), dict.fromkeys(repeat_ids, lease_end), xx=True, gt=True)

@@ -47,12 +47,18 @@ class ForgottenPurges:
             await self._redis.hset(self._key, mapping=by_prefix)
         return ids
 
+    @property
+    def may_expire(self) -> bool:
+        """Whether the clocks are to be trusted: something may be removed for its age."""
+        return self._orders.clock.refusal is None
+
     async def check(self, caches: Sequence[str]) -> None:
         """Look at the orders that are followed, and note the targets that no cache holds any more.
 
         Args:
-            caches: those that are configured.
+            caches: those that are configured here. What others owe that receive orders is waited for too.
         """
+        caches = list(dict.fromkeys([*caches, *(node.name for node in await self._orders.nodes.all())]))
         followed = await self._redis.hgetall(self._key)
         for some in batched(sorted(followed), ORDERS_PER_READ):
             found = await self._orders.get_many([order_id.decode() for order_id in some])
@@ -98,7 +104,8 @@ class ForgottenPurgesWorker:
 
     async def _step(self) -> None:
         await self._purges.check(self._caches)
-        await self._forgotten.expire()
+        if self._purges.may_expire:
+            await self._forgotten.expire()
         metrics.sightings_forgotten.set((await self._forgotten.totals()).targets)
 
 

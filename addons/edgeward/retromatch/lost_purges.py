@@ -84,7 +84,7 @@ class LostPurges:
             order_id = latest.get(host, "")
             if order_id in served and self._forgotten.makes_up_for(mark, placed_at(order_id)):
                 reused.append(order_id)
-            elif _is_recent(order_id):
+            elif self._is_recent(order_id):
                 due.append(host)
             else:
                 new[host] = mark.count
@@ -98,7 +98,7 @@ class LostPurges:
             await self._orders.shared.share(ids, added)
         for name, since in _covered_by_list(changes).items():
             if not few or since == ANY_TIME:
-                await self._orders.lost.note(name, since, time.time(), ids)
+                await self._orders.lost.note(name, since, self._store.clock.now(), ids)
         await self._note_due(due, changes)
         return ids
 
@@ -112,8 +112,8 @@ class LostPurges:
         due = [host for host in hosts if host in self._late_at]
         new = {host: count for host, count in hosts.items() if host not in due}
         self._late_at |= dict.fromkeys(new, now)
-        ids = await self._place(forgotten_orders(new, Cause.LISTING, time.time()))
-        await self._orders.lost.note(EVERY_LIST, ANY_TIME, time.time(), ids)
+        ids = await self._place(forgotten_orders(new, Cause.LISTING, self._store.clock.now()))
+        await self._orders.lost.note(EVERY_LIST, ANY_TIME, self._store.clock.now(), ids)
         await self._note_due_since(due, {EVERY_LIST: ANY_TIME})
 
     async def is_due(self, list_name: str) -> bool:
@@ -131,16 +131,22 @@ class LostPurges:
             return
         lost, latest = await self._forgotten.lost_marks(), await self._latest()
         # Where nothing is lost any more, every cache has carried out a purge that made up for it.
-        ready = [host for host in due if host not in lost or not _is_recent(latest.get(host, ""))]
+        ready = [host for host in due if host not in lost or not self._is_recent(latest.get(host, ""))]
         orders = forgotten_orders(
-            {host: lost[host].count for host in ready if host in lost}, Cause.LISTING, time.time()
+            {host: lost[host].count for host in ready if host in lost}, Cause.LISTING, self._store.clock.now()
         )
         for order, order_id in zip(orders, await self._place(orders), strict=True):
             for each in due[order.target]:
-                await self._orders.lost.note(each.list, each.since, time.time(), [order_id])
+                await self._orders.lost.note(each.list, each.since, self._store.clock.now(), [order_id])
         done = [part for host in ready for each in due[host] for part in (each.field, each.value)]
         if done:
             await self._store.run_even_if_full(_END_DUE, [self._due_key], done)
+
+    def _age(self, order_id: str) -> float:
+        return self._store.clock.now() - placed_at(order_id) if order_id else math.inf
+
+    def _is_recent(self, order_id: str) -> bool:
+        return self._age(order_id) < LOST_PURGE_SECONDS
 
     async def _place(self, orders: Sequence[PurgeOrder]) -> list[str]:
         ids = await self._purges.place(orders)
@@ -155,7 +161,7 @@ class LostPurges:
             unpack_prefix(host): order_id.decode()
             for host, order_id in (await self._redis.hgetall(self._latest_key)).items()
         }
-        if old := [host for host, order_id in found.items() if _age(order_id) > REUSE_SECONDS]:
+        if old := [host for host, order_id in found.items() if self._age(order_id) > REUSE_SECONDS]:
             await self._redis.hdel(self._latest_key, *map(pack_prefix, old))
         return {host: order_id for host, order_id in found.items() if host not in old}
 
@@ -196,11 +202,3 @@ def _covered_by_list(changes: Iterable[Change]) -> dict[str, float]:
 
 def _list_of(field: bytes) -> str:
     return field.partition(b"\0")[0].decode()
-
-
-def _age(order_id: str) -> float:
-    return time.time() - placed_at(order_id) if order_id else math.inf
-
-
-def _is_recent(order_id: str) -> bool:
-    return _age(order_id) < LOST_PURGE_SECONDS

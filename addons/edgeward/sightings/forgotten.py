@@ -14,7 +14,6 @@ A prefix is a scheme, a host and the beginning of a path. Beyond the first limit
 second, EVERYWHERE.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,10 +101,14 @@ class ForgottenTargets:
     Args:
         keep: seconds that a prefix is kept after the last target was forgotten there.
         unrecorded: seconds in which a worker may not record a target again that it has recorded.
+
+    Attributes:
+        clock: that of the store.
     """
 
     def __init__(self, store: Store, keep: float, unrecorded: float) -> None:
         self._store, self._keep, self._unrecorded = store, keep, unrecorded + CLOCK_SECONDS
+        self.clock = store.clock
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._known, self._lost = store.key("{forgotten}", "known"), store.key("{forgotten}", "lost")
@@ -161,7 +164,7 @@ class ForgottenTargets:
         # Before the time is taken: what is forgotten from now on is not covered.
         for prefix in await self.lost():
             if prefix != STORE_LOSS:
-                await self.repair(prefix, time.time() - self._unrecorded)
+                await self.repair(prefix, self.clock.now() - self._unrecorded)
         await self._store.run(NOTE_EMPTIED, [self._emptied])
         return bool(await self._redis.hdel(self._lost, pack_prefix(STORE_LOSS)))
 
@@ -246,7 +249,7 @@ class ForgottenTargets:
 
     async def expire(self) -> None:
         """Remove the prefixes where nothing was forgotten for `keep`."""
-        oldest = time.time() - self._keep
+        oldest = self.clock.now() - self._keep
         for key in (self._known, self._lost):
             found = (await self._redis.hgetall(key)).items()
             old = [each for field, value in found if _at(value) < oldest for each in (field, value)]
@@ -254,7 +257,7 @@ class ForgottenTargets:
                 await self._store.run_even_if_full(EXPIRE, [key], old)
 
     def _now_and_keep(self) -> tuple[int, int]:
-        return int(time.time()), int(self._keep * 1000)
+        return int(self.clock.now()), int(self._keep * 1000)
 
     async def _remember(self, key: str, limits: PrefixLimits, prefixes: Prefixes) -> None:
         if prefixes:
@@ -265,7 +268,7 @@ class ForgottenTargets:
         return {prefix: mark.count for prefix, mark in (await self._read_marks(key)).items()}
 
     async def _read_marks(self, key: str) -> dict[Target, Mark]:
-        oldest = time.time() - self._keep
+        oldest = self.clock.now() - self._keep
         found = (await self._redis.hgetall(key)).items()
         return {
             unpack_prefix(field): Mark(int(value.split()[0]), _at(value), _since(value))

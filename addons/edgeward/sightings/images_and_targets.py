@@ -5,7 +5,6 @@ Redis stores such a hash compactly while no field is longer than `hash-max-listp
 """
 
 import base64
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import batched
 from typing import Any
@@ -41,7 +40,7 @@ class Images:
     @property
     def oldest(self) -> int:
         """Targets last seen before this Unix second are forgotten. One second earlier, since times are rounded down."""
-        return int(time.time() - self._keep) - 1
+        return int(self._store.clock.now() - self._keep) - 1
 
     def queue_fingerprint(self, pipe: Any, image: bytes, packed: bytes, replace: bool = True) -> None:
         """Queue in a pipeline to write a packed fingerprint. Without `replace`, one on record stays."""

@@ -8,7 +8,6 @@ those four bytes: the caller must compare the image's targets, which are exact.
 """
 
 import hashlib
-import time
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import Any
@@ -72,7 +71,7 @@ class UrlIndex:
     def queue(self, pipe: Any, url: NormalizedUrl, image: bytes, at: int) -> list[str]:
         """Queue in a pipeline: an image (by id) was seen at a URL. Returns the buckets to prune afterwards."""
         to_prune = []
-        period = int(time.time() / self._keep * RENEWALS_PER_KEEP) % 255 + 1
+        period = int(self._store.clock.now() / self._keep * RENEWALS_PER_KEEP) % 255 + 1
         for bucket, url_hash in _bucket_hashes(url):
             key = self._key(bucket)
             pipe.zadd(key, {url_hash + image: at})
@@ -107,7 +106,7 @@ class UrlIndex:
         """Drop members that are too old or beyond the limits. Returns how many were beyond the limits."""
         limit = MAX_IMAGES_PER_URL
         args = (
-            int(time.time() - self._keep),
+            int(self._store.clock.now() - self._keep),
             limit,
             BUCKET_LIMIT_FACTOR * limit,
             URL_HASH_BYTES,
@@ -128,7 +127,8 @@ class UrlIndex:
         A URL without parameters stands for its path with any parameters.
         """
         *_, (bucket, url_hash) = _bucket_hashes(url)
-        members = await self._redis.zrevrangebyscore(self._key(bucket), "+inf", int(time.time() - self._keep))
+        oldest = int(self._store.clock.now() - self._keep)
+        members = await self._redis.zrevrangebyscore(self._key(bucket), "+inf", oldest)
         return [member[URL_HASH_BYTES:] for member in members if member.startswith(url_hash)]
 
     def _key(self, bucket: int) -> str:

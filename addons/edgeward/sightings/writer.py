@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import batched
 from typing import Protocol
 
@@ -54,7 +55,7 @@ class SightingWriter:
         new_images: NewImageStream,
         bounds: Bounds,
     ) -> None:
-        self._store, self._keep = store, keep
+        self._store, self._keep, self._of_local = store, keep, store.clock.of_local
         self._images, self._url_index, self._new_images = images, url_index, new_images
         self._forgotten, self._memory, self._pruning = bounds.forgotten, bounds.memory, bounds.pruning
         self._announcing = asyncio.Lock()
@@ -63,7 +64,8 @@ class SightingWriter:
     async def write(self, batch: Sequence[Sighting]) -> None:
         """See Sightings.write."""
         for chunk in batched(batch, SIGHTINGS_PER_WRITE):
-            images = pending_writes(chunk)
+            # They have the time of this machine, which is perhaps wrong.
+            images = pending_writes(replace(each, seen_at=self._of_local(each.seen_at)) for each in chunk)
             on_record = await self._images.on_record([(image.id, list(image.targets)) for image in images])
             if not await self._memory.has_room(_size(images, on_record)):
                 images, on_record = await self._leave_out_new(images, on_record)

@@ -11,7 +11,10 @@ from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.store.clients import open_client
 from edgeward.store.layout import CLAIM, LAYOUT_KEY, LAYOUT_NEEDS, LAYOUT_VERSION, check_layout
 from edgeward.store.server import Ask, Server, TemporaryError
+from edgeward.store.shared_time import SharedTime
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
+
+_ALLOWED_IF_FULL = "#!lua flags=allow-oom\n"
 
 type Redis = Server
 type Arg = str | bytes | int | float
@@ -32,6 +35,9 @@ STORE_AWAY: tuple[type[Exception], ...] = (
 """What a command raises when the store can't be reached, or can't take the command now: it is starting, out of memory,
 or failing over. The command may succeed later."""
 
+STORE_FULL: type[Exception] = exceptions.OutOfMemoryError
+"""The one of them that a command raises when the store has reached its `maxmemory`."""
+
 WAITAOF_SINCE = (7, 2)
 """The first version of Redis with WAITAOF. Valkey has it, and reports 7.2 as its Redis version."""
 CONFIRM_SECONDS = 5.0
@@ -41,7 +47,11 @@ REPLICAS = {StoreKind.SERVER: 0, StoreKind.SENTINEL: 1, StoreKind.CLUSTER: 1}
 
 
 class Store:
-    """A connection to the store. Values are bytes. A command that fails after its retries raises one of STORE_AWAY."""
+    """A connection to the store. Values are bytes. A command that fails after its retries raises one of STORE_AWAY.
+
+    Attributes:
+        clock: the store's time, which everything that is stored has.
+    """
 
     def __init__(self, url: str, namespace: str, timeout_ms: int, replicas: int | None = None) -> None:
         self.namespace = namespace
@@ -53,6 +63,7 @@ class Store:
         self._durable: Server | None = None
         self._waits: Sequence[tuple[str, ...]] | None = None
         self.redis: Server = open_client(self._address, self.timeout, self.timeout)
+        self.clock = SharedTime(self._time)
 
     @classmethod
     async def connect(
@@ -89,6 +100,7 @@ class Store:
             await self._read_server_info()
             # A server that is still loading answers INFO, but not this.
             await self._check_layout()
+            await self.clock.learn()
         except exceptions.ResponseError as error:
             raise StoreUnavailable(str(error)) from None
 
@@ -108,6 +120,12 @@ class Store:
         """
         if not await self._check_layout():
             await self.run_even_if_full(CLAIM, [self.key(*LAYOUT_KEY)], [LAYOUT_VERSION, LAYOUT_NEEDS])
+
+    async def _time(self) -> float:
+        """Unix seconds of the server that has the purge orders."""
+        ask = await self.redis.master_of(self.key("{purges}"))
+        seconds, microseconds = await ask("TIME")
+        return float(seconds) + float(microseconds) / 1e6
 
     async def _read_server_info(self) -> None:
         """Find out which commands wait until a change is durable on this server."""
@@ -189,7 +207,7 @@ class Store:
         try:
             return await self.run(script, keys, args)
         except exceptions.OutOfMemoryError:
-            return await self.run(f"#!lua flags=allow-oom\n{script}", keys, args)
+            return await self.run(_ALLOWED_IF_FULL + script, keys, args)
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
         """Run a Lua script atomically. Its keys must share a {hash tag}.
@@ -204,6 +222,13 @@ class Store:
             return await self.redis.evalsha(digest, len(keys), *keys, *args)
         except exceptions.NoScriptError:
             return await self.redis.eval(script, len(keys), *keys, *args)
+
+    async def run_durably_even_if_full(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
+        """The same as `run_even_if_full`, durably."""
+        try:
+            return await self.run_durably(script, keys, args)
+        except exceptions.OutOfMemoryError:
+            return await self.run_durably(_ALLOWED_IF_FULL + script, keys, args)
 
     async def run_durably(self, script: str, keys: Sequence[str], args: Sequence[Arg] = ()) -> Any:
         """Run a Lua script whose changes must not be lost, and return when they are durable.

@@ -7,7 +7,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
@@ -208,7 +207,7 @@ class Takedowns:
 
     async def finish(self, takedown_id: str) -> None:
         """All orders are placed."""
-        await self.job_store.finish(takedown_id, {"placed_at": f"{time.time():.6f}"})
+        await self.job_store.finish(takedown_id, {"placed_at": f"{self._store.clock.now():.6f}"})
 
     async def finished_before(self, at: float, limit: int = 10_000) -> list[tuple[str, str]]:
         """(id, id of its last order or "") of each finished takedown that was asked for before `at`, oldest first."""

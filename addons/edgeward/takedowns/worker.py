@@ -4,7 +4,6 @@ A takedown is done in steps, each noted when its orders are placed. If a control
 step that was noted. It may order some purges a second time, which does no harm.
 """
 
-import time
 from contextlib import aclosing
 
 from edgeward.background.job_worker import JobWorker
@@ -67,7 +66,10 @@ class TakedownWorker(JobWorker):
 
     async def forget_old(self) -> None:
         """Remove takedowns that are old enough and whose last order is forgotten: orders are forgotten oldest first."""
-        old = await self._takedowns.finished_before(time.time() - self._keep_seconds)
+        clock = self._orders.clock
+        if not await clock.may_trim():
+            return
+        old = await self._takedowns.finished_before(clock.store_time() - self._keep_seconds)
         known = {
             order.id for order, _ in await self._orders.get_many([last_order for _, last_order in old if last_order])
         }
