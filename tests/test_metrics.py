@@ -35,6 +35,7 @@ UNITS = (
     "_queue",
     "_isolation",
     "_bytes",
+    "_processes",
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",

@@ -174,6 +174,22 @@ store_refuses_writes = Gauge(
     registry=registry,
     multiprocess_mode="livemax",
 )
+store_clock_steps = Counter(
+    "edgeward_store_clock_steps_total",
+    "Steps of the store's clock by more than a second, each counted by every process that noticed.",
+    registry=registry,
+)
+silent_processes = Gauge(
+    "edgeward_silent_processes",
+    "Processes that are not heard from and are not known to have ended. Set by controllers.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+silent_processes_dropped = Counter(
+    "edgeward_silent_processes_dropped_total",
+    "Silent processes that were forgotten because more than 1,000 processes were on record.",
+    registry=registry,
+)
 incidents_dropped = Counter(
     "edgeward_incidents_dropped_total",
     "Lost incidents: the store was unavailable too long.",

@@ -34,9 +34,9 @@ def _run(*argv: object, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def _commands(parser: argparse.ArgumentParser, path: str = "edgeward") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command without sub-commands, by its full name."""
+    """Every command that does something by itself, by its full name."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not groups:
+    if not groups or parser.get_default("command"):
         yield path, parser
     for group in groups:
         for name, inner in group.choices.items():

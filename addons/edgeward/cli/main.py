@@ -22,6 +22,7 @@ from edgeward.cli import (
     processes,
     purges,
     removal,
+    replicas,
     sightings,
     store,
     takedowns,
@@ -45,6 +46,7 @@ COMMANDS = (
     tokens,
     config,
     store,
+    replicas,
     doctor,
 )
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""

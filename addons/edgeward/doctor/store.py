@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.lists.replication.membership import Membership
+from edgeward.operations.statements import moment
 from edgeward.store.condition import problems_of
 from edgeward.store.connection import Store
 
 MAX_SKEW_SECONDS = 1.0
+STEP_SHOWN_SECONDS = 86400.0
+"""How long after a step of the store's clock it is told."""
 LISTPACK_BYTES = 512
 _GUIDE = ' (docs/deployment.md, "Your own store")'
 _REPLICAS_GUIDE = ' (docs/deployment.md, "Store on Sentinel or Cluster")'
@@ -24,6 +28,7 @@ async def check_store(store: Store, replicas: int) -> list[Finding]:
         _check_replication(info, replicas),
         *_check_memory(info),
         await _check_clock(store),
+        await _check_clock_steps(store),
         *await _check_packing(store),
     ]
 
@@ -74,6 +79,14 @@ async def _check_clock(store: Store) -> Finding:
         detail = f"the clocks of this machine and the store differ by {skew:.1f} s, and so do times in receipts"
         return warn("clock", "skew", detail, "run an NTP client on both")
     return ok("clock", "skew", "the clocks of this machine and the store agree")
+
+
+async def _check_clock_steps(store: Store) -> Finding:
+    step = await Membership(store).last_clock_step()
+    if step is None or time.time() - step[0] > STEP_SHOWN_SECONDS:
+        return ok("clock", "steps", "the store's clock was not stepped in the last day")
+    detail = f"the store's clock was stepped by {step[1]:+.1f} s at {moment(step[0])}, or another server took over then"
+    return warn("clock", "steps", detail, "let the NTP client of the store's servers slew the clock, not step it")
 
 
 async def _check_packing(store: Store) -> list[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgeward.lists.replication.membership import LiveReplica
+from edgeward.lists.replication.membership import LiveReplica, SilentReplica
 from edgeward.operations.services import Services
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
@@ -64,6 +64,7 @@ class SystemStatus:
         retromatch_version: the version of the lists up to which all sightings are matched.
         forgotten: targets whose sightings were dropped or lost: copies there are not known to be gone.
         sightings_memory: the store's memory, and its limit for sightings.
+        silent: the processes that are not heard from and are not known to have ended.
     """
 
     lists: int
@@ -75,6 +76,7 @@ class SystemStatus:
     uptime_seconds: float
     forgotten: ForgottenTotals
     sightings_memory: MemoryUse
+    silent: Sequence[SilentReplica] = ()
 
 
 def readiness(services: Services) -> Readiness:
@@ -107,6 +109,7 @@ async def system_status(services: Services) -> SystemStatus:
         uptime_seconds=time.time() - services.started_at,
         forgotten=await services.sightings.forgotten.totals(),
         sightings_memory=await services.sightings.memory.use(),
+        silent=await services.list_store.membership.silent_replicas(),
     )
 
 

@@ -1,9 +1,11 @@
-"""Watches the store of a controller: whether it may drop lists by eviction, and whether it takes changes."""
+"""Watches the store of a controller: whether it may drop lists by eviction, whether it takes changes, and how many
+processes are not heard from."""
 
 from collections.abc import Sequence
 
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
+from edgeward.lists.replication.membership import Membership
 from edgeward.store.condition import StoreProblem, problems_of
 from edgeward.store.connection import Store
 
@@ -20,7 +22,7 @@ class StoreWatch:
 
     def __init__(self, store: Store) -> None:
         self.problems: Sequence[StoreProblem] = ()
-        self._store = store
+        self._store, self._membership = store, Membership(store)
         self._loop = WorkerLoop(
             "store watch", self.look, metric_label="store_watch", retry_seconds=RETRY_SECONDS,
             pause_seconds=WATCH_SECONDS,
@@ -37,3 +39,4 @@ class StoreWatch:
         self.problems = problems_of(await self._store.info())
         metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
         metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))
+        metrics.silent_processes.set(len(await self._membership.silent_replicas()))
