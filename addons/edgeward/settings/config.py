@@ -232,6 +232,9 @@ class PurgeSettings(Section):
     """Longest pause between two attempts at a cache that does not answer, in seconds."""
     keep_days: float = Field(default=30.0, gt=0, le=3650)
     """How long finished orders and their outcomes are kept, in days."""
+    check_keys_seconds: float = Field(default=900.0, ge=0, le=86400)
+    """Each self-hosted cache is tested so often, in seconds, with a harmless object: does a purge remove it for phones,
+    other languages and schemes too? 0: never."""
 
 
 class SightingsSettings(Section):

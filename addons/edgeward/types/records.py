@@ -117,6 +117,8 @@ class PurgeOrder:
         id: given by the store, "" before.
         unanswered: for a response that could not be judged (cause UNJUDGED): nobody has seen headers of it, so a cache
             can't have stored it yet.
+        seen_at: when the target was last seen to serve the image, as far as that is recorded, Unix seconds; 0.0: it was
+            not, or that is not known.
     """
 
     target: Target
@@ -132,6 +134,7 @@ class PurgeOrder:
     forgotten: int = 0
     id: str = ""
     unanswered: bool = False
+    seen_at: float = 0.0
 
     @property
     def placed_at(self) -> float:
