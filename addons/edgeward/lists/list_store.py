@@ -357,7 +357,7 @@ class ListStore:
 
     async def _wait(self, laggards: Callable[[], Awaitable[Laggards]], timeout: float) -> Laggards:
         deadline = time.monotonic() + timeout
-        while (left := await laggards()).are_awaited and time.monotonic() <= deadline:
+        while (left := await laggards()) and time.monotonic() <= deadline:
             await asyncio.sleep(POLL_SECONDS)
         return left
 

@@ -94,8 +94,14 @@ class PurgeStatus:
 
 
 async def wait_applied(list_store: ListStore, version: int) -> ChangeStatus:
-    """Wait until every live process has applied `version`, at most APPLY_SECONDS."""
-    return ChangeStatus.of(version, await list_store.wait_applied(version, APPLY_SECONDS))
+    """Wait until every process has applied `version` that is live, or may only have been slow; at most
+    APPLY_SECONDS."""
+    deadline, polling = time.monotonic() + APPLY_SECONDS, Polling(*POLL_SECONDS)
+    while True:
+        left = await list_store.wait_applied(version, max(0.0, deadline - time.monotonic()))
+        if left or not left.may_return or time.monotonic() >= deadline:
+            return ChangeStatus.of(version, left)
+        await polling.pause()
 
 
 async def wait_purged(

@@ -77,9 +77,9 @@ async def test_a_silent_replica_is_not_waited_for_but_named(membership: Membersh
         assert (late, [each.name for each in late.silent]) == ([], ["silent"])
         assert 0.0 <= late.silent[0].seconds < 60.0
         patched.setattr(module, "RETURN_SECONDS", 60.0)
-        assert late.are_awaited
+        assert late.may_return
         patched.setattr(module, "RETURN_SECONDS", 0.0)
-        assert not late.are_awaited
+        assert not late.may_return
         assert [each.name for each in await membership.silent_replicas()] == ["silent"]
         late = await membership.laggards(2)
         assert (late, late.silent) == ([], [])

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = scripts.HEARTBEAT_SECONDS
 LEASE_SECONDS = 2.0
 RETURN_SECONDS = 10.0
-"""For so long after its last heartbeat a silent replica is waited for, as live ones are."""
+"""For so long after its last heartbeat a silent replica may only have been slow."""
 FORGET_SECONDS = 600.0
 """How long a process that has ended is on record, for what it had under way; and a silent one of an earlier version."""
 FLUSH_REQUESTS_KEPT = 100
@@ -117,9 +117,9 @@ class Laggards(list[str]):
         self.silent = silent
 
     @property
-    def are_awaited(self) -> bool:
-        """Whether one may soon have: a silent one that was only slow is back within seconds."""
-        return bool(self) or any(each.seconds < RETURN_SECONDS for each in self.silent)
+    def may_return(self) -> bool:
+        """Whether a silent one may only have been slow, and be back soon."""
+        return any(each.seconds < RETURN_SECONDS for each in self.silent)
 
 
 class UnjudgedByReplica(dict[str, int]):
