@@ -1,15 +1,12 @@
 """Every metric that Edgeward exports: name, unit, labels, meaning. docs/metrics.md adds what to do about each.
 
 No label carries a URL, a hash or a client address. All processes of a machine write to the directory named by
-PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and `exposition` adds them up. Counters and
+PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and exposition.py adds them up. Counters and
 histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes the worst
 process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
 """
 
-import os
-import time
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 registry = CollectorRegistry()
 """All metrics below. Not the default registry, which other libraries write to."""
@@ -377,17 +374,3 @@ api_requests = Counter(
     ["route", "status"],
     registry=registry,
 )
-
-
-def exposition() -> bytes:
-    """All metrics of this machine's processes, in the Prometheus text format."""
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not directory:
-        return generate_latest(registry)
-    combined = CollectorRegistry()
-    multiprocess.MultiProcessCollector(combined, path=directory)
-    # The age of the lists grows while nothing happens, so it is computed at each scrape.
-    contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
-    if contact:
-        blocklist_lag_seconds.set(max(0.0, time.time() - contact))
-    return generate_latest(combined)

@@ -83,6 +83,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST purges": lambda api: api.post("/purges", URLS),
+    "POST purges/retry": lambda api: api.post("/purges/retry", {"why": WHY}),
     "POST takedowns": lambda api: api.post("/takedowns", URLS),
     "POST webhooks/{name}/takedowns": _sent,
     "POST doctor": lambda api: api.post("/doctor", {}),

@@ -6,7 +6,11 @@ from pathlib import Path
 from tests.store.conftest import server as server
 from tests.store.server import Server
 from tests.support.controllers import Api, RunningController, settings
-from tests.support.edges import Edge
+from tests.support.edges import Edge, with_store
+
+from edgeward.purging.orders import Orders
+from edgeward.purging.refused_retries import RefusedRetry
+from edgeward.store.connection import Store
 
 
 def test_everything_is_checked(edge: Edge) -> None:
@@ -56,3 +60,19 @@ async def test_it_runs_while_the_store_is_away(server: Server, tmp_path: Path) -
     assert "no server listens on the socket" in found["store", "connection"]["detail"]
     assert found["store", "data"]["health"] == "skipped"  # what it has is not known
     assert ("hashers", "isolation") in found
+
+
+def test_a_cache_that_takes_the_doctors_purge_gets_what_it_refused(edge: Edge) -> None:
+    """Otherwise it would be well, and its purges would go on waiting. A cache that fails keeps what it refused."""
+
+    async def refuse(store: Store) -> None:
+        for cache in ("edge", "dead"):
+            await Orders(store).refused_retries.note(cache, [RefusedRetry("1-0/1.000", "", False)])
+
+    async def left(store: Store) -> list[int]:
+        retries = Orders(store).refused_retries
+        return [await store.redis.scard(retries.keys(cache)[0]) for cache in ("edge", "dead")]
+
+    with_store(edge.config, refuse)
+    edge.api.post("/doctor", {})
+    assert with_store(edge.config, left) == [0, 1]

@@ -96,3 +96,17 @@ def test_every_form_that_was_seen_is_purged(edge: Edge) -> None:
         edge.see(path, body)
     edge.api.post("/purges", {"urls": ["http://photos.example/sp.jpg"]})
     until(lambda: not any(edge.holds(path) for path in ("/sp.jpg", "/sp.jpg?w=1", "/%73p.jpg")))
+
+
+def test_what_a_cache_owes_is_tried_again(edge: Edge) -> None:
+    """The answer counts by cache; a name that is not configured is refused, and names those that are."""
+    edge.api.post("/purges", {"urls": ["http://photos.example/owed.jpg"]})
+    answer = edge.api.post("/purges/retry", {"why": "it is up again"})
+    assert answer.status == 202
+    assert set(answer.json["caches"]) == {"edge", "dead"}
+    assert answer.json["caches"]["dead"]["owed"] >= 1
+    assert answer.json["caches"]["dead"]["refused"] == 0
+    assert set(edge.api.post("/purges/retry", {"cache": "edge"}).json["caches"]) == {"edge"}
+    unknown = edge.api.post("/purges/retry", {"cache": "egde"})
+    assert unknown.status == 404
+    assert "'egde' (configured: edge, dead)" in unknown.json["detail"]

@@ -33,7 +33,7 @@ async def driver_and_server(
         if name == "google":
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
             own["credentials"] = key_file(pem(key), f"{server.url}/token")
-        driver = driver_for(parse_cache({"name": "edge", "driver": name, "url": server.url, **own}))
+        driver = driver_for(parse_cache({"name": "edge", "driver": name, "url": server.url, **own, **more}))
         try:
             yield driver, server
         finally:

@@ -14,17 +14,26 @@ SETTINGS = {"driver": "bunny", "token": "bunny-t0k", "pull_zone": 42, "tags": Tr
 
 
 async def test_exact_urls() -> None:
-    """A URL is sent in the query, encoded once more, as an exact path; a literal `*` is not a wildcard."""
-    paths = ["/a?b=c&d", "/dir/", "/\xe9*"]
+    """A URL is sent in the query, encoded once more, as an exact path."""
+    paths = ["/a?b=c&d", "/dir/", "/\xe9"]
     async with cdn_driver(SETTINGS, lambda _: response(200)) as (driver, server):
         purged = await driver.purge([*(https_order(path) for path in paths), https_order("/dir/")])
     assert set(deliveries(purged)) == {Delivery.DELIVERED}
     assert {(request.method, urlsplit(request.target).path) for request in server.requests} == {("POST", "/purge")}
     queries = [parse_qs(urlsplit(request.target).query) for request in server.requests]
-    urls = ["https://img.test/%E9%2A", "https://img.test/a?b=c&d", "https://img.test/dir/"]
+    urls = ["https://img.test/%E9", "https://img.test/a?b=c&d", "https://img.test/dir/"]
     assert sorted(query["url"][0] for query in queries) == urls
     assert all((query["async"], query["exactPath"]) == (["false"], ["true"]) for query in queries)
     assert {request.headers["accesskey"] for request in server.requests} == {"bunny-t0k"}
+
+
+async def test_a_star_is_sent_as_it_was_seen() -> None:
+    """`%2A` is another URL. The wildcard that a `*` is stands for itself too."""
+    async with cdn_driver(SETTINGS, lambda _: response(200)) as (driver, server):
+        await driver.purge([https_order("/a*b?*"), https_order("/a%2Ab")])
+    queries = [parse_qs(urlsplit(request.target).query) for request in server.requests]
+    sent = {(query["url"][0], query["exactPath"][0]) for query in queries}
+    assert sent == {("https://img.test/a*b?*", "false"), ("https://img.test/a%2Ab", "true")}
 
 
 async def test_prefixes() -> None:
@@ -60,7 +69,7 @@ async def test_tags() -> None:
     ],
 )
 async def test_other_responses(reply: bytes, delivery: Delivery) -> None:
-    """A 2xx is accepted unless it is a page or an error; outcomes quote bunny.net's message, but not the key."""
+    """Only an empty 200 or 204 is accepted; outcomes quote bunny.net's message, but not the key."""
     async with cdn_driver(SETTINGS, lambda _: reply) as (driver, _):
         (purged,) = await driver.purge([https_order()])
     assert purged.delivery is delivery

@@ -8,7 +8,8 @@ from tests.caches.orders import https_order, tag_order
 
 from edgeward.caches import DRIVERS
 from edgeward.caches.base import Purged
-from edgeward.caches.cdn_driver import MAX_EXTRA_CALLS, CdnDriver
+from edgeward.caches.batch_search import MAX_EXTRA_CALLS
+from edgeward.caches.cdn_driver import CdnDriver
 from edgeward.types import Delivery
 
 TOKEN = "cf-secret-token"

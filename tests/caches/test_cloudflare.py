@@ -1,10 +1,12 @@
 """Cloudflare's purge API."""
 
+from dataclasses import replace
+
 import pytest
-from tests.caches.cdn_server import cdn_driver, deliveries, response
+from tests.caches.cdn_server import ApiRequest, cdn_driver, deliveries, response
 from tests.caches.orders import https_order, prefix_order, tag_order
 
-from edgeward.types import Delivery
+from edgeward.types import UNKNOWN_KEY_HEADERS, Delivery
 
 ZONE = "0123456789abcdef" * 2
 SETTINGS = {"driver": "cloudflare", "zone": ZONE, "token": "t0k", "tags": True}
@@ -23,13 +25,16 @@ async def test_files() -> None:
 
 
 async def test_files_with_headers_of_the_key() -> None:
-    """Headers that can be part of a cache key are sent with the URL, others are not; the plain URL is sent too."""
+    """Headers that can be part of a cache key are sent with the URL, others are not; the plain URL is sent too, and
+    that with Origin alone, which is part of every key."""
     one = https_order("/p", origin="https://shop.test", accept_language="de", cookie="secret", accept="*/*")
     async with cdn_driver(SETTINGS, lambda _: OK) as (driver, server):
         await driver.purge([one])
     headers = {"origin": "https://shop.test", "accept-language": "de"}
     urls = ["http://img.test/p", "https://img.test/p"]
-    assert server.requests[0].json == {"files": [*urls, *({"url": url, "headers": headers} for url in urls)]}
+    keys = [headers, {"origin": "https://shop.test"}]
+    keyed = [{"url": url, "headers": key} for key in keys for url in urls]
+    assert server.requests[0].json == {"files": [*urls, *keyed]}
 
 
 async def test_a_hundred_operations_a_request() -> None:
@@ -64,3 +69,22 @@ async def test_tags_have_a_lower_rate_limit_than_files() -> None:
         purged = await driver.purge([tag_order("ew-late"), https_order()])
     assert deliveries(purged) == [Delivery.WAITING, Delivery.DELIVERED]
     assert len(server.requests) == 26
+
+
+async def test_a_target_with_too_many_keys_is_purged_by_its_path() -> None:
+    """Its files and all that begins with the path: that is whatever key a copy has. A refusal of either is one."""
+    unknown = replace(
+        https_order("/p?x=1"), target=replace(https_order("/p?x=1").target, key_headers=UNKNOWN_KEY_HEADERS)
+    )
+
+    def refuse_prefixes(request: ApiRequest) -> bytes:
+        no = response(400, {"success": False, "errors": [{"message": "because"}]})
+        return no if "prefixes" in request.json else OK
+
+    async with cdn_driver(SETTINGS, lambda _: OK) as (driver, server):
+        purged = await driver.purge([https_order("/q"), unknown])
+        assert deliveries(purged) == [Delivery.DELIVERED] * 2
+        assert server.requests[0].json["files"][-2:] == ["http://img.test/p?x=1", "https://img.test/p?x=1"]
+        assert server.requests[1].json == {"prefixes": ["img.test/p"]}
+        server.respond = refuse_prefixes
+        assert deliveries(await driver.purge([https_order("/q"), unknown])) == [Delivery.DELIVERED, Delivery.REFUSED]

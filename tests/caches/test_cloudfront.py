@@ -81,8 +81,8 @@ async def test_requests_equal_those_of_aws() -> None:
         await driver.purge([https_order("/a&b'?x=1"), https_order("/c")])
     ours = server.requests[0]
     aws = Aws(invalidation("InProgress"))
-    batch = {"Paths": {"Quantity": 2, "Items": paths(ours)}, "CallerReference": reference(ours)}
-    batch["Paths"]["Items"][0] = "/a&b'?x=1"
+    batch = {"Paths": {"Quantity": 3, "Items": paths(ours)}, "CallerReference": reference(ours)}
+    batch["Paths"]["Items"][:2] = ["/a&b'?x=1", "/a&b'"]
     answer = aws.client.create_invalidation(DistributionId=SETTINGS["distribution"], InvalidationBatch=batch)
     assert answer["Invalidation"] == {"Id": "I2J0I21PCUYOIK", "Status": "InProgress"}
     (theirs,) = aws.requests
@@ -127,9 +127,10 @@ async def test_calls_are_signed() -> None:
 
 
 async def test_paths_have_no_host_and_unsafe_characters_are_encoded() -> None:
-    """Hosts of a distribution share a path; a literal `*` is not a wildcard; the XML stays well-formed."""
+    """Hosts of a distribution share a path; a `*` stays as it is, with `%2A` nothing would be purged; the path is sent
+    without its query too, which may be no part of the key; the XML stays well-formed."""
     orders = [
-        https_order('/a*b~[1]\xe9 "<?x=*'),
+        https_order('/a*b~[1]\xe9 "<?x=*&y'),
         https_order("/c", "a.test"),
         https_order("/c", "b.test"),
         https_order("/%2f&lt;"),
@@ -137,8 +138,26 @@ async def test_paths_have_no_host_and_unsafe_characters_are_encoded() -> None:
     async with cdn_driver(SETTINGS, completed) as (driver, server):
         purged = await driver.purge(orders)
     assert set(deliveries(purged)) == {Delivery.DELIVERED}
-    assert paths(server.requests[0]) == ["/a%2Ab%7E%5B1%5D%E9%20%22%3C?x=%2A", "/c", "/%2f&amp;lt;"]
-    assert "<Quantity>3</Quantity>" in server.requests[0].body.decode()
+    star = "/a*b%7E%5B1%5D%E9%20%22%3C"
+    assert paths(server.requests[0]) == [f"{star}?x=*&amp;y", star, "/c", "/%2f&amp;lt;"]
+    assert "<Quantity>4</Quantity>" in server.requests[0].body.decode()
+
+
+async def test_a_star_at_the_end_is_a_wildcard() -> None:
+    """It stands for itself too. Such paths are sent apart, fifteen in a call; outcomes keep their order."""
+
+    def refuse_exact(request: ApiRequest) -> bytes:
+        exact = request.method == "POST" and paths(request) == ["/exact"]
+        return error(400, "InvalidArgument") if exact else completed(request)
+
+    orders = [*(https_order(f"/{number}*") for number in range(20)), https_order("/exact"), https_order("/x?*")]
+    async with cdn_driver(SETTINGS, refuse_exact) as (driver, server):
+        purged = await driver.purge(orders)
+    assert deliveries(purged) == [Delivery.DELIVERED] * 20 + [Delivery.REFUSED, Delivery.DELIVERED]
+    posted = [paths(request) for request in server.requests if request.method == "POST"]
+    assert posted[0] == ["/exact"]
+    assert [path for call in posted[1:] for path in call] == [*(f"/{number}*" for number in range(20)), "/x?*", "/x"]
+    assert max(len(call) for call in posted) <= 15
 
 
 async def test_a_path_that_is_too_long_becomes_a_wildcard() -> None:

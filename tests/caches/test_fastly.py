@@ -112,3 +112,16 @@ async def test_a_key_that_is_not_answered_is_not_purged(whole: dict[str, object]
         assert deliveries(await driver.purge(orders)) == expected
         server.respond = lambda _: response(200, whole)
         assert set(deliveries(await driver.purge(orders))) == {Delivery.REFUSED}
+
+
+async def test_a_key_that_is_not_answered_takes_two_calls_more() -> None:
+    """The response tells which of 256 keys it leaves out: that one is purged alone, and the others again."""
+
+    def all_but_one(request: ApiRequest) -> bytes:
+        keys = request.headers["surrogate-key"].split()
+        return response(200, {"note": "", **{key: "108-1" for key in keys if key != "ew-77-"}})
+
+    async with cdn_driver(SETTINGS, all_but_one) as (driver, server):
+        purged = await driver.purge([tag_order(f"ew-{number}-") for number in range(256)])
+    assert [number for number, one in enumerate(purged) if one.delivery is Delivery.REFUSED] == [77]
+    assert len(server.requests) == 3

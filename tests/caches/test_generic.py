@@ -55,7 +55,9 @@ async def test_nothing_breaks_out(path: str) -> None:
     ("status", "delivery"),
     [
         (200, Delivery.DELIVERED),
-        (404, Delivery.DELIVERED),
+        (204, Delivery.DELIVERED),
+        (404, Delivery.REFUSED),
+        (410, Delivery.REFUSED),
         (207, Delivery.REFUSED),
         (302, Delivery.REFUSED),
         (403, Delivery.REFUSED),
@@ -66,11 +68,15 @@ async def test_nothing_breaks_out(path: str) -> None:
     ],
 )
 async def test_statuses(status: int, delivery: Delivery) -> None:
-    """The statuses in `accepted` and `gone` are successes; all others mean what they mean for other CDNs."""
+    """The statuses in `accepted` are successes; all others mean what they mean for other CDNs: a 404 is that of a wrong
+    path, and the outcome names the setting."""
     async with cdn_driver(SETTINGS, lambda _: response(status)) as (driver, _):
         (purged,) = await driver.purge([https_order()])
     assert (purged.delivery, purged.status) == (delivery, status)
-    assert purged.count is None  # a wrong path is 404 too
+    assert purged.count is None
+    if status in (404, 410):
+        assert "path" in purged.detail
+        assert "gone" in purged.detail
 
 
 async def test_statuses_of_the_settings() -> None:
@@ -109,3 +115,18 @@ async def test_neither_prefixes_nor_tags() -> None:
     async with cdn_driver(SETTINGS, lambda _: response(200)) as (driver, server):
         purged = await driver.purge([prefix_order("/a/"), tag_order("ew-1")])
     assert (deliveries(purged), server.requests) == ([Delivery.UNSUPPORTED] * 2, [])
+
+
+@pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"\r\n <!DOCTYPE html><p>", b"404, politely"])
+async def test_a_web_page_is_no_answer(page: bytes) -> None:
+    """A page with an accepted status comes from a server that may not purge, unless the settings accept pages."""
+    reply = response(200, page)  # as text/html
+    async with cdn_driver(SETTINGS, lambda _: reply) as (driver, _):
+        (purged,) = await driver.purge([https_order()])
+    assert purged.delivery is Delivery.REFUSED
+    assert "accept_html" in purged.detail
+    async with cdn_driver({**SETTINGS, "accept_html": True}, lambda _: reply) as (driver, _):
+        assert deliveries(await driver.purge([https_order()])) == [Delivery.DELIVERED]
+    # What is not a page is an answer, whatever it is.
+    async with cdn_driver(SETTINGS, lambda _: response(200, {"purged": 1})) as (driver, _):
+        assert deliveries(await driver.purge([https_order()])) == [Delivery.DELIVERED]

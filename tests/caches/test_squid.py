@@ -296,3 +296,45 @@ def test_the_overwriting_port_is_not_for_clients(squid: CacheServer) -> None:
     with socket.create_connection(squid.nowhere_address, timeout=60) as connection:
         connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: img.test\r\nConnection: close\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 410")
+
+
+class StoresAll(Squid):
+    """A Squid that stores what must not be stored, for a day, as some operators have it."""
+
+    def _command(self) -> list[str]:
+        arguments = super()._command()
+        with (self.directory / "squid.conf").open("a") as file:
+            file.write("refresh_pattern . 1440 50% 2880 ignore-no-store ignore-private override-expire\n")
+        return arguments
+
+
+class StoresAllAsBefore(StoresAll):
+    """The same with an edgeward.conf that does not keep it from storing Edgeward's own 410."""
+
+    def _command(self) -> list[str]:
+        arguments = super()._command()
+        conf = self.directory / "edgeward.conf"
+        lines = conf.read_text().splitlines(keepends=True)
+        conf.write_text("".join(line for line in lines if not line.startswith("store_miss")))
+        return arguments
+
+
+@pytest.mark.parametrize("kind", [StoresAll, StoresAllAsBefore])
+async def test_no_410_is_left_where_squid_stores_everything(
+    cold: Callable[..., CacheServer], origin: Origin, kind: type[Squid]
+) -> None:
+    """With `ignore-no-store` the 410 that drops a variant could stay, and clients would get it for a day. It is not
+    stored, or found and purged: then clients get the image again, if the purge was a mistake."""
+    cache = cold(kind)
+    cache.start()
+    driver = driver_for(settings(cache))
+    for accept in ACCEPTS[:2]:
+        assert send(cache, "/vary-stored", accept)[0] == 200
+    before = send(cache, "/vary-stored", ACCEPTS[0])[1]
+    purged = await driver.purge([http_order("/vary-stored", accept) for accept in ACCEPTS[:2]])
+    assert [one.delivery for one in purged] == [Delivery.VERIFIED] * 2
+    assert [one.count for one in purged] == [1, 1]
+    for accept in ACCEPTS[:3]:
+        status, body = send(cache, "/vary-stored", accept)
+        assert (status, body == before) == (200, False)
+    await driver.close()

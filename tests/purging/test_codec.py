@@ -12,7 +12,7 @@ from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
 LATIN = st.text(st.characters(max_codepoint=255))
 TARGETS = st.builds(
     Target, st.sampled_from(["http", "https", ""]), LATIN, LATIN, st.lists(st.tuples(LATIN, LATIN)).map(tuple),
-    st.integers(0, 2**50),
+    st.integers(0, 2**50), st.lists(st.tuples(LATIN, LATIN), max_size=3).map(tuple),
 )  # fmt: skip
 TIMES = st.floats(0, 1e11)
 

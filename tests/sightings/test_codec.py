@@ -43,6 +43,7 @@ TARGETS = st.builds(
     | st.integers(0, 9).map(lambda seed: "/" + random.Random(seed).randbytes(seed * 100).hex()),
     st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple),
     NUMBERS,
+    st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
 )
 PDQ = Signal("pdq", "0f" * 32, 80)
 PACKED_BEFORE_VIEWS = (

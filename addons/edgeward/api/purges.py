@@ -29,3 +29,13 @@ async def create(request: web.Request) -> web.Response:
     services, who = context.services(request), context.caller(request).name
     ordered = await purges.create(services, written, who, body.why, wait.seconds)
     return web.json_response(serializers.purges_ordered(ordered), status=202)
+
+
+async def retry(request: web.Request) -> web.Response:
+    """POST /purges/retry: what a cache refused or owes is tried again now, in every controller."""
+    requests.parse_query(request, requests.NoQuery)
+    body = await requests.parse_body(request, requests.PurgeRetryBody)
+    services, who = context.services(request), context.caller(request).name
+    found = await purges.retry(services, body.cache, who, body.why)
+    caches = {name: {"refused": each.refused, "owed": each.owed} for name, each in found.items()}
+    return web.json_response({"caches": caches}, status=202)

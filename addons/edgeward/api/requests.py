@@ -143,6 +143,11 @@ class PurgeBody(_Body):
     why: Text = ""
 
 
+class PurgeRetryBody(_Body):
+    cache: Text | None = None
+    why: Text = ""
+
+
 class TakedownBody(_Body):
     """What to remove: URLs, everything below a prefix, images by hash. With `list` the hashes are listed too."""
 

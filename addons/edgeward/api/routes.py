@@ -73,6 +73,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/check", Role.OPERATOR, check.check),
     Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
+    Route("POST", f"{API}/purges/retry", Role.OPERATOR, purges.retry),
     Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
     Route("GET", f"{API}/takedowns", Role.OPERATOR, takedowns.index),
     Route("POST", f"{API}/takedowns", Role.OPERATOR, takedowns.create),

@@ -13,9 +13,7 @@ from edgeward.types import PurgeOrder, Scope
 
 WILDCARD_RATE = Rate(0.5, 20)
 """Of purges by prefix. No rate is documented for tags, so they get the same."""
-
-
-_ERROR_FIELDS = frozenset(("HttpCode", "ErrorKey", "error", "errors"))
+_NOTHING = (b"", b"{}", b"null", b'""')
 
 
 class Bunny(CdnDriver):
@@ -28,10 +26,14 @@ class Bunny(CdnDriver):
     settings: BunnyCache
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
-        return await self._purge_each(orders, _url_item, lambda urls: self._purge(Scope.TARGET, urls[0]))
+        return await self._purge_each(orders, _url_item, lambda urls: self._purge_url(urls[0]))
 
     async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         return await self._purge_each(orders, _url_item, lambda urls: self._purge(Scope.PREFIX, f"{urls[0]}*"))
+
+    async def _purge_url(self, url: str) -> Purged:
+        # A `*` in a URL is a wildcard. It stands for itself too, and `%2A` would be another URL.
+        return await self._purge(Scope.PREFIX if "*" in url else Scope.TARGET, url)
 
     async def _tags(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         return await self._purge_each(orders, tag_item, self._purge_tag)
@@ -48,9 +50,9 @@ class Bunny(CdnDriver):
         return self._outcome(await self._send_purge(Scope.TAG, "POST", path, headers, as_json({"CacheTag": tags[0]})))
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        """The documentation names only the status. An HTML page does not come from the API, and an error may have the
-        status 200: {"HttpCode": 401, "ErrorKey": ..., "Message": ...}."""
-        return not response.body.lstrip().startswith(b"<") and not _ERROR_FIELDS & response.fields.keys()
+        """The documentation names only the status: 200 for URLs, 204 for tags, without a body. An error may have the
+        status 200 too: {"HttpCode": 401, "ErrorKey": ..., "Message": ...}."""
+        return response.status in (200, 204) and response.body.strip() in _NOTHING
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -58,5 +60,4 @@ class Bunny(CdnDriver):
 
 
 def _url_item(order: PurgeOrder) -> list[str]:
-    # A literal "*" would be a wildcard.
-    return [f"{order.target.scheme}://{url_of(order.target)}".replace("*", "%2A")]
+    return [f"{order.target.scheme}://{url_of(order.target)}"]

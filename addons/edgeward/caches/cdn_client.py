@@ -24,6 +24,7 @@ MAX_BODY_BYTES = 64 * 1024
 MIN_SECRET_CHARS = 4
 """Shorter ones are no credentials of any API, and to remove them would garble messages."""
 MAX_DETAIL_CHARS = 200
+PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -38,6 +39,7 @@ class CdnResponse:
     status: int
     body: bytes = b""
     retry_after: float | None = None
+    media_type: str = ""
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -47,6 +49,12 @@ class CdnResponse:
         except (ValueError, RecursionError):
             return {}
         return data if isinstance(data, dict) else {}
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, which people read: no API answers a call with one."""
+        start = self.body[:200].lstrip().lower()
+        return bool(start) and (self.media_type in PAGE_TYPES or start.startswith((b"<!doctype html", b"<html")))
 
 
 class CdnClient:
@@ -101,7 +109,8 @@ class CdnClient:
         request = self._open_session().request(method, url, headers=headers, data=body, allow_redirects=False)
         async with request as response:
             body = await _read(response.content)
-            return CdnResponse(response.status, body, retry_after(response.headers.get("Retry-After", "")))
+            pause = retry_after(response.headers.get("Retry-After", ""))
+            return CdnResponse(response.status, body, pause, response.content_type.lower())
 
     def _open_session(self) -> "aiohttp.ClientSession":
         if self._session is None:

@@ -6,12 +6,14 @@ cause that an operator must fix; everything else waits and is tried again.
 
 import asyncio
 import json
-from collections import deque
+import re
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from edgeward.caches.base import CacheDriver, Purged, Rate
-from edgeward.caches.batches import BatchLimits, ItemsOf, distinct_items, encode_items, group_orders
+from edgeward.caches.batch_search import BatchSearch, RefusedItems
+from edgeward.caches.batches import BatchLimits, ItemsOf, distinct_items, encode_items
 from edgeward.caches.cdn_client import CdnClient, CdnResponse, HeaderError
 from edgeward.caches.rate_limit import RateLimit
 from edgeward.caches.urls import Unsendable
@@ -23,12 +25,11 @@ from edgeward.types import Delivery, PurgeOrder, Scope
 type Call = Callable[[Sequence[Any]], Awaitable[Purged]]
 """One call of the API for these items. Raises CacheUnavailable, Unsendable."""
 
-MAX_EXTRA_CALLS = 64
-"""Calls to find the items that the API refuses, by halving a batch. What is left after them waits."""
 MAX_CONCURRENT_CALLS = 16
 FIRST_POLL_SECONDS = 0.25
 LONGEST_POLL_SECONDS = 2.0
-TOO_MANY_REFUSED = Purged(Delivery.WAITING, 0, "the API refused too many items of the batch: the rest is retried later")
+_TOO_MUCH = re.compile(r"rate.?limit|throttl|too many (requests|calls)|slow down", re.IGNORECASE)
+"""Words of an API that refuses because of too many calls."""
 
 
 class CdnDriver(CacheDriver):
@@ -51,6 +52,7 @@ class CdnDriver(CacheDriver):
         self._api = CdnClient(settings.url, self._timeout, _secrets(settings))
         # A backlog must not open a connection for each of its calls.
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._refused_alone = RefusedItems()
         # The base class limits batches. A batch may take several calls here, and a CDN counts calls.
         self._limiter = None
         per_second = self.settings.per_second
@@ -80,9 +82,8 @@ class CdnDriver(CacheDriver):
 
     def _outcome(self, response: CdnResponse) -> Purged:
         """The outcome of a call. Raises CacheUnavailable when the call must be made again."""
-        status, detail = response.status, self._api.redacted(self._error_detail(response))
-        # 501 is no overload: a server that does not know the call will never accept it (RFC 9110, 15.6.2).
-        if status in (408, 425, 429) or (status >= 500 and status != 501) or self._is_busy(response):
+        status, detail = response.status, self._api.redacted(self._error_detail(response) or words_of(response))
+        if self._is_overloaded(response):
             raise CacheUnavailable(detail or f"status {status}", status, response.retry_after)
         if not 200 <= status < 300:
             return Purged(Delivery.REFUSED, status, f"{self._fix_hint(status)}: {detail}".removesuffix(": "))
@@ -93,9 +94,20 @@ class CdnDriver(CacheDriver):
             return Purged(Delivery.REFUSED, status, f"the API refused: {detail}".removesuffix(": "))
         raise CacheUnavailable("the response is not from this API: check url", status)
 
+    def _is_overloaded(self, response: CdnResponse) -> bool:
+        """Whether the call is to be made again later, as it is."""
+        status = response.status
+        # 501 is no overload: a server that does not know the call will never accept it (RFC 9110, 15.6.2).
+        if status in (408, 425, 429) or (status >= 500 and status != 501) or self._is_busy(response):
+            return True
+        # Some APIs limit calls by a status that usually means another thing, and say so.
+        asks_to_wait = status in (400, 403, 409) and response.retry_after is not None
+        accepts = 200 <= status < 300 and self._is_accepted(response)
+        return asks_to_wait or (not accepts and bool(_TOO_MUCH.search(self._error_detail(response))))
+
+    @abstractmethod
     def _is_accepted(self, response: CdnResponse) -> bool:
-        """Whether a response with status 2xx accepts the purge."""
-        return True
+        """Whether a response with status 2xx is what the API documents as its yes. Nothing else is one."""
 
     def _is_from_api(self, response: CdnResponse) -> bool:
         """Whether a 2xx that does not accept the purge comes from this API at all."""
@@ -108,7 +120,8 @@ class CdnDriver(CacheDriver):
     def _error_detail(self, response: CdnResponse) -> str:
         """The reason that the API gives, "" where it gives none. `_outcome` removes secrets from it."""
         fields = {name.lower(): value for name, value in response.fields.items()}
-        return next((text for name in ("message", "detail", "msg") if isinstance(text := fields.get(name), str)), "")
+        texts = (fields.get(name) for name in ("message", "detail", "msg", "error"))
+        return next((text for text in texts if isinstance(text, str)), "")
 
     def _fix_hint(self, status: int) -> str:
         match status:
@@ -134,27 +147,16 @@ class CdnDriver(CacheDriver):
     ) -> list[Purged]:
         """Purge with as few calls as the limits allow.
 
-        A call that is refused for its content is made again in halves, so that a bad item fails alone.
+        A call that is refused for its content is made again in parts, so that a bad item fails alone.
         """
         encoded, outcomes = encode_items(orders, items_of)
-        groups = deque(group_orders(encoded, limits))
-        calls_left = len(groups) + MAX_EXTRA_CALLS
-        while groups:
-            numbers = groups.popleft()
-            purged = TOO_MANY_REFUSED
-            if calls_left:
-                calls_left -= 1
-                purged = await self._try(call, distinct_items(encoded[number] for number in numbers))
-            if self._may_concern_one_item(purged) and len(numbers) > 1:
-                middle = len(numbers) // 2
-                # In front, so that the orders keep their turn when the calls run out.
-                groups.extendleft((numbers[middle:], numbers[:middle]))
-                continue
-            if purged.delivery is Delivery.WAITING:
-                # The API is overloaded or unreachable: further calls would only add to that.
-                numbers += [number for other in groups for number in other]
-                groups.clear()
-            outcomes.update(dict.fromkeys(numbers, purged))
+        search = BatchSearch(
+            encoded,
+            self._refused_alone,
+            lambda numbers: self._try(call, distinct_items(encoded[number] for number in numbers)),
+            self._may_concern_one_item,
+        )
+        outcomes.update(await search.run(limits))
         return [outcomes[number] for number in range(len(orders))]
 
     async def _purge_each(self, orders: Sequence[PurgeOrder], items_of: ItemsOf, call: Call) -> list[Purged]:
@@ -203,6 +205,12 @@ def as_json(data: object) -> bytes:
 def tag_item(order: PurgeOrder) -> list[str]:
     """The item of an order by tag, where the API takes tags as they are."""
     return [order.tag]
+
+
+def words_of(response: CdnResponse) -> str:
+    """The JSON object of a response that gives no reason in a field that is known, "" where there is none."""
+    # Encoded anew: in another spelling secrets would not be found in it.
+    return json.dumps(response.fields, ensure_ascii=False) if response.fields else ""
 
 
 def _secrets(settings: CacheSettings) -> Iterator[str]:

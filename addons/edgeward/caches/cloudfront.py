@@ -2,7 +2,8 @@
 latest/APIReference, and the Developer Guide's "Invalidate files" and "Invalidating content by cache tags").
 
 A path there has no host: it is purged at every host of the distribution, in every variant. Non-ASCII characters and
-those that RFC 1738 calls unsafe have to be percent-encoded; so is `*`, which as the last character would be a wildcard.
+those that RFC 1738 calls unsafe have to be percent-encoded, and no others: `%2A` would not purge a path with `*`. As
+the last character `*` is a wildcard, which stands for itself too; elsewhere it is literal.
 """
 
 import html
@@ -15,7 +16,7 @@ from edgeward.caches.cdn_client import CdnResponse
 from edgeward.caches.cdn_driver import CdnDriver
 from edgeward.caches.idempotency_keys import IdempotencyKeys
 from edgeward.caches.sigv4 import Credentials, Service, signed_headers
-from edgeward.caches.urls import encoded
+from edgeward.caches.urls import Unsendable, encoded
 from edgeward.settings.cache_settings import CacheSettings, CloudFrontCache
 from edgeward.types import Delivery, PurgeOrder, Scope
 
@@ -26,9 +27,17 @@ LIMITS = BatchLimits(1000)
 WILDCARD_LIMITS = BatchLimits(15)
 """Paths with a wildcard that may be in progress at a time."""
 MAX_PATH_CHARS = 4000
-BUSY_CODES = frozenset(("TooManyInvalidationsInProgress", "Throttling", "ThrottlingException", "RequestLimitExceeded"))
-"""Error codes with status 400 that mean "try again later"."""
-_UNSAFE = re.compile(r"""[^\x21-\x7e]|["<>#{}|\\^~\[\]`*]""")
+BUSY_CODES = frozenset(
+    (
+        "TooManyInvalidationsInProgress", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+        "RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "LimitExceededException",
+        "PriorRequestNotComplete", "BandwidthLimitExceeded", "SlowDown",
+    )
+)  # fmt: skip
+"""Error codes that mean "try again later", whatever the status: those that AWS's clients retry, and its own."""
+STATES = frozenset(("InProgress", "Completed"))
+"""Of an invalidation."""
+_UNSAFE = re.compile(r"""[^\x21-\x7e]|["<>#{}|\\^~\[\]`]""")
 
 
 class CloudFront(CdnDriver):
@@ -51,9 +60,19 @@ class CloudFront(CdnDriver):
         self._keys = IdempotencyKeys()
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
-        return await self._purge_in_batches(
-            orders, _path_item, lambda paths: self._invalidate(Scope.TARGET, paths), LIMITS
-        )
+        wild = [_is_wildcard(order) for order in orders]
+        purged = {
+            is_wild: iter(
+                await self._purge_in_batches(
+                    [order for order, one in zip(orders, wild, strict=True) if one is is_wild],
+                    _path_items,
+                    lambda paths: self._invalidate(Scope.TARGET, paths),
+                    limits,
+                )
+            )
+            for is_wild, limits in ((False, LIMITS), (True, WILDCARD_LIMITS))
+        }
+        return [next(purged[is_wild]) for is_wild in wild]
 
     async def _prefixes(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         return await self._purge_in_batches(
@@ -86,7 +105,7 @@ class CloudFront(CdnDriver):
         return {**signed, "Content-Type": "application/xml"} if body else signed
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        return response.status == 201 and bool(_xml_text(response, "Id")) and bool(_xml_text(response, "Status"))
+        return response.status == 201 and bool(_xml_text(response, "Id")) and _xml_text(response, "Status") in STATES
 
     def _is_from_api(self, response: CdnResponse) -> bool:
         # CloudFront sends its refusals with 4xx, never with 2xx.
@@ -99,9 +118,22 @@ class CloudFront(CdnDriver):
         return ": ".join(filter(None, (_xml_text(response, "Code"), _xml_text(response, "Message"))))
 
 
-def _path_item(order: PurgeOrder) -> list[str]:
+def _path_items(order: PurgeOrder) -> list[str]:
+    """The path with its query, and without: a cache policy may leave the query out of the key."""
     path = encoded(order.target.path, _UNSAFE)
-    return [path] if len(path) <= MAX_PATH_CHARS else [_wildcard(path)]
+    return [_shortened(path), _shortened(path.partition("?")[0])]
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= MAX_PATH_CHARS else _wildcard(path)
+
+
+def _is_wildcard(order: PurgeOrder) -> bool:
+    """Whether one of its paths is a wildcard."""
+    try:
+        return any(path.endswith("*") for path in _path_items(order))
+    except Unsendable:
+        return False
 
 
 def _wildcard(path: str) -> str:

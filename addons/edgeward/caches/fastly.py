@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from edgeward.caches.base import Abilities, Purged, Rate
+from edgeward.caches.batch_search import MAX_NAMED
 from edgeward.caches.batches import BatchLimits
 from edgeward.caches.cdn_client import MAX_BODY_BYTES, CdnResponse
-from edgeward.caches.cdn_driver import CdnDriver, tag_item
+from edgeward.caches.cdn_driver import CdnDriver, tag_item, words_of
 from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.retry_after import retry_after
 from edgeward.caches.urls import Unsendable, host_of
@@ -50,10 +51,12 @@ class Fastly(CdnDriver):
         response = await self._send_purge(Scope.TAG, "POST", path, {"Surrogate-Key": " ".join(keys)})
         if response.status != 200 or not response.fields:
             return self._outcome(response)
-        # {key: id of its purge, ...}. A key that the response leaves out is not purged: it is found by halving.
-        if all(isinstance(response.fields.get(key), str) for key in keys):
+        # {key: id of its purge, ...}. A key that the response leaves out is not purged: it is named, and purged alone.
+        missing = [key for key in keys if not isinstance(response.fields.get(key), str)]
+        if not missing:
             return Purged(Delivery.DELIVERED, 200, "accepted")
-        detail = self._api.redacted(self._error_detail(response))
+        reason = self._error_detail(response) or (words_of(response) if len(missing) == len(keys) else "")
+        detail = self._api.redacted("; ".join(filter(None, (reason, *missing[:MAX_NAMED]))))
         return Purged(Delivery.REFUSED, 200, f"the API did not accept every key: {detail}".removesuffix(": "))
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> CdnResponse:

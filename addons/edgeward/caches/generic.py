@@ -17,6 +17,7 @@ from edgeward.caches.urls import encoded, host_of
 from edgeward.settings.cache_settings import GenericCache
 from edgeward.types import Delivery, PurgeOrder, Scope
 
+_PAGE = "the response is a web page, so nothing says that it purges: fix url or path, or set accept_html = true"
 _PLACEHOLDER = re.compile(r"\{(url|scheme|host|path)\}")
 
 
@@ -41,11 +42,18 @@ class Generic(CdnDriver):
     def _fix_hint(self, status: int) -> str:
         if status in (405, 501):
             return "the cache does not know this call: fix method, or url"
+        if status in (404, 410):
+            return "not found: fix path, or name this status in `gone` if the cache sends it where it holds nothing"
         return super()._fix_hint(status)
 
+    def _is_accepted(self, response: CdnResponse) -> bool:
+        return response.status in self.settings.accepted and (self.settings.accept_html or not response.is_page)
+
     def _outcome(self, response: CdnResponse) -> Purged:
-        if response.status in self.settings.accepted:
+        if self._is_accepted(response):
             return Purged(Delivery.DELIVERED, response.status, "accepted")
+        if response.status in self.settings.accepted:
+            return Purged(Delivery.REFUSED, response.status, _PAGE)
         if response.status in self.settings.gone:
             # With a wrong path a server answers the same.
             return Purged(Delivery.DELIVERED, response.status, "nothing to purge, or `path` is wrong")

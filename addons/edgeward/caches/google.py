@@ -1,7 +1,8 @@
 """Google Cloud CDN: urlMaps.invalidateCache with a host and a path, or with cache tags, and the operation until it is
 done (docs.cloud.google.com/compute/docs/reference/rest/v1/urlMaps/invalidateCache, and "Cache invalidation overview").
 
-A path there has no query: it purges all queries, schemes and variants of that path.
+A path there has no query: it purges all queries, schemes and variants of that path. It has no `*` except a last one
+after a slash, which stands for all that is below: a path with another is purged by the directory around it.
 """
 
 import re
@@ -21,12 +22,14 @@ from edgeward.types import Delivery, PurgeOrder, Scope
 
 LIMITS = BatchLimits(10)
 """Tags in one request."""
-_ENCODED = re.compile(r"[^\x21\x22\x24-\x29\x2b-\x7e]")
-"""Not ASCII, or `#`, which would end the URL, or `*`, which would be a wildcard."""
-
-
-_BUSY_REASONS = frozenset(("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"))
-"""Reasons of a 403 that mean "try again later" (cloud.google.com/compute/docs/api/troubleshooting-errors)."""
+_BUSY_REASONS = frozenset(
+    (
+        "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "concurrentLimitExceeded",
+        "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "rate_limit_exceeded",
+    )
+)  # fmt: skip
+"""Reasons that mean "try again later", whatever the status (cloud.google.com/compute/docs/api/troubleshooting-errors,
+google.rpc.ErrorInfo, google.rpc.Code)."""
 
 
 class Google(CdnDriver):
@@ -101,7 +104,7 @@ class Google(CdnDriver):
         return str(response.fields.get("kind", "")) == "compute#operation" and not _failure(response)
 
     def _is_busy(self, response: CdnResponse) -> bool:
-        return response.status == 403 and bool(_BUSY_REASONS & _reasons(response))
+        return bool(_BUSY_REASONS & _reasons(response))
 
     def _error_detail(self, response: CdnResponse) -> str:
         error = response.fields.get("error")
@@ -115,10 +118,13 @@ class Google(CdnDriver):
 
 
 def _reasons(response: CdnResponse) -> set[str]:
-    """The reasons of an error response."""
+    """The reasons of an error response, in the forms of the API, of its newer version and of the token server."""
     error = response.fields.get("error")
-    errors = error.get("errors") if isinstance(error, dict) else None
-    return {str(each.get("reason")) for each in errors or () if isinstance(each, dict)}
+    if not isinstance(error, dict):
+        return {str(error)}
+    lists = (each for each in (error.get("errors"), error.get("details")) if isinstance(each, list))
+    reasons = {str(each.get("reason")) for errors in lists for each in errors if isinstance(each, dict)}
+    return {*reasons, str(error.get("status"))}
 
 
 def _failure(response: CdnResponse) -> str:
@@ -135,10 +141,12 @@ def _failure(response: CdnResponse) -> str:
 
 def _path_item(order: PurgeOrder) -> list[Item]:
     path = order.target.path.partition("?")[0]
-    return [{"host": host_of(order.target), "path": encoded(path, _ENCODED)}]
+    if "*" in path:
+        return _directory_item(order)
+    return [{"host": host_of(order.target), "path": encoded(path)}]
 
 
 def _directory_item(order: PurgeOrder) -> list[Item]:
-    """The whole directory: `*` is only allowed after a slash."""
-    path = encoded(directory(order.target.path), _ENCODED)
+    """The whole directory: `*` is only allowed after a slash, and nowhere before."""
+    path = encoded(directory(order.target.path.partition("?")[0].partition("*")[0]))
     return [{"host": host_of(order.target), "path": f"{path}*"}]

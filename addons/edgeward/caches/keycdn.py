@@ -47,7 +47,7 @@ class KeyCdn(CdnDriver):
         return self._outcome(await self._send_purge(scope, "DELETE", path, headers, as_json({f"{kind}s": items})))
 
     def _is_accepted(self, response: CdnResponse) -> bool:
-        return response.fields.get("status") == "success"
+        return response.status == 200 and response.fields.get("status") == "success"
 
     def _is_from_api(self, response: CdnResponse) -> bool:
         return "status" in response.fields

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from edgeward.caches.base import Abilities, Purged
 from edgeward.caches.htcp import send_clear
 from edgeward.caches.purge_method import CachedObject, PurgeMethodDriver, outcome
-from edgeward.caches.raw_http import RawHttpRequest
+from edgeward.caches.raw_http import RawHttpRequest, ResponseOrError
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import refused, response_or_outcome, variant_headers
 from edgeward.settings.cache_settings import CacheSettings, SquidCache
@@ -63,6 +63,7 @@ class Squid(PurgeMethodDriver):
     """
 
     name = "squid"
+    server_mark = "squid"
     # origin_seconds: `read_timeout` is 15 minutes, but Squid ends a fetch that has no headers yet as soon as its client
     # leaves, and Edgeward's own tries leave sooner.
     abilities = Abilities(counts=True, verifies=True, batch=64, origin_seconds=60.0)
@@ -96,6 +97,16 @@ class Squid(PurgeMethodDriver):
             await send_clear(address, [replace(each.target, scheme=scheme) for each in objects])
         except OSError as error:
             logger.warning("%s: cannot send HTCP to %s: %s", self.settings.name, address, error)
+
+    async def _verify(self, objects: Iterable[CachedObject]) -> None:
+        """As for other caches, after Edgeward's own 410 is purged too, where Squid has stored that."""
+        left = await self._still_cached([each for each in objects if not each.problem])
+        if left:
+            # A refresh_pattern with ignore-no-store, and an edgeward.conf of an earlier version.
+            own = [each for each, reply in zip(left, await self._probe(left), strict=True) if _is_own(reply)]
+            # Purged apart: it is no copy that counts.
+            await self._purge_until_gone([CachedObject(each.target, each.headers) for each in own])
+            await super()._verify(left)
 
     async def _require_conf(self, objects: Sequence[CachedObject]) -> bool:
         """Whether Squid includes edgeward.conf. If not, the objects get a plain PURGE and a problem instead."""
@@ -145,6 +156,11 @@ class Squid(PurgeMethodDriver):
                 # The configuration may have been changed since it was found.
                 self._conf_found = "edgeward-forgets" in response.headers
                 each.problem = refused(response)
+
+
+def _is_own(reply: ResponseOrError) -> bool:
+    """Whether it is a response that edgeward.conf has made."""
+    return isinstance(reply, HttpResponse) and reply.status == _OVERWRITTEN and "edgeward-forgets" in reply.headers
 
 
 def _cached_objects(target: Target) -> list[CachedObject]:

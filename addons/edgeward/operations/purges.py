@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from edgeward.operations.order_totals import OrderSummary, ReceiptState, new_totals
+from edgeward.errors import NotFound
+from edgeward.operations.order_totals import OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
 from edgeward.purging.image_orders import forgotten_orders
@@ -13,6 +14,8 @@ from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS
 from edgeward.takedowns.steps import NOTHING_UNJUDGED_SECONDS, UNJUDGED_SECONDS
 from edgeward.types import NO_TARGET, Cause, Outcome, PurgeOrder, Target, distinct_targets
+from edgeward.types.linger import linger_between
+from edgeward.types.outcome_words import ReceiptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,12 @@ class OrderStatus:
     owed: Sequence[str]
 
     def linger_seconds(self, cache: str) -> float | None:
-        """From the start of the linger time to the purge by this cache; None while it has not carried the order out."""
+        """From the start of the linger time to the purge by this cache; None while it has not carried the order out,
+        or where that is not known."""
         outcome = self.outcomes.get(cache)
-        return max(0.0, outcome.at - self.order.started_at) if outcome and outcome.is_carried_out else None
+        if outcome is None or not outcome.is_carried_out:
+            return None
+        return linger_between(self.order.started_at, outcome.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,34 @@ async def create(
         await services.orders.wait_done(ids, services.caches, timeout)
         unjudged = (await wait_judged(services, timeout)).at(each.host for each in urls)
     return await _ordered(services, written, unseen, await get_many(services, ids), unjudged)
+
+
+@dataclass(frozen=True, slots=True)
+class RetriedPurges:
+    """What one cache tries again now: purges that it refused, and those that it owes, the newest included."""
+
+    refused: int
+    owed: int
+
+
+async def retry(services: Services, cache: str | None, who: str, why: str) -> dict[str, RetriedPurges]:
+    """Have every controller try again now what a cache refused or owes. By cache.
+
+    Args:
+        cache: None for every configured cache.
+
+    Raises:
+        NotFound: there is no such cache.
+    """
+    if cache is not None and cache not in services.caches:
+        configured = ", ".join(services.caches) or "none"
+        raise NotFound(f"no cache has the name {cache!r} (configured: {configured})")
+    await services.audit_trail.note("purge.retry", who, why, cache=cache or "every cache")
+    found: dict[str, RetriedPurges] = {}
+    for name in services.caches if cache is None else [cache]:
+        owed, _ = await services.orders.pending(name)
+        found[name] = RetriedPurges(await services.orders.refused_retries.ask(name), owed)
+    return found
 
 
 async def _place_new(

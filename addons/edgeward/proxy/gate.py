@@ -26,6 +26,7 @@ from edgeward.proxy.body_memory import UNKNOWN_BYTES, BodyMemory
 from edgeward.proxy.flow_state import FlowState
 from edgeward.proxy.head_and_partial_responses import IncompleteResponses
 from edgeward.proxy.judge import Judge
+from edgeward.proxy.key_headers import KeyHeaders
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import Refetcher
 from edgeward.proxy.request_host import (
@@ -95,6 +96,7 @@ class EdgewardGate:
         self.unjudged_requests = unjudged_requests
         self._actions = VerdictActions(config, recorder, served, classifier_queues, judge.failed_images.retry_seconds)
         self._in_front = config.proxy.placement == "front"
+        self._key_headers = KeyHeaders(config.caches)
         self._filled_caches = () if self._in_front else config.caches
         self._incomplete = IncompleteResponses(
             judge, self._actions, refetcher, self._cache, config.policy.recheck_seconds, self._in_front
@@ -119,7 +121,8 @@ class EdgewardGate:
         self._under_way.add(flow)
         request = flow.request
         write_host(request, self._default_host, in_front=self._in_front)
-        variant = self._cache.variant(target_of_request(request), request.headers)
+        target = self._key_headers.keyed(target_of_request(request), request)
+        variant = self._cache.variant(target, request.headers)
         source = Source(variant.host.lower(), flow.client_conn.peername[0])
         state = FlowState(variant, self._config.hashing.data_uris, source)
         flow_state.attach(flow, state)
@@ -287,8 +290,7 @@ class EdgewardGate:
         if verdict.reason is Reason.NOT_IMAGE:
             self._cache_result(flow, state, response, None)
         elif fingerprint is not None:
-            target = state.target
-            state.target = Target(target.scheme, target.host, target.path, target.vary, len(body))
+            state.target = replace(state.target, size=len(body))
             self._cache_result(flow, state, response, fingerprint)
             if flow.request.method == "GET" or _is_explicitly_fresh(response):
                 self._actions.record_sighting(flow, state, fingerprint, verdict)

@@ -1,17 +1,20 @@
 """Sends a recorded request again, and judges and records its response like any other."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from edgeward.proxy.host_vary import HostVary
 from edgeward.proxy.judge import Judge
+from edgeward.proxy.key_headers import KeyHeaders
 from edgeward.proxy.recorder import Recorder
 from edgeward.proxy.refetch import FullResponse, Refetcher, RefetchFailed, RefetchTooLarge
 from edgeward.proxy.request_host import target_of_request
 from edgeward.proxy.request_record import RecordedHeaders, RequestRecord, unpack
 from edgeward.proxy.stale_responses import is_stale
 from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, variant_of_response, vary_names
+from edgeward.settings.cache_settings import CacheSettings
 from edgeward.types import Reason, Sighting, Target
 
 ASK_LATER = frozenset((408, 421, 425, 429))
@@ -58,8 +61,9 @@ class RequestRepeater:
         cache: TargetCache | None = None,
         *,
         in_front: bool = False,
+        caches: Iterable[CacheSettings] = (),
     ) -> None:
-        self._in_front = in_front
+        self._in_front, self._key_headers = in_front, KeyHeaders(caches)
         self._judge, self._recorder, self._refetcher = judge, recorder, refetcher
         self._cache = cache or TargetCache()
         self.recorded_headers = RecordedHeaders()
@@ -106,7 +110,8 @@ class RequestRepeater:
         names = vary_names(full.headers.get("vary"))
         self.learn(target_of_request(request).host, names)
         if not await self._judge_response(
-            variant_of_response(target_of_request(request), names, request.headers), full
+            variant_of_response(self._key_headers.keyed(target_of_request(request), request), names, request.headers),
+            full,
         ):
             return Repeated.TRY_AGAIN
         # If the variant of that client is another one than this, it can't be asked for.
@@ -128,7 +133,7 @@ class RequestRepeater:
             if verdict.reason is Reason.NOT_IMAGE:
                 fingerprint = None
             else:
-                target = Target(variant.scheme, variant.host, variant.path, variant.vary, len(full.body))
+                target = replace(variant, size=len(full.body))
                 self._recorder.record_sighting(Sighting(target, fingerprint, time.time(), verdict.version))
                 if verdict.blocks and verdict.match is not None:
                     self._recorder.order_purge(target, fingerprint.sha256, verdict)

@@ -127,7 +127,8 @@ class Runtime:
         patient = Refetcher(
             config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory, SLOW_BODY_SECONDS
         )
-        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=config.proxy.placement == "front")
+        in_front = config.proxy.placement == "front"
+        repeater = RequestRepeater(judge, recorder, patient, cache, in_front=in_front, caches=config.caches)
         contact = UpstreamContact(patient)
         return UnjudgedRequests(journal, recorder, repeater, contact, unanswered_in(config), origin_seconds(config))
 

@@ -7,7 +7,7 @@ response without a full body (HEAD, 304, 206) stand for? The request headers nam
 import marshal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgeward import metrics
 from edgeward.proxy.packed_lru import MAX_UNPACKED_OBJECTS, PackedLru
@@ -105,7 +105,7 @@ class TargetCache:
         return self._vary.get(_key_of_all_variants(base)) or ()
 
     def get(self, target: Target) -> CachedTarget | None:
-        return self._targets.get(target_key(target))
+        return self._targets.get(_key(target))
 
     def put(self, target: Target, cached: CachedTarget) -> None:
         """Remember what a target served, unless hashing it failed for the moment: then it must be hashed again."""
@@ -115,7 +115,12 @@ class TargetCache:
         # Most targets vary by nothing, and need no entry.
         if names or self._vary.get(key):
             self._vary.put(key, names)
-        self._targets.put(target_key(target), cached)
+        self._targets.put(_key(target), cached)
+
+
+def _key(target: Target) -> bytes:
+    # A CDN may keep copies apart by other headers. What they show depends on those of Vary only.
+    return target_key(replace(target, key_headers=()) if target.key_headers else target)
 
 
 def _key_of_all_variants(target: Target) -> bytes:
@@ -155,7 +160,7 @@ def with_vary(base: Target, names: tuple[str, ...], request_headers: Mapping[str
     vary = tuple((name, _value(name, request_headers)) for name in names)
     if UNKNOWN_VARY in names or sum(len(name) + len(value) for name, value in vary) > MAX_VARY_BYTES:
         vary = UNKNOWN_VARIANT
-    return Target(base.scheme, base.host, base.path, vary, base.size)
+    return replace(base, vary=vary)
 
 
 def _value(name: str, request_headers: Mapping[str, str]) -> str:

@@ -101,6 +101,8 @@ def _target_fields(target: Target) -> dict[str, Any]:
         fields["vary"] = target.vary
     if target.size:
         fields["size"] = target.size
+    if target.key_headers:
+        fields["key_headers"] = target.key_headers
     return {"target": fields}
 
 

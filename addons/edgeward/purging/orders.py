@@ -35,6 +35,7 @@ from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
+from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.shared_orders import SharedOrders
 from edgeward.purging.unjudged_orders import Unjudged, UnjudgedOrders
@@ -191,12 +192,13 @@ class Orders:
         self.shared = SharedOrders(store)
         self.lost = LostOrders(store, self._stream)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
+        retries = self.refused_retries = RefusedRetries(store, self._repeats)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
         self.key_mismatches = KeyMismatches(store)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
-        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""))
+        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries.keys(""))
         self._nodes = Nodes(store, self._stream, of_node)
         self._groups: dict[str, ConsumerGroup] = {}
         self._left_out: frozenset[tuple[Scope, Target, str]] = frozenset()

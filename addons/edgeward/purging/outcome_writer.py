@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from edgeward import metrics
 from edgeward.caches.base import Purged
 from edgeward.purging.orders import CARRIED_OUT, Orders, PurgeResult
+from edgeward.purging.refused_retries import RefusedRetry
 from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.types import Delivery, Met, Outcome
+from edgeward.types.linger import linger_between
 from edgeward.types.refused_purges import REFUSED_RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class OutcomeWriter:
         self._unwritten: list[tuple[QueuedPurge, Purged, float]] = []
         self._filled = asyncio.Event()
         self._refusing = False
+        self._carried_out = False
         self._linger = metrics.linger_seconds.labels(cache)
 
     def put(self, purge: QueuedPurge, purged: Purged, at: float) -> None:
@@ -55,12 +58,20 @@ class OutcomeWriter:
         await self._filled.wait()
         # Removed from `_unwritten` only once they are written; new ones may be appended meanwhile.
         batch = self._unwritten[:RESULTS_PER_WRITE]
-        await self._orders.record_results(self._cache, [self._result(*each) for each in batch], self._outer)
+        results = [self._result(*each) for each in batch]
+        await self._orders.record_results(self._cache, results, self._outer)
+        await self._orders.refused_retries.note(self._cache, _refused_retries(batch, results), _done_retries(batch))
+        self._carried_out |= any(purged.delivery in CARRIED_OUT for _, purged, _ in batch)
         del self._unwritten[: len(batch)]
         if not self._unwritten:
             self._filled.clear()
         self._count(batch)
         return [purge for purge, *_ in batch]
+
+    def take_carried_out(self) -> bool:
+        """Whether the cache has carried out any purge since the last call."""
+        carried_out, self._carried_out = self._carried_out, False
+        return carried_out
 
     def _result(self, purge: QueuedPurge, purged: Purged, at: float) -> PurgeResult:
         attempts, detail = purge.attempts, purged.detail
@@ -99,14 +110,35 @@ class OutcomeWriter:
                 outcomes[purged.delivery] += 1
             if _removed_again(purge, purged):
                 outcomes["stored_again"] += 1
-            if purge.first and purged.delivery in CARRIED_OUT:
-                self._linger.observe(max(0.0, at - purge.order.started_at))
+            linger = linger_between(purge.order.started_at, at)
+            if purge.first and purged.delivery in CARRIED_OUT and linger is not None:
+                self._linger.observe(linger)
             if purged.delivery in CARRIED_OUT and (purge.first or _removed_again(purge, purged)):
                 met[Met.of(_removed(purge, purged))] += 1
         for what, number in met.items():
             metrics.purge_copies.labels(self._cache, what).inc(number)
         for outcome, number in outcomes.items():
             metrics.purges.labels(self._cache, outcome).inc(number)
+
+
+def _refused_retries(
+    batch: Sequence[tuple[QueuedPurge, Purged, float]], results: Sequence[PurgeResult]
+) -> list[RefusedRetry]:
+    """The retries of those that were refused."""
+    return [
+        RefusedRetry(result.next_repeat[0], result.repeat_id, purge.refused_alone)
+        for (purge, purged, _), result in zip(batch, results, strict=True)
+        if purged.delivery is Delivery.REFUSED
+    ]
+
+
+def _done_retries(batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> list[str]:
+    """The retries of refused purges that were not refused again."""
+    return [
+        purge.repeat_id
+        for purge, purged, _ in batch
+        if purge.previous and purge.previous.delivery is Delivery.REFUSED and purged.delivery is not Delivery.REFUSED
+    ]
 
 
 def _removed_again(purge: QueuedPurge, purged: Purged) -> bool:

@@ -15,7 +15,7 @@ from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.raw_http import MAX_UNPIPELINED
-from edgeward.purging.orders import Orders
+from edgeward.purging.orders import CARRIED_OUT, Orders
 from edgeward.purging.other_key_forms import OtherKeyForms
 from edgeward.purging.outcome_writer import OutcomeWriter
 from edgeward.purging.retry_queue import MAX_CALL_SIZE, Lane, QueuedPurge, RetryQueue
@@ -113,6 +113,7 @@ class Purger:
         self._node_down = False
         self._skip_tiers_until = 0.0
         self._recovered = False
+        self._asked_to_retry: int | None = None
         # A defect in one step must not end the others: the orders stay owed.
         self._loops = [
             self._loop("new orders", self._take),
@@ -185,6 +186,8 @@ class Purger:
             for order in orders:
                 self._queue.add(QueuedPurge(order, taken_over=True))
             after = orders[-1].id
+        # The settings may have been mended.
+        await self._orders.refused_retries.release_all(self._name)
         self._recovered = True
 
     async def _repeat(self) -> None:
@@ -196,8 +199,9 @@ class Purger:
         await asyncio.sleep(FULL_PAUSE_SECONDS if len(due) == free else TICK_SECONDS)
 
     async def _maintain(self) -> None:
-        """Renew leases, take over the orders of dead controllers, and set the gauges."""
+        """Renew leases, take over the orders of dead controllers, retry what was refused, and set the gauges."""
         await self._orders.ensure_group(self._name)
+        await self._retry_earlier()
         held = self._queue.held_longer_than(RENEW_AFTER_SECONDS)
         order_ids = [purge.order.id for purge in held if not purge.repeat_id]
         repeat_ids = [purge.repeat_id for purge in held if purge.repeat_id]
@@ -210,6 +214,17 @@ class Purger:
         metrics.purge_oldest_seconds.labels(self._name).set(age)
         metrics.purges_unverified.labels(self._name).set(count + await self._orders.refused(self._name))
         await asyncio.sleep(MAINTENANCE_SECONDS)
+
+    async def _retry_earlier(self) -> None:
+        """Retry what the cache refused, once it carries out purges again, and everything when somebody asks for it."""
+        if self._outcome_writer.take_carried_out():
+            await self._orders.refused_retries.release(self._name)
+        asked = await self._orders.refused_retries.asked(self._name)
+        if asked != self._asked_to_retry:
+            # What was asked before this controller started was done then.
+            if self._asked_to_retry is not None:
+                self._queue.retry_now()
+            self._asked_to_retry = asked
 
     async def _note_failures(self) -> None:
         """Put on record why the orders wait that were tried since the last round."""
@@ -296,7 +311,9 @@ class Purger:
         now = time.time()
         failed: list[QueuedPurge] = []
         failures: list[Purged] = []
+        carried_out = any(result.delivery in CARRIED_OUT for result in results)
         for purge, result in zip(purges, results, strict=True):
+            purge.refused_alone = carried_out and result.delivery is Delivery.REFUSED
             if result.delivery is Delivery.WAITING:
                 purge.removed += result.count or 0
                 purge.timed_out = result.timed_out and self._driver.abilities.waits

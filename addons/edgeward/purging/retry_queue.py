@@ -69,6 +69,7 @@ class QueuedPurge:
         successes_at_start: the same when it was sent last.
         outage_attempts: attempts that failed because the node was down. They do not lengthen the pause.
         taken_over: another controller, or this one before a restart, may have sent it and not recorded what it met.
+        refused_alone: the cache refused it, and carried out others of the same call.
         timed_out: its last attempt got no answer in time from a cache where a purge waits for a fetch of its target.
         removed: copies that failed attempts removed.
         failure: what the last failed attempt met, until it is noted in the store.
@@ -88,6 +89,7 @@ class QueuedPurge:
     successes_at_start: int = 0
     outage_attempts: int = 0
     taken_over: bool = False
+    refused_alone: bool = False
     timed_out: bool = False
     removed: int = 0
     failure: Purged | None = None
@@ -258,6 +260,12 @@ class RetryQueue:
     def pause(self, seconds: float) -> None:
         """Send nothing for `seconds`: the node answered that there are too many requests. The longest pause counts."""
         self.paused_until = max(self.paused_until, time.monotonic() + min(seconds, MAX_RETRY_AFTER_SECONDS))
+
+    def retry_now(self) -> None:
+        """Send everything now that waits, whatever it waits for."""
+        self.paused_until = 0.0
+        self._release(lambda purge: True)
+        self._changed.set()
 
     def _pick(self, ready: ReadyPurges[QueuedPurge], limit: int) -> list[QueuedPurge]:
         now = time.monotonic()

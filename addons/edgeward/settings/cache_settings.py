@@ -25,6 +25,8 @@ class CacheSettings(Section):
     """Distance from the origin. Caches of a lower tier are purged before those of a higher one."""
     timeout_ms: int = Field(default=2000, ge=50, le=60000)
     """Maximum time for one purge, in milliseconds."""
+    accepted_is_enough: bool = False
+    """Count an accepted purge as done for the exit status of --wait, if this cache can't be asked what it holds."""
 
 
 class SelfHostedCache(CacheSettings):
@@ -210,8 +212,10 @@ class GenericCache(CacheSettings):
     """Request body, with the same placeholders as JSON strings without their quotes. Never shown."""
     accepted: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (200, 201, 202, 204)
     """Response statuses that mean: purged, or will be."""
-    gone: Annotated[tuple[int, ...], Field(strict=False)] = (404, 410)
-    """Response statuses that mean: there was nothing to purge."""
+    accept_html: bool = False
+    """Whether a web page may be such a response: most web pages come from a server that does not purge."""
+    gone: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    """Response statuses that mean: there was nothing to purge. With 404 here, a wrong `path` is never noticed."""
     per_second: float | None = Field(default=None, gt=0, le=10000)
     """Maximum requests per second. Not set: no limit."""
 

@@ -5,8 +5,8 @@ width and height as varints, then the signals. A view mark precedes signals whos
 before; at first these are STORED and 0.
 
 A packed target: flags (1 byte), size (varint), scheme (only an unusual one), host, path, and the request headers of
-Vary, deflated with a dictionary of common browser headers if that makes them shorter. A long path is deflated too,
-together with them.
+Vary and of a CDN's key, deflated with a dictionary of common browser headers if that makes them shorter. A long path is
+deflated too, together with them.
 
 Varints are little-endian base 128, as in Protocol Buffers. Texts are UTF-8 after their length as a varint. Tables may
 grow at their ends only, and the dictionary never changes, since the store holds what was packed with them.
@@ -57,6 +57,8 @@ _HAS_VARY = 0x04
 _VARY_DEFLATED = 0x08
 _REST_DEFLATED = 0x10
 """Path and request headers are deflated together; _VARY_DEFLATED is then not set."""
+_HAS_KEY_HEADERS = 0x20
+"""The request headers begin with the number of those of Vary, as a name without a value; key headers follow these."""
 LONG_BYTES = 512
 """A path from this length on is deflated, together with the request headers: a shorter one hardly shrinks."""
 
@@ -172,9 +174,13 @@ def unpack_target(packed: bytes) -> Target:
         return Target(scheme, host, path, (), size)
     try:
         vary = _split(_inflate(rest) if flags & _VARY_DEFLATED else rest)
-    except (zlib.error, UnicodeDecodeError, IndexError) as error:
+        key_headers: tuple[tuple[str, str], ...] = ()
+        if flags & _HAS_KEY_HEADERS:
+            count = int(vary[0][0])
+            vary, key_headers = vary[1 : count + 1], vary[count + 1 :]
+    except (zlib.error, ValueError, IndexError) as error:
         raise reader.error(f"request headers: {error}") from None
-    return Target(scheme, host, path, vary, size)
+    return Target(scheme, host, path, vary, size, key_headers)
 
 
 class _Reader:
@@ -238,14 +244,18 @@ class _Reader:
 
 def _pack_path_and_vary(target: Target) -> tuple[int, bytes]:
     """Flags, and the path followed by the request headers of Vary."""
-    path, vary = _text(target.path), _join(target.vary)
-    flags = _HAS_VARY if target.vary else 0
+    headers = target.vary
+    flags = _HAS_VARY if headers else 0
+    if target.key_headers:
+        headers = ((str(len(headers)), ""), *headers, *target.key_headers)
+        flags = _HAS_VARY | _HAS_KEY_HEADERS
+    path, vary = _text(target.path), _join(headers)
     # Only short headers go through the cache of _deflate: any client can make any number of long ones.
     if len(path) >= LONG_BYTES:
         deflated = _deflate_once(path + vary)
         if len(deflated) < len(path) + len(vary):
             return flags | _REST_DEFLATED, deflated
-    elif target.vary:
+    elif headers:
         deflated = _deflate(vary) if len(vary) < LONG_BYTES else _deflate_once(vary)
         if len(deflated) < len(vary):
             return flags | _VARY_DEFLATED, path + deflated

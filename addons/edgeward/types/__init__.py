@@ -36,6 +36,7 @@ from edgeward.types.choices import (
 )
 from edgeward.types.records import (
     NO_TARGET,
+    UNKNOWN_KEY_HEADERS,
     UNKNOWN_VARY,
     Change,
     Incident,
@@ -74,6 +75,7 @@ __all__ = [
     "PERMANENT_FLAWS",
     "TRANSIENT_FLAWS",
     "TYPES_WITH_QUALITY",
+    "UNKNOWN_KEY_HEADERS",
     "UNKNOWN_VARY",
     "Action",
     "Cause",

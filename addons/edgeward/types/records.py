@@ -12,6 +12,8 @@ from edgeward.types.signals import Entry, Fingerprint, HashList
 
 UNKNOWN_VARY = "*"
 """In place of the names in Vary: it names more than can be recorded."""
+UNKNOWN_KEY_HEADERS = ((UNKNOWN_VARY, ""),)
+"""In place of `Target.key_headers`: more than can be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Target:
     `vary` holds (lower-case name, value) of each request header that the response's Vary names (RFC 9111, section 4.1),
     in its order, or UNKNOWN_VARY alone, if those are more than can be recorded.
     `size` is the length of the body in bytes, for caches that store slices; targets compare equal without it.
+    `key_headers` holds (lower-case name, value) of each request header that is part of a CDN's key whatever Vary names,
+    sorted; or UNKNOWN_KEY_HEADERS.
     """
 
     scheme: str
@@ -29,6 +33,7 @@ class Target:
     path: str
     vary: tuple[tuple[str, str], ...] = ()
     size: int = field(default=0, compare=False)
+    key_headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def url(self) -> str:
@@ -37,7 +42,8 @@ class Target:
     @property
     def length(self) -> int:
         """Characters in all, which is about what it takes in memory, in bytes."""
-        vary = sum(len(name) + len(value) for name, value in self.vary) if self.vary else 0
+        headers = (*self.vary, *self.key_headers)
+        vary = sum(len(name) + len(value) for name, value in headers) if headers else 0
         return len(self.scheme) + len(self.host) + len(self.path) + vary
 
     def to_json(self) -> str:
@@ -49,8 +55,10 @@ class Target:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        vary = tuple((str(name), str(value)) for name, value in data.get("vary", ()))
-        return cls(data["scheme"], data["host"], data["path"], vary, int(data.get("size", 0)))
+        vary, key_headers = (
+            tuple((str(name), str(value)) for name, value in data.get(field, ())) for field in ("vary", "key_headers")
+        )
+        return cls(data["scheme"], data["host"], data["path"], vary, int(data.get("size", 0)), key_headers)
 
 
 def distinct_targets(targets: Iterable[Target]) -> list[Target]:
@@ -84,7 +92,8 @@ def _cached_key(target: Target, *more: str) -> bytes:
 
 
 def _target_key(target: Target, *more: str) -> bytes:
-    what = (target.scheme, target.host, target.path, target.vary, *more)
+    key_headers = (target.key_headers,) if target.key_headers else ()
+    what = (target.scheme, target.host, target.path, target.vary, *key_headers, *more)
     # repr quotes each part: joined by a separator, different parts could give the same text.
     return hashlib.blake2b(repr(what).encode(), digest_size=16).digest()
 
@@ -228,6 +237,7 @@ class Change:
     "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
+    `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
     """
 
     version: int
@@ -238,3 +248,4 @@ class Change:
     list: HashList | None = None
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
+    entries: int = field(default=0, compare=False)
