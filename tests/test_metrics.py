@@ -34,6 +34,7 @@ UNITS = (
     "_queue",
     "_isolation",
     "_bytes",
+    "_processes",
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",

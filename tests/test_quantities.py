@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeward.quantities import counted, listed
+from edgeward.quantities import PROCESSES_NAMED, counted, listed, not_heard_from
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,14 @@ def test_long_lists_of_names_are_cut() -> None:
     assert listed(["a", "b", "c", "d", "e"], 3) == "a, b, c and 2 more"
     assert listed(["a", "b", "c"], 3, 9) == "a, b, c and 6 more"
     assert listed([], 3) == ""
+
+
+def test_processes_that_are_not_heard_from() -> None:
+    """Each with the time; of many, the first."""
+    ages = (1.6, 119.0, 120.0, 7200.0, 200_000.0)
+    found = not_heard_from([(f"edge1/proxy/{number}", age) for number, age in enumerate(ages)])
+    assert [text.partition(":")[0].removeprefix("not heard from for ") for text in found] == [
+        "2 s", "119 s", "2 min", "2 h", "2 days"]  # fmt: skip
+    assert found[0].endswith(": edge1/proxy/0; it may still serve by older lists")
+    many = not_heard_from([("a", 5.0)] * (PROCESSES_NAMED + 3))
+    assert (len(many), many[-1]) == (PROCESSES_NAMED + 1, "not heard from: 3 more processes")

@@ -123,19 +123,15 @@ gate_errors = Counter(
     ["hook"],
     registry=registry,
 )
-blocklist_entries = Gauge(
+blocklist_entries = _latest(
     "edgeward_blocklist_entries",
     "Entries loaded on this machine, by list and signal type.",
     ["list", "signal"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-not_matchable_entries = Gauge(
+not_matchable_entries = _latest(
     "edgeward_blocklist_not_matchable_entries",
     "Entries that no image can match, by list and signal type: the type is not computed for images.",
     ["list", "signal"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
 blocklist_version = Gauge(
     "edgeward_blocklist_version",
@@ -149,11 +145,9 @@ blocklist_contact_timestamp = Gauge(
     registry=registry,
     multiprocess_mode="livemin",
 )
-blocklist_lag_seconds = Gauge(
+blocklist_lag_seconds = _latest(
     "edgeward_blocklist_lag_seconds",
     "Seconds since the longest disconnected process on this machine heard from the store: the age of its lists.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
 entry_matches_max = Gauge(
     "edgeward_entry_matches_max_per_minute",
@@ -187,6 +181,22 @@ store_refuses_writes = Gauge(
     "1 if the store is full, can't write its files, is loading or is a replica, else 0. Set by controllers.",
     registry=registry,
     multiprocess_mode="livemax",
+)
+store_clock_steps = Counter(
+    "edgeward_store_clock_steps_total",
+    "Steps of the store's clock by more than a second, each counted by every process that noticed.",
+    registry=registry,
+)
+silent_processes = Gauge(
+    "edgeward_silent_processes",
+    "Processes that are not heard from and are not known to have ended. Set by controllers.",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+silent_processes_dropped = Counter(
+    "edgeward_silent_processes_dropped_total",
+    "Silent processes that were forgotten because more than 1,000 processes were on record.",
+    registry=registry,
 )
 incidents_dropped = Counter(
     "edgeward_incidents_dropped_total", "Lost incidents: the store was unavailable too long.", registry=registry
@@ -229,17 +239,13 @@ unjudged = Counter(
     ["result"],
     registry=registry,
 )
-sightings_forgotten = Gauge(
+sightings_forgotten = _latest(
     "edgeward_sightings_forgotten",
     "Targets that are now forgotten: their sightings were dropped or lost, and no purge has made up for that yet.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-sightings_memory_ratio = Gauge(
+sightings_memory_ratio = _latest(
     "edgeward_sightings_memory_ratio",
     "Store memory in use, of the limit for sightings: from 0.9 on sightings are forgotten, at 1 none is written.",
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
 matches_purged_by_prefix = Counter(
     "edgeward_matches_purged_by_prefix_total",
@@ -258,40 +264,30 @@ purge_copies = Counter(
     ["cache", "met"],
     registry=registry,
 )
-cache_key_mismatch = Gauge(
+cache_key_mismatch = _latest(
     "edgeward_cache_key_mismatch",
     "1: this cache stores copies under keys that purges do not have, so copies may be left.",
     ["cache"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-purges_pending = Gauge(
+purges_pending = _latest(
     "edgeward_purges_pending",
     "Pending purge orders: a cache owes them. It has neither carried them out nor refused them.",
     ["cache"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-unconfigured_purges_pending = Gauge(
+unconfigured_purges_pending = _latest(
     "edgeward_unconfigured_purges_pending",
     "Purge orders that a cache owes or refuses which no live controller has in its settings.",
     ["cache"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-purge_oldest_seconds = Gauge(
+purge_oldest_seconds = _latest(
     "edgeward_purge_oldest_seconds",
     "Age of the oldest pending purge order of a cache, in seconds; 0 if there is none.",
     ["cache"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
-purges_unverified = Gauge(
+purges_unverified = _latest(
     "edgeward_purges_unverified",
     "Purge orders that a cache has neither verified nor accepted: pending, or refused.",
     ["cache"],
-    registry=registry,
-    multiprocess_mode="livemostrecent",
 )
 linger_seconds = Histogram(
     "edgeward_linger_seconds",

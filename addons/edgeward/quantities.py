@@ -1,9 +1,11 @@
 """Numbers with their nouns, and lists of names, in every sentence that has some."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 HOSTS_NAMED = 3
 """Hosts that are named in one sentence at most."""
+PROCESSES_NAMED = 5
+"""Silent processes that are named at most."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -16,3 +18,23 @@ def listed(names: Iterable[str], most: int, count: int = 0) -> str:
     known = list(names)
     more = max(len(known), count) - min(len(known), most)
     return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def not_heard_from(silent: Sequence[tuple[str, float]]) -> list[str]:
+    """A sentence on each silent process, by its name and seconds since it was heard from; one on those beyond
+    PROCESSES_NAMED."""
+    found = [
+        f"not heard from for {_duration(seconds)}: {name}; it may still serve by older lists"
+        for name, seconds in silent[:PROCESSES_NAMED]
+    ]
+    if (more := len(silent) - PROCESSES_NAMED) > 0:
+        found.append(f"not heard from: {counted(more, 'more process', 'more processes')}")
+    return found
+
+
+def _duration(seconds: float) -> str:
+    """In the largest unit of which there are two or more."""
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"

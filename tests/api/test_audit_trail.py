@@ -17,6 +17,7 @@ from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.membership import Membership
 from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
 
@@ -36,14 +37,16 @@ def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     config = settings(redis_url, Path(tmp_path_factory.mktemp("audit")), webhooks=WEBHOOKS)
     with RunningController(config) as running:
         running.api.post("/lists", {"name": "a"})
-        with_store(config, _take_out)
+        with_store(config, _prepare)
         yield running
 
 
-async def _take_out(store: Store) -> None:
-    """A cache that no controller has in its settings."""
+async def _prepare(store: Store) -> None:
+    """A cache that no controller has in its settings, and a process that was killed."""
     await Orders(store).ensure_group("gone")
     await store.redis.hset(store.key("{purges}", "nodes"), "gone", f"{store.clock.now() - 100:.3f}")
+    await Membership(store).heartbeat("edge2/proxy/7#a1", 0, journal="of-edge2")
+    await Membership(store).note_ended(["edge2/proxy/7#a1"])
 
 
 def _entry(api: Api) -> str:
@@ -89,6 +92,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "POST takedowns": lambda api: api.post("/takedowns", URLS),
     "POST webhooks/{name}/takedowns": _sent,
     "POST doctor": lambda api: api.post("/doctor", {}),
+    "POST replicas/forget": lambda api: api.post("/replicas/forget", {"name": "edge2", "why": WHY}),
     "POST store/refill": lambda api: api.post("/store/refill", {"caches_emptied": True, "why": WHY}),
     "POST tokens": lambda api: api.post("/tokens", {"name": "bo", "role": "viewer"}),
     "DELETE tokens/{id}": lambda api: api.ask("DELETE", f"/tokens/{_token(api)}"),

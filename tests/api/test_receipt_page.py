@@ -114,6 +114,9 @@ def test_the_page_of_a_listing() -> None:
     for expected in ("md5:" + "9" * 32, "court", "order 17", "ana", "not yet in edge1/7", "2026-01-01 00:00:03.500"):
         assert expected in text
     assert "–" in _ParsedPage(render({**listing, "first_blocked": None, "active": True})).text
+    silent = {"active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]}
+    for page in ({**listing, **silent}, {**receipt(), **silent}):
+        assert "not heard from for 4 s: edge2/proxy/7#a1; it may still serve" in _ParsedPage(render(page)).text
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "\"'><img src=x onerror=y>", "&lt;b&gt;", "</style>"])

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.controllers import Api, photo
-from tests.support.edges import SECRET
+from tests.support.controllers import Api, RunningController, photo
+from tests.support.edges import SECRET, with_store
 
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
+from edgeward.lists.replication.membership import Membership
+from edgeward.store.connection import Store
 
 API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
@@ -51,7 +53,7 @@ def test_only_health_metrics_and_webhooks_need_no_token() -> None:
 def test_a_viewer_sees_no_urls_and_no_hashes() -> None:
     """Every route that shows entries, targets or images needs an operator."""
     seen = {(route.method, route.path) for route in ROUTES if route.role == "viewer"}
-    assert seen == {("GET", f"/api/v1/{path}") for path in ("status", "lists", "lists/{name}")}
+    assert seen == {("GET", f"/api/v1/{path}") for path in ("status", "lists", "lists/{name}", "replicas")}
 
 
 def _sections() -> dict[str, str]:
@@ -74,8 +76,10 @@ def test_each_route_is_documented(route: Route) -> None:
     assert _examples(section)
 
 
-def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> None:
+def test_the_examples_of_the_documentation_work(controller: RunningController, tmp_path: Path) -> None:
     """Every curl command of docs/api.md succeeds, as it is."""
+    api = controller.api
+    with_store(controller.config, _leave_a_killed_process)
     (tmp_path / "photo.jpg").write_bytes(photo("rocket"))
     api.post("/lists", {"name": "trial"})
     environ = {"PATH": os.environ["PATH"], "EDGEWARD": api.url, "API": f"{api.url}/api/v1"}
@@ -98,6 +102,13 @@ def test_the_examples_of_the_documentation_work(api: Api, tmp_path: Path) -> Non
                 environ["TAKEDOWN"] = json.loads(output)["id"]
             elif heading.endswith("/api/v1/purges"):
                 environ["PURGE"] = next((purge["id"] for purge in json.loads(output)["purges"]), "")
+
+
+async def _leave_a_killed_process(store: Store) -> None:
+    """On a machine named edge2."""
+    members = Membership(store)
+    await members.heartbeat("edge2/proxy/913#0f9e8d", 0, journal="of-edge2")
+    await members.note_ended(["edge2/proxy/913#0f9e8d"])
 
 
 def _run(command: str, environ: dict[str, str], directory: Path) -> str:

@@ -23,7 +23,9 @@ def test_lists_processes_and_uptime_are_shown(callers: dict[str, Api], a_list: s
     assert status["lists"] >= 1
     assert status["entries"] >= 1
     assert (status["ready"], status["caches"]) == (True, [])
-    ours = [each for each in status["replicas"] if each["id"].startswith(f"{socket.gethostname()}/{os.getpid()}")]
+    ours = [
+        each for each in status["replicas"] if each["id"].startswith(f"{socket.gethostname()}/controller/{os.getpid()}")
+    ]
     assert [each["version"] for each in ours] == [status["version"]]
     assert status["uptime_seconds"] > 0
     assert "4" * 32 not in str(status)

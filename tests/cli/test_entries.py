@@ -62,7 +62,8 @@ def test_several_responses_are_printed_as_one(api: Api, edgeward: Run, picture: 
     assert "wait=" not in "".join(request.path for request in listed)
     assert asked.path.endswith("?wait=verified&timeout=30.0")
     assert asked.json == {"entries": [ENTRY["id"]], "images": [[ENTRY["id"]]] * 2, "version": 7}
-    expected = {"entries": [ENTRY] * 3, "version": 7, "active": True, "waiting_for": [], "notes": ["n"] * 3}
+    in_force = {"version": 7, "active": True, "waiting_for": [], "silent": []}
+    expected = {"entries": [ENTRY] * 3, **in_force, "notes": ["n"] * 3}
     assert ended.json == {"act": act, **expected, "purge": GONE}
     assert edgeward("add", "court", "--image", picture, "--image", picture).status == 0
     assert [request.path.partition("?")[0] for request in api.requests[4:]] == ["/api/v1/lists/court/entries"] * 2

@@ -179,6 +179,10 @@ def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
         ({**DONE, "refused": {"edge": 2}}, "edge refuses 2 purges"),
         ({**DONE, "purge": {**GONE, "unknowns": ["edge: 2 targets were forgotten"]}}, "edge: 2 targets were forgotten"),
+        (
+            {**DONE, "active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]},
+            "not heard from for 4 s: edge2/proxy/7#a1; it may still serve by older lists",
+        ),
         ({**JOB, "state": "failed", "error": "no list is named 'court'"}, "no list is named 'court'"),
         ({**JOB, "state": "interrupted"}, "no progress within 0.2 s"),
     ],

@@ -220,6 +220,24 @@ def test_the_receipt_of_a_takedown(api: Api, edgeward: Run, command: str) -> Non
     assert out.splitlines()[-1] == "What no purge can show."
 
 
+SILENT = {"active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]}
+NAMED = "not heard from for 4 s: edge2/proxy/7#a1; it may still serve by older lists"
+
+
+@pytest.mark.parametrize("wait", [[], ["--wait"]])
+def test_a_listing_that_is_not_known_to_be_in_force(api: Api, edgeward: Run, wait: list[str]) -> None:
+    """A takedown that lists names who may not act on it, with status 1; so do the receipts."""
+    api.answer("POST /api/v1/takedowns", {**_answer(), **SILENT}, 202)
+    ended = edgeward("takedown", "--hash", f"md5:{ENTRY['value']}", "--list", "court", *wait)
+    assert (ended.status, ended.err.count(NAMED)) == (1, 1)
+    api.answer(f"GET /api/v1/takedowns/{TAKEDOWN['id']}", {**RECEIPT, **SILENT})
+    api.answer(f"GET /api/v1/entries/{ENTRY['id']}/receipt", {**LISTING, **SILENT})
+    for id_ in (TAKEDOWN["id"], ENTRY["id"]):
+        out = edgeward("receipt", id_).out
+        assert "not known to be everywhere" in out
+        assert NAMED in out
+
+
 def test_the_receipt_of_an_entry(api: Api, edgeward: Run) -> None:
     """A receipt has who listed it and when, where it is active, the first block, and what each cache did."""
     api.answer(f"GET /api/v1/entries/{ENTRY['id']}/receipt", LISTING)

@@ -40,6 +40,10 @@ def test_an_impossible_timeout_is_refused(seconds: str) -> None:
     ("answer", "named"),
     [
         ({"active": False, "waiting_for": ["proxy-1", "proxy-2"]}, "proxy-1, proxy-2"),
+        (
+            {"active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]},
+            "not heard from for 4 s: edge2/proxy/7#a1; it may still serve by older lists",
+        ),
         ({**ACTIVE, "purge": {"orders": 0, "owed": {}, "matched": False}}, "not yet matched"),
         (
             {**ACTIVE, "purge": {"orders": 3, "owed": {"nginx-1": 2}, "matched": True}},

@@ -18,7 +18,10 @@ from edgeward.types import Reason
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("architecture", "deployment", "metrics"))]
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs" / f"{name}.md" for name in ("architecture", "deployment", "metrics", "replication")),
+    ]
 )
 COMMANDED = [*PAGES, ROOT / "deploy" / "docker" / "compose.yaml", ROOT / "deploy" / "systemd" / "edgeward.service"]
 

@@ -11,6 +11,7 @@ from tests.support.programs import require
 
 from edgeward.doctor.finding import Finding, Health
 from edgeward.doctor.store import check_store
+from edgeward.lists.replication.membership import Membership
 from edgeward.store.connection import Store
 
 GOOD = ("--appendonly", "yes", "--hash-max-listpack-value", "512")
@@ -51,7 +52,21 @@ async def test_a_well_configured_store(findings_of: Callable[..., object]) -> No
     """With an append-only file, no eviction, free memory and the same clock there is nothing to fix."""
     findings = await findings_of(*GOOD)  # type: ignore[misc]
     assert {finding.health for finding in findings.values()} == {Health.OK}
-    assert set(findings) == {"persistence", "replication", "memory", "skew"}
+    assert set(findings) == {"persistence", "replication", "memory", "skew", "steps"}
+
+
+async def test_a_step_of_the_stores_clock_is_told_for_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its size."""
+
+    async def steps() -> Finding:
+        return {each.check: each for each in await check_store(store, 0)}["steps"]
+
+    assert (await steps()).health is Health.OK
+    await Membership(store).note_clock_step(-299.5)
+    found = await steps()
+    assert (found.health, "by -299.5 s at 20" in found.detail) == (Health.WARN, True)
+    monkeypatch.setattr("edgeward.doctor.store.STEP_SHOWN_SECONDS", -60.0)
+    assert (await steps()).health is Health.OK
 
 
 @pytest.mark.parametrize(

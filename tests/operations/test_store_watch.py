@@ -8,6 +8,7 @@ from tests.store.server import Server
 from tests.support.eventually import eventually
 
 from edgeward import metrics
+from edgeward.lists.replication.membership import Membership
 from edgeward.operations import store_watch
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.store.connection import Store
@@ -22,6 +23,24 @@ async def own(server: Server) -> AsyncIterator[Store]:
 
 def gauge(name: str) -> float | None:
     return metrics.registry.get_sample_value(name)
+
+
+async def test_silent_processes_are_counted(own: Store) -> None:
+    """A metric says how many are not heard from; one that has ended does not count."""
+    members, key = Membership(own), own.key("{blocklist}", "replicas")
+    for name in ("live", "silent", "ended"):
+        await members.heartbeat(name, 0, journal=f"of-{name}")
+    await members.note_ended(["ended"])
+    fields = (await own.redis.hget(key, "silent")).decode().split()
+    await own.redis.hset(key, "silent", " ".join([*fields[:12], "1.0", fields[13]]))
+    watch = StoreWatch(own)
+
+    async def is_counted() -> bool:
+        # The watches of other controllers in this process set the gauge too.
+        await watch.look()
+        return gauge("edgeward_silent_processes") == 1
+
+    await eventually(is_counted)
 
 
 async def test_eviction_and_a_full_store_are_noticed(own: Store, monkeypatch: pytest.MonkeyPatch) -> None:

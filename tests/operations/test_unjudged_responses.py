@@ -189,7 +189,7 @@ async def _end_lease(services: Services, name: str) -> None:
     """As if its last heartbeat were long ago."""
     key = services.store.key("{blocklist}", "replicas")
     fields = (await services.store.redis.hget(key, name)).decode().split()
-    fields[1] = f"{float(fields[1]) - membership.LEASE_SECONDS - 1:.6f}"
+    fields[12] = f"{float(fields[12]) - membership.LEASE_SECONDS - 1:.6f}"
     await services.store.redis.hset(key, name, " ".join(fields))
 
 

@@ -19,7 +19,7 @@ from edgeward.purging.cache_nodes import KnownNode
 from edgeward.purging.orders import PurgeResult
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Delivery, Outcome, PurgeOrder, Scope, Target
+from edgeward.types import Cause, Delivery, HashList, Outcome, PurgeOrder, Scope, Target
 
 
 @pytest.fixture
@@ -68,6 +68,26 @@ def test_a_listing_that_matches_nothing_seen_owes_nothing(edge: Edge, a_list: st
         "orders": 0, "owed": {}, "refused": {}, "matched": True, "unjudged": 0, "state": "nothing"}  # fmt: skip
     assert "gone" not in purge["statement"]
     assert time.monotonic() - started < 15  # of 30
+
+
+async def test_a_process_that_was_only_slow_is_waited_for(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is back within seconds: nobody need look into it. One that is silent for longer is named at once."""
+    monkeypatch.setattr(waiting, "APPLY_SECONDS", 60.0)
+    monkeypatch.setattr(membership, "RETURN_SECONDS", 50.0)
+    monkeypatch.setattr(membership, "LEASE_SECONDS", 20.0)
+    members, version = Membership(services.store), await services.list_store.version() + 1
+    await services.list_store.create_list(HashList("a"), "me")
+    for name, seconds in (("slow", 30), ("gone", 300)):
+        await members.heartbeat(name, 0)
+        key = services.store.key("{blocklist}", "replicas")
+        fields = (await services.store.redis.hget(key, name)).decode().split()
+        fields[12] = f"{float(fields[12]) - seconds:.6f}"
+        await services.store.redis.hset(key, name, " ".join(fields))
+    task = asyncio.create_task(waiting.wait_applied(services.list_store, version))
+    await asyncio.sleep(0)
+    await members.heartbeat("slow", version)
+    status = await task
+    assert (status.active, status.waiting_for, [each.name for each in status.silent]) == (False, [], ["gone"])
 
 
 def test_a_process_that_lags_behind_is_named(edge: Edge, a_list: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from edgeward.quantities import not_heard_from
 from edgeward.types import placed_at
 from edgeward.types.outcome_words import spoken
 from edgeward.types.refused_purges import with_what_is_next
@@ -123,12 +124,12 @@ def _takedown(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
     facts += [("Listed on", _text(takedown["list"]))] if takedown["list"] else []
     facts += [("Error", _text(takedown["error"]))] if takedown["error"] else []
     facts += [("Matched nothing", _items(takedown["unmatched"]))] if takedown.get("unmatched") else []
+    facts += _active(receipt) if "active" in receipt else []
     return f"Takedown {takedown['id']}", facts
 
 
 def _listing(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
     entry, blocked = receipt["entry"], receipt["first_blocked"]
-    waiting = ", ".join(receipt["waiting_for"])
     return f"Entry {entry['id']}", [
         ("Hash", _text(f"{entry['type']}:{entry['value']}")),
         ("Listed", _moment(entry["added_at"])),
@@ -136,11 +137,18 @@ def _listing(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
         ("Act", _text(entry.get("act", ""))),
         ("On", _text(entry["list"])),
         ("Why", _text(entry["reason"])),
-        ("Active", "in every process" if receipt["active"] else f"not yet in {_text(waiting)}"),
+        *_active(receipt),
         ("Effect", _text(EFFECTS.get(receipt.get("effect", ""), ""))),
         ("Retromatching", "complete" if receipt["matched"] else "not complete yet"),
         ("First blocked", _moment(blocked["at"]) if blocked else NO_VALUE),
     ]
+
+
+def _active(receipt: Json) -> list[tuple[str, str]]:
+    """Whether every process acts by the current lists."""
+    late = [f"not yet in {', '.join(receipt['waiting_for'])}"] if receipt["waiting_for"] else []
+    late += not_heard_from([(each["name"], each["seconds"]) for each in receipt.get("silent", ())])
+    return [("Active", "in every process" if receipt["active"] else _text("; ".join(late)))]
 
 
 def _times(summary: Json) -> list[tuple[str, str]]:

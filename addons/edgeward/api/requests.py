@@ -168,6 +168,13 @@ class TokenBody(_Body):
     role: Role
 
 
+class ForgetBody(_Body):
+    """`name`: of a process, or of its machine."""
+
+    name: Text
+    why: Text = ""
+
+
 class DoctorBody(_Body):
     """`url`: a harmless object that the caches may store."""
 

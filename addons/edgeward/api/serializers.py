@@ -28,7 +28,12 @@ type Json = dict[str, Any]
 
 
 def change_status(value: ChangeStatus) -> Json:
-    return {"version": value.version, "active": value.active, "waiting_for": value.waiting_for}
+    return {"version": value.version, **_in_force(value)}
+
+
+def _in_force(value: ChangeStatus) -> Json:
+    silent = [asdict(each) for each in value.silent]
+    return {"active": value.active, "waiting_for": value.waiting_for, "silent": silent}
 
 
 def purge_status(value: PurgeStatus) -> Json:
@@ -265,6 +270,7 @@ def takedown_result(value: TakedownResult) -> Json:
         "purge": purge_status(value.purge),
         "notes": value.notes,
         "not_matching": not_matching(value.not_matching),
+        **(_in_force(value.change) if value.change else {}),
     }
 
 
@@ -277,15 +283,14 @@ def takedown_receipt(value: TakedownReceipt) -> Json:
         "hashes": [f"{each.type}:{each.value}" for each in asked.signals],
     }
     shown = {**takedown(value.status), "state": value.page.summary.state, "what": what}
-    return {"takedown": shown, **_orders_page(value.page)}
+    return {"takedown": shown, **(_in_force(value.change) if value.change else {}), **_orders_page(value.page)}
 
 
 def entry_receipt(value: EntryReceipt) -> Json:
     return {
         "entry": entry(value.entry),
         "state": value.page.summary.state,
-        "active": value.change.active,
-        "waiting_for": value.change.waiting_for,
+        **_in_force(value.change),
         "matched": value.matched,
         "effect": value.effect,
         "first_blocked": incident(value.first_blocked) if value.first_blocked else None,
@@ -334,6 +339,7 @@ def import_status(value: ImportStatus) -> Json:
         "orders": progress.orders,
         **({} if value.owed is None else {"owed": value.owed, "refused": value.refused}),
         **({"purge": purge_status(value.purge)} if value.purge else {}),
+        **(_in_force(value.change) if value.change else {}),
     }
 
 
@@ -359,6 +365,7 @@ def system_status(value: SystemStatus) -> Json:
         "reasons": value.readiness.reasons,
         "store_lost_data": value.readiness.lost,
         "replicas": [asdict(each) for each in value.replicas],
+        "silent": [asdict(each) for each in value.silent],
         "caches": [asdict(each) for each in value.caches],
         "retro_version": value.retromatch_version,
         "uptime_seconds": round(value.uptime_seconds, 3),

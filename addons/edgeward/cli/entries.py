@@ -140,6 +140,7 @@ def _merge_responses(responses: list[dict[str, Any]]) -> dict[str, Any]:
         "version": max(response["version"] for response in responses),
         "active": all(response["active"] for response in responses),
         "waiting_for": sorted({replica for response in responses for replica in response["waiting_for"]}),
+        "silent": list({each["name"]: each for response in responses for each in response.get("silent", ())}.values()),
         "notes": [text for response in responses for text in response["notes"]],
     }
     if unmatched := [each for response in responses for each in response.get("not_matching", ())]:

@@ -10,7 +10,7 @@ from edgeward.cli import image_sources, purge_answers
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
-from edgeward.cli.wait_options import add_wait, not_removed
+from edgeward.cli.wait_options import add_wait, not_in_force, not_removed
 from edgeward.errors import BadImage, Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
@@ -136,7 +136,7 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
         return Exit.FOUND
     purge = job.get("purge", {})
     missing = not_removed(job["owed"], job.get("refused", {}), purge_answers.refusals(purge))
-    missing += [*purge_answers.not_verified(purge), *purge_answers.not_known(purge)]
+    missing += [*purge_answers.not_verified(purge), *purge_answers.not_known(purge), *not_in_force(job)]
     for text in missing:
         print_note(text)
     blocks_nothing = any(each["count"] == each["of"] for each in job.get("not_matching", ()))

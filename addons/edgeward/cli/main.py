@@ -23,6 +23,7 @@ from edgeward.cli import (
     processes,
     purges,
     removal,
+    replicas,
     sightings,
     store,
     takedowns,
@@ -47,6 +48,7 @@ COMMANDS = (
     tokens,
     config,
     store,
+    replicas,
     doctor,
 )
 """Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""

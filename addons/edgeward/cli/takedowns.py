@@ -10,7 +10,7 @@ from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
 from edgeward.cli.url_arguments import url_argument
-from edgeward.cli.wait_options import add_wait, status_of, wait_query, wait_seconds
+from edgeward.cli.wait_options import add_wait, not_in_force, silent_processes, status_of, wait_query, wait_seconds
 from edgeward.errors import Exit, NotFound, UserError
 from edgeward.quantities import counted
 from edgeward.types.outcome_words import NO_COPY_STATES, ReceiptState
@@ -118,12 +118,14 @@ def _status(args: argparse.Namespace, answer: dict[str, Any]) -> Exit:
     if answer["state"] != "placing":
         status = _report_unmatched(answer.get("unmatched", ()), answer["purge"], args.wait)
     if not args.wait:
-        return max(status, _report_no_cache(answer["purge"]))
+        return max(status, _report_no_cache(answer["purge"]), _report_not_in_force(answer))
     if not answer["purge"]["matched"]:
         print_note(f"not all purges are ordered yet; the takedown continues, see `edgeward receipt {answer['id']}`")
         return Exit.FOUND
-    purged = status_of({"active": True, "purge": answer["purge"]})
-    if (purged is Exit.DONE or purge_answers.is_accepted(answer["purge"])) and not args.json:
+    purged = status_of(answer)
+    is_in_force = not not_in_force(answer)
+    done = purged is Exit.DONE or (is_in_force and purge_answers.is_accepted(answer["purge"]))
+    if done and not args.json:
         for line in _done(answer["purge"], all_matched=status is Exit.DONE):
             print(line)
     return max(status, purged)
@@ -139,6 +141,14 @@ def _report_unmatched(unmatched: Sequence[str], purge: dict[str, Any], waited: b
         print_note(purge["statement"])
         return Exit.FOUND
     return Exit.FOUND if unmatched else Exit.DONE
+
+
+def _report_not_in_force(answer: dict[str, Any]) -> Exit:
+    """FOUND if its listing is not known to be in force everywhere. Names who is missing."""
+    missing = not_in_force(answer)
+    for text in missing:
+        print_note(text)
+    return Exit.FOUND if missing else Exit.DONE
 
 
 def _report_no_cache(purge: dict[str, Any]) -> Exit:
@@ -244,7 +254,7 @@ def _takedown_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
     fields += [(kind, text) for kind in ("urls", "prefixes", "hashes") for text in takedown["what"][kind]]
     fields += [(key, takedown[key]) for key in ("list", "error") if takedown[key]]
     fields += [("unmatched", text) for text in takedown.get("unmatched", ())]
-    return fields
+    return [*fields, *(_in_force(receipt) if "active" in receipt else [])]
 
 
 def _entry_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
@@ -259,9 +269,16 @@ def _entry_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
         ("act", entry.get("act")),
         ("why", entry["reason"]),
         ("effect", receipt.get("effect")),
-        ("in force", "everywhere" if receipt["active"] else f"not yet in {', '.join(receipt['waiting_for'])}"),
+        *_in_force(receipt),
         ("first blocked", iso_time(blocked["at"]) if blocked else None),
     ]
+
+
+def _in_force(receipt: dict[str, Any]) -> list[tuple[str, object]]:
+    """Whether every process acts by the current lists."""
+    waiting_for, silent = receipt["waiting_for"], silent_processes(receipt.get("silent", ()))
+    late = f"not yet in {', '.join(waiting_for)}" if waiting_for else "not known to be everywhere"
+    return [("in force", "everywhere" if receipt["active"] else late), *(("silent", text) for text in silent)]
 
 
 def _summary_fields(summary: dict[str, Any]) -> list[tuple[str, object]]:

@@ -5,14 +5,14 @@ accepted it where `accepted_is_enough` is set for that cache (types/outcome_word
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgeward.cli.client import Query
 from edgeward.cli.output import print_note
 from edgeward.cli.purge_answers import not_known, not_verified, refusals
 from edgeward.errors import Exit
-from edgeward.quantities import counted
+from edgeward.quantities import counted, not_heard_from
 from edgeward.types.refused_purges import RETRIED
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -68,11 +68,22 @@ def not_removed(owed: Mapping[str, int], refused: Mapping[str, int], details: Ma
     return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
 
 
+def not_in_force(answer: Mapping[str, Any]) -> list[str]:
+    """A sentence on the processes that have not applied a change, and on each that is not heard from. An older API does
+    not say it."""
+    waiting_for = answer.get("waiting_for")
+    late = [f"saved, but not yet applied by {', '.join(waiting_for)}"] if waiting_for else []
+    return [*late, *silent_processes(answer.get("silent", ()))]
+
+
+def silent_processes(silent: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence on each process that is not heard from, as the API names it."""
+    return not_heard_from([(each["name"], each["seconds"]) for each in silent])
+
+
 def status_of(answer: dict[str, Any]) -> Exit:
     """The exit status for the response to a change: DONE if it is in force, else FOUND. Prints what is missing."""
-    missing = []
-    if not answer["active"]:
-        missing.append(f"saved, but not yet applied by {', '.join(answer['waiting_for'])}")
+    missing = not_in_force(answer)
     purge = answer.get("purge", {})
     if not purge.get("matched", True):
         missing.append("saved, but not yet matched against all sightings")

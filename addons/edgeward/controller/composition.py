@@ -57,7 +57,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
     """
     replica = Replica(
         store,
-        f"{socket.gethostname()}/{os.getpid()}",
+        f"{socket.gethostname()}/controller/{os.getpid()}",
         Matcher(config.hashing.min_quality, config.hashing.signals),
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
     )

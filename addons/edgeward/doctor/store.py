@@ -5,9 +5,13 @@ from typing import Any
 
 from edgeward.doctor.clock import check_clock
 from edgeward.doctor.finding import Finding, fail, ok, warn
+from edgeward.lists.replication.membership import Membership
+from edgeward.operations.statements import moment
 from edgeward.store.condition import problems_of
 from edgeward.store.connection import Store
 
+STEP_SHOWN_SECONDS = 86400.0
+"""How long after a step of the store's clock it is told."""
 LISTPACK_BYTES = 512
 _GUIDE = ' (docs/deployment.md, "Your own store")'
 _REPLICAS_GUIDE = ' (docs/deployment.md, "Store on Sentinel or Cluster")'
@@ -23,6 +27,7 @@ async def check_store(store: Store, replicas: int) -> list[Finding]:
         _check_replication(info, replicas),
         *_check_memory(info),
         await check_clock(store),
+        await _check_clock_steps(store),
         *await _check_packing(store),
     ]
 
@@ -60,6 +65,14 @@ def _check_memory(info: Mapping[str, Any]) -> list[Finding]:
         detail = f"{used / limit:.0%} of maxmemory are used: a full store refuses changes"
         return [*found, warn("store", "memory", detail, "raise maxmemory, or lower sightings.keep_days")]
     return [*found, ok("store", "memory", f"{used / 2**20:.0f} MiB are used, and nothing is evicted")]
+
+
+async def _check_clock_steps(store: Store) -> Finding:
+    step = await Membership(store).last_clock_step()
+    if step is None or store.clock.now() - step[0] > STEP_SHOWN_SECONDS:
+        return ok("clock", "steps", "the store's clock was not stepped in the last day")
+    detail = f"the store's clock was stepped by {step[1]:+.1f} s at {moment(step[0])}, or another server took over then"
+    return warn("clock", "steps", detail, "let the NTP client of the store's servers slew the clock, not step it")
 
 
 async def _check_packing(store: Store) -> list[Finding]:

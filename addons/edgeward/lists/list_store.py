@@ -24,7 +24,7 @@ from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
-from edgeward.lists.replication.membership import LiveReplica, Membership, UnjudgedByReplica
+from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, Unreadable
@@ -49,12 +49,13 @@ class ListStore:
         stream: key of the stream of changes.
         acts: the acts that listed the entries.
         clock: that of the store.
+        membership: the replicas of the lists.
     """
 
     def __init__(self, store: Store) -> None:
         self._store, self.clock = store, store.clock
         self.acts = Acts(store)
-        self._membership = Membership(store)
+        self.membership = Membership(store)
         self._version = store.key("{blocklist}", "version")
         self.stream = store.key("{blocklist}", "changes")
         self._lists = store.key("{blocklist}", "lists")
@@ -320,30 +321,30 @@ class ListStore:
         found = await self._store.redis.xrange(self.stream, f"{after + 1}-0", "+", count=limit)
         return parse_changes(found)
 
-    async def laggards(self, version: int) -> list[str]:
-        """Names of the live replicas that have not applied `version`."""
-        return await self._membership.laggards(version)
+    async def laggards(self, version: int) -> Laggards:
+        """The replicas that have not applied `version`."""
+        return await self.membership.laggards(version)
 
     async def replicas(self) -> list[LiveReplica]:
         """The live replicas of all machines, with the version that each has reported."""
-        return await self._membership.live_replicas()
+        return await self.membership.live_replicas()
 
-    async def wait_applied(self, version: int, timeout: float) -> list[str]:
+    async def wait_applied(self, version: int, timeout: float) -> Laggards:
         """Wait until every live replica has applied `version`, at most `timeout` seconds.
 
         Returns:
-            The names of those that have not.
+            Those that have not, and the silent ones that may not have.
         """
         return await self._wait(lambda: self.laggards(version), timeout)
 
-    async def wait_flushed(self, timeout: float) -> list[str]:
+    async def wait_flushed(self, timeout: float) -> Laggards:
         """Wait until all that the live replicas know by now is in the store, at most `timeout` seconds.
 
         Returns:
             The names of those whose knowledge may not be.
         """
-        flush_request = await self._membership.request_flush()
-        return await self._wait(lambda: self._membership.laggards(0, flush_request), timeout)
+        flush_request = await self.membership.request_flush()
+        return await self._wait(lambda: self.membership.laggards(0, flush_request), timeout)
 
     async def wait_judged(self, timeout: float) -> int:
         """Wait until the live replicas have judged, recorded or purged all responses that are unjudged now, at most
@@ -358,30 +359,28 @@ class ListStore:
     async def wait_judged_by_each(self, timeout: float) -> UnjudgedByReplica:
         """The same by replica, without those that have judged all. 0: it does not report. What is stuck is not waited
         for."""
-        flush_request = await self._membership.request_flush()
+        flush_request = await self.membership.request_flush()
         deadline = time.monotonic() + timeout
         while True:
-            unjudged = await self._membership.unjudged(flush_request)
+            unjudged = await self.membership.unjudged(flush_request)
             if unjudged.is_stuck or time.monotonic() > deadline:
                 return unjudged
             await asyncio.sleep(POLL_SECONDS)
 
     async def pending_requests(self) -> int:
         """How many requests broke off that nobody has answered yet: no cache can have stored a response to them."""
-        return await self._membership.pending()
+        return await self.membership.pending()
 
     async def unjudged_before(self, at: float) -> UnjudgedByReplica:
         """By replica, how many responses are unjudged now, where the first was found to be before `at` (Unix seconds).
         0: it does not report."""
-        return await self._membership.unjudged_before(at)
+        return await self.membership.unjudged_before(at)
 
-    async def _wait(self, laggards: Callable[[], Awaitable[list[str]]], timeout: float) -> list[str]:
+    async def _wait(self, laggards: Callable[[], Awaitable[Laggards]], timeout: float) -> Laggards:
         deadline = time.monotonic() + timeout
-        while left := await laggards():
-            if time.monotonic() > deadline:
-                return left
+        while (left := await laggards()) and time.monotonic() <= deadline:
             await asyncio.sleep(POLL_SECONDS)
-        return []
+        return left
 
 
 _REFUSALS: Mapping[bytes, tuple[type[UserError], str]] = {

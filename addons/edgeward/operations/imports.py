@@ -20,7 +20,7 @@ from edgeward.operations.order_totals import add_up
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.unjudged_responses import wait_judged
-from edgeward.operations.waiting import PurgeStatus
+from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
@@ -58,6 +58,7 @@ class ImportStatus:
     `owed`: by cache, how many of its purge orders are neither carried out nor refused; None if that was not asked for.
     `refused`: by cache, how many of them it refused.
     `purge`: what became of all its orders, where the caches were waited for, and the import did not fail.
+    `change`: whether every process has applied the current lists, where it was waited for.
     """
 
     job: ImportJob
@@ -65,6 +66,7 @@ class ImportStatus:
     owed: Mapping[str, int] | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     purge: PurgeStatus | None = None
+    change: ChangeStatus | None = None
 
     @property
     def state(self) -> ImportState:
@@ -158,7 +160,8 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
     purge = PurgeStatus((await add_up(services, ids)).summary(ended).with_unjudged(unjudged), ended)
     purge = purge.inactive(await _effect(services, job, bool(ids)))
-    return ImportStatus(job, progress, purge.owed, purge.refused, purge)
+    change = await wait_applied(services.list_store, await services.list_store.version())
+    return ImportStatus(job, progress, purge.owed, purge.refused, purge, change)
 
 
 async def _effect(services: Services, job: ImportJob, has_orders: bool) -> Effect:

@@ -25,8 +25,12 @@ class OrdersPage:
 
 @dataclass(frozen=True, slots=True)
 class TakedownReceipt:
+    """The receipt of a takedown. `change`: whether every process has applied the current lists; None if it listed
+    nothing."""
+
     status: TakedownStatus
     page: OrdersPage
+    change: ChangeStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ async def of_takedown(services: Services, takedown_id: str, cursor: int, limit: 
     unjudged = await unjudged_since(services, status.takedown.at)
     summary = status.summary.orders.with_unjudged(unjudged.of(status.takedown))
     status = replace(status, summary=replace(status.summary, orders=summary))
-    return TakedownReceipt(status, await _page(services, ids, summary, cursor, limit))
+    change = await _applied(services) if status.takedown.list else None
+    return TakedownReceipt(status, await _page(services, ids, summary, cursor, limit), change)
 
 
 async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -> EntryReceipt:
@@ -69,10 +74,8 @@ async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -
         NotFound: there is no such entry.
     """
     entry = entries.find(services, entry_id)
-    # The version of the entry's own change is not stored. The current version is at least as high.
-    version = await services.list_store.version()
-    change = ChangeStatus(version, await services.list_store.laggards(version))
-    matched = await is_matched(services, version, [entry.list])
+    change = await _applied(services)
+    matched = await is_matched(services, change.version, [entry.list])
     first_blocked = await services.incidents.first(entry_id, entry.added_at, Decision.BLOCK)
     ids = await ids_of_entries(services, [entry])
     summary = (await add_up(services, ids)).summary(matched)
@@ -81,6 +84,12 @@ async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -
     summary = summary.inactive(effect)
     page = await _page(services, ids, summary, cursor, limit)
     return EntryReceipt(entry, change, matched, effect, first_blocked, page)
+
+
+async def _applied(services: Services) -> ChangeStatus:
+    # The version of the entry's own change is not stored. The current version is at least as high.
+    version = await services.list_store.version()
+    return ChangeStatus.of(version, await services.list_store.laggards(version))
 
 
 async def _page(services: Services, ids: Sequence[str], summary: OrderSummary, cursor: int, limit: int) -> OrdersPage:

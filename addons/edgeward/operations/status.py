@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgeward.lists.replication.membership import LiveReplica
+from edgeward.lists.replication.membership import LiveReplica, SilentReplica
 from edgeward.operations import caches
 from edgeward.operations.caches import Configured
 from edgeward.operations.services import Services
@@ -83,6 +83,7 @@ class SystemStatus:
         retromatch_version: the version of the lists up to which all sightings are matched.
         forgotten: targets whose sightings were dropped or lost: copies there are not known to be gone.
         sightings_memory: the store's memory, and its limit for sightings.
+        silent: the processes that are not heard from and are not known to have ended.
     """
 
     lists: int
@@ -95,6 +96,7 @@ class SystemStatus:
     forgotten: ForgottenTotals
     sightings_memory: MemoryUse
     origins: OriginStatus
+    silent: Sequence[SilentReplica] = ()
 
 
 def readiness(services: Services, machine_age: float | None = None) -> Readiness:
@@ -144,6 +146,7 @@ async def system_status(services: Services) -> SystemStatus:
         forgotten=await services.sightings.forgotten.totals(),
         sightings_memory=await services.sightings.memory.use(),
         origins=await _origin_status(services),
+        silent=await services.list_store.membership.silent_replicas(),
     )
 
 

@@ -1,4 +1,5 @@
-"""Watches the store of a controller: whether it may drop lists by eviction, takes changes, needs a later release."""
+"""Watches the store of a controller: whether it may drop lists by eviction, takes changes, needs a later release, and
+how many processes are not heard from."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.errors import LaterRelease
+from edgeward.lists.replication.membership import Membership
 from edgeward.store.condition import StoreProblem, problems_of
 from edgeward.store.connection import Store
 
@@ -25,7 +27,7 @@ class StoreWatch:
         self.problems: Sequence[StoreProblem] = ()
         self.refused = asyncio.Event()
         self.refusal = ""
-        self._store = store
+        self._store, self._membership = store, Membership(store)
         self._loop = WorkerLoop(
             "store watch", self.look, metric_label="store_watch", retry_seconds=RETRY_SECONDS,
             pause_seconds=WATCH_SECONDS,
@@ -48,3 +50,4 @@ class StoreWatch:
         self.problems = problems_of(await self._store.info())
         metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
         metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))
+        metrics.silent_processes.set(len(await self._membership.silent_replicas()))

@@ -13,7 +13,7 @@ from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import note_loss, refuse_changes_after_loss
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
-from edgeward.operations.waiting import PurgeStatus, ids_of_takedown, wait_taken_down
+from edgeward.operations.waiting import ChangeStatus, PurgeStatus, ids_of_takedown, wait_applied, wait_taken_down
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedowns.takedowns import ID_PREFIX, Takedown, TakedownProgress
 from edgeward.types import HashList, Signal, Target
@@ -93,6 +93,7 @@ class TakedownResult:
         order_ids: the first MAX_ORDER_IDS of its orders.
         notes: what keeps its hashes from being blocked.
         not_matching: which of its hashes find nothing, and why.
+        change: whether its listing is in force; None if it listed nothing.
     """
 
     status: TakedownStatus
@@ -100,6 +101,7 @@ class TakedownResult:
     purge: PurgeStatus
     notes: Sequence[str] = ()
     not_matching: Sequence[NotMatching] = ()
+    change: ChangeStatus | None = None
 
 
 def check_content(places: Collection[object], hashes: Collection[object], list_name: str | None) -> None:
@@ -154,7 +156,8 @@ async def create(
     matched = summary.orders.state is not ReceiptState.PLACING
     notes = await entry_effect.notes(services, on, request.signals) if on else []
     unmatched = await not_matching(services, takedown.signals, takedown.list)
-    return TakedownResult(status, order_ids, PurgeStatus(summary.orders, matched), notes, unmatched)
+    change = await wait_applied(services.list_store, await services.list_store.version()) if takedown.list else None
+    return TakedownResult(status, order_ids, PurgeStatus(summary.orders, matched), notes, unmatched, change)
 
 
 async def get(services: Services, takedown_id: str) -> tuple[TakedownStatus, list[str]]:

@@ -8,6 +8,7 @@ from typing import Self
 
 from edgeward.background.polling import Polling
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.membership import Laggards, SilentReplica
 from edgeward.operations.caches import carried_out_by
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import OrderSummary, add_up
@@ -28,15 +29,22 @@ TAKEDOWN_POLL_SECONDS = (0.003, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatus:
-    """Which live processes have applied a version of the lists. `waiting_for` names those that have not."""
+    """Which processes have applied a version of the lists. `waiting_for` names the live ones that have not; `silent`
+    those that are not heard from, had not applied it then, and may still act by older lists."""
 
     version: int
     waiting_for: Sequence[str]
+    silent: Sequence[SilentReplica] = ()
+
+    @classmethod
+    def of(cls, version: int, laggards: Laggards) -> Self:
+        """`laggards`: behind the version."""
+        return cls(version, laggards, laggards.silent)
 
     @property
     def active(self) -> bool:
-        """True: every live process has applied the version."""
-        return not self.waiting_for
+        """True: every process has applied the version."""
+        return not (self.waiting_for or self.silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,14 @@ class PurgeStatus:
 
 
 async def wait_applied(list_store: ListStore, version: int) -> ChangeStatus:
-    """Wait until every live process has applied `version`, at most APPLY_SECONDS."""
-    return ChangeStatus(version, await list_store.wait_applied(version, APPLY_SECONDS))
+    """Wait until every process has applied `version` that is live, or may only have been slow; at most
+    APPLY_SECONDS."""
+    deadline, polling = time.monotonic() + APPLY_SECONDS, Polling(*POLL_SECONDS)
+    while True:
+        left = await list_store.wait_applied(version, max(0.0, deadline - time.monotonic()))
+        if left or not left.may_return or time.monotonic() >= deadline:
+            return ChangeStatus.of(version, left)
+        await polling.pause()
 
 
 async def wait_purged(

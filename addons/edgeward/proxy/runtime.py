@@ -160,4 +160,4 @@ class Runtime:
 
 def replica_name() -> str:
     """Unique among the processes that share the store."""
-    return f"{socket.gethostname()}/{os.getpid()}"
+    return f"{socket.gethostname()}/proxy/{os.getpid()}"

@@ -7,7 +7,8 @@ import pytest
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication import membership as module
-from edgeward.lists.replication.membership import DIVERGED, LOADING, Membership
+from edgeward.lists.replication import membership_scripts as scripts
+from edgeward.lists.replication.membership import DIVERGED, LOADING, Membership, MemberState
 from edgeward.store.connection import Store
 from edgeward.types import HashList
 
@@ -62,18 +63,99 @@ async def test_a_version_that_the_store_never_had(membership: Membership) -> Non
     assert await membership.laggards(1) == ["another"]
 
 
-async def test_a_silent_replica_is_not_waited_for(membership: Membership) -> None:
-    """After its lease a silent replica does not count, until its next heartbeat; in the end it is forgotten."""
-    await membership.heartbeat("dead", 0)
-    assert await membership.laggards(1) == ["dead"]
+async def test_a_silent_replica_is_not_waited_for_but_named(membership: Membership) -> None:
+    """After its lease, until its next heartbeat, as long as that takes; not for a version that it had applied."""
+    await membership.heartbeat("silent", 2)
+    await membership.heartbeat("left", 0)
+    await membership.leave("left")
+    late = await membership.laggards(3)
+    assert (late, late.silent) == (["silent"], [])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "LEASE_SECONDS", 0.0)
-        assert await membership.laggards(1) == []
-        patched.setattr(module, "FORGET_SECONDS", 0.0)
-        assert await membership.laggards(1) == []
-    assert await membership.laggards(1) == []
-    await membership.heartbeat("dead", 0)
-    assert await membership.laggards(1) == ["dead"]
+        patched.setattr(module, "LEASE_SECONDS", -1.0)
+        patched.setattr(module, "FORGET_SECONDS", -1.0)
+        late = await membership.laggards(3)
+        assert (late, [each.name for each in late.silent]) == ([], ["silent"])
+        assert 0.0 <= late.silent[0].seconds < 60.0
+        patched.setattr(module, "RETURN_SECONDS", 60.0)
+        assert late.may_return
+        patched.setattr(module, "RETURN_SECONDS", 0.0)
+        assert not late.may_return
+        assert [each.name for each in await membership.silent_replicas()] == ["silent"]
+        late = await membership.laggards(2)
+        assert (late, late.silent) == ([], [])
+    late = await membership.laggards(3)
+    assert (late, late.silent) == (["silent"], [])
+
+
+async def test_a_silent_replica_of_an_earlier_version(membership: Membership, store: Store) -> None:
+    """It is named, and forgotten in the end: no successor can say that it has ended."""
+    seconds, _ = await store.redis.time()
+    await store.redis.hset(store.key("{blocklist}", "replicas"), "old", f"2 {seconds - 100} 0 0 0 0 0 0 - 0 0 0 -")
+    late = await membership.laggards(3)
+    assert (late, [each.name for each in late.silent]) == ([], ["old"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "FORGET_SECONDS", 1.0)
+        assert (await membership.laggards(3)).silent == []
+    assert (await membership.laggards(3)).silent == []
+
+
+async def test_processes_that_are_known_to_have_ended(membership: Membership) -> None:
+    """They are neither waited for nor named. What one had under way is unjudged until its journal is taken over."""
+    request = await membership.request_flush()
+    await membership.heartbeat("worker", 2, 2, request, under_way=2, journal="of-worker")
+    await membership.heartbeat("controller", 2, 2, request)
+    for _ in range(2):
+        await membership.note_ended(["worker", "controller", "unknown"])
+        late = await membership.laggards(3)
+        assert (late, late.silent, await membership.silent_replicas()) == ([], [], [])
+        assert [(each.id, each.state) for each in await membership.members()] == [("worker", MemberState.ENDED)]
+        assert await membership.unjudged(request) == {"worker": 2}
+    await membership.forget_journals(["of-worker"])
+    assert await membership.members() == []
+    await membership.heartbeat("worker", 2, 2, request, under_way=2, journal="of-worker")
+    await membership.note_ended(["worker"])
+    await membership.heartbeat("worker", 2, 2, request)  # it was not so
+    assert await membership.laggards(3) == ["worker"]
+    await membership.leave("worker", 3)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "FORGET_SECONDS", -1.0)
+        await membership.laggards(3)
+    assert await membership.members() == []
+
+
+async def test_an_operator_forgets_silent_replicas(membership: Membership) -> None:
+    """Not a live one."""
+    await membership.heartbeat("silent", 2)
+    assert await membership.forget(["silent", "unknown"]) == []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "LEASE_SECONDS", -1.0)
+        assert await membership.forget(["silent", "unknown"]) == ["silent"]
+        assert await membership.silent_replicas() == []
+
+
+async def test_another_change_of_the_same_version(membership: Membership, store: Store) -> None:
+    """After a failover to an older copy the store may give a version again: who applied the first lags behind it."""
+    at = (await ListStore(store).changes(2))[0].at
+    for name, applied_at in (("same", at), ("another", at + 1.0), ("not known", None)):
+        await membership.heartbeat(name, 3, applied_at=applied_at)
+    assert await membership.laggards(3) == ["another"]
+
+
+async def test_the_number_of_records_is_bounded(
+    membership: Membership, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one that was not heard from for longest makes room, and is named in the log; none that is live."""
+    monkeypatch.setattr(scripts, "HEARTBEAT", scripts.HEARTBEAT.replace(f">= {scripts.MAX_RECORDS}", ">= 3"))
+    for name in ("first", "second", "third"):
+        await membership.heartbeat(name, 2)
+    await membership.heartbeat("fourth", 2)
+    assert len(await membership.members()) == 4
+    clock = float(await store.redis.hget(store.key("{blocklist}", "history"), "clock"))
+    await store.redis.hset(store.key("{blocklist}", "history"), "clock", f"{clock + 100:.6f}")
+    for name in ("first", "third", "fourth", "fifth"):
+        await membership.heartbeat(name, 2)
+    assert [each.id for each in await membership.members()] == ["fifth", "first", "fourth", "third"]
+    assert "second is not named any more" in caplog.text
 
 
 async def test_a_heartbeat_returns_the_stores_history(membership: Membership, store: Store) -> None:
@@ -128,9 +210,9 @@ async def test_a_heartbeat_of_an_earlier_version(membership: Membership, store: 
         assert await membership.unjudged(1) == {}
 
 
-async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Membership) -> None:
-    """Until another process has taken its journal over, or it is forgotten. It is not waited for otherwise. One that
-    had nothing under way at its last heartbeat may have got a request after that: it is named without a number."""
+async def test_what_a_silent_replica_had_under_way_is_unjudged(membership: Membership) -> None:
+    """Until another process has taken its journal over, or an operator forgets it. It is not waited for otherwise. One
+    that had nothing under way at its last heartbeat may have got a request after that: it is named without a number."""
     request = await membership.request_flush()
     for name, open_count, under_way in (("busy", 2, 5), ("idle", 0, 0), ("serving", 0, 3)):
         await membership.heartbeat(
@@ -145,8 +227,9 @@ async def test_what_a_dead_replica_had_under_way_is_unjudged(membership: Members
         assert await membership.unjudged_before(time.time() + 60) == dead
         assert await membership.unjudged_before(time.time() - 60) == {}
         await membership.forget_journals(["of-busy", "of-idle", "of-another"])
-        assert await membership.unjudged(request) == {"serving": 3}
         patched.setattr(module, "FORGET_SECONDS", 0.0)
+        assert await membership.unjudged(request) == {"serving": 3}
+        assert await membership.forget(["serving"]) == ["serving"]
         assert await membership.unjudged(request) == {}
 
 
@@ -221,6 +304,7 @@ async def test_hosts_of_unjudged_responses_are_named(membership: Membership, sto
         patched.setattr(module, "LEASE_SECONDS", -60.0)
         assert await hosts() == ({"img.test", odd, "b.test", "judged.test"}, False)
         patched.setattr(module, "FORGET_SECONDS", -60.0)
+        await membership.note_ended(["one", "other", "judged"])
         assert await hosts() == (set(), True)
 
 

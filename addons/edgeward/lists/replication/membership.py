@@ -1,8 +1,10 @@
-"""Which replicas are alive, and which version of the lists each has applied.
+"""Which replicas there are, and which version of the lists each has applied.
 
-This is how Edgeward knows that an acknowledged change acts everywhere. A replica sends a heartbeat at least every
-HEARTBEAT_SECONDS; after LEASE_SECONDS without one it counts as dead, and is not waited for. All times are the store's,
-so that the clocks of the machines do not matter.
+This is how Edgeward knows that an acknowledged change acts everywhere; docs/replication.md has the whole protocol. A
+replica sends a heartbeat at least every HEARTBEAT_SECONDS; after LEASE_SECONDS without one it is silent. Whoever waits
+for a change waits for live replicas, and learns the names of silent ones: a silent one may still act by older lists,
+until it is back, its successor on the same machine says that it has ended, or an operator forgets it. Leases are
+counted by a clock of their own (membership_scripts.py), so that no step of any machine's clock matters.
 
 A flush request is a barrier: it asks all replicas to write to the store what they know by then (sightings that wait in
 a write buffer). Its number is the time at which it was made, in microseconds. A replica that has written
@@ -17,18 +19,27 @@ until another process takes that journal over, or the replica is forgotten. If i
 number is not known: it is given as 0.
 """
 
+import logging
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote
 
-from edgeward.lists.lua_scripts import RESTORE_VERSION
+from edgeward import metrics
+from edgeward.lists.replication import membership_scripts as scripts
 from edgeward.store.connection import Store
 
-HEARTBEAT_SECONDS = 0.5
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = scripts.HEARTBEAT_SECONDS
 LEASE_SECONDS = 2.0
+RETURN_SECONDS = 10.0
+"""For so long after its last heartbeat a silent replica may only have been slow."""
 FORGET_SECONDS = 600.0
+"""How long a process that has ended is on record, for what it had under way; and a silent one of an earlier version."""
 FLUSH_REQUESTS_KEPT = 100
 """Flush requests that are kept in the stream. A replica needs to see only the last."""
 LOADING = -1
@@ -36,176 +47,6 @@ LOADING = -1
 it does; so it counts as having applied that, and as having nothing to flush."""
 DIVERGED = -2
 """Reported by a replica that acts on lists which are not the store's: every change waits for it."""
-
-# The hash of replicas: name ->
-#   "<version> <time of the heartbeat> <flush request that is acknowledged> <flush request that is judged> <unjudged>
-#    <time since when the oldest of those is, or 0> <requests under way> <pending requests> <hosts of the unjudged ones,
-#    percent-encoded, with commas; or -> <flush request that is settled> <stuck requests> <unjudged at other hosts than
-#    those> <journal, or ->"
-# Processes of earlier versions leave out the last ten, the pending ones, the hosts, or what is between those and the
-# journal. The journal is always last.
-# The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
-# history was replaced (see replication/store_loss.py).
-# KEYS: replicas, version, changes, history
-# ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
-# id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
-# of requests under way, number of pending requests, hosts of the unjudged ones, journal, flush request settled, number
-# of stuck requests, number of unjudged at other hosts
-# -> {the store's version, when the applied change was made, id of its history, how the other one was replaced}
-_HEARTBEAT = (
-    RESTORE_VERSION
-    + """
-restore_version(KEYS[2], KEYS[3])
-local time = redis.call('TIME')
-local newest = redis.call('GET', KEYS[2]) or '0'
-local reported, acknowledged, judged, settled = ARGV[2], ARGV[4], ARGV[5], ARGV[14]
-if reported == '-1' then
-  -- All requests before this millisecond: another one may still be made in it.
-  reported, acknowledged = newest, string.format('%.0f', (time[1] * 1000 + math.floor(time[2] / 1000)) * 1000 - 1)
-  -- It may have to judge what a killed process left.
-  if ARGV[6] == '0' then judged, settled = acknowledged, acknowledged end
-end
-local seen = time[1] .. '.' .. string.format('%06d', time[2])
-local since = ARGV[6] == '0' and '0' or string.format('%.3f', time[1] + time[2] / 1000000 - tonumber(ARGV[9]))
-redis.call('HSET', KEYS[1], ARGV[1],
-  table.concat({reported, seen, acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11], ARGV[12],
-    settled, ARGV[15], ARGV[16], ARGV[13]}, ' '))
-local at = false
-if tonumber(ARGV[3]) > 0 then
-  local id = ARGV[3] .. '-0'
-  for _, change in ipairs(redis.call('XRANGE', KEYS[3], id, id)) do
-    for i = 1, #change[2], 2 do
-      if change[2][i] == 'at' then at = change[2][i + 1] end
-    end
-  end
-end
-if redis.call('HEXISTS', KEYS[4], 'id') == 0 then redis.call('HSET', KEYS[4], 'id', ARGV[7]) end
-local history = redis.call('HMGET', KEYS[4], 'id', 'replaced:' .. ARGV[8])
-return {tonumber(newest), at, history[1], history[2]}
-"""
-)
-
-# A replica that reports a version which the store has never had outlived a loss of data: it lags too.
-# KEYS: replicas, version. ARGV: version, lease in seconds, seconds until a replica is forgotten, flush request
-# -> names of live replicas that have not applied the version, or not acknowledged the flush request
-_LAGGARDS = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local newest = tonumber(redis.call('GET', KEYS[2]) or 0)
-local names = {}
-local replicas = redis.call('HGETALL', KEYS[1])
-for i = 1, #replicas, 2 do
-  local reported, seen, acknowledged = string.match(replicas[i + 1], '(%S+) (%S+) ?(%S*)')
-  local age = now - tonumber(seen)
-  reported = tonumber(reported)
-  if age > tonumber(ARGV[3]) then
-    redis.call('HDEL', KEYS[1], replicas[i])
-  elseif age <= tonumber(ARGV[2]) and (reported < tonumber(ARGV[1]) or reported > newest
-      or (tonumber(acknowledged) or 0) < tonumber(ARGV[4])) then
-    names[#names + 1] = replicas[i]
-  end
-end
-return names
-"""
-
-# A live replica counts if it has not judged all up to the flush request, or with a time if what is unjudged there is
-# that old; a dead one if it has a journal, in which something may be under way. One of an earlier version can't say.
-# KEYS: replicas. ARGV: lease in seconds, seconds until a replica is forgotten, flush request, or '' and a time
-# -> by such replica: its name; how many responses are unjudged as far as it has said (0: it has named none); 1 if it
-# has settled the flush request: then those are the stuck ones, and the others are newer; 1 if all are at the hosts that
-# it names, else 0; those hosts as in its heartbeat
-_UNJUDGED = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local before = tonumber(ARGV[4])
-local found = {}
-local replicas = redis.call('HGETALL', KEYS[1])
-for i = 1, #replicas, 2 do
-  local fields = {}
-  for field in string.gmatch(replicas[i + 1], '%S+') do fields[#fields + 1] = field end
-  local seen, unjudged = tonumber(fields[2]), tonumber(fields[5])
-  local is_live, settled, counts = now - seen <= tonumber(ARGV[1]), 0
-  local names_hosts = #fields > 12 and tonumber(fields[12]) == 0
-  if is_live and before then
-    counts = unjudged ~= 0 and (tonumber(fields[6]) or 0) < before
-  elseif is_live then
-    counts = (tonumber(fields[4]) or 0) < tonumber(ARGV[3])
-    if #fields > 12 and tonumber(fields[10]) >= tonumber(ARGV[3]) then
-      settled, unjudged = 1, math.max(1, tonumber(fields[11]))
-    end
-    -- Else some may have broken off since this heartbeat.
-    names_hosts = names_hosts and settled == 1
-  elseif now - seen <= tonumber(ARGV[2]) then
-    local since = unjudged and unjudged > 0 and tonumber(fields[6]) or seen
-    unjudged = tonumber(fields[7]) or unjudged or 0
-    -- Its last heartbeat may be older than its last request.
-    local may_have = #fields > 7 and fields[#fields] ~= '-'
-    counts = (unjudged > 0 or may_have) and (not before or since < before)
-    names_hosts = false
-  end
-  if counts then
-    found[#found + 1] = replicas[i]
-    found[#found + 1] = unjudged or 0
-    found[#found + 1] = settled
-    found[#found + 1] = names_hosts and 1 or 0
-    found[#found + 1] = #fields > 9 and fields[9] or '-'
-  end
-end
-return found
-"""
-
-# KEYS: replicas. ARGV: lease in seconds -> how many requests are pending in live replicas
-_PENDING = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local count = 0
-for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
-  local fields = {}
-  for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
-  if #fields > 8 and now - tonumber(fields[2]) <= tonumber(ARGV[1]) then count = count + tonumber(fields[8]) end
-end
-return count
-"""
-
-# A replica that leaves requests in its journal counts as dead at once.
-# KEYS: replicas. ARGV: name, lease in seconds, number of requests under way
-_LEAVE = """
-local value = redis.call('HGET', KEYS[1], ARGV[1])
-if not value or ARGV[3] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
-local time = redis.call('TIME')
-local fields = {}
-for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
-fields[2], fields[7] = string.format('%.6f', time[1] + time[2] / 1000000 - tonumber(ARGV[2]) - 0.001), ARGV[3]
-return redis.call('HSET', KEYS[1], ARGV[1], table.concat(fields, ' '))
-"""
-
-# KEYS: replicas. ARGV: journals
-_FORGET_JOURNALS = """
-local journals = {}
-for _, journal in ipairs(ARGV) do journals[journal] = true end
-local replicas = redis.call('HGETALL', KEYS[1])
-for i = 1, #replicas, 2 do
-  if journals[string.match(replicas[i + 1], '%S+$')] then redis.call('HDEL', KEYS[1], replicas[i]) end
-end
-"""
-
-# KEYS: replicas. ARGV: lease in seconds -> name, reported version and age of each live replica, one after the other
-_LIVE = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local found = {}
-local replicas = redis.call('HGETALL', KEYS[1])
-for i = 1, #replicas, 2 do
-  local reported, seen = string.match(replicas[i + 1], '(%S+) (%S+)')
-  local age = now - tonumber(seen)
-  if age <= tonumber(ARGV[1]) then
-    found[#found + 1] = replicas[i]
-    found[#found + 1] = reported
-    found[#found + 1] = string.format('%.3f', age)
-  end
-end
-return found
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +60,14 @@ class StoreHistory:
         id: of the history.
         replaced: how the history that was asked for was replaced by this one (store_loss.REFILLED or ACCEPTED); "" if
             it was not.
+        store_time: by the clock of the store's server, Unix seconds.
     """
 
     version: int
     applied_at: float | None
     id: str = ""
     replaced: str = ""
+    store_time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -234,6 +77,49 @@ class LiveReplica:
     id: str
     version: int
     age: float
+
+
+class MemberState(StrEnum):
+    LIVE = "live"
+    SILENT = "silent"
+    """Not heard from for longer than its lease, and it has not ended as far as anybody knows."""
+    ENDED = "ended"
+    """It has left requests in its journal, which nobody has taken over yet."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """A replica on record: the version that it reported last, and seconds since its last heartbeat, or its end."""
+
+    id: str
+    version: int
+    age: float
+    state: MemberState
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SilentReplica:
+    """A replica that was not heard from for so many seconds. It may still act by the lists that it had then."""
+
+    name: str
+    seconds: float
+
+
+class Laggards(list[str]):
+    """Names, sorted, of live replicas that have not applied a version, or not acknowledged a flush request.
+
+    Attributes:
+        silent: the silent replicas that had not when they were last heard from.
+    """
+
+    def __init__(self, names: Iterable[str] = (), silent: Sequence[SilentReplica] = ()) -> None:
+        super().__init__(names)
+        self.silent = silent
+
+    @property
+    def may_return(self) -> bool:
+        """Whether a silent one may only have been slow, and be back soon."""
+        return any(each.seconds < RETURN_SECONDS for each in self.silent)
 
 
 class UnjudgedByReplica(dict[str, int]):
@@ -257,8 +143,8 @@ class Membership:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._replicas = store.key("{blocklist}", "replicas")
-        self._keys = (self._replicas, store.key("{blocklist}", "version"), store.key("{blocklist}", "changes"))
-        self._history = store.key("{blocklist}", "history")
+        self._version, self._history = store.key("{blocklist}", "version"), store.key("{blocklist}", "history")
+        self._keys = (self._replicas, self._history)
         self.flush_requests = store.key("{blocklist}", "questions")
         """Key of the stream of flush requests."""
 
@@ -279,6 +165,7 @@ class Membership:
         settled: int | None = None,
         stuck: int = 0,
         elsewhere: int = 0,
+        applied_at: float | None = None,
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -297,6 +184,8 @@ class Membership:
             settled: the last flush request since which it has judged all but what is stuck; None: as `judged`.
             stuck: how many requests that is.
             elsewhere: how many of the unjudged responses are at other hosts than `hosts`.
+            applied_at: when the change was made that it has applied last, Unix seconds; None if it does not know. If
+                the store has another change of that version, the replica counts as DIVERGED.
         """
         applied = reported if applied is None else applied
         judged = acknowledged if judged is None else judged
@@ -305,30 +194,64 @@ class Membership:
             f"{open_seconds:.3f}", max(open_count, under_way), pending,
             ",".join(quote(host, safe="", errors="surrogatepass") for host in hosts if host) or "-", journal,
             judged if settled is None else settled, stuck, elsewhere,
+            "" if applied_at is None else f"{applied_at:.6f}",
         )  # fmt: skip
-        version, at, history, replaced = await self._store.run(_HEARTBEAT, (*self._keys, self._history), args)
-        return StoreHistory(version, float(at) if at else None, history.decode(), (replaced or b"").decode())
+        changes = self._store.key("{blocklist}", "changes")
+        keys = (self._replicas, self._version, changes, self._history, self.flush_requests)
+        version, at, history, replaced, now, dropped = await self._store.run(scripts.HEARTBEAT, keys, args)
+        if dropped:
+            metrics.silent_processes_dropped.inc()
+            logger.error("too many silent processes: %s is not named any more", dropped.decode())
+        return StoreHistory(
+            version, float(at) if at else None, history.decode(), (replaced or b"").decode(), float(now)
+        )
+
+    async def members(self) -> list[Member]:
+        """All replicas on record, by name."""
+        found = await self._store.run(scripts.MEMBERS, self._keys, (LEASE_SECONDS, FORGET_SECONDS))
+        members = zip(*[iter(found)] * 4, strict=True)
+        return sorted(Member(id_.decode(), int(version), float(age), MemberState(state.decode()))
+                      for id_, version, age, state in members)  # fmt: skip
 
     async def live_replicas(self) -> list[LiveReplica]:
         """The replicas that are alive, by name."""
-        found = await self._store.run(_LIVE, self._keys[:1], (LEASE_SECONDS,))
-        named = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return sorted(LiveReplica(name.decode(), int(version), float(age)) for name, version, age in named)
+        members = await self.members()
+        return [LiveReplica(each.id, each.version, each.age) for each in members if each.state is MemberState.LIVE]
+
+    async def silent_replicas(self) -> list[SilentReplica]:
+        """The silent ones, by name, whatever they have applied."""
+        members = await self.members()
+        return [SilentReplica(each.id, each.age) for each in members if each.state is MemberState.SILENT]
 
     async def leave(self, name: str, under_way: int = 0) -> None:
         """The replica `name` ends: it is not waited for any more. `under_way`: requests that it leaves in its journal,
         which count as unjudged."""
-        await self._store.run(_LEAVE, (self._replicas,), (name, LEASE_SECONDS, under_way))
+        await self._store.run(scripts.END, self._keys, (under_way, name))
+
+    async def note_ended(self, names: Sequence[str]) -> None:
+        """The processes of these replicas are known to have ended. What one with a journal left counts as unjudged."""
+        await self._store.run(scripts.END, self._keys, ("", *names))
+
+    async def forget(self, names: Sequence[str]) -> list[str]:
+        """Forget these replicas, on an operator's word that they serve nothing. Returns the names of those that were
+        forgotten: a live one is not."""
+        forgotten = await self._store.run(scripts.FORGET, self._keys, (LEASE_SECONDS, *names))
+        return sorted(name.decode() for name in forgotten)
 
     async def forget_journals(self, journals: Sequence[str]) -> None:
         """The requests of dead replicas with these journals were taken over: they are counted elsewhere now."""
-        await self._store.run(_FORGET_JOURNALS, (self._replicas,), journals)
+        await self._store.run(scripts.FORGET_JOURNALS, self._keys[:1], journals)
 
-    async def laggards(self, version: int, flush_request: int = 0) -> list[str]:
-        """Names, sorted, of the live replicas that may let something through by lists older than `version`, or have
-        not acknowledged a flush request."""
-        names = await self._store.run(_LAGGARDS, self._keys, (version, LEASE_SECONDS, FORGET_SECONDS, flush_request))
-        return sorted(name.decode() for name in names)
+    async def laggards(self, version: int, flush_request: int = 0) -> Laggards:
+        """The replicas that may let something through by lists older than `version`, or have not acknowledged a flush
+        request."""
+        args = (LEASE_SECONDS, FORGET_SECONDS, version, flush_request)
+        late, silent = await self._store.run(scripts.LAGGARDS, (*self._keys, self._version), args)
+        pairs = zip(silent[::2], silent[1::2], strict=True)
+        return Laggards(
+            sorted(name.decode() for name in late),
+            sorted(SilentReplica(name.decode(), float(seconds)) for name, seconds in pairs),
+        )
 
     async def unjudged(self, flush_request: int) -> UnjudgedByReplica:
         """By replica that has not yet judged all that was unjudged when it read this flush request, or died with
@@ -342,7 +265,7 @@ class Membership:
 
     async def _count_unjudged(self, flush_request: int | str, before: str) -> UnjudgedByReplica:
         args = (LEASE_SECONDS, FORGET_SECONDS, flush_request, before)
-        found = await self._store.run(_UNJUDGED, self._keys[:1], args)
+        found = await self._store.run(scripts.UNJUDGED, self._keys, args)
         counts = UnjudgedByReplica()
         for name, count, is_settled, names_all, hosts in zip(*[iter(found)] * 5, strict=True):
             counts[name.decode()] = int(count)
@@ -354,13 +277,24 @@ class Membership:
 
     async def pending(self) -> int:
         """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
-        return int(await self._store.run(_PENDING, self._keys[:1], (LEASE_SECONDS,)))
+        return int(await self._store.run(scripts.PENDING, self._keys, (LEASE_SECONDS,)))
+
+    async def note_clock_step(self, seconds: float) -> None:
+        """The clock of the store's server was stepped."""
+        redis: Any = self._store.redis
+        await redis.hset(self._history, mapping={"stepped_at": f"{time.time():.3f}", "stepped_by": f"{seconds:.3f}"})
+
+    async def last_clock_step(self) -> tuple[float, float] | None:
+        """When the clock of the store's server was stepped last, Unix seconds, and by how many seconds; None: never."""
+        redis: Any = self._store.redis
+        at, seconds = await redis.hmget(self._history, "stepped_at", "stepped_by")
+        return (float(at), float(seconds)) if at and seconds else None
 
     async def request_flush(self) -> int:
         """Ask all replicas to write to the store what they know by now, and to judge by the lists of now. Returns the
         number of the request."""
         redis: Any = self._store.redis
-        version = int(await redis.get(self._keys[1]) or 0)
+        version = int(await redis.get(self._version) or 0)
         added = await redis.xadd(self.flush_requests, {"version": version}, maxlen=FLUSH_REQUESTS_KEPT)
         return flush_request_id(added)
 

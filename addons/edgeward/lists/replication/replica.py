@@ -32,10 +32,10 @@ from edgeward.lists.replication.membership import (
     DIVERGED,
     HEARTBEAT_SECONDS,
     LOADING,
-    Membership,
     StoreHistory,
     flush_request_id,
 )
+from edgeward.lists.replication.own_membership import OwnMembership
 from edgeward.lists.replication.refill_offer import RefillOffer
 from edgeward.lists.replication.store_loss import REFILLED, AppliedListsFile, StoreLoss, StoreLossWatch
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
@@ -93,7 +93,7 @@ class Replica:
         # The suffix makes the name unique: no other process may report or leave in this one's place.
         self._name = f"{name}#{secrets.token_hex(3)}"
         self._log_name = f"replica {self._name}"
-        self._store, self._list_store, self._membership = store, ListStore(store), Membership(store)
+        self._store, self._list_store, self._membership = store, ListStore(store), OwnMembership(store, applied_lists)
         self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
         self.unreadable = self._updates.unreadable
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
@@ -167,8 +167,7 @@ class Replica:
         if self._reader is not None:
             await self._reader.aclose()
             self._reader = None
-        with contextlib.suppress(*STORE_AWAY):
-            await self._membership.leave(self._name, self.unjudged().under_way)
+        await self._membership.leave(self._name, self.unjudged().under_way)
 
     async def wait_version(self, version: int, timeout: float) -> bool:
         """Wait until `version` is applied, at most `timeout` seconds. Returns whether it is."""
@@ -338,6 +337,7 @@ class Replica:
                 judged=flush_request_id(self._judged_request),
                 asked_history=self.lost_history,
                 settled=flush_request_id(self._settled.flush_request),
+                applied_at=applied_at if loaded else None,
                 **unjudged.told(),
             )
             if unjudged.taken_over:

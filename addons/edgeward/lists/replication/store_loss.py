@@ -87,10 +87,10 @@ class AppliedLists:
 
 
 class AppliedListsFile:
-    """Records AppliedLists in a file. All processes of the machine share it."""
+    """Records AppliedLists in a file. All processes of the machine share it. `directory`: where it is, state_dir."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self.directory = path, path.parent
         self._written: AppliedLists | None = None
         self._next_write = 0.0
 

@@ -1,0 +1,116 @@
+"""What a replica does for its machine: it says which processes have ended, and watches the store's clock."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from edgeward import metrics
+from edgeward.lists.replication import own_membership, store_clock
+from edgeward.lists.replication.membership import Membership, MemberState
+from edgeward.lists.replication.own_membership import OwnMembership
+from edgeward.lists.replication.replica import Replica
+from edgeward.lists.replication.store_loss import AppliedListsFile
+from edgeward.store.connection import Store
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppliedListsFile:
+    """That of a machine whose processes look for ended ones with each heartbeat."""
+    monkeypatch.setattr(own_membership, "LOOK_SECONDS", 0.0)
+    return AppliedListsFile(tmp_path / "state" / "applied-lists.json")
+
+
+async def states(store: Store) -> dict[str, str]:
+    return {each.id: each.state for each in await Membership(store).members()}
+
+
+def kill(membership: OwnMembership) -> None:
+    """As if its process were killed: the kernel releases its lock."""
+    assert membership._lock_files is not None
+    membership._lock_files.release(delete=False)
+
+
+async def test_a_successor_says_who_was_killed(store: Store, file: AppliedListsFile, tmp_path: Path) -> None:
+    """With its first heartbeat. One with a journal is kept until that is taken over; one of another machine is not
+    touched, nor one that is alive."""
+    other_machine = OwnMembership(store, AppliedListsFile(tmp_path / "other" / "applied-lists.json"))
+    worker, controller, live = (OwnMembership(store, file) for _ in range(3))
+    await worker.heartbeat("worker", 1, under_way=2, journal="of-worker")
+    await controller.heartbeat("controller", 1)
+    await live.heartbeat("live", 1)
+    await other_machine.heartbeat("other", 1)
+    for each in (worker, controller, other_machine):
+        kill(each)
+    await OwnMembership(store, file).heartbeat("successor", 1)
+    assert await states(store) == {
+        "worker": MemberState.ENDED, "live": MemberState.LIVE, "other": MemberState.LIVE,
+        "successor": MemberState.LIVE,
+    }  # fmt: skip
+
+
+async def test_a_late_heartbeat_of_a_killed_process(store: Store, file: AppliedListsFile) -> None:
+    """It was on its way when the successor spoke: the next look takes it off the record again, and then the file."""
+    killed, successor = OwnMembership(store, file), OwnMembership(store, file)
+    await killed.heartbeat("killed", 1)
+    kill(killed)
+    await successor.heartbeat("successor", 1)
+    await Membership(store).heartbeat("killed", 1)
+    await successor.heartbeat("successor", 1)
+    assert await states(store) == {"successor": MemberState.LIVE}
+    assert [path.name for path in (file.directory / "processes").iterdir()] == ["successor.lock"]
+
+
+async def test_one_that_leaves_deletes_its_file(store: Store, file: AppliedListsFile) -> None:
+    """Where the store did not hear it, others find that it has ended."""
+    own = OwnMembership(store, file)
+    await own.heartbeat("own", 1)
+    await own.leave("own")
+    assert list((file.directory / "processes").iterdir()) == []
+    away = OwnMembership(Store("redis://127.0.0.1:1", "test", 200), file)
+    away._lock_files.acquire("away")  # type: ignore[union-attr]
+    await away.leave("away")
+    assert own._lock_files is not None
+    assert own._lock_files.ended() == ["away"]
+
+
+async def test_one_without_a_state_dir(store: Store) -> None:
+    """It has no file; an operator forgets it once it was killed."""
+    own = OwnMembership(store, None)
+    await own.heartbeat("own", 1)
+    assert await states(store) == {"own": MemberState.LIVE}
+    await own.leave("own")
+    assert await states(store) == {}
+
+
+async def test_a_replica_has_a_lock_file(store: Store, file: AppliedListsFile) -> None:
+    """From before its first heartbeat until it is closed."""
+    replica = Replica(store, "edge1/proxy/1", applied_lists=file)
+    await replica.start()
+    (path,) = (file.directory / "processes").iterdir()
+    assert path.name.startswith("edge1%2Fproxy%2F1%23")
+    await replica.close()
+    assert list((file.directory / "processes").iterdir()) == []
+
+
+async def test_a_step_of_the_stores_clock_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, in the log, by the metric and on record; a small one is not."""
+    caplog.set_level(logging.WARNING)
+    own, counter = OwnMembership(store, None), metrics.store_clock_steps
+    before = counter._value.get()
+    await own.heartbeat("own", 1)
+    clock = store_clock.now
+    for passed in (0.4, 0.0):
+        monkeypatch.setattr(store_clock, "now", lambda passed=passed: clock() + passed)
+        await own.heartbeat("own", 1)
+    assert await own.last_clock_step() is None
+    monkeypatch.setattr(store_clock, "now", lambda: clock() - 300.0)
+    for _ in range(2):
+        await own.heartbeat("own", 1)
+    step = await own.last_clock_step()
+    assert step is not None
+    assert 200.0 < step[1] < 301.0
+    assert counter._value.get() - before == 1.0
+    assert caplog.text.count("the store's clock was stepped by +") == 1
