@@ -1,16 +1,16 @@
 """Every metric that Edgeward exports: name, unit, labels, meaning. docs/metrics.md adds what to do about each.
 
 No label carries a URL, a hash or a client address. All processes of a machine write to the directory named by
-PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and `exposition` adds them up. Counters and
+PROMETHEUS_MULTIPROC_DIR (the supervisor sets it before it starts them), and exposition.py adds them up. Counters and
 histograms are summed. A gauge says how processes are combined by its `multiprocess_mode`: livemin takes the worst
 process, livemax the furthest, livemostrecent the last to write; dead processes are left out ("live").
 """
 
-import os
-import time
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from edgeward import metrics_files
 
+metrics_files.install()
 registry = CollectorRegistry()
 """All metrics below. Not the default registry, which other libraries write to."""
 
@@ -71,7 +71,7 @@ body_memory_refusals = Counter(
 connections_ended = Counter(
     "edgeward_connections_ended_total",
     "Connections that a limit ended, by reason: client_head, client_ahead, upstream_head, slow_client, slow_upstream, "
-    "connections.",
+    "connections, admin.",
     ["reason"],
     registry=registry,
 )
@@ -105,6 +105,20 @@ classifier_seconds = Histogram(
     ["classifier"],
     buckets=_REQUEST_BUCKETS,
     registry=registry,
+)
+processes_down = Gauge(
+    "edgeward_processes_down",
+    "Processes of `edgeward run` that end again and again, or do not get ready, by role. Their ports are closed.",
+    ["role"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
+process_restarts = Gauge(
+    "edgeward_process_restarts",
+    "Restarts since `edgeward run` was started, by role: proxy, controller, store. It grows, and is 0 after a start.",
+    ["role"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
 )
 process_starts = Counter(
     "edgeward_process_starts_total",
@@ -354,17 +368,3 @@ api_requests = Counter(
     ["route", "status"],
     registry=registry,
 )
-
-
-def exposition() -> bytes:
-    """All metrics of this machine's processes, in the Prometheus text format."""
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if not directory:
-        return generate_latest(registry)
-    combined = CollectorRegistry()
-    multiprocess.MultiProcessCollector(combined, path=directory)
-    # The age of the lists grows while nothing happens, so it is computed at each scrape.
-    contact = combined.get_sample_value("edgeward_blocklist_contact_timestamp_seconds")
-    if contact:
-        blocklist_lag_seconds.set(max(0.0, time.time() - contact))
-    return generate_latest(combined)

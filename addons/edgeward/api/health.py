@@ -5,14 +5,14 @@ import asyncio
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from edgeward import metrics
 from edgeward.api import context, serializers
+from edgeward.exposition import exposition as exposition_text
 from edgeward.operations.status import readiness
 
 
 async def exposition(request: web.Request) -> web.Response:
     """GET /metrics: every metric of this machine's processes."""
-    text = await asyncio.to_thread(metrics.exposition)
+    text = await asyncio.to_thread(exposition_text)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -22,6 +22,7 @@ async def alive(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """GET /readyz: the lists are loaded. They stay loaded while the store is unavailable."""
+    """GET /readyz: the lists are loaded, and a proxy worker of this machine takes requests. The lists stay loaded while
+    the store is unavailable."""
     state = readiness(context.services(request))
     return web.json_response(serializers.readiness(state), status=200 if state.ready else 503)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from edgeward.lists.replication.membership import LiveReplica
 from edgeward.operations.services import Services
+from edgeward.process_states import process_states
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
@@ -29,7 +30,8 @@ class Readiness:
     """The state of this process's copy of the lists.
 
     Attributes:
-        ready: the lists are loaded. Stays true while the store is unavailable: the last known lists apply.
+        ready: the lists are loaded, and not every proxy worker of this machine is down.
+        lists_loaded: stays true while the store is unavailable: the last known lists apply.
         version: the version of the lists that is applied.
         contact_age: seconds since the store last answered; None if it never has.
         reasons: what is wrong, for people.
@@ -38,6 +40,7 @@ class Readiness:
     """
 
     ready: bool
+    lists_loaded: bool
     store: StoreState
     version: int
     contact_age: float | None
@@ -78,7 +81,7 @@ class SystemStatus:
 
 
 def readiness(services: Services) -> Readiness:
-    """Whether this process has loaded the lists, and how old they may be."""
+    """Whether this process has the lists, how old they may be, and which processes of this machine do not run."""
     replica = services.replica
     age = max(0.0, time.time() - replica.contact) if replica.contact else None
     reasons = [] if replica.ready else ["the lists are not loaded"]
@@ -89,7 +92,11 @@ def readiness(services: Services) -> Readiness:
     if replica.loss is not None:
         reasons.append(replica.loss.reason)
     reasons += [problem.detail for problem in services.store_watch.problems]
-    return Readiness(replica.ready, store, replica.version, age, reasons, lost=replica.loss is not None)
+    states = process_states()
+    reasons += [state.problem for state in states if state.problem]
+    proxies = [state for state in states if state.role == "proxy"]
+    ready = replica.ready and not (proxies and all(state.down for state in proxies))
+    return Readiness(ready, replica.ready, store, replica.version, age, reasons, lost=replica.loss is not None)
 
 
 async def system_status(services: Services) -> SystemStatus:

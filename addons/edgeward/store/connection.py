@@ -9,6 +9,7 @@ from redis import exceptions
 
 from edgeward.errors import ConfigError, StoreUnavailable
 from edgeward.store.clients import open_client
+from edgeward.store.loading import LoadingProgress, StoreLoading
 from edgeward.store.server import Ask, Server, TemporaryError
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
 
@@ -66,7 +67,8 @@ class Store:
 
         Raises:
             ConfigError: the URL is invalid, or does not suit the store (a node of a cluster).
-            StoreUnavailable: nothing answers there. Both messages name the URL without its password.
+            StoreLoading: it is loading its data; the message says how far it is.
+            StoreUnavailable: nothing answers there. All messages name the URL without its password.
         """
         try:
             store = cls(url, namespace, timeout_ms, replicas)
@@ -74,6 +76,9 @@ class Store:
             raise ConfigError(f"store.url {hide_password(url)}: {error}") from None
         try:
             await store._check()
+        except StoreLoading as error:
+            await store.close()
+            raise StoreLoading(f"store {hide_password(url)}: {error}") from None
         except STORE_AWAY as error:
             await store.close()
             raise StoreUnavailable(f"store {hide_password(url)}: {error}") from None
@@ -94,6 +99,8 @@ class Store:
         """Find out which commands wait until a change is durable on this server."""
         limit = str(int(CONFIRM_SECONDS * 1000))
         info = await self.info()
+        if progress := LoadingProgress.read(info):
+            raise StoreLoading(str(progress))
         if info["cluster_enabled"] and self._address.kind is not StoreKind.CLUSTER:
             shown = hide_password(self._address.url)
             raise ConfigError(f"store.url {shown}: this is a node of a cluster: redis+cluster://HOST:PORT,HOST:PORT")
