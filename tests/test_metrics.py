@@ -20,6 +20,7 @@ UNITS = (
     "_version",
     "_per_minute",
     "_lost",
+    "_mismatch",
     "_evicts",
     "_refuses_writes",
     "_forgotten",

@@ -260,6 +260,13 @@ purge_copies = Counter(
     ["cache", "met"],
     registry=registry,
 )
+cache_key_mismatch = Gauge(
+    "edgeward_cache_key_mismatch",
+    "1: this cache stores copies under keys that purges do not have, so copies may be left.",
+    ["cache"],
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)
 purges_pending = Gauge(
     "edgeward_purges_pending",
     "Pending purge orders: a cache owes them. It has neither carried them out nor refused them.",

@@ -199,15 +199,25 @@ async def test_slices_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) 
     ("raw", "delivery"),
     [(response(302, "Location: /"), Delivery.REFUSED), (response(429, "Retry-After: 3"), Delivery.WAITING),
      (response(502), Delivery.WAITING), (b"garbage\r\n\r\n", Delivery.WAITING), (response(200), Delivery.WAITING),
-     (response(404), Delivery.DELIVERED)],
+     (response(404), Delivery.REFUSED), (response(404, "Server: nginx/1.22.1"), Delivery.REFUSED),
+     (response(404, "Edgeward-Variants: std"), Delivery.VERIFIED), (response(412), Delivery.VERIFIED)],
 )  # fmt: skip
 async def test_responses_that_prove_nothing(raw: bytes, delivery: Delivery) -> None:
-    """A node that redirects, is overloaded, sends garbage or accepts everything is never verified."""
+    """A node that redirects, is overloaded, sends garbage or accepts everything is never verified. A 404 is a yes only
+    where the purge listener names its variants; 412 is a status of a purge module alone."""
     async with http_server(lambda head, number: raw) as (url, _):
         driver = driver_for(parse_cache({"name": "n", "driver": "nginx", "url": url}))
         purged = await purge(driver, target("/p"))
     assert purged.delivery is delivery
     assert purged.retry_after == (3.0 if b"429" in raw else None)
+
+
+async def test_what_answers_in_place_of_the_listener_is_named() -> None:
+    """With the line that the purge listener needs."""
+    async with http_server(lambda head, number: response(404, "Server: Caddy")) as (url, _):
+        purged = await purge(driver_for(parse_cache({"name": "n", "driver": "nginx", "url": url})), target("/p"))
+    assert "status 404 from 'Caddy' without Edgeward-Variants" in purged.detail
+    assert 'add_header Edgeward-Variants "std avif webp" always;' in purged.detail
 
 
 async def test_a_node_that_is_down(cold: Callable[..., CacheServer]) -> None:

@@ -92,7 +92,8 @@ async def test_secret(secret: str, delivery: Delivery) -> None:
     [(response(200), Delivery.REFUSED), (response(301, "Location: /"), Delivery.REFUSED),
      (response(405), Delivery.REFUSED),
      (response(503, "Retry-After: 3"), Delivery.WAITING), (b"garbage\r\n\r\n", Delivery.WAITING),
-     (b"HTTP/1.1 204 No Content\r\n\r\n", Delivery.DELIVERED)],
+     (response(404, "Server: nginx/1.27"), Delivery.DELIVERED), (response(404, "Server: Caddy"), Delivery.REFUSED),
+     (b"HTTP/1.1 204 No Content\r\n\r\n", Delivery.WAITING)],
 )  # fmt: skip
 async def test_responses_that_prove_nothing(raw: bytes, delivery: Delivery) -> None:
     """A node that accepts everything, redirects or is overloaded is never verified."""

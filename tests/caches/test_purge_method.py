@@ -75,6 +75,15 @@ async def test_a_server_that_is_overloaded(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_target_that_no_client_can_request(kind: str) -> None:
-    """A 400 for an unusual target is not a refusal. A client gets a 400 too, so no copy is served."""
-    purged, _ = await purge(kind, lambda request: response(400), "/\xe9")
+    """A 400 for an unusual target is not a refusal. A client gets a 400 too, so no copy is served. But a server that
+    answers so to everything is no cache."""
+
+    def answer(request: ApiRequest) -> bytes:
+        if "edgeward" not in request.target:
+            return response(400)
+        return response(404 if request.method == "PURGE" else 504)
+
+    purged, _ = await purge(kind, answer, "/\xe9")
     assert (purged.delivery, purged.status, purged.count) == (Delivery.VERIFIED, 400, 0)
+    purged, _ = await purge(kind, lambda request: response(400), "/\xe9")
+    assert (purged.delivery, purged.status) == (Delivery.REFUSED, 400)

@@ -82,7 +82,7 @@ async def test_a_cache_that_refuses_one_target(kind: str, status: int, odd: str)
 
     def respond(head: bytes, _: int) -> bytes:
         is_plain = b"edgeward" in head.split(b"\r\n")[0] or b"Host: edgeward.invalid" in head
-        plain = response(504 if b"only-if-cached" in head else 404, "X-Purged: 0")
+        plain = response(504 if b"only-if-cached" in head else 404, "X-Purged: 0", "Edgeward-Variants: std")
         if kind == "souin" and head.startswith(b"PURGE"):
             plain = response(204)
         return plain if is_plain else response(status)
@@ -110,11 +110,44 @@ async def test_a_cache_that_refuses_one_prefix(path: str, delivery: Delivery) ->
 
 @pytest.mark.parametrize("kind", SELF_HOSTED)
 async def test_a_cache_that_refuses_every_target(kind: str) -> None:
-    """A cache that answers 400 to everything is misconfigured, and the outcome says where to look."""
+    """A cache that answers 400 to everything is misconfigured, and the outcome says where to look. An odd target is no
+    other one: that no copy of it is left is not known."""
     async with http_server(lambda head, _: response(400)) as (url, _):
-        purged = await purge(self_hosted(kind, url), target("/a"))
+        purged, odd = [await purge(self_hosted(kind, url), target(path)) for path in ("/a", "/\xe9")]
     assert (purged.delivery, purged.status) == (Delivery.REFUSED, 400)
     assert "purge rules" in purged.detail
+    assert odd.delivery in (Delivery.REFUSED, Delivery.UNSUPPORTED)
+
+
+@pytest.mark.usefixtures("short_repeat_pauses")
+@pytest.mark.parametrize("kind", SELF_HOSTED)
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 401, 403, 404, 405, 410, 501])
+async def test_a_web_server_in_place_of_the_cache_purges_nothing(kind: str, status: int) -> None:
+    """Whatever it answers to everything, it is no yes; and where it looks like one, the outcome names the server. What
+    nginx Plus and Souin answer has no mark of theirs: at most it is accepted."""
+    async with http_server(lambda head, _: response(status, "Server: Elsewhere/1.0", "Age: 7")) as (url, _):
+        purged = await purge(self_hosted(kind, url), target("/a"))
+    assert purged.delivery in (Delivery.REFUSED, Delivery.WAITING)
+    if status in (200, 404) and kind not in ("souin", "nginx-plus") and purged.count is None:
+        named = "'Elsewhere/1.0'" in purged.detail
+        assert named or (kind == "varnish" and status == 404) or (kind == "nginx" and status == 200), purged.detail
+
+
+@pytest.mark.parametrize(
+    ("headers", "delivery"),
+    [
+        (("X-Varnish: 5", "Server: Varnish"), Delivery.DELIVERED),
+        (("X-Varnish: 5",), Delivery.DELIVERED),
+        (("X-Varnish: 5", "Age: 0", "Via: 1.1 cache (Varnish/7.1)"), Delivery.REFUSED),
+        (("X-Varnish: 5", "Server: Apache"), Delivery.REFUSED),
+        (("Server: Varnish",), Delivery.REFUSED),
+    ],
+)
+async def test_a_yes_of_varnish_is_made_by_varnish(headers: tuple[str, ...], delivery: Delivery) -> None:
+    """A PURGE that Varnish passes on is answered by the origin: that has an Age, or the name of another server."""
+    async with http_server(lambda head, _: response(200, *headers)) as (url, _):
+        purged = await purge(self_hosted("varnish", url), target("/a"))
+    assert purged.delivery is delivery
 
 
 @pytest.mark.parametrize("kind", SELF_HOSTED)

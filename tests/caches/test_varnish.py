@@ -210,13 +210,20 @@ async def test_an_overloaded_node_makes_orders_wait(spare: CacheServer, status: 
 
 
 @pytest.mark.parametrize(
-    "raw", [response(200), response(200, "X-Purged: many"), response(302, "Location: /"), response(404)]
+    "raw",
+    [
+        response(200, "X-Varnish: 7"),
+        response(200, "X-Varnish: 7", "X-Purged: many"),
+        response(200),
+        response(302, "Location: /"),
+        response(404),
+    ],
 )
 async def test_a_response_without_a_count_is_never_verified(raw: bytes) -> None:
     """A response without a count of objects does not prove that none is left."""
     async with http_server(lambda head, number: raw) as (url, heads):
         purged = await purge(driver_for(parse_cache({"name": "v", "driver": "varnish", "url": url})), target("/p"))
-    assert purged.delivery is (Delivery.DELIVERED if raw.startswith(b"HTTP/1.1 200") else Delivery.REFUSED)
+    assert purged.delivery is (Delivery.DELIVERED if b"X-Varnish" in raw else Delivery.REFUSED)
     assert len(heads) == 1
 
 

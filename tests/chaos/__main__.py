@@ -13,11 +13,14 @@ import sys
 import time
 from collections.abc import Set
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.admin_client import AdminClient
 from tests.chaos.clients import KINDS, Clients
+from tests.chaos.components import Component
 from tests.chaos.data_loss import DataLoss, can_refill
+from tests.chaos.deployment import KINDS as COMPONENTS
 from tests.chaos.deployment import LIST, Deployment
 from tests.chaos.expected_state import ExpectedState
 from tests.chaos.fault_injection import FaultInjector
@@ -26,12 +29,16 @@ from tests.chaos.operators import Operators
 from tests.chaos.pictures import Picture, drawn, serve
 from tests.chaos.report import Report, print_report
 from tests.chaos.unreliable_origin import UnreliableOrigin
+from tests.chaos.waiting_clients import WithWaitingClients
 from tests.support.workplace import seeded, workplace
 
 PICTURES = 360
 NEVER_LISTED = 40
-OPTIONAL = (*KINDS, "origin", "loss")
-"""What --without leaves out: kinds of requests, moods of the origin, the loss of the store's data."""
+OPTIONAL = (*KINDS, *COMPONENTS, "origin", "loss", "restore", "crowds")
+"""What --without leaves out: kinds of requests, kinds of components that fail, moods of the origin, the loss of the
+store's data, an older copy of them, and the clients that wait at a frozen proxy."""
+OLDER_SHARE = 0.1
+"""The copy of the store's data is older by this share of the run."""
 
 
 def main() -> int:
@@ -49,24 +56,40 @@ def run(directory: Path, seed: int, seconds: float, kinds: Set[str] = frozenset(
     choices = random.Random(f"pictures {seed}")
     pictures = [drawn(number, choices) for number in range(PICTURES)]
     expected, origin = ExpectedState(), UnreliableOrigin(seed)
-    with Deployment(directory, origin) as deployment:
+    with Deployment(directory, origin, seed, kinds) as deployment:
         serve(origin, pictures)
         deployment.edge.create_list(LIST)
         clients = Clients(deployment.proxies, pictures, expected, seed, kinds)
-        injector = FaultInjector(deployment.components, seed, seconds)
+        components = {
+            **deployment.components,
+            **(_with_waiting(deployment, clients, seed) if "crowds" in kinds else {}),
+        }
+        injector = FaultInjector(components, seed, seconds)
         operators = Operators(deployment.state_dirs, pictures[NEVER_LISTED:], expected, seed)
         began = time.monotonic()
         if "origin" in kinds:
             origin.begin()
         with clients, operators, ExitStack() as stack:
-            if "loss" in kinds and can_refill():
-                admin = AdminClient(deployment.state_dirs, random.Random(f"loss {seed}"))
-                stack.enter_context(DataLoss(deployment, injector, operators, expected, admin, seconds / 2))
+            for kind, at, older_by in (("loss", 0.4, 0.0), ("restore", 0.7, OLDER_SHARE)):
+                if kind in kinds and can_refill():
+                    admin = AdminClient(deployment.state_dirs, random.Random(f"{kind} {seed}"))
+                    loss = DataLoss(deployment, injector, operators, expected, admin, at * seconds, older_by * seconds)
+                    stack.enter_context(loss)
             injector.run()
         origin.end()
         seconds = time.monotonic() - began
         print(f"chaos: the last fault ended {seconds:.0f} s after the start; waiting for all work to end", flush=True)
         return _inspect(deployment, pictures, expected, clients, injector)
+
+
+def _with_waiting(deployment: Deployment, clients: Clients, seed: int) -> dict[str, Component]:
+    """The components with a proxy, each with clients that wait while it is frozen."""
+    first, second, third = deployment.proxies
+    proxies = {"worker a1": first, "worker a2": first, "proxy b": second, "proxy c": third}
+    return {
+        name: WithWaitingClients(deployment.components[name], partial(clients.request_listed, proxy), seed)
+        for name, proxy in proxies.items()
+    }
 
 
 def _inspect(

@@ -86,6 +86,13 @@ class Clients:
             if not self._expected.of(picture.number).since or likely < LISTED_SHARE:
                 self._request(choices, proxy, picture, variant)
 
+    def request_listed(self, proxy: str, choices: random.Random) -> None:
+        """Request a picture that is listed, if there is any: a proxy must not show it, whatever it does meanwhile."""
+        listed = self._expected.acknowledged_listings()
+        number = choices.choice(sorted(listed)) if listed else 0
+        picture = self._pictures[number]
+        self._ask(proxy, picture, choices.choice(picture.variants), "GET")
+
     def _request(self, choices: random.Random, proxy: str, picture: Picture, variant: Variant) -> None:
         (kind,) = choices.choices([*self._kinds, "plain"], [*self._kinds.values(), 1 - sum(self._kinds.values())])
         if kind == "aborts":

@@ -2,11 +2,13 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -35,38 +37,51 @@ class StandaloneProcess:
     """One process that the run starts by itself: `command()` gives its command line, `ready()` whether it answers.
 
     A process that ends during its start is started again, as by an init system: Edgeward ends if the store is down.
+    `environ`: added to its environment.
     """
 
-    def __init__(self, log: Path, command: Callable[[], Sequence[str]], ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        log: Path,
+        command: Callable[[], Sequence[str]],
+        ready: Callable[[], bool],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = log
-        self._command, self._ready = command, ready
+        self._command, self._ready, self._environ = command, ready, environ or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
-        self._spawn()
-        try:
-            until(self._started, f"the start of {self.log.stem} (see {self.log})", START_SECONDS, pause=0.05)
-        except AssertionError as error:
-            raise Unavailable(str(error)) from None
+        """Start it unless it runs, and return when it answers."""
+        with self._starting:
+            if not self._is_running():
+                self._spawn()
+            try:
+                until(self._started, f"the start of {self.log.stem} (see {self.log})", START_SECONDS, pause=0.05)
+            except AssertionError as error:
+                raise Unavailable(str(error)) from None
 
     def _started(self) -> bool:
         if self._ready():
             return True
-        if self._process is None or self._process.poll() is not None:
+        if not self._is_running():
             time.sleep(RESTART_SECONDS)
             self._spawn()
         return False
 
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def _spawn(self) -> None:
-        package = str(Path(edgeward.__file__).parent.parent)
+        package, tests = Path(edgeward.__file__).parent.parent, Path(__file__).parents[2]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": package},
+                env={**os.environ, "PYTHONPATH": f"{package}:{tests}", **self._environ},
                 start_new_session=True,
             )
 
@@ -80,7 +95,8 @@ class StandaloneProcess:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        with self._starting:
+            self._end(signal.SIGKILL)
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -127,7 +143,10 @@ class SupervisedProcess:
         self._send(self._frozen, signal.SIGCONT)
 
     def _pid(self) -> int:
-        pids = self._edge.run_file["processes"][self._role]
+        try:
+            pids = self._edge.run_file["processes"][self._role]
+        except (OSError, ValueError):
+            return 0  # the supervisor is down
         return int(pids[self._number]) if self._number < len(pids) else 0
 
     @staticmethod
@@ -135,6 +154,85 @@ class SupervisedProcess:
         if pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+class Machine:
+    """An `edgeward run` as a whole. Frozen: its supervisor is. Killed: the supervisor, which ends all its processes."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def start(self) -> None:
+        self._edge.start()
+
+    def stop(self) -> None:
+        self._edge.stop()
+
+    def kill(self) -> None:
+        members = self._edge.members()
+        self._edge.process.kill()
+        self._edge.process.wait()
+        until(lambda: not any(map(_is_alive, members)), "the end of a machine's processes", START_SECONDS)
+
+    def pause(self) -> None:
+        os.kill(self._edge.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self._edge.process.pid, signal.SIGCONT)
+
+
+class IsolatedProcess:
+    """One of the isolated processes (hashers) that a process of Edgeward has started: another one each time.
+
+    `session`: gives the session id of that process.
+    """
+
+    def __init__(self, session: Callable[[], int], seed: int) -> None:
+        self._session, self._choices = session, random.Random(f"isolated process {seed}")
+        self._frozen = 0
+
+    def start(self) -> None:
+        """The process that has started it does that."""
+
+    def stop(self) -> None:
+        """The process that has started it does that."""
+
+    def kill(self) -> None:
+        self._signal(self._any(), signal.SIGKILL)
+
+    def pause(self) -> None:
+        self._frozen = self._any()
+        self._signal(self._frozen, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(self._frozen, signal.SIGCONT)
+
+    def _any(self) -> int:
+        session = self._session()
+        found = [pid for pid in _processes_of(session) if pid != session]
+        return self._choices.choice(found) if found else 0
+
+    @staticmethod
+    def _signal(pid: int, number: signal.Signals) -> None:
+        if pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _processes_of(session: int) -> list[int]:
+    """The ids of all processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            if os.getsid(int(entry.name)) == session:
+                found.append(int(entry.name))
+    return found
+
+
+def _is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def edgeward_role(role: str, config: Path) -> Sequence[str]:

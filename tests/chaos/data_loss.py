@@ -1,8 +1,8 @@
-"""The store loses all its data, once, in the middle of a run; then it is refilled, as an operator would do it."""
+"""The store loses all its data, or gets an older copy of them; then it is refilled, as an operator would do it."""
 
 import shutil
 import threading
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ def can_refill() -> bool:
 class DataLoss:
     """`with DataLoss(...)`: after `seconds` the store loses its data. The block ends when all is restored.
 
+    With `older_by` it is an older copy that takes their place, made so many seconds before.
+
     Meanwhile no other component fails and no operator asks for anything: what is acknowledged while the store is empty
     would be lost by right. Clients go on.
     """
@@ -40,23 +42,40 @@ class DataLoss:
         expected: ExpectedState,
         admin: AdminClient,
         seconds: float,
+        older_by: float = 0.0,
     ) -> None:
         self._deployment, self._injector, self._operators = deployment, injector, operators
         self._expected, self._admin = expected, admin
-        self._timer = threading.Timer(seconds, self._run)
+        self._data = deployment.socket.parent / "store"
+        self._copy = deployment.directory / "older-copy"
+        self._timers = [threading.Timer(seconds, self._run)]
+        if older_by:
+            self._timers.append(threading.Timer(seconds - older_by, self._make_copy))
 
     def __enter__(self) -> "DataLoss":
-        self._timer.start()
+        for timer in self._timers:
+            timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.join()
+        for timer in self._timers:
+            timer.join()
+
+    def _make_copy(self) -> None:
+        """As a snapshot of the disk does: all files at one moment."""
+        with self._injector.all_up():
+            self._deployment.store.pause()
+            try:
+                shutil.copytree(self._data, self._copy)
+            finally:
+                self._deployment.store.resume()
 
     def _run(self) -> None:
         try:
             with self._operators.paused(), self._injector.all_up():
+                before = self._last_refill()
                 self._lose()
-                self._refill()
+                self._refill(before)
                 # What caches hold is not known any more: `store refill` says so, and that they must be emptied.
                 for cache in self._deployment.caches.values():
                     cache.kill()
@@ -64,18 +83,36 @@ class DataLoss:
                     cache.start()
                 until(self._caches_are_known_to_be_empty, "the caches were emptied", REFILL_SECONDS, pause=0.5)
                 self._expected.forget_store()
-                self._injector.injected["loss", "store"] += 1
+                self._injector.injected["restore" if self._copy.exists() else "loss", "store"] += 1
         except Exception as error:  # it would end with this thread
             self._expected.violation(f"the store lost its data: {type(error).__name__}: {error}")
 
     def _lose(self) -> None:
         self._deployment.store.kill()
-        shutil.rmtree(self._deployment.socket.parent / "store")
+        shutil.rmtree(self._data)
+        if self._copy.exists():
+            shutil.copytree(self._copy, self._data)
         self._deployment.store.start()
 
-    def _refill(self) -> None:
-        since = time.time()
-        until(lambda: self._is_refilled(since), "the refill of the store", REFILL_SECONDS, pause=0.5)
+    def _last_refill(self) -> float:
+        """When the store was refilled last, by the clock of whoever did; 0: never."""
+        found: list[float] = []
+
+        def look() -> bool:
+            with suppress(EdgewardError):
+                found.append(self._ask_for_refill())
+            return bool(found)
+
+        until(look, "a controller that answers", REFILL_SECONDS, pause=0.5)
+        return found[-1]
+
+    def _refill(self, before: float) -> None:
+        """Ask for it until a controller has noticed the loss and restored the lists."""
+        until(lambda: self._last_refill() not in (0.0, before), "the refill of the store", REFILL_SECONDS, pause=0.5)
+
+    def _ask_for_refill(self) -> float:
+        answer: Any = self._admin.call("POST", REFILL, {"why": "chaos"})
+        return float(answer["refill"]["at"]) if answer["refill"] else 0.0
 
     def _caches_are_known_to_be_empty(self) -> bool:
         try:
@@ -83,14 +120,6 @@ class DataLoss:
         except EdgewardError:
             return False
         return True
-
-    def _is_refilled(self, since: float) -> bool:
-        """Ask for it until a controller has noticed the loss and restored the lists."""
-        try:
-            answer: Any = self._admin.call("POST", REFILL, {"why": "chaos"})
-        except EdgewardError:
-            return False
-        return bool(answer["refill"]) and bool(answer["refill"]["at"] >= since)
 
 
 def empty(directory: Path) -> None:

@@ -25,7 +25,7 @@ MAX_QUIET_SECONDS = 90.0
 """How long the deployment may take until no purge is owed any more."""
 FINAL = ("verified", "delivered")
 """Of an order by prefix or tag `unsupported` is final too: each target that is known has an order of its own."""
-SETTLED = ("gone", "nothing", "inactive", "unknown")
+SETTLED = ("gone", "found_nothing", "nothing", "inactive", "unknown")
 """Of a takedown: nothing is owed or refused. `unknown`: sightings were lost; `left` looks at the caches."""
 PROBE_THREADS = 8
 PAGE = 1000

@@ -51,6 +51,7 @@ class Report:
             submitted = Counter({target: number for (what, target), number in self.faults.items() if what == kind})
             yield f"{kind}s", f"{submitted.total()}: {_format_counts(submitted)}"
         yield "losses of the store's data", self.faults["loss", "store"]
+        yield "older copies of them restored", self.faults["restore", "store"]
         yield "starts that were retried", len(self.failed_starts)
         yield "requests", f"{self.answers.total()}: {_format_counts(self.answers)} (0: no answer)"
         yield "different requests", self.variants

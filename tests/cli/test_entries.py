@@ -88,7 +88,23 @@ def test_wait_asks_for_verified_purges(api: Api, edgeward: Run) -> None:
     ("changed", "said", "status"),
     [
         ({"orders": 0, "verified": 0, "state": "nothing"}, "no copy was seen", 0),
-        ({"accepted": {"cf": 3}, "state": "accepted"}, "2 purges done: 2 verified, 3 accepted by cf", 0),
+        ({"state": "found_nothing"}, "2 purges done: found nothing", 0),
+        ({"accepted": {"cf": 3}, "state": "accepted"}, "2 purges done: 2 verified, 3 accepted by cf", 1),
+        (
+            {"accepted": {"cf": 3}, "state": "accepted"},
+            "accepted, not verified: cf took 3 purges and can't be asked",
+            1,
+        ),
+        (
+            {"accepted": {"cf": 3}, "state": "accepted", "accepted_is_enough": ["cf"]},
+            "2 purges done: 2 verified, 3 accepted by cf",
+            0,
+        ),
+        (
+            {"accepted": {"cf": 3, "fastly": 1}, "state": "accepted", "accepted_is_enough": ["cf"]},
+            "verified: fastly",
+            1,
+        ),
         ({"nodes": {}, "unknowns": ["no cache is configured"], "state": "unknown"}, "no cache is configured", 1),
         ({"unknowns": ["edge: 7 targets were forgotten"], "state": "unknown"}, "edge: 7 targets were forgotten", 1),
     ],

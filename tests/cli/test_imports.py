@@ -123,17 +123,26 @@ def test_waiting(api: Api, edgeward: Run, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "line"),
-    [({}, "2 purges done and verified"), ({"accepted": {"cf": 2}}, "2 purges done: 2 verified, 2 accepted by cf")],
+    ("changed", "line", "status"),
+    [
+        ({}, "2 purges done and verified", 0),
+        ({"state": "found_nothing"}, "2 purges done: found nothing", 0),
+        ({"accepted": {"cf": 2}, "state": "accepted"}, "2 purges done: 2 verified, 2 accepted by cf", 1),
+        (
+            {"accepted": {"cf": 2}, "state": "accepted", "accepted_is_enough": ["cf"]},
+            "2 purges done: 2 verified, 2 accepted by cf",
+            0,
+        ),
+    ],
 )
 def test_only_verified_purges_are_called_so(
-    api: Api, edgeward: Run, file: Path, changed: dict[str, Any], line: str
+    api: Api, edgeward: Run, file: Path, changed: dict[str, Any], line: str, status: int
 ) -> None:
-    """The last lines say what became of the purges."""
+    """The last lines say what became of the purges. Accepted is done only where the settings say so."""
     api.answer(IMPORTS, {"job": NEW}, 202)
     answer_in_turn(api, {**DONE, "purge": {**GONE, **changed}})
     ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
-    assert (ended.status, ended.out.splitlines()[-2:]) == (0, [line, "At noon: gone."])
+    assert (ended.status, ended.out.splitlines()[-2:]) == (status, [line, "At noon: gone."])
 
 
 def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Path) -> None:

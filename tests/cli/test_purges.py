@@ -133,17 +133,42 @@ def test_accepted_is_the_word_for_a_purge_that_is_not_verified(api: Api, edgewar
     rows = {line.split()[0]: line for line in edgeward("purges", PURGE["id"]).out.splitlines() if line}
     assert rows["cf"].split()[1:3] == ["accepted", "unknown"]
     assert "connection refused" in rows["down"]
-    assert rows["down"].split()[1] == "waiting"
+    assert rows["down"].split()[1] == "owed"
     assert "not sent yet" in rows["new"]
+    nothing = {**accepted, "delivery": "verified", "word": "found_nothing", "removed": 0}
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", {**PURGE, "outcomes": {"varnish-1": nothing}})
+    assert "varnish-1  found nothing  0" in edgeward("purges", PURGE["id"]).out
 
 
 def test_purge_says_that_it_matched_nothing(api: Api, edgeward: Run) -> None:
     """With --wait, a URL that was never seen and of which no cache had a copy is named, with status 1."""
-    answer = {"purges": [PURGE], "unmatched": ["http://host/a.jpg"], "state": "nothing", "statement": "no copy"}
+    for state in ("nothing", "found_nothing"):
+        answer = {"purges": [PURGE], "unmatched": ["http://host/a.jpg"], "state": state, "statement": "no copy"}
+        api.answer("POST /api/v1/purges", answer, 202)
+        ended = edgeward("purge", "http://host/a.jpg", "--wait")
+        assert ended.status == 1
+        assert "nothing matched http://host/a.jpg" in ended.err
+        assert "edgeward: no copy" in ended.err
+
+
+def test_purge_says_that_it_found_nothing(api: Api, edgeward: Run) -> None:
+    """With --wait, where a copy was seen once and no cache has one now: status 1."""
+    answer = {"purges": [PURGE], "unmatched": [], "state": "found_nothing", "statement": "At noon: found nothing."}
     api.answer("POST /api/v1/purges", answer, 202)
     ended = edgeward("purge", "http://host/a.jpg", "--wait")
-    assert ended.status == 1
-    assert "nothing matched http://host/a.jpg" in ended.err
+    assert (ended.status, ended.err) == (1, "edgeward: At noon: found nothing.\n")
+    assert edgeward("purge", "http://host/a.jpg").status == 0
+
+
+def test_purge_says_what_was_only_accepted(api: Api, edgeward: Run) -> None:
+    """With --wait, status 1 unless the settings of the cache say that this is enough."""
+    answer = {"purges": [PURGE], "unmatched": [], "state": "accepted", "statement": "At noon: accepted."}
+    for enough, status in ((["cf"], 0), ([], 1)):
+        accepted = {"accepted": {"cf": 2}, "accepted_is_enough": enough}
+        api.answer("POST /api/v1/purges", {**answer, **accepted}, 202)
+        ended = edgeward("purge", "http://host/a.jpg", "--wait")
+        assert (ended.status, ended.out.splitlines()[-1]) == (status, "At noon: accepted.")
+        assert ("accepted, not verified: cf took 2 purges" in ended.err) == bool(status)
 
 
 def test_orders_by_tag_and_prefix_are_shown(api: Api, edgeward: Run) -> None:

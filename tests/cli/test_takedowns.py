@@ -132,14 +132,28 @@ def test_what_became_of_the_others_is_said(api: Api, edgeward: Run) -> None:
 
 
 def test_a_takedown_that_is_only_accepted_is_not_gone(api: Api, edgeward: Run) -> None:
-    """A cache that can't be asked has carried it out: status 0, in the words that are true."""
+    """A cache that can't be asked has carried it out: status 1 unless its settings say that this is enough."""
     answer = _answer()
     answer["purge"] |= {"state": "accepted", "accepted": {"cf": 2}, "verified": 0, "statement": "accepted"}
     api.answer("POST /api/v1/takedowns", answer, 202)
+    for enough, status in ((["cf"], 0), ([], 1)):
+        answer["purge"]["accepted_is_enough"] = enough
+        ended = edgeward("takedown", URL, "--wait")
+        assert ended.status == status
+        assert ("accepted, not verified: cf" in ended.err) == bool(status)
+        assert "2 purges done: 0 verified, 2 accepted by cf" in ended.out
+        assert "gone" not in ended.out
+
+
+def test_a_takedown_that_found_nothing_says_so(api: Api, edgeward: Run) -> None:
+    """Who takes something down expects a copy: where every cache was asked and none had one, --wait ends with 1."""
+    answer = _answer(purge_state="found_nothing")
+    answer["purge"] |= {"copies": 0, "statement": "At noon: found nothing."}
+    api.answer("POST /api/v1/takedowns", answer, 202)
     ended = edgeward("takedown", URL, "--wait")
-    assert ended.status == 0
-    assert "2 purges done: 0 verified, 2 accepted by cf" in ended.out
+    assert (ended.status, ended.err) == (1, "edgeward: At noon: found nothing.\n")
     assert "gone" not in ended.out
+    assert edgeward("takedown", URL).status == 0
 
 
 def test_a_takedown_that_is_still_placing_says_how_far_it_is(api: Api, edgeward: Run) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from tests.caches.http_server import http_server, response
 from tests.support.programs import free_port, require
 
 from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
@@ -281,12 +282,21 @@ async def test_nginx_with_another_cache_key_is_found(start: Start) -> None:
 
 @pytest.mark.parametrize("path", [TARGET.path, "/missing.txt"])
 async def test_nginx_whose_url_is_not_its_purge_listener_is_found(start: Start, path: str) -> None:
-    """The port for clients answers every purge like a fetch: neither that it accepts them nor an object is well."""
+    """The port for clients answers every purge like a fetch: it takes no purges, and what it lacks is named."""
     cache = start(Nginx)
     findings = await checked(settings(cache, url=cache.url), Target("http", "img.test", path))
-    assert findings["purge"].health is Health.WARN
-    assert "is it the purge listener?" in findings["purge"].detail
-    assert findings["object"].health is (Health.FAIL if path == TARGET.path else Health.SKIPPED)
+    assert findings["purge"].health is Health.FAIL
+    assert "without Edgeward-Variants" in findings["purge"].detail
+    assert "point `url` at the purge listener" in findings["purge"].detail
+
+
+@pytest.mark.parametrize("driver", ["varnish", "nginx", "squid", "trafficserver"])
+async def test_a_web_server_in_place_of_the_cache_takes_no_purges(driver: str) -> None:
+    """It answers 200 to everything."""
+    async with http_server(lambda head, _: response(200, "Server: Elsewhere/1.0", body=b"<h1>Hello</h1>")) as (url, _):
+        finding = (await checked(parse_cache({"name": "c", "driver": driver, "url": url, "secret": SECRET})))["purge"]
+    assert finding.health is Health.FAIL, finding
+    assert "does not purge" in finding.detail or "any server answers so" in finding.detail
 
 
 async def test_nginx_whose_origin_refuses_unknown_queries_is_well(start: Start, origin: Origin) -> None:

@@ -103,7 +103,8 @@ async def test_an_image_is_listed_by_types_that_it_can_have(services: Services, 
 
 
 async def test_signals_are_listed_once(services: Services) -> None:
-    """Twice in one call is one entry; listed before, an entry keeps its provenance and is counted as known."""
+    """Twice in one call is one entry; listed before, an entry keeps its provenance and is counted as known. The audit
+    trail has that it was listed again."""
     await lists.create(services, HashList("a"), "ana", "")
     first = await entries.add(services, "a", [MD5, MD5], "ana", "first")
     assert (len(first.entries), first.known, first.change.active, first.purge) == (1, 0, True, None)
@@ -112,7 +113,12 @@ async def test_signals_are_listed_once(services: Services) -> None:
         (MD5, "ana", "first"),
         (SHA256, "bo", "second"),
     ]
-    assert (again.known, again.change.version) == (1, first.change.version + 1)
+    assert (again.known, again.change.version) == (1, first.change.version + 2)
+    changes = await services.list_store.changes(first.change.version)
+    assert [(each.op, each.who, each.entry and each.entry.signal) for each in changes] == [
+        ("entry.add", "bo", SHA256),
+        ("entry.add", "bo", MD5),
+    ]
     assert entries.find(services, again.entries[0].id).added_by == "ana"
 
 

@@ -1,6 +1,8 @@
 """Lists: created, changed, deleted, and counted as this process has them."""
 
+import asyncio
 from dataclasses import replace
+from itertools import batched
 
 import pytest
 
@@ -46,6 +48,29 @@ async def test_a_change_is_active_when_it_returns(services: Services) -> None:
     deleted = await lists.delete(services, "a", "ana", "")
     assert (deleted.status.hash_list.name, deleted.change.version) == ("a", 3)
     assert "a" not in services.replica.matcher.lists
+
+
+async def test_a_list_that_is_deleted_during_an_import_is_counted_as_it_was(services: Services) -> None:
+    """Entries are added while it is deleted: those that were on it at that moment are counted, and no others."""
+    await services.list_store.create_list(HashList("filling"), "ana")
+    added = asyncio.Event()
+
+    async def fill() -> None:
+        for chunk in batched(range(100_000), 20):
+            entries = [Entry("filling", Signal("md5", f"{number:032x}")) for number in chunk]
+            await services.list_store.add_entries(entries, "ana")
+            if chunk[0] >= 400:
+                added.set()
+
+    filling = asyncio.create_task(fill())
+    await added.wait()
+    deleted = await lists.delete(services, "filling", "ana", "")
+    with pytest.raises(NotFound):
+        await filling
+    changes = await services.list_store.changes(0, limit=100_000)
+    on_it = [each for each in changes if each.op == "entry.add" and each.entry and each.entry.list == "filling"]
+    assert deleted.status.total == len(on_it)
+    assert max(each.version for each in on_it) < deleted.change.version
 
 
 async def test_entries_are_counted_by_type(services: Services) -> None:

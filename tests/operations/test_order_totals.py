@@ -78,6 +78,38 @@ def test_what_the_purges_met_is_added_up() -> None:
     assert summary.met == {Met.REMOVED: 2, Met.NONE: 1, Met.UNKNOWN: 1}
 
 
+@pytest.mark.parametrize(
+    ("removed", "state"),
+    [((0, 0), "found_nothing"), ((1, 0), "gone"), ((0, None), "gone"), ((None, None), "gone")],
+)
+def test_gone_is_not_said_where_no_cache_had_a_copy(removed: tuple[int | None, ...], state: str) -> None:
+    """Every cache was asked and none had a copy: nothing was found. Where one does not tell, that is not known."""
+    order, totals = _order(), OrderTotals(["a", "b"])
+    done = {
+        name: Outcome(order.id, name, Delivery.VERIFIED, time.time(), removed=count)
+        for name, count in zip("ab", removed, strict=True)
+    }
+    totals.add(order, done)
+    summary = totals.summary(complete=True)
+    assert (summary.state, summary.verified) == (state, 2)
+    assert sum(total.found_nothing for total in summary.caches.values()) == removed.count(0)
+
+
+def test_accepted_is_not_found_nothing() -> None:
+    """A cache that can't be asked may have a copy, whatever it counted."""
+    order, totals = _order(), OrderTotals(["a"], accepted_is_enough=["a"])
+    totals.add(order, {"a": Outcome(order.id, "a", Delivery.DELIVERED, time.time(), removed=0)})
+    summary = totals.summary(complete=True)
+    assert (summary.state, summary.accepted, summary.accepted_is_enough) == ("accepted", {"a": 1}, ["a"])
+
+
+def test_a_linger_time_from_two_clocks_is_not_known() -> None:
+    """A purge from before its order: the clocks differ."""
+    order, totals = _order(), OrderTotals(["a"])
+    totals.add(order, {"a": Outcome(order.id, "a", Delivery.VERIFIED, order.started_at - 600)})
+    assert totals.summary(complete=True).linger_seconds is None
+
+
 def test_a_cache_that_was_removed_owes_nothing() -> None:
     """What it did is in the totals. What it did not do is owed by no one."""
     done, undone = _order(60), _order(50)

@@ -37,11 +37,11 @@ def test_a_cache_owes_an_order_until_its_outcome_is_final(delivery: Delivery) ->
     ],
 )
 def test_only_an_order_that_was_carried_out_has_a_linger_time(delivery: Delivery, lingers: float | None) -> None:
-    """Never less than 0: clocks differ. A cache without an outcome has none."""
+    """From before its order it can't be: clocks differ, and it is not known. A cache without an outcome has none."""
     late, early = Outcome("7-0", "late", delivery, 101.5), Outcome("7-0", "early", delivery, 99.0)
     status = purges.status_of(ORDER, {"late": late, "early": early}, ["late", "early"])
     assert status.linger_seconds("late") == lingers
-    assert status.linger_seconds("early") == (None if lingers is None else 0.0)
+    assert status.linger_seconds("early") is None
     assert status.linger_seconds("other") is None
 
 

@@ -37,10 +37,16 @@ def test_gone_says_of_what_where_and_when() -> None:
 
 def test_purges_that_met_nothing_say_no_copy_is_gone() -> None:
     """A copy under another cache key would be there still: the sentence says where nothing is."""
-    text = statement(_summary(ReceiptState.GONE, edge=_total(none=1, verified=1), far=_total(none=2, verified=2)))
+    edge, far = _total(none=1, verified=1), _total(none=2, verified=2)
+    text = statement(_summary(ReceiptState.FOUND_NOTHING, edge=edge, far=far))
+    assert text == (
+        "At 2026-01-01 12:00:00 UTC: found nothing: every cache that Edgeward is told of was asked where purges look "
+        "(edge, far). No cache had a copy."
+    )
+    text = statement(_summary(ReceiptState.GONE, edge=edge, far=_total(unknown=1, verified=1)))
     assert text == (
         "At 2026-01-01 12:00:00 UTC: nothing is left where purges look, in every cache that Edgeward is told of "
-        "(edge, far). No cache had a copy."
+        "(edge, far). No other cache had a copy; far does not tell whether there was a copy."
     )
 
 
@@ -215,7 +221,14 @@ def test_long_lists_of_caches_are_cut() -> None:
 
 @pytest.mark.parametrize(
     ("state", "then"),
-    [("gone", "unknown"), ("accepted", "unknown"), ("nothing", "unknown"), ("owed", "owed"), ("placing", "placing")],
+    [
+        ("gone", "unknown"),
+        ("accepted", "unknown"),
+        ("nothing", "unknown"),
+        ("found_nothing", "unknown"),
+        ("owed", "owed"),
+        ("placing", "placing"),
+    ],
 )
 def test_responses_that_are_not_judged_are_not_known(state: str, then: str) -> None:
     """A cache may hold what they had: nothing is gone before they are judged."""

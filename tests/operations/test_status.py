@@ -1,14 +1,15 @@
 """The status of the system."""
 
-import time
 from dataclasses import replace
 
 import pytest
 
+from edgeward.lists.replication.freshness import now
 from edgeward.lists.replication.replica import Replica
 from edgeward.operations import entries, lists, purges, status
 from edgeward.operations.services import Services
 from edgeward.operations.status import CacheStatus, StoreState, readiness
+from edgeward.settings.config import PolicySettings
 from edgeward.types import HashList, Signal, Target
 
 
@@ -27,10 +28,22 @@ async def test_readiness_is_about_the_lists(
     the last contact, as a part of the time after which the store is away."""
     replica = Replica(services.store, "r")
     replica.ready = ready
-    replica.contact = time.time() - age * status.AWAY_SECONDS if age else 0.0
-    state = readiness(replace(services, replica=replica))
+    if age:
+        replica.freshness.answered(now() - age * status.AWAY_SECONDS, 0)
+    config = services.config.model_copy(update={"policy": PolicySettings(store_stale_seconds=3600)})
+    state = readiness(replace(services, replica=replica, config=config))
     assert (state.ready, state.store, state.reasons) == (ready, store_state, reasons)
     assert (state.contact_age is None) is (not age)
+
+
+async def test_a_process_that_is_cut_off_is_told_of(services: Services) -> None:
+    """Of this machine, for longer than policy.store_stale_seconds: then a policy decides, not the lists."""
+    policy = PolicySettings(store_stale="block", store_stale_seconds=10)
+    strict = replace(services, config=services.config.model_copy(update={"policy": policy}))
+    assert readiness(strict, 9.0).reasons == readiness(strict).reasons == []
+    assert readiness(strict, 73.2).ready
+    (reason,) = readiness(strict, 73.2).reasons
+    assert reason.startswith("a process is cut off from the store for 73 s: policy.store_stale (block) decides")
 
 
 async def test_everything_is_counted(services: Services) -> None:

@@ -1,5 +1,6 @@
 """A store that lost its data: what is refused meanwhile, and its refill."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -199,7 +200,11 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     await entries.add(services, "a", [other], "ana", "")
     await retromatched(services)
     await carry_out(services, Delivery.UNSUPPORTED)
-    added = await entries.add(services, "a", [other], "ana", "", timeout=60.0)
+    adding = asyncio.create_task(entries.add(services, "a", [other], "ana", "", timeout=60.0))
+    while not adding.done():  # listed again, it is purged again
+        await carry_out(services, Delivery.UNSUPPORTED)
+        await asyncio.wait([adding], timeout=0.05)
+    added = await adding
     assert added.purge
     requester = Requester("ana", "api", hosts=("photos.example",))
     made = await takedowns.create(services, TakedownRequest(signals=(other,)), requester)

@@ -23,6 +23,8 @@ from edgeward.hashing.fingerprint import fingerprint as hashed_here
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication import membership
+from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching import time_slicing
 from edgeward.proxy import judge as module
@@ -118,21 +120,40 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
     """After longer than a change waits for it, it asks the store before it judges; concurrent requests share that."""
     await judge.judge(jpeg(), ())
     caught: list[float] = []
-    original = replica.catch_up
+    original = replica.wait_current
 
-    async def counted(timeout: float) -> bool:
-        caught.append(timeout)
-        return await original(timeout)
+    async def counted() -> bool:
+        caught.append(replica.freshness.age)
+        return await original()
 
-    replica.catch_up = counted  # type: ignore[method-assign]
+    replica.wait_current = counted  # type: ignore[method-assign]
 
     async def judged_after_a_freeze() -> None:
         # No await before the judging asks for it: the running replica would hear from the store meanwhile.
-        replica.contact = 0.0
+        replica.freshness = Freshness()
         await judge.judge(jpeg(), ())
 
     await asyncio.gather(*(judged_after_a_freeze() for _ in range(5)))
     assert len(caught) == 1
+
+
+async def test_what_the_store_has_named_is_waited_for(
+    judge: Judge, store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store answers, and what it has is being applied: longer than for a store that does not answer."""
+    monkeypatch.setattr(module, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(module, "CATCH_UP_TURNS", (1, 1))
+    monkeypatch.setattr(module, "APPLY_TURNS", 1200)
+    monkeypatch.setattr(membership, "LEASE_SECONDS", 60.0)
+    await judge.judge(jpeg(), ())
+    replica.freshness = Freshness()
+    replica.freshness.answered(now(), replica.version + 2)
+    judging = asyncio.create_task(judge.judge(jpeg(), ()))
+    done, _ = await asyncio.wait([judging], timeout=0.5)
+    assert not done
+    await list_image(store, replica, jpeg())  # two changes
+    _, verdict = await judging
+    assert verdict.reason is Reason.MATCH
 
 
 async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Replica, pool: HasherPool) -> None:

@@ -8,7 +8,7 @@ from mitmproxy.http import Headers, Request
 from edgeward.proxy import pages
 from edgeward.types import Action, Flaw, Reason
 
-PASSES = {Reason.TIMEOUT, Reason.CRASHED, Reason.OVERLOADED, Reason.NOT_READY, Reason.ERROR}
+PASSES = {Reason.TIMEOUT, Reason.CRASHED, Reason.OVERLOADED, Reason.NOT_READY, Reason.STORE_STALE, Reason.ERROR}
 """Reasons that may be gone a moment later."""
 
 

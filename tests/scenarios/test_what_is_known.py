@@ -1,67 +1,16 @@
 """What a listing, a takedown and a purge say that real caches did: never more than is known."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.support.controllers import Api, RunningController, ask_until, photo
-from tests.support.controllers import settings as controller_settings
-from tests.support.edges import with_store
-from tests.support.eventually import until
+from tests.scenarios.told_caches import HOST, Cold, PlainVarnish, running_with, section, store
+from tests.support.controllers import ask_until, photo
 from tests.support.programs import free_port
-from tests.support.real_caches import fetch
 
-from edgeward.cli.main import main
 from edgeward.demo.caches import CacheServer, Nginx, Squid, TrafficServer, Varnish
-from edgeward.hashing.fingerprint import fingerprint
-from edgeward.settings.config import Config
-from edgeward.sightings.sightings import Sightings
-from edgeward.types import Sighting, Target
 
-HOST = "img.test"
 SELF_HOSTED = (Varnish, Nginx, Squid, TrafficServer)
-
-type Cold = Callable[..., CacheServer]
-
-
-class _Running:
-    """A controller, the caches that it is told of, and the command line."""
-
-    def __init__(self, config: Config, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-        self.config, self.api, self._capsys = config, api, capsys
-
-    def command(self, *argv: str) -> tuple[int, str]:
-        """The exit status of a command, and all that it printed."""
-        status = main(list(argv))
-        printed = self._capsys.readouterr()
-        return status, printed.out + printed.err
-
-    def see(self, path: str, body: bytes) -> None:
-        target = Target("http", HOST, path, (), len(body))
-        seen = Sighting(target, fingerprint(body, self.config.hashing), time.time(), 0)
-        with_store(self.config, lambda store: Sightings(store, self.config.sightings).write([seen]))
-
-
-@contextmanager
-def _running(
-    redis_url: str, directory: Path, capsys: pytest.CaptureFixture[str], *caches: dict[str, Any]
-) -> Iterator[_Running]:
-    config = controller_settings(redis_url, directory / "state", caches=caches)
-    with RunningController(config) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEWARD_API", running.api.url)
-        patch.setenv("EDGEWARD_TOKEN", running.api.token)
-        yield _Running(config, running.api, capsys)
-
-
-def _section(cache: CacheServer, **more: object) -> dict[str, Any]:
-    return {"name": cache.driver, "driver": cache.driver, "url": cache.purge_url, "timeout_ms": 20_000, **more}
-
-
-def _store(cache: CacheServer, path: str) -> None:
-    until(lambda: fetch(cache, path)[0] == fetch(cache, path)[0], f"{path} is stored")
 
 
 @pytest.mark.parametrize("kind", SELF_HOSTED)
@@ -73,8 +22,8 @@ def test_a_copy_that_was_there_and_one_that_was_not(
     cache = cold(kind)
     cache.start()
     body = photo("chelsea")
-    with _running(redis_url, tmp_path, capsys, _section(cache)) as running:
-        _store(cache, "/here.jpg")
+    with running_with(redis_url, tmp_path, capsys, section(cache)) as running:
+        store(cache, "/here.jpg")
         running.see("/here.jpg", body)
         status, printed = running.command("takedown", f"http://{HOST}/here.jpg", "--wait")
         assert (status, "gone from every cache" in printed) == (0, True)
@@ -85,15 +34,20 @@ def test_a_copy_that_was_there_and_one_that_was_not(
         assert "No cache had a copy" in printed
         assert "gone" not in printed
         states = [each["receipt_state"] for each in running.api.get("/takedowns").json["takedowns"]]
-        assert states == ["nothing", "gone"]
+        assert states == ["found_nothing", "gone"]
         status, printed = running.command("purge", f"http://{HOST}/hree.jpg", "--wait")
         assert (status, "nothing matched" in printed) == (1, True)
+        # The first URL again: it was seen, and its copy is removed.
+        status, printed = running.command("purge", f"http://{HOST}/here.jpg", "--wait")
+        assert (status, "found nothing" in printed, "gone" in printed) == (1, True, False)
+        (latest, *_) = running.api.get("/purges").json["purges"]
+        assert latest["outcomes"][cache.driver]["word"] == "found_nothing"
 
 
 def test_a_hash_that_no_image_has(redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing was purged, nothing is gone, and the status is 1, waited for or not."""
     nobody = {"name": "edge", "driver": "varnish", "url": f"http://127.0.0.1:{free_port()}"}
-    with _running(redis_url, tmp_path, capsys, nobody) as running:
+    with running_with(redis_url, tmp_path, capsys, nobody) as running:
         for options in ([], ["--wait"]):
             status, printed = running.command("takedown", "--hash", "md5:" + "0" * 32, *options)
             assert status == 1
@@ -108,7 +62,7 @@ def test_a_refusal_ends_the_wait(
     """The secret is wrong: the answer comes long before the timeout, and says refused, not owed."""
     cache = cold(kind, secret="the right one")
     cache.start()
-    with _running(redis_url, tmp_path, capsys, _section(cache, secret="a wrong one")) as running:
+    with running_with(redis_url, tmp_path, capsys, section(cache, secret="a wrong one")) as running:
         running.see("/a.jpg", photo("chelsea"))
         picture = tmp_path / "a.jpg"
         picture.write_bytes(photo("chelsea"))
@@ -129,7 +83,7 @@ def test_a_refusal_ends_the_wait(
 def test_a_cache_that_is_away_is_waited_for(redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`purges ID` shows what the order waits for: the last error, and how often it was tried."""
     nobody = {"name": "edge", "driver": "varnish", "url": f"http://127.0.0.1:{free_port()}"}
-    with _running(redis_url, tmp_path, capsys, nobody) as running:
+    with running_with(redis_url, tmp_path, capsys, nobody) as running:
         (order,) = running.api.post("/purges", {"urls": [f"http://{HOST}/a.jpg"]}).json["purges"]
         found = ask_until(lambda: running.api.get(f"/purges/{order['id']}"), lambda purge: purge["outcomes"])
         waiting = found["outcomes"]["edge"]
@@ -140,34 +94,21 @@ def test_a_cache_that_is_away_is_waited_for(redis_url: str, tmp_path: Path, caps
         assert waiting["detail"] in printed
 
 
-class _PlainVarnish(Varnish):
-    """A Varnish with the `return (purge)` of its documentation: it answers 200 whether or not there was a copy."""
-
-    def _command(self) -> list[str]:
-        arguments = super()._command()
-        host, port = self.backend
-        (self.directory / "default.vcl").write_text(
-            f'vcl 4.1; backend default {{ .host = "{host}"; .port = "{port}"; }} '
-            'sub vcl_recv { if (req.method == "PURGE") { return (purge); } }'
-        )
-        return arguments
-
-
 def test_a_cache_that_does_not_tell_is_neither_verified_nor_gone(
     redis_url: str, tmp_path: Path, cold: Cold, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Accepted is the word, for listings, takedowns, receipts and pages. Whether there was a copy is not known."""
-    cache = cold(_PlainVarnish)
+    cache = cold(PlainVarnish)
     cache.start()
     picture = tmp_path / "a.jpg"
     picture.write_bytes(photo("chelsea"))
-    with _running(redis_url, tmp_path, capsys, _section(cache)) as running:
+    with running_with(redis_url, tmp_path, capsys, section(cache)) as running:
         running.see("/a.jpg", photo("chelsea"))
         running.api.post("/lists", {"name": "court"})
         status, added = running.command("add", "court", "--image", str(picture), "--wait")
-        assert (status, "1 accepted by varnish" in added) == (0, True)
+        assert (status, "1 accepted by varnish" in added) == (1, True)
         status, taken = running.command("takedown", f"http://{HOST}/a.jpg", "--wait")
-        assert (status, "accepted by varnish" in taken) == (0, True)
+        assert (status, "accepted by varnish" in taken) == (1, True)
         takedown_id = taken.split()[1].rstrip(":")
         _, shown = running.command("receipt", takedown_id)
         running.command("receipt", takedown_id, "--html", str(tmp_path / "page.html"))
@@ -177,6 +118,8 @@ def test_a_cache_that_does_not_tell_is_neither_verified_nor_gone(
             assert "done and verified" not in text
         for text in (added, taken, shown, page):
             assert "gone" not in text.lower().replace(".gone, .verified", "")
+        for text in (added, taken):
+            assert "accepted, not verified: varnish" in text
         status, typo = running.command("takedown", f"http://{HOST}/typo.jpg", "--wait")
         assert (status, "does not tell whether there was a copy" in typo) == (1, True)
 
@@ -187,9 +130,9 @@ def test_a_prefix_at_a_cache_without_prefixes(
     """What was seen below it is purged. What was never seen is not known to be gone, which is status 1."""
     cache = cold(Varnish)
     cache.start()
-    with _running(redis_url, tmp_path, capsys, _section(cache)) as running:
+    with running_with(redis_url, tmp_path, capsys, section(cache)) as running:
         for path in ("/u/seen.jpg", "/u/unseen.jpg"):
-            _store(cache, path)
+            store(cache, path)
         running.see("/u/seen.jpg", photo("chelsea"))
         status, printed = running.command("takedown", "--prefix", f"http://{HOST}/u/", "--wait")
         assert status == 1
@@ -206,7 +149,7 @@ def test_a_list_that_blocks_nothing_says_so(
     picture.write_bytes(photo("chelsea"))
     cache = cold(Varnish)
     cache.start()
-    with _running(redis_url, tmp_path, capsys, _section(cache)) as running:
+    with running_with(redis_url, tmp_path, capsys, section(cache)) as running:
         running.see("/a.jpg", photo("chelsea"))
         running.api.post("/lists", {"name": "watch", "mode": "monitor"})
         status, printed = running.command("add", "watch", "--image", str(picture), "--wait")

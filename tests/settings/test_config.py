@@ -49,7 +49,7 @@ def test_store_url() -> None:
 
 def test_every_flaw_has_a_policy() -> None:
     """The operator decides what happens for every reason for which an image cannot be checked."""
-    for reason in (*Flaw, Reason.NOT_READY, Reason.ERROR):
+    for reason in (*Flaw, Reason.NOT_READY, Reason.STORE_STALE, Reason.ERROR):
         assert Config().decide(reason) in ("deliver", "block")
 
 

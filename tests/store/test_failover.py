@@ -78,7 +78,7 @@ class Work:
         """All that was acknowledged is in the store and in the replica; all orders are carried out."""
         entries, ids = set(self.entries), list(self.ids)
         assert entries - {entry.id async for some in self.list_store.scan("bad") for entry in some} == set()
-        assert await self.replica.catch_up(30)
+        assert await self.replica.wait_version(await self.list_store.version(), 30)
         assert entries - set(self.replica.matcher.entries("bad")) == set()
 
         async def carried_out() -> bool:

@@ -12,7 +12,7 @@ from tests.unknown_copies.site import LIST, Site
 
 CLIENTS = 24
 WAIT_SECONDS = 60
-NONE_LEFT = frozenset({"gone", "nothing"})
+NONE_LEFT = frozenset({"gone", "found_nothing", "nothing"})
 """States of a receipt that say that no copy is left, or that there was none."""
 
 

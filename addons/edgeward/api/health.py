@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from edgeward.api import context, serializers
 from edgeward.exposition import exposition as exposition_text
+from edgeward.exposition import lists_age
 from edgeward.operations.status import readiness
 
 
@@ -24,5 +25,5 @@ async def alive(request: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """GET /readyz: the lists are loaded, and a proxy worker of this machine takes requests. The lists stay loaded while
     the store is unavailable."""
-    state = readiness(context.services(request))
+    state = readiness(context.services(request), await asyncio.to_thread(lists_age))
     return web.json_response(serializers.readiness(state), status=200 if state.ready else 503)

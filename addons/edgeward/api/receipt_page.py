@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from edgeward.types import placed_at
+from edgeward.types.outcome_words import spoken
 from edgeward.types.refused_purges import with_what_is_next
 
 type Json = Mapping[str, Any]
@@ -20,7 +21,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1.5rem }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
 .state { display: inline-block; padding: .1rem .7rem; border: 2px solid; border-radius: 1rem; font-weight: 600 }
-.gone, .verified { color: #15803d } .placing, .purging, .accepted { color: #1d4ed8 }
+.gone, .verified { color: #15803d } .placing, .purging, .accepted, .found_nothing { color: #1d4ed8 }
 .owed, .refused, .waiting, .unknown, .unsupported, .nothing, .inactive { color: #b91c1c }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.5rem; margin: 1rem 0 }
 dt, th { color: var(--mute); font-weight: 500 } dd { margin: 0; overflow-wrap: anywhere }
@@ -45,6 +46,7 @@ STATES = {
     "purging": "In progress",
     "gone": "Gone from every cache",
     "accepted": "Accepted by every cache, not verified by all",
+    "found_nothing": "Found nothing: no cache had a copy",
     "nothing": "Nothing matched",
     "unknown": "Not known to be gone",
     "inactive": "What is listed blocks nothing",
@@ -103,9 +105,9 @@ def render(receipt: Json) -> str:
 
 _FOOTER = (
     "Times are UTC. “Gone”: every copy that Edgeward knew of, from every cache it is told of, at the time above. "
-    "“Verified”: the cache was asked after the purge and holds no copy. “Accepted”: it took the purge, and can't be "
-    "asked. “Unsupported”: this kind of cache can't carry out such a purge. Linger: seconds from the request to the "
-    "purge."
+    "“Verified”: the cache was asked after the purge and holds no copy. “Found nothing”: the same, and it had none "
+    "before. “Accepted”: it took the purge, and can't be asked. “Unsupported”: this kind of cache can't carry out such "
+    "a purge. Linger: seconds from the request to the purge."
 )
 
 
@@ -191,10 +193,10 @@ def _name(purge: Json) -> str:
 
 def _outcome_cells(name: str, outcome: Json) -> list[str]:
     # "Delivered" could be read as: to a client.
-    word = "accepted" if outcome["delivery"] == "delivered" else str(outcome["delivery"])
+    word = str(outcome.get("word") or ("accepted" if outcome["delivery"] == "delivered" else outcome["delivery"]))
     return [
         _text(name),
-        f'<span class="{escape(word)}">{escape(word)}</span>',
+        f'<span class="{escape(word)}">{escape(spoken(word))}</span>',
         NO_VALUE if outcome.get("removed") is None else str(outcome["removed"]),
         _moment(outcome["at"]),
         _seconds(outcome["linger_seconds"]),

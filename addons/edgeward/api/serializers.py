@@ -22,6 +22,7 @@ from edgeward.operations.waiting import ChangeStatus, PurgeStatus
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.sightings import SightingRecord
 from edgeward.types import Entry, Fingerprint, HashList, Incident, Match, Outcome, Signal, Target
+from edgeward.types.outcome_words import word_of
 
 type Json = dict[str, Any]
 
@@ -48,6 +49,7 @@ def _known(value: OrderSummary) -> Json:
         "at": value.at,
         "verified": value.verified,
         "accepted": value.accepted,
+        "accepted_is_enough": list(value.accepted_is_enough),
         "not_known": value.not_known,
         "forgotten": value.forgotten,
         "unjudged": value.unjudged,
@@ -76,7 +78,7 @@ def list_status(value: ListStatus) -> Json:
         "description": policy.description,
         "rotations": policy.rotations,
         "geometry": policy.geometry,
-        "entries": sum(value.entries.values()),
+        "entries": value.total,
         "not_matchable": value.not_matchable,
     }
 
@@ -189,6 +191,7 @@ def purges_ordered(value: PurgesOrdered) -> Json:
 def _outcome(value: Outcome, linger_seconds: float | None) -> Json:
     return {
         "delivery": value.delivery,
+        "word": word_of(value.delivery, value.removed),
         "at": value.at,
         "attempts": value.attempts,
         "status": value.status,

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field, replace
 from edgeward.caches.base import STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, refused
+from edgeward.caches.self_hosted_driver import REPEAT_PAUSES_SECONDS, SelfHostedDriver, no_purge, refused
 from edgeward.settings.cache_settings import NginxCache
 from edgeward.types import Delivery, PurgeOrder, Target
 
 _NOT_CACHED = (404, 412)
 """404 from Debian's module, 412 from the fork of nginx-modules."""
+_OF_THE_FORK = 412
+_ADD_VARIANTS = (
+    'point `url` at the purge listener, and let it send `add_header Edgeward-Variants "std avif webp" always;` '
+    "(edgeward-cache.conf)"
+)
 MISSING_SLICES_AT_END = 4
 """Beyond the slices that the size predicts, this many missing ones in a row are the end of the response."""
 MISSING_SLICES_WITHOUT_SIZE = 64
@@ -30,7 +35,8 @@ class _OrderState:
     """How far one order is.
 
     `removed`: files so far. `slices`: slices purged so far. `missing`: the last of those, in a row, that were not
-    cached. `problem`: the outcome, where the purge cannot be verified.
+    cached. `absent`: the last response that said that nothing is cached. `problem`: the outcome, where the purge cannot
+    be verified.
     """
 
     target: Target
@@ -38,17 +44,21 @@ class _OrderState:
     removed: int = 0
     slices: int = 0
     missing: int = 0
+    absent: HttpResponse | None = None
     problem: Purged | None = None
 
     def outcome(self) -> Purged:
         if self.problem:
             # A server that names no variants may answer 200 because it serves the object: that removes nothing.
             return replace(self.problem, count=(self.removed or None) if self.variants else None)
+        purges = self.variants or self.removed or (self.absent and self.absent.status == _OF_THE_FORK)
+        if not purges and self.absent:
+            # A 404 alone may come from any server that listens there.
+            return no_purge(self.absent, "Edgeward-Variants", _ADD_VARIANTS)
         if self.slices and not self.target.size:
             return Purged(Delivery.DELIVERED, 404, _SIZE_NOT_KNOWN, self.removed if self.variants else None)
-        if self.variants or (self.removed and not self.target.vary):
+        if self.variants or not self.target.vary:
             return Purged(Delivery.VERIFIED, 404, count=self.removed)
-        # A 404 alone may come from any server that listens there.
         return Purged(Delivery.DELIVERED, 404, "the purge listener names no variants", self.removed or None)
 
     def files(self, byte_range: str = "") -> list["_CachedFile"]:
@@ -99,7 +109,9 @@ class _CachedFile:
             self.removed += 1
             self.order.removed += 1
             return True
-        elif response.status not in _NOT_CACHED:
+        elif response.status in _NOT_CACHED:
+            self.order.absent = response
+        else:
             self.order.problem = refused(response)
         return False
 
@@ -109,8 +121,8 @@ class Nginx(SelfHostedDriver):
     slice where nginx stores slices.
 
     A listener that names no variants has one key per URL. nginx then keeps further files for a response with Vary,
-    which no purge finds; and its 404 may come from any server that listens there. Such purges are delivered, not
-    verified.
+    which no purge finds: such purges are delivered, not verified. And its 404 may come from any server that listens
+    there: it is no yes, unless the purge removed something before.
     """
 
     name = "nginx"

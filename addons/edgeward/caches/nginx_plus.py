@@ -6,15 +6,18 @@
 
 from collections.abc import Sequence
 
-from edgeward.caches.base import Abilities, Purged
+from edgeward.caches.base import STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import SelfHostedDriver, refused, repeat_until_gone
+from edgeward.caches.self_hosted_driver import SelfHostedDriver, no_purge, refused, repeat_until_gone
 from edgeward.types import Delivery, PurgeOrder, Target
+
+_NGINX = ("nginx", "openresty", "angie")
 
 
 class NginxPlus(SelfHostedDriver):
-    """A 404 is trusted only after a 204 for the same target: an origin that receives the PURGE returns 404 too.
+    """A 404 is trusted only after a 204 for the same target: an origin that receives the PURGE returns 404 too. One of
+    a server that is not nginx is no yes at all.
 
     A response with Vary is never verified: nginx keeps a file for each variant under the one key.
     """
@@ -43,6 +46,8 @@ class NginxPlus(SelfHostedDriver):
 def _outcome(target: Target, first: HttpResponse | Purged, last: HttpResponse | Purged) -> Purged:
     if isinstance(last, Purged):
         return last
+    if last.status == 204:
+        return Purged(Delivery.WAITING, 204, STILL_CACHED)
     # Only a 404 that follows a 204 shows that this server purges, and that nothing is left.
     if first.status != 204 or last.status != 404:
         return _accepted(last)
@@ -55,6 +60,8 @@ def _accepted(response: HttpResponse) -> Purged:
     """The outcome of a purge that cannot be verified."""
     if response.status == 204:
         return Purged(Delivery.DELIVERED, 204, "nginx Plus does not say what it removed")
+    if response.status == 404 and not response.headers.get("server", "nginx").startswith(_NGINX):
+        return no_purge(response, "a Server header of nginx", "check that `url` is the address of nginx Plus")
     if response.status == 404:
         return Purged(Delivery.DELIVERED, 404, "nothing is cached there, or the server at this url does not purge")
     return refused(response)

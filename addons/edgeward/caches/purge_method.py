@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from edgeward.caches.base import STILL_CACHED, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
 from edgeward.caches.self_hosted_driver import (
     BAD_TARGET,
+    PLAIN_TARGET,
     REPEAT_PAUSES_SECONDS,
     SelfHostedDriver,
+    answered_by,
     refused,
     response_or_outcome,
     target_refused,
     variant_headers,
 )
-from edgeward.types import Delivery, Target
+from edgeward.types import Cause, Delivery, PurgeOrder, Target
 
 NOT_CACHED = 504
 """The response to `only-if-cached` when nothing is cached (RFC 9111, section 5.2.1.7)."""
@@ -30,12 +33,14 @@ _CACHED_ERRORS = (404, 410)
 class CachedObject:
     """An object that may be cached: a target, or one variant of it.
 
-    `removed`: purges that removed something. `problem`: the outcome, where the purge cannot be verified.
+    `removed`: purges that removed something. `other_server`: what answered a purge, if it is not this kind of cache.
+    `problem`: the outcome, where the purge cannot be verified.
     """
 
     target: Target
     headers: tuple[tuple[str, str], ...] = ()
     removed: int = 0
+    other_server: str = ""
     problem: Purged | None = None
 
     def request(self, method: str, *headers: tuple[str, str]) -> RawHttpRequest:
@@ -45,8 +50,12 @@ class CachedObject:
 class PurgeMethodDriver(SelfHostedDriver):
     """PURGE returns 200 where something was removed, 404 where nothing was cached.
 
-    A probe confirms the result: it asks like a client, without the secret, and never fills the cache.
+    A probe confirms the result: it asks like a client, without the secret, and never fills the cache. No other server
+    answers 504 to it, so no other server is taken for this cache.
     """
+
+    server_mark: ClassVar[str]
+    """In lower case, what this kind of cache has in the header Server or Via of its answer to a purge."""
 
     async def _purge_once(self, objects: Sequence[CachedObject]) -> list[CachedObject]:
         """PURGE each; return those that were removed at least in part."""
@@ -55,12 +64,20 @@ class PurgeMethodDriver(SelfHostedDriver):
         for each, response in zip(objects, responses, strict=True):
             if isinstance(response, Purged):
                 each.problem = response
-            elif response.status == 200:
+                continue
+            if not self._is_own(response):
+                each.other_server = answered_by(response)
+            if response.status == 200:
                 each.removed += 1
                 removed.append(each)
             elif response.status != 404:
                 each.problem = refused(response)
         return removed
+
+    def _is_own(self, response: HttpResponse) -> bool:
+        """Whether this kind of cache may have made the response: one that hides its name is believed."""
+        headers = response.headers
+        return "server" not in headers or self.server_mark in f"{headers['server']} {headers.get('via', '')}".lower()
 
     async def _purge_until_gone(self, objects: Sequence[CachedObject]) -> None:
         """PURGE each until nothing is left of it."""
@@ -93,6 +110,10 @@ class PurgeMethodDriver(SelfHostedDriver):
         if not isinstance(reply, HttpResponse):
             return target_refused(status)
         if reply.status in (NOT_CACHED, *BAD_TARGET):
+            # A server that answers so to everything is not this cache.
+            (plain,) = await self._targets([PurgeOrder(PLAIN_TARGET, Cause.MANUAL, 0.0)])
+            if plain.delivery is not Delivery.VERIFIED:
+                return refused(HttpResponse(status, {}))
             detail = f"status {status}: this cache refuses every purge of this target, and serves no copy of it"
             return Purged(Delivery.VERIFIED, reply.status, detail, count=0)
         return Purged(
@@ -102,7 +123,8 @@ class PurgeMethodDriver(SelfHostedDriver):
     async def _verify(self, objects: Iterable[CachedObject]) -> None:
         """Probe each that has no problem yet."""
         for each in await self._still_cached([each for each in objects if not each.problem]):
-            each.problem = Purged(Delivery.WAITING, 200, STILL_CACHED)
+            answered = f" (answered by {each.other_server})" if each.other_server else ""
+            each.problem = Purged(Delivery.WAITING, 200, f"{STILL_CACHED}{answered}")
 
 
 def outcome(objects: Sequence[CachedObject]) -> Purged:

@@ -36,6 +36,8 @@ _MAX_BYTES_WITH_VARIANT = 16384
 """Length of a target and its request headers up to which a purge that removes all variants carries these headers."""
 
 
+_SERVER_CHARACTERS = 80
+"""Of the name of a server in a sentence."""
 _MAX_VARIANT_HEADERS = 32
 """Number of such headers: Varnish accepts 64 in one request."""
 
@@ -166,6 +168,21 @@ def refused(response: HttpResponse) -> Purged:
     return Purged(
         Delivery.REFUSED, response.status, f"status {response.status}: check the cache's purge rules and the secret"
     )
+
+
+def answered_by(response: HttpResponse) -> str:
+    """Which server answered, for people: as it names itself, at most _SERVER_CHARACTERS."""
+    name = response.headers.get("server", "")[:_SERVER_CHARACTERS]
+    return repr(name) if name else "a server that does not name itself"
+
+
+def no_purge(response: HttpResponse, missing: str, fix: str) -> Purged:
+    """The outcome of a response that looks like a yes, and that any server may have given.
+
+    `missing`: what a server that purges would have sent. `fix`: what to do.
+    """
+    detail = f"status {response.status} from {answered_by(response)} without {missing}: any server answers so; {fix}"
+    return Purged(Delivery.REFUSED, response.status, detail)
 
 
 def some_variant_headers(target: Target) -> tuple[tuple[str, str], ...]:

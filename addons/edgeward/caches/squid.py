@@ -63,6 +63,7 @@ class Squid(PurgeMethodDriver):
     """
 
     name = "squid"
+    server_mark = "squid"
     # origin_seconds: `read_timeout` is 15 minutes, but Squid ends a fetch that has no headers yet as soon as its client
     # leaves, and Edgeward's own tries leave sooner.
     abilities = Abilities(counts=True, verifies=True, batch=64, origin_seconds=60.0)

@@ -20,6 +20,7 @@ class TrafficServer(PurgeMethodDriver):
     """
 
     name = "trafficserver"
+    server_mark = "ats/"
     # head_bytes: proxy.config.http.request_line_max_size.
     abilities = Abilities(
         all_variants=True,

@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from edgeward.caches.base import NO_PREFIXES, STILL_CACHED, Abilities, Purged
 from edgeward.caches.raw_http import RawHttpRequest
 from edgeward.caches.response_parser import HttpResponse
-from edgeward.caches.self_hosted_driver import SelfHostedDriver, refused, repeat_until_gone, some_variant_headers
+from edgeward.caches.self_hosted_driver import (
+    SelfHostedDriver,
+    no_purge,
+    refused,
+    repeat_until_gone,
+    some_variant_headers,
+)
 from edgeward.settings.cache_settings import VarnishCache
 from edgeward.types import Delivery, PurgeOrder, Target
 
@@ -40,6 +46,7 @@ class _Removed:
 
 
 _NOTHING = _Removed(0)
+_NOT_VARNISH = "check that `url` is the address of a Varnish that includes edgeward.vcl"
 
 
 class Varnish(SelfHostedDriver):
@@ -102,8 +109,16 @@ def _removed(response: HttpResponse) -> _Removed | Purged:
         return _Removed(int(count), "x-purged-marker" in response.headers)
     if response.status == 404:
         return Purged(Delivery.REFUSED, 404, "status 404 without X-Purged: this VCL does not handle purges")
+    if not _is_of_varnish(response):
+        return no_purge(response, "X-Purged", _NOT_VARNISH)
     # `return (purge)` answers 200 whether or not there was anything: the purge was accepted, no more is known.
     return Purged(Delivery.DELIVERED, response.status, "the cache does not say what it removed")
+
+
+def _is_of_varnish(response: HttpResponse) -> bool:
+    """Whether Varnish made the response itself. One that it has from the origin has an Age, and the origin's Server."""
+    headers = response.headers
+    return "x-varnish" in headers and "age" not in headers and headers.get("server", "Varnish") == "Varnish"
 
 
 def _outcome(removed: _Removed | Purged, left: _Removed | Purged) -> Purged:

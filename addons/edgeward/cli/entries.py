@@ -160,6 +160,6 @@ def _print_added(args: argparse.Namespace, response: dict[str, Any]) -> int:
     print_not_matching(response)
     print(f"to undo this: edgeward undo {response['act']}")
     status = status_of(response)
-    if args.wait and status is Exit.DONE:
+    if args.wait and (status is Exit.DONE or purge_answers.is_accepted(response["purge"])):
         print("\n".join(purge_answers.done(response["purge"])))
     return status

@@ -136,11 +136,12 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
         return Exit.FOUND
     purge = job.get("purge", {})
     missing = not_removed(job["owed"], job.get("refused", {}), purge_answers.refusals(purge))
-    missing += purge_answers.not_known(purge)
+    missing += [*purge_answers.not_verified(purge), *purge_answers.not_known(purge)]
     for text in missing:
         print_note(text)
     blocks_nothing = any(each["count"] == each["of"] for each in job.get("not_matching", ()))
-    if purge and not missing and not args.json and (not blocks_nothing or purge.get("state") == "inactive"):
+    done = not missing or purge_answers.is_accepted(purge)
+    if purge and done and not args.json and (not blocks_nothing or purge.get("state") == "inactive"):
         print("\n".join(purge_answers.done(purge)))
     return Exit.FOUND if missing else Exit.DONE
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeward.quantities import counted
+from edgeward.types.outcome_words import ReceiptState
 
 type Json = dict[str, Any]
 
@@ -26,16 +27,39 @@ def _outcome(purge: Json) -> str:
         return f"{orders} done"
     if purge.get("accepted"):
         return f"{orders} done: {_carried_out(purge)}"
+    if purge.get("state") == ReceiptState.FOUND_NOTHING:
+        return f"{orders} done: found nothing"
     return f"{orders} done and verified" if purge.get("verified") else f"{orders} done"
 
 
 def _carried_out(purge: Json) -> str:
-    verified, accepted = f"{purge.get('verified', 0)} verified", purge.get("accepted")
-    return f"{verified}, {sum(accepted.values())} accepted by {', '.join(accepted)}" if accepted else verified
+    nothing = sum(node.get("found_nothing", 0) for node in purge.get("nodes", {}).values())
+    parts = [f"{purge.get('verified', 0) - nothing} verified"]
+    if nothing:
+        parts.append(f"{nothing} found nothing")
+    if accepted := purge.get("accepted"):
+        parts.append(f"{sum(accepted.values())} accepted by {', '.join(accepted)}")
+    return ", ".join(parts)
 
 
 def _not_carried_out(unsupported: Mapping[str, int]) -> str:
     return ", ".join(f"{name} can't carry out {count} of them" for name, count in unsupported.items())
+
+
+def is_accepted(purge: Mapping[str, Any]) -> bool:
+    """Whether every purge is carried out, and some are not verified: what was done is said then too."""
+    return purge.get("state") == ReceiptState.ACCEPTED
+
+
+def not_verified(purge: Mapping[str, Any]) -> list[str]:
+    """A sentence on each cache that accepted purges, where its settings do not say that this is enough."""
+    enough = purge.get("accepted_is_enough", ())
+    return [
+        f"accepted, not verified: {name} took {counted(count, 'purge')} and can't be asked whether a copy is left; if "
+        "that is enough, set accepted_is_enough = true for it"
+        for name, count in purge.get("accepted", {}).items()
+        if name not in enough
+    ]
 
 
 def not_known(purge: Mapping[str, Any]) -> list[str]:

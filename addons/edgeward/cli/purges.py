@@ -7,17 +7,18 @@ from typing import Any
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_note, print_table
-from edgeward.cli.purge_answers import not_known
+from edgeward.cli.purge_answers import is_accepted, not_known, not_verified
 from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
 from edgeward.errors import Exit
 from edgeward.quantities import counted
+from edgeward.types.outcome_words import NO_COPY_STATES, spoken
 from edgeward.types.refused_purges import with_what_is_next
 
 COLUMNS = ("id", "started", "cause", "owed", "refused", "met", "linger s", "url")
 OUTCOME_COLUMNS = ("cache", "outcome", "copies", "at", "attempts", "status", "linger s", "detail")
-WORDS = {"delivered": "accepted"}
-"""For people: "delivered" could be read as: to a client."""
+WORDS = {"delivered": "accepted", "waiting": "owed"}
+"""For people: "delivered" could be read as: to a client. An older API has no `word` of its own."""
 EVERY_HOST = "every host"
 """What an order by prefix without a host removes: it stands for targets of too many hosts, or that nobody knows."""
 
@@ -54,24 +55,26 @@ def _purge(args: argparse.Namespace) -> int:
     for text in [*missing, *unmatched]:
         print_note(text)
     # Of those that matched, if others did not.
-    if not missing and not args.json and answer.get("statement") and answer.get("state") != "nothing":
+    done = (not missing or is_accepted(answer)) and answer.get("state") not in NO_COPY_STATES
+    if done and not args.json and answer.get("statement"):
         print(answer["statement"])
     return Exit.FOUND if missing or unmatched else Exit.DONE
 
 
 def _missing(answer: dict[str, Any]) -> list[str]:
-    """The caches that owe or refuse one of the orders, or can't carry it out, and whatever else is not known."""
+    """The caches that owe or refuse one of the orders, can't carry it out or only accept it, and whatever else is not
+    known."""
     orders = answer["purges"]
     refused = Counter(cache for order in orders for cache in _refusing(order))
     owed = Counter(cache for order in orders for cache in order["owed"])
     details = {cache: order["outcomes"][cache]["detail"] for order in orders for cache in _refusing(order)}
-    return [*not_removed(owed, refused, details), *not_known(answer)]
+    return [*not_removed(owed, refused, details), *not_verified(answer), *not_known(answer)]
 
 
 def _unmatched(answer: dict[str, Any]) -> list[str]:
-    """The URLs that matched nothing."""
+    """The URLs that matched nothing, and that no cache had a copy."""
     sentences = [f"nothing matched {url}: no copy of it was seen" for url in answer.get("unmatched", ())]
-    return [*sentences, answer["statement"]] if answer.get("state") == "nothing" else sentences
+    return [*sentences, answer["statement"]] if answer.get("state") in NO_COPY_STATES else sentences
 
 
 def _refusing(order: dict[str, Any]) -> list[str]:
@@ -170,7 +173,7 @@ def _print_order(order: dict[str, Any]) -> None:
         [
             [
                 cache,
-                WORDS.get(o["delivery"], o["delivery"]),
+                spoken(o.get("word") or WORDS.get(o["delivery"], o["delivery"])),
                 _copies(o),
                 iso_time(o["at"]),
                 o["attempts"],
@@ -195,7 +198,15 @@ def _print_forgotten(order: dict[str, Any]) -> None:
 def _not_sent(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A row for each cache that owes the order and was not asked yet."""
     detail = "not sent yet"
-    row = {"delivery": "waiting", "at": None, "attempts": 0, "status": None, "linger_seconds": None, "detail": detail}
+    row = {
+        "delivery": "waiting",
+        "word": "owed",
+        "at": None,
+        "attempts": 0,
+        "status": None,
+        "linger_seconds": None,
+        "detail": detail,
+    }
     return dict.fromkeys(order["owed"], row)
 
 

@@ -13,6 +13,7 @@ from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, status_of, wait_query, wait_seconds
 from edgeward.errors import Exit, NotFound, UserError
 from edgeward.quantities import counted
+from edgeward.types.outcome_words import NO_COPY_STATES, ReceiptState
 
 COLUMNS = ("id", "at", "by", "state", "urls", "prefixes", "hashes", "orders", "why")
 NODE_COLUMNS = (
@@ -101,7 +102,7 @@ def _step(takedown: dict[str, Any]) -> str:
 def _done(purge: dict[str, Any], all_matched: bool) -> list[str]:
     """What is printed when no cache owes or refuses anything. `all_matched`: so it is of all that was asked for."""
     if not all_matched:
-        return [purge["statement"]] if purge.get("statement") and purge.get("state") != "nothing" else []
+        return [purge["statement"]] if purge.get("statement") and purge.get("state") not in NO_COPY_STATES else []
     if purge.get("state") == "gone" and purge.get("copies"):
         return ["gone from every cache", purge["statement"]]
     return purge_answers.done(purge)
@@ -115,26 +116,26 @@ def _status(args: argparse.Namespace, answer: dict[str, Any]) -> Exit:
         return Exit.FOUND
     status = Exit.DONE
     if answer["state"] != "placing":
-        status = _report_unmatched(answer.get("unmatched", ()), answer["purge"])
+        status = _report_unmatched(answer.get("unmatched", ()), answer["purge"], args.wait)
     if not args.wait:
         return max(status, _report_no_cache(answer["purge"]))
     if not answer["purge"]["matched"]:
         print_note(f"not all purges are ordered yet; the takedown continues, see `edgeward receipt {answer['id']}`")
         return Exit.FOUND
     purged = status_of({"active": True, "purge": answer["purge"]})
-    if purged is Exit.DONE and not args.json:
+    if (purged is Exit.DONE or purge_answers.is_accepted(answer["purge"])) and not args.json:
         for line in _done(answer["purge"], all_matched=status is Exit.DONE):
             print(line)
     return max(status, purged)
 
 
-def _report_unmatched(unmatched: Sequence[str], purge: dict[str, Any]) -> Exit:
-    """FOUND if something of a takedown matched nothing. Names it."""
+def _report_unmatched(unmatched: Sequence[str], purge: dict[str, Any], waited: bool) -> Exit:
+    """FOUND if something of a takedown matched nothing or, with --wait, if no cache had a copy. Names it."""
     for text in unmatched[:MAX_UNMATCHED]:
         print_note(f"nothing matched {text}: no copy of it was seen")
     if len(unmatched) > MAX_UNMATCHED:
         print_note(f"nothing matched {len(unmatched) - MAX_UNMATCHED} more")
-    if purge.get("state") == "nothing":
+    if purge.get("state") == ReceiptState.NOTHING or (waited and purge.get("state") == ReceiptState.FOUND_NOTHING):
         print_note(purge["statement"])
         return Exit.FOUND
     return Exit.FOUND if unmatched else Exit.DONE

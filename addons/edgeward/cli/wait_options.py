@@ -1,6 +1,7 @@
 """`--wait` and `--timeout`, and the exit status of a change.
 
-A change is done when every live process acts on it and, with `--wait`, when every cache has carried out every purge.
+A change is done when every live process acts on it and, with `--wait`, when every cache has verified every purge, or
+accepted it where `accepted_is_enough` is set for that cache (types/outcome_words.py).
 """
 
 import argparse
@@ -9,7 +10,7 @@ from typing import Any
 
 from edgeward.cli.client import Query
 from edgeward.cli.output import print_note
-from edgeward.cli.purge_answers import not_known, refusals
+from edgeward.cli.purge_answers import not_known, not_verified, refusals
 from edgeward.errors import Exit
 from edgeward.quantities import counted
 from edgeward.types.refused_purges import RETRIED
@@ -22,8 +23,8 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until every cache has carried out every purge")
     add_timeout(
         parser,
-        "with --wait: maximum time (default: 30). Caches that owe purges, refuse them or can't carry them out are "
-        "named, with exit status 1",
+        "with --wait: maximum time (default: 30). Caches that owe purges, refuse them, can't carry them out or only "
+        "accept them (accepted_is_enough) are named, with exit status 1",
     )
 
 
@@ -75,7 +76,8 @@ def status_of(answer: dict[str, Any]) -> Exit:
     purge = answer.get("purge", {})
     if not purge.get("matched", True):
         missing.append("saved, but not yet matched against all sightings")
-    missing += [*not_removed(purge.get("owed", {}), purge.get("refused", {}), refusals(purge)), *not_known(purge)]
+    missing += not_removed(purge.get("owed", {}), purge.get("refused", {}), refusals(purge))
+    missing += [*not_verified(purge), *not_known(purge)]
     for text in missing:
         print_note(text)
     return Exit.FOUND if missing else Exit.DONE

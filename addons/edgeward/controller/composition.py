@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from edgeward.access.tokens import Tokens
+from edgeward.doctor.key_check import KeyCheck
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
@@ -110,5 +111,6 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
             services.sightings.forgotten,
             services.caches,
         ),
+        KeyCheck(services),
         Sweeper(config, sweep_queue(config, services.store), services.sightings, orders, services.hashers),
     ]

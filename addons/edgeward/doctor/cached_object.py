@@ -14,6 +14,7 @@ from edgeward.caches.purge_method import NOT_CACHED
 from edgeward.caches.raw_http import RawHttpClient
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
 from edgeward.doctor.harmless_object import with_own_query
+from edgeward.purging.other_key_forms import FIX
 from edgeward.types import Delivery, Target
 
 type Headers = tuple[tuple[str, str], ...]
@@ -26,11 +27,14 @@ VARIANTS: Sequence[Headers] = (
     (("Accept", ACCEPT), ("Cookie", "edgeward=doctor")),
     (("Accept", ACCEPT), ("X-Forwarded-Proto", "https")),
     (("Accept", ACCEPT), ("Origin", "https://edgeward.invalid")),
+    (("Accept", ACCEPT), ("Accept-Language", "de")),
+    (("Accept", ACCEPT), ("Range", "bytes=0-99")),
 )
 """Requests of clients that a cache may store separate copies for. The first is the one that is purged."""
 ONLY_IF_CACHED = ("Cache-Control", "only-if-cached")
 OWN_OBJECTS = "/.well-known/edgeward/doctor/"
 """Below this path Edgeward serves objects of its own (placement fill)."""
+NOT_MET = "it was not stored, or its cache key is not that of purges"
 NEXT_SECOND = 1.1
 """Seconds until a new response of the origin has another Date."""
 
@@ -79,6 +83,8 @@ class CachedObjectCheck:
         self._name, self._driver, self._client = name, driver, client
         self._purge, self._fix = purge, fix
         self._can_look = self._is_unique = False
+        self.headers_in_key: list[str] = []
+        """After `run`: request headers under which copies were left, though no Vary names them."""
         # nginx replaces the Date of what it serves.
         self._keeps_date = driver.name not in ("nginx", "nginx-plus")
 
@@ -144,7 +150,7 @@ class CachedObjectCheck:
             return skipped(self._name, "object", detail, fix)
         # Only that nothing was met is known: a purge under another key than that of fetches meets nothing, ever.
         met = "removed nothing" if purged.count == 0 else "does not tell whether it removed anything"
-        detail = f"the purge of an object {met}: it was not stored, or its cache key is not that of purges"
+        detail = f"the purge of an object {met}: {NOT_MET}"
         key = "include edgeward-location.conf in each cached location" if self._driver.name == "nginx" else self._fix
         return warn(self._name, "object", detail, "; or ".join(filter(None, (key, fix))))
 
@@ -185,15 +191,12 @@ class CachedObjectCheck:
         ]
         if not names:
             return None
+        self.headers_in_key = names
         detail = f"a copy for clients with another {' or '.join(names)} is still cached after the purge"
         return self._lingers("keys", detail, left[next(h for h in VARIANTS[2:] if h in left and h[1][0] == names[0])])
 
     def _lingers(self, check: str, detail: str, copy: Copy) -> Finding:
         if not self._can_look and copy.is_hit is False:
             return warn(self._name, check, f"{detail}, or a cache behind it has one", self._fix)
-        fix = (
-            "take it out of the cache key, or purge by tag (placement fill, tags = true)"
-            if check == "keys"
-            else self._fix
-        )
+        fix = FIX if check == "keys" else self._fix
         return fail(self._name, check, detail, fix or "purge every variant")

@@ -9,6 +9,7 @@ from edgeward.doctor.client_path import check_client_path, check_origins
 from edgeward.doctor.finding import Finding, warn
 from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
+from edgeward.doctor.known_keys import check_known_keys
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
 from edgeward.doctor.processes import check_processes
@@ -58,6 +59,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),
+            *await check_known_keys(services.orders.key_mismatches),
         ]
     except STORE_AWAY:
         return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]

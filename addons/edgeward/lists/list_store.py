@@ -136,7 +136,7 @@ class ListStore:
     async def delete_list(
         self, name: str, who: str, why: str = "", check: Callable[[HashList], object] | None = None
     ) -> Change:
-        """Remove a list and all its entries.
+        """Remove a list and all its entries, which the result counts.
 
         Args:
             check: called with the list as it is to be deleted. What it raises is raised, and the list stays.
@@ -154,8 +154,9 @@ class ListStore:
             if not done:
                 raise NotFound(f"no list is named {name!r}")
             if isinstance(done, list):
-                version, at, text = done
-                return Change(version, "list.delete", who, float(at), why, list=HashList.from_json(text))
+                version, at, text, entries = done
+                deleted = HashList.from_json(text)
+                return Change(version, "list.delete", who, float(at), why, list=deleted, entries=entries)
         raise Conflict(f"the list {name!r} is changed by others again and again: try again")
 
     async def add_entries(self, entries: Sequence[Entry], who: str, why: str = "", act: str = "") -> list[Change]:

@@ -10,6 +10,7 @@ from edgeward.hashing.composite import component_types, with_composites
 from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.signal_registry import hashable_types
 from edgeward.lists.acts import new_act_id
+from edgeward.lists.relisting import list_again
 from edgeward.operations import image_hashing, still_blocked, undo
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
@@ -85,7 +86,7 @@ async def add(
     timeout: float | None = None,
     act: str = "",
 ) -> EntriesAdded:
-    """List signals, and wait until every live process blocks them.
+    """List signals, and wait until every live process blocks them. What is listed already is purged again.
 
     Args:
         who: the caller's name, for the audit trail.
@@ -102,8 +103,10 @@ async def add(
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
     changes = await services.list_store.add_entries(list(entries.values()), who, reason, act)
-    version = changes[-1].version if changes else await services.list_store.version()
     known = entries.keys() - {change.entry.id for change in changes if change.entry}
+    # What is on the list already is matched and purged again: a copy may have been stored since.
+    changes += await list_again(services.store, list_name, sorted(known), who, reason)
+    version = changes[-1].version if changes else await services.list_store.version()
     change = await wait_applied(services.list_store, version)
     purge = None if timeout is None else await wait_purged(services, version, changes, known, timeout)
     # Entries listed before have the provenance of their first listing, which the live copy knows.

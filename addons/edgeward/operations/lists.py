@@ -19,11 +19,20 @@ ANY_VERSION = "*"
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """A list and its number of entries by signal type. `not_matchable`: those of types that are not computed."""
+    """A list and its number of entries by signal type. `not_matchable`: those of types that are not computed.
+
+    `deleted`: how many it had when it was deleted, counted in the same step; None: it is there.
+    """
 
     hash_list: HashList
     entries: Mapping[str, int]
     not_matchable: Mapping[str, int]
+    deleted: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Number of all entries."""
+        return sum(self.entries.values()) if self.deleted is None else self.deleted
 
     @property
     def radius(self) -> dict[str, int]:
@@ -152,7 +161,8 @@ async def delete(
     removed = await get(services, name)
     check = None if ANY_VERSION in if_match else lambda old: _require_match(old, if_match)
     done = await services.list_store.delete_list(name, who, why, check)
-    status = replace(removed, hash_list=done.list or removed.hash_list)
+    # The live copy may lag behind while entries are added: by the store's count, they are gone too.
+    status = replace(removed, hash_list=done.list or removed.hash_list, deleted=done.entries)
     return ListChanged(status, await wait_applied(services.list_store, done.version))
 
 

@@ -4,11 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import batched
 from typing import Any, Self
 
 from edgeward.operations.entry_effect import Effect
+from edgeward.operations.order_name import name_of
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging.orders import in_placing_order
@@ -16,6 +16,8 @@ from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
 from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope
+from edgeward.types.linger import linger_between
+from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
@@ -23,32 +25,6 @@ PURGING_SECONDS = 10.0
 """After this time without an outcome a purge counts as owed, by a cache that is unreachable."""
 NAMED_TARGETS = 3
 """Targets that a cache can't purge, of which a sentence has the names."""
-NAME_CHARACTERS = 200
-"""Of such a name. A URL may be much longer."""
-
-
-class ReceiptState(StrEnum):
-    """Ordered: the first that applies."""
-
-    PLACING = "placing"
-    """More orders will follow."""
-    INACTIVE = "inactive"
-    """The entry blocks nothing: its list is in monitor mode, off or an allowlist, or nothing can match it."""
-    PURGING = "purging"
-    """All orders are placed, and some are not carried out yet."""
-    OWED = "owed"
-    """A cache has not carried out its orders for more than PURGING_SECONDS: it is unreachable."""
-    REFUSED = "refused"
-    """A cache refuses orders: its configuration must be fixed."""
-    UNKNOWN = "unknown"
-    """Not known to be gone: a cache can't carry out some orders, targets were forgotten, responses are unjudged, or no
-    cache is configured."""
-    NOTHING = "nothing"
-    """Nothing matched: no copy was seen, and no cache is known to have had one."""
-    ACCEPTED = "accepted"
-    """Every cache has carried out every order, and some can't be asked whether a copy is left."""
-    GONE = "gone"
-    """Every cache has carried out every order and, asked again, has no copy left."""
 
 
 @dataclass(slots=True)
@@ -71,7 +47,8 @@ class CacheTotal:
         store_lost: 1 if sightings were lost with the store's data: nobody knows of which copies.
         copies: copies that were removed.
         met: orders carried out, by what they met.
-        linger_seconds: the longest time from an order's start to its purge.
+        linger_seconds: the longest time from an order's start to its purge; None if it is not known.
+        found_nothing: those verified that met no copy.
     """
 
     verified: int = 0
@@ -95,6 +72,7 @@ class CacheTotal:
     first_at: float | None = None
     last_at: float | None = None
     linger_seconds: float | None = None
+    found_nothing: int = 0
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -120,7 +98,7 @@ class CacheTotal:
         self.not_known += 1
         self.unsupported_detail = outcome.detail
         self.unsupported_seen |= order.scope is Scope.TARGET
-        name = _name_of(order)
+        name = name_of(order)
         if len(self.unsupported_targets) < NAMED_TARGETS and name not in self.unsupported_targets:
             self.unsupported_targets.append(name)
 
@@ -131,7 +109,9 @@ class CacheTotal:
         self.met[outcome.met] += 1
         self.first_at = min(self.first_at or outcome.at, outcome.at)
         self.last_at = max(self.last_at or outcome.at, outcome.at)
-        self.linger_seconds = max(self.linger_seconds or 0.0, outcome.at - order.started_at)
+        self.found_nothing += outcome.delivery is Delivery.VERIFIED and outcome.met is Met.NONE
+        if (linger := linger_between(order.started_at, outcome.at)) is not None:
+            self.linger_seconds = max(self.linger_seconds or 0.0, linger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +132,7 @@ class OrderSummary:
         partly: only a part of what was listed is kept from it.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
+        accepted_is_enough: the caches whose accepted purges count as done, by their settings.
     """
 
     state: ReceiptState
@@ -168,6 +149,7 @@ class OrderSummary:
     silent_processes: int = 0
     unjudged_elsewhere: bool = False
     known_state: ReceiptState | None = None
+    accepted_is_enough: Sequence[str] = ()
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -178,7 +160,7 @@ class OrderSummary:
     def with_unjudged(self, unjudged: Unjudged) -> Self:
         """The same, where so many responses are unjudged: then it is not known whether every copy is gone."""
         is_any = bool(unjudged.count or unjudged.silent or unjudged.refused)
-        done = self.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        done = self.state in DONE_STATES
         by_host = unjudged if isinstance(unjudged, UnjudgedResponses) else UnjudgedResponses()
         return replace(
             self,
@@ -262,10 +244,18 @@ class OrderTotals:
         caches: names of the configured ones.
         store_lost: the store has lost its data, and is not repaired yet.
         emptied_at: when a person said that every cache was emptied after such a loss, Unix seconds.
+        accepted_is_enough: see OrderSummary.
     """
 
-    def __init__(self, caches: Sequence[str], store_lost: bool = False, emptied_at: float = 0.0) -> None:
+    def __init__(
+        self,
+        caches: Sequence[str],
+        store_lost: bool = False,
+        emptied_at: float = 0.0,
+        accepted_is_enough: Sequence[str] = (),
+    ) -> None:
         self._configured, self._store_lost, self._emptied_at = caches, store_lost, emptied_at
+        self._accepted_is_enough = accepted_is_enough
         self._totals = {name: CacheTotal() for name in caches}
         self._orders = 0
         self._newest = 0.0
@@ -305,7 +295,14 @@ class OrderTotals:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
-        return OrderSummary(self._state(complete), self._orders, self._totals, time.time(), emptied_at=emptied_at)
+        return OrderSummary(
+            self._state(complete),
+            self._orders,
+            self._totals,
+            time.time(),
+            emptied_at=emptied_at,
+            accepted_is_enough=self._accepted_is_enough,
+        )
 
     def _state(self, complete: bool) -> ReceiptState:
         if not complete:
@@ -321,7 +318,10 @@ class OrderTotals:
             return ReceiptState.UNKNOWN
         if any(total.delivered for total in totals):
             return ReceiptState.ACCEPTED
-        return ReceiptState.GONE if any(total.verified for total in totals) else ReceiptState.NOTHING
+        verified = sum(total.verified for total in totals)
+        if verified and verified == sum(total.found_nothing for total in totals):
+            return ReceiptState.FOUND_NOTHING
+        return ReceiptState.GONE if verified else ReceiptState.NOTHING
 
 
 class _ForgottenTargets:
@@ -376,19 +376,11 @@ class _ForgottenTargets:
                 yield order
 
 
-def _name_of(order: PurgeOrder) -> str:
-    """The target or prefix of an order, for a sentence: a client has chosen it."""
-    if not order.target.host:
-        return "every host"
-    text = f"{order.target.url}{'*' if order.scope is Scope.PREFIX else ''}"
-    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-    return printable if len(printable) <= NAME_CHARACTERS else f"{printable[:NAME_CHARACTERS]}..."
-
-
 async def new_totals(services: Services) -> OrderTotals:
     """Totals of no orders yet."""
     emptied_at = await services.sightings.forgotten.emptied_at()
-    return OrderTotals(services.caches, services.replica.loss is not None, emptied_at)
+    lost = services.replica.loss is not None
+    return OrderTotals(services.caches, lost, emptied_at, services.accepted_is_enough)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

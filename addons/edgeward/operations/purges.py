@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from edgeward.operations.order_totals import OrderSummary, ReceiptState, new_totals
+from edgeward.operations.order_totals import OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
 from edgeward.purging.image_orders import forgotten_orders
@@ -13,6 +13,8 @@ from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS
 from edgeward.takedowns.steps import NOTHING_UNJUDGED_SECONDS, UNJUDGED_SECONDS
 from edgeward.types import NO_TARGET, Cause, Outcome, PurgeOrder, Target, distinct_targets
+from edgeward.types.linger import linger_between
+from edgeward.types.outcome_words import ReceiptState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,12 @@ class OrderStatus:
     owed: Sequence[str]
 
     def linger_seconds(self, cache: str) -> float | None:
-        """From the start of the linger time to the purge by this cache; None while it has not carried the order out."""
+        """From the start of the linger time to the purge by this cache; None while it has not carried the order out,
+        or where that is not known."""
         outcome = self.outcomes.get(cache)
-        return max(0.0, outcome.at - self.order.started_at) if outcome and outcome.is_carried_out else None
+        if outcome is None or not outcome.is_carried_out:
+            return None
+        return linger_between(self.order.started_at, outcome.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,8 @@ class Services:
     def caches(self) -> list[str]:
         """Names of the configured caches."""
         return [cache.name for cache in self.config.caches]
+
+    @property
+    def accepted_is_enough(self) -> list[str]:
+        """Names of those whose accepted purges count as done."""
+        return [cache.name for cache in self.config.caches if cache.accepted_is_enough]

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import CacheTotal, OrderSummary, ReceiptState
+from edgeward.operations.order_totals import CacheTotal, OrderSummary
 from edgeward.quantities import HOSTS_NAMED, counted, listed
 from edgeward.types import Met
+from edgeward.types.outcome_words import ReceiptState
 from edgeward.types.refused_purges import RETRIED
 
 LIMITS = (
@@ -36,7 +37,8 @@ WHY_INACTIVE = {
 
 def statement(summary: OrderSummary) -> str:
     """What is known at `summary.at`, in one to four sentences."""
-    found = f" {met(summary)}." if summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE) else ""
+    asked = (ReceiptState.ACCEPTED, ReceiptState.FOUND_NOTHING, ReceiptState.GONE)
+    found = f" {met(summary)}." if summary.state in asked else ""
     if summary.emptied_at and summary.state is not ReceiptState.PLACING:
         found += f" Copies that were not known count as gone since {moment(summary.emptied_at)}: {EMPTIED}."
     return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
@@ -69,6 +71,10 @@ def _state(summary: OrderSummary) -> str:
             names, part = _names(summary.accepted), any(total.unsupported for total in summary.caches.values())
             which = "every purge that the caches can carry out" if part else "every purge"
             return f"accepted, not verified: {which} was carried out; {names} can't be asked whether a copy is left"
+        case ReceiptState.FOUND_NOTHING:
+            # A purge under another cache key than that of fetches meets nothing either.
+            names = _names(summary.caches)
+            return f"found nothing: every cache that Edgeward is told of was asked where purges look ({names})"
         case ReceiptState.GONE:
             return _gone(summary)
 
@@ -92,7 +98,6 @@ def _gone(summary: OrderSummary) -> str:
     names = _names(summary.caches)
     if summary.copies or not summary.met[Met.NONE]:
         return f"gone: every copy that Edgeward knew of, in every cache it is told of ({names})"
-    # A purge under another cache key than that of fetches meets nothing either.
     return f"nothing is left where purges look, in every cache that Edgeward is told of ({names})"
 
 

@@ -1,6 +1,7 @@
 """The status of the system: lists, processes, caches. It holds no URL and no hash."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,15 +81,25 @@ class SystemStatus:
     sightings_memory: MemoryUse
 
 
-def readiness(services: Services) -> Readiness:
-    """Whether this process has the lists, how old they may be, and which processes of this machine do not run."""
+def readiness(services: Services, machine_age: float | None = None) -> Readiness:
+    """Whether this process has the lists, how old they may be, and which processes of this machine do not run.
+
+    Args:
+        machine_age: seconds since the longest disconnected process of this machine heard from the store.
+    """
     replica = services.replica
-    age = max(0.0, time.time() - replica.contact) if replica.contact else None
+    age = contact_age if (contact_age := replica.freshness.contact_age) < math.inf else None
     reasons = [] if replica.ready else ["the lists are not loaded"]
     store = StoreState.UNKNOWN if age is None else StoreState.CONNECTED
     if age is not None and age > AWAY_SECONDS:
         store = StoreState.AWAY
         reasons.append("the store is unavailable: the lists may be as old as its last answer")
+    policy, oldest = services.config.policy, max(age or 0.0, machine_age or 0.0)
+    if oldest > max(AWAY_SECONDS, policy.store_stale_seconds):
+        reasons.append(
+            f"a process is cut off from the store for {oldest:.0f} s: policy.store_stale ({policy.store_stale}) "
+            "decides about images that match nothing"
+        )
     if replica.loss is not None:
         reasons.append(replica.loss.reason)
     reasons += [problem.detail for problem in services.store_watch.problems]

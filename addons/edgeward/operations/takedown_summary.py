@@ -8,12 +8,13 @@ from itertools import batched
 from typing import Self
 
 from edgeward.operations.entry_effect import effect_of_all
-from edgeward.operations.order_totals import BATCH_SIZE, CacheTotal, OrderSummary, ReceiptState, new_totals
+from edgeward.operations.order_totals import BATCH_SIZE, CacheTotal, OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress
 from edgeward.types import Outcome, PurgeOrder, Scope, entry_id
+from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
-FINAL_STATES = frozenset({ReceiptState.UNKNOWN, ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE})
+FINAL_STATES = DONE_STATES | {ReceiptState.UNKNOWN}
 """States in which no cache owes or refuses anything."""
 REPEAT_MARGIN_SECONDS = 60.0
 """How late the last repeat of a purge may be. Until then it may still remove a copy, which changes the summary."""
@@ -75,7 +76,7 @@ async def summarize(
     summary, rest = totals.summary(bool(progress.placed_at)), unmatched.texts()
     if len(rest) == unmatched.total and summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE):
         summary = replace(summary, state=ReceiptState.NOTHING)
-    if takedown.list and summary.state is ReceiptState.NOTHING:
+    if takedown.list and summary.state in (ReceiptState.NOTHING, ReceiptState.FOUND_NOTHING):
         summary = summary.inactive(await effect_of_all(services, takedown.list, takedown.signals))
     return TakedownSummary(summary, rest)
 

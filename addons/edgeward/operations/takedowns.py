@@ -11,7 +11,6 @@ from edgeward import metrics
 from edgeward.errors import InvalidValue, NotFound
 from edgeward.operations import entry_effect
 from edgeward.operations.matchability import NotMatching, not_matching
-from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
 from edgeward.operations.store import note_loss, refuse_changes_after_loss
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
@@ -19,6 +18,7 @@ from edgeward.operations.waiting import PurgeStatus, ids_of_takedown, wait_taken
 from edgeward.store.connection import STORE_AWAY
 from edgeward.takedowns.takedowns import ID_PREFIX, Takedown, TakedownProgress
 from edgeward.types import HashList, Signal, Target
+from edgeward.types.outcome_words import ReceiptState
 
 PLACING_SECONDS = 1.0
 """How long to wait until the orders of a new takedown are placed. Then it continues in the background."""

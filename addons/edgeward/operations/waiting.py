@@ -9,13 +9,14 @@ from typing import Self
 from edgeward.background.polling import Polling
 from edgeward.lists.list_store import ListStore
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.order_totals import OrderSummary, ReceiptState, add_up
+from edgeward.operations.order_totals import OrderSummary, add_up
 from edgeward.operations.services import Services
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.purging.orders import in_placing_order
 from edgeward.takedowns.takedowns import Takedown
 from edgeward.types import Change, Entry
+from edgeward.types.outcome_words import DONE_STATES
 
 APPLY_SECONDS = 3.0
 """How long a response waits for processes that have not applied the change. Then it names them."""
@@ -66,7 +67,7 @@ class PurgeStatus:
             return self
         if len(idle) == len(effects):
             return self.inactive(idle[0])
-        done = self.summary.state in (ReceiptState.NOTHING, ReceiptState.ACCEPTED, ReceiptState.GONE)
+        done = self.summary.state in DONE_STATES
         return replace(self, summary=self.summary.inactive(idle[0], partly=True)) if done else self
 
     @property

@@ -51,7 +51,6 @@ class IncompleteResponses:
     async def judge_without_body(self, flow: http.HTTPFlow, state: FlowState, response: http.Response) -> None:
         """HEAD, 204, 304. What is not cached is fetched for a 304, and for a HEAD that declares an image; for any other
         HEAD it is fetched after the response."""
-        await self._judge.ensure_current()
         cached = self._cache.get(state.target)
         if cached is not None and self._stands_for(cached, response):
             await self._judge_cached(flow, state, cached, Reason.NO_BODY)
@@ -92,7 +91,6 @@ class IncompleteResponses:
     async def judge_partial(self, flow: http.HTTPFlow, state: FlowState, response: http.Response) -> None:
         """206. If the full body is an image, it is sent in place of the part: a server may ignore Range (RFC 9110,
         14.2), and the bytes that were judged are the bytes that are sent."""
-        await self._judge.ensure_current()
         cached = self._cache.get(state.target)
         if cached is not None and cached.validators.match(Validators.of(response.headers)):
             await self._judge_cached(flow, state, cached, Reason.NOT_IMAGE)
@@ -125,7 +123,7 @@ class IncompleteResponses:
             state.unjudged = True
             self._actions.apply(flow, state, None, self._judge.policy_verdict(Reason.NOT_READY))
         else:
-            verdict = await self._judge.verdict(cached.fingerprint)
+            verdict = await self._judge.current_verdict(cached.fingerprint)
             # Seen again: a target that is only revalidated must not be forgotten while a cache holds it.
             response = flow.response
             assert response is not None

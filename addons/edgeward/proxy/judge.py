@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -20,7 +21,7 @@ from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.fingerprint_generation import current_generation
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.pool import HasherPool
-from edgeward.lists.replication.membership import LEASE_SECONDS
+from edgeward.lists.replication.freshness import now
 from edgeward.lists.replication.replica import Replica
 from edgeward.proxy.body_sniffing import declares_image
 from edgeward.proxy.failed_images import FAILURES, FailedImages
@@ -35,10 +36,16 @@ logger = logging.getLogger(__name__)
 
 LOOKUP_SECONDS = 0.1
 """Longest wait for a fingerprint from the store: beyond that, hashing anew is the quicker way."""
-CATCH_UP_SECONDS = 0.25
-"""Longest wait for list changes, in a worker that has lost touch with the store, before it judges."""
+TURN_SECONDS = 0.25
+CATCH_UP_TURNS = 8, 1
+"""Longest wait for list changes, in a worker that has lost touch with the store, before it judges: the first, and later
+ones while the store is unavailable. In turns of TURN_SECONDS: the time in which this process stands still is one."""
+APPLY_TURNS = 40
+"""The same while the store answers, and what it has is being applied."""
 CATCH_UP_PAUSE_SECONDS = 0.5
 """Pause between two such waits while the store is unavailable."""
+CATCH_UP_FORGET_SECONDS = 2.0
+"""A wait is the first again when the one before ended so long ago: this process may have stood still."""
 THREAD_BYTES = 512 * 1024
 """Bodies of at least this size are digested in a thread: a longer digest would stall the event loop."""
 FINGERPRINT_CACHE_BYTES = 40 * 1024 * 1024
@@ -64,9 +71,11 @@ class Judge:
         )
         self._verdicts: dict[str, Verdict] = {}
         self._distinct_verdicts: dict[Verdict, Verdict] = {}
-        self._verdicts_change_count = -1
+        self._verdicts_of = (-1, -1)
         self._catch_up_task: asyncio.Task[None] | None = None
-        self._next_catch_up = 0.0
+        self._waiting: asyncio.Task[bool] | None = None
+        self._caught_up_at = -math.inf
+        self._policy_decides = False
         self._lookups: dict[str, asyncio.Task[Fingerprint]] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
@@ -97,31 +106,82 @@ class Judge:
             request = HashRequest(codings, views=views, declared=declared)
             fingerprint = await self._fingerprint(digest, body, request, source)
             # After the hashing, which may have taken seconds.
-            await self.ensure_current()
-            verdict = await self.verdict(fingerprint)
+            verdict = await self.current_verdict(fingerprint)
             # A list added meanwhile may match more views of the picture than were hashed.
             if self._replica.matcher.views <= views:
                 break
-        if verdict.reason is Reason.NO_MATCH and not fingerprint.media_type and not declares_image(declared):
+        no_match = verdict.reason in (Reason.NO_MATCH, Reason.STORE_STALE)
+        if no_match and not fingerprint.media_type and not declares_image(declared):
             verdict = Verdict(Decision.DELIVER, Reason.NOT_IMAGE, version=verdict.version)
         metrics.response_seconds.observe(time.perf_counter() - started)
         return fingerprint, verdict
 
-    async def ensure_current(self) -> None:
+    async def current_verdict(self, fingerprint: Fingerprint) -> Verdict:
+        """The verdict on an image by lists that have all that is acknowledged when this is called.
+
+        A worker that has lost touch with the store can't know that: its lists decide with policy.store_stale.
+        """
+        while True:
+            is_current = await self._ensure_current()
+            verdict = await self.verdict(fingerprint)
+            # Else this process stood still while it matched.
+            if not is_current or self._replica.freshness.is_current:
+                break
+        if is_current:
+            self._policy_decides = False
+            return verdict
+        return self._stale_verdict(verdict)
+
+    async def _ensure_current(self) -> bool:
         """Wait for list changes if this worker lost touch with the store for longer than a change waits for it.
 
-        It was suspended (a paused machine, swapping), or the store is unavailable; then it uses the lists it has
-        after CATCH_UP_SECONDS. Otherwise a worker that wakes up could deliver an image whose listing was acknowledged.
+        It was suspended (a paused machine, swapping), or the store is unavailable. Otherwise a worker that wakes up
+        could deliver an image whose listing was acknowledged. Returns whether it has them, after CATCH_UP_TURNS at
+        most.
         """
-        if time.time() - self._replica.contact <= LEASE_SECONDS:
-            return
-        if self._catch_up_task is None or (self._catch_up_task.done() and time.monotonic() > self._next_catch_up):
+        if self._replica.freshness.is_current:
+            return True
+        pause_is_over = now() > self._caught_up_at + CATCH_UP_PAUSE_SECONDS
+        if self._catch_up_task is None or (self._catch_up_task.done() and pause_is_over):
             self._catch_up_task = asyncio.create_task(self._catch_up(), name="catch up")
         await asyncio.shield(self._catch_up_task)
+        return self._replica.freshness.is_current
 
     async def _catch_up(self) -> None:
-        await self._replica.catch_up(CATCH_UP_SECONDS)
-        self._next_catch_up = time.monotonic() + CATCH_UP_PAUSE_SECONDS
+        is_first = now() > self._caught_up_at + CATCH_UP_FORGET_SECONDS
+        turns = CATCH_UP_TURNS[0 if is_first else 1]
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(self._replica.wait_current(), name="wait for list changes")
+        for turn in range(1, max(turns, APPLY_TURNS) + 1):
+            await asyncio.wait([self._waiting], timeout=TURN_SECONDS)
+            if self._waiting.done() or (turn >= turns and not self._replica.freshness.is_in_touch):
+                break
+        self._caught_up_at = now()
+        if self._waiting.done():
+            self._waiting.result()  # raises what it raised
+
+    def _stale_verdict(self, verdict: Verdict) -> Verdict:
+        """What a verdict by lists that may be out of date comes to."""
+        if verdict.blocks or verdict.reason is Reason.ALLOWLISTED:
+            return verdict
+        if not self.ready:  # they are loaded anew
+            return self.policy_verdict(Reason.NOT_READY)
+        age, policy = self._replica.freshness.age, self._config.policy
+        if age <= policy.store_stale_seconds:
+            decision = Decision.DELIVER
+        else:
+            decision = Decision(policy.store_stale)
+            if not self._policy_decides:
+                logger.warning(
+                    "cut off from the store for %.0f s: policy.store_stale (%s) decides on images that match nothing",
+                    age,
+                    policy.store_stale,
+                )
+            self._policy_decides = True
+        # One that is delivered keeps its match, which is reported.
+        if decision is Decision.DELIVER and verdict.match is not None:
+            return verdict
+        return Verdict(decision, Reason.STORE_STALE, version=verdict.version)
 
     async def verdict(self, fingerprint: Fingerprint) -> Verdict:
         """The verdict on an image by the lists as they are when this returns; flaws are judged by policy.
@@ -143,11 +203,11 @@ class Judge:
 
     def _current_verdicts(self) -> dict[str, Verdict]:
         """The remembered verdicts, without those of earlier lists."""
-        # Not the list version: it repeats after the store has lost data.
-        change_count = self._replica.matcher.change_count
-        if change_count != self._verdicts_change_count:
+        # Not the version alone: it repeats after the store has lost data.
+        lists = self._replica.matcher.change_count, self.version
+        if lists != self._verdicts_of:
             self._verdicts, self._distinct_verdicts = {}, {}
-            self._verdicts_change_count = change_count
+            self._verdicts_of = lists
         return self._verdicts
 
     def policy_verdict(self, reason: Reason) -> Verdict:
@@ -159,7 +219,8 @@ class Judge:
 
     async def close(self) -> None:
         """End all tasks: fingerprints that are not yet in the store are hashed again another time."""
-        tasks = [*self._lookups.values(), *self._writes, *([self._catch_up_task] if self._catch_up_task else ())]
+        catching_up = filter(None, (self._catch_up_task, self._waiting))
+        tasks: list[asyncio.Task[Any]] = [*self._lookups.values(), *self._writes, *catching_up]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

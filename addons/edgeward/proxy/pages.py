@@ -17,7 +17,9 @@ from edgeward.types import Action, Reason
 
 RETRY_SECONDS = 5
 """Retry-After of a 503 for which no better time is known."""
-_UNCHECKED_FOR_NOW = frozenset({Reason.TIMEOUT, Reason.CRASHED, Reason.OVERLOADED, Reason.NOT_READY, Reason.ERROR})
+_UNCHECKED_FOR_NOW = frozenset(
+    {Reason.TIMEOUT, Reason.CRASHED, Reason.OVERLOADED, Reason.NOT_READY, Reason.STORE_STALE, Reason.ERROR}
+)
 """Reasons that may have passed when the client asks again."""
 _TEXTS = {
     400: "The request could not be understood.",

@@ -77,6 +77,8 @@ class Recorder:
         # Orders that wait to be written, by target, with their marks.
         self._unjudged_orders: dict[bytes, int] = {}
         self._requested_again = TtlSet(refresh_seconds, REMEMBERED_KEYS // 2)
+        # Sightings judged by lists that may be out of date, that wait to be written, with their marks.
+        self._behind: dict[bytes, int] = {}
         self._lost = LostSightings(sightings, orders, self._list_store, lost_hosts)
         self._sighting_buffer = WriteBuffer(
             "sightings",
@@ -164,14 +166,35 @@ class Recorder:
         """Have a sighting written, unless it was twice within `refresh_seconds`. Returns whether it will be.
 
         The second one tells a target that is requested again from one that was requested once: that is forgotten first.
+        One that was judged by lists that may be out of date is written in any case: what was listed meanwhile may have
+        been purged before a cache stored this response. Once it is written it is matched again. One that waits to be
+        written does for all like it.
+
         A sighting that cannot be written is remembered as lost.
         """
-        key = _sighting_key(sighting)
+        key, is_behind = _sighting_key(sighting), self._replica.is_behind(sighting.version)
         written_before = self._requested_again if key in self._recent_sightings else self._recent_sightings
-        if key in written_before or not self._sighting_buffer.put(sighting):
+        if key in written_before and not (is_behind and not self._waits_behind(key)):
+            return False
+        if not self._sighting_buffer.put(sighting):
             return False
         written_before.add(key)
+        if is_behind:
+            self._note_behind(key)
         return True
+
+    def _waits_behind(self, key: bytes) -> bool:
+        """Whether a sighting with this key that was judged by lists which may be out of date waits to be written."""
+        mark = self._behind.get(key)
+        # Once it is being written, the version of the store may have been read to which it is compared.
+        return mark is not None and not self._sighting_buffer.has_begun(mark)
+
+    def _note_behind(self, key: bytes) -> None:
+        """What was put into the buffer last was judged so. What is not in the buffer any more is forgotten."""
+        while self._behind and self._sighting_buffer.has_begun(next(iter(self._behind.values()))):
+            del self._behind[next(iter(self._behind))]
+        self._behind.pop(key, None)
+        self._behind[key] = self._sighting_buffer.mark
 
     def forget(self, target: Target, version: int) -> None:
         """Remember that what a target served, judged by the lists at `version` if at all, could not be recorded."""
@@ -241,6 +264,7 @@ class Recorder:
         """The store has lost what was written: all is written again when it comes again."""
         for written in (self._recent_sightings, self._requested_again, self._recent_orders):
             written.clear()
+        self._behind.clear()
         self._incident_reporter.forget_windows()
         self._sightings.forget_written()
 

@@ -31,6 +31,8 @@ def order_to_json(order: PurgeOrder) -> str:
         data["forgotten"] = order.forgotten
     if order.unanswered:
         data["unanswered"] = True
+    if order.seen_at:
+        data["seen_at"] = int(order.seen_at)
     data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
     return _dumps(data)
 
@@ -48,6 +50,7 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         scope=Scope(data.get("scope", Scope.TARGET)),
         forgotten=int(data.get("forgotten", 0)),
         unanswered=bool(data.get("unanswered")),
+        seen_at=float(data.get("seen_at", 0)),
         id=order_id,
         **{name: data[name] for name in _OPTIONAL_FIELDS if name in data},
     )

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from edgeward.types import NO_TARGET, Cause, PurgeOrder, Scope, Target, distinct_targets, image_tag
 
 NOTHING_FORGOTTEN: Mapping[Target, int] = MappingProxyType({})
+NEVER_SEEN: Mapping[Target, float] = MappingProxyType({})
 
 
 def image_orders(
@@ -21,6 +22,7 @@ def image_orders(
     takedown: str = "",
     tags: bool = False,
     forgotten: Mapping[Target, int] = NOTHING_FORGOTTEN,
+    seen_at: Mapping[Target, float] = NEVER_SEEN,
 ) -> list[PurgeOrder]:
     """One order per target, one per prefix in `forgotten`, and one for the image's tag if `tags`: if some cache stores
     images under their tags.
@@ -30,9 +32,12 @@ def image_orders(
 
     Args:
         forgotten: by prefix the number of targets of the image that were forgotten there.
+        seen_at: when each target was last seen to serve the image, Unix seconds, where that is known.
     """
     orders = [
-        PurgeOrder(target, cause, started_at, sha256, entry_id, why, by, takedown=takedown)
+        PurgeOrder(
+            target, cause, started_at, sha256, entry_id, why, by, takedown=takedown, seen_at=seen_at.get(target, 0.0)
+        )
         for target in distinct_targets(targets)
     ]
     orders += forgotten_orders(

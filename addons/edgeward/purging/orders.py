@@ -33,6 +33,7 @@ from edgeward.purging.codec import (
 )
 from edgeward.purging.completion import OrderCompletion
 from edgeward.purging.failed_attempts import FailedAttempts
+from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.shared_orders import SharedOrders
@@ -192,6 +193,7 @@ class Orders:
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
+        self.key_mismatches = KeyMismatches(store)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""))

@@ -12,6 +12,7 @@ from edgeward.purging.orders import CARRIED_OUT, Orders, PurgeResult
 from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.types import Delivery, Met, Outcome
+from edgeward.types.linger import linger_between
 from edgeward.types.refused_purges import REFUSED_RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -99,8 +100,9 @@ class OutcomeWriter:
                 outcomes[purged.delivery] += 1
             if _removed_again(purge, purged):
                 outcomes["stored_again"] += 1
-            if purge.first and purged.delivery in CARRIED_OUT:
-                self._linger.observe(max(0.0, at - purge.order.started_at))
+            linger = linger_between(purge.order.started_at, at)
+            if purge.first and purged.delivery in CARRIED_OUT and linger is not None:
+                self._linger.observe(linger)
             if purged.delivery in CARRIED_OUT and (purge.first or _removed_again(purge, purged)):
                 met[Met.of(_removed(purge, purged))] += 1
         for what, number in met.items():

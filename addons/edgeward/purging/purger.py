@@ -16,6 +16,7 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.raw_http import MAX_UNPIPELINED
 from edgeward.purging.orders import Orders
+from edgeward.purging.other_key_forms import OtherKeyForms
 from edgeward.purging.outcome_writer import OutcomeWriter
 from edgeward.purging.retry_queue import MAX_CALL_SIZE, Lane, QueuedPurge, RetryQueue
 from edgeward.settings.cache_settings import CacheSettings
@@ -63,6 +64,8 @@ TIER_WAIT_SECONDS = 0.5
 """How long a purge waits for the caches of lower tiers."""
 TIER_SKIP_SECONDS = 5.0
 """If they take longer, no purge waits for them for this time."""
+KEY_SECONDS = 5.0
+"""Pause between two looks at what is known of the cache's key."""
 TRIM_SECONDS = 3600.0
 """Pause between two rounds of `_trim`."""
 TOO_MANY_REQUESTS = 429
@@ -98,6 +101,7 @@ class Purger:
         # A repeat before the cache's minimum would be useless, so it is moved to the minimum.
         earliest = driver.abilities.repeat_seconds
         repeats = sorted({max(seconds, earliest) for seconds in self._settings.repeat_seconds})
+        self._other_forms = OtherKeyForms(cache.name, orders.key_mismatches)
         self._outcome_writer = OutcomeWriter(orders, cache.name, repeats, outer)
         self.consumer = consumer or socket.gethostname()
         self._queue = RetryQueue(self._settings.backoff_max_seconds)
@@ -120,6 +124,7 @@ class Purger:
             self._loop("outcomes", self._record),
             self._loop("leases", self._maintain),
             self._loop("failed attempts", self._note_failures, pause_seconds=TICK_SECONDS),
+            self._loop("cache key", self._other_forms.refresh, pause_seconds=KEY_SECONDS),
             # Apart from the leases, which must be renewed while it runs.
             self._loop("old orders", self._trim, pause_seconds=TRIM_SECONDS),
         ]
@@ -262,7 +267,9 @@ class Purger:
     async def _call(self, purges: list[QueuedPurge], driver: CacheDriver) -> None:
         await self._wait_for_lower_tiers(purges)
         try:
-            results = await driver.purge([purge.order for purge in purges])
+            ordered = [purge.order for purge in purges]
+            results = await driver.purge(ordered)
+            results = await self._other_forms.purge(driver, ordered, results)
         except Exception:
             # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
             metrics.gate_errors.labels("purger").inc()

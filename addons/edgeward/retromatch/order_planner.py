@@ -174,12 +174,12 @@ class OrderPlanner:
         return blocked
 
     async def _orders_for(self, image: Fingerprint, entry: Entry, change: Change) -> list[PurgeOrder]:
-        targets = [target for target, _ in await self._sightings.targets(image.sha256)]
+        seen_at = dict(await self._sightings.targets(image.sha256))
         # Read after the targets: one that is forgotten meanwhile is found there or here.
         forgotten = await self._sightings.forgotten.of_image(image.sha256)
         return image_orders(
             image.sha256,
-            targets,
+            seen_at,
             Cause.LISTING,
             # The entry may be newer than the change of policy: the linger time then begins with the entry.
             change.at if change.entry else max(change.at, entry.added_at),
@@ -188,6 +188,7 @@ class OrderPlanner:
             by=change.who,
             tags=self._tags,
             forgotten=forgotten,
+            seen_at=seen_at,
         )
 
 

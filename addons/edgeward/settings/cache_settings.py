@@ -25,6 +25,8 @@ class CacheSettings(Section):
     """Distance from the origin. Caches of a lower tier are purged before those of a higher one."""
     timeout_ms: int = Field(default=2000, ge=50, le=60000)
     """Maximum time for one purge, in milliseconds."""
+    accepted_is_enough: bool = False
+    """Count an accepted purge as done for the exit status of --wait, if this cache can't be asked what it holds."""
 
 
 class SelfHostedCache(CacheSettings):

@@ -200,6 +200,12 @@ class PolicySettings(Section):
     """An image with too little detail to tell it from others. Digests are still matched."""
     not_ready: PolicyDecision = "block"
     """An image that arrived before the lists were loaded."""
+    store_stale: PolicyDecision = "deliver"
+    """An image that matches nothing in a worker that has been cut off from the store for longer than
+    policy.store_stale_seconds: it may have been listed since."""
+    store_stale_seconds: float = Field(default=60.0, ge=0, le=86400)
+    """How long a worker that is cut off from the store delivers what its lists do not have, in seconds. Then
+    policy.store_stale decides. With `block` and 0, nothing is delivered that may have been listed meanwhile."""
     error: PolicyDecision = "block"
     """A response that met a defect in Edgeward itself."""
     methods: Annotated[tuple[Annotated[str, AfterValidator(_check_method)], ...], Field(strict=False, min_length=1)] = (
@@ -232,6 +238,9 @@ class PurgeSettings(Section):
     """Longest pause between two attempts at a cache that does not answer, in seconds."""
     keep_days: float = Field(default=30.0, gt=0, le=3650)
     """How long finished orders and their outcomes are kept, in days."""
+    check_keys_seconds: float = Field(default=900.0, ge=0, le=86400)
+    """Each self-hosted cache is tested so often, in seconds, with a harmless object: does a purge remove it for phones,
+    other languages and schemes too? 0: never."""
 
 
 class SightingsSettings(Section):
@@ -362,7 +371,7 @@ class Config(Section):
     def decide(self, reason: Reason | Flaw) -> PolicyDecision:
         """What the operator wants done with an image that could not be checked.
 
-        `reason`: a Flaw, Reason.NOT_READY or Reason.ERROR. Each of them is a key of [policy].
+        `reason`: a Flaw, Reason.NOT_READY, STORE_STALE or ERROR. Each of them is a key of [policy].
         """
         decision: PolicyDecision = getattr(self.policy, str(reason))
         return decision

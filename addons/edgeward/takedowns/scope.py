@@ -51,10 +51,10 @@ class TakedownScope:
             await asyncio.sleep(READY_POLL_SECONDS)
         return await self._retromatch.near(signal, default_radius(signal.type))
 
-    async def targets_of_image(self, sha256: str, hosts: Sequence[str] = ()) -> list[Target]:
-        """Where the image was served: on one of `hosts`, or anywhere if there are none."""
-        found = [target for target, _ in await self._sightings.targets(sha256)]
-        return [target for target in found if not hosts or host_matches(target.host, hosts)]
+    async def targets_of_image(self, sha256: str, hosts: Sequence[str] = ()) -> dict[Target, float]:
+        """Where the image was served, on one of `hosts`, or anywhere if there are none; and when last, Unix seconds."""
+        found = await self._sightings.targets(sha256)
+        return {target: seen_at for target, seen_at in found if not hosts or host_matches(target.host, hosts)}
 
     async def forgotten_of_image(self, sha256: str, hosts: Sequence[str] = ()) -> dict[Target, int]:
         """By prefix how many targets of the image were forgotten: on one of `hosts`, or anywhere if there are none."""

@@ -10,7 +10,7 @@ from edgeward.background.polling import Polling
 from edgeward.background.ttl_set import TtlSet
 from edgeward.errors import Conflict, NotFound
 from edgeward.lists.list_store import ListStore
-from edgeward.purging.image_orders import NOTHING_FORGOTTEN, forgotten_orders, image_orders
+from edgeward.purging.image_orders import NEVER_SEEN, NOTHING_FORGOTTEN, forgotten_orders, image_orders
 from edgeward.purging.orders import ORDERS_PER_COMMAND as PLACE_AT_ONCE
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS, RetromatchWorker
@@ -147,7 +147,7 @@ class TakedownSteps:
             targets = await self._scope.targets_of_image(sha256, takedown.hosts)
             forgotten = await self._scope.forgotten_of_image(sha256, takedown.hosts)
             seen.update([sha256] if targets or forgotten else [])
-            orders += self._orders_for(takedown, targets, sha256, forgotten)
+            orders += self._orders_for(takedown, targets, sha256, forgotten, targets)
             if len(orders) >= PLACE_AT_ONCE:
                 yield await self._purges.place(orders)
                 orders = []
@@ -208,6 +208,7 @@ class TakedownSteps:
         targets: Iterable[Target],
         sha256: str = "",
         forgotten: Mapping[Target, int] = NOTHING_FORGOTTEN,
+        seen_at: Mapping[Target, float] = NEVER_SEEN,
     ) -> list[PurgeOrder]:
         # A tag has no host: an order by tag would also remove the image at hosts that the takedown does not cover.
         tags = self._tags and bool(sha256) and not takedown.hosts
@@ -221,6 +222,7 @@ class TakedownSteps:
             takedown=takedown.id,
             tags=tags,
             forgotten=forgotten,
+            seen_at=seen_at,
         )
 
     def _forgotten_orders(self, takedown: Takedown, forgotten: Mapping[Target, int]) -> list[PurgeOrder]:

@@ -118,6 +118,8 @@ class Reason(StrEnum):
     BAD_REQUEST = "bad_request"
     NOT_READY = "not_ready"
     """The lists are not loaded yet."""
+    STORE_STALE = "store_stale"
+    """The lists that judged it may lack what was listed since this worker lost touch with the store."""
     UPSTREAM_ERROR = "upstream_error"
     ERROR = "error"
     """A defect of Edgeward: counted, logged, and refused or delivered by policy."""

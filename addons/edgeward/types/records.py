@@ -117,6 +117,8 @@ class PurgeOrder:
         id: given by the store, "" before.
         unanswered: for a response that could not be judged (cause UNJUDGED): nobody has seen headers of it, so a cache
             can't have stored it yet.
+        seen_at: when the target was last seen to serve the image, as far as that is recorded, Unix seconds; 0.0: it was
+            not, or that is not known.
     """
 
     target: Target
@@ -132,6 +134,7 @@ class PurgeOrder:
     forgotten: int = 0
     id: str = ""
     unanswered: bool = False
+    seen_at: float = 0.0
 
     @property
     def placed_at(self) -> float:
@@ -225,6 +228,7 @@ class Change:
     "store.caches_emptied" are lines of the audit trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
+    `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
     """
 
     version: int
@@ -235,3 +239,4 @@ class Change:
     list: HashList | None = None
     entry: Entry | None = None
     origin: str = field(default="", compare=False)
+    entries: int = field(default=0, compare=False)

@@ -98,22 +98,23 @@ async def test_goes_on_while_the_store_is_away(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While the store is dead the replica serves what it has and `contact` ages; afterwards new entries act again."""
+    """While the store is dead the replica serves what it has and its contact ages; afterwards new entries act again."""
     _, list_store, replica = own
     changes = await list_store.add_entries([entry("a", 1)], "me")
     assert await replica.wait_version(changes[-1].version, 60)
     server.kill()
     await eventually(lambda: "the store is unavailable" in caplog.text, "it has noticed")
-    contact, tries = replica.contact, _count_heartbeats(monkeypatch, "one")
+    age, tries = replica.freshness.contact_age, _count_heartbeats(monkeypatch, "one")
     await eventually(lambda: len(tries) > 3, "it tries again and again")
     assert replica.ready
-    assert replica.contact == contact
+    age, earlier = replica.freshness.contact_age, age
+    assert age > earlier
     assert replica.matcher.verdict(image(entry("a", 1))).blocks
     await server.start()
     changes = await list_store.add_entries([entry("a", 2)], "me")
     assert await replica.wait_version(changes[-1].version, 60)
     assert await list_store.wait_applied(changes[-1].version, 60) == []
-    assert replica.contact > contact
+    assert replica.freshness.contact_age < age
     assert replica.matcher.verdict(image(entry("a", 1))).blocks
     assert caplog.text.count("the store is unavailable") == caplog.text.count("the store is available again") == 1
 

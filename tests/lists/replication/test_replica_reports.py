@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.eventually import eventually
 
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.membership import HEARTBEAT_SECONDS
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
@@ -25,8 +26,10 @@ async def test_a_version_is_reported_after_the_flush(store: Store) -> None:
     replica.before_report = flush
     (change,) = await list_store.add_entries([Entry("a", Signal("md5", "1" * 32))], "me")
     assert await replica.wait_version(change.version, 60)
-    contact = replica.contact
-    await eventually(lambda: replica.contact > contact + HEARTBEAT_SECONDS, "another heartbeat")
+    applied_at = now()
+    await eventually(
+        lambda: now() - replica.freshness.contact_age > applied_at + HEARTBEAT_SECONDS, "another heartbeat"
+    )
     left = await list_store.laggards(change.version)
     assert len(left) == 1
     assert left[0].startswith("one#")
@@ -126,13 +129,14 @@ async def test_what_is_stuck_is_not_said_to_be_judged(store: Store) -> None:
 
 
 async def test_catching_up(store: Store, tmp_path: Path) -> None:
-    """All that the store holds at that moment is applied; if the store does not answer the result is False."""
+    """What was acknowledged during a silence is applied; if the store does not answer the result is False."""
     list_store, replica = ListStore(store), Replica(store, "one")
     await replica.start()
     changes = [await list_store.create_list(HashList(f"list{number}"), "me") for number in range(50)]
-    assert await replica.catch_up(10)
+    replica.freshness = Freshness()  # as after a long silence
+    assert await replica.wait_current()
     assert replica.version == changes[-1].version
     await replica.close()
     nowhere = Store(f"unix://{tmp_path}/nowhere", "x", 100)
-    assert not await Replica(nowhere, "two").catch_up(0.5)
+    assert not await Replica(nowhere, "two").wait_current()
     await nowhere.close()

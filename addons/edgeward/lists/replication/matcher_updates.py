@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import batched
 
+from edgeward import metrics
 from edgeward.errors import BadSignal
 from edgeward.lists.list_store import ListStore
 from edgeward.matching.matcher import Matcher
@@ -73,6 +74,14 @@ class MatcherUpdates:
             await self._delete_list(change.list.name)
         with self._skipping_bad_signals():
             self._matcher.apply(change)
+
+    def set_gauges(self) -> None:
+        """Set the metrics of what the matcher holds."""
+        metrics.blocklist_version.set(self._matcher.version)
+        for (list_name, signal_type), number in self._matcher.counts().items():
+            metrics.blocklist_entries.labels(list_name, signal_type).set(number)
+        for (list_name, signal_type), number in self._matcher.not_matchable().items():
+            metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
 
     async def _delete_list(self, name: str) -> None:
         await self._remove_entries(name, set(self._matcher.entries(name)))

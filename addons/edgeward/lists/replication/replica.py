@@ -6,7 +6,7 @@ response through by older lists.
 
 What can go wrong, and what then happens:
 
-- The store is unavailable: the replica keeps its lists and retries for ever; `contact` ages.
+- The store is unavailable: the replica keeps its lists and retries for ever; it is not current (freshness.py).
 - Its position in the stream was trimmed: it loads the lists again, and is not ready meanwhile.
 - The store lost data (store_loss.py): the replica keeps what it has, adds what the store has, and logs an error. `loss`
   says what the store lacks, until it is restored from memory (refill.py) or the loss is accepted.
@@ -26,6 +26,7 @@ from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore, parse_changes
 from edgeward.lists.replication.applied_version import AppliedVersionReport
+from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
     DIVERGED,
@@ -50,7 +51,6 @@ LOADING_HEARTBEAT_SECONDS = 0.05
 """Time between heartbeats while loading. What is listed after one is acknowledged only after the next."""
 COUNT_SECONDS = 5.0
 """Time between two counts of the store's entries: eviction removes them without a change."""
-"""Pause after a refill that failed by a defect. After an outage of the store the next heartbeat begins again."""
 RETRY_SECONDS = (0.02, 1.0)
 """Pause after a failure: the first, and the longest while the lists are not loaded."""
 
@@ -64,7 +64,7 @@ class Replica:
 
     Attributes:
         ready: whether the matcher holds complete lists, and may be used.
-        contact: Unix time of the last heartbeat that the store answered.
+        freshness: whether all is applied that was acknowledged, as far as this process knows.
         on_change: called for each change as it is applied; not for what is loaded.
         on_store_loss: called when the store has lost data, or has another history than at the last heartbeat: what was
             written to it before may be gone.
@@ -82,7 +82,7 @@ class Replica:
     ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
-        self.contact = 0.0
+        self.freshness = Freshness()
         self.on_change: list[Callable[[Change], None]] = []
         self.on_store_loss: list[Callable[[], None]] = []
         self.before_report: Callable[[], Awaitable[None]] | None = None
@@ -177,15 +177,17 @@ class Replica:
         except TimeoutError:
             return False
 
-    async def catch_up(self, timeout: float) -> bool:
-        """Apply all that the store holds by now, within `timeout` seconds. False: not in time, or no store."""
-        try:
-            async with asyncio.timeout(timeout):
-                return await self.wait_version(await self._list_store.version(), timeout)
-        except TimeoutError:
-            return False
-        except STORE_AWAY:
-            return False
+    async def wait_current(self) -> bool:
+        """Apply all that is acknowledged by now. False: the store does not answer."""
+        with contextlib.suppress(*STORE_AWAY):
+            await self._heartbeat()
+            async with self._version_changed:
+                await self._version_changed.wait_for(lambda: self.freshness.is_current)
+        return self.freshness.is_current
+
+    def is_behind(self, version: int) -> bool:
+        """Whether something may be acknowledged, and matched against all seen, that lists at `version` do not have."""
+        return not (self._loaded and self.freshness.is_current) or version < self._history.version
 
     async def compare_with_store(self) -> None:
         """Compare this copy with the store now, not at the next heartbeat. Raises STORE_AWAY."""
@@ -293,11 +295,9 @@ class Replica:
 
     async def _publish(self) -> None:
         """Make the applied version known: to metrics, to those who wait for it, and to the store."""
-        metrics.blocklist_version.set(self.version)
-        for (list_name, signal_type), number in self.matcher.counts().items():
-            metrics.blocklist_entries.labels(list_name, signal_type).set(number)
-        for (list_name, signal_type), number in self.matcher.not_matchable().items():
-            metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
+        if self._loaded:
+            self.freshness.applied(self.version)
+        self._updates.set_gauges()
         self._update_reports()
         async with self._version_changed:
             self._version_changed.notify_all()
@@ -321,7 +321,6 @@ class Replica:
 
     async def _heartbeat(self) -> None:
         """Report what is applied. Learn whether the store still has the history that this copy is made of."""
-        sent = time.time()
         self._heartbeat_due = time.monotonic() + (HEARTBEAT_SECONDS if self._loaded else LOADING_HEARTBEAT_SECONDS)
         async with self._heartbeat_lock:
             # Changes may be applied while the store answers: its answer is about what is sent now.
@@ -329,6 +328,7 @@ class Replica:
             not_loaded, unjudged = DIVERGED if self.ready else LOADING, self.unjudged()
             if not unjudged.stuck:
                 self._judged_request = self._settled.flush_request
+            sent, sent_at = now(), time.time()
             history = await self._membership.heartbeat(
                 self._name,
                 reported=self._report.version if loaded else not_loaded,
@@ -344,8 +344,7 @@ class Replica:
                 await self._membership.forget_journals(unjudged.taken_over)
                 unjudged.taken_over.clear()
         self._outage_log.recovered()
-        self.contact = sent
-        metrics.blocklist_contact_timestamp.set(sent)
+        metrics.blocklist_contact_timestamp.set(sent_at)
         if self._history.id not in ("", history.id):
             self._tell_of_loss()
         self._history = history
@@ -353,7 +352,9 @@ class Replica:
         # Another task may have noticed the loss meanwhile, and set `_loaded` back: then there is nothing to do.
         if loaded and self._loaded:
             self._compare(history, version, applied_at)
+        self.freshness.answered(sent, history.version)
         if self._loaded:
+            self.freshness.applied(self.version)
             self._loss_watch.record(self.version)
         if self.loss is not None:
             await self._refill_offer.make(self.loss, self._highest_version, self.lost_history)

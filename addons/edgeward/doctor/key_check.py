@@ -1,0 +1,83 @@
+"""Learns regularly, by trying, whether each cache stores copies under keys that purges do not have."""
+
+import logging
+import time
+
+from edgeward.background.worker_loop import WorkerLoop
+from edgeward.doctor.cache import cache_upstream, check_cached_object
+from edgeward.doctor.cached_object import NOT_MET
+from edgeward.doctor.examination import own_object
+from edgeward.doctor.finding import Finding, Health
+from edgeward.doctor.harmless_object import latest_harmless
+from edgeward.operations.services import Services
+from edgeward.purging.key_mismatches import KeyMismatch
+from edgeward.settings.cache_settings import SelfHostedCache
+from edgeward.types import Target
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+"""Pause between two looks whether a check is due."""
+FIRST_SECONDS = 30.0
+"""After the start of a controller no check is done for so long: the caches may be starting too."""
+CHECKS = ("object", "keys", "vary")
+"""Checks of a cached object that fail where a copy is left under another key."""
+
+
+class KeyCheck:
+    """Puts a harmless object into each cache, and looks what a purge leaves, every `purge.check_keys_seconds`.
+
+    One controller does it for all: the first that finds it due.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._seconds = services.config.purge.check_keys_seconds
+        self._started_at = 0.0
+        self._loop = WorkerLoop(
+            "cache keys", self._step, metric_label="purger", retry_seconds=LOOK_SECONDS, pause_seconds=LOOK_SECONDS
+        )
+
+    async def start(self) -> None:
+        self._started_at = time.monotonic()
+        if self._seconds:
+            await self._loop.start()
+
+    async def close(self) -> None:
+        await self._loop.close()
+
+    async def _step(self) -> None:
+        if time.monotonic() - self._started_at < FIRST_SECONDS:
+            return
+        mismatches = self._services.orders.key_mismatches
+        for cache in self._services.config.caches:
+            target = await self._object() if isinstance(cache, SelfHostedCache) else None
+            if target and isinstance(cache, SelfHostedCache) and await mismatches.take_check(cache.name, self._seconds):
+                await self.check(cache, target)
+
+    async def _object(self) -> Target | None:
+        return own_object(self._services.config) or await latest_harmless(self._services)
+
+    async def check(self, cache: SelfHostedCache, target: Target) -> None:
+        """Check one cache with this object, and record what was found."""
+        upstream = cache_upstream(self._services.config)
+        findings, headers = await check_cached_object(cache, target, upstream)
+        mismatches = self._services.orders.key_mismatches
+        # Clients are served by this cache alone, and an image that they just got was not met by a purge.
+        doubted = await mismatches.take_doubt(cache.name) and upstream is not None
+        wrong = next((each for each in findings if each.check in CHECKS and _is_wrong(each, doubted)), None)
+        if wrong:
+            await mismatches.note(cache.name, KeyMismatch(headers, wrong.detail, wrong.fix, "check"))
+            logger.error("cache %s: %s. %s", cache.name, wrong.detail, wrong.fix)
+        elif _is_proved(findings) and await mismatches.clear(cache.name):
+            logger.info("cache %s: its key is that of purges again", cache.name)
+
+
+def _is_wrong(finding: Finding, doubted: bool) -> bool:
+    """`doubted`: an object that a purge does not meet is taken for one under another key."""
+    return finding.is_failure or (doubted and finding.health is Health.WARN and NOT_MET in finding.detail)
+
+
+def _is_proved(findings: list[Finding]) -> bool:
+    """Whether an object was stored, and a purge removed it under every key that was tried."""
+    return any(each.check == "object" and each.health is Health.OK for each in findings)

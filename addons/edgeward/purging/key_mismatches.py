@@ -1,0 +1,121 @@
+"""Which caches store copies under keys that purges do not have: found by a check, or by a purge that met nothing.
+
+{purges}:key-mismatches    hash: cache -> the mismatch as JSON
+{purges}:key-check:<cache>  expires when the next check of that cache is due
+{purges}:key-doubt:<cache>  a purge there met nothing where a copy was seen moments ago
+
+What a purge has found stays for a day after it was found last; what a check has found until a check finds it no more.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgeward.store.connection import Store
+
+KEEP_SECONDS = 86400.0
+"""How long a mismatch that a purge has found is believed without being found again."""
+DOUBTED_SECONDS = 60.0
+"""A cache whose purges meet nothing is checked within this time. Nodes that fetch through others often have nothing."""
+
+# Its time is the store's: the clocks of controllers may differ.
+# KEYS: mismatches. ARGV: cache, mismatch as JSON without its time
+_NOTE = """
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d ', time[1]) .. ARGV[2])
+"""
+
+# KEYS: mismatches. ARGV: KEEP_SECONDS -> cache and mismatch, one after the other
+_ALL = """
+local now = tonumber(redis.call('TIME')[1])
+local found = {}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local at, text = string.match(all[i + 1], '^(%d+) (.*)$')
+  if not at or (string.find(text, '"by":"purge"', 1, true) and now - tonumber(at) > tonumber(ARGV[1])) then
+    redis.call('HDEL', KEYS[1], all[i])
+  else
+    found[#found + 1] = all[i]
+    found[#found + 1] = text
+  end
+end
+return found
+"""
+
+# KEYS: mismatches. ARGV: cache -> 1 if a check had found one there
+_CLEAR = """
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if value and string.find(value, '"by":"check"', 1, true) then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+"""
+
+
+# KEYS: when the next check is due, doubt. ARGV: milliseconds, seconds that the doubt lasts
+_DOUBT = """
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])
+if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMismatch:
+    """What is known of the key of one cache.
+
+    Attributes:
+        headers: request headers that its key has in it beyond Vary, in lower case; none if that is not known.
+        detail: what was found, for people.
+        fix: what to do, for people.
+        by: "check" or "purge": what has found it.
+    """
+
+    headers: tuple[str, ...]
+    detail: str
+    fix: str
+    by: str
+
+
+class KeyMismatches:
+    """The mismatches of all caches."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._key = store, store.key("{purges}", "key-mismatches")
+
+    async def all(self) -> dict[str, KeyMismatch]:
+        """By cache."""
+        found = await self._store.run(_ALL, [self._key], [KEEP_SECONDS])
+        return {name.decode(): _mismatch(json.loads(text)) for name, text in zip(found[::2], found[1::2], strict=True)}
+
+    async def note(self, cache: str, mismatch: KeyMismatch) -> None:
+        """Record it, in place of what was known of this cache."""
+        text = json.dumps(asdict(mismatch), separators=(",", ":"))
+        await self._store.run(_NOTE, [self._key], [cache, text])
+
+    async def clear(self, cache: str) -> bool:
+        """A check found that the key is that of purges. Whether a check had found otherwise before."""
+        return bool(await self._store.run(_CLEAR, [self._key], [cache]))
+
+    async def take_check(self, cache: str, seconds: float) -> bool:
+        """Whether nobody has checked the cache for so long. True once: the caller checks it now."""
+        due: Any = await self._store.redis.set(self._check_key(cache), b"1", nx=True, px=int(seconds * 1000))
+        return bool(due)
+
+    async def doubt(self, cache: str) -> None:
+        """A purge met nothing where a copy was seen moments ago: the next check is due soon."""
+        args = [int(DOUBTED_SECONDS * 1000), int(KEEP_SECONDS)]
+        await self._store.run(_DOUBT, [self._check_key(cache), self._doubt_key(cache)], args)
+
+    async def take_doubt(self, cache: str) -> bool:
+        """Whether there was such a purge since the last call."""
+        return bool(await self._store.redis.getdel(self._doubt_key(cache)))
+
+    def _doubt_key(self, cache: str) -> str:
+        return self._store.key("{purges}", "key-doubt", cache)
+
+    def _check_key(self, cache: str) -> str:
+        return self._store.key("{purges}", "key-check", cache)
+
+
+def _mismatch(data: dict[str, Any]) -> KeyMismatch:
+    headers: Sequence[str] = data.get("headers", ())
+    return KeyMismatch(tuple(headers), data.get("detail", ""), data.get("fix", ""), data.get("by", ""))

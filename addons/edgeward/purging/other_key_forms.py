@@ -1,0 +1,103 @@
+"""Purges that met nothing although a copy was seen moments ago: they are tried in the other forms of the cache's key.
+
+A cache that has nothing under the key of a purge answers as one that has nothing at all. If the target was just served,
+that may mean that the copy is stored under a key with more in it.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgeward import metrics
+from edgeward.caches import CacheDriver, Purged
+from edgeward.caches.key_forms import USUAL_FORMS, KeyForm, forms_of
+from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.types import Delivery, PurgeOrder, Scope
+
+logger = logging.getLogger(__name__)
+
+SEEN_SECONDS = 600.0
+"""A target that was seen within this time is expected in a cache."""
+TRIES_PER_SECOND = 10.0
+"""Orders that are tried in all forms. Caches that fetch through others have nothing of most targets, and rightly."""
+MAX_TRIES = 50
+"""At once."""
+FIX = (
+    "take it out of the cache key, or let the response vary by it (Vary), or purge by tag: "
+    'docs/deployment.md, "More in the cache key"'
+)
+UNDER_ANOTHER_KEY = "a copy was stored under a key with more in it than URL and Vary: others may be left"
+
+
+class OtherKeyForms:
+    """Of one cache."""
+
+    def __init__(self, cache: str, mismatches: KeyMismatches) -> None:
+        self._cache, self._mismatches = cache, mismatches
+        self._tries, self._tried_at = float(MAX_TRIES), time.monotonic()
+        self._known: tuple[str, ...] = ()
+        """Headers that this cache is known to have in its key."""
+
+    async def refresh(self) -> None:
+        """Read what is known of this cache's key."""
+        known = (await self._mismatches.all()).get(self._cache)
+        self._known = known.headers if known else ()
+        metrics.cache_key_mismatch.labels(self._cache).set(known is not None)
+
+    async def purge(self, driver: CacheDriver, orders: Sequence[PurgeOrder], results: Sequence[Purged]) -> list[Purged]:
+        """The results, those included of the purges in other forms that seem needed."""
+        now = time.time()
+        forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
+        found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
+        # One form after the other: two may have one key, and a copy that is just removed may be counted again.
+        for form in USUAL_FORMS:
+            numbers = [number for number, wanted in enumerate(forms) if form in wanted]
+            others = [replace(orders[number], target=form.of(orders[number].target)) for number in numbers]
+            for number, purged in zip(numbers, await driver.purge(others) if others else (), strict=True):
+                found[number].append((form, purged))
+        await self._note(found)
+        return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
+
+    def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
+        if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
+            return ()
+        if result.count == 0 and now - order.seen_at < SEEN_SECONDS and self._may_try():
+            return USUAL_FORMS
+        return forms_of(self._known)
+
+    def _may_try(self) -> bool:
+        now = time.monotonic()
+        self._tries = min(MAX_TRIES, self._tries + (now - self._tried_at) * TRIES_PER_SECOND)
+        self._tried_at = now
+        if self._tries < 1:
+            return False
+        self._tries -= 1
+        return True
+
+    async def _note(self, found: Sequence[Sequence[tuple[KeyForm, Purged]]]) -> None:
+        """A copy that was met in another form is one that the purge itself had missed."""
+        met = {form.header for of_order in found for form, purged in of_order if purged.count}
+        if not met:
+            if any(found) and not self._known:
+                await self._mismatches.doubt(self._cache)
+            return
+        known = tuple(sorted({*self._known, *met}))
+        if known != self._known:
+            names = " and ".join(known)
+            logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, FIX)
+        self._known = known
+        detail = f"its key does not match: copies were found for clients with another {' or '.join(known)}"
+        await self._mismatches.note(self._cache, KeyMismatch(known, detail, FIX, "purge"))
+        metrics.cache_key_mismatch.labels(self._cache).set(1)
+
+    def _result(self, result: Purged, found: Sequence[tuple[KeyForm, Purged]]) -> Purged:
+        """The result of an order, of which these purges were sent in other forms."""
+        met = sum(purged.count or 0 for _, purged in found)
+        waiting = next((purged for _, purged in found if purged.delivery is Delivery.WAITING), None)
+        if waiting:
+            return replace(waiting, count=(met + (result.count or 0)) or None)
+        if not found or not (met or self._known):
+            return result
+        count = met + (result.count or 0) if met else result.count
+        return replace(result, delivery=Delivery.DELIVERED, detail=UNDER_ANOTHER_KEY, count=count)

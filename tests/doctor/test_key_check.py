@@ -1,0 +1,102 @@
+"""The regular check of the keys of caches, at real ones."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.changed_varnish import Cold, started
+from tests.support.eventually import eventually
+from tests.support.real_caches import settings, target
+from tests.support.services import running_services
+
+from edgeward.demo.caches import CacheServer, Nginx
+from edgeward.doctor import key_check
+from edgeward.doctor.key_check import KeyCheck
+from edgeward.operations.services import Services
+from edgeward.settings.cache_settings import SelfHostedCache
+from edgeward.store.connection import Store
+from edgeward.types import Target
+
+BY_DEVICE = 'sub vcl_hash { if (req.http.User-Agent ~ "Mobile") { hash_data("m"); } }'
+OBJECT = target("/doctor")
+DEPLOYMENT = Path(__file__).resolve().parents[2] / "docs" / "deployment.md"
+
+
+@pytest.fixture
+async def services(store: Store, tmp_path: Path) -> AsyncIterator[Services]:
+    async with running_services(store, tmp_path) as running:
+        yield running
+
+
+def section(cache: CacheServer) -> SelfHostedCache:
+    found = settings(cache, serves=cache.url)
+    assert isinstance(found, SelfHostedCache)
+    return found
+
+
+async def known(services: Services) -> dict[str, tuple[str, ...]]:
+    return {name: each.headers for name, each in (await services.orders.key_mismatches.all()).items()}
+
+
+async def test_a_key_with_a_device_in_it_is_found_until_it_is_mended(cold: Cold, services: Services) -> None:
+    """The check tries as phones do; once the key is that of purges, the next check takes it back."""
+    check = KeyCheck(services)
+    await check.check(section(started(cold, BY_DEVICE)), OBJECT)
+    assert await known(services) == {"edge": ("user-agent",)}
+    await check.check(section(started(cold)), OBJECT)
+    assert await known(services) == {}
+
+
+async def test_the_documented_way_to_vary_stays_purgeable(cold: Cold, services: Services) -> None:
+    """The VCL of docs/deployment.md stores phones' copies as variants: a purge removes them all."""
+    section_text = DEPLOYMENT.read_text().partition("\n## More in the cache key\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```vcl\n(.*?)```", section_text, re.S)
+    await KeyCheck(services).check(section(started(cold, code)), OBJECT)
+    assert await known(services) == {}
+
+
+async def test_an_object_that_no_purge_meets_is_a_mismatch_once_it_is_doubted(
+    cold: Cold, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx does not tell whether it stored an object. Purges that met nothing of what clients just got do."""
+
+    class OtherKey(Nginx):
+        def _command(self) -> list[str]:
+            command = super()._command()
+            location = self.directory / "edgeward-location.conf"
+            location.write_text(location.read_text().replace("proxy_cache_key $host", "proxy_cache_key $scheme$host"))
+            return command
+
+    cache = cold(OtherKey)
+    cache.start()
+    monkeypatch.setattr(key_check, "cache_upstream", lambda config: cache.url)
+    check = KeyCheck(services)
+    await check.check(section(cache), OBJECT)
+    assert await known(services) == {}
+    await services.orders.key_mismatches.doubt("edge")
+    await check.check(section(cache), OBJECT)
+    assert await known(services) == {"edge": ()}
+
+
+async def test_every_cache_is_checked_once_in_that_time(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one of the controllers, and only self-hosted caches, when there is an object."""
+    monkeypatch.setattr(key_check, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(key_check, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(key_check, "own_object", lambda config: OBJECT)
+    checked: list[str] = []
+
+    class Recorded(KeyCheck):
+        async def check(self, cache: SelfHostedCache, target: Target) -> None:
+            checked.append(cache.name)
+
+    checks = [Recorded(services), Recorded(services)]
+    for each in checks:
+        await each.start()
+    names = sorted(cache.name for cache in services.config.caches)
+    await eventually(lambda: sorted(checked) == names)
+    for name in names:
+        await services.store.redis.delete(services.store.key("{purges}", "key-check", name))
+    await eventually(lambda: sorted(checked) == sorted(names * 2))
+    for each in checks:
+        await each.close()
