@@ -35,6 +35,8 @@ UNITS = (
     "_isolation",
     "_bytes",
     "_processes",
+    "_down",
+    "_restarts",
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",

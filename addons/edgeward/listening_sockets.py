@@ -1,6 +1,7 @@
 """Listening sockets. The supervisor opens them first, so that a port in use is an error before any process starts, and
 passes them to its child processes."""
 
+import contextlib
 import os
 import socket
 
@@ -11,6 +12,8 @@ BACKLOG = 4096
 PROXY_FD = "EDGEWARD_INTERNAL_PROXY_FD"
 ADMIN_FD = "EDGEWARD_INTERNAL_ADMIN_FD"
 """Environment variables that hold the file descriptors of the inherited sockets."""
+READY_FD = "EDGEWARD_INTERNAL_READY_FD"
+"""Environment variable that holds the file descriptor of a pipe: a byte in it says that the process is ready."""
 
 
 def listening_socket(address: str, setting: str, *, shared: bool = False) -> socket.socket:
@@ -55,6 +58,25 @@ def inherited_socket(variable: str) -> socket.socket | None:
     """The socket that the supervisor passed down under this variable; None if this process was started by itself."""
     number = os.environ.get(variable)
     return socket.socket(fileno=int(number)) if number else None
+
+
+def report_ready() -> None:
+    """Tell the supervisor, if there is one, that this process accepts connections."""
+    number = os.environ.pop(READY_FD, None)
+    if number is not None:
+        with contextlib.suppress(OSError):
+            os.write(int(number), b"1")
+            os.close(int(number))
+
+
+def stop_listening(sock: socket.socket) -> None:
+    """Refuse connections: those that wait are reset, new ones go to other sockets of the address. The port stays ours,
+    also for the processes that have inherited the socket, and `listen` opens it again.
+
+    On Linux, shutdown(2) does that to a listening socket; to close it would not, while a process has a copy of it.
+    """
+    with contextlib.suppress(OSError):  # it does not listen
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def address_of(sock: socket.socket) -> str:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edgeward import metrics_files
+
+metrics_files.install()
 registry = CollectorRegistry()
 """All metrics below. Not the default registry, which other libraries write to."""
 
@@ -76,7 +79,7 @@ body_memory_refusals = Counter(
 connections_ended = Counter(
     "edgeward_connections_ended_total",
     "Connections that a limit ended, by reason: client_head, client_ahead, upstream_head, slow_client, slow_upstream, "
-    "connections.",
+    "connections, admin.",
     ["reason"],
     registry=registry,
 )
@@ -110,6 +113,16 @@ classifier_seconds = Histogram(
     ["classifier"],
     buckets=_REQUEST_BUCKETS,
     registry=registry,
+)
+processes_down = _latest(
+    "edgeward_processes_down",
+    "Processes of `edgeward run` that end again and again, or do not get ready, by role. Their ports are closed.",
+    ["role"],
+)
+process_restarts = _latest(
+    "edgeward_process_restarts",
+    "Restarts since `edgeward run` was started, by role: proxy, controller, store. It grows, and is 0 after a start.",
+    ["role"],
 )
 process_starts = Counter(
     "edgeward_process_starts_total",

@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 from tests.support.controllers import Api, ask_until
 
 from edgeward.operations import status
+from edgeward.process_states import STATES_FD, ProcessState, SharedStates
 
 
 def test_alive(api: Api) -> None:
@@ -29,3 +31,17 @@ def test_metrics_are_in_the_format_of_prometheus(api: Api) -> None:
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
     assert re.search(r'edgeward_api_requests_total\{route="/api/v1/lists",status="200"\} \d', answer.body.decode())
     assert b"# TYPE edgeward_linger_seconds histogram" in answer.body
+
+
+def test_ready_only_while_a_worker_of_this_machine_runs(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker that is down is a reason; if all are, /readyz answers 503, though the lists are loaded."""
+    states = SharedStates()
+    monkeypatch.setenv(STATES_FD, str(states.fd))
+    down = [ProcessState("proxy", number, 2, down=True, last_end="ended with status 1") for number in (1, 2)]
+    states.publish([down[0], ProcessState("proxy", 2, 2)])
+    found = ask_until(lambda: api.as_("").get("/readyz"), lambda state: state["ready"])
+    assert found["reasons"] == ["proxy worker 1 of 2 does not run: it ended with status 1"]
+    states.publish(down)
+    answer = api.as_("").get("/readyz")
+    assert (answer.status, answer.json["ready"], answer.json["lists_loaded"]) == (503, False, True)
+    states.close()

@@ -28,11 +28,18 @@ class Server:
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
 
-    async def start(self, timeout: float = 10) -> None:
+    def command(self) -> list[str]:
         command = embedded.command(self.directory)
         if self._program:
             command[0] = str(self._program)
-        self.process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
+        return [*command, *self.options]
+
+    def spawn(self) -> None:
+        """Start it, and do not wait until it answers."""
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL)
+
+    async def start(self, timeout: float = 60) -> None:
+        self.spawn()
         await embedded.wait_ready(self.socket_path, timeout)
 
     def kill(self) -> None:

@@ -22,6 +22,7 @@ async def alive(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """GET /readyz: the lists are loaded. They stay loaded while the store is unavailable."""
+    """GET /readyz: the lists are loaded, and a proxy worker of this machine takes requests. The lists stay loaded while
+    the store is unavailable."""
     state = readiness(context.services(request), await asyncio.to_thread(metrics_exposition.lists_age))
     return web.json_response(serializers.readiness(state), status=200 if state.ready else 503)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edgeward import metrics
 from edgeward.access.tokens import Unauthenticated
+from edgeward.api.context import services
 from edgeward.api.requests import BadBody, Malformed, Misdirected, TooMuch, WrongType
 from edgeward.errors import (
     Conflict,
@@ -77,9 +78,8 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         return _http_problem(error)
     except STORE_AWAY as error:
         logger.warning("%s: the store is unavailable: %s", route_of(request), type(error).__name__)
-        return problem(
-            503, "Store unavailable", store_detail(request.method, route_of(request)), _urn("StoreUnavailable")
-        )
+        detail = _loading_detail(request) or store_detail(request.method, route_of(request))
+        return problem(503, "Store unavailable", detail, _urn("StoreUnavailable"))
     except EdgewardError as error:
         return _edgeward_problem(error)
     # A defect in a handler must not end as aiohttp's own page. It is counted as status 500 in api_requests.
@@ -92,6 +92,12 @@ def store_detail(method: str, route: str) -> str:
     """What a client learns without the store. Only a change may have been made."""
     is_change = method not in SAFE_METHODS and route not in READ_ONLY_POSTS
     return STORE_CHANGE_DETAIL if is_change else STORE_READ_DETAIL
+
+
+def _loading_detail(request: web.Request) -> str:
+    """How far a store that has been started is; "" if it is not loading."""
+    problems = services(request).store_watch.problems
+    return next((f"{each.detail}: try again" for each in problems if each.check == "loading"), "")
 
 
 @web.middleware

@@ -346,7 +346,7 @@ def import_status(value: ImportStatus) -> Json:
 def readiness(value: Readiness) -> Json:
     return {
         "ready": value.ready,
-        "lists_loaded": value.ready,
+        "lists_loaded": value.lists_loaded,
         "store": value.store,
         "version": value.version,
         "contact_age_seconds": None if value.contact_age is None else round(value.contact_age, 3),

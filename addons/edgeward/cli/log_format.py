@@ -4,13 +4,16 @@ import json
 import logging
 import time
 
+from edgeward.cli.log_rate import RateLimitedHandler
+
 
 def configure_logging(as_json: bool) -> None:
     """Log to standard error: Edgeward's modules from INFO on, other libraries from WARNING on.
 
-    The INFO lines of other libraries would name URLs and clients, which no log of Edgeward may hold.
+    However often something is logged, only some lines of it are written (log_rate.py). The INFO lines of other
+    libraries would name URLs and clients, which no log of Edgeward may hold.
     """
-    handler = logging.StreamHandler()
+    handler = RateLimitedHandler()
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("edgeward").setLevel(logging.INFO)

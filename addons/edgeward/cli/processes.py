@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from edgeward.cli.log_format import configure_logging
 from edgeward.cli.options import Subparsers, add_command, checked_config, config_path
+from edgeward.descriptors import raise_descriptor_limit
 from edgeward.errors import ConfigError, Exit, UserError
+from edgeward.listening_sockets import READY_FD
 
 if TYPE_CHECKING:
     from edgeward.settings.config import Config
@@ -96,15 +98,18 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _prepare_process(args: argparse.Namespace) -> "Config":
-    """Read the settings, and set up logging and metrics before the modules of the process are imported."""
+    """Read the settings, and set up descriptors, logging and metrics before the modules of the process are imported."""
     config = checked_config(args)
     configure_logging(as_json=args.json or LOG_AS_JSON in os.environ)
+    raise_descriptor_limit()
     metrics = config.state_dir.absolute() / "metrics"
     try:
         config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         metrics.mkdir(exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"state_dir: {config.state_dir}: {error.strerror}") from None
+        # A process that the supervisor starts again must run without: the directory may be full, or deleted.
+        if READY_FD not in os.environ:
+            raise ConfigError(f"state_dir: {config.state_dir}: {error.strerror}") from None
     # prometheus-client reads the variable once, when it is imported.
     os.environ.setdefault(METRICS_DIR, str(metrics))
     return config

@@ -1,5 +1,6 @@
 """`state_dir`/api.json: tells commands on the same machine where the API is, and gives them a token for it."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,6 +12,7 @@ from edgeward.errors import ConfigError
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The loopback address by which a socket on all addresses can be reached."""
+RETRY_SECONDS = 5.0
 
 
 class LocalAccessFile:
@@ -35,7 +37,17 @@ class LocalAccessFile:
                 file.write(self._text)
             temporary.replace(self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise ConfigError(f"state_dir {self.path.parent}: {error.strerror}") from None
+
+    async def write_until_done(self) -> None:
+        """Write the file once state_dir can be written."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            with contextlib.suppress(ConfigError):
+                self.write()
+                return
 
     def remove(self) -> None:
         """Remove the file, unless another controller has written its own since."""

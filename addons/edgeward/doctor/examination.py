@@ -15,6 +15,7 @@ from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
 from edgeward.doctor.nodes import check_nodes
 from edgeward.doctor.origin_check import check_origin_check
+from edgeward.doctor.processes import check_processes
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.store import check_store
@@ -49,6 +50,7 @@ async def examine(services: Services, target: Target | None = None) -> list[Find
         *(check_cache(cache, target, cache_upstream(config)) for cache in config.caches),
     )
     findings += [finding for result in results for finding in result]
+    findings += check_processes()
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]
 
 

@@ -12,6 +12,7 @@ from edgeward.operations.caches import Configured
 from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblems, HostState
 from edgeward.origin_check.refilled_targets import unfollowed_targets
+from edgeward.process_states import process_states
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
 
@@ -34,8 +35,9 @@ class Readiness:
     """The state of this process's copy of the lists.
 
     Attributes:
-        ready: the lists are loaded, and none of them is of a later release. Stays true while the store is unavailable:
-            the last known lists apply.
+        ready: the lists are loaded, none of them is of a later release, and not every proxy worker of this machine is
+            down.
+        lists_loaded: stays true while the store is unavailable: the last known lists apply.
         version: the version of the lists that is applied.
         contact_age: seconds since the store last answered; None if it never has.
         reasons: what is wrong, for people.
@@ -44,6 +46,7 @@ class Readiness:
     """
 
     ready: bool
+    lists_loaded: bool
     store: StoreState
     version: int
     contact_age: float | None
@@ -100,7 +103,7 @@ class SystemStatus:
 
 
 def readiness(services: Services, machine_age: float | None = None) -> Readiness:
-    """Whether this process has loaded the lists, and how old they may be.
+    """Whether this process has the lists, how old they may be, and which processes of this machine do not run.
 
     Args:
         machine_age: seconds since the longest disconnected process of this machine heard from the store.
@@ -123,8 +126,12 @@ def readiness(services: Services, machine_age: float | None = None) -> Readiness
     if replica.unreadable.reason:
         reasons.append(replica.unreadable.reason)
     reasons += [problem.detail for problem in services.store_watch.problems]
+    states = process_states()
+    reasons += [state.problem for state in states if state.problem]
+    proxies = [state for state in states if state.role == "proxy"]
     ready = replica.ready and not replica.unreadable.any_later
-    return Readiness(ready, store, replica.version, age, reasons, lost=replica.loss is not None)
+    ready = ready and not (proxies and all(state.down for state in proxies))
+    return Readiness(ready, replica.ready, store, replica.version, age, reasons, lost=replica.loss is not None)
 
 
 async def system_status(services: Services) -> SystemStatus:

@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http import _hooks as http_hooks
 from mitmproxy.proxy.server import ConnectionIO
 
 from edgeward import metrics
-from edgeward.listening_sockets import BACKLOG, PROXY_FD, inherited_socket, listening_socket
+from edgeward.listening_sockets import BACKLOG, PROXY_FD, inherited_socket, listening_socket, report_ready
 from edgeward.proxy import flow_state
 from edgeward.proxy.body_memory import Reservation
 
@@ -40,6 +40,9 @@ _GATE_HOOKS = {
 
 TURN_SECONDS = 0.005
 """After so much time for what was read, the event loop gets a turn before more is read."""
+
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before others run."""
 
 
 class GateConnection(mode_servers.ProxyConnectionHandler):
@@ -190,4 +193,8 @@ class SharedInstance(mode_servers.AsyncioServerInstance[SharedMode]):
 
     async def listen(self, host: str, port: int) -> list[asyncio.Server]:  # type: ignore[override]
         sock = inherited_socket(PROXY_FD) or listening_socket(f"{host}:{port}", "proxy.listen", shared=True)
-        return [await asyncio.start_server(self.handle_stream, sock=sock, backlog=BACKLOG)]
+        # asyncio accepts as many as its backlog before any is looked at: there may be fewer descriptors.
+        server = await asyncio.start_server(self.handle_stream, sock=sock, backlog=ACCEPTED_AT_ONCE)
+        sock.listen(BACKLOG)
+        report_ready()
+        return [server]

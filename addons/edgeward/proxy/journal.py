@@ -31,6 +31,7 @@ RETRY_SECONDS = 1.0
 DRAFT_SECONDS = 60.0
 """A draft older than this, whose worker is dead, is deleted."""
 MAX_ZEROS = 64 * 1024
+_NO_FILE = -1
 _RECORD = Struct(">QI")
 """Number and length of a request, whose bytes follow. Number 0: it has ended. (Length 0, as written by earlier
 versions: the request of that number has ended.) Behind the last one there are only zeros."""
@@ -48,18 +49,14 @@ class Journal:
     Attributes:
         taken_over: names of the journals whose requests are in this one by now. The caller clears it.
 
-    Raises:
-        OSError: the directory can't be made or written.
+    A directory that can't be made or written, at the start too, is logged and tried again: traffic goes on without.
     """
 
     def __init__(self, directory: Path, upstream: str) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
         self._prefix = hashlib.sha256(upstream.encode()).hexdigest()[:8]
         self.path = directory / f"{self._prefix}-{os.getpid()}-{secrets.token_hex(8)}.requests"
         self.taken_over: list[str] = []
         self._kept: set[Path] = set()
-        self._file = self._create(b"")
         self._requests: dict[int, bytes] = {}
         self._unanswered: set[int] = set()
         self._offsets: dict[int, int] = {}
@@ -67,6 +64,11 @@ class Journal:
         self._compact_at = COMPACT_BYTES
         self._write_failed = False
         self._retry_at = 0.0
+        self._file = _NO_FILE
+        try:
+            self._file = self._create(b"")
+        except OSError as error:
+            self._note_failure(error)
 
     @property
     def is_full(self) -> bool:
@@ -155,11 +157,14 @@ class Journal:
                 which is dropped.
         """
         numbers: list[int] = []
-        for path in self.path.parent.glob(f"{self._prefix}-*.requests"):
-            if path != self.path and path not in self._kept:
-                numbers += self._take_over_file(path, pack_again)
-        for path in self.path.parent.glob("*.draft"):
-            _delete_abandoned(path)
+        try:
+            for path in self.path.parent.glob(f"{self._prefix}-*.requests"):
+                if path != self.path and path not in self._kept:
+                    numbers += self._take_over_file(path, pack_again)
+            for path in self.path.parent.glob("*.draft"):
+                _delete_abandoned(path)
+        except OSError as error:
+            logger.error("requests that dead workers had in progress can't be taken over: %s", error.strerror)
         return numbers
 
     def _take_over_file(self, path: Path, pack_again: Callable[[bytes], bytes]) -> list[int]:
@@ -182,8 +187,11 @@ class Journal:
 
     def close(self) -> None:
         """Requests still under way stay in the file, for the next worker."""
+        if self._file == _NO_FILE:
+            return
         if not self._requests:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
         os.close(self._file)
 
     def _record_of(self, number: int, request: bytes) -> bytes:
@@ -236,13 +244,16 @@ class Journal:
             self._note_failure(error)
             self._compact_at = self._size + COMPACT_BYTES
             return
-        os.close(self._file)
+        if self._file != _NO_FILE:
+            os.close(self._file)
         self._file, self._offsets, self._size = file, offsets, len(data)
         self._compact_at = COMPACT_BYTES + 2 * len(data)
         self._write_failed = len(offsets) < len(self._requests)
 
     def _create(self, data: bytes) -> int:
         """Put a new file with these bytes at the path, locked before others can see it there."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.parent.chmod(0o700)
         draft = self.path.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -16,6 +16,7 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from edgeward import metrics
+from edgeward.descriptors import connections_allowed
 from edgeward.errors import Exit
 from edgeward.listening_sockets import PROXY_FD
 from edgeward.proxy import stream
@@ -37,7 +38,7 @@ class EdgeMaster(Master):
         super().__init__(Options())
         self._legacy_log_events.uninstall()  # it formats every log record, for addons that are not here
         self.gate = gate
-        self.max_connections = config.proxy.connections
+        self.max_connections = _max_connections(config.proxy.connections)
         self.proxyserver = proxyserver.Proxyserver()
         self.addons.add(self.proxyserver)
         if config.proxy.upstream.startswith("https:"):
@@ -76,6 +77,17 @@ class EdgeMaster(Master):
             for connection, io in handler.transports.items()
             if isinstance(connection, Client)
         )
+
+
+def _max_connections(wanted: int) -> int:
+    """As many client connections as there are descriptors for, each with one to the upstream."""
+    allowed = connections_allowed(wanted, each=2)
+    if allowed < wanted:
+        logger.warning(
+            "the limit of file descriptors (ulimit -Hn) allows %d client connections, and proxy.connections is %d",
+            allowed, wanted,
+        )  # fmt: skip
+    return allowed
 
 
 async def serve(config: Config) -> None:

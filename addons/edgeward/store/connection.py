@@ -10,6 +10,7 @@ from redis import exceptions
 from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.store.clients import open_client
 from edgeward.store.layout import CLAIM, LAYOUT_KEY, LAYOUT_NEEDS, LAYOUT_VERSION, check_layout
+from edgeward.store.loading import LoadingProgress, StoreLoading
 from edgeward.store.server import Ask, Server, TemporaryError
 from edgeward.store.shared_time import SharedTime
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
@@ -78,6 +79,7 @@ class Store:
 
         Raises:
             ConfigError: the URL is invalid, or does not suit the store (a node of a cluster).
+            StoreLoading: it is loading its data; the message says how far it is.
             StoreUnavailable: nothing answers there. All messages name the URL without its password.
             LaterRelease: only a later release of Edgeward can use it.
         """
@@ -87,6 +89,9 @@ class Store:
             raise ConfigError(f"store.url {hide_password(url)}: {error}") from None
         try:
             await store._check()
+        except StoreLoading as error:
+            await store.close()
+            raise StoreLoading(f"store {hide_password(url)}: {error}") from None
         except STORE_AWAY as error:
             await store.close()
             raise StoreUnavailable(f"store {hide_password(url)}: {error}") from None
@@ -131,6 +136,8 @@ class Store:
         """Find out which commands wait until a change is durable on this server."""
         limit = str(int(CONFIRM_SECONDS * 1000))
         info = await self.info()
+        if progress := LoadingProgress.read(info):
+            raise StoreLoading(str(progress))
         if info["cluster_enabled"] and self._address.kind is not StoreKind.CLUSTER:
             shown = hide_password(self._address.url)
             raise ConfigError(f"store.url {shown}: this is a node of a cluster: redis+cluster://HOST:PORT,HOST:PORT")

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +25,11 @@ MAX_LOG_BYTES = 1024 * 1024
 READ_LOG_BYTES = 16 * 1024
 POLL_SECONDS = 0.01
 PING_SECONDS = 1.0
+PONG, LOADING_ANSWER = b"+PONG\r\n", b"-LOADING"
+LOADING_SECONDS = 2.0
+"""A server that is loading for longer than this is not waited for: everything else can start meanwhile."""
+READY_SECONDS = 60.0
+"""To answer anything. A server that has ended is noticed at once."""
 
 
 def find_server() -> Path:
@@ -83,6 +89,12 @@ def check_socket_path(state_dir: Path) -> None:
 
 def last_errors(state_dir: Path, lines: int = 2) -> list[str]:
     """The last lines of the server's log, without time and process id; none if it can't be read."""
+    return [text for _, text in logged_lines(state_dir)][-lines:]
+
+
+def logged_lines(state_dir: Path) -> list[tuple[int, str]]:
+    """The lines at the end of the server's log, each with the process that wrote it, 0 if it does not say. None if the
+    log can't be read."""
     try:
         with (state_dir / "store" / LOG_FILE).open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - READ_LOG_BYTES))
@@ -90,11 +102,16 @@ def last_errors(state_dir: Path, lines: int = 2) -> list[str]:
     except OSError:
         return []
     # "<pid>:<role> <day> <month> <year> <time> <level> <message>"
-    return [line.split(" ", 6)[-1] for line in text.splitlines() if line.strip()][-lines:]
+    found = [(line.split(":", 1)[0], line.split(" ", 6)[-1]) for line in text.splitlines() if line.strip()]
+    return [(int(pid) if pid.isdecimal() else 0, message) for pid, message in found]
+
+
+def bound_log(state_dir: Path) -> None:
+    """Keep one earlier log if this one is long. The server opens the file for each line."""
+    _rotate(state_dir / "store" / LOG_FILE)
 
 
 def _rotate(log: Path) -> None:
-    """Keep one earlier log. The server writes warnings only, so its log grows slowly."""
     with contextlib.suppress(OSError):
         if log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -123,28 +140,42 @@ def _accepts_connections(socket_path: Path) -> bool:
         return probe.connect_ex(str(socket_path)) == 0
 
 
-async def wait_ready(socket_path: Path, timeout: float = 10) -> None:
-    """Wait until the server has loaded its data and answers. `timeout` in seconds.
+async def wait_ready(
+    socket_path: Path, timeout: float = READY_SECONDS, is_running: Callable[[], bool] = lambda: True
+) -> bool:
+    """Wait until the server answers. False: it says that it is loading its data, and did so for LOADING_SECONDS.
+
+    Args:
+        timeout: seconds in which it must answer anything.
+        is_running: whether the process of the server still runs.
 
     Raises:
-        StoreUnavailable: it did not within `timeout`.
+        StoreUnavailable: it has ended, or does not answer.
     """
-    deadline = asyncio.get_running_loop().time() + timeout
-    while not await _answers_ping(socket_path):
-        if asyncio.get_running_loop().time() > deadline:
+    clock = asyncio.get_running_loop().time
+    deadline, loading_since = clock() + timeout, None
+    while (answer := await _ping(socket_path)) != PONG:
+        if not is_running():
+            raise StoreUnavailable("the embedded store has ended")
+        if answer.startswith(LOADING_ANSWER):
+            loading_since = loading_since or clock()
+            if clock() - loading_since > LOADING_SECONDS:
+                return False
+        elif clock() > deadline:
             raise StoreUnavailable(f"the embedded store at {socket_path} did not answer in {timeout:g} s")
         await asyncio.sleep(POLL_SECONDS)
+    return True
 
 
-async def _answers_ping(socket_path: Path) -> bool:
-    """Whether PING is answered with PONG. A server that is loading answers LOADING."""
+async def _ping(socket_path: Path) -> bytes:
+    """The answer to PING, one line; b"" without one. A server that is loading answers LOADING."""
     try:
         async with asyncio.timeout(PING_SECONDS):
             reader, writer = await asyncio.open_unix_connection(socket_path)
             try:
                 writer.write(b"PING\r\n")
-                return await reader.readline() == b"+PONG\r\n"
+                return await reader.readline()
             finally:
                 writer.close()
     except OSError:
-        return False
+        return b""

@@ -1,88 +1,22 @@
 """`edgeward run`: everything starts, a process that dies is restarted, nothing is left running."""
 
 import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.supervisor.running import END_SECONDS, Running, alive
 from tests.support.eventually import until
 from tests.support.programs import require
 
 from edgeward.listening_sockets import address_of, listening_socket
 from edgeward.settings.config import Config
-from edgeward.supervisor import ChildProcess, Supervisor, _end_with_parent
+from edgeward.supervisor.child_process import ChildProcess
+from edgeward.supervisor.supervisor import Supervisor
 
-ROOT = Path(__file__).parent.parent
-END_SECONDS = 60
-"""Generous: only a hang takes longer, however slow the machine is."""
 pytestmark = pytest.mark.timeout(300)
-
-
-class Running:
-    """One `edgeward run` on free ports in a directory of its own."""
-
-    def __init__(self, directory: Path, more: str = "", listen: str = "127.0.0.1:0") -> None:
-        self.state = directory / "state"
-        self.config = directory / "edgeward.toml"
-        self.config.write_text(
-            'state_dir = "state"\n[admin]\nlisten = "127.0.0.1:0"\n[proxy]\n'
-            f'listen = "{listen}"\nupstream = "http://127.0.0.1:9"\ndrain_seconds = 1\nworkers = 2\n'
-            f"[hashing]\nprocesses = 1\n{more}"
-        )
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "edgeward", "run", "-c", str(self.config)],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
-            stderr=subprocess.PIPE,
-        )
-
-    @property
-    def run(self) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads((self.state / "run.json").read_text())
-        return data
-
-    def ready(self) -> bool:
-        try:
-            run = self.run
-            urllib.request.urlopen(f"http://{run['admin']}/readyz", timeout=10).close()
-            return run["pid"] == self.process.pid and status(run["proxy"]) == 502
-        except (OSError, ValueError):
-            return False
-
-    def pids(self) -> set[int]:
-        processes = self.run["processes"]
-        return {*processes["proxy"], *processes["controller"], processes["store"]} - {None}
-
-    def stop(self) -> int:
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(END_SECONDS)
-
-
-def status(address: str) -> int:
-    """The status of a request through the proxy to the upstream that isn't there."""
-    try:
-        urllib.request.urlopen(f"http://{address}/", timeout=60).close()
-    except urllib.error.HTTPError as error:
-        return error.code
-    return 0
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +146,3 @@ def test_children_end_with_the_supervisor(running: Running) -> None:
     running.process.kill()
     running.process.wait(END_SECONDS)
     until(lambda: not any(alive(pid) for pid in pids), seconds=2 * END_SECONDS)
-
-
-def test_a_process_whose_supervisor_died_as_it_started_does_not_begin() -> None:
-    """The kernel tells it of no death that came before it asked: it looks for itself."""
-    for parent, status in ((os.getpid(), 0), (1, 1)):
-        started = subprocess.Popen(["true"], preexec_fn=partial(_end_with_parent, parent))
-        assert started.wait(60) == status
