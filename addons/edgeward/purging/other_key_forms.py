@@ -49,22 +49,21 @@ class OtherKeyForms:
         """The results, those included of the purges in other forms that seem needed."""
         now = self._mismatches.clock.now()
         forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
+        pairs = [(number, form) for number, wanted in enumerate(forms) for form in wanted]
+        others = [replace(orders[number], target=form.of(orders[number].target)) for number, form in pairs]
         found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
-        # One form after the other: two may have one key, and a copy that is just removed may be counted again.
-        for form in USUAL_FORMS:
-            numbers = [number for number, wanted in enumerate(forms) if form in wanted]
-            others = [replace(orders[number], target=form.of(orders[number].target)) for number in numbers]
-            for number, purged in zip(numbers, await driver.purge(others) if others else (), strict=True):
-                found[number].append((form, purged))
+        for (number, form), purged in zip(pairs, await driver.purge(others) if others else (), strict=True):
+            found[number].append((form, purged))
         await self._note(found)
         return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
 
     def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
         if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
             return ()
-        if result.count == 0 and now - order.seen_at < SEEN_SECONDS and self._may_try():
-            return USUAL_FORMS
-        return forms_of(self._known)
+        doubted = result.count == 0 and now - order.seen_at < SEEN_SECONDS and self._may_try()
+        # A header that Vary names has variants, which have orders of their own: no form of it is one of the key.
+        varying = {name.lower() for name, _ in order.target.vary}
+        return [form for form in (USUAL_FORMS if doubted else forms_of(self._known)) if form.header not in varying]
 
     def _may_try(self) -> bool:
         now = time.monotonic()
@@ -93,7 +92,7 @@ class OtherKeyForms:
 
     def _result(self, result: Purged, found: Sequence[tuple[KeyForm, Purged]]) -> Purged:
         """The result of an order, of which these purges were sent in other forms."""
-        met = sum(purged.count or 0 for _, purged in found)
+        met = _copies(found)
         waiting = next((purged for _, purged in found if purged.delivery is Delivery.WAITING), None)
         if waiting:
             return replace(waiting, count=(met + (result.count or 0)) or None)
@@ -101,3 +100,11 @@ class OtherKeyForms:
             return result
         count = met + (result.count or 0) if met else result.count
         return replace(result, delivery=Delivery.DELIVERED, detail=UNDER_ANOTHER_KEY, count=count)
+
+
+def _copies(found: Sequence[tuple[KeyForm, Purged]]) -> int:
+    """How many copies were met at least: two forms of a header may have one key, and then count the same copy."""
+    by_header: dict[str, int] = {}
+    for form, purged in found:
+        by_header[form.header] = max(by_header.get(form.header, 0), purged.count or 0)
+    return sum(by_header.values())
