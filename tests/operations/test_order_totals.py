@@ -281,3 +281,20 @@ def test_forgotten_targets_have_hosts_and_causes() -> None:
     total = totals.summary(complete=True).caches["a"]
     assert (total.forgotten, total.forgotten_lost, total.forgotten_beyond_limits) == (110, 105, 2)
     assert (total.forgotten_hosts, total.forgotten_host_count) == (["most.test", "more.test", "many.test"], 4)
+
+
+def test_a_cache_with_another_key_is_never_said_to_be_clean() -> None:
+    """Purges by target do not find every copy there. A purge by the image's tag does, whatever the key."""
+    order = _order(sha256=IMAGE)
+    verified = _outcomes(order, {"a": Delivery.VERIFIED, "b": Delivery.VERIFIED})
+    other_keys = {"b": "copies were found for other phones", "c": "of another cache"}
+    totals = OrderTotals(["a", "b"], other_keys=other_keys)
+    totals.add(order, verified)
+    summary = totals.summary(complete=True)
+    assert summary.state == "unknown"
+    assert unknowns(summary) == [
+        "b stores copies under keys that purges do not have (copies were found for other phones)"
+    ]
+    tag = _order(sha256=IMAGE, scope=Scope.TAG, target=NO_TARGET, tag="ew-1")
+    totals.add(tag, _outcomes(tag, {"a": Delivery.VERIFIED, "b": Delivery.VERIFIED}))
+    assert totals.summary(complete=True).state == "gone"

@@ -34,6 +34,7 @@ class CacheTotal:
         met: orders carried out, by what they met.
         linger_seconds: the longest time from an order's start to its purge; None if it is not known.
         found_nothing: those verified that met no copy.
+        other_key: what is known of its cache key, if that has more in it than these purges; else "".
     """
 
     verified: int = 0
@@ -58,6 +59,7 @@ class CacheTotal:
     last_at: float | None = None
     linger_seconds: float | None = None
     found_nothing: int = 0
+    other_key: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import batched
+from types import MappingProxyType
 from typing import Self
 
 from edgeward.operations import caches
@@ -20,6 +21,7 @@ from edgeward.sightings.forgotten import STORE_LOSS
 from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
+NO_OTHER_KEYS: Mapping[str, str] = MappingProxyType({})
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
@@ -161,6 +163,7 @@ class OrderTotals:
         clock: the store's time, Unix seconds.
         others: caches that are not configured here, and receive orders all the same.
         accepted_is_enough: see OrderSummary.
+        other_keys: by cache, what is known of its key, where that has more in it than purges.
     """
 
     def __init__(
@@ -171,10 +174,14 @@ class OrderTotals:
         clock: Callable[[], float] = time.time,
         others: OtherCaches = NO_OTHERS,
         accepted_is_enough: Sequence[str] = (),
+        other_keys: Mapping[str, str] = NO_OTHER_KEYS,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
+        self._other_keys = other_keys
+        self._by_key: dict[str, set[str]] = {name: set() for name in other_keys}
+        """By cache with another key, the images (SHA-256, "" for none) of which it has purged targets."""
         self._orders = 0
         self._newest = 0.0
         self._forgotten = _ForgottenTargets()
@@ -194,6 +201,9 @@ class OrderTotals:
         self._counts_emptied |= emptied and not all(
             (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._receiving
         )
+        if order.scope is Scope.TARGET:
+            for name in self._by_key.keys() & outcomes.keys():
+                self._by_key[name].add(order.sha256)
         if order.target == STORE_LOSS:
             # It stands for all that the store knew before it lost its data. No cache can carry that out.
             self._store_lost |= not emptied
@@ -211,6 +221,8 @@ class OrderTotals:
         """`complete`: no more orders will follow."""
         for name in self._receiving:
             self._forgotten.count_not_gone(name, self._totals[name])
+            by_key = any(not self._forgotten.is_purged_by_tag(name, image) for image in self._by_key.get(name, ()))
+            self._totals[name].other_key = self._other_keys[name] if by_key else ""
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
         return OrderSummary(
@@ -233,7 +245,7 @@ class OrderTotals:
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
-        unknown = any(total.not_known or total.forgotten or total.store_lost for total in totals)
+        unknown = any(total.not_known or total.forgotten or total.store_lost or total.other_key for total in totals)
         if (self._orders and not totals) or unknown:
             return ReceiptState.UNKNOWN
         if any(total.delivered for total in totals):
@@ -267,6 +279,10 @@ class _ForgottenTargets:
             if known is None or in_placing_order([known[0].id, order.id])[-1] == order.id:
                 self._orders[place] = order, outcomes
 
+    def is_purged_by_tag(self, cache: str, sha256: str) -> bool:
+        """Whether a purge by the tag of the image was carried out there: it removes every copy, whatever its key."""
+        return bool(sha256) and (cache, sha256) in self._by_tag
+
     def count_not_gone(self, cache: str, total: CacheTotal) -> None:
         """Count in `total` the forgotten targets of which a copy may be left in this cache."""
         hosts: Counter[str] = Counter()
@@ -291,7 +307,7 @@ class _ForgottenTargets:
             outcome = outcomes.get(cache)
             # The order by tag and those by prefix stand for the same targets.
             repeats_others = order.scope is Scope.TAG and order.sha256 in by_place
-            by_tag = bool(order.sha256) and (cache, order.sha256) in self._by_tag
+            by_tag = self.is_purged_by_tag(cache, order.sha256)
             if not (outcome and outcome.is_carried_out) and not repeats_others and not by_tag:
                 yield order
 
@@ -301,7 +317,8 @@ async def new_totals(services: Services) -> OrderTotals:
     emptied_at = await services.sightings.forgotten.emptied_at()
     lost, enough = services.replica.loss is not None, services.accepted_is_enough
     others = await caches.others(services)
-    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough)
+    other_keys = {name: each.detail for name, each in (await services.orders.key_mismatches.recent()).items()}
+    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough, other_keys)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

@@ -130,6 +130,9 @@ def unknowns(summary: OrderSummary) -> list[str]:
     found = [f"{name}: {_forgotten(total)}" for name, total in summary.caches.items() if total.forgotten]
     for name, count in summary.not_known.items():
         found.append(_not_carried_out(name, count, summary.caches[name]))
+    for name, total in summary.caches.items():
+        if total.other_key:
+            found.append(f"{name} stores copies under keys that purges do not have ({total.other_key})")
     found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
     if count := summary.silent_processes:
         what = f"{counted(count, 'process', 'processes')} of Edgeward {'does' if count == 1 else 'do'} not report"

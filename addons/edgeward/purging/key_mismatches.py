@@ -8,7 +8,9 @@ What a purge has found stays for a day after it was found last; what a check has
 """
 
 import json
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ from edgeward.store.connection import Store
 
 KEEP_SECONDS = 86400.0
 """How long a mismatch that a purge has found is believed without being found again."""
+RECENT_SECONDS = 1.0
+"""How old the answer of `recent` may be: whoever waits for purges asks often."""
 DOUBTED_SECONDS = 60.0
 """A cache whose purges meet nothing is checked within this time. Nodes that fetch through others often have nothing."""
 
@@ -80,11 +84,19 @@ class KeyMismatches:
 
     def __init__(self, store: Store) -> None:
         self._store, self._key, self.clock = store, store.key("{purges}", "key-mismatches"), store.clock
+        self._recent: Mapping[str, KeyMismatch] = {}
+        self._read_at = -math.inf
 
     async def all(self) -> dict[str, KeyMismatch]:
         """By cache."""
         found = await self._store.run(_ALL, [self._key], [KEEP_SECONDS])
         return {name.decode(): _mismatch(json.loads(text)) for name, text in zip(found[::2], found[1::2], strict=True)}
+
+    async def recent(self) -> Mapping[str, KeyMismatch]:
+        """The same, read a second ago at most."""
+        if time.monotonic() - self._read_at > RECENT_SECONDS:
+            self._recent, self._read_at = await self.all(), time.monotonic()
+        return self._recent
 
     async def note(self, cache: str, mismatch: KeyMismatch) -> None:
         """Record it, in place of what was known of this cache."""
