@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeward import metrics
-from edgeward.lists.replication import own_membership, store_clock
+from edgeward.lists.replication import freshness, own_membership
 from edgeward.lists.replication.membership import Membership, MemberState
 from edgeward.lists.replication.own_membership import OwnMembership
 from edgeward.lists.replication.replica import Replica
@@ -101,12 +101,12 @@ async def test_a_step_of_the_stores_clock_is_told(
     own, counter = OwnMembership(store, None), metrics.store_clock_steps
     before = counter._value.get()
     await own.heartbeat("own", 1)
-    clock = store_clock.now
+    clock = freshness.now
     for passed in (0.4, 0.0):
-        monkeypatch.setattr(store_clock, "now", lambda passed=passed: clock() + passed)
+        monkeypatch.setattr(freshness, "now", lambda passed=passed: clock() + passed)
         await own.heartbeat("own", 1)
     assert await own.last_clock_step() is None
-    monkeypatch.setattr(store_clock, "now", lambda: clock() - 300.0)
+    monkeypatch.setattr(freshness, "now", lambda: clock() - 300.0)
     for _ in range(2):
         await own.heartbeat("own", 1)
     step = await own.last_clock_step()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeward.lists.replication.store_clock import StoreClock, now
+from edgeward.lists.replication.store_clock import StoreClock
 
 DELAYS = st.floats(0.0, 30.0)
 
@@ -39,9 +39,3 @@ def test_a_quick_answer_tells_the_whole_step() -> None:
     clock = StoreClock()
     assert [clock.step(at, sent, sent) for at, sent in ((500.0, 0.0), (531.0, 1.0), (232.0, 2.0), (233.0, 3.0))] == [
         0.0, 30.0, -300.0, 0.0]  # fmt: skip
-
-
-def test_the_own_clock_only_goes_on() -> None:
-    """It is not the time of day."""
-    first = now()
-    assert 0 <= now() - first < 60

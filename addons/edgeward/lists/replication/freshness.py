@@ -1,6 +1,6 @@
 """Whether a copy of the lists has all that anybody was told is in force.
 
-The store waits for a replica until LEASE_SECONDS after its last heartbeat. Later changes are acknowledged without it.
+The store waits for a replica until LEASE_SECONDS after its last heartbeat. The answer to a later change names it.
 So a copy is current if
 
 - a heartbeat that was sent less than LEASE_SECONDS ago was answered: from then on every change waits for this replica;

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from edgeward import metrics
-from edgeward.lists.replication import store_clock
+from edgeward.lists.replication import freshness
 from edgeward.lists.replication.lock_files import LOCKS_DIRECTORY, LockFiles
 from edgeward.lists.replication.membership import Membership, StoreHistory
 from edgeward.lists.replication.store_clock import StoreClock
@@ -40,9 +40,9 @@ class OwnMembership(Membership):
         if self._lock_files is not None:
             # Before it is on record: whoever is must be known to have ended if it is killed.
             self._lock_files.acquire(name)
-        sent = store_clock.now()
+        sent = freshness.now()
         history = await super().heartbeat(name, *args, **fields)
-        received = store_clock.now()
+        received = freshness.now()
         step = self._clock.step(history.store_time, sent, received)
         if abs(step) > STEP_SECONDS:
             metrics.store_clock_steps.inc()

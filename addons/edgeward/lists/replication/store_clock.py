@@ -1,12 +1,5 @@
 """Whether the clock of the store's server was stepped, as one process can see it."""
 
-import time
-
-
-def now() -> float:
-    """Seconds since this machine was started, also while it slept: no step of its own clock changes them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
 
 class StoreClock:
     """Compares what the server's clock says with the time that passes here.
@@ -25,7 +18,7 @@ class StoreClock:
 
         Args:
             store_time: Unix seconds, as the server said.
-            sent, received: when it was asked and when it answered, by `now`.
+            sent, received: when it was asked and when it answered, by `freshness.now`.
         """
         least, greatest = store_time - received, store_time - sent
         stepped = 0.0
