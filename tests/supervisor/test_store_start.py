@@ -1,9 +1,7 @@
-"""The store at the start of `edgeward run`: damaged, cut short, or loading for long."""
+"""The store at the start of `edgeward run`: damaged, or cut short."""
 
 import json
 import os
-import signal
-import stat
 import subprocess
 import time
 import urllib.error
@@ -14,15 +12,12 @@ from typing import Any
 
 import pytest
 from tests.store.server import Server
-from tests.supervisor.running import END_SECONDS, Running, alive
+from tests.supervisor.running import END_SECONDS, Running
 from tests.support.eventually import until
 from tests.support.programs import require
 
 pytestmark = pytest.mark.timeout(300)
 SECONDS = 2 * END_SECONDS
-SLOW_SERVER = """#!/bin/sh
-exec {program} "$@" --key-load-delay 3000 --loading-process-events-interval-bytes 1024
-"""
 
 
 @pytest.fixture
@@ -55,16 +50,6 @@ def _persistence(ask: list[str]) -> str:
 
 def appended(state: Path) -> Path:
     return next((state / "store" / "appendonlydir").glob("*.incr.aof"))
-
-
-@pytest.fixture
-def slow_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server on PATH takes 3 ms to load a key."""
-    program = tmp_path / "bin" / "valkey-server"
-    program.parent.mkdir()
-    program.write_text(SLOW_SERVER.format(program=require("redis-server")))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -113,37 +98,3 @@ def test_a_store_that_was_cut_short_is_told_of(tmp_path: Path, data: Path, runs:
     run.stop()
     assert run.process.stderr
     assert b"the embedded store: its append-only file was cut short" in run.process.stderr.read()
-
-
-@pytest.mark.usefixtures("slow_loading")
-def test_a_store_that_loads_for_long_is_waited_for(tmp_path: Path, data: Path, runs: list[Running]) -> None:
-    """Everything else starts meanwhile; /readyz and the log say how far it is; then it is ready, with no restart."""
-    run = Running(tmp_path)
-    runs.append(run)
-
-    def says_how_far() -> bool:
-        found = readyz(run)
-        return not found.get("ready", True) and any("loading its data" in each for each in found["reasons"])
-
-    until(says_how_far, "progress", SECONDS)
-    before = run.pids()
-    until(lambda: readyz(run).get("ready"), "the end of loading", SECONDS)
-    assert run.pids() == before
-    run.stop()
-    assert run.process.stderr
-    log = run.process.stderr.read()
-    assert b"the store is loading its data: " in log
-    assert b"the store has loaded its data" in log
-
-
-@pytest.mark.usefixtures("slow_loading")
-def test_a_signal_ends_a_start_that_waits(tmp_path: Path, data: Path) -> None:
-    """SIGTERM while the store is loading ends everything, with status 0."""
-    run = Running(tmp_path)
-    socket_path = data / "store.sock"
-    socket_path.unlink(missing_ok=True)
-    until(socket_path.exists, "a store", SECONDS)
-    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-    run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(SECONDS) == 0
-    assert not any(alive(int(pid)) for pid in children)

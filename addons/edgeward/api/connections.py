@@ -42,9 +42,10 @@ class Connection(web.RequestHandler):
         self._heard_at = time.monotonic()
         super().connection_made(transport)
         assert self._manager is not None
-        others = self._manager.connections
+        # Those that are closed are among them until the event loop has had a turn.
+        others = [each for each in self._manager.connections if isinstance(each, Connection) and not each._force_close]
         if len(others) > connections_allowed(MAX_CONNECTIONS, each=2):
-            idle = [each for each in others if isinstance(each, Connection) and each is not self and each.is_idle]
+            idle = [each for each in others if each is not self and each.is_idle]
             metrics.connections_ended.labels("admin").inc()
             min(idle, key=lambda each: each._heard_at, default=self).force_close()
 
