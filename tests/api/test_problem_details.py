@@ -1,6 +1,8 @@
 """Errors as problem documents."""
 
 import logging
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -10,8 +12,10 @@ from tests.support.controllers import Api
 from edgeward import errors, metrics
 from edgeward.access.tokens import Unauthenticated
 from edgeward.api import problem_details
+from edgeward.api.context import SERVICES
 from edgeward.api.requests import BadBody, Malformed, TooMuch, WrongType
 from edgeward.api.routes import ROUTES
+from edgeward.operations.services import Services
 from edgeward.store.connection import STORE_AWAY
 
 SECRET = "redis://10.0.0.7"
@@ -21,7 +25,9 @@ async def _answered(error: Exception, method: str = "GET") -> web.Response:
     async def fail(_: web.Request) -> web.StreamResponse:
         raise error
 
-    response = await problem_details.errors_as_problems(make_mocked_request(method, "/secret/path"), fail)
+    app = web.Application()
+    app[SERVICES] = cast(Services, SimpleNamespace(store_watch=SimpleNamespace(problems=[])))
+    response = await problem_details.errors_as_problems(make_mocked_request(method, "/secret/path", app=app), fail)
     assert isinstance(response, web.Response)
     return response
 

@@ -145,8 +145,13 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
         async def all(self) -> list[KnownNode]:
             return []
 
+    class Keys:
+        async def recent(self) -> dict[str, object]:
+            return {}
+
     class Orders:
         nodes = Nodes()
+        key_mismatches = Keys()
 
         async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
             return []

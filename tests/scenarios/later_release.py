@@ -18,7 +18,7 @@ _REPLACED = {
     "operations/purges.py": [("Cause.MANUAL", "Cause.LATER")],
     # A field more in each change of the lists, and in each heartbeat before its last one.
     "lists/lua_scripts.py": [("local fields = {'op', op,", "local fields = {'ticket', '7', 'op', op,")],
-    "lists/replication/membership.py": [("ARGV[13]}, ' '))", "'later', ARGV[13]}, ' '))")],
+    "lists/replication/membership_scripts.py": [("ARGV[13]}}, ' '))", "'later', ARGV[13]}}, ' '))")],
 }
 _MORE = f"""
 def _with_more(kind, more):

@@ -96,7 +96,8 @@ def test_a_frozen_worker_serves_nobody_what_was_listed_meanwhile(tmp_path: Path)
         os.kill(worker, signal.SIGSTOP)
         began = time.monotonic()
         try:
-            assert stack.edge.add_image("removed", photo.body)["active"]
+            (silent,) = stack.edge.add_image("removed", photo.body)["silent"]
+            assert f"/proxy/{worker}#" in silent["name"]
             host, _, port = stack.client_address.rpartition(":")
             clients = [socket.create_connection((host, int(port)), 60) for _ in range(CLIENTS)]
             for client in clients:

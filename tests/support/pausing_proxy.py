@@ -44,6 +44,7 @@ class PausingProxy:
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -54,7 +55,8 @@ class PausingProxy:
                 await self._connect(reader, writer)
         finally:
             self._connections.discard(task)
-            writer.close()
+            # What a cut holds back is lost: the transport is gone when the loop ends.
+            writer.transport.abort()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()

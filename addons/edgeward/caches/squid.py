@@ -133,8 +133,9 @@ class Squid(PurgeMethodDriver):
         for each in await self._still_cached(objects):
             each.removed += 1
         for group in _groups_by_vary_order(objects):
-            await self._forget([(each, ",".join(names)) for each, names in group])
-            await self._forget([(each, "-") for each, _ in group])
+            for some in _one_of_each_url(group):
+                await self._forget([(each, ",".join(names)) for each, names in some])
+                await self._forget([(each, "-") for each, _ in some])
         for each in objects:
             if _has_unknown_order(each.target) or sum(len(of) > 1 for of in _choices(each.target)) > _MAX_CHOICES:
                 each.problem = each.problem or Purged(Delivery.UNSUPPORTED, _OVERWRITTEN, _TOO_MANY_HEADERS)
@@ -221,6 +222,18 @@ def _groups_by_vary_order(objects: Sequence[CachedObject]) -> Iterator[list[tupl
             urls[each.target.host, each.target.path][names].append(each)
     for orders in zip_longest(*(url.items() for url in urls.values())):
         yield [(each, names) for names, same_order in filter(None, orders) for each in same_order]
+
+
+def _one_of_each_url(
+    group: Sequence[tuple[CachedObject, HeaderNames]],
+) -> Iterator[list[tuple[CachedObject, HeaderNames]]]:
+    """Parts of a group with one variant of a URL at a time. With `ignore-no-store` the response that drops a variant
+    also takes the place of the marker, so the other variants are not found until the next overwrite."""
+    by_url: dict[tuple[str, str], list[tuple[CachedObject, HeaderNames]]] = defaultdict(list)
+    for each, names in group:
+        by_url[each.target.host, each.target.path].append((each, names))
+    for some in zip_longest(*by_url.values()):
+        yield list(filter(None, some))
 
 
 def _vary_orders(target: Target) -> Iterable[HeaderNames]:

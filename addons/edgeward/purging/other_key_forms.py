@@ -47,6 +47,9 @@ class OtherKeyForms:
 
     async def purge(self, driver: CacheDriver, orders: Sequence[PurgeOrder], results: Sequence[Purged]) -> list[Purged]:
         """The results, those included of the purges in other forms that seem needed."""
+        if not driver.abilities.all_variants:
+            # Each variant is purged by itself: another form of a target may be another variant, with its own order.
+            return list(results)
         now = self._mismatches.clock.now()
         forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
         pairs = [(number, form) for number, wanted in enumerate(forms) for form in wanted]

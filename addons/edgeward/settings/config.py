@@ -277,7 +277,7 @@ class SweepSettings(Section):
     hold_seconds: float = Field(default=3600.0, ge=0, le=604800)
     """How long nothing is purged when most images of a host are removed or refused at once, in seconds: that may be a
     mistake of the host. It ends when the host has an image again that it had before. An alert tells you. 0: never."""
-    hold_share: float = Field(default=0.5, gt=0, lt=1)
+    hold_share: float = Field(default=0.5, gt=0, le=1)
     """Share of removals among the last checks of a host beyond which that is so, from the sixth removal on."""
 
 

@@ -87,7 +87,7 @@ def test_a_lagging_worker_delays_the_acknowledgement(front: Stack) -> None:
 
 
 def test_a_worker_that_was_excluded_catches_up_before_it_serves(front: Stack) -> None:
-    """A listing does not wait for ever for a frozen worker; requests that waited for that worker are blocked."""
+    """A listing does not wait for ever for a frozen worker, but names it; requests that waited for it are blocked."""
     photo = fresh()
     front.serve(photo)
     front.get(photo.path)
@@ -101,6 +101,7 @@ def test_a_worker_that_was_excluded_catches_up_before_it_serves(front: Stack) ->
             os.kill(worker, signal.SIGCONT)
     finally:
         os.kill(worker, signal.SIGCONT)
-    assert added["active"]
+    assert not added["active"]
+    assert any(f"/proxy/{worker}#" in each["name"] for each in added["silent"])
     assert waiting, "no connection went to the frozen worker"
     assert {answer.result().status for answer in answers} == {451}

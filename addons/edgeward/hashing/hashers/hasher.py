@@ -1,6 +1,7 @@
 """One hasher as its parent sees it: an isolated process that makes fingerprints. Its answers are not trusted."""
 
 import asyncio
+import json
 import re
 from typing import Self
 
@@ -51,7 +52,8 @@ def read_answer(payload: bytes, types: tuple[str, ...]) -> Fingerprint:
     """The fingerprint that a hasher sent. ProcessDied if it is malformed or has signals of other types than `types`."""
     try:
         found = Fingerprint.from_json(payload)
-        valid = _is_valid(found, types)
+        # What is stored may be of a later release, whose fields are passed over. A hasher is of this one.
+        valid = _is_valid(found, types) and json.loads(found.to_json()) == json.loads(payload)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         valid = False
     if not valid:
