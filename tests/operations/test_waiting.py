@@ -141,17 +141,11 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
         async def orders_of_each(self, versions: Sequence[int]) -> list[list[str] | None]:
             return []
 
-    class Nodes:
-        async def all(self) -> list[KnownNode]:
-            return []
-
-    class Keys:
-        async def recent(self) -> dict[str, object]:
-            return {}
+    async def nothing_known() -> dict[str, KnownNode]:
+        return {}
 
     class Orders:
-        nodes = Nodes()
-        key_mismatches = Keys()
+        nodes, key_mismatches = SimpleNamespace(all=nothing_known), SimpleNamespace(recent=nothing_known)
 
         async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
             return []
