@@ -84,3 +84,10 @@ def test_a_flood_in_a_process() -> None:
     assert any(
         "480 more lines like this were left out: socket.accept() out of system resource" in line for line in lines
     )
+
+
+def test_lines_that_differ_below_the_first_are_one_text() -> None:
+    """asyncio names the socket and the handle there: each line would be a text of its own."""
+    rate = LogRate(Clock())
+    passed = [rate.passes(record(f"socket.accept() out of system resource\nsocket: {number}")) for number in range(50)]
+    assert passed.count(True) == LINES_PER_TEXT

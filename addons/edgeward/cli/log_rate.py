@@ -38,7 +38,7 @@ class LogRate:
         of_logger = self._count((record.name,), record)
         if of_logger.lines >= LINES_PER_LOGGER:
             return _leave_out(of_logger, record)
-        of_text = self._count((record.name, str(record.levelno), str(record.msg)[:SHOWN_CHARACTERS]), record)
+        of_text = self._count((record.name, str(record.levelno), _beginning(record)), record)
         if of_text.lines >= LINES_PER_TEXT:
             return _leave_out(of_text, record)
         of_logger.lines += 1
@@ -66,6 +66,11 @@ class LogRate:
         return count
 
 
+def _beginning(record: logging.LogRecord) -> str:
+    """Its first line, before arguments are filled in: asyncio names sockets and handles in those below."""
+    return str(record.msg).partition("\n")[0][:SHOWN_CHARACTERS]
+
+
 def _leave_out(count: _Count, record: logging.LogRecord) -> bool:
     count.left_out += 1
     count.record = record
@@ -75,7 +80,7 @@ def _leave_out(count: _Count, record: logging.LogRecord) -> bool:
 def _told(count: _Count) -> logging.LogRecord:
     of = count.record
     text = "%d more lines like this were left out: %s"
-    args = (count.left_out, str(of.msg)[:SHOWN_CHARACTERS])
+    args = (count.left_out, _beginning(of))
     return logging.LogRecord(of.name, of.levelno, of.pathname, of.lineno, text, args, None)
 
 

@@ -167,28 +167,40 @@ class _ReverseProxy(layers.modes.ReverseProxy):
 class SharedInstance(mode_servers.AsyncioServerInstance[SharedMode]):
     """Listens on the socket inherited from the supervisor, or opens one that other processes may share."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ending: set[GateConnection] = set()
+        """Connections that were closed to make room, until they have ended."""
+
     def make_top_layer(self, context: Context) -> Layer:
         return _ReverseProxy(context)
 
     async def handle_stream(self, reader: Any, writer: Any = None) -> None:
         master: Any = ctx.master  # an EdgeMaster (server.py)
-        if len(self.manager.connections) >= master.max_connections and not self._make_room():
+        # Those that are closed are among them until the event loop has had a turn.
+        open_count = len(self.manager.connections) - len(self._ending)
+        if open_count >= master.max_connections and not self._make_room():
             metrics.connections_ended.labels("connections").inc()
             writer.transport.abort()
             return
         connection = GateConnection(master.gate, master, reader, writer, ctx.options, self.mode)
         context = connection.layer.context
         connection.layer = self.make_top_layer(context)
-        with self.manager.register_connection(context.client.id, connection):
-            await connection.handle_client()
+        try:
+            with self.manager.register_connection(context.client.id, connection):
+                await connection.handle_client()
+        finally:
+            self._ending.discard(connection)
 
     def _make_room(self) -> bool:
         """Close the connections that have been idle longest, some at a time. False: none is idle."""
-        idle = [each for each in self.manager.connections.values() if isinstance(each, GateConnection) and each.is_idle]
+        connections = [each for each in self.manager.connections.values() if isinstance(each, GateConnection)]
+        idle = [each for each in connections if each not in self._ending and each.is_idle]
         oldest = heapq.nsmallest(1 + len(idle) // 64, idle, key=lambda each: each.timeout_watchdog.last_activity)
         for connection in oldest:
             metrics.connections_ended.labels("connections").inc()
             connection.end_idle()
+            self._ending.add(connection)
         return bool(oldest)
 
     async def listen(self, host: str, port: int) -> list[asyncio.Server]:  # type: ignore[override]
