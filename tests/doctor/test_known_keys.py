@@ -1,6 +1,8 @@
 """What purges have found out about keys."""
 
-from edgeward.doctor.known_keys import check_known_keys
+from edgeward.doctor.cached_object import STILL_CACHED
+from edgeward.doctor.finding import Finding, fail, ok
+from edgeward.doctor.known_keys import apply_findings, check_known_keys, find_other_key
 from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
 from edgeward.store.connection import Store
 
@@ -13,3 +15,31 @@ async def test_what_a_purge_has_found_is_a_failure(store: Store) -> None:
     (found,) = await check_known_keys(mismatches)
     assert found.is_failure
     assert (found.about, found.detail, found.fix) == ("edge", "copies by user-agent", "use Vary")
+
+
+LEFT = fail("edge", "keys", f"a copy is {STILL_CACHED} after the purge", "use Vary")
+GONE = ok("edge", "object", "an object was stored, purged, and verified gone")
+
+
+async def test_what_a_person_checks_is_taken_back_or_looked_at_soon(store: Store) -> None:
+    """A check of doctor that finds every copy gone takes back what a check had found; one that does not brings the next
+    regular check forward."""
+    mismatches = KeyMismatches(store)
+    await mismatches.note("edge", KeyMismatch((), "a copy was left", "use Vary", "check"))
+    assert await mismatches.take_check("edge", 900)
+    await apply_findings(mismatches, "edge", [GONE, LEFT])
+    assert set(await mismatches.all()) == {"edge"}
+    assert await mismatches.take_check("edge", 900)
+    await apply_findings(mismatches, "edge", [GONE])
+    assert await mismatches.all() == {}
+    assert not await mismatches.take_check("edge", 900)
+
+
+def test_a_cache_that_is_down_or_refuses_has_no_other_key() -> None:
+    """Only a copy that is left tells of a key."""
+    down: list[Finding] = [
+        fail("edge", "object", "it does not serve the object: connection refused", "set `serves`"),
+        fail("edge", "object", "its purge is not carried out: status 403", "fix the secret"),
+    ]
+    assert find_other_key(down) is None
+    assert find_other_key([*down, LEFT]) is LEFT

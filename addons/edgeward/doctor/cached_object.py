@@ -35,6 +35,8 @@ ONLY_IF_CACHED = ("Cache-Control", "only-if-cached")
 OWN_OBJECTS = "/.well-known/edgeward/doctor/"
 """Below this path Edgeward serves objects of its own (placement fill)."""
 NOT_MET = "it was not stored, or its cache key is not that of purges"
+STILL_CACHED = "still cached"
+"""In the detail of each finding that tells of a copy which the purge did not reach."""
 NEXT_SECOND = 1.1
 """Seconds until a new response of the origin has another Date."""
 
@@ -157,7 +159,7 @@ class CachedObjectCheck:
     def _object_finding(self, purged: Purged, left: Copy | None, stored: bool | None) -> Finding:
         if left and (self._can_look or left.is_hit):
             fix = "purges and fetches use different cache keys: rewrite URL and Host before purges are handled"
-            return fail(self._name, "object", "an object is still cached after its purge", fix)
+            return fail(self._name, "object", f"an object is {STILL_CACHED} after its purge", fix)
         if left:
             detail = "after the purge the same response came again, from this cache or from one behind it: whether the "
             detail += "purge worked cannot be verified here"
@@ -176,7 +178,7 @@ class CachedObjectCheck:
         if not self._driver.abilities.all_variants:
             return ok(self._name, "vary", "each variant is purged by its own order, as this kind of cache requires")
         return self._lingers(
-            "vary", "another variant of the purged object (by Accept) is still cached", left[VARIANTS[1]]
+            "vary", f"another variant of the purged object (by Accept) is {STILL_CACHED}", left[VARIANTS[1]]
         )
 
     def _keys_finding(self, left: Mapping[Headers, Copy], copies: Mapping[Headers, Copy]) -> Finding | None:
@@ -192,7 +194,7 @@ class CachedObjectCheck:
         if not names:
             return None
         self.headers_in_key = names
-        detail = f"a copy for clients with another {' or '.join(names)} is still cached after the purge"
+        detail = f"a copy for clients with another {' or '.join(names)} is {STILL_CACHED} after the purge"
         return self._lingers("keys", detail, left[next(h for h in VARIANTS[2:] if h in left and h[1][0] == names[0])])
 
     def _lingers(self, check: str, detail: str, copy: Copy) -> Finding:

@@ -10,7 +10,7 @@ from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
 from edgeward.doctor.harmless_object import is_listed, latest_harmless
 from edgeward.doctor.hashers import check_hashers
-from edgeward.doctor.known_keys import check_known_keys
+from edgeward.doctor.known_keys import apply_findings, check_known_keys
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
 from edgeward.doctor.nodes import check_nodes
@@ -50,6 +50,7 @@ async def examine(services: Services, target: Target | None = None) -> list[Find
         *(check_cache(cache, target, cache_upstream(config)) for cache in config.caches),
     )
     findings += [finding for result in results for finding in result]
+    findings += await _check_keys(services, findings)
     findings += check_processes()
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]
 
@@ -65,10 +66,20 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),
             *await check_origin_check(services),
-            *await check_known_keys(services.orders.key_mismatches),
         ]
     except STORE_AWAY:
         return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]
+
+
+async def _check_keys(services: Services, findings: list[Finding]) -> list[Finding]:
+    """What purges and earlier checks have found of caches' keys, unless it was just disproved."""
+    mismatches = services.orders.key_mismatches
+    try:
+        for cache in services.config.caches:
+            await apply_findings(mismatches, cache.name, [each for each in findings if each.about == cache.name])
+        return await check_known_keys(mismatches)
+    except STORE_AWAY:
+        return []  # said already
 
 
 async def _check_data(services: Services) -> list[Finding]:

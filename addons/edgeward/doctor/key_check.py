@@ -5,10 +5,9 @@ import time
 
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.doctor.cache import cache_upstream, check_cached_object
-from edgeward.doctor.cached_object import NOT_MET
 from edgeward.doctor.examination import own_object
-from edgeward.doctor.finding import Finding, Health
 from edgeward.doctor.harmless_object import latest_harmless
+from edgeward.doctor.known_keys import find_other_key, is_disproved
 from edgeward.operations.services import Services
 from edgeward.purging.key_mismatches import KeyMismatch
 from edgeward.settings.cache_settings import SelfHostedCache
@@ -20,8 +19,6 @@ LOOK_SECONDS = 5.0
 """Pause between two looks whether a check is due."""
 FIRST_SECONDS = 30.0
 """After the start of a controller no check is done for so long: the caches may be starting too."""
-CHECKS = ("object", "keys", "vary")
-"""Checks of a cached object that fail where a copy is left under another key."""
 
 
 class KeyCheck:
@@ -65,19 +62,8 @@ class KeyCheck:
         mismatches = self._services.orders.key_mismatches
         # Clients are served by this cache alone, and an image that they just got was not met by a purge.
         doubted = await mismatches.take_doubt(cache.name) and upstream is not None
-        wrong = next((each for each in findings if each.check in CHECKS and _is_wrong(each, doubted)), None)
-        if wrong:
+        if wrong := find_other_key(findings, doubted):
             await mismatches.note(cache.name, KeyMismatch(headers, wrong.detail, wrong.fix, "check"))
             logger.error("cache %s: %s. %s", cache.name, wrong.detail, wrong.fix)
-        elif _is_proved(findings) and await mismatches.clear(cache.name):
+        elif is_disproved(findings) and await mismatches.clear(cache.name):
             logger.info("cache %s: its key is that of purges again", cache.name)
-
-
-def _is_wrong(finding: Finding, doubted: bool) -> bool:
-    """`doubted`: an object that a purge does not meet is taken for one under another key."""
-    return finding.is_failure or (doubted and finding.health is Health.WARN and NOT_MET in finding.detail)
-
-
-def _is_proved(findings: list[Finding]) -> bool:
-    """Whether an object was stored, and a purge removed it under every key that was tried."""
-    return any(each.check == "object" and each.health is Health.OK for each in findings)

@@ -112,6 +112,10 @@ class KeyMismatches:
         due: Any = await self._store.redis.set(self._check_key(cache), b"1", nx=True, px=int(seconds * 1000))
         return bool(due)
 
+    async def make_due(self, cache: str) -> None:
+        """The cache is checked at the next look."""
+        await self._store.redis.delete(self._check_key(cache))
+
     async def doubt(self, cache: str) -> None:
         """A purge met nothing where a copy was seen moments ago: the next check is due soon."""
         args = [int(DOUBTED_SECONDS * 1000), int(KEEP_SECONDS)]
