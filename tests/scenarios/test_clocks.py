@@ -99,7 +99,8 @@ def test_every_repeat_happens(redis_url: str, namespace: str, cache: Purged, tmp
     one, two = FakedController(tmp_path / "one", text, ""), FakedController(tmp_path / "two", text, "+10s")
     with one, two:
         in_store(redis_url, namespace, place)
-        until(lambda: len(cache.counts) == 40 and min(cache.counts.values()) >= 1 + REPEATS, "every repeat")
+        done = lambda: len(cache.counts) == 40 and min(cache.counts.values()) >= 1 + REPEATS  # noqa: E731
+        until(done, "every repeat", seconds=240)
 
 
 def test_a_controller_that_is_a_month_ahead_destroys_nothing(

@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """Pause between two looks whether a check is due."""
-FIRST_SECONDS = 30.0
-"""After the start of a controller no check is done for so long: the caches may be starting too."""
+FIRST_SECONDS = 600.0
+"""After the start of a controller no check is done for so long: caches and what they hold are not settled yet."""
 
 
 class KeyCheck:
