@@ -100,7 +100,7 @@ def test_every_repeat_happens(redis_url: str, namespace: str, cache: Purged, tmp
     with one, two:
         in_store(redis_url, namespace, place)
         done = lambda: len(cache.counts) == 40 and min(cache.counts.values()) >= 1 + REPEATS  # noqa: E731
-        until(done, "every repeat", seconds=240)
+        until(done, "every repeat", seconds=100)
 
 
 def test_a_controller_that_is_a_month_ahead_destroys_nothing(
