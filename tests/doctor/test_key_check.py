@@ -1,22 +1,25 @@
 """The regular check of the keys of caches, at real ones."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.support.changed_varnish import Cold, started
 from tests.support.eventually import eventually
-from tests.support.real_caches import settings, target
+from tests.support.real_caches import image, settings, target
 from tests.support.services import running_services
 
 from edgeward.demo.caches import CacheServer, Nginx
 from edgeward.doctor import key_check
+from edgeward.doctor.cached_object import VARIANTS
 from edgeward.doctor.key_check import KeyCheck
+from edgeward.operations import entries, lists
 from edgeward.operations.services import Services
 from edgeward.settings.cache_settings import SelfHostedCache
 from edgeward.store.connection import Store
-from edgeward.types import Target
+from edgeward.types import HashList, Sighting, Target
 
 BY_DEVICE = 'sub vcl_hash { if (req.http.User-Agent ~ "Mobile") { hash_data("m"); } }'
 OBJECT = target("/doctor")
@@ -100,3 +103,14 @@ async def test_every_cache_is_checked_once_in_that_time(services: Services, monk
     await eventually(lambda: sorted(checked) == sorted(names * 2))
     for each in checks:
         await each.close()
+
+
+async def test_what_was_listed_during_a_check_is_purged_again(cold: Cold, services: Services) -> None:
+    """The check may have put it back after its purge, under each request that it makes."""
+    picture = image("listed")
+    await services.sightings.write([Sighting(OBJECT, picture, time.time(), 0)])
+    await lists.create(services, HashList("l"), "me", "")
+    await entries.add(services, "l", list(picture.signals), "me", "")
+    await KeyCheck(services).check(section(started(cold)), OBJECT)
+    placed = [order for order, _ in await services.orders.recent() if order.by == "key check"]
+    assert len(placed) == len(VARIANTS)
