@@ -18,7 +18,7 @@ from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
+from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope, placed_at
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 NO_OTHER_KEYS: Mapping[str, str] = MappingProxyType({})
@@ -164,6 +164,7 @@ class OrderTotals:
         others: caches that are not configured here, and receive orders all the same.
         accepted_is_enough: see OrderSummary.
         other_keys: by cache, what is known of its key, where that has more in it than purges.
+        placed_at: when the order of an id was placed, Unix seconds; None if that is not known.
     """
 
     def __init__(
@@ -175,11 +176,12 @@ class OrderTotals:
         others: OtherCaches = NO_OTHERS,
         accepted_is_enough: Sequence[str] = (),
         other_keys: Mapping[str, str] = NO_OTHER_KEYS,
+        placed_at: Callable[[str], float | None] = placed_at,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
-        self._other_keys = other_keys
+        self._other_keys, self._placed_at = other_keys, placed_at
         self._by_key: dict[str, set[str]] = {name: set() for name in other_keys}
         """By cache with another key, the images (SHA-256, "" for none) of which it has purged targets."""
         self._orders = 0
@@ -215,7 +217,8 @@ class OrderTotals:
 
         Not if it is for a known target: that may have been stored again between the emptying and the statement.
         """
-        return order.scope is not Scope.TARGET and order.placed_at <= self._emptied_at
+        at = self._placed_at(order.id)
+        return order.scope is not Scope.TARGET and at is not None and at <= self._emptied_at
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
@@ -318,7 +321,8 @@ async def new_totals(services: Services) -> OrderTotals:
     lost, enough = services.replica.loss is not None, services.accepted_is_enough
     others = await caches.others(services)
     other_keys = {name: each.detail for name, each in (await services.orders.key_mismatches.recent()).items()}
-    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough, other_keys)
+    clock, placed_at = services.store.clock.now, services.orders.clock.placed_at
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, other_keys, placed_at)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:
