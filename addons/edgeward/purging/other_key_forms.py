@@ -63,7 +63,8 @@ class OtherKeyForms:
     def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
         if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
             return ()
-        doubted = result.count == 0 and now - order.seen_at < SEEN_SECONDS and self._may_try()
+        met_none = result.count == 0 and not result.unanswered
+        doubted = met_none and now - order.seen_at < SEEN_SECONDS and self._may_try()
         # A header that Vary names has variants, which have orders of their own: no form of it is one of the key.
         varying = {name.lower() for name, _ in order.target.vary}
         return [form for form in (USUAL_FORMS if doubted else forms_of(self._known)) if form.header not in varying]
