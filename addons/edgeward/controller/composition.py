@@ -61,7 +61,11 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         Matcher(config.hashing.min_quality, config.hashing.signals),
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
     )
-    sightings, orders, list_store = Sightings(store, config.sightings), Orders(store), ListStore(store)
+    sightings, orders, list_store = (
+        Sightings(store, config.sightings),
+        Orders(store),
+        ListStore(store, replica.membership),
+    )
     takedowns, import_jobs = Takedowns(store), ImportJobs(store)
     # If a cache stores images under tags, the orders for an image include one by its tag: it removes copies under URLs
     # that were never seen too.
