@@ -20,6 +20,7 @@ from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
 from edgeward.operations.node_watch import NodeWatch
 from edgeward.operations.services import Services
+from edgeward.operations.settings_watch import SettingsWatch
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
@@ -99,12 +100,13 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
-    The clock comes first, by which repeats are due. Then the purgers: a long load of the lists must not delay orders
-    that are on record.
+    The clock comes first, by which repeats are due, and what other controllers have. Then the purgers: a long load of
+    the lists must not delay orders that are on record.
     """
     config, orders = services.config, services.orders
     return [
         ClockWatch(services.store, orders.clock.look),
+        SettingsWatch(orders, config, consumer),
         *purgers(orders, config, consumer),
         services.hashers,
         services.replica,
