@@ -285,6 +285,7 @@ class Purger:
             ordered = [purge.order for purge in purges]
             results = await driver.purge(ordered)
             results = await self._other_forms.purge(driver, ordered, results)
+            results = self._orders.controllers.as_known(self._name, results)
         except Exception:
             # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
             metrics.gate_errors.labels("purger").inc()
