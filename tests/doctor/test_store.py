@@ -85,6 +85,20 @@ async def test_a_step_forward_by_weeks_is_told_too(stepping: SteppingStore) -> N
     await store.close()
 
 
+async def test_a_store_that_was_restored_is_told_for_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the time; a store that never was has no such finding."""
+
+    async def restored() -> list[Finding]:
+        return [each for each in await check_store(store, 0) if each.check == "restored"]
+
+    assert await restored() == []
+    await Membership(store).note_restored()
+    (found,) = await restored()
+    assert (found.health, "came back with an older state at 20" in found.detail) == (Health.WARN, True)
+    monkeypatch.setattr("edgeward.doctor.store.STEP_SHOWN_SECONDS", -60.0)
+    assert await restored() == []
+
+
 @pytest.mark.parametrize(
     ("options", "check", "health"),
     [

@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.purging.samples import metric_value
 from tests.purging.scripted import ScriptedCache
+from tests.store.server import Server
 from tests.support.changed_varnish import Cold, started
+from tests.support.programs import require
 from tests.support.real_caches import settings
 
 from edgeward.caches import CacheDriver, Purged, driver_for
@@ -92,6 +95,28 @@ async def test_a_cache_with_the_key_of_purges_is_only_doubted(cold: Cold, store:
     assert await mismatches.all() == {}
     assert await mismatches.take_doubt("edge")
     await driver.close()
+
+
+async def test_what_is_found_while_the_store_is_away_is_written_later(tmp_path: Path) -> None:
+    """The cache has carried out its purges: their results stand, and with them what they have met."""
+    server = Server(tmp_path, require("redis-server"))
+    await server.start()
+    store = await Store.connect(server.url, timeout_ms=200)
+    mismatches, nothing = KeyMismatches(store), Purged(Delivery.VERIFIED, 404, count=0)
+    empty, other_key = ScriptedCache(all_variants=True), ScriptedCache(lambda _: replace(nothing, count=1))
+    other_key.abilities = empty.abilities
+    doubting, forms = OtherKeyForms("doubted", mismatches), OtherKeyForms("edge", mismatches)
+    server.kill()
+    assert await doubting.purge(empty, [order("/x")], [nothing]) == [nothing]
+    (found,) = await forms.purge(other_key, [order("/x")], [nothing])
+    assert (found.delivery, found.detail) == (Delivery.DELIVERED, UNDER_ANOTHER_KEY)
+    await server.start()
+    await doubting.refresh()
+    await forms.refresh()
+    assert await mismatches.take_doubt("doubted")
+    assert set((await mismatches.all())["edge"].headers) >= {"user-agent"}
+    await store.close()
+    server.kill()
 
 
 async def test_tries_are_limited(store: Store) -> None:

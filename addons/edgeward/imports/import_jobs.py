@@ -18,6 +18,7 @@ from edgeward.background.job_store import JobRecord, JobStore
 from edgeward.background.readable_records import readable
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import CHUNK_SIZE
+from edgeward.lists.relisting import list_again
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal
 from edgeward.types.later_releases import check_version
@@ -51,6 +52,13 @@ if ARGV[4] ~= '0' then
 end
 """
 
+# KEYS: record. ARGV: version of the lists
+_NOTE_AGAIN = """
+if tonumber(redis.call('HGET', KEYS[1], 'again') or 0) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'again', ARGV[1])
+end
+"""
+
 # KEYS: record, orders
 # ARGV: number of the chunk, number of its versions, position of the first id, number of ids when all are in, ids
 _NOTE_MATCHED = """
@@ -70,7 +78,8 @@ end
 class ImportJob:
     """An import. `at` is Unix seconds, `total` counts entries, `bad` the lines that were left out.
 
-    `size` is the number of entries in a chunk: each chunk is listed whole or not at all.
+    `size` is the number of entries in a chunk: each chunk is listed whole or not at all. `purge_again`: what is on the
+    list already is matched and purged again.
     """
 
     list: str
@@ -80,6 +89,7 @@ class ImportJob:
     reason: str = ""
     bad: int = 0
     size: int = CHUNK_SIZE
+    purge_again: bool = False
     id: str = field(default_factory=lambda: ID_PREFIX + secrets.token_hex(8))
 
     @property
@@ -108,6 +118,7 @@ class ImportProgress:
         entries_matched: how many of those are matched against all sightings.
         versions: the first and the last version of the lists that the job made; None if it made none yet.
         orders: number of purge orders so far.
+        again: the highest version of the lists at which it has listed something again; 0: it has not.
         state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over.
         error: why it failed.
     """
@@ -120,6 +131,7 @@ class ImportProgress:
     orders: int
     state: str
     error: str
+    again: int = 0
 
 
 class ImportJobs:
@@ -191,6 +203,11 @@ class ImportJobs:
         args = [number, min(versions, default=0), max(versions, default=-1), len(versions)]
         await self._store.run(_NOTE_LISTED, keys, args)
 
+    async def list_again(self, job: ImportJob, ids: Sequence[str]) -> None:
+        """List these entries again, which are on the list already, and note at which version that was."""
+        if changes := await list_again(self._store, job.list, ids, job.by, job.reason):
+            await self._store.run(_NOTE_AGAIN, [self.job_store.record(job.id)], [changes[-1].version])
+
     async def versions(self, job_id: str, number: int) -> range:
         """The versions that a chunk made."""
         text = await self._redis.lindex(self.job_store.key("ranges", job_id), number) or b"0 -1"
@@ -239,5 +256,6 @@ def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
         orders=count(b"orders"),
         state=state,
         error=fields.get(b"error", b"").decode(),
+        again=count(b"again"),
     )
     return ImportJob.from_json(record.job), progress

@@ -49,13 +49,13 @@ class ListStore:
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
         clock: that of the store.
-        membership: the replicas of the lists.
+        membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, membership: Membership | None = None) -> None:
         self._store, self.clock = store, store.clock
         self.acts = Acts(store)
-        self.membership = Membership(store)
+        self.membership = membership or Membership(store)
         self._version = store.key("{blocklist}", "version")
         self.stream = store.key("{blocklist}", "changes")
         self._lists = store.key("{blocklist}", "lists")

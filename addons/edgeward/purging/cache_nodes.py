@@ -87,6 +87,11 @@ class Nodes:
         await group.ensure()
         await self._redis.hset(self._key, name, f"{self._store.clock.now():.6f}")
 
+    async def let_go(self, name: str) -> None:
+        """The controller that registered this node last does not drive it any more. Another that does registers it
+        again within a second."""
+        await self._redis.hset(self._key, name, f"{self._store.clock.now() - CONFIGURED_SECONDS:.6f}")
+
     async def all(self) -> list[KnownNode]:
         """Every node that was ever registered and is not forgotten."""
         now = self._store.clock.now()

@@ -34,6 +34,7 @@ from edgeward.purging.codec import (
     rows_from_items,
 )
 from edgeward.purging.completion import OrderCompletion
+from edgeward.purging.controllers import Controllers
 from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
@@ -156,6 +157,7 @@ class Orders:
         lost: those for hosts of lost sightings that all entries of a list led to.
         clock: by which repeats are due, and old orders go.
         nodes: the caches that receive them.
+        controllers: those that carry them out.
     """
 
     def __init__(self, store: Store) -> None:
@@ -178,6 +180,7 @@ class Orders:
         beats = beats_key(self._stream, "")
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), beats, *retries.keys(""))
         self.nodes = Nodes(store, self._stream, of_node)
+        self.controllers = Controllers(store)
         self._old = OldOrders(
             store,
             self._stream,

@@ -67,7 +67,7 @@ class RetromatchWorker:
         tags: bool = False,
     ) -> None:
         self._replica = replica
-        self._list_store = ListStore(store)
+        self._list_store = ListStore(store, replica.membership)
         self._group = ConsumerGroup(store, self._list_store.stream, "retro")
         self._progress = Progress(store)
         self._seen_image_search = SeenImageSearch(sightings, replica.matcher.min_quality)
