@@ -18,7 +18,9 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.expired_sightings import ExpiredSightings
 from edgeward.operations.node_watch import NodeWatch
+from edgeward.operations.old_records import OldRecords
 from edgeward.operations.services import Services
 from edgeward.operations.settings_watch import SettingsWatch
 from edgeward.operations.store_watch import StoreWatch
@@ -105,7 +107,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
     """
     config, orders = services.config, services.orders
     return [
-        ClockWatch(services.store, orders.clock.look),
+        ClockWatch(services.store, ExpiredSightings(services.store, orders.clock, services.sightings.forgotten).look),
         SettingsWatch(orders, config, consumer),
         *purgers(orders, config, consumer),
         services.hashers,
@@ -116,6 +118,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.undo_worker,
         services.store_watch,
         NodeWatch(orders, services.caches),
+        OldRecords(orders.clock, services.list_store, services.import_jobs, services.takedowns, services.retromatch),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

@@ -44,7 +44,7 @@ class OrderSummary:
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
         partly: only a part of what was listed is kept from it.
-        absent: caches that owe orders, and that no live controller has in its settings.
+        absent: caches that owe or refuse orders, and that no live controller has in its settings.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
         accepted_is_enough: the caches whose accepted purges count as done, by their settings.
@@ -235,7 +235,7 @@ class OrderTotals:
             self._totals,
             self._clock(),
             emptied_at=emptied_at,
-            absent=[name for name in self._absent if self._totals[name].owed],
+            absent=[name for name in self._absent if self._totals[name].owed or self._totals[name].refused],
             accepted_is_enough=self._accepted_is_enough,
         )
 

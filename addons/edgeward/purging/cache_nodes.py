@@ -128,3 +128,9 @@ class Nodes:
 def first_id_at(at: float) -> str:
     """The lowest id that an order placed at this time (Unix seconds) may have."""
     return f"{max(0, int(at * 1000))}-0"
+
+
+def id_numbers(stream_id: str) -> tuple[int, int]:
+    """A stream id as numbers, for sorting: as texts, "9-0" would come after "10-0"."""
+    milliseconds, _, number = stream_id.partition("-")
+    return int(milliseconds), int(number)

@@ -317,6 +317,7 @@ class Purger:
             purge.refused_alone = carried_out and result.delivery is Delivery.REFUSED
             if result.delivery is Delivery.WAITING:
                 purge.removed += result.count or 0
+                purge.unanswered |= result.unanswered
                 purge.timed_out = result.timed_out and self._driver.abilities.waits
                 # A failed repeat is not owed: the order was carried out before.
                 purge.failure = None if purge.repeat_id else result

@@ -21,7 +21,6 @@ number is not known: it is given as 0.
 
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -312,13 +311,14 @@ class Membership:
         """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
         return int(await self._store.run(scripts.PENDING, self._keys, (LEASE_SECONDS,)))
 
-    async def note_clock_step(self, seconds: float) -> None:
-        """The clock of the store's server was stepped."""
+    async def note_clock_step(self, seconds: float, at: float) -> None:
+        """The clock of the store's server was stepped. `at`: what it showed after that, Unix seconds."""
         redis: Any = self._store.redis
-        await redis.hset(self._history, mapping={"stepped_at": f"{time.time():.3f}", "stepped_by": f"{seconds:.3f}"})
+        await redis.hset(self._history, mapping={"stepped_at": f"{at:.3f}", "stepped_by": f"{seconds:.3f}"})
 
     async def last_clock_step(self) -> tuple[float, float] | None:
-        """When the clock of the store's server was stepped last, Unix seconds, and by how many seconds; None: never."""
+        """When the clock of the store's server was stepped last, Unix seconds as it showed after that, and by how many
+        seconds; None: never."""
         redis: Any = self._store.redis
         at, seconds = await redis.hmget(self._history, "stepped_at", "stepped_by")
         return (float(at), float(seconds)) if at and seconds else None

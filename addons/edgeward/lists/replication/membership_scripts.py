@@ -17,13 +17,11 @@ has changed.
 The replicas that have left are a sorted set: name -> lease clock. Whoever remembers a replica that a restored store
 does not know puts it on record again (RESTORE), but not if it is among these.
 
-The lease clock goes on by the time that passes between two heartbeats of any replicas, as far as that can be believed.
-If the server's clock goes back between them, none has passed. If it goes on by more than MAX_CLOCK_GAP, its clock was
-stepped, another server took over, or no heartbeat could come: as much has passed as between two heartbeats. So no step
-of the server's clock ends a lease or makes one last, and silence counts only while the store could hear.
+The lease clock goes on with each heartbeat of any replica (store/lease_clock.py).
 """
 
 from edgeward.lists.lua_scripts import RESTORE_VERSION
+from edgeward.store.lease_clock import lease_clock
 
 HEARTBEAT_SECONDS = 0.5
 MAX_CLOCK_GAP = 1.0
@@ -39,18 +37,11 @@ MAX_LEFT = 2000
 
 # state_of: "live", "silent" (its lease is over and it has not ended), "ended" or "forgotten", and seconds since its
 # last heartbeat or its end. Silent ones of earlier versions are forgotten too: nobody can say that they have ended.
-_MEMBERS = f"""
-local function lease_clock(history)
-  local time = redis.call('TIME')
-  local now = time[1] + time[2] / 1000000
-  local clock, at = unpack(redis.call('HMGET', history, 'clock', 'clock_at'))
-  if not clock then return now, now end
-  local passed = now - tonumber(at)
-  if passed < 0 then passed = 0 elseif passed > {MAX_CLOCK_GAP} then passed = {HEARTBEAT_SECONDS} end
-  return tonumber(clock) + passed, now
-end
+_MEMBERS = (
+    lease_clock(MAX_CLOCK_GAP, HEARTBEAT_SECONDS)
+    + """
 local function fields_of(value)
-  local fields = {{}}
+  local fields = {}
   for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
   return fields
 end
@@ -63,6 +54,7 @@ local function state_of(fields, clock, now, lease, forget)
   return ended and 'ended' or 'silent', age
 end
 """
+)
 
 # note_left: these are off the record, or were never on it; `history`, `left` are keys.
 _LEAVING = f"""
@@ -102,7 +94,7 @@ restore_version(KEYS[2], KEYS[3])
 local before = redis.call('HGET', KEYS[1], ARGV[1])
 if has_lost(before, ARGV[18], KEYS[6], ARGV[1]) then return {{}} end
 local clock, now = lease_clock(KEYS[4])
-redis.call('HSET', KEYS[4], 'clock', string.format('%.6f', clock), 'clock_at', string.format('%.6f', now))
+set_lease_clock(KEYS[4], clock, now)
 local newest = redis.call('GET', KEYS[2]) or '0'
 local at = false
 if tonumber(ARGV[3]) > 0 then

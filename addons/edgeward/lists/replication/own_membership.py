@@ -60,7 +60,7 @@ class OwnMembership(Membership):
         if abs(step) > STEP_SECONDS:
             metrics.store_clock_steps.inc()
             logger.warning("the store's clock was stepped by %+.1f s, or another server took over", step)
-            await self.note_clock_step(step)
+            await self.note_clock_step(step, history.store_time)
         await self._learn(name, history)
         if self._lock_files is not None and received >= self._next_look:
             await self._look(self._lock_files)
