@@ -10,9 +10,7 @@ import logging
 import os
 import signal
 
-from mitmproxy.addons import proxyserver, tlsconfig
 from mitmproxy.connection import Client
-from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from edgeward import metrics
@@ -22,6 +20,7 @@ from edgeward.listening_sockets import PROXY_FD
 from edgeward.proxy import stream
 from edgeward.proxy.client_connection import SharedMode
 from edgeward.proxy.gate import EdgewardGate
+from edgeward.proxy.mitmproxy_parts import Master, proxyserver, tlsconfig
 from edgeward.proxy.runtime import Runtime
 from edgeward.settings.config import Config
 
