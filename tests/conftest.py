@@ -23,7 +23,7 @@ pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api", "tests
 
 TESTS = Path(__file__).parent
 SLOW_ROOMS = (
-    *("scenarios", "unknown_copies", "disturb", "demo", "doctor", "deploy", "store", "proxy", "hashing"),
+    *("scenarios", "unknown_copies", "supervisor", "disturb", "demo", "doctor", "deploy", "store", "proxy", "hashing"),
     *("operations", "api", "caches", "sightings", "lists", "purging", "origin_check", "cli", "isolation"),
     *("classifying", "background", "controller", "retromatch", "takedowns", "imports", "fuzz", "matching", "detection"),
 )
