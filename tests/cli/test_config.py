@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from tests.cli.conftest import Ended
 
@@ -16,14 +17,14 @@ from edgeward.cli.config import shown
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_of, parse_cache
 from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.descriptions import descriptions
 from edgeward.settings.loading import load
-from edgeward.settings.setting_types import Section
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "edgeward.toml"
 DOCUMENT = ROOT / "docs" / "settings.md"
 
-TABLES: dict[str, tuple[type[Section], ...]] = {
+TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "caches": (CacheSettings, *CACHE_TYPES),
     "hosts": (HostSettings,),
     "webhooks": (WebhookSettings,),
@@ -45,24 +46,24 @@ def _uncommented(text: str) -> str:
     return re.sub(r"^#(?! |$)", "", text, flags=re.MULTILINE)
 
 
-def _settings(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
+def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, Any, str]]:
     """(section, key, default or ..., description) of every setting."""
     for key, field in model.model_fields.items():
-        if isinstance(field.default, Section):
+        if isinstance(field.default, BaseModel):
             yield from _settings(type(field.default), key)
         elif not prefix and key in TABLES:
             for table in TABLES[key]:
                 yield from _settings(table, key)
         else:
             default = ... if field.is_required() else field.get_default(call_default_factory=True)
-            yield prefix, key, default, model.descriptions()[key]
+            yield prefix, key, default, descriptions(model)[key]
 
 
 def _is_section(field: FieldInfo) -> bool:
-    return isinstance(field.default, Section)
+    return isinstance(field.default, BaseModel)
 
 
-def _fields(model: type[Section], section: str = "") -> Iterator[tuple[str, str, FieldInfo]]:
+def _fields(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, str, FieldInfo]]:
     """(section or driver, key, its definition) of every setting that has a row in the document."""
     for key, field in model.model_fields.items():
         if _is_section(field):
@@ -74,9 +75,9 @@ def _fields(model: type[Section], section: str = "") -> Iterator[tuple[str, str,
             yield section, key, field
 
 
-def _is_shared(key: str, kind: type[Section]) -> bool:
+def _is_shared(key: str, kind: type[BaseModel]) -> bool:
     """Whether a setting of a driver is documented once for all caches."""
-    return key == "driver" or CacheSettings.descriptions().get(key) == kind.descriptions()[key]
+    return key == "driver" or descriptions(CacheSettings).get(key) == descriptions(kind)[key]
 
 
 def _documented() -> Iterator[tuple[str, str, Any, str]]:

@@ -64,20 +64,3 @@ def test_a_secret_can_be_in_a_variable_or_a_file(tmp_path: Path, monkeypatch: py
 def test_a_secret_is_marked() -> None:
     """Code that shows settings can tell which to leave out."""
     assert [name for name, field in Example.model_fields.items() if is_secret(field)] == ["secret"]
-
-
-class Another(Example):
-    """One has another description, and one is new."""
-
-    url: HttpUrl = "http://c"
-    """Where it is
-    now."""
-    number: int = 1
-    """How many."""
-
-
-def test_descriptions_are_the_strings_below_the_settings() -> None:
-    """Those of a subclass replace its parent's, and a setting without one has an empty one."""
-    found = Another.descriptions()
-    assert found.keys() == Another.model_fields.keys()
-    assert {key: text for key, text in found.items() if text} == {"url": "Where it is\nnow.", "number": "How many."}

@@ -9,7 +9,6 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edgeward.api import requests
 from edgeward.settings.config import Config
-from edgeward.settings.setting_types import Section
 from edgeward.settings.value_errors import FORMS, SENTENCES, TABLE_TYPES, describe
 
 MODELS = [
@@ -71,13 +70,7 @@ def _schemas(value: object) -> Iterator[dict[str, Any]]:
             yield from _schemas(inner)
 
 
-def _schema_of(model: type[BaseModel]) -> object:
-    if issubclass(model, Section):
-        model.model_rebuild()  # it is built when it is first used
-    return model.__pydantic_core_schema__
-
-
-ALL_SCHEMAS = [schema for model in MODELS for schema in _schemas(_schema_of(model))]
+ALL_SCHEMAS = [schema for model in MODELS for schema in _schemas(model.__pydantic_core_schema__)]
 
 
 def test_every_kind_of_error_has_a_sentence() -> None:

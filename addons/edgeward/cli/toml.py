@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeward.settings.setting_types import Section
+    from pydantic import BaseModel
 
 COMMENT_WIDTH = 110
 
 
-def render(model: "type[Section]", values: Mapping[str, Any]) -> str:
+def render(model: "type[BaseModel]", values: Mapping[str, Any]) -> str:
     """A TOML document of `values`, in the order of the model. Top-level keys come first, as TOML demands."""
     sections = [name for name, value in values.items() if isinstance(value, dict | list)]
     lines = [*_keys(model, {name: value for name, value in values.items() if name not in sections})]
@@ -20,7 +20,7 @@ def render(model: "type[Section]", values: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(model: "type[Section]", name: str, value: Any) -> Iterator[str]:
+def _section(model: "type[BaseModel]", name: str, value: Any) -> Iterator[str]:
     tables, brackets = (value, "[[{}]]") if isinstance(value, list) else ([value], "[{}]")
     for table in tables:
         yield ""
@@ -28,10 +28,12 @@ def _section(model: "type[Section]", name: str, value: Any) -> Iterator[str]:
         yield from _keys(_model_of(model, name, table), table)
 
 
-def _keys(model: "type[Section]", values: Mapping[str, Any]) -> Iterator[str]:
-    descriptions = model.descriptions()
+def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
+    from edgeward.settings.descriptions import descriptions
+
+    described = descriptions(model)
     for name, value in values.items():
-        yield from textwrap.wrap(descriptions[name], COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ")
+        yield from textwrap.wrap(described.get(name, ""), COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ")
         yield f"# {name} is not set" if value is None else f"{name} = {literal(value)}"
 
 
@@ -42,7 +44,7 @@ def literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _model_of(model: "type[Section]", name: str, table: Mapping[str, Any]) -> "type[Section]":
+def _model_of(model: "type[BaseModel]", name: str, table: Mapping[str, Any]) -> "type[BaseModel]":
     """The model of a section or of a table in an array. That of a cache depends on its driver."""
     if name == "caches":
         from edgeward.settings.cache_settings import CACHE_TYPES, driver_of

@@ -41,8 +41,8 @@ Beside them:
     host_vary                  which request headers the responses of a host vary by
     journal                    requests under way, in a file, for the worker that comes after a killed one
     runtime                    a worker's parts put together
-    mitmproxy_parts            what a worker uses of mitmproxy, imported without the rest
     server                     a small mitmproxy Master on a shared port, and its graceful end
+    mitmproxy_addons           the two addons of mitmproxy that it uses, imported without all others
 
 The only room that imports mitmproxy.
 """

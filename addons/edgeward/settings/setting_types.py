@@ -1,9 +1,5 @@
 """Types of values that several sections share. Each has an error message that says what is wrong."""
 
-import ast
-import inspect
-import itertools
-import textwrap
 from pathlib import Path
 from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
@@ -24,39 +20,11 @@ from edgeward.settings.secret_types import (
 class Section(BaseModel):
     """A table of the TOML file. Unknown keys are errors, and no value is converted to another type (strict)."""
 
-    # Each process loads all sections, and needs few: a validator is built when it is first used.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-    @classmethod
-    def descriptions(cls) -> dict[str, str]:
-        """The sentence under each setting, by its key; a subclass may have another one.
-
-        Read from the source only where they are shown: pydantic would do so (use_attribute_docstrings) in each process.
-        """
-        found: dict[str, str] = {}
-        for kind in reversed(cls.__mro__):
-            if issubclass(kind, Section):
-                found |= _docstrings(kind)
-        return {name: found.get(name, "") for name in cls.model_fields}
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def shown(self) -> dict[str, Any]:
         """The settings as plain values (those of JSON), with secrets and passwords masked."""
         return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
-
-
-def _docstrings(kind: type[Section]) -> dict[str, str]:
-    """The string after each annotated attribute of a class. Without its source there are none."""
-    try:
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    except OSError:
-        return {}
-    assert isinstance(definition, ast.ClassDef)
-    return {
-        key.target.id: inspect.cleandoc(text.value.value)
-        for key, text in itertools.pairwise(definition.body)
-        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
-        and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
-    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
