@@ -76,7 +76,8 @@ def package() -> tuple[ast.Module, ...]:
 
 def literal_label_values() -> Iterator[tuple[str, str, str]]:
     """(metric, label, value) of every `metrics.NAME.labels("value", ...)` in the package."""
-    for node in (node for module in package() for node in ast.walk(module) if isinstance(node, ast.Call)):
+    calls = (node for module in package() for node in ast.walk(module) if isinstance(node, ast.Call))
+    for node in (call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "labels"):
         if called := re.fullmatch(r"metrics\.(\w+)\.labels", ast.unparse(node.func)):
             labels = getattr(metrics, called[1])._labelnames
             for label, argument in zip(labels, node.args, strict=True):
@@ -115,7 +116,11 @@ HOOKS = {"requestheaders", "responseheaders", "response", "error"}
 def reasons_in_code() -> set[str]:
     """The reasons that the package names as `Reason.NAME`, and the flaws, which are reasons too."""
     nodes = (node for module in package() for node in ast.walk(module) if isinstance(node, ast.Attribute))
-    return {node.attr.lower() for node in nodes if ast.unparse(node.value) == "Reason"} | set(map(str, Flaw))
+    return {node.attr.lower() for node in nodes if _is_name(node.value, "Reason")} | set(map(str, Flaw))
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 @cache
