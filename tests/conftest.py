@@ -17,7 +17,12 @@ from xdist.scheduler import LoadFileScheduling
 
 from edgeward.store.connection import Store
 
-pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api", "tests.support.small_store")
+pytest_plugins = (
+    "tests.support.real_caches",
+    "tests.support.admin_api",
+    "tests.support.small_store",
+    "tests.support.stepping_store",
+)
 
 SLOW_ROOMS = (
     *("scenarios", "unknown_copies", "disturb", "demo", "doctor", "deploy", "store", "proxy", "hashing"),

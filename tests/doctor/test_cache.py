@@ -1,15 +1,22 @@
 """Checks of real caches, well configured and not."""
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from tests.caches.cdn_server import response as cdn_response
+from tests.caches.certificates import server_context
+from tests.caches.every_driver import driver_and_server
 from tests.caches.http_server import http_server, response
 from tests.support.programs import free_port, require
 
+from edgeward.caches import DRIVERS
 from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
 from edgeward.demo.origin import Origin
+from edgeward.doctor import access_fixes
 from edgeward.doctor.cache import cache_upstream, check_cache
 from edgeward.doctor.finding import Finding, Health
 from edgeward.settings.cache_settings import CacheSettings, parse_cache
@@ -304,3 +311,44 @@ async def test_nginx_whose_origin_refuses_unknown_queries_is_well(start: Start, 
     origin.put("/strict.txt?v=2", b"harmless", "text/plain")
     findings = await checked(settings(start(Nginx)), Target("http", "img.test", "/strict.txt?v=2"))
     assert {finding.health for finding in findings.values()} == {Health.OK}, findings
+
+
+async def test_a_wrong_url_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """Another name, port, scheme or server: each has its own fix, and none says only that it may not run."""
+    context, _ = server_context(tmp_path, "localhost")
+
+    async def say_hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def fix_at(url: str, **more: object) -> str:
+        driver = {"name": "c", "driver": "varnish", "url": url, "timeout_ms": 20_000}
+        finding = (await checked(parse_cache({**driver, **more})))["purge"]
+        assert finding.health is Health.FAIL, finding
+        return finding.fix
+
+    def as_nginx(head: bytes, _: int) -> bytes:
+        return response(405 if head.startswith(b"PURGE") else 200, "Server: nginx/1.22", body=b"<p>hello")
+
+    other = await asyncio.start_server(say_hello, "127.0.0.1", 0)
+    async with http_server(as_nginx) as (plain, _), http_server(as_nginx, context) as (tls, _):
+        assert "DNS" in await fix_at("http://no-such-host.invalid")
+        assert "nothing listens" in await fix_at(f"http://127.0.0.1:{free_port()}")
+        mail = other.sockets[0].getsockname()[1]
+        assert "something else than an HTTP server" in await fix_at(f"http://127.0.0.1:{mail}")
+        assert "write http://" in await fix_at(plain.replace("http:", "https:"))
+        assert "write https://" in await fix_at(tls.replace("https:", "http:"))
+        assert "name that its certificate is for" in await fix_at(tls)
+        assert "is 'nginx/1.22'" in await fix_at(plain)
+        assert "api_path" in await fix_at(plain, driver="souin")
+    other.close()
+
+
+@pytest.mark.parametrize("driver", [driver.name for driver in DRIVERS])
+async def test_a_refusal_is_fixed_in_the_words_of_the_driver(driver: str) -> None:
+    """A server that forbids everything: what to do names what this kind of cache has."""
+    async with driver_and_server(driver, lambda _: cdn_response(403)) as (made, _):
+        finding = (await checked(made.settings, None))["purge"]
+    assert finding.health is Health.FAIL
+    assert access_fixes.fix_of(type(made)) in finding.fix
