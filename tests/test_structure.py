@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.support.syntax_trees import syntax_trees
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "addons" / "edgeward"
@@ -137,6 +138,12 @@ def _imports(path: Path) -> Iterator[str]:
             module = ".".join([*start, *([node.module] if node.module else [])])
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trees() -> Iterator[None]:
+    with syntax_trees(parsed, statements_of, imports_of):
+        yield
 
 
 def row_of(room: str) -> int:
