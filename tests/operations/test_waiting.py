@@ -19,7 +19,7 @@ from edgeward.purging.cache_nodes import KnownNode
 from edgeward.purging.orders import PurgeResult
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Delivery, HashList, Outcome, PurgeOrder, Scope, Target
+from edgeward.types import Cause, Delivery, HashList, Outcome, PurgeOrder, Scope, Target, placed_at
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Orders:
         nodes, key_mismatches = SimpleNamespace(all=nothing_known), SimpleNamespace(recent=nothing_known)
-        controllers = SimpleNamespace(differing_caches=dict)
+        controllers, clock = SimpleNamespace(differing_caches=dict), SimpleNamespace(placed_at=placed_at)
 
         async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
             return []
