@@ -2,7 +2,7 @@
 
 import pytest
 from tests.caches.http_server import http_server, path_of, purge, response
-from tests.caches.orders import prefix_order
+from tests.caches.orders import order_for, prefix_order
 from tests.support.real_caches import target
 
 from edgeward.caches import CacheDriver, driver_for
@@ -169,6 +169,27 @@ async def test_a_cache_that_closes_every_connection(kind: str) -> None:
     async with http_server(lambda head, _: None) as (url, _):
         purged = await purge(self_hosted(kind, url), target("/" + "a" * 20_000))
     assert purged.delivery is Delivery.WAITING
+
+
+@pytest.mark.parametrize("closes", ["the first connection", "no connection"])
+@pytest.mark.parametrize("kind", ["varnish", "nginx"])
+async def test_a_purge_whose_answer_was_lost(kind: str, closes: str) -> None:
+    """The cache had a purge and closed its connection: what a second one finds is not all that there was."""
+    answered = response(404, "X-Purged: 0", "X-Varnish: 1", "Edgeward-Variants: std")
+    closed: list[bytes] = []
+
+    def respond(head: bytes, number: int) -> bytes | None:
+        if number and closes == "the first connection" and not closed:
+            closed.append(head)
+            return None
+        return answered
+
+    async with http_server(respond) as (url, _):
+        driver = self_hosted(kind, url)
+        purged = [each for _ in range(2) for each in await driver.purge([order_for(target("/p"))])]
+        await driver.close()
+    assert {each.delivery for each in purged} == {Delivery.VERIFIED}
+    assert any(each.unanswered for each in purged) is bool(closed) is (closes == "the first connection")
 
 
 @pytest.mark.parametrize("kind", ["squid", "trafficserver"])

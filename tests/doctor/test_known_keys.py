@@ -4,12 +4,13 @@ from edgeward.doctor.cached_object import STILL_CACHED
 from edgeward.doctor.finding import Finding, fail, ok
 from edgeward.doctor.known_keys import apply_findings, check_known_keys, find_other_key
 from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 
 
 async def test_what_a_purge_has_found_is_a_failure(store: Store) -> None:
     """It names the cache, the header and what to do; where nothing is known there is no finding."""
-    mismatches = KeyMismatches(store)
+    mismatches = KeyMismatches(store, ScheduleClock(store))
     assert await check_known_keys(mismatches) == []
     await mismatches.note("edge", KeyMismatch(("user-agent",), "copies by user-agent", "use Vary", "purge"))
     (found,) = await check_known_keys(mismatches)
@@ -24,7 +25,7 @@ GONE = ok("edge", "object", "an object was stored, purged, and verified gone")
 async def test_what_a_person_checks_is_taken_back_or_looked_at_soon(store: Store) -> None:
     """A check of doctor that finds every copy gone takes back what a check had found; one that does not brings the next
     regular check forward."""
-    mismatches = KeyMismatches(store)
+    mismatches = KeyMismatches(store, ScheduleClock(store))
     await mismatches.note("edge", KeyMismatch((), "a copy was left", "use Vary", "check"))
     assert await mismatches.take_check("edge", 900)
     await apply_findings(mismatches, "edge", [GONE, LEFT])

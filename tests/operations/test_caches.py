@@ -74,8 +74,8 @@ async def test_a_cache_is_written_off(services: Services) -> None:
 async def test_a_cache_in_use_is_not_written_off(services: Services) -> None:
     """Neither here nor by another controller."""
     await services.orders.ensure_group("second")
-    for name in ("inner", "second"):
-        with pytest.raises(Conflict, match="remove it there first"):
+    for name, where in (("inner", ""), ("second", " of another controller")):
+        with pytest.raises(Conflict, match=rf"^cache {name} is in \[\[caches\]\]{where}: remove it there first"):
             await caches.forget(services, name, "ana", "")
     assert len(await caches.index(services)) == 3
 

@@ -372,6 +372,7 @@ def system_status(value: SystemStatus) -> Json:
         "store_lost_data": value.readiness.lost,
         "replicas": [asdict(each) for each in value.replicas],
         "silent": [asdict(each) for each in value.silent],
+        "settings_differ": [asdict(each) for each in value.differing],
         "caches": [asdict(each) for each in value.caches],
         "retro_version": value.retromatch_version,
         "uptime_seconds": round(value.uptime_seconds, 3),

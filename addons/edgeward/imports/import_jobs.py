@@ -25,6 +25,8 @@ from edgeward.types.later_releases import check_version
 
 ID_PREFIX = "job-"
 KEEP_SECONDS = 30 * 86400
+"""How long a finished import is on record, counted from when it was asked for."""
+JOBS_PER_ROUND = 1000
 ORDERS_PER_CALL = 1000
 """Ids of orders that one script call writes: it must not hold up the store."""
 
@@ -136,9 +138,7 @@ class ImportJobs:
     """Imports in the store."""
 
     def __init__(self, store: Store) -> None:
-        self.job_store = JobStore(
-            store, "jobs", "job", "job", lists=("chunks", "ranges", "orders"), keep_seconds=KEEP_SECONDS
-        )
+        self.job_store = JobStore(store, "jobs", "job", "job", lists=("chunks", "ranges", "orders"))
         self._store = store
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
@@ -149,14 +149,22 @@ class ImportJobs:
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
         """
+        chunks = 0
         for some in batched(hashes, job.size):
             rows = [[each.signal.type, each.signal.value, each.signal.quality, each.reason] for each in some]
             await self.job_store.stage(job.id, "chunks", [json.dumps(rows, separators=(",", ":"))])
-        await self.job_store.create(job.id, job.to_json(), job.at)
+            chunks += 1
+        await self.job_store.create(job.id, job.to_json(), job.at, staged={"chunks": chunks})
 
     async def discard(self, job_id: str) -> bool:
         """Remove the entries of a job that could not be recorded. Returns whether it is not on record."""
         return await self.job_store.discard(job_id)
+
+    async def forget_before(self, at: float) -> None:
+        """Forget finished imports that were asked for before `at`, Unix seconds."""
+        while ids := await self.job_store.finished_before(at, JOBS_PER_ROUND):
+            for job_id in ids:
+                await self.job_store.forget(job_id)
 
     async def get(self, job_id: str) -> tuple[ImportJob, ImportProgress]:
         """A job and its progress.
@@ -164,12 +172,11 @@ class ImportJobs:
         Raises:
             NotFound: there is none of this id, or no longer.
         """
-        return _parse(await self.job_store.get(job_id), self._store.clock.now())
+        return _parse(await self.job_store.get(job_id))
 
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
-        now = self._store.clock.now()
-        return readable("job", await self.job_store.recent(limit), lambda record: _parse(record, now))
+        return readable("job", await self.job_store.recent(limit), _parse)
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -231,10 +238,10 @@ class ImportJobs:
         await self.job_store.finish(job_id, {"state": state, "error": error}, remove=("chunks",))
 
 
-def _parse(record: JobRecord, now: float) -> tuple[ImportJob, ImportProgress]:
-    fields, lease_end = record.fields, record.lease_end
+def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
+    fields = record.fields
     state = fields.get(b"state", b"running").decode()
-    if state == "running" and lease_end and lease_end < now:
+    if state == "running" and record.is_interrupted:
         state = "interrupted"
 
     def count(name: bytes) -> int:

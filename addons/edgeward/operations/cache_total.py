@@ -35,6 +35,7 @@ class CacheTotal:
         linger_seconds: the longest time from an order's start to its purge; None if it is not known.
         found_nothing: those verified that met no copy.
         other_key: what is known of its cache key, if that has more in it than these purges; else "".
+        differs: how the settings of live controllers differ, if they may purge different caches under this name.
     """
 
     verified: int = 0
@@ -60,6 +61,7 @@ class CacheTotal:
     linger_seconds: float | None = None
     found_nothing: int = 0
     other_key: str = ""
+    differs: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -164,6 +164,7 @@ class OrderTotals:
         others: caches that are not configured here, and receive orders all the same.
         accepted_is_enough: see OrderSummary.
         other_keys: by cache, what is known of its key, where that has more in it than purges.
+        differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
     """
 
     def __init__(
@@ -175,11 +176,12 @@ class OrderTotals:
         others: OtherCaches = NO_OTHERS,
         accepted_is_enough: Sequence[str] = (),
         other_keys: Mapping[str, str] = NO_OTHER_KEYS,
+        differing: Mapping[str, str] = NO_OTHER_KEYS,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
-        self._other_keys = other_keys
+        self._other_keys, self._differing = other_keys, differing
         self._by_key: dict[str, set[str]] = {name: set() for name in other_keys}
         """By cache with another key, the images (SHA-256, "" for none) of which it has purged targets."""
         self._orders = 0
@@ -223,6 +225,8 @@ class OrderTotals:
             self._forgotten.count_not_gone(name, self._totals[name])
             by_key = any(not self._forgotten.is_purged_by_tag(name, image) for image in self._by_key.get(name, ()))
             self._totals[name].other_key = self._other_keys[name] if by_key else ""
+            carried_out = self._totals[name].verified or self._totals[name].delivered
+            self._totals[name].differs = self._differing.get(name, "") if carried_out else ""
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
         return OrderSummary(
@@ -245,7 +249,8 @@ class OrderTotals:
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
-        unknown = any(total.not_known or total.forgotten or total.store_lost or total.other_key for total in totals)
+        doubted = any(total.other_key or total.differs for total in totals)
+        unknown = doubted or any(total.not_known or total.forgotten or total.store_lost for total in totals)
         if (self._orders and not totals) or unknown:
             return ReceiptState.UNKNOWN
         if any(total.delivered for total in totals):
@@ -318,7 +323,9 @@ async def new_totals(services: Services) -> OrderTotals:
     lost, enough = services.replica.loss is not None, services.accepted_is_enough
     others = await caches.others(services)
     other_keys = {name: each.detail for name, each in (await services.orders.key_mismatches.recent()).items()}
-    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough, other_keys)
+    differing = services.orders.controllers.differing_caches()
+    clock = services.store.clock.now
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, other_keys, differing)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

@@ -138,6 +138,9 @@ def unknowns(summary: OrderSummary) -> list[str]:
     for name, total in summary.caches.items():
         if total.other_key:
             found.append(f"{name} stores copies under keys that purges do not have ({total.other_key})")
+    for name, total in summary.caches.items():
+        if total.differs:
+            found.append(f"{name}: controllers may purge different caches under this name ({total.differs})")
     found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
     if count := summary.silent_processes:
         what = f"{counted(count, 'process', 'processes')} of Edgeward {'does' if count == 1 else 'do'} not report"

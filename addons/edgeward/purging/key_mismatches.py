@@ -1,7 +1,7 @@
 """Which caches store copies under keys that purges do not have: found by a check, or by a purge that met nothing.
 
 {purges}:key-mismatches    hash: cache -> the mismatch as JSON
-{purges}:key-check:<cache>  expires when the next check of that cache is due
+{purges}:key-check:<cache>  expires when the next check of that cache is due, or when the store's clock is set forwards
 {purges}:key-doubt:<cache>  a purge there met nothing where a copy was seen moments ago
 
 What a purge has found stays for a day after it was found last; what a check has found until a check finds it no more.
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 
 KEEP_SECONDS = 86400.0
@@ -23,16 +24,9 @@ RECENT_SECONDS = 1.0
 DOUBTED_SECONDS = 60.0
 """A cache whose purges meet nothing is checked within this time. Nodes that fetch through others often have nothing."""
 
-# Its time is the store's: the clocks of controllers may differ.
-# KEYS: mismatches. ARGV: cache, mismatch as JSON without its time
-_NOTE = """
-local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%d ', time[1]) .. ARGV[2])
-"""
-
-# KEYS: mismatches. ARGV: KEEP_SECONDS -> cache and mismatch, one after the other
+# KEYS: mismatches. ARGV: KEEP_SECONDS, now -> cache and mismatch, one after the other
 _ALL = """
-local now = tonumber(redis.call('TIME')[1])
+local now = tonumber(ARGV[2])
 local found = {}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
@@ -54,6 +48,15 @@ if value and string.find(value, '"by":"check"', 1, true) then return redis.call(
 return 0
 """
 
+
+# One that would be due later than it can be shows that the store's clock was set back: it is due now.
+# KEYS: when the next check is due. ARGV: milliseconds -> 1 if it was due
+_TAKE_CHECK = """
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
+"""
 
 # KEYS: when the next check is due, doubt. ARGV: milliseconds, seconds that the doubt lasts
 _DOUBT = """
@@ -80,16 +83,17 @@ class KeyMismatch:
 
 
 class KeyMismatches:
-    """The mismatches of all caches."""
+    """The mismatches of all caches. By `clock` they are old: a step of the store's clock makes none so."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: ScheduleClock) -> None:
         self._store, self._key, self.clock = store, store.key("{purges}", "key-mismatches"), store.clock
+        self._schedule_clock = clock
         self._recent: Mapping[str, KeyMismatch] = {}
         self._read_at = -math.inf
 
     async def all(self) -> dict[str, KeyMismatch]:
         """By cache."""
-        found = await self._store.run(_ALL, [self._key], [KEEP_SECONDS])
+        found = await self._store.run(_ALL, [self._key], [KEEP_SECONDS, await self._now()])
         return {name.decode(): _mismatch(json.loads(text)) for name, text in zip(found[::2], found[1::2], strict=True)}
 
     async def recent(self) -> Mapping[str, KeyMismatch]:
@@ -101,7 +105,13 @@ class KeyMismatches:
     async def note(self, cache: str, mismatch: KeyMismatch) -> None:
         """Record it, in place of what was known of this cache."""
         text = json.dumps(asdict(mismatch), separators=(",", ":"))
-        await self._store.run(_NOTE, [self._key], [cache, text])
+        redis: Any = self._store.redis
+        await redis.hset(self._key, cache, f"{await self._now()} {text}")
+
+    async def _now(self) -> int:
+        if not self._schedule_clock.is_known:
+            await self._schedule_clock.look()
+        return int(self._schedule_clock.now())
 
     async def clear(self, cache: str) -> bool:
         """A check found that the key is that of purges. Whether a check had found otherwise before."""
@@ -109,8 +119,7 @@ class KeyMismatches:
 
     async def take_check(self, cache: str, seconds: float) -> bool:
         """Whether nobody has checked the cache for so long. True once: the caller checks it now."""
-        due: Any = await self._store.redis.set(self._check_key(cache), b"1", nx=True, px=int(seconds * 1000))
-        return bool(due)
+        return bool(await self._store.run(_TAKE_CHECK, [self._check_key(cache)], [int(seconds * 1000)]))
 
     async def make_due(self, cache: str) -> None:
         """The cache is checked at the next look."""
