@@ -129,11 +129,17 @@ def test_a_store_that_loads_for_long_is_waited_for(
     until(lambda: readyz(run).get("ready"), "a store that has loaded", SECONDS)
     until(lambda: words not in " ".join(readyz(run).get("reasons", [words])), "no word of it any more", SECONDS)
     until(lambda: log.with_suffix(".log.1").exists(), "a log that is put aside", SECONDS)
-    run.stop()
     assert run.process.stderr
-    err = run.process.stderr.read().decode()
-    assert err.index(words) < err.index("the store has loaded its data")
-    assert "Traceback" not in err
+    os.set_blocking(run.process.stderr.fileno(), False)
+    err = bytearray()
+
+    def is_logged() -> bool:
+        assert run.process.stderr
+        err.extend(run.process.stderr.read() or b"")
+        return b"the store has loaded its data" in err
+
+    until(is_logged, "the line that it has loaded", SECONDS)
+    assert words.encode() in err and b"Traceback" not in err
 
 
 def api_problem(run: Running) -> str:
