@@ -26,7 +26,7 @@ async def _answered(error: Exception, method: str = "GET") -> web.Response:
         raise error
 
     app = web.Application()
-    app[SERVICES] = cast(Services, SimpleNamespace(store_watch=SimpleNamespace(problems=[])))
+    app[SERVICES] = cast(Services, SimpleNamespace(store_watch=SimpleNamespace(loading="")))
     response = await problem_details.errors_as_problems(make_mocked_request(method, "/secret/path", app=app), fail)
     assert isinstance(response, web.Response)
     return response

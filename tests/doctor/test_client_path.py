@@ -78,3 +78,23 @@ async def test_origins_of_hosts_are_asked(tmp_path: Path) -> None:
         assert await check_origins(off) == []
     assert found["hosts", "good.test"].health is Health.OK
     assert found["hosts", "bad.test"].health is Health.FAIL
+
+
+async def test_a_cache_behind_the_upstream_is_told(tmp_path: Path) -> None:
+    """By a header of it, also where it has stored only what clients ask for; not if a section of the settings is of the
+    same host."""
+    path, target = "/strict.txt?v=1", Target("http", "img.test", "/strict.txt?v=1")
+    with Origin() as origin, Origin() as proxy:
+        proxy.put(path, b"x", "text/plain")
+        origin.put(path, b"x", "text/plain", headers=[("X-Cache", "HIT from edge")])
+        proxied = {"listen": proxy.address, "upstream": f"http://{origin.address}", "placement": "fill"}
+        for url, is_told in (("http://elsewhere.test", True), (f"http://{origin.address}", False)):
+            caches = [{"name": "c", "driver": "nginx", "url": url}]
+            config = settings("unix:///unused", tmp_path, proxy=proxied, caches=caches)
+            found = by_check(await check_client_path(config, target))
+            assert found["proxy", "upstream"].health is Health.OK
+            assert (("proxy", "upstream cache") in found) is is_told
+            if is_told:
+                finding = found["proxy", "upstream cache"]
+                assert finding.health is Health.WARN
+                assert "(X-Cache: HIT from edge)" in finding.detail and "[[caches]]" in finding.fix

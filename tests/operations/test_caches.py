@@ -96,6 +96,15 @@ async def test_a_takedown_is_not_gone_meanwhile(services: Services) -> None:
     assert recent.summary and not recent.summary.orders.owed
 
 
+async def test_it_is_told_while_others_are_still_purging(services: Services) -> None:
+    """Of them alone more is to be expected."""
+    await take_out(services)
+    summary = (await add_up(services, [await place(services)])).summary(complete=True)
+    assert summary.state is ReceiptState.PURGING
+    said = statement(summary)
+    assert "not gone yet: inner owes 1 purge, outer owes 1 purge; second owes 1 purge, and no controller has" in said
+
+
 async def test_what_it_refused_is_not_said_to_be_retried(services: Services) -> None:
     """Nobody retries it: the sentence names what to do, and a command that would try it again says so."""
     await take_out(services)

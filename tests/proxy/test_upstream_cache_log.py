@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.proxy.conftest import Worker
 from tests.support.controllers import settings
 from tests.support.logs import own_messages
 
@@ -31,3 +32,12 @@ def test_nothing_is_said_of_a_cache_that_is_purged(tmp_path: Path, caplog: pytes
     log = UpstreamCacheLog(settings("unix:///unused", tmp_path, proxy=proxy, caches=[cache]))
     log.look({"x-varnish": "1 2", "age": "4", "via": "1.1 varnish"})
     assert own_messages(caplog) == []
+
+
+async def test_the_gate_looks_at_the_responses_of_the_upstream(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of any kind, not only at images."""
+    worker.upstream.put("/page", b"<p>hello", "Content-Type: text/html", "Cf-Cache-Status: HIT")
+    assert (await worker.get("/page")).status == 200
+    assert "Cf-Cache-Status: HIT" in " ".join(own_messages(caplog))

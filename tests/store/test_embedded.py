@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.server import Server, bundled
+from tests.support.eventually import eventually
 from tests.support.programs import require
 
 from edgeward.errors import ConfigError, Conflict, StoreUnavailable
@@ -131,3 +132,26 @@ def test_the_log_of_the_server_is_bounded_and_read(tmp_path: Path, monkeypatch: 
     embedded.command(tmp_path)
     assert not log.exists()
     assert log.with_suffix(".log.1").stat().st_size == 101
+
+
+async def test_a_log_that_is_put_aside_while_the_server_runs_loses_no_line(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server writes on into a new file, and what it said last is read from both."""
+    monkeypatch.setattr(embedded, "MAX_LOG_BYTES", 1)
+    store = await Store.connect(server.url)
+    await store.redis.config_set("loglevel", "notice")
+    log = server.directory / "store" / embedded.LOG_FILE
+    for number in range(2):
+        await store.redis.bgrewriteaof()
+
+        async def is_said(number: int = number) -> bool:
+            said = " ".join(embedded.last_errors(server.directory, lines=100))
+            return said.count("rewrite finished successfully") == number + 1
+
+        await eventually(is_said, "the line of the rewrite")
+        if not number:
+            embedded.bound_log(server.directory)
+            assert not log.exists()
+    await store.close()
+    assert log.exists() and log.with_suffix(".log.1").exists()

@@ -22,7 +22,7 @@ SECONDS = 2 * END_SECONDS
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """state_dir of an embedded store with 3,000 keys in a snapshot and some appended, killed."""
+    """state_dir of an embedded store with 3,000 keys of 1 KB in a snapshot and some appended, killed."""
     state = tmp_path / "state"
     program = require("redis-server")
     own = Server(state, program)
@@ -30,7 +30,8 @@ def data(tmp_path: Path) -> Path:
     try:
         ask = [str(require("redis-cli")), "-s", str(own.socket_path)]
         until(lambda: subprocess.run([*ask, "ping"], capture_output=True, text=True).stdout == "PONG\n")
-        fill = "for i = 1, 3000 do redis.call('SET', 'k' .. i, 'value') end"
+        subprocess.run([*ask, "config", "set", "rdbcompression", "no"], check=True, capture_output=True)
+        fill = "for i = 1, 3000 do redis.call('SET', 'k' .. i, string.rep('x', 1024)) end"
         subprocess.run([*ask, "eval", fill, "0"], check=True, capture_output=True)
         subprocess.run([*ask, "bgrewriteaof"], check=True, capture_output=True)
         done = "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_last_bgrewrite_status:ok"
@@ -98,3 +99,56 @@ def test_a_store_that_was_cut_short_is_told_of(tmp_path: Path, data: Path, runs:
     run.stop()
     assert run.process.stderr
     assert b"the embedded store: its append-only file was cut short" in run.process.stderr.read()
+
+
+def test_a_store_that_loads_for_long_is_waited_for(
+    tmp_path: Path, data: Path, runs: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything starts meanwhile: the log, /readyz and the API say how far it is; then all is ready. The store's log
+    is kept short all the time."""
+    server = require("redis-server")
+    slow = tmp_path / "bin" / "valkey-server"
+    slow.parent.mkdir()
+    slow.write_text(
+        f'#!/bin/sh\nexec {server} "$@" --key-load-delay 100000 --loading-process-events-interval-bytes 1024\n'
+    )
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    run = Running(tmp_path)
+    runs.append(run)
+    words = "the store is loading its data: "
+    until(lambda: words in " ".join(readyz(run).get("reasons", [])), "a controller that says so", SECONDS)
+    assert readyz(run)["ready"] is False
+    assert words in api_problem(run)
+    log = data / "store" / "server.log"
+    with log.open("a") as file:
+        file.write("x" * 1100 * 1024)
+    # As if its disk had become fast: without this it would take five minutes.
+    ask = [str(require("redis-cli")), "-s", str(run.state / "store.sock")]
+    subprocess.run([*ask, "config", "set", "key-load-delay", "0"], check=True, capture_output=True)
+    until(lambda: readyz(run).get("ready"), "a store that has loaded", SECONDS)
+    until(lambda: words not in " ".join(readyz(run).get("reasons", [words])), "no word of it any more", SECONDS)
+    until(lambda: log.with_suffix(".log.1").exists(), "a log that is put aside", SECONDS)
+    assert run.process.stderr
+    os.set_blocking(run.process.stderr.fileno(), False)
+    err = bytearray()
+
+    def is_logged() -> bool:
+        assert run.process.stderr
+        err.extend(run.process.stderr.read() or b"")
+        return b"the store has loaded its data" in err
+
+    until(is_logged, "the line that it has loaded", SECONDS)
+    assert words.encode() in err and b"Traceback" not in err
+
+
+def api_problem(run: Running) -> str:
+    """Why the API can't answer now."""
+    token = json.loads((run.state / "api.json").read_text())["token"]
+    asked = urllib.request.Request(f"http://{run.run['admin']}/api/v1/lists")
+    asked.add_header("Authorization", f"Bearer {token}")
+    try:
+        urllib.request.urlopen(asked, timeout=10).close()
+    except urllib.error.HTTPError as error:
+        return str(json.load(error)["detail"])
+    return ""

@@ -96,8 +96,8 @@ def store_detail(method: str, route: str) -> str:
 
 def _loading_detail(request: web.Request) -> str:
     """How far a store that has been started is; "" if it is not loading."""
-    problems = services(request).store_watch.problems
-    return next((f"{each.detail}: try again" for each in problems if each.check == "loading"), "")
+    loading = services(request).store_watch.loading
+    return f"{loading}: try again" if loading else ""
 
 
 @web.middleware

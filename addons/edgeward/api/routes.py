@@ -125,7 +125,8 @@ def _guarded(route: Route) -> Handler:
         if route.needs_lists and not services.replica.ready:
             if (loss := services.replica.loss) is not None:
                 raise Unavailable(loss.reason)
-            raise Unavailable("the lists are not loaded yet: try again")
+            loading = context.services(request).store_watch.loading
+            raise Unavailable(f"{loading or 'the lists are not loaded yet'}: try again")
         return await route.handler(request)
 
     return guarded

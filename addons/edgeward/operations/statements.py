@@ -57,9 +57,9 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.PLACING:
             return f"more purges will follow, {counted(summary.orders, 'purge')} so far"
         case ReceiptState.PURGING:
-            return f"not gone yet: {_owing(summary.owed)}"
+            return f"not gone yet: {_owed(summary, '')}"
         case ReceiptState.OWED:
-            return f"not gone: {_owed(summary)}"
+            return f"not gone: {_owed(summary, ', and does not answer; Edgeward goes on trying')}"
         case ReceiptState.REFUSED:
             return f"not gone: {refusals(summary)}"
         case ReceiptState.UNKNOWN:
@@ -194,11 +194,11 @@ def _owing(owed: Mapping[str, int]) -> str:
     return ", ".join(f"{name} owes {counted(count, 'purge')}" for name, count in owed.items())
 
 
-def _owed(summary: OrderSummary) -> str:
-    """Which caches owe purges, and what becomes of them."""
+def _owed(summary: OrderSummary, next_: str) -> str:
+    """Which caches owe purges, and what becomes of them. `next_`: what is said of those that some controller has."""
     driven = {name: count for name, count in summary.owed.items() if name not in summary.absent}
     absent = {name: count for name, count in summary.owed.items() if name in summary.absent}
-    found = [f"{_owing(driven)}, and does not answer; Edgeward goes on trying"] if driven else []
+    found = [f"{_owing(driven)}{next_}"] if driven else []
     if absent:
         found.append(f"{_owing(absent)}, and {IN_NO_SETTINGS}: {ADVICE}")
     return "; ".join(found)

@@ -128,7 +128,10 @@ def readiness(services: Services, machine_age: float | None = None) -> Readiness
         reasons.append(replica.loss.reason)
     if replica.unreadable.reason:
         reasons.append(replica.unreadable.reason)
-    reasons += [problem.detail for problem in services.store_watch.problems]
+    # A store that has answered a moment ago is not loading any more: the watch looks less often.
+    has_loaded = store is StoreState.CONNECTED
+    problems = services.store_watch.problems
+    reasons += [problem.detail for problem in problems if problem.check != "loading" or not has_loaded]
     states = process_states()
     reasons += [state.problem for state in states if state.problem]
     proxies = [state for state in states if state.role == "proxy"]

@@ -49,7 +49,7 @@ async def _refuse_before_lists_are_loaded(services: Services) -> None:
     if replica.loss is None:
         await replica.compare_with_store()
     if replica.loss is None and not (replica.ready and replica.loaded):
-        raise Unavailable("the lists are not loaded yet: try again")
+        raise Unavailable(f"{services.store_watch.loading or 'the lists are not loaded yet'}: try again")
 
 
 def refuse_changes_after_loss(services: Services) -> None:

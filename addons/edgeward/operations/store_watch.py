@@ -39,15 +39,23 @@ class StoreWatch:
     async def close(self) -> None:
         await self._loop.close()
 
+    @property
+    def loading(self) -> str:
+        """How far the store has loaded its data, as a sentence; "" if it is not loading."""
+        return next((problem.detail for problem in self.problems if problem.check == "loading"), "")
+
     async def look(self) -> None:
         """Read the state once."""
+        # First: a server that is loading, a replica or full answers this, and may answer nothing of the rest.
+        self.problems = problems_of(await self._store.info())
+        metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
+        metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))
+        if self.loading:
+            return
         try:
             await self._store.claim_layout()
         except LaterRelease as error:
             self.refusal = str(error)
             self.refused.set()
             return
-        self.problems = problems_of(await self._store.info())
-        metrics.store_evicts.set(any(problem.evicts for problem in self.problems))
-        metrics.store_refuses_writes.set(any(problem.refuses_writes for problem in self.problems))
         metrics.silent_processes.set(len(await self._membership.silent_replicas()))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgeward.store.loading import LoadingProgress
+
 GUIDE = ' (docs/deployment.md, "Your own store")'
 MIN_VERSION = (6, 2)
 """The oldest version of Redis with all commands in use (XAUTOCLAIM, ZADD with GT)."""
@@ -89,7 +91,6 @@ def _version(info: Mapping[str, Any]) -> StoreProblem | None:
 
 
 def _loading(info: Mapping[str, Any]) -> StoreProblem | None:
-    if not int(info.get("loading", 0)):
+    if (progress := LoadingProgress.read(info)) is None:
         return None
-    done = info.get("loading_loaded_perc", "?")
-    return StoreProblem("loading", f"the store is loading its data ({done} %)", "wait", refuses_writes=True)
+    return StoreProblem("loading", str(progress), "wait", refuses_writes=True)

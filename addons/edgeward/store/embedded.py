@@ -95,26 +95,41 @@ def last_errors(state_dir: Path, lines: int = 2) -> list[str]:
 def logged_lines(state_dir: Path) -> list[tuple[int, str]]:
     """The lines at the end of the server's log, each with the process that wrote it, 0 if it does not say. None if the
     log can't be read."""
-    try:
-        with (state_dir / "store" / LOG_FILE).open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - READ_LOG_BYTES))
-            text = log.read().decode(errors="replace")
-    except OSError:
-        return []
+    log = state_dir / "store" / LOG_FILE
+    data = _end_of(log)
+    if len(data) < READ_LOG_BYTES:
+        # It may have been put aside a moment ago.
+        data = _end_of(_earlier(log))[-(READ_LOG_BYTES - len(data)) :] + data
+    text = data.decode(errors="replace")
     # "<pid>:<role> <day> <month> <year> <time> <level> <message>"
     found = [(line.split(":", 1)[0], line.split(" ", 6)[-1]) for line in text.splitlines() if line.strip()]
     return [(int(pid) if pid.isdecimal() else 0, message) for pid, message in found]
 
 
+def _end_of(log: Path) -> bytes:
+    """The last READ_LOG_BYTES of a log; nothing if it can't be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - READ_LOG_BYTES))
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _earlier(log: Path) -> Path:
+    """Where a long log is put."""
+    return log.with_suffix(".log.1")
+
+
 def bound_log(state_dir: Path) -> None:
-    """Keep one earlier log if this one is long. The server opens the file for each line."""
+    """Keep one earlier log if this one is long. The server opens the file for each line: none is lost."""
     _rotate(state_dir / "store" / LOG_FILE)
 
 
 def _rotate(log: Path) -> None:
     with contextlib.suppress(OSError):
         if log.stat().st_size > MAX_LOG_BYTES:
-            log.replace(log.with_suffix(".log.1"))
+            log.replace(_earlier(log))
 
 
 def _options(socket_path: Path, data: Path) -> list[str]:

@@ -25,6 +25,7 @@ from edgeward.store.file_damage import end_of_server, warning_of_start
 from edgeward.supervisor.child_process import ChildProcess
 from edgeward.supervisor.restarts import Restarter
 from edgeward.supervisor.state_files import StateFiles
+from edgeward.supervisor.store_log import keep_store_log_bounded
 from edgeward.supervisor.store_start import StoreStart
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,8 @@ class Supervisor:
         self._files.delete_metrics()
         if config.store.url == "embedded":
             await self._start_child(ChildProcess("store", lambda: embedded.command(config.state_dir)))
+            bounding = keep_store_log_bounded(self._state_dir)
+            self._tasks.append(asyncio.create_task(bounding, name="bound the store's log"))
         self._tasks.append(await self._store_start.check(self._look_for_warnings))
         await self._start_child(
             ChildProcess("controller", self._command("controller"), {ADMIN_FD: str(admin.fileno())}, admin)
