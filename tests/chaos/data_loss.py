@@ -100,19 +100,25 @@ class DataLoss:
 
         def look() -> bool:
             with suppress(EdgewardError):
-                found.append(self._ask_for_refill())
+                found.append(_refilled_at(self._ask()))
             return bool(found)
 
         until(look, "a controller that answers", REFILL_SECONDS, pause=0.5)
         return found[-1]
 
     def _refill(self, before: float) -> None:
-        """Ask for it until a controller has noticed the loss and restored the lists."""
-        until(lambda: self._last_refill() not in (0.0, before), "the refill of the store", REFILL_SECONDS, pause=0.5)
+        """Ask for it until a controller has noticed the loss and restored the lists. An older copy may lack none."""
 
-    def _ask_for_refill(self) -> float:
-        answer: Any = self._admin.call("POST", REFILL, {"why": "chaos"})
-        return float(answer["refill"]["at"]) if answer["refill"] else 0.0
+        def is_repaired() -> bool:
+            with suppress(EdgewardError):
+                answer = self._ask()
+                return _refilled_at(answer) not in (0.0, before) or (answer["sightings_lost"] and not answer["needed"])
+            return False
+
+        until(is_repaired, "the refill of the store", REFILL_SECONDS, pause=0.5)
+
+    def _ask(self) -> Any:
+        return self._admin.call("POST", REFILL, {"why": "chaos"})
 
     def _caches_are_known_to_be_empty(self) -> bool:
         try:
@@ -120,6 +126,10 @@ class DataLoss:
         except EdgewardError:
             return False
         return True
+
+
+def _refilled_at(answer: Any) -> float:
+    return float(answer["refill"]["at"]) if answer["refill"] else 0.0
 
 
 def empty(directory: Path) -> None:

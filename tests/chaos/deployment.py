@@ -36,10 +36,12 @@ from edgeward.demo.caches.base import is_listening
 from edgeward.demo.edge import Edge, free_address, toml
 from edgeward.demo.http_client import HOST, ask
 from edgeward.demo.origin import Origin
+from edgeward.errors import EdgewardError
 from edgeward.store import embedded
 
 LIST = "removed"
 TIMEOUT_MS = 1000
+START_ATTEMPTS = 3
 SECRET = "0123456789abcdef"
 KINDS = ("links", "clocks", "disks", "processes")
 """Optional components: links to the store, wall clocks, disks, and hashers and a whole machine."""
@@ -143,7 +145,7 @@ class Deployment:
             every: list[Startable] = [self.origin, self.store, *self.links.values(), *self.caches.values()]
             for component in [*every, self.edge, *self.standalone]:
                 components.callback(component.stop)
-                component.start()
+                _start(component)
             self._started = components.pop_all()
 
     def stop(self) -> None:
@@ -190,6 +192,15 @@ class Deployment:
 
         clock = self._clock(f"clock of {machine}")
         return StandaloneProcess(directory / f"{role}.log", lambda: edgeward_role(role, config), ready, clock)
+
+
+def _start(component: Startable) -> None:
+    """A slow machine may need more than one attempt."""
+    for _ in range(START_ATTEMPTS - 1):
+        with suppress(EdgewardError):
+            component.start()
+            return
+    component.start()
 
 
 def _caches(directory: Path, origin: tuple[str, int]) -> dict[str, CacheServer]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.support.eventually import eventually
 from tests.support.services import carry_out
+from tests.support.store_copies import bring_back, copy_of, pass_lease_time
 
 from edgeward.controller.composition import compose
 from edgeward.errors import Conflict, Unavailable
@@ -321,3 +322,21 @@ async def test_who_said_that_the_caches_were_emptied_is_on_record(services: Serv
     last = (await services.list_store.changes(await services.list_store.version() - 1))[0]
     assert (last.op, last.who, last.origin, last.why) == (
         "store.caches_emptied", "ben", "192.0.2.7", "all were restarted")  # fmt: skip
+
+
+async def test_an_older_copy_with_the_same_lists_lacks_sightings(services: Services) -> None:
+    """No process misses a list, but what was served meanwhile is not known: nothing that is listed then is "gone"."""
+    await listed(services)
+    before = await copy_of(services.store)
+    await pass_lease_time(services.store, 60)
+    await services.replica.compare_with_store()
+    await bring_back(services.store, before)
+    later = await entries.add(services, "a", [Signal("md5", "2" * 32)], "ana", "")
+    await retromatched(services)
+    await carry_out(services, Delivery.UNSUPPORTED)
+    summary = (await receipts.of_entry(services, later.entries[0].id, 0, 100)).page.summary
+    assert (summary.state, statements.unknowns(summary)) == (ReceiptState.UNKNOWN, LOST)
+    refill = await store.refill(services, "ana", "")
+    assert (refill.needed, refill.sightings_lost) == (False, True)
+    await store.caches_emptied(services, "ana", "")
+    assert not (await store.refill(services, "ana", "")).sightings_lost

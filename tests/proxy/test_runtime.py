@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.support.eventually import eventually
+from tests.support.store_copies import bring_back, copy_of, pass_lease_time
 
 from edgeward.errors import StoreUnavailable
 from edgeward.proxy.runtime import Runtime, replica_name
-from edgeward.settings.config import Config, HashingSettings, StoreSettings
+from edgeward.settings.config import Config, HashingSettings, SightingsSettings, StoreSettings
+from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 
 
@@ -20,6 +23,21 @@ async def test_ready_when_entered(store: Store, redis_url: str, tmp_path: Path) 
     async with Runtime(config(redis_url, store.namespace, tmp_path)) as runtime:
         assert runtime.replica.ready
         assert not runtime.gate.draining
+
+
+async def test_a_worker_says_that_sightings_are_lost(store: Store, redis_url: str, tmp_path: Path) -> None:
+    """The store comes back with an older copy; no controller may run that could notice it."""
+    forgotten = Sightings(store, SightingsSettings()).forgotten
+    async with Runtime(config(redis_url, store.namespace, tmp_path)) as runtime:
+        before = await copy_of(store)
+        await pass_lease_time(store, 60)
+        await runtime.replica.compare_with_store()
+        await bring_back(store, before)
+
+        async def lost() -> bool:
+            return (await forgotten.totals()).store_lost
+
+        await eventually(lost, "the loss is remembered")
 
 
 async def test_store_away_is_named(tmp_path: Path) -> None:

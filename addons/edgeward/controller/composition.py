@@ -69,6 +69,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         Orders(store),
         ListStore(store, replica.membership),
     )
+    replica.membership.remember_loss = sightings.forgotten.remember_store_loss
     takedowns, import_jobs = Takedowns(store), ImportJobs(store)
     # If a cache stores images under tags, the orders for an image include one by its tag: it removes copies under URLs
     # that were never seen too.

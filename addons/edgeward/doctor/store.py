@@ -82,7 +82,10 @@ async def _check_restored(store: Store) -> list[Finding]:
     if at is None or store.clock.now() - at > STEP_SHOWN_SECONDS:
         return []
     detail = f"the store came back with an older state at {moment(at)}: it was restored, or another server took over"
-    fix = "see edgeward replicas: those that are silent may still serve; forget those that have ended since"
+    fix = (
+        "see edgeward replicas: those that are silent may still serve; forget those that have ended since. Purges and "
+        "takedowns that were ordered shortly before may be lost: order them again"
+    )
     return [warn("store", "restored", detail, fix)]
 
 

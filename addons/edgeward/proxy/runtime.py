@@ -79,6 +79,7 @@ class Runtime:
         memory = BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory)
         sightings = Sightings(store, config.sightings)
+        self.replica.membership.remember_loss = sightings.forgotten.remember_store_loss
         tags = bool(tag_headers(config.caches))
         lost_hosts = LostHostsFile(config.state_dir.absolute() / "lost-hosts")
         recorder = Recorder(

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from tests.support.store_copies import bring_back, copy_of, pass_lease_time
 
 from edgeward import metrics
 from edgeward.lists.replication import freshness, own_membership
@@ -122,20 +123,6 @@ async def make_silent(store: Store, name: str) -> None:
     await store.redis.hset(store.key("{blocklist}", "replicas"), name, "1 1.0 0 0 0 0 0 0 - 0 0 0 1.0 -")
 
 
-async def copy_of(store: Store) -> dict[bytes, bytes]:
-    """All that the store has, as a copy of it would."""
-    keys = [key async for batch in store.scan(store.key("*")) for key in batch]
-    return {key: await store.redis.dump(key) for key in keys}
-
-
-async def bring_back(store: Store, copy: dict[bytes, bytes]) -> None:
-    """It comes back with that copy."""
-    for key in [key async for batch in store.scan(store.key("*")) for key in batch]:
-        await store.redis.delete(key)
-    for key, value in copy.items():
-        await store.redis.restore(key, 0, value)
-
-
 async def test_a_process_that_a_restored_store_does_not_know(store: Store) -> None:
     """It is cut off. Whoever knew it puts it on record again with its next heartbeat, and until then is late itself."""
     own, cut_off = OwnMembership(store, None), OwnMembership(store, None)
@@ -209,6 +196,26 @@ async def test_a_living_process_of_this_machine_is_on_record(store: Store, file:
     assert (await started.journals())["edge1/proxy/1#a"] == "?"
     await frozen.leave("edge1/proxy/1#a")
     assert await states(store) == {"edge1/controller/2#b": MemberState.LIVE}
+
+
+@pytest.mark.parametrize(("seconds", "is_lost"), [(0.0, False), (60.0, True)])
+async def test_what_was_recorded_since_an_older_state_is_lost(store: Store, seconds: float, is_lost: bool) -> None:
+    """Also if the lists are those of now. A failover loses moments only: what they saw is recorded again."""
+    own, other, told = OwnMembership(store, None), OwnMembership(store, None), list[str]()
+
+    async def remember() -> None:
+        assert "own" not in await states(store), "it is on record already"
+        told.append("lost")
+
+    own.on_older_state, own.remember_loss = lambda: told.append("older"), remember
+    await other.heartbeat("other", 0)
+    before = await copy_of(store)
+    await pass_lease_time(store, seconds)
+    await own.heartbeat("own", 0)
+    await bring_back(store, before)
+    await own.heartbeat("own", 0)
+    await own.heartbeat("own", 0)
+    assert told == (["older", "lost"] if is_lost else ["older"])
 
 
 async def test_a_store_that_was_restored_while_nothing_ran(store: Store, file: AppliedListsFile) -> None:

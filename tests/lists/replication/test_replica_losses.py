@@ -9,6 +9,7 @@ import pytest
 from tests.lists.entries import entry, image
 from tests.store.server import Server
 from tests.support.eventually import eventually
+from tests.support.store_copies import bring_back, copy_of
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication import replica as module
@@ -201,3 +202,20 @@ async def test_another_history_is_told(own: tuple[Store, ListStore, Replica]) ->
     replica.on_store_loss.append(lambda: told.append(True))
     await store.redis.delete(store.key("{blocklist}", "history"))
     await eventually(lambda: told, "the loss is noticed")
+
+
+async def test_an_older_copy_with_the_same_lists(own: tuple[Store, ListStore, Replica]) -> None:
+    """No list is missing, but what this process wrote meanwhile may be: it is told, and goes on."""
+    store, list_store, replica = own
+    changes = await list_store.add_entries([entry("a", 1)], "me")
+    assert await replica.wait_version(changes[-1].version, 60)
+    told: list[str] = []
+    replica.on_store_loss.append(lambda: told.append("loss"))
+    before = await copy_of(store)
+    await replica.compare_with_store()
+    assert not told
+    await bring_back(store, before)
+    await eventually(lambda: told, "the loss is noticed")
+    assert replica.loss is None
+    assert replica.ready
+    assert await list_store.laggards(changes[-1].version) == []

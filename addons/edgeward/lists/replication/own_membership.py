@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import math
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edgeward import metrics
@@ -19,6 +21,9 @@ LOOK_SECONDS = 10.0
 """Time between two looks at the processes of this machine."""
 STEP_SECONDS = 1.0
 """Least step of the store's clock that is told."""
+LOST_SECONDS = 3.0
+"""If the store's state is older by more, what processes recorded meanwhile counts as lost. A failover loses less, and
+so does a server that writes its file to the disk every second."""
 NO_JOURNAL = "-"
 UNKNOWN_JOURNAL = "?"
 
@@ -29,10 +34,17 @@ class OwnMembership(Membership):
 
     Args:
         file: in state_dir, where this machine records what its processes did; None: nowhere.
+
+    Attributes:
+        on_older_state: called when the store has an older state than this process has seen.
+        remember_loss: awaited then, if it is older by more than LOST_SECONDS, before this process is on record again:
+            whoever waits for it finds that sightings are missing.
     """
 
     def __init__(self, store: Store, file: AppliedListsFile | None) -> None:
         super().__init__(store)
+        self.on_older_state: Callable[[], None] | None = None
+        self.remember_loss: Callable[[], Awaitable[None]] | None = None
         self._lock_files = LockFiles(file.directory / LOCKS_DIRECTORY) if file else None
         self._clock = StoreClock()
         self._next_look = 0.0
@@ -82,13 +94,24 @@ class OwnMembership(Membership):
             self._known.update(await self.journals(), history.comings, float(history.clock))
 
     async def _restore_known(self, name: str) -> None:
-        """The store has an older state than this machine has seen: it may not know of some who may still serve."""
+        """The store has an older state than this machine has seen: it may not know of some who may still serve, nor of
+        what they have recorded."""
+        if self.on_older_state is not None:
+            self.on_older_state()
+        if self.remember_loss is not None and await self._lost_seconds() > LOST_SECONDS:
+            await self.remember_loss()
         self._known.comings, self._next_look = -1, 0.0
         # Not again by `_learn`: its clock is that of the older state.
         self._known.clock = 0.0
         others = {each: journal for each, journal in self._known.journals.items() if each != name}
         await self._restore(others, "the store has an older state: it was restored, or another server took over")
         await self.note_restored()
+
+    async def _lost_seconds(self) -> float:
+        """By how much the store's state is older than the one that this machine has seen, by the lease clock."""
+        redis: Any = self._store.redis
+        clock, seen = await redis.hget(self._history, "clock"), max(float(self._answered_clock or 0), self._known.clock)
+        return seen - float(clock) if clock else math.inf
 
     async def _restore(self, journals: dict[str, str], why: str) -> None:
         restored = await self.restore(journals) if journals else []

@@ -110,8 +110,8 @@ class Replica:
         # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
         self._settled = AppliedVersionReport(self._report_early)
         self._judged_request = b"0-0"
-        self._heartbeat_lock = asyncio.Lock()
-        self._heartbeat_due = 0.0
+        self._heartbeat_lock, self._heartbeat_due = asyncio.Lock(), 0.0
+        self.membership.on_older_state = self._tell_of_loss
         # For those who wait: the first attempt to load has ended; the version has changed.
         self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
         self._reader: Redis | None = None
