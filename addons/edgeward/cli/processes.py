@@ -107,7 +107,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """The garbage collector passes over what is loaded here: it stays, and to visit it takes a tenth of the start."""
+    """The garbage collector passes over what is loaded here: it stays, and to visit it takes a twelfth of the start."""
     gc.disable()
     try:
         yield
