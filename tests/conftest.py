@@ -5,7 +5,6 @@ import itertools
 import os
 import subprocess
 from collections.abc import AsyncIterator, Generator, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +25,6 @@ pytest_plugins = (
     "tests.support.stepping_store",
 )
 
-TESTS = Path(__file__).parent
 SLOW_ROOMS = (
     *("scenarios", "unknown_copies", "supervisor", "disturb", "demo", "doctor", "deploy", "store", "proxy", "hashing"),
     *("operations", "api", "caches", "sightings", "lists", "purging", "origin_check", "cli", "isolation"),
@@ -71,8 +69,7 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow rooms come first, so that no process is left with one at the end."""
     rooms = {room: place for place, room in enumerate(SLOW_ROOMS)}
-    skipped = len(TESTS.parts)
-    items.sort(key=lambda item: rooms.get(item.path.parts[skipped], len(rooms)))
+    items.sort(key=lambda item: rooms.get(item.nodeid.split("/")[1], len(rooms)))  # tests/ROOM/...
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "FileScheduling":

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,34 +62,45 @@ def add_parser(subparsers: Subparsers) -> None:
     demo.add_argument("--keep", action="store_true", help="keep everything running afterwards and print the addresses")
 
 
+@contextmanager
+def _imports() -> Iterator[None]:
+    """What a process imports stays until its end: the garbage collector visits it neither now nor later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _run(args: argparse.Namespace) -> int:
     if args.json:
         os.environ[LOG_AS_JSON] = "1"
-    config = _prepare_process(args)
-    with _uncollected():
+    with _imports():
+        config = _prepare_process(args)
         from edgeward.supervisor import run
 
     return run(config, config_path(args))
 
 
 def _proxy(args: argparse.Namespace) -> int:
-    config = _prepare_process(args)
-    with _uncollected():
+    with _imports():
+        config = _prepare_process(args)
         from edgeward.proxy.server import run
 
     return run(config)
 
 
 def _controller(args: argparse.Namespace) -> int:
-    config = _prepare_process(args)
-    with _uncollected():
+    with _imports():
+        config = _prepare_process(args)
         from edgeward.controller.server import serve
 
-    asyncio.run(_serve_until_signal(partial(serve, config)))
+    asyncio.run(_until_signal(partial(serve, config)))
     return Exit.DONE
 
 
-async def _serve_until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -103,17 +114,6 @@ def _demo(args: argparse.Namespace) -> int:
     from edgeward.demo.checks import run
 
     return run(args.images, args.keep, args.json)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """The garbage collector passes over what is loaded here: it stays, and to visit it takes a twelfth of the start."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _prepare_process(args: argparse.Namespace) -> "Config":

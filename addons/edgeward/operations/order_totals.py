@@ -18,7 +18,7 @@ from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
+from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope, placed_at
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 NO_OTHER_KEYS: Mapping[str, str] = MappingProxyType({})
@@ -165,6 +165,7 @@ class OrderTotals:
         accepted_is_enough: see OrderSummary.
         other_keys: by cache, what is known of its key, where that has more in it than purges.
         differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
+        placed_at: when the order of an id was placed, Unix seconds; None if that is not known.
     """
 
     def __init__(
@@ -177,11 +178,12 @@ class OrderTotals:
         accepted_is_enough: Sequence[str] = (),
         other_keys: Mapping[str, str] = NO_OTHER_KEYS,
         differing: Mapping[str, str] = NO_OTHER_KEYS,
+        placed_at: Callable[[str], float | None] = placed_at,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
-        self._other_keys, self._differing = other_keys, differing
+        self._other_keys, self._differing, self._placed_at = other_keys, differing, placed_at
         self._by_key: dict[str, set[str]] = {name: set() for name in other_keys}
         """By cache with another key, the images (SHA-256, "" for none) of which it has purged targets."""
         self._orders = 0
@@ -217,7 +219,8 @@ class OrderTotals:
 
         Not if it is for a known target: that may have been stored again between the emptying and the statement.
         """
-        return order.scope is not Scope.TARGET and order.placed_at <= self._emptied_at
+        at = self._placed_at(order.id)
+        return order.scope is not Scope.TARGET and at is not None and at <= self._emptied_at
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
@@ -324,8 +327,8 @@ async def new_totals(services: Services) -> OrderTotals:
     others = await caches.others(services)
     other_keys = {name: each.detail for name, each in (await services.orders.key_mismatches.recent()).items()}
     differing = services.orders.controllers.differing_caches()
-    clock = services.store.clock.now
-    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, other_keys, differing)
+    clock, placed_at = services.store.clock.now, services.orders.clock.placed_at
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, other_keys, differing, placed_at)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:
