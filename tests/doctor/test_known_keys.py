@@ -3,7 +3,8 @@
 from edgeward.doctor.cached_object import STILL_CACHED
 from edgeward.doctor.finding import Finding, fail, ok
 from edgeward.doctor.known_keys import apply_findings, check_known_keys, find_other_key
-from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.purging.key_mismatches import KeyMismatches
+from edgeward.purging.key_records import KeyMismatch
 from edgeward.store.connection import Store
 
 

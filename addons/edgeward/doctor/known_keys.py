@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edgeward.doctor.cached_object import NOT_MET, STILL_CACHED
+from edgeward.doctor.cached_object import NOT_MET, NOT_TOLD, STILL_CACHED
 from edgeward.doctor.finding import Finding, Health, fail
 from edgeward.purging.key_mismatches import KeyMismatches
 
@@ -30,11 +30,18 @@ def is_disproved(findings: Sequence[Finding]) -> bool:
     return is_gone and find_other_key(findings) is None
 
 
+async def take_back(mismatches: KeyMismatches, cache: str, findings: Sequence[Finding]) -> bool:
+    """Take back what checks had found, if these findings disprove it. Returns whether anything was."""
+    if not is_disproved(findings):
+        return False
+    told = not any(NOT_TOLD in each.detail for each in findings)
+    return await mismatches.clear(cache, told)
+
+
 async def apply_findings(mismatches: KeyMismatches, cache: str, findings: Sequence[Finding]) -> None:
     """After a check of a cache by a person: what is disproved is taken back, what is found is looked at soon."""
-    if is_disproved(findings):
-        await mismatches.clear(cache)
-    elif find_other_key(findings):
+    await take_back(mismatches, cache, findings)
+    if find_other_key(findings):
         await mismatches.make_due(cache)
 
 

@@ -175,7 +175,8 @@ class Orders:
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries.keys(""))
-        self.nodes = Nodes(store, self._stream, of_node)
+        keys = self.key_mismatches
+        self.nodes = Nodes(store, self._stream, (*of_node, *keys.prefixes), keys.hashes)
         self._old = OldOrders(
             store,
             self._stream,

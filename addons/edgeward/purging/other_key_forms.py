@@ -11,8 +11,10 @@ from dataclasses import replace
 
 from edgeward import metrics
 from edgeward.caches import CacheDriver, Purged
+from edgeward.caches.key_fixes import fix_for
 from edgeward.caches.key_forms import USUAL_FORMS, KeyForm, forms_of
-from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.purging.key_mismatches import KeyMismatches
+from edgeward.purging.key_records import KeyMismatch
 from edgeward.types import Delivery, PurgeOrder, Scope
 
 logger = logging.getLogger(__name__)
@@ -23,10 +25,6 @@ TRIES_PER_SECOND = 10.0
 """Orders that are tried in all forms. Caches that fetch through others have nothing of most targets, and rightly."""
 MAX_TRIES = 50
 """At once."""
-FIX = (
-    "take it out of the cache key, or let the response vary by it (Vary), or purge by tag: "
-    'docs/deployment.md, "More in the cache key"'
-)
 UNDER_ANOTHER_KEY = "a copy was stored under a key with more in it than URL and Vary: others may be left"
 
 
@@ -57,7 +55,7 @@ class OtherKeyForms:
         found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
         for (number, form), purged in zip(pairs, await driver.purge(others) if others else (), strict=True):
             found[number].append((form, purged))
-        await self._note(found)
+        await self._note(driver.name, found)
         return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
 
     def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
@@ -77,7 +75,7 @@ class OtherKeyForms:
         self._tries -= 1
         return True
 
-    async def _note(self, found: Sequence[Sequence[tuple[KeyForm, Purged]]]) -> None:
+    async def _note(self, driver: str, found: Sequence[Sequence[tuple[KeyForm, Purged]]]) -> None:
         """A copy that was met in another form is one that the purge itself had missed."""
         met = {form.header for of_order in found for form, purged in of_order if purged.count}
         if not met:
@@ -85,12 +83,13 @@ class OtherKeyForms:
                 await self._mismatches.doubt(self._cache)
             return
         known = tuple(sorted({*self._known, *met}))
+        fix = fix_for(driver, known)
         if known != self._known:
             names = " and ".join(known)
-            logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, FIX)
+            logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, fix)
         self._known = known
         detail = f"its key does not match: copies were found for clients with another {' or '.join(known)}"
-        await self._mismatches.note(self._cache, KeyMismatch(known, detail, FIX, "purge"))
+        await self._mismatches.note(self._cache, KeyMismatch(known, detail, fix, "purge"))
         metrics.cache_key_mismatch.labels(self._cache).set(1)
 
     def _result(self, result: Purged, found: Sequence[tuple[KeyForm, Purged]]) -> Purged:
