@@ -21,7 +21,7 @@ from edgeward.operations.services import Services
 from edgeward.purging.key_records import NOTHING_KNOWN
 from edgeward.settings.cache_settings import SelfHostedCache
 from edgeward.store.connection import Store
-from edgeward.types import HashList, Sighting, Target
+from edgeward.types import Cause, HashList, PurgeOrder, Sighting, Target
 
 BY_DEVICE = 'sub vcl_hash { if (req.http.User-Agent ~ "Mobile") { hash_data("m"); } }'
 OBJECT = target("/doctor")
@@ -45,12 +45,16 @@ async def known(services: Services) -> dict[str, tuple[str, ...]]:
 
 
 async def test_a_key_with_a_device_in_it_is_found_until_it_is_mended(cold: Cold, services: Services) -> None:
-    """The check tries as phones do; once the key is that of purges, the next check takes it back."""
+    """The check tries as phones do; once the key is that of purges, the next check takes it back, except for the orders
+    of before."""
     check = KeyCheck(services)
     await check.check(section(started(cold, BY_DEVICE)), OBJECT)
     assert await known(services) == {"edge": ("user-agent",)}
+    (order_id,) = await services.orders.place([PurgeOrder(OBJECT, Cause.MANUAL, time.time())])
     await check.check(section(started(cold)), OBJECT)
     assert await known(services) == {}
+    (order, _) = await services.orders.get(order_id)
+    assert (await services.orders.key_mismatches.records())["edge"].doubt(order.placed_at)
 
 
 async def test_the_documented_way_to_vary_stays_purgeable(cold: Cold, services: Services) -> None:

@@ -93,7 +93,7 @@ async def _check_keys(services: Services, findings: list[Finding]) -> list[Findi
     try:
         for cache in services.config.caches:
             await apply_findings(mismatches, cache.name, [each for each in findings if each.about == cache.name])
-        return await check_known_keys(mismatches)
+        return await check_known_keys(mismatches, services.config.purge.keep_days * DAY_SECONDS)
     except STORE_AWAY:
         return []  # said already
 
