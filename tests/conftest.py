@@ -18,7 +18,12 @@ from xdist.scheduler import LoadFileScheduling
 
 from edgeward.store.connection import Store
 
-pytest_plugins = ("tests.support.real_caches", "tests.support.admin_api", "tests.support.small_store")
+pytest_plugins = (
+    "tests.support.real_caches",
+    "tests.support.admin_api",
+    "tests.support.small_store",
+    "tests.support.stepping_store",
+)
 
 TESTS = Path(__file__).parent
 SLOW_ROOMS = (

@@ -41,7 +41,7 @@ UNITS = (
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",
     "met", "route", "status", "le", "pid", "layer", "classifier", "kind",
-    "table", "state",
+    "table", "state", "setting",
 }  # fmt: skip
 
 

@@ -292,6 +292,7 @@ unconfigured_purges_pending = _latest(
     "Purge orders that a cache owes or refuses which no live controller has in its settings.",
     ["cache"],
 )
+settings_mismatch = _latest("edgeward_settings_mismatch", "Settings that differ between controllers.", ["setting"])
 purge_oldest_seconds = _latest(
     "edgeward_purge_oldest_seconds",
     "Age of the oldest pending purge order of a cache, in seconds; 0 if there is none.",

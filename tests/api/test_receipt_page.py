@@ -196,3 +196,17 @@ def test_the_state_is_in_words(state: str, words: str) -> None:
     text = _ParsedPage(render(receipt(state=state))).text
     assert words in text
     assert "Gone from every cache" not in text
+
+
+def test_a_cache_that_no_controller_has_is_told() -> None:
+    """The heading does not call it unreachable, and nothing is said to be retried there."""
+    refused = {**outcome(), "delivery": "refused", "detail": "status 403"}
+    order = purge(outcomes={"old": refused}, owed=["gone"], absent=["gone", "old"])
+    shown = receipt(order, state="owed")
+    shown["summary"] |= {"owed": {"gone": 1}, "refused": {"old": 1}, "absent": ["gone", "old"]}
+    text = _ParsedPage(render(shown)).text
+    assert "Not gone: no controller has a cache that owes purges" in text and "unreachable" not in text
+    assert "gone: no controller has it in [[caches]]" in text and "edgeward caches forget" in text
+    assert "status 403; no controller has it" in text and "retried" not in text
+    shown["summary"] |= {"owed": {"gone": 1, "edge": 1}}
+    assert "a cache is unreachable" in _ParsedPage(render(shown)).text

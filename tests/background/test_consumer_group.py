@@ -1,10 +1,14 @@
 """Consumer groups on a real Redis stream."""
 
 import asyncio
+import time
 
 import pytest
+from tests.conftest import STORE_TIMEOUT_MS
+from tests.support.eventually import eventually
+from tests.support.stepping_store import SteppingStore
 
-from edgeward.background.consumer_group import ConsumerGroup, Owed
+from edgeward.background.consumer_group import ConsumerGroup, Owed, beats_key
 from edgeward.store.connection import Store
 
 HOUR_MS = 3_600_000
@@ -127,8 +131,55 @@ async def test_an_item_that_is_left_is_claimed_at_once(store: Store) -> None:
     for number in (1, 2):
         await store.redis.xadd(stream, {"n": number}, id=f"{number}-0")
     assert len(await group.take("old", 10, 10)) == 2
-    await group.leave("old", ["2-0"])
-    await group.leave("old", [])
+    await group.leave(["2-0"])
+    await group.leave([])
     assert [item_id for item_id, _ in await group.claim("new", HOUR_MS - 1)] == ["2-0"]
     assert [item_id for item_id, _ in await group.mine("new")] == ["2-0"]
     assert await group.claim("old", HOUR_MS - 1) == []
+
+
+async def test_items_of_the_dead_are_claimed_though_the_clock_was_set_back(stepping: SteppingStore) -> None:
+    """As soon as a consumer has not been heard from for long enough; not those of one that lives. What was left is
+    claimed at once."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    stream = store.key("stream")
+    group = ConsumerGroup(store, stream, "g")
+    await group.ensure()
+    for number in (1, 2, 3):
+        await store.redis.xadd(stream, {"n": number}, id=f"{number}-0")
+    for name in ("dead", "alive", "older"):
+        await group.hold(name)
+        await group.take(name, 1, 10)
+    await group.leave(["3-0"])
+    await stepping.step_and_wait(store, -40 * 86400.0)
+    assert [item for item, _ in await group.claim("other", HOUR_MS)] == ["3-0"]
+
+    async def claimed() -> list[tuple[str, object]]:
+        await group.hold("alive", ["2-0"])
+        await group.hold("other", ["3-0"])
+        return list(await group.claim("other", 1000))
+
+    found: list[tuple[str, object]] = []
+
+    async def some_are() -> bool:
+        found.extend(await claimed())
+        return bool(found)
+
+    await eventually(some_are)
+    assert found == [("1-0", {b"n": b"1"})]
+    assert [item for item, _ in await group.mine("other")] == ["1-0", "3-0"]
+    await store.close()
+
+
+async def test_a_consumer_that_says_nothing_is_judged_by_its_items(store: Store) -> None:
+    """One of an earlier release, which holds them. Silent ones without items are forgotten after a day."""
+    stream = store.key("stream")
+    group = ConsumerGroup(store, stream, "g")
+    await group.ensure()
+    await store.redis.xadd(stream, {"n": 1}, id="1-0")
+    await group.take("earlier", 1, 10)
+    await group.hold("gone")
+    await store.redis.hset(beats_key(stream, "g"), "@gone", time.time() - 90_000)
+    assert await group.claim("other", HOUR_MS) == []
+    assert b"@gone" not in await store.redis.hkeys(beats_key(stream, "g"))
+    assert [item for item, _ in await group.claim("other", 0)] == ["1-0"]

@@ -3,18 +3,21 @@
 import time
 
 import pytest
+from tests.conftest import STORE_TIMEOUT_MS
 from tests.support.eventually import eventually
+from tests.support.stepping_store import SteppingStore
 
 from edgeward.background import job_store as module
 from edgeward.background.job_store import JobRecord, JobStore
-from edgeward.errors import NotFound
+from edgeward.errors import NotFound, StoreUnavailable
 from edgeward.store.connection import Store
 
 NOW = time.time()
+DAY = 86400.0
 
 
-def job_store(store: Store, keep_seconds: int | None = None) -> JobStore:
-    return JobStore(store, "things", "thing", "thing", lists=("parts", "orders"), keep_seconds=keep_seconds)
+def job_store(store: Store) -> JobStore:
+    return JobStore(store, "things", "thing", "thing", lists=("parts", "orders"))
 
 
 async def stored(store: Store) -> set[str]:
@@ -118,7 +121,7 @@ async def test_a_finished_job_is_not_opened_again(store: Store) -> None:
 
 
 async def test_finishing_writes_the_outcome(store: Store) -> None:
-    """The fields are written, lists that are not needed are removed, and the others stay; without a limit for ever."""
+    """The fields are written, lists that are not needed are removed, and the others stay."""
     jobs = job_store(store)
     await jobs.create("a", "a", NOW)
     for name in ("parts", "orders"):
@@ -127,26 +130,53 @@ async def test_finishing_writes_the_outcome(store: Store) -> None:
     record = await jobs.get("a")
     assert record.fields == {b"state": b"done", b"error": b""}
     assert record.lengths == {"parts": 0, "orders": 1}
-    assert await store.redis.ttl(jobs.record("a")) == await store.redis.ttl(jobs.key("orders", "a")) == -1
 
 
-async def test_finished_jobs_expire(store: Store) -> None:
-    """With a limit a finished job and its lists expire, and it leaves the index; an open job and a key do not."""
-    jobs = job_store(store, keep_seconds=10_000)
-    now = time.time()
-    await store.redis.rpush(jobs.key("parts", "a"), "x")
-    await store.redis.expire(jobs.key("parts", "a"), 5)
-    await jobs.create("a", "a", now)
-    assert 9_000 < await store.redis.ttl(jobs.key("parts", "a")) <= 10_000
+async def test_only_what_is_staged_expires(store: Store) -> None:
+    """Of a job on record nothing does, finished or not; nor what an earlier release wrote, once a worker has it."""
+    jobs = job_store(store)
+    await jobs.stage("a", "parts", ["x", "y"])
+    assert 0 < await store.redis.ttl(jobs.key("parts", "a")) <= module.STAGED_SECONDS
+    await jobs.create("a", "a", NOW, staged={"parts": 2})
     await store.redis.rpush(jobs.key("orders", "a"), "x")
-    assert await store.redis.ttl(jobs.record("a")) == -1
+    await store.redis.expire(jobs.key("orders", "a"), 5)
+    assert await jobs.count_open() == len(await jobs.claim(1, [])) == 1
     await jobs.finish("a", {})
     for key in (jobs.record("a"), jobs.key("orders", "a"), jobs.key("parts", "a")):
-        assert 9_000 < await store.redis.ttl(key) <= 10_000
-    await jobs.create("old", "old", now - 10_001, key="k", digest="d")
-    assert await store.redis.ttl(jobs.key("key", "k")) == -1
-    assert [record.job for record in await jobs.recent(9)] == [b"a"]
-    assert await store.redis.zrange(jobs.key("index"), 0, -1) == [b"a"]
+        assert await store.redis.ttl(key) == -1
+    assert await jobs.count_open() == 0
+
+
+async def test_a_job_is_not_recorded_without_what_was_staged(store: Store) -> None:
+    """A part of it may have expired, as the store's clock was set forwards: then nothing is written, which is said."""
+    jobs = job_store(store)
+    await jobs.stage("a", "parts", ["x"])
+    await store.redis.unlink(jobs.key("parts", "a"))
+    await jobs.stage("a", "parts", ["y"])
+    with pytest.raises(StoreUnavailable, match="for the thing, or its clock was set forwards: try again"):
+        await jobs.create("a", "a", NOW, key="k", digest="d", staged={"parts": 2})
+    assert await stored(store) == {"parts:a"}
+    await jobs.stage("a", "parts", ["z"])
+    assert await jobs.create("a", "a", NOW, key="k", digest="d", staged={"parts": 2}) is None
+
+
+async def test_no_step_of_the_stores_clock_matters(stepping: SteppingStore) -> None:
+    """A job of a worker that died is claimed after its lease, though the clock was set back; one of a live worker is
+    not claimed, though it was set forwards."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    jobs = job_store(store)
+    await jobs.create("a", "a", NOW)
+    assert await jobs.claim(1, []) == ["a"]
+    await stepping.step_and_wait(store, 40 * DAY)
+    assert await jobs.claim(1, []) == []
+    assert not (await jobs.get("a")).is_interrupted
+    await stepping.step_and_wait(store, -50 * DAY)
+
+    async def is_free() -> bool:
+        return await jobs.claim(1, []) == ["a"]
+
+    await eventually(is_free)
+    await store.close()
 
 
 async def test_finished_jobs_are_found_by_age(store: Store) -> None:

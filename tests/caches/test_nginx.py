@@ -128,6 +128,15 @@ async def test_a_listener_without_variants_is_not_trusted(cold: Callable[..., Ca
     assert purged.count is None  # what it answered with 200 may have been served, and not removed
 
 
+async def test_equal_orders_find_the_same_copy(nginx: CacheServer) -> None:
+    """Two listings may order the same purge at the same time: neither says that there was nothing."""
+    store(nginx, "/twice", "image/webp")
+    driver = driver_for(settings(nginx))
+    purged = await driver.purge([order_for(target("/twice"))] * 2)
+    await driver.close()
+    assert [(each.delivery, each.count) for each in purged] == [(Delivery.VERIFIED, 1)] * 2
+
+
 @pytest.mark.usefixtures("no_stall_limit")
 async def test_a_batch_is_purged_together(nginx: CacheServer) -> None:
     """Each order of a batch gets its own outcome: removed, never there, or impossible to send."""

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.caches.http_server import http_server, path_of, purge, response
-from tests.caches.orders import prefix_order
+from tests.caches.orders import order_for, prefix_order
 from tests.support.real_caches import target
 
 from edgeward.caches import CacheDriver, driver_for
@@ -123,12 +123,16 @@ async def test_a_cache_that_refuses_every_target(kind: str) -> None:
 @pytest.mark.parametrize("kind", SELF_HOSTED)
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 401, 403, 404, 405, 410, 501])
 async def test_a_web_server_in_place_of_the_cache_purges_nothing(kind: str, status: int) -> None:
-    """Whatever it answers to everything, it is no yes; and where it looks like one, the outcome names the server. What
-    nginx Plus and Souin answer has no mark of theirs: at most it is accepted."""
+    """Whatever it answers to everything, it is no yes, and no copy counts as removed, of a target with Vary neither.
+    Where it looks like a yes, the outcome names the server. What nginx Plus and Souin answer has no mark of theirs: at
+    most it is accepted."""
     async with http_server(lambda head, _: response(status, "Server: Elsewhere/1.0", "Age: 7")) as (url, _):
-        purged = await purge(self_hosted(kind, url), target("/a"))
-    assert purged.delivery in (Delivery.REFUSED, Delivery.WAITING)
-    if status in (200, 404) and kind not in ("souin", "nginx-plus") and purged.count is None:
+        purged, varying = [
+            await purge(self_hosted(kind, url), each) for each in (target("/a"), target("/a", accept="x"))
+        ]
+    for each in (purged, varying):
+        assert (each.delivery in (Delivery.REFUSED, Delivery.WAITING), each.count) == (True, None), each
+    if status in (200, 404) and kind not in ("souin", "nginx-plus"):
         named = "'Elsewhere/1.0'" in purged.detail
         assert named or (kind == "varnish" and status == 404) or (kind == "nginx" and status == 200), purged.detail
 
@@ -165,6 +169,27 @@ async def test_a_cache_that_closes_every_connection(kind: str) -> None:
     async with http_server(lambda head, _: None) as (url, _):
         purged = await purge(self_hosted(kind, url), target("/" + "a" * 20_000))
     assert purged.delivery is Delivery.WAITING
+
+
+@pytest.mark.parametrize("closes", ["the first connection", "no connection"])
+@pytest.mark.parametrize("kind", ["varnish", "nginx"])
+async def test_a_purge_whose_answer_was_lost(kind: str, closes: str) -> None:
+    """The cache had a purge and closed its connection: what a second one finds is not all that there was."""
+    answered = response(404, "X-Purged: 0", "X-Varnish: 1", "Edgeward-Variants: std")
+    closed: list[bytes] = []
+
+    def respond(head: bytes, number: int) -> bytes | None:
+        if number and closes == "the first connection" and not closed:
+            closed.append(head)
+            return None
+        return answered
+
+    async with http_server(respond) as (url, _):
+        driver = self_hosted(kind, url)
+        purged = [each for _ in range(2) for each in await driver.purge([order_for(target("/p"))])]
+        await driver.close()
+    assert {each.delivery for each in purged} == {Delivery.VERIFIED}
+    assert any(each.unanswered for each in purged) is bool(closed) is (closes == "the first connection")
 
 
 @pytest.mark.parametrize("kind", ["squid", "trafficserver"])

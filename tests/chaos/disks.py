@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 SIZE = "192m"
@@ -33,8 +35,13 @@ class Disk:
         self._mount("-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "edgeward-chaos")
 
     def unmount(self) -> None:
-        while self._mounts:
-            self._unmount()
+        """The files of the disk stay, in the directory itself."""
+        with tempfile.TemporaryDirectory(dir=self._directory.parent) as kept:
+            with contextlib.suppress(shutil.Error):  # some file could not be read
+                shutil.copytree(self._directory, kept, ignore=_not_files, dirs_exist_ok=True)
+            while self._mounts:
+                self._unmount()
+            shutil.copytree(kept, self._directory, dirs_exist_ok=True)
 
     def kill(self) -> None:
         self._mount("--bind", str(self._directory))
@@ -69,3 +76,9 @@ class Disk:
     @staticmethod
     def _run(*command: str) -> None:
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def _not_files(directory: str, names: Iterable[str]) -> list[str]:
+    """Sockets, and what is gone again."""
+    paths = {name: Path(directory) / name for name in names}
+    return [name for name, path in paths.items() if not (path.is_file() or path.is_dir())]

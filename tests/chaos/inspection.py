@@ -1,5 +1,6 @@
 """The checks at the end of a run, when everything is up and all work is done: nothing lost, left or harmed."""
 
+import http.client
 import random
 import re
 import time
@@ -27,6 +28,7 @@ FINAL = ("verified", "delivered")
 """Of an order by prefix or tag `unsupported` is final too: each target that is known has an order of its own."""
 SETTLED = ("gone", "found_nothing", "nothing", "inactive", "unknown")
 """Of a takedown: nothing is owed or refused. `unknown`: sightings were lost; `left` looks at the caches."""
+NO_ANSWER = "no answer"
 PROBE_THREADS = 8
 PAGE = 1000
 
@@ -171,7 +173,7 @@ class Inspection:
         for picture in self._pictures:
             for proxy in self._deployment.proxies:
                 wrong = self._wrong(proxy, picture, picture.number in listed)
-                if wrong:
+                if wrong and not wrong.startswith(NO_ANSWER):
                     time.sleep(1)  # a Squid that is just purging may say 410 for a moment
                     wrong = self._wrong(proxy, picture, picture.number in listed)
                 found += [f"picture {picture.number} at {proxy}: {wrong}"] if wrong else []
@@ -180,7 +182,10 @@ class Inspection:
     @staticmethod
     def _wrong(proxy: str, picture: Picture, listed: bool) -> str:
         variant = picture.variants[0]
-        answer = ask(proxy, variant.target, headers=variant.headers)
+        try:
+            answer = ask(proxy, variant.target, headers=variant.headers)
+        except (OSError, http.client.HTTPException) as error:
+            return f"{NO_ANSWER} to {variant}: {type(error).__name__} at {_clock(time.time())}"
         if listed:
             return "" if answer.status == 451 else f"{answer.status}, and it is listed"
         return "" if answer.status == 200 and answer.body == picture.body else f"{answer.status}, and it is not listed"

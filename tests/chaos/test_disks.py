@@ -1,6 +1,8 @@
 """Disks that are full or read-only."""
 
 import errno
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +44,16 @@ def test_a_read_only_disk_keeps_what_is_open(disk: Disk, tmp_path: Path) -> None
     disk.start()
     assert file.read_bytes() == b"still"
     (tmp_path / "disk" / "another").write_bytes(b"x")
+
+
+def test_the_files_of_a_disk_stay(disk: Disk, tmp_path: Path) -> None:
+    """After the run they are in the directory, for whoever looks for a cause; sockets are not."""
+    (tmp_path / "disk" / "store").mkdir()
+    (tmp_path / "disk" / "store" / "data").write_bytes(b"data")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "disk" / "socket"))
+    disk.unmount()
+    assert not os.path.ismount(tmp_path / "disk")
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store"]
+    assert (tmp_path / "disk" / "store" / "data").read_bytes() == b"data"
+    assert [path.name for path in tmp_path.iterdir()] == ["disk"]

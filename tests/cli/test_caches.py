@@ -22,6 +22,7 @@ def test_what_each_owes(edgeward: Callable[..., Ended], api: Api) -> None:
         assert ended.status == status
         assert [line.split()[0] for line in ended.out.splitlines()[1:]] == [each["name"] for each in caches]
         assert "7 s" in ended.out
+        assert ("`edgeward caches forget second`" in ended.err) is bool(status)
         assert edgeward("caches", "--json").json == {"caches": caches}
 
 

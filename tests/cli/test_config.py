@@ -17,6 +17,7 @@ from edgeward.cli.config import shown
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_of, parse_cache
 from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.descriptions import descriptions
 from edgeward.settings.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
                 yield from _settings(table, key)
         else:
             default = ... if field.is_required() else field.get_default(call_default_factory=True)
-            yield prefix, key, default, field.description or ""
+            yield prefix, key, default, descriptions(model)[key]
 
 
 def _is_section(field: FieldInfo) -> bool:
@@ -70,14 +71,13 @@ def _fields(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, st
         elif not section and key in TABLES:
             for table in TABLES[key]:
                 yield from _fields(table, driver_of(table) if table in CACHE_TYPES else f"[{key}]")
-        elif section not in DRIVERS or not _is_shared(key, field):
+        elif section not in DRIVERS or not _is_shared(key, model):
             yield section, key, field
 
 
-def _is_shared(key: str, field: FieldInfo) -> bool:
+def _is_shared(key: str, kind: type[BaseModel]) -> bool:
     """Whether a setting of a driver is documented once for all caches."""
-    shared = CacheSettings.model_fields.get(key)
-    return key == "driver" or (shared is not None and shared.description == field.description)
+    return key == "driver" or descriptions(CacheSettings).get(key) == descriptions(kind)[key]
 
 
 def _documented() -> Iterator[tuple[str, str, Any, str]]:

@@ -76,11 +76,13 @@ def answer_in_turn(api: Api, *answers: dict[str, Any]) -> None:
 def test_a_file_is_sent_unchanged(api: Api, edgeward: Run, file: Path) -> None:
     """The API gets the bytes, the format (by the file name) and all options; the command does not wait."""
     api.answer(IMPORTS, {"job": NEW}, 202)
-    ended = edgeward("import", "court", file, "--type", "md5", "--reason", "r", "--skip-bad", "--quality", 90)
+    ended = edgeward(
+        "import", "court", file, "--type", "md5", "--reason", "r", "--skip-bad", "--quality", 90, "--purge-again"
+    )
     assert ended.status == 0
     (request,) = api.requests
     assert request.body == file.read_bytes()
-    assert request.path.endswith("?format=csv&type=md5&quality=90&reason=r&skip_bad=true")
+    assert request.path.endswith("?format=csv&type=md5&quality=90&reason=r&skip_bad=true&purge_again=true")
     assert "job-1" in ended.out
 
 
@@ -120,6 +122,7 @@ def test_waiting(api: Api, edgeward: Run, file: Path) -> None:
     ended = edgeward("import", "court", file, "--wait", "--timeout", 5, "--json")
     assert (ended.status, ended.json) == (0, {**NEW, **DONE})
     assert api.requests[-1].path.endswith("/jobs/job-1?wait=verified&timeout=5.0")
+    assert "500 hashes of the file were on the list before: not purged again (--purge-again)" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path
     """At once, and nothing is said of copies then."""
     off = {"count": 2, "of": 2, "why": "the list 'court' is off", "text": "2 of 2 entries cannot match"}
     api.answer(IMPORTS, {"job": {**NEW, "not_matching": [off]}}, 202)
-    answer_in_turn(api, {**DONE, "orders": 0, "purge": {**GONE, "orders": 0, "state": "nothing"}})
+    answer_in_turn(api, {**DONE, "known": 0, "orders": 0, "purge": {**GONE, "orders": 0, "state": "nothing"}})
     ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
     assert (ended.status, ended.err) == (0, "edgeward: warning: 2 of 2 entries cannot match\n")
     assert "no copy" not in ended.out
@@ -178,6 +181,7 @@ def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path
     [
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
         ({**DONE, "refused": {"edge": 2}}, "edge refuses 2 purges"),
+        ({**DONE, "owed": {"edge": 2}, "absent": ["edge"]}, "edge owes 2 purges, and no controller has it"),
         ({**DONE, "purge": {**GONE, "unknowns": ["edge: 2 targets were forgotten"]}}, "edge: 2 targets were forgotten"),
         (
             {**DONE, "active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]},
@@ -210,7 +214,7 @@ def test_bad_lines_are_named_with_the_file(api: Api, edgeward: Run, file: Path) 
 def test_progress_is_shown_at_a_terminal(api: Api, edgeward: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At a terminal, one line shows the progress."""
     api.answer(IMPORTS, {"job": NEW}, 202)
-    answer_in_turn(api, {**JOB, "listed": 1000}, DONE, DONE)
+    answer_in_turn(api, {**JOB, "listed": 1000}, {**DONE, "known": 0}, {**DONE, "known": 0})
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     ended = edgeward("import", "court", file, "--wait")
     assert "\r1,000 of 2,000 listed" in ended.err
@@ -220,9 +224,10 @@ def test_progress_is_shown_at_a_terminal(api: Api, edgeward: Run, file: Path, mo
 def test_jobs(api: Api, edgeward: Run) -> None:
     """`jobs` prints the latest jobs as a table, `jobs ID` one job in full."""
     api.answer("GET /api/v1/jobs", {"jobs": [DONE]})
-    api.answer("GET /api/v1/jobs/job-1", {**DONE, "owed": {"edge": 3}})
+    api.answer("GET /api/v1/jobs/job-1", {**DONE, "owed": {"edge": 3}, "absent": ["edge"]})
     assert "job-1  2026-01-01T00:00:00.500Z  court  done" in edgeward("jobs", "--limit", 5).out
     assert api.requests[0].path.endswith("?limit=5")
     shown = edgeward("jobs", "job-1")
     assert "edge 3" in shown.out
+    assert "`edgeward caches forget edge`" in shown.err
     assert edgeward("jobs", "job-1", "--json").json["owed"] == {"edge": 3}

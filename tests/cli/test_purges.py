@@ -251,3 +251,19 @@ def test_options_of_retry_need_it(api: Api, edgeward: Run) -> None:
     with pytest.raises(UserError, match="edgeward purges retry"):
         edgeward("purges", "--cache", "cdn")
     assert api.requests == []
+
+
+def test_a_cache_that_no_controller_has_is_told(api: Api, edgeward: Run) -> None:
+    """Nothing is retried there: each command says so, and what to do; of an order, in the row of that cache too."""
+    refused = {**PURGE["outcomes"]["varnish-1"], "delivery": "refused", "detail": "status 403", "linger_seconds": None}
+    order = {**PURGE, "outcomes": {"old": refused}, "owed": ["gone"], "absent": ["gone", "old"]}
+    api.answer(f"GET /api/v1/purges/{PURGE['id']}", order)
+    api.answer("GET /api/v1/purges", {"purges": [order]})
+    api.answer("POST /api/v1/purges", {"purges": [order], "absent": ["gone", "old"]}, 202)
+    for command in (("purges", PURGE["id"]), ("purges",), ("purge", "http://host/a.jpg", "--wait")):
+        ended = edgeward(*command)
+        assert "`edgeward caches forget gone`" in ended.err and "`edgeward caches forget old`" in ended.err
+        assert "retried" not in ended.out + ended.err
+    rows = {line.split()[0]: line for line in edgeward("purges", PURGE["id"]).out.splitlines() if line}
+    assert "not sent yet; no controller has it in [[caches]]" in rows["gone"]
+    assert "status 403; no controller has it in [[caches]]" in rows["old"]

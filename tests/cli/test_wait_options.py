@@ -85,6 +85,16 @@ def test_owed_and_refused_purges_are_told_apart() -> None:
     ]
 
 
+def test_nothing_is_retried_at_a_cache_that_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what to do in place of that, whether the cache owes or has refused."""
+    purge = {"orders": 3, "owed": {"gone": 2, "near": 1}, "refused": {"gone": 1}, "matched": True, "absent": ["gone"]}
+    assert status_of({**ACTIVE, "purge": purge}) is Exit.FOUND
+    near, gone = capsys.readouterr().err.splitlines()
+    assert near == "edgeward: near still owes 1 purge, to be retried: see `edgeward purges`"
+    assert gone.startswith("edgeward: gone owes 2 purges and has refused 1 purge, and no controller has it in")
+    assert "retried" not in gone and "`edgeward caches forget gone`" in gone
+
+
 def test_a_refusal_is_given_in_the_words_of_the_cache(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the API tells them: a server that supports no purges has no access rules to fix."""
     node = {"refused": 1, "refused_detail": "status 501: the server at this url does not support purges"}

@@ -7,16 +7,19 @@ from tests.support.services import CACHES
 
 from edgeward.background.clock_watch import ClockWatch
 from edgeward.controller.composition import compose, workers_of
+from edgeward.operations.settings_watch import SettingsWatch
 from edgeward.purging.purger import Purger
 from edgeward.store.connection import Store
 
 
 async def test_a_controller_has_a_purger_for_each_cache_and_every_worker(store: Store, tmp_path: Path) -> None:
-    """The clock comes first, then the purgers. Nothing is started: no process has reported, and no hasher runs."""
+    """The clock and the settings of others come first, then the purgers. Nothing is started: no process has reported,
+    and no hasher runs."""
     services = compose(settings("unix:///unused", tmp_path, caches=CACHES), store, "me")
     workers = workers_of(services, "me")
     assert isinstance(workers[0], ClockWatch)
-    assert [isinstance(worker, Purger) for worker in workers[1:]] == [True, True, *[False] * (len(workers) - 3)]
+    assert isinstance(workers[1], SettingsWatch)
+    assert [isinstance(worker, Purger) for worker in workers[2:]] == [True, True, *[False] * (len(workers) - 4)]
     for worker in (
         services.hashers,
         services.replica,

@@ -1,5 +1,6 @@
 """The file that tells commands on the same machine where the API is."""
 
+import asyncio
 import json
 import os
 import socket
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.controllers import RunningController
+from tests.support.eventually import eventually, until
 
+from edgeward.controller import local_access_file
 from edgeward.controller.local_access_file import LocalAccessFile, url_of
 from edgeward.errors import ConfigError
 
@@ -45,6 +48,22 @@ def test_it_is_removed_unless_another_controller_wrote_it(tmp_path: Path) -> Non
     new.remove()
 
 
+async def test_a_missing_file_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find a controller that runs, also after another one of its state_dir has ended."""
+    monkeypatch.setattr(local_access_file, "LOOK_SECONDS", 0.01)
+    own, other = (LocalAccessFile(tmp_path, "http://127.0.0.1:1", token) for token in ("ew_own", "ew_other"))
+    own.write()
+    keeping = asyncio.create_task(own.keep())
+    other.write()
+    assert json.loads(own.path.read_text())["token"] == "ew_other"
+    other.remove()
+    await eventually(own.path.exists, "the file")
+    assert json.loads(own.path.read_text())["token"] == "ew_own"
+    keeping.cancel()
+    own.remove()
+    assert not own.path.exists()
+
+
 def test_a_state_dir_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     """The error names the directory."""
     (tmp_path / "file").write_text("")
@@ -72,3 +91,11 @@ def test_a_running_controller_has_written_its_url_and_an_admin_token(controller:
     access = json.loads(controller.access_file.read_text())
     assert access["pid"] == os.getpid()
     assert controller.api.get("/tokens").status == 200
+
+
+def test_a_running_controller_writes_a_missing_file_again(controller: RunningController) -> None:
+    """A second controller with its state_dir removes the file when it ends: commands find the first one again."""
+    access = controller.access_file.read_text()
+    controller.access_file.unlink()
+    until(controller.access_file.exists, "the file")
+    assert controller.access_file.read_text() == access

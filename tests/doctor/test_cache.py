@@ -2,15 +2,21 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+from tests.caches.cdn_server import response as cdn_response
+from tests.caches.certificates import server_context
+from tests.caches.every_driver import driver_and_server
 from tests.caches.http_server import http_server, response
 from tests.support.programs import free_port, require
 
+from edgeward.caches import DRIVERS
 from edgeward.demo.caches import SERVERS, CacheServer, Nginx, Varnish
 from edgeward.demo.origin import Origin
+from edgeward.doctor import access_fixes
 from edgeward.doctor.cache import cache_upstream, check_cache
 from edgeward.doctor.finding import Finding, Health
 from edgeward.settings.cache_settings import CacheSettings, parse_cache
@@ -217,59 +223,6 @@ async def test_the_missing_vcl_is_named(start: Start) -> None:
     assert "deploy/varnish/edgeward.vcl" in finding.detail
 
 
-KEYS_BY_PATH = """
-sub vcl_recv {
-  if (req.url ~ "^/query") { set req.url = regsub(req.url, "\\?.*", ""); }
-  if (req.url ~ "^/cookie") { set req.http.X-Session = req.http.Cookie; unset req.http.Cookie; }
-  if (req.url ~ "^/moved") { set req.url = "/to" + req.url; }
-  set req.http.X-Device = "desktop";
-  if (req.http.User-Agent ~ "Mobile") { set req.http.X-Device = "phone"; }
-}
-sub vcl_hash {
-  if (req.url ~ "^/device" && req.http.User-Agent ~ "Mobile") { hash_data("m"); }
-  if (req.url ~ "^/later") { hash_data(req.http.X-Device); }
-  if (req.url ~ "^/cookie") { hash_data(req.http.X-Session); }
-  if (req.url ~ "^/scheme") { hash_data(req.http.X-Forwarded-Proto); }
-  if (req.url ~ "^/origin") { hash_data(req.http.Origin); }
-  if (req.url ~ "^/language") { hash_data(req.http.Accept-Language); }
-  if (req.url ~ "^/accept" && req.http.Accept ~ "^image/webp") { hash_data("w"); }
-}
-"""
-
-
-async def checked_by_path(cache: CacheServer, origin: Origin, paths: Iterable[str]) -> dict[str, dict[str, Finding]]:
-    """By path, the findings on an object there."""
-    for path in paths:
-        origin.put(path, b"harmless", "text/plain")
-
-    async def check(path: str) -> tuple[str, dict[str, Finding]]:
-        return path, await checked(settings(cache), Target("http", "img.test", path))
-
-    return dict(await asyncio.gather(*map(check, paths)))
-
-
-async def test_a_cache_key_with_more_in_it_is_found(start: Start, origin: Origin) -> None:
-    """A purge finds the copies of one kind of clients alone: the finding names it, and what to do about it."""
-    origin.put("/to/moved", b"harmless", "text/plain")
-    expected = {
-        "/device": ("keys", "User-Agent", "the device"),
-        "/later": ("object", "User-Agent", "the device"),  # the class of device is set after purges are handled
-        "/cookie": ("object", "Cookie", "the cookie"),
-        "/scheme": ("keys", "X-Forwarded-Proto", "the scheme"),
-        "/origin": ("keys", "Origin", "Origin"),
-        "/language": ("keys", "Accept-Language", "the language"),
-        "/query": ("keys", "under a query", "above the include"),
-        "/accept": ("vary", "image/webp or", "Accept"),
-        "/moved": ("object", "still cached", "rewrite URL and Host"),
-    }
-    cache = varnish_with(start, "KeysByPath", INCLUDE, INCLUDE + KEYS_BY_PATH)
-    for path, findings in (await checked_by_path(cache, origin, expected)).items():
-        check, detail, fix = expected[path]
-        assert [each.check for each in findings.values() if each.is_failure] == [check], (path, findings)
-        assert detail in findings[check].detail
-        assert fix in findings[check].fix
-
-
 async def test_what_is_passed_on_is_not_stored(start: Start) -> None:
     """With hit-for-pass every look is answered by the origin: that is no copy."""
     passing = f"{INCLUDE}\nsub vcl_backend_response {{ return (pass(60s)); }}"
@@ -299,65 +252,6 @@ async def test_nginx_in_front_serves_clients_where_the_proxy_asks_it(start: Star
     assert cache_upstream(Config.model_validate(filled)) is None
 
 
-NAMES_BY_PATH = """
-map $request_uri $edgeward_names {
-  default "std avif webp";
-  ~^/nowebp "std avif";
-  ~^/noavif "std webp";
-  ~^/stdalone "std";
-}
-map $request_uri $edgeward_other {
-  default "";
-  ~^/other "other";
-}
-map $request_uri $edgeward_told {
-  default $upstream_cache_status;
-  ~untold "";
-}
-"""
-
-
-@pytest.fixture
-def nginx_by_path(start: Start) -> CacheServer:
-    """An nginx that says less, or has another key, by path."""
-
-    class ByPath(Nginx):
-        def _command(self) -> list[str]:
-            command = super()._command()
-            names = 'add_header Edgeward-Variants "std avif webp" always;'
-            for file, old, new in (
-                ("edgeward-cache.conf", names, names.replace('"std avif webp"', "$edgeward_names")),
-                ("edgeward-cache.conf", "map $http_accept", f"{NAMES_BY_PATH}map $http_accept"),
-                ("edgeward-location.conf", "add_header X-Cache $upstream", "add_header X-Cache $edgeward_told; # "),
-                ("edgeward-location.conf", "proxy_cache_key $host", "proxy_cache_key $edgeward_other$host"),
-            ):
-                path = self.directory / file
-                assert old in path.read_text()
-                path.write_text(path.read_text().replace(old, new))
-            return command
-
-    return start(ByPath)
-
-
-async def test_nginx_that_is_not_set_up_for_purges_is_found(nginx_by_path: CacheServer, origin: Origin) -> None:
-    """A purge listener that names too few variants, each of which is asked for alone; and another key. Where nginx does
-    not say whether it had a copy, less is known, and that is said."""
-    expected = {
-        "/nowebp": ("vary", Health.FAIL, "(by Accept: image/webp or image/webp,*/*)", "Edgeward-Variants"),
-        "/noavif": ("vary", Health.FAIL, "image/avif", "Edgeward-Variants"),
-        "/stdalone": ("vary", Health.FAIL, "image/webp or image/avif", "Edgeward-Variants"),
-        "/other": ("object", Health.FAIL, "still cached", "edgeward-location.conf"),
-        "/other-untold": ("object", Health.WARN, "removed nothing", "edgeward-location.conf"),
-        "/untold": ("vary", Health.SKIPPED, "can't be seen", "X-Cache"),
-    }
-    for path, findings in (await checked_by_path(nginx_by_path, origin, expected)).items():
-        check, health, detail, fix = expected[path]
-        assert [each.check for each in findings.values() if each.health is not Health.OK] == [check], findings
-        assert findings[check].health is health
-        assert detail in findings[check].detail
-        assert fix in findings[check].fix
-
-
 @pytest.mark.parametrize("path", [TARGET.path, "/missing.txt"])
 async def test_nginx_whose_url_is_not_its_purge_listener_is_found(start: Start, path: str) -> None:
     """The port for clients answers every purge like a fetch: it takes no purges, and what it lacks is named."""
@@ -384,3 +278,44 @@ async def test_nginx_whose_origin_refuses_unknown_queries_is_well(start: Start, 
     assert {check: finding.health for check, finding in findings.items()} == {
         "purge": Health.OK, "outsider": Health.OK, "object": Health.OK, "vary": Health.SKIPPED,
     }, findings  # fmt: skip
+
+
+async def test_a_wrong_url_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """Another name, port, scheme or server: each has its own fix, and none says only that it may not run."""
+    context, _ = server_context(tmp_path, "localhost")
+
+    async def say_hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def fix_at(url: str, **more: object) -> str:
+        driver = {"name": "c", "driver": "varnish", "url": url, "timeout_ms": 20_000}
+        finding = (await checked(parse_cache({**driver, **more})))["purge"]
+        assert finding.health is Health.FAIL, finding
+        return finding.fix
+
+    def as_nginx(head: bytes, _: int) -> bytes:
+        return response(405 if head.startswith(b"PURGE") else 200, "Server: nginx/1.22", body=b"<p>hello")
+
+    other = await asyncio.start_server(say_hello, "127.0.0.1", 0)
+    async with http_server(as_nginx) as (plain, _), http_server(as_nginx, context) as (tls, _):
+        assert "DNS" in await fix_at("http://no-such-host.invalid")
+        assert "nothing listens" in await fix_at(f"http://127.0.0.1:{free_port()}")
+        mail = other.sockets[0].getsockname()[1]
+        assert "something else than an HTTP server" in await fix_at(f"http://127.0.0.1:{mail}")
+        assert "write http://" in await fix_at(plain.replace("http:", "https:"))
+        assert "write https://" in await fix_at(tls.replace("https:", "http:"))
+        assert "name that its certificate is for" in await fix_at(tls)
+        assert "is 'nginx/1.22'" in await fix_at(plain)
+        assert "api_path" in await fix_at(plain, driver="souin")
+    other.close()
+
+
+@pytest.mark.parametrize("driver", [driver.name for driver in DRIVERS])
+async def test_a_refusal_is_fixed_in_the_words_of_the_driver(driver: str) -> None:
+    """A server that forbids everything: what to do names what this kind of cache has."""
+    async with driver_and_server(driver, lambda _: cdn_response(403)) as (made, _):
+        finding = (await checked(made.settings, None))["purge"]
+    assert finding.health is Health.FAIL
+    assert access_fixes.fix_of(type(made)) in finding.fix

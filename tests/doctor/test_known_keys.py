@@ -5,12 +5,13 @@ from edgeward.doctor.finding import Finding, Health, fail, ok
 from edgeward.doctor.known_keys import apply_findings, check_known_keys, find_other_key
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.key_records import KeyMismatch
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 
 
 async def test_what_a_purge_has_found_is_a_failure(store: Store) -> None:
     """It names the cache, the header and what to do; where nothing is known there is no finding."""
-    mismatches = KeyMismatches(store)
+    mismatches = KeyMismatches(store, ScheduleClock(store))
     assert await check_known_keys(mismatches) == []
     await mismatches.note("edge", KeyMismatch(("user-agent",), "copies by user-agent", "use Vary", "purge"))
     (found,) = await check_known_keys(mismatches)
@@ -20,7 +21,7 @@ async def test_what_a_purge_has_found_is_a_failure(store: Store) -> None:
 
 async def test_a_key_that_was_another_is_a_warning(store: Store) -> None:
     """Until the cache is emptied, or no order of that time is on record."""
-    mismatches = KeyMismatches(store)
+    mismatches = KeyMismatches(store, ScheduleClock(store))
     await mismatches.note("edge", KeyMismatch(("cookie",), "copies by cookie", "use Vary", "check"))
     await mismatches.clear("edge")
     (found,) = await check_known_keys(mismatches, 60.0)
@@ -39,7 +40,7 @@ GONE = ok("edge", "object", "an object was stored, purged, and verified gone")
 async def test_what_a_person_checks_is_taken_back_or_looked_at_soon(store: Store) -> None:
     """A check of doctor that finds every copy gone takes back what a check had found; one that does not brings the next
     regular check forward."""
-    mismatches = KeyMismatches(store)
+    mismatches = KeyMismatches(store, ScheduleClock(store))
     await mismatches.note("edge", KeyMismatch((), "a copy was left", "use Vary", "check"))
     assert await mismatches.take_check("edge", 900)
     await apply_findings(mismatches, "edge", [GONE, LEFT])

@@ -62,11 +62,25 @@ async def test_a_step_of_the_stores_clock_is_told_for_a_day(store: Store, monkey
         return {each.check: each for each in await check_store(store, 0)}["steps"]
 
     assert (await steps()).health is Health.OK
-    await Membership(store).note_clock_step(-299.5)
+    await Membership(store).note_clock_step(-299.5, store.clock.now())
     found = await steps()
     assert (found.health, "by -299.5 s at 20" in found.detail) == (Health.WARN, True)
     monkeypatch.setattr("edgeward.doctor.store.STEP_SHOWN_SECONDS", -60.0)
     assert (await steps()).health is Health.OK
+
+
+async def test_a_store_that_was_restored_is_told_for_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the time; a store that never was has no such finding."""
+
+    async def restored() -> list[Finding]:
+        return [each for each in await check_store(store, 0) if each.check == "restored"]
+
+    assert await restored() == []
+    await Membership(store).note_restored()
+    (found,) = await restored()
+    assert (found.health, "came back with an older state at 20" in found.detail) == (Health.WARN, True)
+    monkeypatch.setattr("edgeward.doctor.store.STEP_SHOWN_SECONDS", -60.0)
+    assert await restored() == []
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ class Controller:
         """A new worker, on other jobs or lists than the controller's own where they are given."""
         return ImportWorker(jobs or self.jobs, list_store or self.list_store, self.retromatch, self.orders)
 
-    async def create_job(self, count: int = TOTAL) -> ImportJob:
+    async def create_job(self, count: int = TOTAL, purge_again: bool = False) -> ImportJob:
         """An import of the first `count` signals."""
-        job = ImportJob("bad", "me", time.time(), count, size=20)
+        job = ImportJob("bad", "me", time.time(), count, size=20, purge_again=purge_again)
         await self.jobs.create(job, [ParsedHash(signal(number)) for number in range(count)])
         return job
 

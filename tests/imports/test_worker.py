@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 from tests.imports.controller import TOTAL, Controller, signal
+from tests.support.eventually import eventually
 from tests.support.list_entries import entry_count
 
 from edgeward.background import job_store, job_worker
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList
+from edgeward.types import Entry, HashList, Scope
 
 
 @pytest.fixture
@@ -96,6 +97,53 @@ async def test_orders_of_known_entries_count(controller: Controller) -> None:
     await import_worker.close()
     assert orders[0] == orders[1]
     assert len(orders[0]) == 1
+
+
+async def test_known_entries_are_purged_again_if_that_is_asked_for(controller: Controller) -> None:
+    """A copy may have been stored since the first import. The entries keep their provenance, and are not added."""
+    await controller.see(3)
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    orders = []
+    for purge_again in (False, True, False):
+        job = await controller.create_job(40, purge_again)
+        progress = await controller.ended(job)
+        assert (progress.state, progress.added) == ("done", 0 if orders else 40)
+        orders.append(await controller.jobs.orders(job.id))
+    await import_worker.close()
+    assert set(orders[0]) < set(orders[1]) == set(orders[2])
+    found = await controller.orders.get_many(orders[1])
+    assert [order.target.path for order, _ in found if order.scope is Scope.TARGET] == ["/3", "/3"]
+
+
+async def test_a_killed_worker_leaves_nothing_to_purge_again(
+    controller: Controller, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after it has listed known entries again, and before it has noted that: another one ends the job with
+    their new orders."""
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.1)
+    await controller.see(3)
+    known = [Entry("bad", signal(number), "old") for number in range(20)]
+    version = (await controller.list_store.add_entries(known, "other"))[-1].version
+
+    async def is_matched() -> bool:
+        return await controller.retromatch.version() >= version
+
+    await eventually(is_matched, "the first listing is matched")
+    job, jobs = await controller.create_job(40, purge_again=True), ImportJobs(store)
+    first, second = controller.import_worker(jobs), controller.import_worker()
+    reached = stop_after(monkeypatch, jobs, "list_again", 1)
+    await first.start()
+    await asyncio.wait_for(reached.wait(), 60)
+    await first.close()
+    await second.start()
+    progress = await controller.ended(job)
+    await second.close()
+    assert (progress.state, progress.added) == ("done", 20)
+    found = await controller.orders.get_many(await controller.jobs.orders(job.id))
+    paths = [order.target.path for order, _ in found if order.scope is Scope.TARGET]
+    # One by the first listing, and one or two by listing it again.
+    assert paths in (["/3"] * 2, ["/3"] * 3)
 
 
 async def test_a_deleted_list_ends_the_job(controller: Controller) -> None:

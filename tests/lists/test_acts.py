@@ -3,11 +3,12 @@
 import asyncio
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.lists.entries import entry
 
-from edgeward.errors import Conflict, NotFound
+from edgeward.errors import Conflict, NotFound, StoreUnavailable
 from edgeward.lists import list_store as module
 from edgeward.lists.acts import ACT_ID, Act, Outcome, new_act_id
 from edgeward.lists.list_store import ListStore
@@ -260,3 +261,38 @@ async def test_an_act_is_restored_once(store: Store, list_store: ListStore) -> N
     record, added = list_store.acts.keys("act-1")
     assert {key.decode() for key in await store.redis.keys(record + "*")} == {record, added}
     assert await store.redis.ttl(added) == -1
+
+
+async def test_an_undone_act_is_forgotten_after_its_time(store: Store, list_store: ListStore) -> None:
+    """It does not expire: what it did is evidence, and nothing may list under its id. Others stay."""
+    for act in ("act-1", "act-2"):
+        await list_store.add_entries([entry("a", 1), entry("a", 2)], "bob", "", act)
+    await undo(list_store, "act-1")
+    await undo(list_store, "act-1")
+    done_at = (await list_store.acts.get("act-1")).done_at
+    keys = await store.redis.keys(store.key("{blocklist}", "act:act-1*"))
+    assert len(keys) == 2
+    assert {await store.redis.ttl(key) for key in keys} == {-1}
+    await list_store.acts.forget_undone(done_at - 1)
+    assert (await list_store.acts.get("act-1")).kept == 2
+    await list_store.acts.forget_undone(done_at + 1)
+    assert await store.redis.keys(store.key("{blocklist}", "act:act-1*")) == []
+    assert await store.redis.exists(store.key("{blocklist}", "undone")) == 0
+    assert (await list_store.acts.get("act-2")).done_at == 0
+
+
+async def test_an_act_is_restored_whole_or_not_at_all(store: Store, list_store: ListStore) -> None:
+    """If ids of its entries have expired, as the store's clock was set forwards, that is said: it is tried again."""
+    ones = [replace(entry("a", n), added_by="bob", act="act-1") for n in range(3)]
+    push, pushed = store.redis.rpush, 0
+
+    async def lost(key: str, *ids: str) -> int:
+        nonlocal pushed
+        pushed += 1
+        return await push(key, *ids[1:])  # type: ignore[no-any-return, misc]
+
+    list_store.acts._redis = SimpleNamespace(rpush=lost, expire=store.redis.expire, unlink=store.redis.unlink)
+    with pytest.raises(StoreUnavailable, match="clock was set forwards"):
+        await list_store.acts.restore("act-1", ones)
+    assert pushed == 1
+    assert await store.redis.keys(store.key("{blocklist}", "act:*")) == []

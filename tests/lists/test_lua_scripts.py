@@ -9,7 +9,7 @@ from tests.support.list_entries import entry_count
 from edgeward.errors import NotFound
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
-from edgeward.types import HashList, ListKind
+from edgeward.types import HashList
 
 
 async def test_versions_have_no_gaps(store: Store) -> None:
@@ -74,19 +74,3 @@ async def test_what_a_change_replaced_is_recorded(store: Store) -> None:
     records = await store.redis.xrange(list_store.stream)
     was = [HashList.from_json(fields[b"was"]) if b"was" in fields else None for _, fields in records]
     assert was == [None, before, None, HashList("a")]
-
-
-async def test_entries_of_a_deleted_allowlist_are_kept_for_a_time(store: Store) -> None:
-    """The entries that an allowlist had when it was deleted can be read; those of a block list can not."""
-    list_store = ListStore(store)
-    for name, kind in (("fine", ListKind.ALLOW), ("bad", ListKind.BLOCK), ("empty", ListKind.ALLOW)):
-        await list_store.create_list(HashList(name, kind=kind), "me")
-    await list_store.add_entries([entry("fine", 1), entry("bad", 1)], "me")
-    kept = {}
-    for name in ("fine", "bad", "empty"):
-        await list_store.delete_list(name, "me")
-        kept[name] = [each.id async for some in list_store.scan(name, deleted=True) for each in some]
-        assert [each async for some in list_store.scan(name) for each in some] == []
-    assert kept == {"fine": [entry("fine", 1).id], "bad": [], "empty": []}
-    key = store.key("{blocklist}", "gone", "fine")
-    assert 6 * 86400 < await store.redis.ttl(key) <= 7 * 86400

@@ -3,7 +3,7 @@
 import pytest
 from tests.support.services import carry_out
 
-from edgeward.errors import Conflict
+from edgeward.errors import Conflict, NotFound
 from edgeward.operations import caches, purges, takedowns
 from edgeward.operations.caches import Configured
 from edgeward.operations.order_totals import ReceiptState, add_up
@@ -12,7 +12,7 @@ from edgeward.operations.statements import statement
 from edgeward.operations.status import system_status
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.sightings.url_normalization import target_of
-from edgeward.types import Cause, PurgeOrder
+from edgeward.types import Cause, Delivery, PurgeOrder
 
 URL = target_of("http://photos.example/a.jpg")
 
@@ -74,8 +74,8 @@ async def test_a_cache_is_written_off(services: Services) -> None:
 async def test_a_cache_in_use_is_not_written_off(services: Services) -> None:
     """Neither here nor by another controller."""
     await services.orders.ensure_group("second")
-    for name in ("inner", "second"):
-        with pytest.raises(Conflict, match="remove it there first"):
+    for name, where in (("inner", ""), ("second", " of another controller")):
+        with pytest.raises(Conflict, match=rf"^cache {name} is in \[\[caches\]\]{where}: remove it there first"):
             await caches.forget(services, name, "ana", "")
     assert len(await caches.index(services)) == 3
 
@@ -94,3 +94,21 @@ async def test_a_takedown_is_not_gone_meanwhile(services: Services) -> None:
     await caches.forget(services, "second", "ana", "")
     (recent,) = await takedowns.recent(services, 1)
     assert recent.summary and not recent.summary.orders.owed
+
+
+async def test_what_it_refused_is_not_said_to_be_retried(services: Services) -> None:
+    """Nobody retries it: the sentence names what to do, and a command that would try it again says so."""
+    await take_out(services)
+    order_id = await place(services)
+    await carry_out(services)
+    await carry_out(services, Delivery.REFUSED, cache="second")
+    summary = (await add_up(services, [order_id])).summary(complete=True)
+    assert (summary.state, summary.absent) == (ReceiptState.REFUSED, ["second"])
+    assert "second has refused 1 purge, and no controller has it in [[caches]]" in statement(summary)
+    assert "retried" not in statement(summary)
+    assert (await purges.get(services, order_id)).absent == ["second"]
+    with pytest.raises(NotFound, match="edgeward caches forget second"):
+        await purges.retry(services, "second", "ana", "")
+    await services.orders.ensure_group("second")
+    with pytest.raises(NotFound, match="of another controller"):
+        await purges.retry(services, "second", "ana", "")

@@ -117,7 +117,26 @@ async def test_a_job_names_the_caches_that_owe(services: Services) -> None:
     assert (status.owed, status.refused) == ({"outer": 1}, {"inner": 1})
     await carry_out(services)
     status = await imports.get(services, job.id, timeout=60.0)
-    assert (status.owed, status.refused) == ({}, {"inner": 1})
+    assert (status.owed, status.refused, list(status.absent)) == ({}, {"inner": 1}, [])
+
+
+async def test_a_job_names_the_caches_that_nobody_has(services: Services) -> None:
+    """They owe its orders, and no controller carries them out."""
+    await services.orders.ensure_group("old")
+    two_minutes_ago = f"{services.store.clock.now() - 120:.3f}"
+    await services.store.redis.hset(services.store.key("{purges}", "nodes"), "old", two_minutes_ago)
+    await services.sightings.write([Sighting(TARGET, IMAGE, time.time(), 0)])
+    job = await _job(services)
+    services.import_worker.wake()
+
+    async def has_ordered() -> bool:
+        return (await imports.get(services, job.id, timeout=0.05)).progress.orders == 1
+
+    await eventually(has_ordered, "the order of the job")
+    await carry_out(services)
+    for timeout in (None, 0.05):
+        status = await imports.get(services, job.id, timeout=timeout)
+        assert (status.owed, list(status.absent)) == ({"old": 1}, ["old"])
 
 
 async def test_a_job_ends_when_every_cache_has_carried_out_its_orders(services: Services) -> None:

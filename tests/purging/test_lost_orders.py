@@ -37,9 +37,26 @@ async def test_noted_again_it_counts_for_longer(lost: LostOrders) -> None:
     assert await lost.of_list("bad", LATER) == ["1-0"]
 
 
-async def test_what_is_older_than_all_orders_goes(store: Store, lost: LostOrders) -> None:
-    """So the set is never longer than the stream of orders."""
-    await lost.note("bad", 0.0, NOW, ["1-0"])
-    ids = await Orders(store).place([PurgeOrder(target("/"), Cause.LISTING, time.time())])
-    await lost.note("bad", 0.0, time.time() + 1, ids)
-    assert await lost.of_list("bad", 0.0) == ids
+async def test_what_is_noted_goes_with_its_order(store: Store, lost: LostOrders) -> None:
+    """Whatever it counts for. It does not expire: not what an earlier release wrote either, once something is added."""
+    await lost.note("bad", 0.0, NOW, ["1000-0", "2000-0"])
+    await store.redis.expire(store.key("{purges}", "lost", "bad"), 5000)
+    await lost.note("bad", 0.0, 1.0, ["3000-1"])
+    await lost.note(EVERY_LIST, 0.0, 1.0, ["2999-7"])
+    assert {await store.redis.ttl(key) for key in await store.redis.keys(store.key("*"))} == {-1}
+    await lost.forget_before(3000)
+    assert await lost.of_list("bad", 0.0) == ["3000-1"]
+    await lost.forget_before(3001)
+    assert await store.redis.keys(store.key("*")) == []
+
+
+async def test_trimming_takes_what_is_noted_of_old_orders(store: Store, lost: LostOrders) -> None:
+    """With the orders, and with their groups."""
+    orders = Orders(store)
+    await orders.shared.share(["1000-0"], ["e1"])
+    await orders.lost.note("bad", 0.0, NOW, ["1000-0"])
+    ids = await orders.place([PurgeOrder(target("/"), Cause.LISTING, time.time())])
+    await orders.lost.note("bad", 0.0, NOW, ids)
+    await orders.shared.share(ids, ["e1"])
+    await orders.trim(3600)
+    assert await orders.lost.of_list("bad", 0.0) == ids == list(await orders.shared.of_entries(["e1"]))

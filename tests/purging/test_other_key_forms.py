@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.purging.samples import metric_value
 from tests.purging.scripted import ScriptedCache
+from tests.store.server import Server
 from tests.support.changed_varnish import Cold, started
+from tests.support.programs import require
 from tests.support.real_caches import settings
 
 from edgeward.caches import CacheDriver, Purged, driver_for
@@ -15,6 +18,7 @@ from edgeward.demo.caches import CacheServer
 from edgeward.demo.http_client import ask
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.other_key_forms import MAX_TRIES, SEEN_SECONDS, UNDER_ANOTHER_KEY, OtherKeyForms
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 from edgeward.types import Cause, Delivery, PurgeOrder, Target
 
@@ -52,7 +56,7 @@ async def test_a_copy_under_another_key_is_found_and_told(
     cold: Cold, store: Store, code: str, header: str, headers: dict[str, str]
 ) -> None:
     """It is purged, the outcome is not called verified, and from then on every purge of that cache has these forms."""
-    cache, mismatches = started(cold, code), KeyMismatches(store)
+    cache, mismatches = started(cold, code), KeyMismatches(store, ScheduleClock(store))
     driver, forms = driver_for(settings(cache)), OtherKeyForms("edge", mismatches)
     for path in ("/a", "/b"):
         request(cache, path, headers)
@@ -74,17 +78,17 @@ async def test_a_copy_under_another_key_is_found_and_told(
 async def test_what_was_met_or_not_seen_lately_is_not_tried_again(store: Store) -> None:
     """Only a purge that met nothing, where a copy was seen moments ago, is in doubt."""
     driver = ScriptedCache(all_variants=True)
-    forms = OtherKeyForms("edge", KeyMismatches(store))
+    forms = OtherKeyForms("edge", KeyMismatches(store, ScheduleClock(store)))
     for seconds, count in ((1.0, 1), (2 * SEEN_SECONDS, 0), (1.0, None)):
         result = Purged(Delivery.VERIFIED, 200, count=count)
         assert await forms.purge(driver, [order("/x", seconds)], [result]) == [result]
     assert not driver.calls
-    assert not await KeyMismatches(store).take_doubt("edge")
+    assert not await KeyMismatches(store, ScheduleClock(store)).take_doubt("edge")
 
 
 async def test_a_cache_with_the_key_of_purges_is_only_doubted(cold: Cold, store: Store) -> None:
     """Where no form meets anything, nothing more is known: the outcome stays, and a check is due soon."""
-    cache, mismatches = started(cold), KeyMismatches(store)
+    cache, mismatches = started(cold), KeyMismatches(store, ScheduleClock(store))
     driver, forms = driver_for(settings(cache)), OtherKeyForms("edge", mismatches)
     (found,) = await purge(forms, driver, order("/nothing"))
     assert (found.delivery, found.count) == (Delivery.VERIFIED, 0)
@@ -93,10 +97,32 @@ async def test_a_cache_with_the_key_of_purges_is_only_doubted(cold: Cold, store:
     await driver.close()
 
 
+async def test_what_is_found_while_the_store_is_away_is_written_later(tmp_path: Path) -> None:
+    """The cache has carried out its purges: their results stand, and with them what they have met."""
+    server = Server(tmp_path, require("redis-server"))
+    await server.start()
+    store = await Store.connect(server.url, timeout_ms=200)
+    mismatches, nothing = KeyMismatches(store, ScheduleClock(store)), Purged(Delivery.VERIFIED, 404, count=0)
+    empty, other_key = ScriptedCache(all_variants=True), ScriptedCache(lambda _: replace(nothing, count=1))
+    other_key.abilities = empty.abilities
+    doubting, forms = OtherKeyForms("doubted", mismatches), OtherKeyForms("edge", mismatches)
+    server.kill()
+    assert await doubting.purge(empty, [order("/x")], [nothing]) == [nothing]
+    (found,) = await forms.purge(other_key, [order("/x")], [nothing])
+    assert (found.delivery, found.detail) == (Delivery.DELIVERED, UNDER_ANOTHER_KEY)
+    await server.start()
+    await doubting.refresh()
+    await forms.refresh()
+    assert await mismatches.take_doubt("doubted")
+    assert set((await mismatches.all())["edge"].headers) >= {"user-agent"}
+    await store.close()
+    server.kill()
+
+
 async def test_tries_are_limited(store: Store) -> None:
     """A cache that rightly has nothing of most targets is not asked eight times for each."""
     driver = ScriptedCache(all_variants=True)
-    forms = OtherKeyForms("edge", KeyMismatches(store))
+    forms = OtherKeyForms("edge", KeyMismatches(store, ScheduleClock(store)))
     nothing = Purged(Delivery.VERIFIED, 404, count=0)
     orders = [order(f"/{number}") for number in range(10 * MAX_TRIES)]
     await forms.purge(driver, orders, [nothing] * len(orders))
@@ -106,7 +132,7 @@ async def test_tries_are_limited(store: Store) -> None:
 async def test_a_header_that_vary_names_is_no_part_of_the_key(store: Store) -> None:
     """Its variants have orders of their own: the purge of one must not be taken for that of another."""
     driver = ScriptedCache(all_variants=True)
-    forms = OtherKeyForms("edge", KeyMismatches(store))
+    forms = OtherKeyForms("edge", KeyMismatches(store, ScheduleClock(store)))
     varying = replace(order("/x"), target=Target("http", HOST, "/x", (("User-Agent", "curl"),)))
     await forms.purge(driver, [varying], [Purged(Delivery.VERIFIED, 404, count=0)])
     assert len(driver.tries) == len(USUAL_FORMS) - len(forms_of(["user-agent"]))

@@ -205,6 +205,19 @@ async def test_what_a_dead_controller_met_is_not_known(store: Store) -> None:
     assert (await one.outcome()).removed is None
 
 
+@pytest.mark.parametrize("earlier", [True, False])
+async def test_what_an_unanswered_purge_met_is_not_known(store: Store, earlier: bool) -> None:
+    """Its answer was lost, and the next one finds nothing: it may have removed the copy itself."""
+    one = OneOrder(store)
+    await one.orders.ensure_group("edge")
+    (one.order_id,) = await one.orders.place([order()])
+    (taken,) = await one.orders.take("edge", "c", 1, 10)
+    none = Purged(Delivery.VERIFIED, 404, count=0, unanswered=not earlier)
+    one.writer.put(QueuedPurge(taken, attempts=2, unanswered=earlier), none, START)
+    await one.writer.write()
+    assert (await one.outcome()).removed is None
+
+
 async def test_what_a_cache_cannot_do_is_recorded_and_not_repeated(store: Store) -> None:
     """It is neither gone nor refused: no linger time, nothing met, no repeat."""
     one = OneOrder(store, "cannot")

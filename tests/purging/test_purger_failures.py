@@ -187,6 +187,15 @@ async def test_a_node_that_is_up_again_gets_all_its_orders(
     assert await orders.wait_done(ids, ["edge"], 60) == {}
 
 
+async def test_nothing_is_found_only_where_every_attempt_was_answered(orders: Orders, start: Start) -> None:
+    """An attempt that got no answer may have removed the copy that the next one does not find."""
+    answers = {"/lost": [replace(DOWN, unanswered=True)], "/away": [DOWN]}
+    await start(ScriptedCache(lambda path: answers[path].pop() if answers[path] else REMOVED))
+    ids = await orders.place([plain_order(path) for path in answers])
+    assert await orders.wait_done(ids, ["edge"], 60) == {}
+    assert [(await orders.get(each))[1]["edge"].removed for each in ids] == [None, 0]
+
+
 async def test_pauses_at_a_dead_node_grow(orders: Orders, start: Start) -> None:
     """A node that is down is retried after growing pauses, none longer than the limit."""
     times: list[float] = []

@@ -1,12 +1,10 @@
 """The clock of repeats and of trimming, on a real store whose clock steps."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.conftest import STORE_TIMEOUT_MS
-from tests.purging.samples import metric_value, outcome, plain_order
+from tests.purging.samples import finish, metric_value, outcome, plain_order
 from tests.support.eventually import eventually
 from tests.support.stepping_store import SteppingStore
 
@@ -17,14 +15,6 @@ from edgeward.store.connection import Store
 from edgeward.store.shared_time import SharedTime, boot_seconds
 
 DAY = 86400.0
-
-
-@pytest.fixture
-async def stepping(tmp_path: Path) -> AsyncIterator[SteppingStore]:
-    server = SteppingStore(tmp_path)
-    await server.start()
-    yield server
-    server.kill()
 
 
 async def connect(server: SteppingStore) -> Orders:
@@ -45,24 +35,13 @@ async def purge_once(orders: Orders, repeat_after: float) -> str:
     return order_id
 
 
-async def step(server: SteppingStore, store: Store, seconds: float) -> None:
-    """Set its clock, and wait until it answers so: it reads its clock at each turn of its loop."""
-    before = await store._time()
-    server.step(seconds)
-
-    async def has_stepped() -> bool:
-        return abs(await store._time() - before - seconds) < 50
-
-    await eventually(has_stepped)
-
-
 async def test_a_step_moves_no_repeat(stepping: SteppingStore) -> None:
     """Whichever controller notices it; it is noted once. Repeats come neither early nor late."""
     controllers = [await connect(stepping), await connect(stepping)]
     first, second = controllers
     order_id = await purge_once(first, 1000)
     for number, seconds in enumerate((600.0, 5000.0, -300.0), 1):
-        await step(stepping, first._store, seconds)
+        await stepping.step_and_wait(first._store, seconds)
         before = [each.clock.now() for each in controllers]
         for each in (*controllers, *controllers):
             await each.clock.look()
@@ -86,7 +65,7 @@ async def test_a_machine_that_stood_still_is_no_step(stepping: SteppingStore) ->
     awake._store.clock = SharedTime(awake._store._time, time.time, lambda: boot_seconds() + passed[0])
     await awake.clock.look()
     passed[0] = 500.0
-    await step(stepping, store, 500.0)
+    await stepping.step_and_wait(store, 500.0)
     await awake.clock.look()
     await sleeping.clock.look()
     assert await store.redis.hget(store.key("{purges}", "clock"), "shift") == b"0.000000"
@@ -101,7 +80,7 @@ async def test_nothing_is_trimmed_for_a_day_after_a_step(
     """Neither by the controller that saw it, nor by one that starts later. It is in the log and in the metric."""
     orders = await connect(stepping)
     await purge_once(orders, 1000)
-    await step(stepping, orders._store, 40 * DAY)
+    await stepping.step_and_wait(orders._store, 40 * DAY)
     # The machine of the controllers is set forwards with it.
     ahead = SharedTime(orders._store._time, lambda: time.time() + 40 * DAY)
     ahead._bounds, ahead._learned_at = orders._store.clock._bounds, orders._store.clock._learned_at
@@ -125,7 +104,7 @@ async def test_clock_set_back_while_nobody_looked(stepping: SteppingStore) -> No
     """A controller that starts then takes the step out too, as the last look lies ahead."""
     orders = await connect(stepping)
     await purge_once(orders, 50)
-    await step(stepping, orders._store, -3600)
+    await stepping.step_and_wait(orders._store, -3600)
     late = await connect(stepping)
     assert [len(await late.due_repeats("edge", late.clock.now() + seconds)) for seconds in (20, 60)] == [0, 1]
     for each in (orders, late):
@@ -158,3 +137,33 @@ async def test_a_controller_with_a_wrong_clock_trims_nothing(store: Store, caplo
         assert "nothing is removed for its age" in caplog.text
         assert metric_value("edgeward_trimming_refused", reason="skew") == 1
         caplog.clear()
+
+
+async def test_how_long_an_order_has_been_owed(stepping: SteppingStore) -> None:
+    """Steps of the store's clock make none older or younger, whether it was placed before, between or after them."""
+    orders = await connect(stepping)
+    store = orders._store
+    await orders.ensure_group("edge")
+    ids = await orders.place([plain_order("/0")])
+    await orders.take("edge", "c", 1, 10)
+    for days in (40, -60, 10):
+        await stepping.step_and_wait(store, days * DAY)
+        await orders.clock.look()
+        ids += await orders.place([plain_order(f"/{days}")])
+    for number, order_id in enumerate(ids):
+        assert orders.clock.seconds_since(order_id) < 60
+        count, age = await orders.pending("edge")
+        assert (count, 0.0 <= age < 60) == (len(ids) - number, True)
+
+        async def is_older(than: float = age) -> bool:
+            return (await orders.pending("edge"))[1] > than
+
+        # Though its time may be still to come by the store's clock.
+        await eventually(is_older)
+        await finish(orders, "edge", order_id)
+        await orders.take("edge", "c", 1, 10)
+    assert await orders.pending("edge") == (0, 0.0)
+    late = await connect(stepping)
+    assert all(late.clock.seconds_since(order_id) < 60 for order_id in ids)
+    for each in (orders, late):
+        await each._store.close()

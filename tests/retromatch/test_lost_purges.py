@@ -5,11 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.conftest import STORE_TIMEOUT_MS
+from tests.purging.samples import finish
 from tests.support.eventually import eventually
 from tests.support.real_caches import target
+from tests.support.stepping_store import SteppingStore
 
 from edgeward.purging.orders import Orders
 from edgeward.retromatch import lost_purges as module
+from edgeward.retromatch.forgotten_purges import ForgottenPurges
 from edgeward.retromatch.lost_purges import LostPurges
 from edgeward.sightings.forgotten import EVERYWHERE, ForgottenTargets
 from edgeward.store.connection import Store
@@ -229,3 +233,37 @@ async def test_many_entries_of_one_purge_are_noted_by_their_times(bench: Bench) 
         assert change.entry
         assert await bench.orders.lost.of_list("bad", change.entry.added_at, change.entry.added_at) == [order_id]
     assert changes[-1].entry and await bench.orders.ids_of_entries([changes[-1].entry.id]) == []
+
+
+async def test_a_purge_whose_time_is_not_known_makes_up_for_nothing(
+    stepping: SteppingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's clock was set back: the ids of older and newer orders have a time that is still to come. So a loss
+    after such a purge needs another one, though the pause of those who placed it is kept; and nothing is repaired."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    bench = Bench(store, recorded_again=True)
+    await bench.orders.clock.look()
+    await bench.lose()
+    (first,) = await bench.purges.purge([added(1)])
+    await stepping.step_and_wait(store, -40 * 86400.0)
+    await bench.orders.clock.look()
+    await bench.lose()
+    assert await bench.purges.purge([added(2)]) == []
+    bench = Bench(store, recorded_again=True)
+    await bench.orders.clock.look()
+    (second,) = await bench.purges.purge([added(2)])
+    assert second > first
+    await bench.lose()
+    assert await bench.purges.purge([added(3)]) == []
+    await bench.purges.place_due()
+    assert await bench.placed() == 2
+    monkeypatch.setattr(module, "LOST_PURGE_SECONDS", 0.0)
+    await bench.purges.place_due()
+    assert await bench.placed() == 3
+    assert not await bench.purges.is_due("bad")
+    await bench.orders.ensure_group("edge")
+    ids = [order.id for order in await bench.orders.take("edge", "c", 10, 10)]
+    await finish(bench.orders, "edge", *ids)
+    await ForgottenPurges(store, bench.forgotten, bench.orders).check(["edge"])
+    assert await bench.forgotten.lost() == {HOST: 3}
+    await store.close()

@@ -1,6 +1,6 @@
 """The progress of retromatching in the store."""
 
-from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.progress import KEEP_SECONDS, Progress
 from edgeward.store.connection import Store
 
 
@@ -24,3 +24,19 @@ async def test_steps(store: Store) -> None:
     assert await progress.last_step(7) == "fff"
     assert await progress.step_orders(7) == ["1-0", "2-0", "3-0"]
     assert await progress.orders_of([7]) == [None]
+
+
+async def test_old_versions_are_forgotten(store: Store) -> None:
+    """A day after they were seen to be matched, whatever the store's clock says; none of them expires."""
+    progress = Progress(store)
+    await progress.forget_old(3, now=0.0)
+    await progress.record_matched({version: ["1-0"] for version in range(3, 9)})
+    await progress.record_step(5, "fff", ["1-0"])
+    assert await store.redis.keys(store.key("retro", "part*", "5")) != []
+    assert not [key for key in await store.redis.keys(store.key("retro", "*")) if await store.redis.ttl(key) != -1]
+    await progress.forget_old(7, now=10.0)
+    await progress.forget_old(9, now=KEEP_SECONDS + 9.0)
+    assert await progress.orders_of(range(3, 9)) == [["1-0"]] * 6
+    await progress.forget_old(9, now=KEEP_SECONDS + 10.0)
+    assert await progress.orders_of(range(3, 9)) == [None] * 4 + [["1-0"]] * 2
+    assert await store.redis.keys(store.key("retro", "part*", "5")) == []

@@ -342,8 +342,8 @@ async def test_a_change_in_progress_is_not_claimed(bench: Bench, monkeypatch: py
     group, defects = bench.retromatch._group, [ValueError("NOGROUP")]
     begun, hold = asyncio.Event(), group.hold
 
-    async def fail_once(consumer: str, ids: Sequence[str]) -> None:
-        if defects:
+    async def fail_once(consumer: str, ids: Sequence[str] = ()) -> None:
+        if defects and ids:
             raise defects.pop()
         await hold(consumer, ids)
 

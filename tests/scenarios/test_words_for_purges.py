@@ -21,6 +21,10 @@ from edgeward.types.outcome_words import WORDS, Word
 REAL = (Varnish, Nginx, Squid, TrafficServer)
 REMOVALS = ("purge", "takedown")
 COMMANDS = (*REMOVALS, "add", "import")
+PHOTOS = {"purge": "chelsea", "takedown": "coffee", "add": "rocket", "import": "moon"}
+"""A photograph for each command, so that none concerns what another listed."""
+NO_KEY_CHECKS = {"check_keys_seconds": 0}
+"""A check stores and purges what was seen: a purge beside it finds a copy more or less."""
 
 BAD_ANSWERS = {
     ("varnish", 200): Word.REFUSED,
@@ -111,7 +115,7 @@ def _sha256(picture: Path) -> str:
 def _prepare(running: Running, directory: Path, command: str) -> tuple[str, Path]:
     """A picture of its own for a command, which was seen."""
     path, picture = f"/{command}.jpg", directory / f"{command}.jpg"
-    picture.write_bytes(photo("chelsea", (300 + COMMANDS.index(command), 200)))
+    picture.write_bytes(photo(PHOTOS[command]))
     running.see(path, picture.read_bytes())
     return path, picture
 
@@ -148,7 +152,7 @@ def test_real_caches_that_had_copies_and_then_have_none(
         cache.start()
     named = {f"real-{cache.driver}": cache for cache in caches}
     sections = [section(cache, name=name) for name, cache in named.items()]
-    with running_with(redis_url, tmp_path, capsys, *sections) as running:
+    with running_with(redis_url, tmp_path, capsys, *sections, purge=NO_KEY_CHECKS) as running:
         running.api.post("/lists", {"name": "removed"})
         for command in COMMANDS:
             path, picture = _prepare(running, tmp_path, command)
@@ -164,9 +168,9 @@ def test_real_caches_that_had_copies_and_then_have_none(
             assert _words(running, f"/{command}.jpg") == dict.fromkeys(named, Word.FOUND_NOTHING)
         assert _receipt_states(running) == ["found_nothing", "gone"]
         assert all(_counted(running, name, Word.FOUND_NOTHING) for name in named)
-        for number, command in enumerate(("add", "import")):
+        for number, (command, name) in enumerate({"add": "camera", "import": "astronaut"}.items()):
             picture = tmp_path / f"uncached{number}.jpg"
-            picture.write_bytes(photo("coffee", (300 + number, 200)))
+            picture.write_bytes(photo(name))
             running.see(f"/uncached{number}.jpg", picture.read_bytes())
             status, printed = _run(running, command, "", picture)
             assert (status, "found nothing" in printed, "gone" in printed) == (0, True, False), printed
@@ -183,7 +187,7 @@ def test_a_cache_that_only_accepts_beside_one_that_verifies(
         cache.start()
     name = f"plain-{enough}"
     sections = [section(plain, name=name, accepted_is_enough=enough), section(full, name="full")]
-    with running_with(redis_url, tmp_path, capsys, *sections) as running:
+    with running_with(redis_url, tmp_path, capsys, *sections, purge=NO_KEY_CHECKS) as running:
         running.api.post("/lists", {"name": "removed"})
         for command in COMMANDS:
             path, picture = _prepare(running, tmp_path, command)
@@ -216,7 +220,7 @@ def test_web_servers_in_place_of_caches(
         passing.start()
         sections.append(section(passing, name="varnish-passing"))
         expected["varnish-passing"] = Word.REFUSED
-        with running_with(redis_url, tmp_path, capsys, *sections) as running:
+        with running_with(redis_url, tmp_path, capsys, *sections, purge=NO_KEY_CHECKS) as running:
             running.api.post("/lists", {"name": "removed"})
             for command in COMMANDS:
                 path, picture = _prepare(running, tmp_path, command)

@@ -45,9 +45,10 @@ class Running:
 
 @contextmanager
 def running_with(
-    redis_url: str, directory: Path, capsys: pytest.CaptureFixture[str], *caches: dict[str, Any]
+    redis_url: str, directory: Path, capsys: pytest.CaptureFixture[str], *caches: dict[str, Any], **settings: object
 ) -> Iterator[Running]:
-    config = controller_settings(redis_url, directory / "state", caches=caches)
+    """Run a controller with these caches and further sections of settings."""
+    config = controller_settings(redis_url, directory / "state", caches=caches, **settings)
     with RunningController(config) as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEWARD_API", running.api.url)
         patch.setenv("EDGEWARD_TOKEN", running.api.token)

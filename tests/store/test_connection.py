@@ -34,9 +34,9 @@ async def test_nothing_there() -> None:
     """An unreachable store is soon an error with its URL, without the password."""
     port = free_port()
     started = time.monotonic()
-    with pytest.raises(StoreUnavailable, match=rf"redis://u:\*\*\*@127.0.0.1:{port}/0") as caught:
+    with pytest.raises(StoreUnavailable) as caught:
         await Store.connect(f"redis://u:geheim@127.0.0.1:{port}/0")
-    assert "geheim" not in str(caught.value)
+    assert str(caught.value) == f"store redis://u:***@127.0.0.1:{port}/0: connection refused"
     assert time.monotonic() - started < 10
 
 

@@ -1,10 +1,15 @@
 """A store whose clock a test sets, by libfaketime. (redis-server can't load that: its jemalloc asks for the time.)"""
 
 import shlex
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 from tests.store.server import Server, bundled
+from tests.support.eventually import eventually
 from tests.support.programs import require
+
+from edgeward.store.connection import Store
 
 LIBRARY = "faketime/libfaketime.so.1"
 
@@ -42,8 +47,27 @@ class SteppingStore:
         new.write_text(f"{self._offset:+.3f}\n")
         new.replace(self._file)
 
+    async def step_and_wait(self, store: Store, seconds: float) -> None:
+        """The same, and wait until it answers so: it reads its clock at each turn of its loop."""
+        before = await store._time()
+        self.step(seconds)
+
+        async def has_stepped() -> bool:
+            return abs(await store._time() - before - seconds) < 50
+
+        await eventually(has_stepped)
+
     async def start(self) -> None:
         await self._server.start(60)
 
     def kill(self) -> None:
         self._server.kill()
+
+
+@pytest.fixture
+async def stepping(tmp_path: Path) -> AsyncIterator[SteppingStore]:
+    """One that runs."""
+    server = SteppingStore(tmp_path)
+    await server.start()
+    yield server
+    server.kill()

@@ -9,6 +9,7 @@ from edgeward.api import act_serializers, context, images, requests, serializers
 from edgeward.operations import entries, entry_effect, entry_purges, lists
 from edgeward.operations.entries import SignalsToList
 from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.quantities import counted
 
 
 class _ListingRequest(NamedTuple):
@@ -36,7 +37,8 @@ async def add(request: web.Request) -> web.Response:
     on = (await lists.get(services, name)).hash_list
     asked = await (_parse_hashes(request) if images.is_json(request) else _parse_image(request))
     added = await entries.add(services, name, asked.listed.signals, who, asked.reason, asked.wait.seconds, asked.act)
-    notes = [*asked.listed.notes, *([f"{added.known} of them were listed already"] if added.known else [])]
+    listed_before = f"listed already: {added.known} of {counted(len(added.entries), 'entry', 'entries')}"
+    notes = [*asked.listed.notes, *([listed_before] if added.known else [])]
     notes += await entry_effect.notes(services, on, asked.listed.signals)
     if added.purge:
         effect_of = entry_effect.effect_of_image if asked.is_image else entry_effect.effect_of_all

@@ -40,6 +40,7 @@ async def create(request: web.Request) -> web.Response:
         reason=query.reason,
         skip_bad=query.skip_bad,
         dry_run=query.dry_run,
+        purge_again=query.purge_again,
     )
     result = await imports.create(services, asked, context.caller(request).name, query.seconds)
     report = {

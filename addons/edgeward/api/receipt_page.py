@@ -12,6 +12,7 @@ from typing import Any
 
 from edgeward.quantities import not_heard_from
 from edgeward.types import placed_at
+from edgeward.types.absent_caches import ADVICE, IN_NO_SETTINGS, NOT_TRIED
 from edgeward.types.outcome_words import spoken
 from edgeward.types.refused_purges import with_what_is_next
 
@@ -67,6 +68,8 @@ EFFECTS = {
     "protected": "blocks nothing: an allowlist protects its image",
     "cannot_match": "blocks nothing: no image can match it here",
 }
+ALL_ABSENT = "Not gone: no controller has a cache that owes purges"
+"""In place of "unreachable", where nobody tries to reach it."""
 NOTHING_LEFT = "Nothing is left where purges look"
 """In place of "gone", where no purge met a copy: a purge under another cache key meets nothing either."""
 NO_VALUE = "–"
@@ -77,6 +80,9 @@ def _heading(summary: Json) -> str:
     state = summary["state"]
     if state == "gone" and not summary.get("copies") and summary.get("met", {}).get("none"):
         return NOTHING_LEFT
+    absent = {*summary.get("absent", ())}
+    if state == "owed" and absent and not {*summary["owed"]} - absent:
+        return ALL_ABSENT
     return STATES.get(state, str(state))
 
 
@@ -159,6 +165,7 @@ def _times(summary: Json) -> list[tuple[str, str]]:
         ("Longest linger", _seconds(summary["linger_seconds"])),
         *(("Still owed by", _text(f"{name} ({count})")) for name, count in summary["owed"].items()),
         *(("Refused by", _text(f"{name} ({count})")) for name, count in summary["refused"].items()),
+        *(("In no settings", _text(f"{name}: {IN_NO_SETTINGS}: {ADVICE}")) for name in summary.get("absent", ())),
         *(("Not known", _text(text)) for text in summary.get("unknowns", ())),
     ]
 
@@ -174,9 +181,12 @@ def _cache_cells(name: str, total: Json) -> list[str]:
 def _order_rows(purge: Json) -> str:
     """A row for each cache. The order's own cells span all of them."""
     # A cache that was tried without success is in both; its outcome says more than "owed".
-    rows = [_outcome_cells(name, each) for name, each in sorted(purge["outcomes"].items())]
-    owed = [name for name in purge["owed"] if name not in purge["outcomes"]]
-    rows += [[_text(name), '<span class="waiting">owed</span>', *[NO_VALUE] * 6] for name in owed]
+    absent = purge.get("absent", ())
+    rows = [_outcome_cells(name, each, name in absent) for name, each in sorted(purge["outcomes"].items())]
+    owed = {name: _text(NOT_TRIED if name in absent else "") for name in purge["owed"] if name not in purge["outcomes"]}
+    rows += [
+        [_text(name), '<span class="waiting">owed</span>', *[NO_VALUE] * 5, detail] for name, detail in owed.items()
+    ]
     rows = rows or [[NO_VALUE] * 8]
     placed = _moment(placed_at(purge["id"]))
     span = f'rowspan="{len(rows)}"'
@@ -199,8 +209,9 @@ def _name(purge: Json) -> str:
     return str(purge["url"])
 
 
-def _outcome_cells(name: str, outcome: Json) -> list[str]:
+def _outcome_cells(name: str, outcome: Json, is_absent: bool) -> list[str]:
     # "Delivered" could be read as: to a client.
+    next_ = with_what_is_next(outcome["delivery"], outcome["detail"])
     word = str(outcome.get("word") or ("accepted" if outcome["delivery"] == "delivered" else outcome["delivery"]))
     return [
         _text(name),
@@ -210,7 +221,7 @@ def _outcome_cells(name: str, outcome: Json) -> list[str]:
         _seconds(outcome["linger_seconds"]),
         str(outcome["attempts"]),
         str(outcome["status"] or NO_VALUE),
-        _text(with_what_is_next(outcome["delivery"], outcome["detail"])),
+        _text("; ".join(filter(None, (outcome["detail"], NOT_TRIED))) if is_absent else next_),
     ]
 
 

@@ -262,6 +262,7 @@ class ImportQuery(WaitQuery):
     reason: Text = ""
     skip_bad: bool = False
     dry_run: bool = False
+    purge_again: bool = False
 
 
 class SightingsQuery(LimitQuery):

@@ -183,6 +183,7 @@ def purge(value: OrderStatus) -> Json:
         "forgotten": order.forgotten,
         "outcomes": {cache: _outcome(each, value.linger_seconds(cache)) for cache, each in value.outcomes.items()},
         "owed": value.owed,
+        "absent": list(value.absent),
     }
 
 
@@ -334,13 +335,18 @@ def import_status(value: ImportStatus) -> Json:
         "added": progress.added,
         "known": value.known,
         "bad": job.bad,
+        "purge_again": job.purge_again,
         "versions": progress.versions,
         "matched": progress.entries_matched,
         "orders": progress.orders,
-        **({} if value.owed is None else {"owed": value.owed, "refused": value.refused}),
+        **({} if value.owed is None else _not_carried_out(value)),
         **({"purge": purge_status(value.purge)} if value.purge else {}),
         **(_in_force(value.change) if value.change else {}),
     }
+
+
+def _not_carried_out(value: ImportStatus) -> Json:
+    return {"owed": value.owed, "refused": value.refused, "absent": list(value.absent)}
 
 
 def readiness(value: Readiness) -> Json:
@@ -366,6 +372,7 @@ def system_status(value: SystemStatus) -> Json:
         "store_lost_data": value.readiness.lost,
         "replicas": [asdict(each) for each in value.replicas],
         "silent": [asdict(each) for each in value.silent],
+        "settings_differ": [asdict(each) for each in value.differing],
         "caches": [asdict(each) for each in value.caches],
         "retro_version": value.retromatch_version,
         "uptime_seconds": round(value.uptime_seconds, 3),

@@ -1,11 +1,26 @@
-"""A consumer group on a Redis stream: consumers share its items, and each item is owed until it is acknowledged."""
+"""A consumer group on a Redis stream: consumers share its items, and each item is owed until it is acknowledged.
+
+<stream>:beats:<group>  hash: "@" and a consumer -> when it was heard from; and the lease clock by which that is counted
+
+The store counts by its clock how long an item has been held. If that was set back, an item of a dead consumer seems to
+be held for the length of the step. So consumers say that they live, and one that does not has lost its items. Only
+consumers of earlier releases, which say nothing, are judged by their items alone.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 
-from edgeward.store.connection import Store
+from edgeward.store.connection import Arg, Store
+from edgeward.store.lease_clock import lease_clock
+
+BEAT_SECONDS, MAX_BEAT_GAP = 1.0, 2.5
+"""About the time between two beats of any consumers, and the longest that the lease clock takes for such."""
+FORGET_SECONDS = 86400.0
+"""How long a silent consumer without items is remembered."""
+CLAIMED_AT_ONCE = 1000
 
 type Item = tuple[str, Mapping[bytes, bytes]]
 """An item of the stream: (id, fields)."""
@@ -32,6 +47,56 @@ end
 return removed
 """
 
+_BEAT = (
+    lease_clock(MAX_BEAT_GAP, BEAT_SECONDS)
+    + """
+local function beat(hash, consumer)
+  local clock, now = lease_clock(hash)
+  set_lease_clock(hash, clock, now)
+  redis.call('HSET', hash, '@' .. consumer, string.format('%.6f', clock))
+  return clock
+end
+"""
+)
+
+# KEYS: beats. ARGV: consumer
+_LIVE = _BEAT + "beat(KEYS[1], ARGV[1])"
+
+# KEYS: stream, beats. ARGV: group, consumer, seconds after which a silent one is dead, most items, seconds after which
+# a silent one without items is forgotten -> the items of dead consumers, which are the caller's now, as from XCLAIM
+_CLAIM_DEAD = (
+    _BEAT
+    + """
+local clock, count = beat(KEYS[2], ARGV[2]), tonumber(ARGV[4])
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
+if pending.err then return {} end -- the store has lost its data
+local has_items, ids = {}, {}
+for _, holder in ipairs(pending[4] or {}) do has_items[holder[1]] = true end
+local beats = redis.call('HGETALL', KEYS[2])
+for i = 1, #beats, 2 do
+  local name = string.match(beats[i], '^@(.*)$')
+  local silent = name and clock - tonumber(beats[i + 1]) or 0
+  if name and name ~= ARGV[2] and has_items[name] and silent > tonumber(ARGV[3]) and #ids < count then
+    for _, item in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', count - #ids, name)) do
+      ids[#ids + 1] = item[1]
+    end
+  elseif name and not has_items[name] and silent > tonumber(ARGV[5]) then
+    redis.call('HDEL', KEYS[2], beats[i])
+  end
+end
+if #ids == 0 then return {} end
+return redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ids))
+"""
+)
+
+# KEYS: stream, beats. ARGV: group, who gets them, how long they seem not to have been held in ms, ids
+_LEAVE = """
+redis.call('HSET', KEYS[2], '@' .. ARGV[2], 0)
+local command = {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ARGV, 4)}
+for _, each in ipairs({'IDLE', ARGV[3], 'JUSTID'}) do command[#command + 1] = each end
+redis.call(unpack(command))
+"""
+
 # One script: an item that is taken between two commands would count neither as waiting nor as taken, and so as done.
 # KEYS: stream. ARGV: group
 # -> {number of items taken and not acknowledged; number of items not taken, -1 if the store can't tell;
@@ -50,6 +115,8 @@ local waiting = redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)[1]
 return {pending[1], waiting and (lag or -1) or 0, pending[2] or waiting and waiting[1] or '', last}
 """
 
+LEFT = "?left"
+"""The consumer that has what others left: it never lives."""
 LEFT_IDLE_MS = 3_600_000
 """How long an item that was left seems not to have been held, in milliseconds."""
 NO_GROUP = "NOGROUP"
@@ -74,6 +141,7 @@ class ConsumerGroup:
 
     def __init__(self, store: Store, stream: str, name: str) -> None:
         self._store, self._stream, self._name = store, stream, name
+        self._beats = beats_key(stream, name)
         self._blocking: Any = None
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
@@ -106,8 +174,11 @@ class ConsumerGroup:
         return _items(answer[0][1]) if answer else []
 
     async def claim(self, consumer: str, idle_ms: int, count: int = 100) -> list[Item]:
-        """Take over up to `count` items of dead consumers, which have not held them for `idle_ms`."""
-        items: list[Item] = []
+        """Take over up to `count` items of dead consumers: those that were not heard from for `idle_ms`, or have not
+        held an item for so long."""
+        args: list[Arg] = [self._name, consumer, idle_ms / 1000, min(count, CLAIMED_AT_ONCE), FORGET_SECONDS]
+        found = await self._store.run(_CLAIM_DEAD, [self._stream, self._beats], args)
+        items = _items([(row[0], row[1] and dict(zip(*[iter(row[1])] * 2, strict=True))) for row in found if row])
         cursor = "0-0"
         while len(items) < count:
             # One call looks only at some items (ten times the count), and live consumers may hold all of them.
@@ -119,15 +190,17 @@ class ConsumerGroup:
                 break
         return items
 
-    async def hold(self, consumer: str, ids: Sequence[str]) -> None:
-        """Keep other consumers from claiming these items. Call it repeatedly while working on them."""
+    async def hold(self, consumer: str, ids: Sequence[str] = ()) -> None:
+        """Say that this consumer lives, and keep others from claiming these items. Call it each BEAT_SECONDS, also
+        without items."""
+        await self._store.run(_LIVE, [self._beats], [consumer])
         if ids:
             await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), justid=True)
 
-    async def leave(self, consumer: str, ids: Sequence[str]) -> None:
+    async def leave(self, ids: Sequence[str]) -> None:
         """Let other consumers claim these items at once: this one can't do them."""
-        if ids:
-            await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), idle=LEFT_IDLE_MS, justid=True)
+        for some in batched(ids, CLAIMED_AT_ONCE):
+            await self._store.run(_LEAVE, [self._stream, self._beats], [self._name, LEFT, LEFT_IDLE_MS, *some])
 
     async def forget_consumers(self, idle_seconds: float) -> int:
         """Remove consumers that have done nothing for `idle_seconds` and owe nothing. Returns how many."""
@@ -157,6 +230,11 @@ class ConsumerGroup:
             # Redis does not know it after the stream was trimmed beyond the last item taken, and before 7.0 never.
             waiting = len(await self._redis.xrange(self._stream, f"({last.decode()}", "+"))
         return Owed(taken + waiting, oldest.decode()), last.decode()
+
+
+def beats_key(stream: str, group: str) -> str:
+    """The key with when the consumers of a group were heard from."""
+    return f"{stream}:beats:{group}"
 
 
 def _items(answer: Sequence[tuple[bytes, Mapping[bytes, bytes] | None]]) -> list[Item]:

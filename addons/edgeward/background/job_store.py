@@ -2,43 +2,57 @@
 
 {NAME}:record:<id>  hash: the job as JSON, and its progress
 {NAME}:index        id -> when the job was created, Unix seconds
-{NAME}:open         id -> when its lease ends, Unix seconds: jobs that are not finished
+{NAME}:open         id -> when its lease ends, by the lease clock: jobs that are not finished
+{NAME}:clock        the lease clock, see store/lease_clock.py; it goes on with each `claim`
 {NAME}:key:<key>    "<id> <digest>": the job that was created under an idempotency key
 {NAME}:<list>:<id>  lists that belong to a job, if its room has any
 
 A worker leases a job for LEASE_SECONDS and renews the lease while it works. The lease of a worker that died ends, and
-another worker takes the job. All leases are measured by the store's clock.
+another worker takes the job, whatever happens to the clock of the store.
+
+Nothing of a job on record expires: if the store's clock were set forwards, it would go at once. Only what is staged
+for a job that is not on record does, and whether it is whole is looked at when the job is recorded.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
 
-from edgeward.errors import NotFound
+from edgeward.errors import NotFound, StoreUnavailable
 from edgeward.store.connection import Arg, Store
+from edgeward.store.lease_clock import lease_clock
 
 STAGED_SECONDS = 3600
 """How long what is staged for a job is kept if the job is not recorded, nor discarded: its controller died."""
 LEASE_SECONDS = 5.0
 """If a worker dies, another takes its jobs after this time."""
+CLAIM_SECONDS, MAX_CLAIM_GAP = 1.0, 2.5
+"""About the time between two claims of any workers, and the longest that the lease clock takes for such."""
 
-# One script, so that a job is never open without its record, and no two jobs get the same idempotency key.
-# KEYS: record, open, index, then the idempotency key if there is one, then lists that expire
-# ARGV: id, time, name of the JSON's field, JSON, digest ("": no idempotency key), seconds until the lists expire
+# One script, so that a job is never open without its record or what was staged for it, and no two jobs get the same
+# idempotency key.
+# KEYS: record, open, index, then the idempotency key if there is one, then staged lists
+# ARGV: id, time, name of the JSON's field, JSON, digest ("": no idempotency key), then the lengths of the staged lists
+# -> nil; "<id> <digest>" of the job with the idempotency key; or 0 if something staged is gone
 _CREATE = """
 if redis.call('HEXISTS', KEYS[1], 'discarded') == 1 then return redis.error_reply('DISCARDED the job was given up') end
 local first_list = 4
 if ARGV[5] ~= '' then
   local known = redis.call('GET', KEYS[4])
   if known then return known end
-  redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. ARGV[5])
   first_list = 5
 end
+if redis.call('HEXISTS', KEYS[1], ARGV[3]) == 0 then
+  for i = first_list, #KEYS do
+    if redis.call('LLEN', KEYS[i]) ~= tonumber(ARGV[6 + i - first_list]) then return 0 end
+  end
+end
+if ARGV[5] ~= '' then redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. ARGV[5]) end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
-for i = first_list, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[6]) end
+for i = first_list, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return false
 """
 
@@ -59,38 +73,40 @@ return 1
 """
 
 # XX: a job that was finished meanwhile is not opened again by the worker that still holds it.
-# KEYS: open. ARGV: lease in seconds, limit, number of ids that the caller leaves to others, these, then the ids that it
-# holds
-_CLAIM = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
+# Earlier releases wrote lists that expire: those of a job that is open do not.
+# KEYS: open, lease clock. ARGV: lease in seconds, limit, number of ids that the caller leaves to others, these, number
+# of names of lists, these with what stands before an id, then the ids that it holds
+_CLAIM = (
+    lease_clock(MAX_CLAIM_GAP, CLAIM_SECONDS)
+    + """
+local now, time = lease_clock(KEYS[2])
+set_lease_clock(KEYS[2], now, time)
 local lease_end = now + ARGV[1]
 local left, count = {}, tonumber(ARGV[3])
 for i = 4, 3 + count do left[ARGV[i]] = true end
-for i = 4 + count, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease_end, ARGV[i]) end
+local lists = tonumber(ARGV[4 + count])
+for i = 5 + count + lists, #ARGV do redis.call('ZADD', KEYS[1], 'XX', lease_end, ARGV[i]) end
 local free = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2] + count)) do
   if #free < tonumber(ARGV[2]) and not left[id] then free[#free + 1] = id end
 end
-for _, id in ipairs(free) do redis.call('ZADD', KEYS[1], lease_end, id) end
+for _, id in ipairs(free) do
+  redis.call('ZADD', KEYS[1], lease_end, id)
+  for i = 5 + count, 4 + count + lists do redis.call('PERSIST', ARGV[i] .. id) end
+end
 return free
 """
+)
 
 # KEYS: open. ARGV: id
 _LEAVE = "return redis.call('ZADD', KEYS[1], 'XX', 0, ARGV[1])"
 
 # Once: a worker that was frozen, and whose job another has finished, does not overwrite how it ended.
-# KEYS: record, open, then lists to remove, then lists to keep
-# ARGV: id, number of lists to remove, seconds until the rest expires ("": never), then fields and values
+# KEYS: record, open, then lists to remove. ARGV: id, then fields and values
 _FINISH = """
 if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return end
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-local last_removed = 2 + tonumber(ARGV[2])
-for i = 3, last_removed do redis.call('UNLINK', KEYS[i]) end
-if ARGV[3] ~= '' then
-  redis.call('EXPIRE', KEYS[1], ARGV[3])
-  for i = last_removed + 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
-end
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 """
 
 # KEYS: record, open, index, then lists and the idempotency key if there is one. ARGV: id
@@ -109,14 +125,21 @@ class JobRecord:
     Attributes:
         job: its JSON.
         fields: its progress: all other fields of the record.
-        lease_end: Unix seconds; 0 where no worker has had the job yet, None where it is finished.
+        lease_end: by the lease clock; 0 where no worker has had the job yet, None where it is finished.
         lengths: number of items in each of its lists.
+        clock: the lease clock, as the last `claim` of any worker set it.
     """
 
     job: bytes
     fields: Mapping[bytes, bytes]
     lease_end: float | None
     lengths: Mapping[str, int]
+    clock: float = field(default=0.0, compare=False)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the worker that had it is silent: another takes it over."""
+        return bool(self.lease_end) and (self.lease_end or 0.0) < self.clock
 
 
 class JobStore:
@@ -127,7 +150,6 @@ class JobStore:
         noun: what a job is called in error messages.
         json_field: the field of a record that holds the job's JSON.
         lists: names of the lists that belong to a job.
-        keep_seconds: how long a finished job is kept; None: until `forget`.
     """
 
     def __init__(
@@ -137,15 +159,15 @@ class JobStore:
         noun: str,
         json_field: str,
         lists: Sequence[str] = (),
-        keep_seconds: int | None = None,
     ) -> None:
         self._store, self._noun, self._json_field = store, noun, json_field
         self._hash_tag = f"{{{name}}}"
-        self._lists, self._keep_seconds = tuple(lists), keep_seconds
+        self._lists = tuple(lists)
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._open = self.key("open")
         self._index = self.key("index")
+        self._clock = self.key("clock")
 
     def key(self, *parts: str) -> str:
         """A key of these jobs: key("orders", id) is that of the list "orders" of a job."""
@@ -155,7 +177,9 @@ class JobStore:
         """The key of a job's record, for scripts that note progress."""
         return self.key("record", job_id)
 
-    async def create(self, job_id: str, job: str, at: float, key: str = "", digest: str = "") -> tuple[str, str] | None:
+    async def create(
+        self, job_id: str, job: str, at: float, key: str = "", digest: str = "", staged: Mapping[str, int] | None = None
+    ) -> tuple[str, str] | None:
         """Record a job and open it to workers. It is safe when this returns (see `Store.run_durably`).
 
         Args:
@@ -163,20 +187,27 @@ class JobStore:
             at: when it was asked for, Unix seconds.
             key: an idempotency key; "" is none. If a job has it already, nothing is written.
             digest: tells whether two jobs with the same key ask for the same.
+            staged: by the name of a list, how many items were staged for the job.
 
         Returns:
             (id, digest) of the job that has the key already, else None.
 
         Raises:
-            StoreUnavailable: the job was written, but not confirmed in time.
+            StoreUnavailable: the job was written, but not confirmed in time; or what was staged is not there any more,
+                and nothing was written.
         """
+        staged = staged or {}
         keys = [self.record(job_id), self._open, self._index]
         keys += [self.key("key", key)] if key else []
-        keys += self._list_keys(job_id) if self._keep_seconds is not None else []
-        args: list[Arg] = [job_id, f"{at:.6f}", self._json_field, job, digest if key else "", self._keep_seconds or ""]
+        keys += [self.key(name, job_id) for name in staged]
+        args: list[Arg] = [job_id, f"{at:.6f}", self._json_field, job, digest if key else "", *staged.values()]
         known = await self._store.run_durably(_CREATE, keys, args)
         if known is None:
             return None
+        if isinstance(known, int):
+            raise StoreUnavailable(
+                f"the store has lost what was written for the {self._noun}, or its clock was set forwards: try again"
+            )
         known_id, _, known_digest = known.decode().partition(" ")
         return known_id, known_digest
 
@@ -202,11 +233,13 @@ class JobStore:
                 pipe.zscore(self._open, job_id)
                 for key in self._list_keys(job_id):
                     pipe.llen(key)
-            answers = await pipe.execute()
+            pipe.hget(self._clock, "clock")
+            *answers, clock = await pipe.execute()
         found: list[JobRecord] = []
         for fields, lease_end, *lengths in batched(answers, 2 + len(self._lists)):
             if job := fields.pop(self._json_field.encode(), None):
-                found.append(JobRecord(job, fields, lease_end, dict(zip(self._lists, lengths, strict=True))))
+                by_list = dict(zip(self._lists, lengths, strict=True))
+                found.append(JobRecord(job, fields, lease_end, by_list, float(clock or 0)))
         return found
 
     async def get(self, job_id: str) -> JobRecord:
@@ -222,8 +255,6 @@ class JobStore:
 
     async def recent(self, limit: int) -> list[JobRecord]:
         """The latest jobs, newest first."""
-        if self._keep_seconds is not None:
-            await self._redis.zremrangebyscore(self._index, "-inf", self._store.clock.now() - self._keep_seconds)
         return await self.read([each.decode() for each in await self._redis.zrevrange(self._index, 0, limit - 1)])
 
     async def claim(self, limit: int, held: Sequence[str], left: Sequence[str] = ()) -> list[str]:
@@ -231,7 +262,9 @@ class JobStore:
 
         `left`: jobs that the caller leaves to others.
         """
-        free = await self._store.run(_CLAIM, [self._open], [LEASE_SECONDS, limit, len(left), *left, *held])
+        prefixes = self._list_keys("")
+        args: list[Arg] = [LEASE_SECONDS, limit, len(left), *left, len(prefixes), *prefixes, *held]
+        free = await self._store.run(_CLAIM, [self._open, self._clock], args)
         return [job_id.decode() for job_id in free]
 
     async def leave(self, job_id: str) -> None:
@@ -246,9 +279,7 @@ class JobStore:
             remove: those of its lists that are not needed any more.
         """
         keys = [self.record(job_id), self._open, *(self.key(name, job_id) for name in remove)]
-        keys += [self.key(name, job_id) for name in self._lists if name not in remove]
-        args: list[Arg] = [job_id, len(remove), "" if self._keep_seconds is None else self._keep_seconds]
-        args += [text for pair in fields.items() for text in pair]
+        args: list[Arg] = [job_id, *(text for pair in fields.items() for text in pair)]
         # It frees memory.
         await self._store.run_durably_even_if_full(_FINISH, keys, args)
 
@@ -260,6 +291,10 @@ class JobStore:
                 pipe.zscore(self._open, job_id)
             leases = await pipe.execute()
         return [job_id.decode() for job_id, lease_end in zip(ids, leases, strict=True) if lease_end is None]
+
+    async def count_open(self) -> int:
+        """How many jobs are not finished."""
+        return int(await self._redis.zcard(self._open))
 
     async def forget(self, job_id: str, key: str = "") -> None:
         """Remove all that is stored of a job in one step, also if its record is gone already.

@@ -1,7 +1,7 @@
 """The base of all cache drivers: a driver carries out purge orders at one cache, and says how certain the result is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import ClassVar, Self
@@ -58,6 +58,7 @@ class Purged:
     `count`: copies that were removed, also by a purge that then failed. 0: the cache said that it had none. None: the
     cache does not tell, or what it tells may come from a server that does not purge.
     `timed_out`: it gave no answer in time.
+    `unanswered`: a request was sent, and no answer came: it may have removed copies that nobody has counted.
     """
 
     delivery: Delivery
@@ -66,6 +67,7 @@ class Purged:
     count: int | None = None
     retry_after: float | None = None
     timed_out: bool = False
+    unanswered: bool = False
 
     @classmethod
     def waiting(cls, error: CacheUnavailable) -> Self:
@@ -121,15 +123,24 @@ class CacheDriver(ABC):
                 await self._limiter.acquire()
             match scope:
                 case Scope.TARGET:
-                    return await self._targets(orders)
+                    return await self._each_once(orders, self._targets)
                 case Scope.PREFIX:
                     return await self._each_prefix_once(orders)
                 case Scope.TAG if getattr(self.settings, "tags", False):
-                    return await self._tags(orders)
+                    return await self._each_once(orders, self._tags)
             # Without `tags` in its settings, what this cache stores carries no tag that Edgeward knows.
             return [NO_TAGS] * len(orders)
         except CacheUnavailable as error:
             return [Purged.waiting(error)] * len(orders)
+
+    async def _each_once(
+        self, orders: Sequence[PurgeOrder], purge: Callable[[Sequence[PurgeOrder]], Awaitable[list[Purged]]]
+    ) -> list[Purged]:
+        """Carry out equal orders once: of two purges at the same time, one finds nothing where the other removes a
+        copy."""
+        distinct = {(order.target, order.tag): order for order in orders}
+        outcomes = dict(zip(distinct, await purge(list(distinct.values())), strict=True))
+        return [outcomes[order.target, order.tag] for order in orders]
 
     async def _each_prefix_once(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         """Purge equal prefixes once: several images may have forgotten targets there."""

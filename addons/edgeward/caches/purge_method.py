@@ -33,13 +33,15 @@ _CACHED_ERRORS = (404, 410)
 class CachedObject:
     """An object that may be cached: a target, or one variant of it.
 
-    `removed`: purges that removed something. `other_server`: what answered a purge, if it is not this kind of cache.
-    `problem`: the outcome, where the purge cannot be verified.
+    `removed`: purges after which it was said that something was removed. `is_evident`: the cache has also said that
+    nothing is there: a server that answers everything alike never does both. `other_server`: what answered a purge, if
+    it is not this kind of cache. `problem`: the outcome, where the purge cannot be verified.
     """
 
     target: Target
     headers: tuple[tuple[str, str], ...] = ()
     removed: int = 0
+    is_evident: bool = False
     other_server: str = ""
     problem: Purged | None = None
 
@@ -70,7 +72,9 @@ class PurgeMethodDriver(SelfHostedDriver):
             if response.status == 200:
                 each.removed += 1
                 removed.append(each)
-            elif response.status != 404:
+            elif response.status == 404:
+                each.is_evident = True
+            else:
                 each.problem = refused(response)
         return removed
 
@@ -96,6 +100,7 @@ class PurgeMethodDriver(SelfHostedDriver):
         cached = []
         for each, reply in zip(objects, await self._probe(objects), strict=True):
             if isinstance(reply, HttpResponse) and reply.status == NOT_CACHED:
+                each.is_evident = True
                 continue
             response = response_or_outcome(reply)
             if isinstance(response, Purged):
@@ -131,8 +136,8 @@ class PurgeMethodDriver(SelfHostedDriver):
 
 
 def outcome(objects: Sequence[CachedObject]) -> Purged:
-    """The outcome of an order from those of its objects."""
-    removed = sum(each.removed for each in objects)
+    """The outcome of an order from those of its objects. Only copies that were evidently removed are counted."""
+    removed = sum(each.removed for each in objects if each.is_evident)
     problem = next((each.problem for each in objects if each.problem), None)
     if problem:
         return replace(problem, count=removed or None)

@@ -167,6 +167,9 @@ class RawHttpClient:
         url: of the node; its path is not used.
         timeout: seconds for one exchange, connecting included.
         server_name: the name to send and to check in the certificate, where it is not the host of `url`.
+
+    Attributes:
+        unanswered: how often a request was sent and got no answer, so far: what it did is not known.
     """
 
     def __init__(self, url: str, timeout: float, server_name: str | None = None) -> None:
@@ -177,6 +180,7 @@ class RawHttpClient:
         self._server_name = (server_name or self._host) if self._tls else None
         self._timeout = timeout
         self._idle: deque[RawHttpConnection] = deque()
+        self.unanswered = 0
 
     async def ask(
         self, method: str, host: str, path: str, headers: Iterable[tuple[str, str]] = (), keep: int = 0
@@ -233,6 +237,7 @@ class RawHttpClient:
                 return
             received = await connection.exchange([encoded[number] for number in group], deadline, STALL_SECONDS)
             self._release(connection)
+            self.unanswered += len(group) - len(received)
             responses.update(zip(group, received, strict=False))
             if not received:
                 return
@@ -266,6 +271,7 @@ class RawHttpClient:
             self._release(connection)
             if received:
                 return received[0]
+            self.unanswered += 1
             # The cache may close an idle connection at any time: then the next connection is tried.
             closed = isinstance(connection.error, ConnectionError | EOFError)
             if fresh and closed and connection.error:

@@ -75,6 +75,15 @@ class SelfHostedDriver(CacheDriver):
         return isinstance(reply, HttpResponse)
 
     async def _carry_out(self, scope: Scope, orders: Sequence[PurgeOrder]) -> list[Purged]:
+        """Says of each outcome whether a request for it may have got no answer."""
+        unanswered_before = self._http.unanswered
+        outcomes = await self._carry_out_explained(scope, orders)
+        if self._http.unanswered == unanswered_before:
+            return outcomes
+        # Which order it was of is not followed: it may also be one of another call at the same time.
+        return [replace(outcome, unanswered=True) for outcome in outcomes]
+
+    async def _carry_out_explained(self, scope: Scope, orders: Sequence[PurgeOrder]) -> list[Purged]:
         """A cache that refuses one target, and accepts others, is not misconfigured."""
         outcomes = await super()._carry_out(scope, orders)
         if not any(map(_refuses_target, outcomes)):

@@ -122,6 +122,8 @@ class Squid(PurgeMethodDriver):
         problem = reply if isinstance(reply, HttpResponse) else response_or_outcome(reply)
         if isinstance(problem, HttpResponse):
             await self._purge_once(objects)
+            # What answers the probe too is no Squid, or has a copy left.
+            await super()._verify([each for each in objects if not each.problem])
             problem = Purged(Delivery.DELIVERED, 200, _CONF_MISSING)
         for each in objects:
             each.problem = each.problem or problem
@@ -157,6 +159,8 @@ class Squid(PurgeMethodDriver):
                 # The configuration may have been changed since it was found.
                 self._conf_found = "edgeward-forgets" in response.headers
                 each.problem = refused(response)
+            else:
+                each.is_evident |= _is_own(response)
 
 
 def _is_own(reply: ResponseOrError) -> bool:

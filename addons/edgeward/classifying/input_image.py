@@ -1,15 +1,19 @@
 """Bytes -> what a classifier gets: the image as a viewer first sees it."""
 
+from typing import TYPE_CHECKING
+
 from PIL import Image
 
 from edgeward.hashing.content_codings import decode
 from edgeward.hashing.decoding.images import pictures
 from edgeward.hashing.media_types import NOT_AN_IMAGE, sniff
 from edgeward.hashing.perceptual.source_image import oriented
-from edgeward.settings.config import HashingSettings
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
 
 
-def decode_picture(body: bytes, codings: tuple[str, ...], settings: HashingSettings) -> Image.Image:
+def decode_picture(body: bytes, codings: tuple[str, ...], settings: "HashingSettings") -> Image.Image:
     """The first frame in mode "RGB", upright, transparent parts on white.
 
     Raises:
@@ -28,7 +32,7 @@ def decode_picture(body: bytes, codings: tuple[str, ...], settings: HashingSetti
         return _first_frame(decoded, media_type, settings, lenient=True)
 
 
-def _first_frame(body: bytes, media_type: str, settings: HashingSettings, lenient: bool) -> Image.Image:
+def _first_frame(body: bytes, media_type: str, settings: "HashingSettings", lenient: bool) -> Image.Image:
     for picture in pictures(body, media_type, max_pixels=settings.max_pixels, max_frames=1, lenient=lenient):
         return oriented(picture.image, picture.orientation).convert("RGB")
     raise ValueError("no frame")

@@ -8,6 +8,7 @@ which only the codings are used.
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from edgeward.classifying.classifier import Classifier
 from edgeward.classifying.classifier_registry import load
@@ -15,14 +16,17 @@ from edgeward.classifying.input_image import decode_picture
 from edgeward.classifying.labels import Label, to_json, top_labels
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.warm_up_images import warm_up_images
+from edgeward.isolation.plain_settings import plain_settings
 from edgeward.isolation.serving import serve
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import ClassifierSettings, HashingSettings
 
 NICENESS = 10
 """Below hashers, which requests wait for."""
 
 
-def main(fd: int, settings: ClassifierSettings, hashing: HashingSettings) -> None:
+def main(fd: int, settings: "ClassifierSettings", hashing: "HashingSettings") -> None:
     """Serve until the parent is gone. What the classifier raises while it is prepared and tried passes through."""
     os.nice(NICENESS)
     classifier = load(settings.name)
@@ -44,15 +48,11 @@ def main(fd: int, settings: ClassifierSettings, hashing: HashingSettings) -> Non
 
 
 def classify(
-    classifier: Classifier, body: bytes, codings: tuple[str, ...], hashing: HashingSettings
+    classifier: Classifier, body: bytes, codings: tuple[str, ...], hashing: "HashingSettings"
 ) -> tuple[Label, ...]:
     """The labels of an image. What a decoder or the classifier raises passes through."""
     return top_labels(classifier.classify(decode_picture(body, codings, hashing)))
 
 
 if __name__ == "__main__":
-    main(
-        int(sys.argv[1]),
-        ClassifierSettings.model_validate_json(sys.argv[2]),
-        HashingSettings.model_validate_json(sys.argv[3]),
-    )
+    main(int(sys.argv[1]), plain_settings(sys.argv[2]), plain_settings(sys.argv[3]))

@@ -5,9 +5,10 @@ from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
-from edgeward.cli.output import print_json, print_table
+from edgeward.cli.output import print_json, print_note, print_table
 from edgeward.errors import Exit, NotFound
 from edgeward.quantities import counted
+from edgeward.types.absent_caches import what_to_do
 
 NO_SUCH_CACHE = "no cache is named {!r}: see `edgeward caches`"
 COLUMNS = ("name", "driver", "configured", "owes", "oldest", "refuses")
@@ -46,11 +47,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     answer = Client.find(args).get("caches")
+    owing = [each for each in answer["caches"] if each["configured"] == "nowhere" and each["pending"] + each["refused"]]
     if args.json:
         print_json(answer)
     else:
         print_table(COLUMNS, [_row(cache) for cache in answer["caches"]])
-    owing = [each for each in answer["caches"] if each["configured"] == "nowhere" and each["pending"] + each["refused"]]
+        for each in owing:
+            print_note(f"{each['name']}: {what_to_do(each['name'])}")
     return Exit.FOUND if owing else Exit.DONE
 
 

@@ -54,9 +54,15 @@ def _download(url: str, max_bytes: int) -> bytes:
         kind = UserError if error.code < 500 else Unavailable
         raise kind(f"{url} answers {error.code} {error.reason}") from None
     except (URLError, OSError, HTTPException) as error:
-        raise Unavailable(f"{url}: {getattr(error, 'reason', None) or str(error) or type(error).__name__}") from None
+        raise Unavailable(f"{url}: {_in_words(error)}") from None
     except ValueError as error:
         raise UserError(f"{url}: {error}") from None
+
+
+def _in_words(error: Exception) -> str:
+    """Why a download failed, as other commands say it: "Connection refused", without the number of the error."""
+    reason = getattr(error, "reason", None) or error
+    return getattr(reason, "strerror", None) or str(reason) or type(error).__name__
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -14,6 +14,7 @@ from edgeward.cli.wait_options import add_wait, not_in_force, not_removed
 from edgeward.errors import BadImage, Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
+from edgeward.types.absent_caches import what_to_do
 
 COLUMNS = ("id", "at", "list", "state", "total", "listed", "added", "matched", "orders", "by")
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -45,6 +46,11 @@ def add_parser(subparsers: Subparsers) -> None:
     imported.add_argument("--reason", metavar="TEXT", help="why, for the audit trail and for entries without a reason")
     imported.add_argument("--dry-run", action="store_true", help="only report what is in the file")
     imported.add_argument("--skip-bad", action="store_true", help="list the good lines even if others are bad")
+    imported.add_argument(
+        "--purge-again",
+        action="store_true",
+        help="purge again also what was on the list before: copies may have been stored since (default: new entries)",
+    )
     add_wait(imported)
     jobs = add_command(subparsers, "jobs", "show recent imports, or one", _jobs)
     jobs.add_argument("id", nargs="?", metavar="ID", help="one job")
@@ -59,6 +65,7 @@ def _import(args: argparse.Namespace) -> int:
         "reason": args.reason,
         "skip_bad": "true" if args.skip_bad else None,
         "dry_run": "true" if args.dry_run else None,
+        "purge_again": "true" if args.purge_again else None,
     }
     body = _read(args.file)
     client = Client.find(args)
@@ -134,8 +141,14 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     if job["state"] != ImportState.DONE:
         print_note(f"no progress within {args.timeout:g} s; the import continues, see `edgeward jobs {job['id']}`")
         return Exit.FOUND
+    if (known := job.get("known", 0)) and not args.purge_again:
+        print_note(
+            f"{counted(known, 'hash', 'hashes')} of the file {'was' if known == 1 else 'were'} on the list before: not "
+            "purged again (--purge-again)"
+        )
     purge = job.get("purge", {})
-    missing = not_removed(job["owed"], job.get("refused", {}), purge_answers.refusals(purge))
+    absent = job.get("absent", ())
+    missing = not_removed(job["owed"], job.get("refused", {}), purge_answers.refusals(purge), absent)
     missing += [*purge_answers.not_verified(purge), *purge_answers.not_known(purge), *not_in_force(job)]
     for text in missing:
         print_note(text)
@@ -153,6 +166,8 @@ def _jobs(args: argparse.Namespace) -> int:
         print_json(answer)
     elif args.id:
         _print_job(answer)
+        for name in answer.get("absent", ()):
+            print_note(f"{name} has not carried out every purge, and {what_to_do(name)}")
     else:
         print_table(COLUMNS, [[_readable(job)[title] for title in COLUMNS] for job in answer["jobs"]])
     return Exit.DONE

@@ -12,6 +12,7 @@ from edgeward.cli.url_arguments import url_argument
 from edgeward.cli.wait_options import add_wait, not_removed, wait_query, wait_seconds
 from edgeward.errors import Exit, UserError
 from edgeward.quantities import counted
+from edgeward.types.absent_caches import NOT_TRIED, what_to_do
 from edgeward.types.outcome_words import NO_COPY_STATES, spoken
 from edgeward.types.refused_purges import with_what_is_next
 
@@ -77,7 +78,8 @@ def _missing(answer: dict[str, Any]) -> list[str]:
     refused = Counter(cache for order in orders for cache in _refusing(order))
     owed = Counter(cache for order in orders for cache in order["owed"])
     details = {cache: order["outcomes"][cache]["detail"] for order in orders for cache in _refusing(order)}
-    return [*not_removed(owed, refused, details), *not_verified(answer), *not_known(answer)]
+    absent = {name for name in answer.get("absent", ()) if owed[name] or refused[name]}
+    return [*not_removed(owed, refused, details, absent), *not_verified(answer), *not_known(answer)]
 
 
 def _unmatched(answer: dict[str, Any]) -> list[str]:
@@ -113,8 +115,10 @@ def _purges(args: argparse.Namespace) -> int:
         print_json(answer)
     elif args.id:
         _print_order(answer)
+        _print_absent([answer])
     else:
         _print_orders(answer["purges"])
+        _print_absent(answer["purges"])
     return Exit.DONE
 
 
@@ -202,7 +206,7 @@ def _print_order(order: dict[str, Any]) -> None:
                 o["attempts"],
                 o["status"],
                 _seconds(o["linger_seconds"]),
-                with_what_is_next(o["delivery"], o["detail"]),
+                _detail(o, is_absent=cache in order.get("absent", ())),
             ]
             for cache, o in sorted({**_not_sent(order), **order["outcomes"]}.items())
         ],
@@ -220,7 +224,6 @@ def _print_forgotten(order: dict[str, Any]) -> None:
 
 def _not_sent(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A row for each cache that owes the order and was not asked yet."""
-    detail = "not sent yet"
     row = {
         "delivery": "waiting",
         "word": "owed",
@@ -228,9 +231,22 @@ def _not_sent(order: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "attempts": 0,
         "status": None,
         "linger_seconds": None,
-        "detail": detail,
+        "detail": "not sent yet",
     }
     return dict.fromkeys(order["owed"], row)
+
+
+def _detail(outcome: dict[str, Any], is_absent: bool) -> str:
+    """What the cache said, and what happens next."""
+    if is_absent:
+        return f"{outcome['detail']}; {NOT_TRIED}" if outcome["detail"] else NOT_TRIED
+    return with_what_is_next(outcome["delivery"], outcome["detail"])
+
+
+def _print_absent(orders: list[dict[str, Any]]) -> None:
+    """A note on each cache that has not carried out one of these, and that no controller has."""
+    for name in sorted({name for order in orders for name in order.get("absent", ())}):
+        print_note(f"{name} has not carried out every purge, and {what_to_do(name)}")
 
 
 def _copies(outcome: dict[str, Any]) -> object:

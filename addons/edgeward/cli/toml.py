@@ -29,10 +29,11 @@ def _section(model: "type[BaseModel]", name: str, value: Any) -> Iterator[str]:
 
 
 def _keys(model: "type[BaseModel]", values: Mapping[str, Any]) -> Iterator[str]:
+    from edgeward.settings.descriptions import descriptions
+
+    described = descriptions(model)
     for name, value in values.items():
-        yield from textwrap.wrap(
-            model.model_fields[name].description or "", COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# "
-        )
+        yield from textwrap.wrap(described.get(name, ""), COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ")
         yield f"# {name} is not set" if value is None else f"{name} = {literal(value)}"
 
 

@@ -5,7 +5,7 @@ accepted it where `accepted_is_enough` is set for that cache (types/outcome_word
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from edgeward.cli.client import Query
@@ -13,6 +13,7 @@ from edgeward.cli.output import print_note
 from edgeward.cli.purge_answers import not_known, not_verified, refusals
 from edgeward.errors import Exit
 from edgeward.quantities import counted, not_heard_from
+from edgeward.types.absent_caches import what_to_do
 from edgeward.types.refused_purges import RETRIED
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -53,19 +54,31 @@ def wait_seconds(args: argparse.Namespace) -> float:
     return float(args.timeout) if args.wait else 0.0
 
 
-def not_removed(owed: Mapping[str, int], refused: Mapping[str, int], details: Mapping[str, str]) -> list[str]:
+def not_removed(
+    owed: Mapping[str, int], refused: Mapping[str, int], details: Mapping[str, str], absent: Collection[str] = ()
+) -> list[str]:
     """What --wait reports: one sentence for each cache that owes purges, and one for each that refuses some.
 
-    `owed`, `refused`: numbers of purges by cache; the refused ones need the operator. `details`: why, by cache.
+    Args:
+        owed, refused: numbers of purges by cache; the refused ones need the operator.
+        details: why, by cache.
+        absent: the caches that no controller has, so that nobody tries anything there.
     """
     sentences = []
-    for cache in sorted({*owed, *refused}):
+    for cache in sorted({*owed, *refused} - {*absent}):
         if count := owed.get(cache, 0):
             sentences.append(f"{cache} still owes {counted(count, 'purge')}, to be retried")
         if count := refused.get(cache, 0):
             why = f" ({details[cache]})" if details.get(cache) else ", fix its access rules or credentials"
             sentences.append(f"{cache} refuses {counted(count, 'purge')}{why}; {RETRIED}")
-    return [f"{sentence}: see `edgeward purges`" for sentence in sentences]
+    found = [f"{sentence}: see `edgeward purges`" for sentence in sentences]
+    return [*found, *(_not_tried(cache, owed.get(cache, 0), refused.get(cache, 0)) for cache in sorted(absent))]
+
+
+def _not_tried(cache: str, owed: int, refused: int) -> str:
+    verbs = [f"owes {counted(owed, 'purge')}"] if owed else []
+    verbs += [f"has refused {counted(refused, 'purge')}"] if refused else []
+    return f"{cache} {' and '.join(verbs) or 'has not carried out every purge'}, and {what_to_do(cache)}"
 
 
 def not_in_force(answer: Mapping[str, Any]) -> list[str]:
@@ -87,7 +100,7 @@ def status_of(answer: dict[str, Any]) -> Exit:
     purge = answer.get("purge", {})
     if not purge.get("matched", True):
         missing.append("saved, but not yet matched against all sightings")
-    missing += not_removed(purge.get("owed", {}), purge.get("refused", {}), refusals(purge))
+    missing += not_removed(purge.get("owed", {}), purge.get("refused", {}), refusals(purge), purge.get("absent", ()))
     missing += [*not_verified(purge), *not_known(purge)]
     for text in missing:
         print_note(text)

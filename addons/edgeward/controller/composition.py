@@ -18,8 +18,11 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.expired_sightings import ExpiredSightings
 from edgeward.operations.node_watch import NodeWatch
+from edgeward.operations.old_records import OldRecords
 from edgeward.operations.services import Services
+from edgeward.operations.settings_watch import SettingsWatch
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
@@ -61,7 +64,11 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         Matcher(config.hashing.min_quality, config.hashing.signals),
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
     )
-    sightings, orders, list_store = Sightings(store, config.sightings), Orders(store), ListStore(store)
+    sightings, orders, list_store = (
+        Sightings(store, config.sightings),
+        Orders(store),
+        ListStore(store, replica.membership),
+    )
     takedowns, import_jobs = Takedowns(store), ImportJobs(store)
     # If a cache stores images under tags, the orders for an image include one by its tag: it removes copies under URLs
     # that were never seen too.
@@ -95,12 +102,13 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
-    The clock comes first, by which repeats are due. Then the purgers: a long load of the lists must not delay orders
-    that are on record.
+    The clock comes first, by which repeats are due, and what other controllers have. Then the purgers: a long load of
+    the lists must not delay orders that are on record.
     """
     config, orders = services.config, services.orders
     return [
-        ClockWatch(services.store, orders.clock.look),
+        ClockWatch(services.store, ExpiredSightings(services.store, orders.clock, services.sightings.forgotten).look),
+        SettingsWatch(orders, config, consumer),
         *purgers(orders, config, consumer),
         services.hashers,
         services.replica,
@@ -110,6 +118,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.undo_worker,
         services.store_watch,
         NodeWatch(orders, services.caches),
+        OldRecords(orders.clock, services.list_store, services.import_jobs, services.takedowns, services.retromatch),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

@@ -12,7 +12,8 @@ from edgeward.errors import ConfigError
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The loopback address by which a socket on all addresses can be reached."""
-RETRY_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Time between two looks whether the file is there."""
 
 
 class LocalAccessFile:
@@ -41,13 +42,14 @@ class LocalAccessFile:
                 temporary.unlink(missing_ok=True)
             raise ConfigError(f"state_dir {self.path.parent}: {error.strerror}") from None
 
-    async def write_until_done(self) -> None:
-        """Write the file once state_dir can be written."""
+    async def keep(self) -> None:
+        """Write the file again whenever it is missing: state_dir could not be written, somebody deleted it, or another
+        controller of this state_dir has ended and removed its own. Runs until it is cancelled."""
         while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            with contextlib.suppress(ConfigError):
-                self.write()
-                return
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self.path.exists():
+                with contextlib.suppress(ConfigError):
+                    self.write()
 
     def remove(self) -> None:
         """Remove the file, unless another controller has written its own since."""

@@ -96,7 +96,7 @@ async def _serve_api(services: Services, sock: socket.socket, stack: AsyncExitSt
             raise
         # state_dir may be full, read-only or deleted since the supervisor began.
         logger.error("commands on this machine do not find the admin API: %s; trying again", error)
-        writing = asyncio.create_task(access_file.write_until_done(), name="api.json")
-        stack.callback(writing.cancel)
+    keeping = asyncio.create_task(access_file.keep(), name="api.json")
+    stack.callback(keeping.cancel)
     stack.callback((await listen(runner, sock)).close)
     report_ready()

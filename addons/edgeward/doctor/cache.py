@@ -5,11 +5,17 @@ from dataclasses import replace
 
 from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.raw_http import RawHttpClient, TargetError
+from edgeward.caches.response_parser import HttpResponse
+from edgeward.caches.response_signs import is_like
+from edgeward.caches.self_hosted_driver import answered_by
+from edgeward.doctor import access_fixes, address_fixes
 from edgeward.doctor.cached_object import OWN_OBJECTS, CachedObjectCheck
 from edgeward.doctor.finding import Finding, Health, fail, ok, skipped, warn
+from edgeward.doctor.reachability import Reached, Step, reach
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import CacheSettings, SelfHostedCache
 from edgeward.settings.config import Config
+from edgeward.settings.secret_types import hide_secrets
 from edgeward.types import Cause, Delivery, PurgeOrder, Target
 
 REFUSALS = (400, 401, 403, 405, 501)
@@ -22,17 +28,6 @@ _VARNISH_REFUSALS = {
 }
 """What a status of Varnish means."""
 NEVER_STORED = OWN_OBJECTS + "never-stored"
-FIXES = {
-    "varnish": "include deploy/varnish/edgeward.vcl, with this machine in the acl edgeward_purgers and the same secret "
-    '(docs/deployment.md, "An existing Varnish")',
-    "nginx": "include deploy/nginx/edgeward-cache.conf, point `url` at its purge listener, and use the same secret "
-    '(docs/deployment.md, "nginx as the cache")',
-    "squid": "copy the acl lines of deploy/squid/squid.conf, with this machine and the same secret "
-    '(docs/deployment.md, "Squid as the cache")',
-    "trafficserver": "copy deploy/trafficserver/ip_allow.yaml, with this machine in it "
-    '(docs/deployment.md, "Traffic Server as the cache")',
-}
-"""How to let Edgeward purge a cache, and no one else, by its driver."""
 
 
 async def check_cache(cache: CacheSettings, target: Target | None, upstream: str | None = None) -> list[Finding]:
@@ -74,7 +69,7 @@ class _CacheCheck:
     def __init__(self, cache: CacheSettings, driver: CacheDriver, target: Target | None, upstream: str | None) -> None:
         self._cache, self._driver, self._target, self._upstream = cache, driver, target, upstream
         self._name = cache.name
-        self._fix = FIXES.get(cache.driver, "")
+        self._fix = access_fixes.fix_of(type(driver))
         self.headers_in_key: list[str] = []
 
     async def run(self) -> list[Finding]:
@@ -94,10 +89,9 @@ class _CacheCheck:
         target = self._target or Target("https", INVENTED_HOST, "/nothing")
         purged = await self._purge(replace(target, path=NEVER_STORED, vary=()))
         if purged.delivery is Delivery.WAITING:
-            fix = f"check that it runs, and that this machine can reach it at {self._cache.url}"
-            return fail(self._name, "purge", f"it does not carry out purges: {purged.detail}", fix)
+            return await self._not_carried_out(purged, target)
         if purged.delivery is Delivery.REFUSED:
-            return self._refusal(purged, target)
+            return await self._refusal(purged, target)
         if purged.delivery is Delivery.DELIVERED and self._cache.driver == "varnish":
             detail = "it accepts purges, but does not say what it removes: its VCL handles PURGE by itself, without "
             return warn(self._name, "purge", f"{detail}deploy/varnish/edgeward.vcl", self._fix)
@@ -105,7 +99,28 @@ class _CacheCheck:
         unproven = f", not verified: {purged.detail}" if purged.delivery is Delivery.DELIVERED and purged.detail else ""
         return ok(self._name, "purge", f"it accepts purges ({self._cache.driver}){unproven}")
 
-    def _refusal(self, purged: Purged, target: Target) -> Finding:
+    async def _reach(self, target: Target) -> Reached:
+        """What answers where purges are sent, to a client."""
+        host = target.host if isinstance(self._cache, SelfHostedCache) else ""
+        return await reach(self._cache.url, host, NEVER_STORED, self._cache.timeout_ms / 1000)
+
+    async def _not_carried_out(self, purged: Purged, target: Target) -> Finding:
+        """The finding on a cache that does not answer, is overloaded, or has a copy left."""
+        detail, reached = f"it does not carry out purges: {purged.detail}", await self._reach(target)
+        if fix := address_fixes.fix_of(reached, "`url`", self._cache.url):
+            detail += "" if reached.problem in detail or purged.detail in reached.problem else f" ({reached.problem})"
+            return fail(self._name, "purge", detail, fix)
+        if not purged.status:
+            fix = f"see its log: it answers clients ({reached.status}), and purges not in time; or raise timeout_ms"
+        elif purged.status >= 429:
+            fix = "see its log: it is overloaded, or what it needs to answer fails"
+        elif isinstance(self._cache, SelfHostedCache):
+            fix = f"{self._fix}; or correct `url`: {self._answered(reached)}"
+        else:
+            fix = f"correct `url`: what answers at {hide_secrets(self._cache.url)} is not this API"
+        return fail(self._name, "purge", detail, fix)
+
+    async def _refusal(self, purged: Purged, target: Target) -> Finding:
         invented = target.host == INVENTED_HOST and not isinstance(self._cache, SelfHostedCache)
         if invented and purged.status not in (401, 403, 405, 501):
             detail = f"it refuses to purge a host that it does not serve: {purged.detail}"
@@ -113,8 +128,17 @@ class _CacheCheck:
         detail = f"it refuses purges: {purged.detail}"
         if self._cache.driver == "varnish":
             detail += f" ({_VARNISH_REFUSALS.get(purged.status, VARNISH_WITHOUT_VCL)})"
-        fix = self._fix or "check its token, its zone or service, and the token's permissions"
+        fix, reached = self._fix, await self._reach(target)
+        if reached.step is Step.ONLY_TLS:
+            fix = address_fixes.fix_of(reached, "`url`", self._cache.url)
+            detail += f" ({reached.problem})"
+        elif isinstance(self._cache, SelfHostedCache) and not is_like(self._cache.driver, reached.headers):
+            fix = f"correct `url`: {self._answered(reached)}; or {fix}"
         return fail(self._name, "purge", detail, fix)
+
+    def _answered(self, reached: Reached) -> str:
+        by = answered_by(HttpResponse(reached.status, reached.headers))
+        return f"what answers at {hide_secrets(self._cache.url)} is {by}"
 
     async def _check_outsider(self, cache: SelfHostedCache) -> Finding:
         """Send a purge without the secret: the cache must refuse it."""
@@ -123,7 +147,7 @@ class _CacheCheck:
                 self._name,
                 "outsider",
                 "no secret is set: anyone who can send from an address that the cache trusts can purge it",
-                ": ".join(filter(None, ("set `secret` here and in the cache", self._fix))),
+                f"set `secret` here and in the cache: {self._fix}",
             )
         target = self._target or Target("http", INVENTED_HOST, NEVER_STORED)
         client = RawHttpClient(cache.url, cache.timeout_ms / 1000)
@@ -137,7 +161,7 @@ class _CacheCheck:
         if answer.status in REFUSALS:
             return ok(self._name, "outsider", f"a purge without the secret is refused ({answer.status})")
         detail = f"a purge without the secret is answered with {answer.status}"
-        return fail(self._name, "outsider", detail, self._fix or "let the cache check the secret")
+        return fail(self._name, "outsider", detail, self._fix)
 
     async def check_object(self, cache: SelfHostedCache) -> list[Finding]:
         if self._target is None:
@@ -154,7 +178,9 @@ class _CacheCheck:
             self.headers_in_key = check.headers_in_key
             return findings
         except CacheUnavailable as error:
-            fix = f"set `serves` of this cache to the address where it serves clients (tried: {address})"
+            reached = await reach(address, self._target.host, self._target.path, cache.timeout_ms / 1000)
+            key = "`serves` of this cache, the address where it serves clients"
+            fix = address_fixes.fix_of(reached, key, address) or f"see its log (tried: {address})"
             return [fail(self._name, "object", f"it does not serve the object: {error}", fix)]
         finally:
             client.close()

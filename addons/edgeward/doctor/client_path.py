@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from edgeward.caches.response_signs import Sign, unpurged_sign
+from edgeward.doctor import address_fixes
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
 from edgeward.doctor.harmless_object import with_own_query, without_own_query
 from edgeward.doctor.reachability import Reached, reach
@@ -20,6 +22,10 @@ from edgeward.types import Target
 CONNECTIONS_PER_WORKER = 4
 """The kernel distributes connections among the workers: with this many each of them gets some, most probably."""
 MAX_CONNECTIONS = 64
+_CACHE_FIX = (
+    "add it to [[caches]]; or let it store no images, or let proxy.upstream be the server behind it "
+    '(docs/deployment.md, "A cache behind the upstream")'
+)
 GATEWAY_ERRORS = (502, 503, 504)
 """RFC 9110, 15.6: what stands behind the server that answers did not answer it."""
 
@@ -41,7 +47,10 @@ async def check_client_path(config: Config, target: Target | None) -> list[Findi
     if not any(answer.status for answer in answers) and run_file is None:
         fix = "run doctor on the proxy's machine too"
         return [skipped("proxy", "client", f"no proxy answers at {address} on this machine", fix)]
-    findings = [_upstream_finding(config, upstream), _proxy_finding(config, address, answers, upstream, is_real)]
+    findings = [
+        *await _upstream_findings(config, upstream, asked, is_real),
+        _proxy_finding(config, address, answers, upstream, is_real),
+    ]
     if config.proxy.placement == "fill":
         caches = [cache for cache in config.caches if isinstance(cache, SelfHostedCache) and _serves(cache)]
         findings += await asyncio.gather(*(_check_cache(config, cache, asked, upstream) for cache in caches))
@@ -58,7 +67,7 @@ async def check_origins(config: Config) -> list[Finding]:
         host = "" if "*" in name else name
         reached = await reach(origin, host, certified=host.partition(":")[0])
         if reached.problem:
-            fix = f"check `origin` of this host in [[hosts]], and that this machine can reach it ({origin})"
+            fix = address_fixes.fix_of(reached, "`origin` of this host in [[hosts]]", origin)
             return fail("hosts", name, f"removals at its origin are not noticed: {reached.problem}", fix)
         return ok("hosts", name, f"its origin answers ({reached.status})")
 
@@ -89,12 +98,34 @@ async def _ask_every_worker(url: str, asked: Target, workers: int) -> list[Reach
     return list(await asyncio.gather(*(reach(url, asked.host, asked.path) for _ in range(number))))
 
 
-def _upstream_finding(config: Config, upstream: Reached) -> Finding:
+async def _upstream_findings(config: Config, upstream: Reached, asked: Target, is_real: bool) -> list[Finding]:
+    """Whether it answers, and whether responses come out of a cache behind it that nobody purges.
+
+    Args:
+        upstream: its answer to `asked`, which no cache has stored.
+        is_real: without the query of this check `asked` is an object that clients ask for: a cache may have that.
+    """
     shown = f"proxy.upstream ({_without_user(config.proxy.upstream)})"
     if upstream.problem:
-        fix = "start it, or correct proxy.upstream: every request of a client fails until then"
-        return fail("proxy", "upstream", f"{shown} can't be reached: {upstream.problem}", fix)
-    return ok("proxy", "upstream", f"{shown} answers ({upstream.status})")
+        address = _without_user(config.proxy.upstream)
+        fix = f"{address_fixes.fix_of(upstream, 'proxy.upstream', address)}: every request of a client fails until then"
+        return [fail("proxy", "upstream", f"{shown} can't be reached: {upstream.problem}", fix)]
+    answers = ok("proxy", "upstream", f"{shown} answers ({upstream.status})")
+    sign = _unpurged_sign(config, upstream)
+    if sign is None and is_real:
+        stored = without_own_query(asked)
+        sign = _unpurged_sign(config, await reach(config.proxy.upstream, stored.host, stored.path))
+    if sign is None:
+        return [answers]
+    detail = (
+        f"a response of {shown} came out of a cache ({sign}) that no [[caches]] section purges: what is purged may "
+    )
+    return [answers, warn("proxy", "upstream cache", f"{detail}come back from there", _CACHE_FIX)]
+
+
+def _unpurged_sign(config: Config, answer: Reached) -> Sign | None:
+    in_front = config.proxy.placement == "front"
+    return unpurged_sign(answer.headers, config.proxy.upstream, config.caches, in_front)
 
 
 def _proxy_finding(
@@ -131,7 +162,8 @@ async def _check_cache(config: Config, cache: SelfHostedCache, asked: Target, up
     address = str(cache.serves or cache.url)
     reached = await reach(address, asked.host, asked.path)
     if reached.problem:
-        fix = f"set `serves` of this cache to the address where it serves clients (tried: {address})"
+        key = "`serves` of this cache, the address where it serves clients"
+        fix = address_fixes.fix_of(reached, key, address)
         return fail(cache.name, "client", f"no client gets an answer from this cache: {reached.problem}", fix)
     if reached.status not in GATEWAY_ERRORS:
         return ok(cache.name, "client", f"clients get an answer through this cache ({reached.status})")

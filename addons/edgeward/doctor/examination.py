@@ -19,6 +19,7 @@ from edgeward.doctor.origin_check import check_origin_check
 from edgeward.doctor.processes import check_processes
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
+from edgeward.doctor.shared_settings import check_shared_settings
 from edgeward.doctor.store import check_store
 from edgeward.doctor.store_away import check_store_away
 from edgeward.doctor.store_loss import check_last_refill, check_loss
@@ -64,6 +65,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await check_store(services.store, services.store.replicas),
             *check_step(services.orders.clock),
             *await check_nodes(services),
+            *check_shared_settings(services),
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
             *await check_match_surge(services.incidents),

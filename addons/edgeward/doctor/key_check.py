@@ -60,7 +60,7 @@ class KeyCheck:
             return
         mismatches = self._services.orders.key_mismatches
         for cache in self._services.config.caches:
-            if not isinstance(cache, SelfHostedCache) or not await mismatches.is_due(cache.name):
+            if not isinstance(cache, SelfHostedCache) or not await mismatches.is_due(cache.name, self._seconds):
                 continue
             target = await self._object()
             if target and await mismatches.take_check(cache.name, self._seconds):

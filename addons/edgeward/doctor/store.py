@@ -11,7 +11,7 @@ from edgeward.store.condition import problems_of
 from edgeward.store.connection import Store
 
 STEP_SHOWN_SECONDS = 86400.0
-"""How long after a step of the store's clock it is told."""
+"""How long after a step of the store's clock it is told, and that it was restored."""
 LISTPACK_BYTES = 512
 _GUIDE = ' (docs/deployment.md, "Your own store")'
 _REPLICAS_GUIDE = ' (docs/deployment.md, "Store on Sentinel or Cluster")'
@@ -28,6 +28,7 @@ async def check_store(store: Store, replicas: int) -> list[Finding]:
         *_check_memory(info),
         await check_clock(store),
         await _check_clock_steps(store),
+        *await _check_restored(store),
         *await _check_packing(store),
     ]
 
@@ -73,6 +74,16 @@ async def _check_clock_steps(store: Store) -> Finding:
         return ok("clock", "steps", "the store's clock was not stepped in the last day")
     detail = f"the store's clock was stepped by {step[1]:+.1f} s at {moment(step[0])}, or another server took over then"
     return warn("clock", "steps", detail, "let the NTP client of the store's servers slew the clock, not step it")
+
+
+async def _check_restored(store: Store) -> list[Finding]:
+    """Whether it came back with an older state within the last day. There is no finding if not."""
+    at = await Membership(store).restored_at()
+    if at is None or store.clock.now() - at > STEP_SHOWN_SECONDS:
+        return []
+    detail = f"the store came back with an older state at {moment(at)}: it was restored, or another server took over"
+    fix = "see edgeward replicas: those that are silent may still serve; forget those that have ended since"
+    return [warn("store", "restored", detail, fix)]
 
 
 async def _check_packing(store: Store) -> list[Finding]:

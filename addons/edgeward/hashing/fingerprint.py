@@ -1,6 +1,7 @@
 """Bytes -> Fingerprint, in this process. Only hashers call it: hostile bytes may crash or take over a decoder."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgeward.hashing.content_codings import CodingError, TooLarge, decode
 from edgeward.hashing.decoding.images import size
@@ -12,11 +13,13 @@ from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.media_types import DECODABLE
 from edgeward.hashing.perceptual.frames import frame_signals
 from edgeward.hashing.undecoded_fingerprint import undecoded_fingerprint
-from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint, Flaw
 
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
 
-def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
+
+def fingerprint(body: bytes, settings: "HashingSettings", request: HashRequest = HashRequest()) -> Fingerprint:  # noqa: B008  frozen
     """All signals that `settings` name: first digests, then perceptual ones in the order of frames.
 
     Codings are undone first: digests and `size` are those of the decoded body, or of `body` itself if decoding failed
@@ -46,7 +49,7 @@ def fingerprint(body: bytes, settings: HashingSettings, request: HashRequest = H
     return _with_images_in_text(decoded, found, settings, request)
 
 
-def _with_picture(body: bytes, found: Fingerprint, settings: HashingSettings, request: HashRequest) -> Fingerprint:
+def _with_picture(body: bytes, found: Fingerprint, settings: "HashingSettings", request: HashRequest) -> Fingerprint:
     """`found` with the picture's perceptual signals, width and height, and the flaw if some are missing."""
     pixels = (0, 0)
     if not set(settings.signals) <= set(DIGESTS):
@@ -58,7 +61,7 @@ def _with_picture(body: bytes, found: Fingerprint, settings: HashingSettings, re
 
 
 def _with_images_in_text(
-    body: bytes, found: Fingerprint, settings: HashingSettings, request: HashRequest
+    body: bytes, found: Fingerprint, settings: "HashingSettings", request: HashRequest
 ) -> Fingerprint:
     """`found` with the signals of the images inside, if the body is a text that can show any."""
     markup = markup_types.markup_type(request.declared, settings.data_uris)

@@ -18,12 +18,15 @@ from edgeward.background.job_store import JobRecord, JobStore
 from edgeward.background.readable_records import readable
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import CHUNK_SIZE
+from edgeward.lists.relisting import list_again
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal
 from edgeward.types.later_releases import check_version
 
 ID_PREFIX = "job-"
 KEEP_SECONDS = 30 * 86400
+"""How long a finished import is on record, counted from when it was asked for."""
+JOBS_PER_ROUND = 1000
 ORDERS_PER_CALL = 1000
 """Ids of orders that one script call writes: it must not hold up the store."""
 
@@ -49,6 +52,13 @@ if ARGV[4] ~= '0' then
 end
 """
 
+# KEYS: record. ARGV: version of the lists
+_NOTE_AGAIN = """
+if tonumber(redis.call('HGET', KEYS[1], 'again') or 0) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'again', ARGV[1])
+end
+"""
+
 # KEYS: record, orders
 # ARGV: number of the chunk, number of its versions, position of the first id, number of ids when all are in, ids
 _NOTE_MATCHED = """
@@ -68,7 +78,8 @@ end
 class ImportJob:
     """An import. `at` is Unix seconds, `total` counts entries, `bad` the lines that were left out.
 
-    `size` is the number of entries in a chunk: each chunk is listed whole or not at all.
+    `size` is the number of entries in a chunk: each chunk is listed whole or not at all. `purge_again`: what is on the
+    list already is matched and purged again.
     """
 
     list: str
@@ -78,6 +89,7 @@ class ImportJob:
     reason: str = ""
     bad: int = 0
     size: int = CHUNK_SIZE
+    purge_again: bool = False
     id: str = field(default_factory=lambda: ID_PREFIX + secrets.token_hex(8))
 
     @property
@@ -106,6 +118,7 @@ class ImportProgress:
         entries_matched: how many of those are matched against all sightings.
         versions: the first and the last version of the lists that the job made; None if it made none yet.
         orders: number of purge orders so far.
+        again: the highest version of the lists at which it has listed something again; 0: it has not.
         state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over.
         error: why it failed.
     """
@@ -118,15 +131,14 @@ class ImportProgress:
     orders: int
     state: str
     error: str
+    again: int = 0
 
 
 class ImportJobs:
     """Imports in the store."""
 
     def __init__(self, store: Store) -> None:
-        self.job_store = JobStore(
-            store, "jobs", "job", "job", lists=("chunks", "ranges", "orders"), keep_seconds=KEEP_SECONDS
-        )
+        self.job_store = JobStore(store, "jobs", "job", "job", lists=("chunks", "ranges", "orders"))
         self._store = store
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
@@ -137,14 +149,22 @@ class ImportJobs:
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
         """
+        chunks = 0
         for some in batched(hashes, job.size):
             rows = [[each.signal.type, each.signal.value, each.signal.quality, each.reason] for each in some]
             await self.job_store.stage(job.id, "chunks", [json.dumps(rows, separators=(",", ":"))])
-        await self.job_store.create(job.id, job.to_json(), job.at)
+            chunks += 1
+        await self.job_store.create(job.id, job.to_json(), job.at, staged={"chunks": chunks})
 
     async def discard(self, job_id: str) -> bool:
         """Remove the entries of a job that could not be recorded. Returns whether it is not on record."""
         return await self.job_store.discard(job_id)
+
+    async def forget_before(self, at: float) -> None:
+        """Forget finished imports that were asked for before `at`, Unix seconds."""
+        while ids := await self.job_store.finished_before(at, JOBS_PER_ROUND):
+            for job_id in ids:
+                await self.job_store.forget(job_id)
 
     async def get(self, job_id: str) -> tuple[ImportJob, ImportProgress]:
         """A job and its progress.
@@ -152,12 +172,11 @@ class ImportJobs:
         Raises:
             NotFound: there is none of this id, or no longer.
         """
-        return _parse(await self.job_store.get(job_id), self._store.clock.now())
+        return _parse(await self.job_store.get(job_id))
 
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
-        now = self._store.clock.now()
-        return readable("job", await self.job_store.recent(limit), lambda record: _parse(record, now))
+        return readable("job", await self.job_store.recent(limit), _parse)
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -183,6 +202,11 @@ class ImportJobs:
         keys = [self.job_store.record(job_id), self.job_store.key("ranges", job_id)]
         args = [number, min(versions, default=0), max(versions, default=-1), len(versions)]
         await self._store.run(_NOTE_LISTED, keys, args)
+
+    async def list_again(self, job: ImportJob, ids: Sequence[str]) -> None:
+        """List these entries again, which are on the list already, and note at which version that was."""
+        if changes := await list_again(self._store, job.list, ids, job.by, job.reason):
+            await self._store.run(_NOTE_AGAIN, [self.job_store.record(job.id)], [changes[-1].version])
 
     async def versions(self, job_id: str, number: int) -> range:
         """The versions that a chunk made."""
@@ -214,10 +238,10 @@ class ImportJobs:
         await self.job_store.finish(job_id, {"state": state, "error": error}, remove=("chunks",))
 
 
-def _parse(record: JobRecord, now: float) -> tuple[ImportJob, ImportProgress]:
-    fields, lease_end = record.fields, record.lease_end
+def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
+    fields = record.fields
     state = fields.get(b"state", b"running").decode()
-    if state == "running" and lease_end and lease_end < now:
+    if state == "running" and record.is_interrupted:
         state = "interrupted"
 
     def count(name: bytes) -> int:
@@ -232,5 +256,6 @@ def _parse(record: JobRecord, now: float) -> tuple[ImportJob, ImportProgress]:
         orders=count(b"orders"),
         state=state,
         error=fields.get(b"error", b"").decode(),
+        again=count(b"again"),
     )
     return ImportJob.from_json(record.job), progress

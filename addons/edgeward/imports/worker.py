@@ -93,6 +93,9 @@ class ImportWorker(JobWorker):
         if not is_first:
             # A controller that died may have added some of them, which are no changes of this call.
             changes = await self._changes_of(job.id, entries, version_before)
+        if job.purge_again:
+            added = {change.entry.id for change in changes if change.entry}
+            await self._jobs.list_again(job, [entry.id for entry in entries if entry.id not in added])
         await self._jobs.note_listed(job.id, number, [change.version for change in changes])
 
     async def _changes_of(self, job_id: str, entries: list[Entry], version: int) -> list[Change]:
@@ -112,7 +115,7 @@ class ImportWorker(JobWorker):
         if progress.chunks_matched == progress.chunks_listed:
             return False
         versions = await self._jobs.versions(job.id, progress.chunks_matched)
-        if versions and await self._retromatch.version() < versions[-1]:
+        if await self._retromatch.version() < max(versions[-1] if versions else 0, progress.again):
             return False
         found = await self._retromatch.orders_of_each(versions)
         ids = dict.fromkeys(order_id for some in found for order_id in some or ())

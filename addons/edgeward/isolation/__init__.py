@@ -6,6 +6,7 @@
     cpu_time          its CPU time, limited by its parent
     exit_status       how such a process ended, in words
     memory_headroom   how much memory its limit leaves
+    plain_settings    its settings, as plain attributes
     protocol          the messages between it and its parent
 
 Hashers are such processes, and so are the operators' classifiers.

@@ -14,7 +14,7 @@ from edgeward.isolation.cpu_time import limit_cpu_seconds, used_cpu_seconds
 from edgeward.isolation.protocol import BEGUN, LAYERS, LENGTH_BYTES, READY, length_prefix
 
 START_SECONDS = 30
-"""Longer than a slow machine takes to import numpy, SciPy and Pillow."""
+"""Longer than a slow machine takes to import NumPy and Pillow."""
 
 _SOURCE_ROOT = str(Path(__file__).parents[2])
 _INHERITED_VARIABLES = ("PYTHONHOME", "LD_LIBRARY_PATH")

@@ -130,20 +130,26 @@ return redis.call('UNLINK', KEYS[1])
 """
 
 # KEYS: the record of an act, deletions by list, ids of the entries that it added, the same ids as they are to become.
-# ARGV: as for DECLARE_ACT
+# ARGV: as for DECLARE_ACT, and last the number of these ids -> nil if some have expired: then nothing is restored
 RESTORE_ACT = (
     """
 if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('UNLINK', KEYS[4]) end
+if redis.call('LLEN', KEYS[4]) ~= tonumber(table.remove(ARGV)) then return false end
 redis.call('RENAME', KEYS[4], KEYS[3])
 redis.call('PERSIST', KEYS[3])
 """
     + DECLARE_ACT
 )
 
-# KEYS: the record of an act, what became of its entries. ARGV: seconds to keep both
+# KEYS: the record of an act, acts that are undone. ARGV: its id, the store's time
 FINISH_UNDO = """
-local time = redis.call('TIME')
-redis.call('HSETNX', KEYS[1], 'done_at', time[1] .. '.' .. string.format('%06d', time[2]))
-for i = 1, 2 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+redis.call('HSETNX', KEYS[1], 'done_at', ARGV[2])
+redis.call('ZADD', KEYS[2], 'NX', ARGV[2], ARGV[1])
 return 1
+"""
+
+# KEYS: acts that are undone, the keys of one of them. ARGV: its id
+FORGET_ACT = """
+redis.call('UNLINK', unpack(KEYS, 2))
+return redis.call('ZREM', KEYS[1], ARGV[1])
 """

@@ -4,6 +4,7 @@
 {blocklist}:act:<id>:added    list: ids of the entries that it added
 {blocklist}:deletions         list name -> how often a list of that name was deleted
 {blocklist}:act:<id>:outcome  list: what its undo did, as JSON; see Outcome
+{blocklist}:undone            sorted set: act -> when its undo was done, Unix seconds; until it is forgotten
 
 The scripts in lua_scripts.py and act_scripts.py write them, together with the entries.
 """
@@ -17,7 +18,7 @@ from itertools import batched
 from typing import Any, Self
 
 from edgeward.background.readable_records import readable
-from edgeward.errors import NotFound
+from edgeward.errors import NotFound, StoreUnavailable
 from edgeward.lists import act_scripts
 from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Entry
@@ -33,7 +34,9 @@ IDS_PER_CALL = 1000
 RESTORE_SECONDS = 600
 """After this time the ids of an act that nobody went on to restore are dropped."""
 KEEP_SECONDS = 90 * 86400
-"""How long an act is kept after its undo. Until then nothing can list under its id."""
+"""How long an act is kept after its undo. Until then nothing can list under its id. It does not expire, or it would be
+gone at once if the store's clock were set forwards."""
+FORGOTTEN_AT_ONCE = 1000
 
 
 def new_act_id() -> str:
@@ -86,6 +89,7 @@ class Acts:
         self._store = store
         self.prefix = store.key("{blocklist}", "act", "")
         self.deletions = store.key("{blocklist}", "deletions")
+        self._undone = store.key("{blocklist}", "undone")
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
 
@@ -131,7 +135,9 @@ class Acts:
             for some in batched(entries, IDS_PER_CALL):
                 await self._redis.rpush(aside, *(entry.id for entry in some))
                 await self._redis.expire(aside, RESTORE_SECONDS)
-            await self._store.run(act_scripts.RESTORE_ACT, [record, self.deletions, added, aside], fields)
+            keys = [record, self.deletions, added, aside]
+            if await self._store.run(act_scripts.RESTORE_ACT, keys, [*fields, len(entries)]) is None:
+                raise StoreUnavailable("the store's clock was set forwards while an act was restored: try again")
         except BaseException:
             with suppress(*STORE_AWAY):
                 await self._redis.unlink(aside)
@@ -149,8 +155,15 @@ class Acts:
 
     async def finish_undo(self, act_id: str) -> None:
         """Record durably that nothing is left to take back."""
-        keys = [self.keys(act_id)[0], self.outcome(act_id)]
-        await self._store.run_durably(act_scripts.FINISH_UNDO, keys, [KEEP_SECONDS])
+        keys, at = [self.keys(act_id)[0], self._undone], f"{self._store.clock.now():.6f}"
+        await self._store.run_durably(act_scripts.FINISH_UNDO, keys, [act_id, at])
+
+    async def forget_undone(self, before: float) -> None:
+        """Forget acts whose undo was done before then, Unix seconds."""
+        while ids := await self._redis.zrangebyscore(self._undone, "-inf", before, start=0, num=FORGOTTEN_AT_ONCE):
+            for act_id in map(bytes.decode, ids):
+                keys = [self._undone, *self.keys(act_id), self.outcome(act_id)]
+                await self._store.run_even_if_full(act_scripts.FORGET_ACT, keys, [act_id])
 
 
 def from_entries(act_id: str, entries: Sequence[Entry]) -> Act:

@@ -6,8 +6,7 @@
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
 {blocklist}:act:<id>        see acts.py
-{blocklist}:gone:<list>     the entries of a deleted allowlist, for DELETED_ALLOWLIST_DAYS: what it allowed must be
-                            matched again (retromatch/search_scope.py)
+{blocklist}:gone:<list>     see deleted_allowlists.py
 {blocklist}:replicas        see replication/membership.py
 {blocklist}:history         id of this history of the store, see replication/store_loss.py and refill.py
 {blocklist}:questions       stream of the latest flush requests, see there
@@ -24,6 +23,7 @@ from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
+from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
 from edgeward.store.connection import Store
@@ -37,7 +37,6 @@ SCAN_COUNT = 500
 """Entries that one HSCAN call reads, about."""
 POLL_SECONDS = 0.003
 """Pause between two looks at which replicas lag. An acknowledgement waits for them; they need a few milliseconds."""
-DELETED_ALLOWLIST_DAYS = 7
 MAX_ATTEMPTS = 100
 """How often a change is made again on what another caller has changed meanwhile. Each time one of them succeeds."""
 
@@ -48,26 +47,25 @@ class ListStore:
     Attributes:
         stream: key of the stream of changes.
         acts: the acts that listed the entries.
+        deleted: the entries of deleted allowlists.
         clock: that of the store.
-        membership: the replicas of the lists.
+        membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, membership: Membership | None = None) -> None:
         self._store, self.clock = store, store.clock
         self.acts = Acts(store)
-        self.membership = Membership(store)
+        self.membership = membership or Membership(store)
         self._version = store.key("{blocklist}", "version")
         self.stream = store.key("{blocklist}", "changes")
         self._lists = store.key("{blocklist}", "lists")
+        self.deleted = DeletedAllowlists(store)
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
 
     def _demands(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "demands", list_name)
-
-    def _deleted_entries(self, list_name: str) -> str:
-        return self._store.key("{blocklist}", "gone", list_name)
 
     def _keys(self, *more: str) -> tuple[str, ...]:
         return (self._version, self.stream, self._lists, *more)
@@ -153,13 +151,13 @@ class ListStore:
         Raises:
             NotFound: there is no such list.
         """
-        keys = self._keys(self._entries(name), self._deleted_entries(name), self._demands(name), self.acts.deletions)
-        keep_ms = DELETED_ALLOWLIST_DAYS * 86_400_000
+        kept = self.deleted.entries(name), self._demands(name), self.acts.deletions, self.deleted.index
+        keys = self._keys(self._entries(name), *kept)
         for _ in range(MAX_ATTEMPTS):
             was = await self._list_json(name) if check else b""
             if check:
                 check(HashList.from_json(was))
-            done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (signed(who), why, name, keep_ms, was))
+            done = await self._store.run_durably(lua_scripts.DELETE_LIST, keys, (signed(who), why, name, was))
             if not done:
                 raise NotFound(f"no list is named {name!r}")
             if isinstance(done, list):
@@ -296,7 +294,7 @@ class ListStore:
         Raises:
             StoreUnavailable: at the end, if another server has taken over meanwhile: some entries may be missing.
         """
-        key = self._deleted_entries(list_name) if deleted else self._entries(list_name)
+        key = self.deleted.entries(list_name) if deleted else self._entries(list_name)
         server = await self._store.server_id_of(key)
         cursor = 0
         while True:

@@ -64,20 +64,21 @@ return {record('list.set', 'list', ARGV[4], was), at}
 DELETE_LIST = (
     RECORD
     + """
--- key 4: its entries, 5: where those of an allowlist are kept for a time, 6: its demands, 7: deletions by list
--- name, that time in ms, the list's json as the caller knows it ("": whatever it is)
+-- key 4: its entries, 5: where those of an allowlist are kept for a time, 6: its demands, 7: deletions by list,
+-- 8: deleted allowlists
+-- name, the list's json as the caller knows it ("": whatever it is)
 -- -> {version, at, json of the list, number of its entries}, nil for an unknown list, or its json if that is not as the
 -- caller knows it
 local json = redis.call('HGET', KEYS[3], ARGV[3])
 if not json then return false end
-if ARGV[5] ~= '' and ARGV[5] ~= json then return json end
+if ARGV[4] ~= '' and ARGV[4] ~= json then return json end
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('UNLINK', KEYS[6])
 redis.call('HINCRBY', KEYS[7], ARGV[3], 1)
 local entries = redis.call('HLEN', KEYS[4])
 if cjson.decode(json)['kind'] == 'allow' and redis.call('EXISTS', KEYS[4]) == 1 then
   redis.call('RENAME', KEYS[4], KEYS[5])
-  redis.call('PEXPIRE', KEYS[5], ARGV[4])
+  redis.call('ZADD', KEYS[8], at, ARGV[3])
 else
   redis.call('UNLINK', KEYS[4])
 end

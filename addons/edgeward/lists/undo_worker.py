@@ -16,14 +16,13 @@ from edgeward.types.later_releases import check_version
 
 MAX_CONCURRENT = 16
 """Undos that one controller carries out at the same time."""
-KEEP_SECONDS = 30 * 86400
 
 
 class UndoWorker(JobWorker):
     """The undo worker of one controller."""
 
     def __init__(self, store: Store, list_store: ListStore) -> None:
-        self._jobs = JobStore(store, "undos", "undo", "undo", keep_seconds=KEEP_SECONDS)
+        self._jobs = JobStore(store, "undos", "undo", "undo")
         super().__init__("undos", self._jobs, MAX_CONCURRENT, metric_label="undos")
         self._list_store, self._clock = list_store, store.clock
 

@@ -37,6 +37,7 @@ class CacheTotal:
         other_key: what is known of its cache key, if that has, or had, more in it than these purges; else "".
         other_key_until: when its key was that of purges again, Unix seconds; 0.0: it is not, or `other_key` is "".
         unchecked_key: purges were verified, and whether its key is theirs has never been checked.
+        differs: how the settings of live controllers differ, if they may purge different caches under this name.
     """
 
     verified: int = 0
@@ -64,6 +65,7 @@ class CacheTotal:
     other_key: str = ""
     other_key_until: float = 0.0
     unchecked_key: bool = False
+    differs: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

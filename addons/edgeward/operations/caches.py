@@ -108,8 +108,8 @@ async def forget(services: Services, name: str, who: str, why: str) -> CacheStat
     if found is None:
         return None
     if found.configured is not Configured.NOWHERE:
-        where = "" if found.configured is Configured.HERE else "of another controller "
-        raise Conflict(f"cache {name} is in [[caches]] {where}: remove it there first, and restart that controller")
+        where = "" if found.configured is Configured.HERE else " of another controller"
+        raise Conflict(f"cache {name} is in [[caches]]{where}: remove it there first, and restart that controller")
     # Before it counts: without the line nobody could be asked.
     await services.audit_trail.note(FORGET, who, why, cache=name, pending=found.pending, refused=found.refused)
     await services.orders.nodes.forget(name)

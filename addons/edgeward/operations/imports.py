@@ -39,6 +39,7 @@ class ImportRequest:
         reason: for the audit trail, and of entries whose lines do not say it.
         skip_bad: leave out bad lines; without it, nothing is listed if there is one.
         dry_run: only say what is in the file.
+        purge_again: match and purge again what is on the list already.
     """
 
     list: str
@@ -49,6 +50,7 @@ class ImportRequest:
     reason: str = ""
     skip_bad: bool = False
     dry_run: bool = False
+    purge_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ImportStatus:
 
     `owed`: by cache, how many of its purge orders are neither carried out nor refused; None if that was not asked for.
     `refused`: by cache, how many of them it refused.
+    `absent`: the caches among both that no live controller has in its settings.
     `purge`: what became of all its orders, where the caches were waited for, and the import did not fail.
     `change`: whether every process has applied the current lists, where it was waited for.
     """
@@ -65,6 +68,7 @@ class ImportStatus:
     progress: ImportProgress
     owed: Mapping[str, int] | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
+    absent: Sequence[str] = ()
     purge: PurgeStatus | None = None
     change: ChangeStatus | None = None
 
@@ -151,17 +155,18 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     late = await services.orders.lost.of_list(job.list, job.at, job.at)
     ids = in_placing_order({*await services.import_jobs.orders(job_id), *late})
     missing = Counter(await services.orders.wait_done(ids, await caches.carried_out_by(services), remaining))
-    missing += Counter(await services.orders.wait_done(ids, (await caches.others(services)).absent, 0.0))
+    absent = (await caches.others(services)).absent
+    missing += Counter(await services.orders.wait_done(ids, absent, 0.0))
     refused = await services.orders.count_refused(ids, list(missing))
     owed = missing - Counter(refused)
     if timeout is None or progress.state == ImportState.FAILED:
-        return ImportStatus(job, progress, owed, refused)
+        return ImportStatus(job, progress, owed, refused, [name for name in absent if missing[name]])
     ended = progress.state in FINAL_IMPORT_STATES
     unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
     purge = PurgeStatus((await add_up(services, ids)).summary(ended).with_unjudged(unjudged), ended)
     purge = purge.inactive(await _effect(services, job, bool(ids)))
     change = await wait_applied(services.list_store, await services.list_store.version())
-    return ImportStatus(job, progress, purge.owed, purge.refused, purge, change)
+    return ImportStatus(job, progress, purge.owed, purge.refused, purge.summary.absent, purge, change)
 
 
 async def _effect(services: Services, job: ImportJob, has_orders: bool) -> Effect:
@@ -188,7 +193,8 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
     """Record the job that lists the hashes, and return its id. Raises BadLines."""
     if parsed.bad and not request.skip_bad:
         raise BadLines(parsed.bad)
-    job = ImportJob(request.list, who, services.store.clock.now(), len(parsed.listed), request.reason, len(parsed.bad))
+    now, total, bad = services.store.clock.now(), len(parsed.listed), len(parsed.bad)
+    job = ImportJob(request.list, who, now, total, request.reason, bad, purge_again=request.purge_again)
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.

@@ -5,6 +5,7 @@ import logging
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.purging.orders import Orders
+from edgeward.types.absent_caches import what_to_do
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class NodeWatch:
                 owing.add(name)
                 metrics.unconfigured_purges_pending.labels(name).set(owed)
                 if name not in self._shown:
-                    logger.warning("cache %s owes purges, and no controller has it in [[caches]]", name)
+                    logger.warning("cache %s owes or refuses purges, and %s", name, what_to_do(name))
         for name in self._shown - owing:
             # Not removed: the series would end at its last value.
             metrics.unconfigured_purges_pending.labels(name).set(0)

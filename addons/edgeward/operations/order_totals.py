@@ -23,6 +23,7 @@ from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 NO_KEYS_KNOWN: Mapping[str, KeyRecord] = MappingProxyType({})
+NO_DIFFERENCES: Mapping[str, str] = MappingProxyType({})
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
@@ -45,7 +46,7 @@ class OrderSummary:
             make the others unknown.
         effect: what keeps the listed signals from blocking, where the state is INACTIVE.
         partly: only a part of what was listed is kept from it.
-        absent: caches that owe orders, and that no live controller has in its settings.
+        absent: caches that owe or refuse orders, and that no live controller has in its settings.
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
         accepted_is_enough: the caches whose accepted purges count as done, by their settings.
@@ -166,6 +167,7 @@ class OrderTotals:
         accepted_is_enough: see OrderSummary.
         keys: by cache, what is on record of its key.
         unchecked_keys: the caches of which a check could tell whether their key is that of purges, and none did yet.
+        differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
     """
 
     def __init__(
@@ -178,11 +180,12 @@ class OrderTotals:
         accepted_is_enough: Sequence[str] = (),
         keys: Mapping[str, KeyRecord] = NO_KEYS_KNOWN,
         unchecked_keys: Sequence[str] = (),
+        differing: Mapping[str, str] = NO_DIFFERENCES,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
-        self._keys, self._unchecked_keys = keys, unchecked_keys
+        self._keys, self._unchecked_keys, self._differing = keys, unchecked_keys, differing
         self._doubts: dict[str, dict[str, KeyDoubt]] = {name: {} for name in keys}
         """By cache and image (SHA-256, "" for none), why a target of it may not be gone there."""
         self._orders = 0
@@ -226,6 +229,8 @@ class OrderTotals:
         for name in self._receiving:
             self._forgotten.count_not_gone(name, self._totals[name])
             self._set_key(name, self._totals[name])
+            carried_out = self._totals[name].verified or self._totals[name].delivered
+            self._totals[name].differs = self._differing.get(name, "") if carried_out else ""
             self._totals[name].store_lost = int(self._store_lost)
         emptied_at = self._emptied_at if self._counts_emptied else 0.0
         return OrderSummary(
@@ -234,7 +239,7 @@ class OrderTotals:
             self._totals,
             self._clock(),
             emptied_at=emptied_at,
-            absent=[name for name in self._absent if self._totals[name].owed],
+            absent=[name for name in self._absent if self._totals[name].owed or self._totals[name].refused],
             accepted_is_enough=self._accepted_is_enough,
         )
 
@@ -259,7 +264,8 @@ class OrderTotals:
             return ReceiptState.PURGING if recent else ReceiptState.OWED
         if any(total.refused for total in totals):
             return ReceiptState.REFUSED
-        unknown = any(total.not_known or total.forgotten or total.store_lost or total.other_key for total in totals)
+        doubted = any(total.other_key or total.differs for total in totals)
+        unknown = doubted or any(total.not_known or total.forgotten or total.store_lost for total in totals)
         if (self._orders and not totals) or unknown:
             return ReceiptState.UNKNOWN
         if any(total.delivered for total in totals):
@@ -333,7 +339,9 @@ async def new_totals(services: Services) -> OrderTotals:
     others = await caches.others(services)
     keys = await services.orders.key_mismatches.recent()
     unchecked = cache_keys.unchecked(services, keys)
-    return OrderTotals(services.caches, lost, emptied_at, services.store.clock.now, others, enough, keys, unchecked)
+    differing = services.orders.controllers.differing_caches()
+    clock = services.store.clock.now
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

@@ -13,7 +13,8 @@ from edgeward.purging.image_orders import forgotten_orders
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.retromatch.worker import MAX_REPLICA_WAIT_SECONDS
 from edgeward.takedowns.steps import NOTHING_UNJUDGED_SECONDS, UNJUDGED_SECONDS
-from edgeward.types import NO_TARGET, Cause, Outcome, PurgeOrder, Target, distinct_targets
+from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Target, distinct_targets
+from edgeward.types.absent_caches import what_to_do
 from edgeward.types.linger import linger_between
 from edgeward.types.outcome_words import ReceiptState
 
@@ -21,6 +22,7 @@ from edgeward.types.outcome_words import ReceiptState
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
     """A purge order and its outcomes by cache. `owed`: the caches that have no final outcome, configured here or not.
+    `absent`: the caches that have not carried it out, and that no live controller has in its settings.
 
     An outcome WAITING is the last failed attempt of a cache that owes the order.
     """
@@ -28,6 +30,7 @@ class OrderStatus:
     order: PurgeOrder
     outcomes: Mapping[str, Outcome]
     owed: Sequence[str]
+    absent: Sequence[str] = ()
 
     def linger_seconds(self, cache: str) -> float | None:
         """From the start of the linger time to the purge by this cache; None while it has not carried the order out,
@@ -51,10 +54,14 @@ class PurgesOrdered:
     unmatched: Sequence[str]
 
 
-def status_of(order: PurgeOrder, outcomes: Mapping[str, Outcome], receiving: Sequence[str]) -> OrderStatus:
-    """`receiving`: the caches that receive orders, configured here or not."""
+def status_of(
+    order: PurgeOrder, outcomes: Mapping[str, Outcome], receiving: Sequence[str], absent: Sequence[str] = ()
+) -> OrderStatus:
+    """`receiving`: the caches that receive orders, configured here or not. `absent`: those that nobody drives."""
     answered = {cache for cache, outcome in outcomes.items() if outcome.is_final}
-    return OrderStatus(order, outcomes, [cache for cache in receiving if cache not in answered])
+    refused = {cache for cache, outcome in outcomes.items() if outcome.delivery is Delivery.REFUSED}
+    left = [cache for cache in absent if cache not in answered or cache in refused]
+    return OrderStatus(order, outcomes, [cache for cache in receiving if cache not in answered], left)
 
 
 async def recent(services: Services, limit: int) -> list[OrderStatus]:
@@ -77,9 +84,13 @@ async def _with_attempts(
     services: Services, found: Sequence[tuple[PurgeOrder, Mapping[str, Outcome]]]
 ) -> list[OrderStatus]:
     """The statuses of these orders, with the last failed attempt of each cache that owes one."""
-    receiving = [*services.caches, *(await caches.others(services)).names]
+    others = await caches.others(services)
+    receiving = [*services.caches, *others.names]
     keys = await services.orders.key_mismatches.recent()
-    statuses = [status_of(order, cache_keys.in_doubt(order, outcomes, keys), receiving) for order, outcomes in found]
+    statuses = [
+        status_of(order, cache_keys.in_doubt(order, outcomes, keys), receiving, others.absent)
+        for order, outcomes in found
+    ]
     waiting = [status.order.id for status in statuses if status.owed]
     attempts = await services.orders.failed_attempts.of(waiting, receiving)
     return [
@@ -136,17 +147,26 @@ async def retry(services: Services, cache: str | None, who: str, why: str) -> di
         cache: None for every configured cache.
 
     Raises:
-        NotFound: there is no such cache.
+        NotFound: there is no such cache, or it is not configured here.
     """
     if cache is not None and cache not in services.caches:
-        configured = ", ".join(services.caches) or "none"
-        raise NotFound(f"no cache has the name {cache!r} (configured: {configured})")
+        raise NotFound(await _why_not_here(services, cache))
     await services.audit_trail.note("purge.retry", who, why, cache=cache or "every cache")
     found: dict[str, RetriedPurges] = {}
     for name in services.caches if cache is None else [cache]:
         owed, _ = await services.orders.pending(name)
         found[name] = RetriedPurges(await services.orders.refused_retries.ask(name), owed)
     return found
+
+
+async def _why_not_here(services: Services, cache: str) -> str:
+    """Why a cache that is not configured here can't try anything again."""
+    others = await caches.others(services)
+    if cache in others.absent:
+        return f"cache {cache}: {what_to_do(cache)}"
+    if cache in others.driven:
+        return f"cache {cache} is in [[caches]] of another controller, and not of this one: ask that one"
+    return f"no cache has the name {cache!r} (configured: {', '.join(services.caches) or 'none'})"
 
 
 async def _place_new(

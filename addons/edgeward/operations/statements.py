@@ -12,6 +12,7 @@ from edgeward.operations.entry_effect import Effect
 from edgeward.operations.order_totals import OrderSummary
 from edgeward.quantities import HOSTS_NAMED, counted, listed
 from edgeward.types import Met
+from edgeward.types.absent_caches import ADVICE, IN_NO_SETTINGS
 from edgeward.types.outcome_words import ReceiptState
 from edgeward.types.refused_purges import RETRIED
 
@@ -125,10 +126,14 @@ def met(summary: OrderSummary) -> str:
 
 
 def refusals(summary: OrderSummary) -> str:
-    """Which caches refuse how many purges, and why, or what to do; and that they are retried."""
+    """Which caches refuse how many purges, and why, or what to do; and that they are retried, unless nobody does."""
     found = []
     for name, count in summary.refused.items():
         why = summary.caches[name].refused_detail
+        if name in summary.absent:
+            reason = f" ({why})" if why else ""
+            found.append(f"{name} has refused {counted(count, 'purge')}{reason}, and {IN_NO_SETTINGS}: {ADVICE}")
+            continue
         advice = "; fix its access rules or credentials (`edgeward purges ID` shows the answer of the cache)"
         found.append(f"{name} refuses {counted(count, 'purge')}{f' ({why})' if why else advice}; {RETRIED}")
     return ", ".join(found)
@@ -144,6 +149,9 @@ def unknowns(summary: OrderSummary) -> list[str]:
     for name, total in summary.caches.items():
         if total.other_key:
             found.append(_other_key(name, total))
+    for name, total in summary.caches.items():
+        if total.differs:
+            found.append(f"{name}: controllers may purge different caches under this name ({total.differs})")
     found += [f"{name}: sightings were lost with the store's data" for name in summary.store_lost]
     if count := summary.silent_processes:
         what = f"{counted(count, 'process', 'processes')} of Edgeward {'does' if count == 1 else 'do'} not report"
@@ -213,8 +221,7 @@ def _owed(summary: OrderSummary) -> str:
     absent = {name: count for name, count in summary.owed.items() if name in summary.absent}
     found = [f"{_owing(driven)}, and does not answer; Edgeward goes on trying"] if driven else []
     if absent:
-        advice = "add it again, or write it off with `edgeward caches forget`"
-        found.append(f"{_owing(absent)}, and no controller has it in [[caches]]: {advice}")
+        found.append(f"{_owing(absent)}, and {IN_NO_SETTINGS}: {ADVICE}")
     return "; ".join(found)
 
 

@@ -13,6 +13,7 @@ from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblems, HostState
 from edgeward.origin_check.refilled_targets import unfollowed_targets
 from edgeward.process_states import process_states
+from edgeward.settings.shared_settings import SettingDifference
 from edgeward.sightings.forgotten import ForgottenTotals
 from edgeward.sightings.store_memory import MemoryUse
 
@@ -87,6 +88,7 @@ class SystemStatus:
         forgotten: targets whose sightings were dropped or lost: copies there are not known to be gone.
         sightings_memory: the store's memory, and its limit for sightings.
         silent: the processes that are not heard from and are not known to have ended.
+        differing: the settings that all controllers must share, and that differ between live ones.
     """
 
     lists: int
@@ -100,6 +102,7 @@ class SystemStatus:
     sightings_memory: MemoryUse
     origins: OriginStatus
     silent: Sequence[SilentReplica] = ()
+    differing: Sequence[SettingDifference] = ()
 
 
 def readiness(services: Services, machine_age: float | None = None) -> Readiness:
@@ -154,6 +157,7 @@ async def system_status(services: Services) -> SystemStatus:
         sightings_memory=await services.sightings.memory.use(),
         origins=await _origin_status(services),
         silent=await services.list_store.membership.silent_replicas(),
+        differing=services.orders.controllers.differing,
     )
 
 

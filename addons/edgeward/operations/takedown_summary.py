@@ -42,7 +42,9 @@ class TakedownSummary:
         """
         last = max(self.orders.last_at or 0.0, placed_at)
         over = last + max(repeat_seconds, default=0.0) + REPEAT_MARGIN_SECONDS
-        return self.orders.state in FINAL_STATES and self.orders.at > over
+        # The settings of controllers may agree again.
+        agreed = not any(total.differs for total in self.orders.caches.values())
+        return self.orders.state in FINAL_STATES and agreed and self.orders.at > over
 
     def to_json(self, caches: Sequence[str]) -> str:
         """Its text for the store. `caches`: those that receive orders, and all else that it depends on."""

@@ -147,7 +147,9 @@ class HostAnswers:
             since, served_before = held.split()
             if served_before == b"1" and now - float(since) >= self._hold:
                 return Removal.CONFIRMED
-        return Removal.HELD if await self._redis.exists(*self._keys(served, "unproven")) else Removal.UNPROVEN
+        # Longer than a pause lasts: the store's clock was set back, and it does not count.
+        pause = await self._redis.pttl(*self._keys(served, "unproven"))
+        return Removal.HELD if 0 <= pause <= round(self._second_look * 1000) else Removal.UNPROVEN
 
     async def good_targets(self, served: ServedTarget) -> list[ServedTarget]:
         """Some of the host's other targets that its origin had when it was asked last."""

@@ -42,6 +42,7 @@ Beside them:
     journal                    requests under way, in a file, for the worker that comes after a killed one
     runtime                    a worker's parts put together
     server                     a small mitmproxy Master on a shared port, and its graceful end
+    mitmproxy_addons           the two addons of mitmproxy that it uses, imported without all others
 
 The only room that imports mitmproxy.
 """

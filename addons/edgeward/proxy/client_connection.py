@@ -24,6 +24,7 @@ from edgeward import metrics
 from edgeward.listening_sockets import BACKLOG, PROXY_FD, inherited_socket, listening_socket, report_ready
 from edgeward.proxy import flow_state
 from edgeward.proxy.body_memory import Reservation
+from edgeward.proxy.idle_timeout import IdleTimeout
 
 if TYPE_CHECKING:
     from edgeward.proxy.gate import EdgewardGate
@@ -50,6 +51,7 @@ class GateConnection(mode_servers.ProxyConnectionHandler):
 
     def __init__(self, gate: "EdgewardGate", *args: Any) -> None:
         super().__init__(*args)  # type: ignore[no-untyped-call]
+        self.timeout_watchdog = IdleTimeout(self.timeout_watchdog.timeout, self.on_timeout)
         self._gate = gate
         self._flow: http.HTTPFlow | None = None
         self._decided = asyncio.Event()

@@ -1,7 +1,9 @@
 """Images on which a hasher crashed or ran out of time: for a while they are not tried again.
 
 Otherwise each request of one such image would cost a hasher seconds, and its restart. The pause grows from failure to
-failure. Workers share it through the store, where a record expires with its pause.
+failure. Workers share it through the store, where a record expires with its pause. If the store's clock is set forwards
+the image is tried earlier; a record that would last longer than any pause does, since the clock was set back, does not
+count.
 """
 
 import hashlib
@@ -99,7 +101,7 @@ class FailedImages:
             return None
         flaw, _, failures = record.decode().partition(",")
         milliseconds = await self._redis.pttl(self._store_key(key))
-        if flaw not in FAILURES or not failures.isdigit() or milliseconds <= 0:
+        if flaw not in FAILURES or not failures.isdigit() or not 0 < milliseconds <= LONGEST_PAUSE_SECONDS * 1000:
             return None
         return PublishedFailure(Flaw(flaw), int(failures), milliseconds / 1000)
 

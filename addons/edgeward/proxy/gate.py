@@ -39,6 +39,7 @@ from edgeward.proxy.request_host import (
 from edgeward.proxy.stale_responses import is_stale
 from edgeward.proxy.target_cache import CachedTarget, TargetCache, Validators, variant_of_response, vary_names
 from edgeward.proxy.unjudged_requests import UnjudgedRequests
+from edgeward.proxy.upstream_cache_log import UpstreamCacheLog
 from edgeward.proxy.upstream_log import UpstreamLog
 from edgeward.proxy.verdict_actions import VerdictActions
 from edgeward.settings.config import Config
@@ -107,7 +108,7 @@ class EdgewardGate:
         self.draining = False
         """The worker is about to end: clients are told to open another connection."""
         self._under_way: WeakSet[http.HTTPFlow] = WeakSet()
-        self._upstream_log = UpstreamLog()
+        self._upstream_log, self._upstream_cache_log = UpstreamLog(), UpstreamCacheLog(config)
 
     @property
     def under_way(self) -> int:
@@ -146,6 +147,7 @@ class EdgewardGate:
         if state is None or response is None or state.decided:
             return
         self._upstream_log.answered()
+        self._upstream_cache_log.look(response.headers)
         state.is_stale = self._in_front and is_stale(response.headers)
         names = vary_names(response.headers.get("vary"))
         if names != tuple(name for name, _ in state.target.vary):

@@ -10,9 +10,7 @@ import logging
 import os
 import signal
 
-from mitmproxy.addons import proxyserver, tlsconfig
 from mitmproxy.connection import Client
-from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from edgeward import metrics
@@ -22,6 +20,7 @@ from edgeward.listening_sockets import PROXY_FD
 from edgeward.proxy import stream
 from edgeward.proxy.client_connection import SharedMode
 from edgeward.proxy.gate import EdgewardGate
+from edgeward.proxy.mitmproxy_addons import Master, Proxyserver, TlsConfig
 from edgeward.proxy.runtime import Runtime
 from edgeward.settings.config import Config
 
@@ -39,10 +38,10 @@ class EdgeMaster(Master):
         self._legacy_log_events.uninstall()  # it formats every log record, for addons that are not here
         self.gate = gate
         self.max_connections = _max_connections(config.proxy.connections)
-        self.proxyserver = proxyserver.Proxyserver()
+        self.proxyserver = Proxyserver()
         self.addons.add(self.proxyserver)
         if config.proxy.upstream.startswith("https:"):
-            self.addons.add(tlsconfig.TlsConfig())
+            self.addons.add(TlsConfig())
         self.addons.add(gate)
         # Options of addons that are not loaded, but which mitmproxy's core reads.
         for name, default in (("websocket", False), ("rawtcp", False)):

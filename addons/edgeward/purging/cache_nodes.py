@@ -92,6 +92,11 @@ class Nodes:
         await group.ensure()
         await self._redis.hset(self._key, name, f"{self._store.clock.now():.6f}")
 
+    async def let_go(self, name: str) -> None:
+        """The controller that registered this node last does not drive it any more. Another that does registers it
+        again within a second."""
+        await self._redis.hset(self._key, name, f"{self._store.clock.now() - CONFIGURED_SECONDS:.6f}")
+
     async def all(self) -> list[KnownNode]:
         """Every node that was ever registered and is not forgotten."""
         now = self._store.clock.now()
@@ -130,3 +135,9 @@ class Nodes:
 def first_id_at(at: float) -> str:
     """The lowest id that an order placed at this time (Unix seconds) may have."""
     return f"{max(0, int(at * 1000))}-0"
+
+
+def id_numbers(stream_id: str) -> tuple[int, int]:
+    """A stream id as numbers, for sorting: as texts, "9-0" would come after "10-0"."""
+    milliseconds, _, number = stream_id.partition("-")
+    return int(milliseconds), int(number)

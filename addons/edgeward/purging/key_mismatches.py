@@ -4,7 +4,7 @@
 {purges}:key-past          hash: cache -> the mismatch that it had, and until when
 {purges}:key-emptied       hash: cache -> when a person said that every copy in it was gone
 {purges}:key-checked       hash: cache -> when a check found its key to be that of purges
-{purges}:key-check:<cache>  expires when the next check of that cache is due
+{purges}:key-check:<cache>  expires when the next check of that cache is due, or when the store's clock is set forwards
 {purges}:key-doubt:<cache>  a purge there met nothing where a copy was seen moments ago
 
 What a purge has found stays for a day after it was found last; what a check has found until a check finds it no more.
@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 from edgeward.purging.key_records import KeyMismatch, KeyRecord
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 
 KEEP_SECONDS = 86400.0
@@ -28,13 +29,6 @@ RECENT_SECONDS = 1.0
 """How old the answer of `recent` may be: whoever waits for purges asks often."""
 DOUBTED_SECONDS = 60.0
 """A cache whose purges meet nothing is checked within this time. Nodes that fetch through others often have nothing."""
-
-# Its time is the store's: the clocks of controllers may differ.
-# KEYS: mismatches. ARGV: cache, mismatch as JSON without its time
-_NOTE = """
-local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%d ', time[1]) .. ARGV[2])
-"""
 
 # The time at which all orders on record are placed: their ids never go back, though the store's clock may.
 # KEYS[1]: the orders
@@ -46,7 +40,7 @@ if last then ms = math.max(ms, tonumber(string.match(last[1], '^%d+'))) end
 local now = string.format('%.3f', ms / 1000)
 """
 
-# KEYS: orders, mismatches, past ones, emptied, checked. ARGV: KEEP_SECONDS
+# KEYS: orders, mismatches, past ones, emptied, checked. ARGV: KEEP_SECONDS, time of the schedule's clock
 # -> the last four, each as field and value in turn
 _READ = (
     _NOW
@@ -57,7 +51,7 @@ for i = 1, #all, 2 do
   local at, text = string.match(all[i + 1], '^(%d+) (.*)$')
   if not at then
     redis.call('HDEL', KEYS[2], all[i])
-  elseif string.find(text, '"by":"purge"', 1, true) and time[1] - tonumber(at) > tonumber(ARGV[1]) then
+  elseif string.find(text, '"by":"purge"', 1, true) and tonumber(ARGV[2]) - tonumber(at) > tonumber(ARGV[1]) then
     redis.call('HSET', KEYS[3], all[i], now .. ' ' .. text)
     redis.call('HDEL', KEYS[2], all[i])
   else
@@ -91,6 +85,15 @@ redis.call('HDEL', KEYS[2], ARGV[1])
 """
 )
 
+# One that would be due later than it can be shows that the store's clock was set back: it is due now.
+# KEYS: when the next check is due. ARGV: milliseconds -> 1 if it was due
+_TAKE_CHECK = """
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left <= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
+"""
+
 # KEYS: when the next check is due, doubt. ARGV: milliseconds, seconds that the doubt lasts
 _DOUBT = """
 redis.call('SET', KEYS[2], '1', 'EX', ARGV[2])
@@ -99,10 +102,10 @@ if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KE
 
 
 class KeyMismatches:
-    """The mismatches of all caches."""
+    """The mismatches of all caches. By `clock` they are old: a step of the store's clock makes none so."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self.clock = store, store.clock
+    def __init__(self, store: Store, clock: ScheduleClock) -> None:
+        self._store, self.clock, self._schedule_clock = store, store.clock, clock
         self._key, self._past, self._emptied, self._checked = self.hashes = tuple(
             store.key("{purges}", name) for name in ("key-mismatches", "key-past", "key-emptied", "key-checked")
         )
@@ -117,7 +120,9 @@ class KeyMismatches:
     async def records(self) -> dict[str, KeyRecord]:
         """All that is known, by cache."""
         found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        now, past, emptied, checked = await self._store.run(_READ, [self._orders, *self.hashes], [KEEP_SECONDS])
+        now, past, emptied, checked = await self._store.run(
+            _READ, [self._orders, *self.hashes], [KEEP_SECONDS, await self._now()]
+        )
         for name, text in _pairs(now):
             found[name]["mismatch"] = _mismatch(json.loads(text))
         for name, text in _pairs(past):
@@ -138,7 +143,13 @@ class KeyMismatches:
     async def note(self, cache: str, mismatch: KeyMismatch) -> None:
         """Record it, in place of what was known of this cache."""
         text = json.dumps(asdict(mismatch), separators=(",", ":"))
-        await self._store.run(_NOTE, [self._key], [cache, text])
+        redis: Any = self._store.redis
+        await redis.hset(self._key, cache, f"{await self._now()} {text}")
+
+    async def _now(self) -> int:
+        if not self._schedule_clock.is_known:
+            await self._schedule_clock.look()
+        return int(self._schedule_clock.now())
 
     async def clear(self, cache: str, checked: bool = True) -> bool:
         """A check found no other key than that of purges.
@@ -157,14 +168,14 @@ class KeyMismatches:
         await self._store.run_durably(_EMPTIED, [self._orders, self._past, self._emptied], [cache])
         self._read_at = -math.inf
 
-    async def is_due(self, cache: str) -> bool:
-        """Whether `take_check` may be true."""
-        return not await self._store.redis.exists(self._check_key(cache))
+    async def is_due(self, cache: str, seconds: float) -> bool:
+        """Whether `take_check` would be true."""
+        left: int = await self._store.redis.pttl(self._check_key(cache))
+        return not 0 <= left <= int(seconds * 1000)
 
     async def take_check(self, cache: str, seconds: float) -> bool:
         """Whether nobody has checked the cache for so long. True once: the caller checks it now."""
-        due: Any = await self._store.redis.set(self._check_key(cache), b"1", nx=True, px=int(seconds * 1000))
-        return bool(due)
+        return bool(await self._store.run(_TAKE_CHECK, [self._check_key(cache)], [int(seconds * 1000)]))
 
     async def set_due(self, cache: str, seconds: float) -> None:
         """The check that was taken last is followed by the next after so long."""

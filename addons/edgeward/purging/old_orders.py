@@ -1,10 +1,12 @@
-"""Forgets orders that are old, and that no cache owes any more."""
+"""Forgets orders that are old, and that no cache owes any more, with what is noted of them."""
 
 from collections.abc import Callable, Sequence
 
 from edgeward.background.consumer_group import ConsumerGroup
-from edgeward.purging.cache_nodes import Nodes, first_id_at
+from edgeward.purging.cache_nodes import Nodes, first_id_at, id_numbers
+from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.schedule_clock import ScheduleClock
+from edgeward.purging.shared_orders import SharedOrders
 from edgeward.store.connection import Arg, Store
 
 ORDERS_PER_COMMAND = 500
@@ -36,6 +38,7 @@ class OldOrders:
         outcomes, entries: prefixes of the keys with the outcomes of an order, and with the orders of an entry.
         unjudged: keys of the sets of orders for unjudged responses.
         refused: the key of the set of orders that a cache refuses.
+        notes: what is kept besides of the orders.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class OldOrders:
         refused: Callable[[str], str],
         nodes: Nodes,
         clock: ScheduleClock,
+        notes: Sequence[SharedOrders | LostOrders],
     ) -> None:
         self._store, self._stream, self._outcomes, self._entries = store, stream, outcomes, entries
         self._unjudged, self._refused, self._nodes, self._clock = unjudged, refused, nodes, clock
+        self._notes = notes
 
     async def trim(self, keep_seconds: float) -> None:
         """See Orders.trim."""
@@ -67,9 +72,5 @@ class OldOrders:
         args: list[Arg] = [first_kept, self._outcomes, ORDERS_PER_COMMAND, self._entries]
         while await self._store.run(_TRIM, keys, args):
             pass
-
-
-def id_numbers(stream_id: str) -> tuple[int, int]:
-    """A stream id as numbers, for sorting: as texts, "9-0" would come after "10-0"."""
-    milliseconds, _, number = stream_id.partition("-")
-    return int(milliseconds), int(number)
+        for notes in self._notes:
+            await notes.forget_before(id_numbers(first_kept)[0])

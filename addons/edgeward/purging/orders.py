@@ -15,15 +15,16 @@
 
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Self
 
-from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup
+from edgeward.background.consumer_group import NO_GROUP, ConsumerGroup, beats_key
 from edgeward.errors import NotFound
-from edgeward.purging.cache_nodes import Nodes
+from edgeward.purging.cache_nodes import Nodes, id_numbers
 from edgeward.purging.codec import (
     order_or_stand_in,
     order_to_json,
@@ -33,17 +34,18 @@ from edgeward.purging.codec import (
     rows_from_items,
 )
 from edgeward.purging.completion import OrderCompletion
+from edgeward.purging.controllers import Controllers
 from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
-from edgeward.purging.old_orders import OldOrders, id_numbers
+from edgeward.purging.old_orders import OldOrders
 from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.purging.shared_orders import SharedOrders
 from edgeward.purging.unjudged_orders import Unjudged, UnjudgedOrders
 from edgeward.store.connection import Store
-from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
+from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target
 
 ORDERS_PER_COMMAND = 500
 CARRIED_OUT = (Delivery.VERIFIED, Delivery.DELIVERED)
@@ -155,6 +157,7 @@ class Orders:
         lost: those for hosts of lost sightings that all entries of a list led to.
         clock: by which repeats are due, and old orders go.
         nodes: the caches that receive them.
+        controllers: those that carry them out.
     """
 
     def __init__(self, store: Store) -> None:
@@ -165,18 +168,19 @@ class Orders:
         self._outcomes = store.key("{purges}", "outcomes", "")
         self._entries = store.key("{purges}", "entry", "")
         self.shared = SharedOrders(store)
-        self.lost = LostOrders(store, self._stream)
+        self.lost = LostOrders(store)
         self.clock = ScheduleClock(store)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes, self.clock)
         retries = self.refused_retries = RefusedRetries(store, self._repeats)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
-        self.key_mismatches = KeyMismatches(store)
+        self.key_mismatches = KeyMismatches(store, self.clock)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
-        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), *retries.keys(""))
-        keys = self.key_mismatches
+        beats, keys = beats_key(self._stream, ""), self.key_mismatches
+        of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), beats, *retries.keys(""))
         self.nodes = Nodes(store, self._stream, (*of_node, *keys.prefixes), keys.hashes)
+        self.controllers = Controllers(store)
         self._old = OldOrders(
             store,
             self._stream,
@@ -186,8 +190,11 @@ class Orders:
             self._refused,
             self.nodes,
             self.clock,
+            (self.shared, self.lost),
         )
         self._groups: dict[str, ConsumerGroup] = {}
+        # By cache the oldest order that it owes, and since when that was seen (time.monotonic).
+        self._oldest: dict[str, tuple[str, float]] = {}
         self._left_out: frozenset[tuple[Scope, Target, str]] = frozenset()
 
     def without(self, placed: Iterable[PurgeOrder]) -> Self:
@@ -258,23 +265,21 @@ class Orders:
         # The script reads many orders cheaply but cannot block; only if there is none, a blocking read waits for one.
         text = await self._store.run(_TAKE, [self._stream], [cache, consumer, count])
         rows = json.loads(text) if text else rows_from_items(await self._group(cache).take(consumer, 1, block_ms))
-        return await self._readable(cache, consumer, rows)
+        return await self._readable(cache, rows)
 
     async def unfinished(self, cache: str, consumer: str, after: str = "0") -> list[PurgeOrder]:
         """Orders after the id `after` that this consumer took and did not finish, perhaps before a restart."""
         return orders_from_rows(rows_from_items(await self._group(cache).mine(consumer, after)))
 
     async def claim(self, cache: str, consumer: str, idle_ms: int, count: int = 100) -> list[PurgeOrder]:
-        """Take over orders whose consumers have not renewed their leases for `idle_ms`."""
-        return await self._readable(
-            cache, consumer, rows_from_items(await self._group(cache).claim(consumer, idle_ms, count))
-        )
+        """Take over orders whose consumers were not heard from, or have not renewed their leases, for `idle_ms`."""
+        return await self._readable(cache, rows_from_items(await self._group(cache).claim(consumer, idle_ms, count)))
 
-    async def _readable(self, cache: str, consumer: str, rows: Sequence[tuple[str, Any]]) -> list[PurgeOrder]:
+    async def _readable(self, cache: str, rows: Sequence[tuple[str, Any]]) -> list[PurgeOrder]:
         """Those that this release can read. The others are left to controllers of a later one."""
         orders = orders_from_rows(rows)
         unread = {order_id for order_id, _ in rows} - {order.id for order in orders}
-        await self._group(cache).leave(consumer, sorted(unread))
+        await self._group(cache).leave(sorted(unread))
         return orders
 
     async def renew_leases(
@@ -300,10 +305,17 @@ class Orders:
         return await self._repeats.take_due(cache, now, limit)
 
     async def pending(self, cache: str) -> tuple[int, float]:
-        """(number of orders that the cache still owes, age of the oldest in seconds)."""
+        """(number of orders that the cache still owes, age of the oldest in seconds without steps of the store's
+        clock)."""
         owed = await self._group(cache).owed()
-        age = self._store.clock.now() - placed_at(owed.oldest) if owed.oldest else 0.0
-        return owed.count, max(0.0, age)
+        known, since = self._oldest.get(cache, ("", 0.0))
+        if owed.oldest != known:
+            since = time.monotonic()
+            self._oldest[cache] = owed.oldest, since
+        if not owed.oldest:
+            return owed.count, 0.0
+        # The id of an order that was placed after the store's clock was set back has a time that is still to come.
+        return owed.count, max(self.clock.seconds_since(owed.oldest), time.monotonic() - since)
 
     async def refused(self, cache: str) -> int:
         """How many orders the cache refuses."""

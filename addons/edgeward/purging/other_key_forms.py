@@ -7,6 +7,7 @@ that may mean that the copy is stored under a key with more in it.
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from edgeward import metrics
@@ -15,6 +16,7 @@ from edgeward.caches.key_fixes import fix_for
 from edgeward.caches.key_forms import USUAL_FORMS, KeyForm, forms_of
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.key_records import KeyMismatch
+from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Delivery, PurgeOrder, Scope
 
 logger = logging.getLogger(__name__)
@@ -36,9 +38,16 @@ class OtherKeyForms:
         self._tries, self._tried_at = float(MAX_TRIES), time.monotonic()
         self._known: tuple[str, ...] = ()
         """Headers that this cache is known to have in its key."""
+        self._unwritten: KeyMismatch | None = None
+        self._doubt_unwritten = False
 
     async def refresh(self) -> None:
-        """Read what is known of this cache's key."""
+        """Read what is known of this cache's key. What was found while the store was away is written first.
+
+        Raises:
+            STORE_AWAY: it is still away.
+        """
+        await self._write()
         known = (await self._mismatches.all()).get(self._cache)
         self._known = known.headers if known else ()
         metrics.cache_key_mismatch.labels(self._cache).set(known is not None)
@@ -61,7 +70,8 @@ class OtherKeyForms:
     def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
         if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
             return ()
-        doubted = result.count == 0 and now - order.seen_at < SEEN_SECONDS and self._may_try()
+        met_none = result.count == 0 and not result.unanswered
+        doubted = met_none and now - order.seen_at < SEEN_SECONDS and self._may_try()
         # A header that Vary names has variants, which have orders of their own: no form of it is one of the key.
         varying = {name.lower() for name, _ in order.target.vary}
         return [form for form in (USUAL_FORMS if doubted else forms_of(self._known)) if form.header not in varying]
@@ -79,8 +89,8 @@ class OtherKeyForms:
         """A copy that was met in another form is one that the purge itself had missed."""
         met = {form.header for of_order in found for form, purged in of_order if purged.count}
         if not met:
-            if any(found) and not self._known:
-                await self._mismatches.doubt(self._cache)
+            self._doubt_unwritten |= any(found) and not self._known
+            await self._write_if_there()
             return
         known = tuple(sorted({*self._known, *met}))
         fix = fix_for(driver, known)
@@ -89,8 +99,25 @@ class OtherKeyForms:
             logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, fix)
         self._known = known
         detail = f"its key does not match: copies were found for clients with another {' or '.join(known)}"
-        await self._mismatches.note(self._cache, KeyMismatch(known, detail, fix, "purge"))
+        self._unwritten = KeyMismatch(known, detail, fix, "purge")
         metrics.cache_key_mismatch.labels(self._cache).set(1)
+        await self._write_if_there()
+
+    async def _write_if_there(self) -> None:
+        """The results of these purges do not depend on the store: without it, the next `refresh` writes."""
+        with suppress(*STORE_AWAY):
+            await self._write()
+
+    async def _write(self) -> None:
+        """Write what was found and is not in the store yet."""
+        if self._doubt_unwritten:
+            await self._mismatches.doubt(self._cache)
+            self._doubt_unwritten = False
+        if (mismatch := self._unwritten) is not None:
+            await self._mismatches.note(self._cache, mismatch)
+            # Another purge may have found more meanwhile.
+            if self._unwritten is mismatch:
+                self._unwritten = None
 
     def _result(self, result: Purged, found: Sequence[tuple[KeyForm, Purged]]) -> Purged:
         """The result of an order, of which these purges were sent in other forms."""

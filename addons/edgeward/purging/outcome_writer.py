@@ -152,5 +152,6 @@ def _removed(purge: QueuedPurge, purged: Purged) -> int | None:
     if known:
         return known
     # What a purge met that was sent and not recorded is lost. An earlier purge that was not counted stays so.
-    lost = purge.taken_over or (not purge.first and purge.previous is not None and purge.previous.removed is None)
-    return None if lost else purged.count
+    lost = purge.taken_over or purge.unanswered or purged.unanswered
+    uncounted = not purge.first and purge.previous is not None and purge.previous.removed is None
+    return None if lost or uncounted else purged.count

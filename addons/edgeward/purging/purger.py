@@ -285,6 +285,7 @@ class Purger:
             ordered = [purge.order for purge in purges]
             results = await driver.purge(ordered)
             results = await self._other_forms.purge(driver, ordered, results)
+            results = self._orders.controllers.as_known(self._name, results)
         except Exception:
             # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
             metrics.gate_errors.labels("purger").inc()
@@ -316,6 +317,7 @@ class Purger:
             purge.refused_alone = carried_out and result.delivery is Delivery.REFUSED
             if result.delivery is Delivery.WAITING:
                 purge.removed += result.count or 0
+                purge.unanswered |= result.unanswered
                 purge.timed_out = result.timed_out and self._driver.abilities.waits
                 # A failed repeat is not owed: the order was carried out before.
                 purge.failure = None if purge.repeat_id else result

@@ -20,7 +20,8 @@ from edgeward.store.connection import Store
 
 RETRIES_PER_COMMAND = 500
 FORGOTTEN_SECONDS = 86400
-"""What is known here is forgotten when nothing was refused for so long; retries then come on time."""
+"""What is known here is forgotten when nothing was refused for so long, or when the store's clock is set forwards;
+retries then come on time."""
 
 # A purge whose retry was scheduled anew is no longer known by its former id.
 # KEYS: retries, own retries

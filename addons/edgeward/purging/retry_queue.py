@@ -72,6 +72,7 @@ class QueuedPurge:
         refused_alone: the cache refused it, and carried out others of the same call.
         timed_out: its last attempt got no answer in time from a cache where a purge waits for a fetch of its target.
         removed: copies that failed attempts removed.
+        unanswered: an earlier attempt got no answer, so it may have removed more.
         failure: what the last failed attempt met, until it is noted in the store.
         due: when it may be sent again (time.monotonic).
         held_since: when it was added (time.monotonic).
@@ -92,6 +93,7 @@ class QueuedPurge:
     refused_alone: bool = False
     timed_out: bool = False
     removed: int = 0
+    unanswered: bool = False
     failure: Purged | None = None
     due: float = 0.0
     held_since: float = field(default_factory=time.monotonic)

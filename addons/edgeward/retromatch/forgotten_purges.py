@@ -14,7 +14,7 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.purging.orders import Orders
 from edgeward.sightings.forgotten import ForgottenTargets
 from edgeward.store.connection import Store
-from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target, placed_at
+from edgeward.types import Delivery, Outcome, PurgeOrder, Scope, Target
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +73,11 @@ class ForgottenPurges:
             known = [outcome for cache in caches if (outcome := outcomes.get(cache))]
             if len(known) < len(caches) or any(map(_may_change, known)):
                 return
-            if all(outcome.is_carried_out for outcome in known):
+            placed_at = self._orders.clock.placed_at(order_id.decode())
+            # Without it, as the store's clock was set back, it is not known what was forgotten before.
+            if placed_at is not None and all(outcome.is_carried_out for outcome in known):
                 scheme, host, path, sha256, *_ = data
-                await self._forgotten.repair(Target(scheme, host, path), placed_at(order_id.decode()), sha256)
+                await self._forgotten.repair(Target(scheme, host, path), placed_at, sha256)
         await self._redis.hdel(self._key, order_id)
 
 

@@ -20,7 +20,7 @@ from edgeward.purging.orders import Orders
 from edgeward.retromatch.forgotten_purges import ForgottenPurges
 from edgeward.sightings.forgotten import ForgottenTargets, pack_prefix, unpack_prefix
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Change, ListKind, PurgeOrder, Target, placed_at
+from edgeward.types import Cause, Change, ListKind, PurgeOrder, Target
 
 LOST_PURGE_SECONDS = 5.0
 """Minimum time between two purges of a whole host."""
@@ -65,6 +65,8 @@ class LostPurges:
         self._purges = ForgottenPurges(store, forgotten, orders)
         # When purges of late losses were placed (time.monotonic).
         self._late_at: dict[Target, float] = {}
+        # The purges that this object has placed lately, and when (time.monotonic).
+        self._own: dict[str, float] = {}
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._latest_key, self._due_key = store.key("{forgotten}", "lost-purges"), store.key("{forgotten}", "lost-due")
@@ -82,7 +84,8 @@ class LostPurges:
         reused, due, new = [], [], {}
         for host, mark in lost.items():
             order_id = latest.get(host, "")
-            if order_id in served and self._forgotten.makes_up_for(mark, placed_at(order_id)):
+            placed_at = self._orders.clock.placed_at(order_id) if order_id in served else None
+            if placed_at is not None and self._forgotten.makes_up_for(mark, placed_at):
                 reused.append(order_id)
             elif self._is_recent(order_id):
                 due.append(host)
@@ -143,7 +146,12 @@ class LostPurges:
             await self._store.run_even_if_full(_END_DUE, [self._due_key], done)
 
     def _age(self, order_id: str) -> float:
-        return self._store.clock.now() - placed_at(order_id) if order_id else math.inf
+        """In seconds. Where its time is not known, as the store's clock was set back, since this object has placed it,
+        or infinite: such a purge serves no other listing."""
+        placed_at = self._orders.clock.placed_at(order_id) if order_id else None
+        if placed_at is not None:
+            return self._store.clock.now() - placed_at
+        return time.monotonic() - self._own.get(order_id, -math.inf)
 
     def _is_recent(self, order_id: str) -> bool:
         return self._age(order_id) < LOST_PURGE_SECONDS
@@ -153,6 +161,9 @@ class LostPurges:
         if ids:
             latest = {pack_prefix(order.target): order_id for order, order_id in zip(orders, ids, strict=True)}
             await self._redis.hset(self._latest_key, mapping=latest)
+            now = time.monotonic()
+            own = {order_id: at for order_id, at in self._own.items() if now - at < LOST_PURGE_SECONDS}
+            self._own = own | dict.fromkeys(ids, now)
         return ids
 
     async def _latest(self) -> dict[Target, str]:

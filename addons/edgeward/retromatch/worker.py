@@ -67,7 +67,7 @@ class RetromatchWorker:
         tags: bool = False,
     ) -> None:
         self._replica = replica
-        self._list_store = ListStore(store)
+        self._list_store = ListStore(store, replica.membership)
         self._group = ConsumerGroup(store, self._list_store.stream, "retro")
         self._progress = Progress(store)
         self._seen_image_search = SeenImageSearch(sightings, replica.matcher.min_quality)
@@ -124,6 +124,14 @@ class RetromatchWorker:
         await self._group.ensure()
         return int((await self._group.reached()).partition("-")[0])
 
+    async def owes_nothing(self) -> bool:
+        """Whether every change is matched."""
+        return (await self._group.owed()).count == 0
+
+    async def forget_old(self, now: float) -> None:
+        """Forget the orders of versions that were matched long ago. `now`: the store's time, Unix seconds."""
+        await self._progress.forget_old(await self.version(), now)
+
     def _reclaim(self, _: Exception) -> None:
         """After a failure, what was taken and not matched is looked for first."""
         self._claimed = -math.inf
@@ -156,6 +164,8 @@ class RetromatchWorker:
             if unfinished := await self._unfinished():
                 return unfinished
             self._claimed = time.monotonic()
+        # It lives, though it holds nothing: what it takes now is its own.
+        await self._group.hold(self._consumer)
         batch: list[PendingChange] = []
         block_ms = BLOCK_MS
         while len(batch) < CHANGES_PER_BATCH:
@@ -188,7 +198,7 @@ class RetromatchWorker:
         """The changes that this release can read. Those of a later one are left to its controllers."""
         batch = _parse(items)
         left = {each.change.version for each in batch if each.change.unreadable and each.change.unreadable.is_later}
-        await self._group.leave(self._consumer, [f"{version}-0" for version in sorted(left)])
+        await self._group.leave([f"{version}-0" for version in sorted(left)])
         return [each for each in batch if each.change.version not in left]
 
     @asynccontextmanager

@@ -163,7 +163,7 @@ class HashingSettings(Section):
     processes: int = Field(default=2, ge=1, le=64)
     """Isolated hasher processes per proxy worker."""
     memory_mb: int = Field(default=1024, ge=384, le=65536)
-    """Address space limit of one hasher, in MiB; 310 are used before the first image. Beyond it policy.crashed
+    """Address space limit of one hasher, in MiB; 200 are used before the first image. Beyond it policy.crashed
     decides."""
     queue: int = Field(default=256, ge=1, le=100_000)
     """Images that may wait for a hasher in one worker. When the queue is full, policy.overloaded decides."""

@@ -20,7 +20,7 @@ from edgeward.settings.secret_types import (
 class Section(BaseModel):
     """A table of the TOML file. Unknown keys are errors, and no value is converted to another type (strict)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     def shown(self) -> dict[str, Any]:
         """The settings as plain values (those of JSON), with secrets and passwords masked."""

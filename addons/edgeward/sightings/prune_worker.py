@@ -21,11 +21,12 @@ LEASE_MS = 60_000
 """One controller prunes at a time, and renews its lease with each step; if it dies, another does so after this time."""
 RETRY_SECONDS = (0.2, 5.0)
 
-# The lease has the token of its owner. A pruner that was slow loses it, and must not end another's.
+# The lease has the token of its owner. A pruner that was slow loses it, and must not end another's. A lease that would
+# last longer than one does when it is given shows that the store's clock was set back: it does not count.
 # KEYS: lease. ARGV: token, lease in ms
 _HOLD_LEASE = """
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+if owner and owner ~= ARGV[1] and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """

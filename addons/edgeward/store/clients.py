@@ -7,6 +7,7 @@ failover takes longer than that: the caller gets an error, and may try again.
 from typing import Any, cast
 
 from redis import exceptions
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -14,6 +15,9 @@ from edgeward.store.cluster import Cluster
 from edgeward.store.sentinel import sentinel_client
 from edgeward.store.server import RETRIES, RETRY_CAP_SECONDS, Server
 from edgeward.store.store_address import StoreAddress, StoreKind
+
+MAX_CONNECTIONS = 100
+"""Of one client to one server. A command that finds all of them in use waits for one: each cache has a dozen tasks."""
 
 
 def open_client(address: StoreAddress, timeout: float | None, connect_timeout: float) -> Server:
@@ -34,7 +38,9 @@ def open_client(address: StoreAddress, timeout: float | None, connect_timeout: f
         return cast(Server, Cluster(address.hosts, **options))  # not a subclass, but with the same commands
     backoff = ExponentialWithJitterBackoff(base=RETRY_CAP_SECONDS / 8, cap=RETRY_CAP_SECONDS)
     retry = Retry(backoff, RETRIES, supported_errors=(exceptions.ConnectionError,))
+    # Waiting for a connection is part of the time of a command.
+    pooled = {"retry": retry, "max_connections": MAX_CONNECTIONS, "timeout": connect_timeout}
     if address.kind is StoreKind.SENTINEL:
-        return sentinel_client(address, {**options, "retry": retry}, connect_timeout)
+        return sentinel_client(address, {**options, **pooled}, connect_timeout)
     # No health_check_interval: redis-py 8.1 recurses without end when its PING is answered with NOAUTH or LOADING.
-    return cast(Server, Server.from_url(address.url, retry=retry, **common))
+    return cast(Server, Server.from_pool(BlockingConnectionPool.from_url(address.url, **{**common, **pooled})))

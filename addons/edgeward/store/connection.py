@@ -9,6 +9,7 @@ from redis import exceptions
 
 from edgeward.errors import ConfigError, LaterRelease, StoreUnavailable
 from edgeward.store.clients import open_client
+from edgeward.store.connection_errors import describe_error
 from edgeward.store.layout import CLAIM, LAYOUT_KEY, LAYOUT_NEEDS, LAYOUT_VERSION, check_layout
 from edgeward.store.loading import LoadingProgress, StoreLoading
 from edgeward.store.server import Ask, Server, TemporaryError
@@ -94,7 +95,7 @@ class Store:
             raise StoreLoading(f"store {hide_password(url)}: {error}") from None
         except STORE_AWAY as error:
             await store.close()
-            raise StoreUnavailable(f"store {hide_password(url)}: {error}") from None
+            raise StoreUnavailable(f"store {hide_password(url)}: {describe_error(error)}") from None
         except (ConfigError, LaterRelease):
             await store.close()
             raise

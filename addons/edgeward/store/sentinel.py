@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from redis import exceptions
+from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -36,8 +37,9 @@ def sentinel_client(address: StoreAddress, options: dict[str, Any], connect_time
     return client
 
 
-class _MasterPool(SentinelConnectionPool):
-    """Connections to the master. While there are commands, the sentinels are asked again and again who it is.
+class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to the master; commands wait for one. While there are commands, the sentinels are asked again and
+    again who it is.
 
     redis-py asks only when it connects. But a replaced master may keep running for ten seconds: a client that stays
     with it misses all changes, and its own writes are lost.

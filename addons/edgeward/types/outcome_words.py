@@ -106,7 +106,7 @@ WORDS: Mapping[Word, Meaning] = {
         'edgeward_purges_total{outcome="refused"}',
     ),
     Word.OWED: Meaning(
-        "not done: the cache is unreachable, too slow, or still has a copy; it is retried",
+        "not done: the cache is unreachable, too slow, or still has a copy; retried while a controller has the cache",
         False,
         False,
         "edgeward_purges_pending",

@@ -10,6 +10,7 @@ from tests.hashing.pictures import PHOTOGRAPHS, animated, jpeg, photograph
 
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hash_request import HashRequest
+from edgeward.hashing.hashers import hasher as module
 from edgeward.hashing.hashers.hasher import Hasher, read_answer
 from edgeward.isolation.isolated_process import ProcessDied
 from edgeward.settings.config import SIGNAL_TYPES, HashingSettings
@@ -64,10 +65,11 @@ async def test_killing_is_final(hasher: Hasher) -> None:
     assert await hasher.ended() == -signal.SIGKILL
 
 
-async def test_a_hasher_that_does_not_start_is_an_error() -> None:
+async def test_a_hasher_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hasher that can't start is an error, not an endless wait."""
+    monkeypatch.setattr(module, "_WORKER", "no_such_module")
     with pytest.raises(ProcessDied):
-        await Hasher.start(SETTINGS.model_copy(update={"memory_mb": 64}))
+        await Hasher.start(SETTINGS)
 
 
 GOOD = json.loads(fingerprint(jpeg(), SETTINGS).to_json())

@@ -24,6 +24,7 @@ from edgeward.background.fair_queue import Source
 from edgeward.errors import Unavailable
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hash_request import HashRequest
+from edgeward.hashing.hashers import hasher as hasher_module
 from edgeward.hashing.hashers import pool as module
 from edgeward.hashing.hashers.hasher import Hasher
 from edgeward.hashing.hashers.pool import HasherPool
@@ -272,11 +273,11 @@ async def test_closing_answers_everyone(gate: Gate) -> None:
         assert (await pool.fingerprint(jpeg())).flaw is Flaw.OVERLOADED
 
 
-async def test_hashers_that_do_not_start_are_an_error() -> None:
+async def test_hashers_that_do_not_start_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool whose hashers can't start raises Unavailable instead of waiting for ever."""
-    pool = HasherPool(HashingSettings().model_copy(update={"memory_mb": 64}))
+    monkeypatch.setattr(hasher_module, "_WORKER", "no_such_module")
     with pytest.raises(Unavailable, match="hasher"):
-        await pool.start()
+        await HasherPool(HashingSettings()).start()
 
 
 def isolation() -> dict[str, float | None]:

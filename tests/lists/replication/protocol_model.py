@@ -12,11 +12,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication import membership_scripts as scripts
-from edgeward.lists.replication.membership import DIVERGED, LEASE_SECONDS, LOADING, Membership
+from edgeward.lists.replication.membership import (
+    DIVERGED,
+    LEASE_SECONDS,
+    LOADING,
+    Laggards,
+    Membership,
+    RecordLost,
+    StoreHistory,
+)
 from edgeward.store.connection import Store
 from edgeward.types import HashList
 
-SCRIPTS = ("HEARTBEAT", "LAGGARDS", "UNJUDGED", "PENDING", "END", "FORGET", "MEMBERS")
+SCRIPTS = ("HEARTBEAT", "LAGGARDS", "UNJUDGED", "PENDING", "END", "FORGET", "MEMBERS", "RESTORE")
 TIME_KEY = "protocol-model:time"
 CLOCK_RULE = (
     f"if passed < 0 then passed = 0 elseif passed > {scripts.MAX_CLOCK_GAP} then "
@@ -41,6 +49,16 @@ class Rules:
     monotonic_age: bool = True
     lease_clock: bool = True
     compares_changes: bool = True
+    remembers_members: bool = True
+
+
+@dataclass
+class Memory:
+    """What a process remembers of the record: the lease clock that was answered last, and by name who is on it."""
+
+    clock: str = ""
+    comings: int = -1
+    journals: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,6 +80,7 @@ class ModelReplica:
     newest: int = 0
     last_beat: float = 0.0
     waited_from: float = 0.0
+    memory: Memory = field(default_factory=Memory)
     frozen: bool = False
     cut: bool = False
     dead: bool = False
@@ -104,6 +123,7 @@ class ProtocolModel(RuleBasedStateMachine):
         self.promises: list[tuple[set[str], set[str]]] = []
         self.acknowledged = 0
         self.copy: StoreCopy | None = None
+        self.lister = Memory()
 
     def run[T](self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -131,14 +151,9 @@ class ProtocolModel(RuleBasedStateMachine):
         """A heartbeat. Not `answered`: the store gets it, and its answer is lost."""
         not_loaded = DIVERGED if replica.ready else LOADING
         known_at = replica.applied_at if replica.loaded and self.rules_kept.compares_changes else None
-        history = self.run(
-            self.members.heartbeat(
-                replica.name,
-                replica.version if replica.loaded else not_loaded,
-                replica.version if replica.loaded else LOADING,
-                applied_at=known_at,
-            )
-        )
+        reported = replica.version if replica.loaded else not_loaded
+        applied = replica.version if replica.loaded else LOADING
+        history = self.tell(replica.name, replica.memory, answered, reported, applied, known_at)
         replica.last_beat, replica.waited_from, replica.forgotten = self.now, self.now, False
         if not answered:
             return
@@ -147,6 +162,32 @@ class ProtocolModel(RuleBasedStateMachine):
         another = None not in (history.applied_at, replica.applied_at) and history.applied_at != replica.applied_at
         if replica.loaded and (history.version < replica.version or another):
             replica.loaded = False
+
+    def tell(
+        self, name: str, memory: Memory, answered: bool, reported: int, applied: int, applied_at: float | None = None
+    ) -> StoreHistory:
+        """A heartbeat, after those are on record again that the store has lost. Not `answered`: its answer is lost."""
+        clock = memory.clock if self.rules_kept.remembers_members else ""
+        while True:
+            work = self.members.heartbeat(name, reported, applied, applied_at=applied_at, clock=clock)
+            try:
+                history = self.run(work)
+                break
+            except RecordLost:
+                others = {each: journal for each, journal in memory.journals.items() if each != name}
+                self.wait_for(self.run(self.members.restore(others)) if others else [])
+                clock = ""
+        if answered:
+            memory.clock = history.clock
+            if memory.comings != history.comings:
+                memory.journals, memory.comings = self.run(self.members.journals()), history.comings
+        return history
+
+    def wait_for(self, names: list[str]) -> None:
+        """These are on record again: they have a lease in which they can be heard."""
+        for replica in self.replicas.values():
+            if replica.name in names:
+                replica.waited_from = self.now
 
     def load(self, replica: ModelReplica) -> None:
         self.beat(replica)
@@ -189,19 +230,28 @@ class ProtocolModel(RuleBasedStateMachine):
     def pass_half(self, applies: bool = True) -> None:
         self.now += HALF
         self.set_time()
-        # The one who lists is a process too.
-        self.run(self.members.heartbeat("lister", self.run(self.lists.version())))
+        self.beat_of_lister()
         for replica in self.replicas.values():
             if replica.reaches_store:
                 self.beat(replica)
                 if applies:
                     self.catch_up(replica)
 
+    def beat_of_lister(self) -> None:
+        """The one who lists is a process too."""
+        version = self.run(self.lists.version())
+        self.tell("lister", self.lister, True, version, version)
+
+    def laggards(self) -> Laggards:
+        clock = self.lister.clock if self.rules_kept.remembers_members else ""
+        return self.run(self.members.laggards(self.acknowledged, asker="lister", clock=clock))
+
     # Steps.
 
     @initialize()
     def begin(self) -> None:
         self.set_time()
+        self.beat_of_lister()
         for machine in MACHINES:
             self.start(machine)
 
@@ -220,7 +270,10 @@ class ProtocolModel(RuleBasedStateMachine):
     def acknowledge(self) -> None:
         """Say who may not have what is listed by now: all others must act on it from now on."""
         self.acknowledged = self.run(self.lists.version())
-        late = self.run(self.members.laggards(self.acknowledged))
+        late = self.laggards()
+        if "lister" in late:
+            self.beat_of_lister()
+            late = self.laggards()
         silent = {each.name for each in late.silent}
         named = set(late) | (silent if self.rules_kept.names_silent else set())
         self.promises.append((set(self.listed), named))
@@ -318,10 +371,12 @@ class ProtocolModel(RuleBasedStateMachine):
     @precondition(lambda self: self.copy is not None and len(self.step_times) < MAX_STEPS)
     @rule(seconds=st.sampled_from((0.0, *STEPS)))
     def fail_over(self, seconds: float) -> None:
-        """Another server takes over, with its own clock. It has all that was acknowledged, and all who are there."""
+        """The store comes back with an older copy, by another clock. It has all that was acknowledged, but perhaps not
+        all who are there: those that the one who lists has not read yet are not covered."""
         assert self.copy is not None
-        alive = [replica for replica in self.replicas.values() if not replica.dead]
-        if self.copy.version < self.acknowledged or any(each.name not in self.copy.beats for each in alive):
+        known = {*self.copy.beats, *self.lister.journals}
+        alive = [replica for replica in self.replicas.values() if not replica.dead and not replica.forgotten]
+        if self.copy.version < self.acknowledged or any(each.name not in known for each in alive):
             return
         self.run(self._delete_all())
         for key, value in self.copy.data.items():

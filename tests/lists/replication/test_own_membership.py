@@ -7,6 +7,7 @@ import pytest
 
 from edgeward import metrics
 from edgeward.lists.replication import freshness, own_membership
+from edgeward.lists.replication.lock_files import Survey, name_of
 from edgeward.lists.replication.membership import Membership, MemberState
 from edgeward.lists.replication.own_membership import OwnMembership
 from edgeward.lists.replication.replica import Replica
@@ -58,7 +59,7 @@ async def test_a_late_heartbeat_of_a_killed_process(store: Store, file: AppliedL
     await Membership(store).heartbeat("killed", 1)
     await successor.heartbeat("successor", 1)
     assert await states(store) == {"successor": MemberState.LIVE}
-    assert [path.name for path in (file.directory / "processes").iterdir()] == ["successor.lock"]
+    assert [name_of(path) for path in (file.directory / "processes").iterdir()] == ["successor"]
 
 
 async def test_one_that_leaves_deletes_its_file(store: Store, file: AppliedListsFile) -> None:
@@ -71,7 +72,7 @@ async def test_one_that_leaves_deletes_its_file(store: Store, file: AppliedLists
     away._lock_files.acquire("away")  # type: ignore[union-attr]
     await away.leave("away")
     assert own._lock_files is not None
-    assert own._lock_files.ended() == ["away"]
+    assert own._lock_files.survey() == Survey(["away"], [])
 
 
 async def test_one_without_a_state_dir(store: Store) -> None:
@@ -114,3 +115,97 @@ async def test_a_step_of_the_stores_clock_is_told(
     assert 200.0 < step[1] < 301.0
     assert counter._value.get() - before == 1.0
     assert caplog.text.count("the store's clock was stepped by +") == 1
+
+
+async def make_silent(store: Store, name: str) -> None:
+    """As if nothing had been heard of it for long."""
+    await store.redis.hset(store.key("{blocklist}", "replicas"), name, "1 1.0 0 0 0 0 0 0 - 0 0 0 1.0 -")
+
+
+async def copy_of(store: Store) -> dict[bytes, bytes]:
+    """All that the store has, as a copy of it would."""
+    keys = [key async for batch in store.scan(store.key("*")) for key in batch]
+    return {key: await store.redis.dump(key) for key in keys}
+
+
+async def bring_back(store: Store, copy: dict[bytes, bytes]) -> None:
+    """It comes back with that copy."""
+    for key in [key async for batch in store.scan(store.key("*")) for key in batch]:
+        await store.redis.delete(key)
+    for key, value in copy.items():
+        await store.redis.restore(key, 0, value)
+
+
+async def test_a_process_that_a_restored_store_does_not_know(store: Store) -> None:
+    """It is cut off. Whoever knew it puts it on record again with its next heartbeat, and until then is late itself."""
+    own, cut_off = OwnMembership(store, None), OwnMembership(store, None)
+    before = await copy_of(store)
+    await own.heartbeat("own", 0)
+    await cut_off.heartbeat("cut-off", 0, journal="a")
+    await own.heartbeat("own", 0)
+    await bring_back(store, before)
+    assert await own.laggards(0) == ["own"]
+    await own.heartbeat("own", 0)
+    late = await own.laggards(0)
+    assert [*late, *(each.name for each in late.silent)] == ["cut-off"]
+    assert await own.journals() == {"own": "-", "cut-off": "a"}
+    assert await own.restored_at() == pytest.approx(store.clock.now(), abs=60)
+    await cut_off.heartbeat("cut-off", 0)
+    assert await own.laggards(0) == []
+
+
+async def test_a_restored_record_of_a_heartbeat(store: Store) -> None:
+    """The store comes back with the replica on record, but with an older heartbeat of it: others may be missing."""
+    own, cut_off = OwnMembership(store, None), OwnMembership(store, None)
+    await own.heartbeat("own", 0)
+    before = await copy_of(store)
+    await cut_off.heartbeat("cut-off", 0)
+    await own.heartbeat("own", 0)
+    await bring_back(store, before)
+    assert await own.laggards(0) == ["own"]
+    await own.heartbeat("own", 0)
+    assert await own.laggards(0) == ["cut-off"]
+
+
+async def test_who_has_left_is_not_put_on_record_again(store: Store, file: AppliedListsFile) -> None:
+    """One that signed off after the store was restored, one that was killed, and one that was just forgotten."""
+    own, signs_off, killed, forgotten = (OwnMembership(store, each) for each in (file, None, file, None))
+    before = await copy_of(store)
+    await signs_off.heartbeat("signs-off", 1)
+    await killed.heartbeat("killed", 1)
+    await forgotten.heartbeat("forgotten", 1)
+    await own.heartbeat("own", 1)
+    await make_silent(store, "forgotten")
+    assert await Membership(store).forget(["forgotten"]) == ["forgotten"]
+    record = await copy_of(store)
+    await bring_back(store, {key: value for key, value in record.items() if not key.endswith(b":replicas")} | before)
+    await signs_off.leave("signs-off")
+    kill(killed)
+    await OwnMembership(store, file).heartbeat("successor", 1)
+    await own.heartbeat("own", 1)
+    assert await states(store) == {"own": MemberState.LIVE, "successor": MemberState.LIVE}
+
+
+async def test_a_forgotten_process_that_comes_back(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """It is on record again, and the store counts as what it was."""
+    own = OwnMembership(store, None)
+    await own.heartbeat("own", 1)
+    await make_silent(store, "own")
+    assert await Membership(store).forget(["own"]) == ["own"]
+    await own.heartbeat("own", 1)
+    assert await states(store) == {"own": MemberState.LIVE}
+    assert await own.restored_at() is None
+    assert caplog.text == ""
+
+
+async def test_a_living_process_of_this_machine_is_on_record(store: Store, file: AppliedListsFile) -> None:
+    """It is frozen, its record is lost, and nobody is left who knew it: its lock is held."""
+    frozen = OwnMembership(store, file)
+    await frozen.heartbeat("edge1/proxy/1#a", 1)
+    await bring_back(store, {})
+    started = OwnMembership(store, file)
+    await started.heartbeat("edge1/controller/2#b", 0)
+    assert await started.laggards(0) == ["edge1/proxy/1#a"]
+    assert (await started.journals())["edge1/proxy/1#a"] == "?"
+    await frozen.leave("edge1/proxy/1#a")
+    assert await states(store) == {"edge1/controller/2#b": MemberState.LIVE}

@@ -83,6 +83,18 @@ def _version_used_twice(model: ProtocolModel) -> None:
     model.check_image(0, 0, after_beat=False)
 
 
+def _restored_without_a_member(model: ProtocolModel) -> None:
+    model.end(0, signs_off=True)
+    model.copy_store()
+    model.restart(0)
+    model.pass_time(1, True)
+    model.cut_off(0, 6)
+    model.fail_over(0.0)
+    model.list_image()
+    model.acknowledge()
+    model.check_image(0, 0, after_beat=False)
+
+
 def _clock_forward(model: ProtocolModel) -> None:
     model.list_image()
     model.step_store_clock(30.0)
@@ -104,6 +116,7 @@ def _clock_back(model: ProtocolModel) -> None:
         (Rules(fresh_when_applied=False), _wake_and_ask, "serves"),
         (Rules(monotonic_age=False), _wake_with_another_clock, "serves"),
         (Rules(compares_changes=False), _version_used_twice, "serves"),
+        (Rules(remembers_members=False), _restored_without_a_member, "serves"),
         (Rules(lease_clock=False), _clock_forward, "is not silent"),
         (Rules(lease_clock=False), _clock_back, "is dead"),
     ],

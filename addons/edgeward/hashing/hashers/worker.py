@@ -7,15 +7,19 @@ HashRequest as JSON and the body; an answer is a Fingerprint as JSON.
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.warm_up import warm_up
+from edgeward.isolation.plain_settings import plain_settings
 from edgeward.isolation.serving import serve
-from edgeward.settings.config import HashingSettings
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
 
 
-def main(fd: int, settings: HashingSettings) -> None:
+def main(fd: int, settings: "HashingSettings") -> None:
     def answer(request: bytes, body: bytes) -> bytes:
         return fingerprint(body, settings, HashRequest.from_json(request)).to_json().encode()
 
@@ -24,4 +28,4 @@ def main(fd: int, settings: HashingSettings) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), HashingSettings.model_validate_json(sys.argv[2]))
+    main(int(sys.argv[1]), plain_settings(sys.argv[2]))

@@ -4,6 +4,7 @@ pdq           picture -> PDQ and its quality, as two matrix products
 luma lanczos  what phash and dhash are made of, for pictures in transit
 source_image  one picture, with everything that several of its hashes need computed once
 hashes        one picture -> every perceptual signal that is named
+cosine_transform   SciPy's, without all else of SciPy
 installed_types    the same for installed signal types
 downscaled_copies  picture -> the PDQs of its smaller copies
 borders       luma -> the boxes within borders or letterboxes

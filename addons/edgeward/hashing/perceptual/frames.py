@@ -1,15 +1,17 @@
 """An image's bytes to the perceptual signals of its distinct frames, and the flaw if some are missing."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeward.hashing.decoding.images import Picture, TooManyFrames, TooManyPixels, pictures
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.perceptual.source_image import SourceImage
 from edgeward.hashing.perceptual.views import Views, is_duplicate
 from edgeward.hashing.signal_registry import may_draft
-from edgeward.settings.config import HashingSettings
 from edgeward.types import Flaw, Signal, View
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
 
 DECODED_FRAMES_FACTOR = 16
 """Limit on frames that are decoded, in multiples of hashing.max_frames: most frames of an animation are duplicates."""
@@ -27,7 +29,7 @@ class FrameSignals(NamedTuple):
     size: tuple[int, int] = (0, 0)
 
 
-def frame_signals(body: bytes, media_type: str, settings: HashingSettings, request: HashRequest) -> FrameSignals:
+def frame_signals(body: bytes, media_type: str, settings: "HashingSettings", request: HashRequest) -> FrameSignals:
     """The perceptual signals of an image of a type in media_types.DECODABLE. MemoryError passes through."""
     found = _hash_frames(body, media_type, settings, request, lenient=False)
     if found.flaw is Flaw.UNDECODABLE:
@@ -37,7 +39,7 @@ def frame_signals(body: bytes, media_type: str, settings: HashingSettings, reque
 
 
 def _hash_frames(
-    body: bytes, media_type: str, settings: HashingSettings, request: HashRequest, lenient: bool
+    body: bytes, media_type: str, settings: "HashingSettings", request: HashRequest, lenient: bool
 ) -> FrameSignals:
     frames = _DistinctFrames(settings, request.views)
     try:
@@ -64,7 +66,7 @@ def _hash_frames(
 class _DistinctFrames:
     """The signals of an image's frames, of each that differs from all before it."""
 
-    def __init__(self, settings: HashingSettings, asked: frozenset[View]) -> None:
+    def __init__(self, settings: "HashingSettings", asked: frozenset[View]) -> None:
         self._views = Views(settings)
         self._asked = asked
         self._max_frames = settings.max_frames

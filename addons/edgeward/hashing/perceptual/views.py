@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgeward.hashing import signal_registry
 from edgeward.hashing.perceptual.downscaled_copies import downscaled_pdqs
@@ -9,8 +10,10 @@ from edgeward.hashing.perceptual.geometry import geometry_variants
 from edgeward.hashing.perceptual.hashes import perceptual_signals
 from edgeward.hashing.perceptual.installed_types import installed_signals
 from edgeward.hashing.perceptual.source_image import SourceImage
-from edgeward.settings.config import HashingSettings
 from edgeward.types import Signal, View
+
+if TYPE_CHECKING:
+    from edgeward.settings.config import HashingSettings
 
 DUPLICATE_BITS = 4
 """If the PDQs of two pictures differ in at most this many bits, one of them is not hashed.
@@ -21,7 +24,7 @@ A value within 27 bits of the dropped PDQ lies within the default radius, 31, of
 class Views:
     """Hashes the views of frames. `failed`: an installed signal type raised on one of them."""
 
-    def __init__(self, settings: HashingSettings) -> None:
+    def __init__(self, settings: "HashingSettings") -> None:
         self._types = settings.signals
         self._min_quality = settings.min_quality
         self._has_installed = bool(signal_registry.installed_types(settings.signals))

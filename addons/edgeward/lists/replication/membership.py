@@ -21,8 +21,7 @@ number is not known: it is given as 0.
 
 import logging
 import secrets
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -61,6 +60,8 @@ class StoreHistory:
         replaced: how the history that was asked for was replaced by this one (store_loss.REFILLED or ACCEPTED); "" if
             it was not.
         store_time: by the clock of the store's server, Unix seconds.
+        clock: the lease clock, as the store wrote it.
+        comings: how often a replica came on record or left it.
     """
 
     version: int
@@ -68,6 +69,13 @@ class StoreHistory:
     id: str = ""
     replaced: str = ""
     store_time: float = 0.0
+    clock: str = ""
+    comings: int = 0
+
+
+class RecordLost(Exception):
+    """The store does not have the last heartbeat of this replica any more: it has an older state, and may have lost the
+    record of others too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -144,6 +152,7 @@ class Membership:
         self._store = store
         self._replicas = store.key("{blocklist}", "replicas")
         self._version, self._history = store.key("{blocklist}", "version"), store.key("{blocklist}", "history")
+        self._left = store.key("{blocklist}", "left-replicas")
         self._keys = (self._replicas, self._history)
         self.flush_requests = store.key("{blocklist}", "questions")
         """Key of the stream of flush requests."""
@@ -166,6 +175,7 @@ class Membership:
         stuck: int = 0,
         elsewhere: int = 0,
         applied_at: float | None = None,
+        clock: str = "",
     ) -> StoreHistory:
         """Say that the replica `name` is alive.
 
@@ -186,6 +196,10 @@ class Membership:
             elsewhere: how many of the unjudged responses are at other hosts than `hosts`.
             applied_at: when the change was made that it has applied last, Unix seconds; None if it does not know. If
                 the store has another change of that version, the replica counts as DIVERGED.
+            clock: the lease clock that the store answered to its last heartbeat; "" if it does not know.
+
+        Raises:
+            RecordLost: the store has lost that heartbeat. It did nothing.
         """
         applied = reported if applied is None else applied
         judged = acknowledged if judged is None else judged
@@ -194,17 +208,14 @@ class Membership:
             f"{open_seconds:.3f}", max(open_count, under_way), pending,
             ",".join(quote(host, safe="", errors="surrogatepass") for host in hosts if host) or "-", journal,
             judged if settled is None else settled, stuck, elsewhere,
-            "" if applied_at is None else f"{applied_at:.6f}",
+            "" if applied_at is None else f"{applied_at:.6f}", clock,
         )  # fmt: skip
         changes = self._store.key("{blocklist}", "changes")
-        keys = (self._replicas, self._version, changes, self._history, self.flush_requests)
-        version, at, history, replaced, now, dropped = await self._store.run(scripts.HEARTBEAT, keys, args)
-        if dropped:
-            metrics.silent_processes_dropped.inc()
-            logger.error("too many silent processes: %s is not named any more", dropped.decode())
-        return StoreHistory(
-            version, float(at) if at else None, history.decode(), (replaced or b"").decode(), float(now)
-        )
+        keys = (self._replicas, self._version, changes, self._history, self.flush_requests, self._left)
+        answer = await self._store.run(scripts.HEARTBEAT, keys, args)
+        if not answer:
+            raise RecordLost
+        return _history_of(answer)
 
     async def members(self) -> list[Member]:
         """All replicas on record, by name."""
@@ -226,27 +237,48 @@ class Membership:
     async def leave(self, name: str, under_way: int = 0) -> None:
         """The replica `name` ends: it is not waited for any more. `under_way`: requests that it leaves in its journal,
         which count as unjudged."""
-        await self._store.run(scripts.END, self._keys, (under_way, name))
+        await self._store.run(scripts.END, (*self._keys, self._left), (under_way, name))
 
     async def note_ended(self, names: Sequence[str]) -> None:
         """The processes of these replicas are known to have ended. What one with a journal left counts as unjudged."""
-        await self._store.run(scripts.END, self._keys, ("", *names))
+        await self._store.run(scripts.END, (*self._keys, self._left), ("", *names))
 
     async def forget(self, names: Sequence[str]) -> list[str]:
         """Forget these replicas, on an operator's word that they serve nothing. Returns the names of those that were
         forgotten: a live one is not."""
-        forgotten = await self._store.run(scripts.FORGET, self._keys, (LEASE_SECONDS, *names))
+        forgotten = await self._store.run(scripts.FORGET, (*self._keys, self._left), (LEASE_SECONDS, *names))
         return sorted(name.decode() for name in forgotten)
 
     async def forget_journals(self, journals: Sequence[str]) -> None:
         """The requests of dead replicas with these journals were taken over: they are counted elsewhere now."""
         await self._store.run(scripts.FORGET_JOURNALS, self._keys[:1], journals)
 
-    async def laggards(self, version: int, flush_request: int = 0) -> Laggards:
+    async def restore(self, journals: Mapping[str, str]) -> list[str]:
+        """Put replicas on record again that the store has lost. They lag until they are heard from.
+
+        `journals`: by name, the journal, or "-". Returns the names of those that were not on record, and had not left.
+        """
+        args = [text for pair in journals.items() for text in pair]
+        restored = await self._store.run(scripts.RESTORE, (*self._keys, self._left), args)
+        return sorted(name.decode() for name in restored)
+
+    async def journals(self) -> dict[str, str]:
+        """By name of each replica on record that has not ended, its journal, or "-". Those of earlier versions are left
+        out."""
+        redis: Any = self._store.redis
+        found = {name.decode(): value.decode().split() for name, value in (await redis.hgetall(self._replicas)).items()}
+        return {name: fields[-1] for name, fields in found.items() if len(fields) > 13 and float(fields[12]) >= 0}
+
+    async def laggards(self, version: int, flush_request: int = 0, asker: str = "", clock: str = "") -> Laggards:
         """The replicas that may let something through by lists older than `version`, or have not acknowledged a flush
-        request."""
-        args = (LEASE_SECONDS, FORGET_SECONDS, version, flush_request)
-        late, silent = await self._store.run(scripts.LAGGARDS, (*self._keys, self._version), args)
+        request.
+
+        Args:
+            asker: the replica of this process, if it has one. If the store has lost its last heartbeat, to which it
+                answered this lease `clock`, it is among them.
+        """
+        args = (LEASE_SECONDS, FORGET_SECONDS, version, flush_request, asker, clock)
+        late, silent = await self._store.run(scripts.LAGGARDS, (*self._keys, self._version, self._left), args)
         pairs = zip(silent[::2], silent[1::2], strict=True)
         return Laggards(
             sorted(name.decode() for name in late),
@@ -279,16 +311,28 @@ class Membership:
         """How many requests nobody has answered yet, in all live replicas: no cache can have stored a response."""
         return int(await self._store.run(scripts.PENDING, self._keys, (LEASE_SECONDS,)))
 
-    async def note_clock_step(self, seconds: float) -> None:
-        """The clock of the store's server was stepped."""
+    async def note_clock_step(self, seconds: float, at: float) -> None:
+        """The clock of the store's server was stepped. `at`: what it showed after that, Unix seconds."""
         redis: Any = self._store.redis
-        await redis.hset(self._history, mapping={"stepped_at": f"{time.time():.3f}", "stepped_by": f"{seconds:.3f}"})
+        await redis.hset(self._history, mapping={"stepped_at": f"{at:.3f}", "stepped_by": f"{seconds:.3f}"})
 
     async def last_clock_step(self) -> tuple[float, float] | None:
-        """When the clock of the store's server was stepped last, Unix seconds, and by how many seconds; None: never."""
+        """When the clock of the store's server was stepped last, Unix seconds as it showed after that, and by how many
+        seconds; None: never."""
         redis: Any = self._store.redis
         at, seconds = await redis.hmget(self._history, "stepped_at", "stepped_by")
         return (float(at), float(seconds)) if at and seconds else None
+
+    async def note_restored(self) -> None:
+        """The store has an older state than before: it was restored, or another server took over."""
+        redis: Any = self._store.redis
+        await redis.hset(self._history, "restored_at", f"{self._store.clock.now():.3f}")
+
+    async def restored_at(self) -> float | None:
+        """When that was noticed last, Unix seconds by the store's clock; None: never."""
+        redis: Any = self._store.redis
+        at = await redis.hget(self._history, "restored_at")
+        return float(at) if at else None
 
     async def request_flush(self) -> int:
         """Ask all replicas to write to the store what they know by now, and to judge by the lists of now. Returns the
@@ -297,6 +341,16 @@ class Membership:
         version = int(await redis.get(self._version) or 0)
         added = await redis.xadd(self.flush_requests, {"version": version}, maxlen=FLUSH_REQUESTS_KEPT)
         return flush_request_id(added)
+
+
+def _history_of(answer: Sequence[Any]) -> StoreHistory:
+    """The answer to a heartbeat. It may name a silent replica that was dropped, as too many are on record."""
+    version, at, history, replaced, now, dropped, clock, comings = answer
+    if dropped:
+        metrics.silent_processes_dropped.inc()
+        logger.error("too many silent processes: %s is not named any more", dropped.decode())
+    changed_at, how = float(at) if at else None, (replaced or b"").decode()
+    return StoreHistory(version, changed_at, history.decode(), how, float(now), clock.decode(), comings)
 
 
 def flush_request_id(record_id: bytes) -> int:

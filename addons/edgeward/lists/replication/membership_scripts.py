@@ -11,15 +11,17 @@ journal, or the lease clock.
 
 The history of the store is a hash: "id" is a random number, written at first use. "replaced:<id>" says how an earlier
 history was replaced (see replication/store_loss.py). "clock" is the lease clock, and "clock_at" the server's time when
-it was set.
+it was set. "members" counts how often a replica came on record or left it: who knows the names reads them again when it
+has changed.
 
-The lease clock goes on by the time that passes between two heartbeats of any replicas, as far as that can be believed.
-If the server's clock goes back between them, none has passed. If it goes on by more than MAX_CLOCK_GAP, its clock was
-stepped, another server took over, or no heartbeat could come: as much has passed as between two heartbeats. So no step
-of the server's clock ends a lease or makes one last, and silence counts only while the store could hear.
+The replicas that have left are a sorted set: name -> lease clock. Whoever remembers a replica that a restored store
+does not know puts it on record again (RESTORE), but not if it is among these.
+
+The lease clock goes on with each heartbeat of any replica (store/lease_clock.py).
 """
 
 from edgeward.lists.lua_scripts import RESTORE_VERSION
+from edgeward.store.lease_clock import lease_clock
 
 HEARTBEAT_SECONDS = 0.5
 MAX_CLOCK_GAP = 1.0
@@ -30,21 +32,16 @@ TAKE_OVER_SECONDS = 30.0
 """By then another worker of the machine has taken over the journal of one that has ended, if there is one."""
 DROPPED_AFTER_SECONDS = 60.0
 """None that was heard from later is dropped."""
+MAX_LEFT = 2000
+"""Replicas that have left, of which the names are kept."""
 
 # state_of: "live", "silent" (its lease is over and it has not ended), "ended" or "forgotten", and seconds since its
 # last heartbeat or its end. Silent ones of earlier versions are forgotten too: nobody can say that they have ended.
-_MEMBERS = f"""
-local function lease_clock(history)
-  local time = redis.call('TIME')
-  local now = time[1] + time[2] / 1000000
-  local clock, at = unpack(redis.call('HMGET', history, 'clock', 'clock_at'))
-  if not clock then return now, now end
-  local passed = now - tonumber(at)
-  if passed < 0 then passed = 0 elseif passed > {MAX_CLOCK_GAP} then passed = {HEARTBEAT_SECONDS} end
-  return tonumber(clock) + passed, now
-end
+_MEMBERS = (
+    lease_clock(MAX_CLOCK_GAP, HEARTBEAT_SECONDS)
+    + """
 local function fields_of(value)
-  local fields = {{}}
+  local fields = {}
   for field in string.gmatch(value, '%S+') do fields[#fields + 1] = field end
   return fields
 end
@@ -57,21 +54,47 @@ local function state_of(fields, clock, now, lease, forget)
   return ended and 'ended' or 'silent', age
 end
 """
+)
 
-# KEYS: replicas, version, changes, history, flush requests
+# note_left: these are off the record, or were never on it; `history`, `left` are keys.
+_LEAVING = f"""
+local function note_left(history, left, clock, names)
+  for _, name in ipairs(names) do redis.call('ZADD', left, string.format('%.6f', clock), name) end
+  redis.call('ZREMRANGEBYRANK', left, 0, -{MAX_LEFT + 1})
+  redis.call('HINCRBY', history, 'members', #names)
+end
+"""
+
+# has_lost: whether the store has an older state than that in which it gave this lease clock to the replica. It was
+# restored then, or another server took over, unless the replica was taken off the record.
+_LOST = """
+local function has_lost(value, clock, left, name)
+  if clock == '' then return false end
+  if not value then return not redis.call('ZSCORE', left, name) end
+  return math.abs(tonumber(fields_of(value)[13] or 0)) < tonumber(clock)
+end
+"""
+
+# KEYS: replicas, version, changes, history, flush requests, replicas that have left
 # ARGV: name, version to report, version applied, flush request acknowledged, flush request judged, number of unjudged,
 # id for a store without a history, id of the history that is asked for, age of the oldest unjudged in seconds, number
 # of requests under way, number of pending requests, hosts of the unjudged ones, journal, flush request settled, number
-# of stuck requests, number of unjudged at other hosts, when the applied change was made as far as the replica knows
+# of stuck requests, number of unjudged at other hosts, when the applied change was made as far as the replica knows,
+# the lease clock of its last heartbeat that was answered, or ''
 # -> {the store's version, when the applied change was made, id of its history, how the other one was replaced, the
-# server's time, the replica that was dropped for this one}
+# server's time, the replica that was dropped for this one, the lease clock, the number of comings and goings}
+# -> {} and nothing is done, if the store has lost that last heartbeat
 HEARTBEAT = (
     RESTORE_VERSION
     + _MEMBERS
+    + _LEAVING
+    + _LOST
     + f"""
 restore_version(KEYS[2], KEYS[3])
+local before = redis.call('HGET', KEYS[1], ARGV[1])
+if has_lost(before, ARGV[18], KEYS[6], ARGV[1]) then return {{}} end
 local clock, now = lease_clock(KEYS[4])
-redis.call('HSET', KEYS[4], 'clock', string.format('%.6f', clock), 'clock_at', string.format('%.6f', now))
+set_lease_clock(KEYS[4], clock, now)
 local newest = redis.call('GET', KEYS[2]) or '0'
 local at = false
 if tonumber(ARGV[3]) > 0 then
@@ -98,33 +121,46 @@ elseif at and ARGV[17] ~= '' and tonumber(at) ~= tonumber(ARGV[17]) then
 end
 local since = ARGV[6] == '0' and '0' or string.format('%.3f', now - tonumber(ARGV[9]))
 local dropped, oldest = false, {DROPPED_AFTER_SECONDS}
-if redis.call('HLEN', KEYS[1]) >= {MAX_RECORDS} and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+if redis.call('HLEN', KEYS[1]) >= {MAX_RECORDS} and not before then
   local replicas = redis.call('HGETALL', KEYS[1])
   for i = 1, #replicas, 2 do
     local _, age = state_of(fields_of(replicas[i + 1]), clock, now, 0, 0)
     if age > oldest then dropped, oldest = replicas[i], age end
   end
-  if dropped then redis.call('HDEL', KEYS[1], dropped) end
+  if dropped then
+    redis.call('HDEL', KEYS[1], dropped)
+    note_left(KEYS[4], KEYS[6], clock, {{dropped}})
+  end
+end
+if not before then
+  redis.call('HINCRBY', KEYS[4], 'members', 1)
+  redis.call('ZREM', KEYS[6], ARGV[1])
 end
 redis.call('HSET', KEYS[1], ARGV[1],
   table.concat({{reported, string.format('%.6f', now), acknowledged, judged, ARGV[6], since, ARGV[10], ARGV[11],
     ARGV[12], settled, ARGV[15], ARGV[16], string.format('%.6f', clock), ARGV[13]}}, ' '))
 if redis.call('HEXISTS', KEYS[4], 'id') == 0 then redis.call('HSET', KEYS[4], 'id', ARGV[7]) end
-local history = redis.call('HMGET', KEYS[4], 'id', 'replaced:' .. ARGV[8])
-return {{tonumber(newest), at, history[1], history[2], string.format('%.6f', now), dropped}}
+local history = redis.call('HMGET', KEYS[4], 'id', 'replaced:' .. ARGV[8], 'members')
+return {{tonumber(newest), at, history[1], history[2], string.format('%.6f', now), dropped,
+  string.format('%.6f', clock), tonumber(history[3] or 0)}}
 """
 )
 
-# A replica that reports a version which the store has never had outlived a loss of data: it lags too.
-# KEYS: replicas, history, version. ARGV: lease in seconds, seconds until a replica is forgotten, version, flush request
+# A replica that reports a version which the store has never had outlived a loss of data: it lags too. So does the one
+# that asks, if the store has lost its last heartbeat: it may know of others that the store has lost too.
+# KEYS: replicas, history, version, replicas that have left
+# ARGV: lease in seconds, seconds until a replica is forgotten, version, flush request, the replica that asks or '', the
+# lease clock of its last heartbeat that was answered, or ''
 # -> names of live replicas that have not applied the version, or not acknowledged the flush request; the same of silent
 # ones, each followed by seconds since its last heartbeat
 LAGGARDS = (
     _MEMBERS
+    + _LOST
     + """
 local clock, now = lease_clock(KEYS[2])
 local newest = tonumber(redis.call('GET', KEYS[3]) or 0)
 local late, silent = {}, {}
+if has_lost(redis.call('HGET', KEYS[1], ARGV[5]), ARGV[6], KEYS[4], '') then late[1] = ARGV[5] end
 local replicas = redis.call('HGETALL', KEYS[1])
 for i = 1, #replicas, 2 do
   local fields = fields_of(replicas[i + 1])
@@ -134,7 +170,7 @@ for i = 1, #replicas, 2 do
     or (tonumber(fields[3]) or 0) < tonumber(ARGV[4])
   if state == 'forgotten' then
     redis.call('HDEL', KEYS[1], replicas[i])
-  elseif lags and state == 'live' then
+  elseif lags and state == 'live' and replicas[i] ~= late[1] then
     late[#late + 1] = replicas[i]
   elseif lags and state == 'silent' then
     silent[#silent + 1] = replicas[i]
@@ -212,22 +248,30 @@ return count
 )
 
 # What is left in the journal of a process that has ended counts as unjudged; one that has none is forgotten.
-# KEYS: replicas, history. ARGV: number of requests under way, '' if it is not known; names
+# KEYS: replicas, history, replicas that have left
+# ARGV: number of requests under way, '' if it is not known; names
 END = (
     _MEMBERS
+    + _LEAVING
     + """
 local clock = lease_clock(KEYS[2])
+local left = {}
 for i = 2, #ARGV do
   local value = redis.call('HGET', KEYS[1], ARGV[i])
   local fields = value and fields_of(value)
   if fields and (ARGV[1] == '0' or #fields < 14 or fields[#fields] == '-' and ARGV[1] == '') then
     redis.call('HDEL', KEYS[1], ARGV[i])
-  elseif fields then
+    left[#left + 1] = ARGV[i]
+  elseif not fields then
+    -- Of a record that was lost: whoever remembers it must not put it back.
+    left[#left + 1] = ARGV[i]
+  else
     if ARGV[1] ~= '' then fields[7] = ARGV[1] end
     if tonumber(fields[13]) >= 0 then fields[13] = string.format('%.6f', -clock) end
     redis.call('HSET', KEYS[1], ARGV[i], table.concat(fields, ' '))
   end
 end
+note_left(KEYS[2], KEYS[3], clock, left)
 """
 )
 
@@ -241,9 +285,11 @@ for i = 1, #replicas, 2 do
 end
 """
 
-# KEYS: replicas, history. ARGV: lease in seconds, names -> those that were forgotten: one that is live is not
+# KEYS: replicas, history, replicas that have left
+# ARGV: lease in seconds, names -> those that were forgotten: one that is live is not
 FORGET = (
     _MEMBERS
+    + _LEAVING
     + """
 local clock, now = lease_clock(KEYS[2])
 local forgotten = {}
@@ -254,7 +300,31 @@ for i = 2, #ARGV do
     forgotten[#forgotten + 1] = ARGV[i]
   end
 end
+note_left(KEYS[2], KEYS[3], clock, forgotten)
 return forgotten
+"""
+)
+
+# Each is live for a lease, in which it can be heard from, and silent after that; it is behind whatever is waited for.
+# KEYS: replicas, history, replicas that have left. ARGV: names, each followed by its journal, or -
+# -> those of them that were not on record and are now
+RESTORE = (
+    _MEMBERS
+    + f"""
+local clock, now = lease_clock(KEYS[2])
+local restored = {{}}
+for i = 1, #ARGV, 2 do
+  local name = ARGV[i]
+  if redis.call('HLEN', KEYS[1]) < {MAX_RECORDS} and redis.call('HEXISTS', KEYS[1], name) == 0
+    and not redis.call('ZSCORE', KEYS[3], name) then
+    local beat = string.format('%.6f', now)
+    redis.call('HSET', KEYS[1], name, table.concat({{'-2', beat, '0', '0', '0', '0', '0', '0', '-', '0', '0', '0',
+      string.format('%.6f', clock), ARGV[i + 1]}}, ' '))
+    restored[#restored + 1] = name
+  end
+end
+redis.call('HINCRBY', KEYS[2], 'members', #restored)
+return restored
 """
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 from edgeward import metrics
 from edgeward.lists.replication import freshness
 from edgeward.lists.replication.lock_files import LOCKS_DIRECTORY, LockFiles
-from edgeward.lists.replication.membership import Membership, StoreHistory
+from edgeward.lists.replication.membership import Laggards, Membership, RecordLost, StoreHistory
 from edgeward.lists.replication.store_clock import StoreClock
 from edgeward.lists.replication.store_loss import AppliedListsFile
 from edgeward.store.connection import STORE_AWAY, Store
@@ -15,14 +15,16 @@ from edgeward.store.connection import STORE_AWAY, Store
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0
-"""Time between two looks for processes of this machine that have ended."""
+"""Time between two looks at the processes of this machine."""
 STEP_SECONDS = 1.0
 """Least step of the store's clock that is told."""
+NO_JOURNAL = "-"
+UNKNOWN_JOURNAL = "?"
 
 
 class OwnMembership(Membership):
     """The same for one replica. With its heartbeats it says which processes of this machine were killed, and it watches
-    the store's clock.
+    the store's clock. It remembers who is on record: a store that was restored from an older copy may not know them.
 
     Args:
         file: in state_dir, where this machine records what its processes did; None: nowhere.
@@ -34,37 +36,70 @@ class OwnMembership(Membership):
         self._clock = StoreClock()
         self._next_look = 0.0
         self._ended: set[str] = set()
+        self._name = self._answered_clock = ""
+        self._known_journals: dict[str, str] = {}
+        self._known_comings = -1
 
     async def heartbeat(self, name: str, *args: Any, **fields: Any) -> StoreHistory:
-        """As Membership.heartbeat."""
+        """As Membership.heartbeat. If the store has lost the last one, those that it may not know any more are put on
+        record before this one is: who asks then is told of them."""
         if self._lock_files is not None:
             # Before it is on record: whoever is must be known to have ended if it is killed.
             self._lock_files.acquire(name)
         sent = freshness.now()
-        history = await super().heartbeat(name, *args, **fields)
+        self._name = name
+        try:
+            history = await super().heartbeat(name, *args, **{**fields, "clock": self._answered_clock})
+        except RecordLost:
+            await self._restore_known()
+            sent = freshness.now()
+            history = await super().heartbeat(name, *args, **fields)
+        self._answered_clock = history.clock
         received = freshness.now()
         step = self._clock.step(history.store_time, sent, received)
         if abs(step) > STEP_SECONDS:
             metrics.store_clock_steps.inc()
             logger.warning("the store's clock was stepped by %+.1f s, or another server took over", step)
-            await self.note_clock_step(step)
+            await self.note_clock_step(step, history.store_time)
+        if history.comings != self._known_comings:
+            self._known_journals, self._known_comings = await self.journals(), history.comings
         if self._lock_files is not None and received >= self._next_look:
-            await self._note_ended(self._lock_files)
+            await self._look(self._lock_files)
             self._next_look = received + LOOK_SECONDS
         return history
 
-    async def _note_ended(self, lock_files: LockFiles) -> None:
-        """Processes of this machine that were killed serve nothing any more."""
-        ended = lock_files.ended()
-        if ended:
-            await self.note_ended(ended)
-        for name in ended:
+    async def laggards(self, version: int, flush_request: int = 0, asker: str = "", clock: str = "") -> Laggards:
+        """As Membership.laggards, asked by this replica."""
+        return await super().laggards(version, flush_request, asker or self._name, clock or self._answered_clock)
+
+    async def _restore_known(self) -> None:
+        """The store has an older state than this process has seen: it may not know of some who may still serve."""
+        self._known_comings, self._next_look = -1, 0.0
+        others = {name: journal for name, journal in self._known_journals.items() if name != self._name}
+        await self._restore(others, "the store has an older state: it was restored, or another server took over")
+        await self.note_restored()
+
+    async def _restore(self, journals: dict[str, str], why: str) -> None:
+        restored = await self.restore(journals) if journals else []
+        if restored:
+            logger.warning("%s; put on record again, until they are heard from: %s", why, ", ".join(restored))
+
+    async def _look(self, lock_files: LockFiles) -> None:
+        """Processes of this machine that were killed serve nothing any more. Those that live may serve, whether the
+        store knows of them or not."""
+        survey = lock_files.survey()
+        if survey.ended:
+            await self.note_ended(survey.ended)
+        for name in survey.ended:
             # Twice: its last heartbeat may have been on its way until now.
             if name in self._ended:
                 lock_files.delete(name)
             else:
                 logger.info("%s was killed: it is not waited for any more", name)
-        self._ended = set(ended) - self._ended
+        self._ended = set(survey.ended) - self._ended
+        # Only workers have a journal.
+        living = {name: UNKNOWN_JOURNAL if "/proxy/" in name else NO_JOURNAL for name in survey.living}
+        await self._restore(living, "processes of this machine live that the store does not know")
 
     async def leave(self, name: str, under_way: int = 0) -> None:
         """As Membership.leave. If the store is away, others of this machine will say that it has ended."""

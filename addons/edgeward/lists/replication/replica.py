@@ -67,14 +67,14 @@ class Replica:
         ready: whether the matcher holds complete lists, and may be used.
         freshness: whether all is applied that was acknowledged, as far as this process knows.
         on_change: called for each change as it is applied; not for what is loaded.
-        on_store_loss: called when the store has lost data, or has another history than at the last heartbeat: what was
-            written to it before may be gone.
+        on_store_loss: called when the store lost data, or has another history: what was written before may be gone.
         before_report: awaited before an applied version is reported, and before a flush request is acknowledged. A
             process that reports a version says with it that all that it did by older versions is in the store.
         settle: awaited, in a task of its own, before this process says that all responses are judged which were
             unjudged when it read a flush request, but those that it calls stuck. By then the lists of that request,
             `flush_version`, are applied.
         flush_version: the version of the lists when the last flush request was made.
+        membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
     """
@@ -93,7 +93,7 @@ class Replica:
         # The suffix makes the name unique: no other process may report or leave in this one's place.
         self._name = f"{name}#{secrets.token_hex(3)}"
         self._log_name = f"replica {self._name}"
-        self._store, self._list_store, self._membership = store, ListStore(store), OwnMembership(store, applied_lists)
+        self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
         self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
         self.unreadable = self._updates.unreadable
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
@@ -167,7 +167,7 @@ class Replica:
         if self._reader is not None:
             await self._reader.aclose()
             self._reader = None
-        await self._membership.leave(self._name, self.unjudged().under_way)
+        await self.membership.leave(self._name, self.unjudged().under_way)
 
     async def wait_version(self, version: int, timeout: float) -> bool:
         """Wait until `version` is applied, at most `timeout` seconds. Returns whether it is."""
@@ -267,7 +267,7 @@ class Replica:
         """The next changes. Returns early, perhaps with none, for a flush request or when a heartbeat is due."""
         if self._reader is None:
             self._reader = await self._store.blocking()
-        changes, flush_requests = self._list_store.stream, self._membership.flush_requests
+        changes, flush_requests = self._list_store.stream, self.membership.flush_requests
         async with asyncio.timeout(HEARTBEAT_SECONDS + self._store.timeout):
             reply: Any = await self._reader.xread(
                 {changes: f"{self.version}-0", flush_requests: self._flush_request},
@@ -329,7 +329,7 @@ class Replica:
             if not unjudged.stuck:
                 self._judged_request = self._settled.flush_request
             sent, sent_at = now(), time.time()
-            history = await self._membership.heartbeat(
+            history = await self.membership.heartbeat(
                 self._name,
                 reported=self._report.version if loaded and not self.unreadable.any_later else not_loaded,
                 applied=version if loaded else LOADING,
@@ -342,7 +342,7 @@ class Replica:
             )
             if unjudged.taken_over:
                 # They are in the counts that were sent just now.
-                await self._membership.forget_journals(unjudged.taken_over)
+                await self.membership.forget_journals(unjudged.taken_over)
                 unjudged.taken_over.clear()
         self._outage_log.recovered()
         metrics.blocklist_contact_timestamp.set(sent_at)

@@ -1,0 +1,105 @@
+"""The settings that all controllers of one store must share, since any of them may do what a setting decides.
+
+What belongs to one machine is not among them: its addresses, processes, limits and policies.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgeward.settings.config import Config
+from edgeward.settings.setting_types import Section
+
+NOT_SET = "not set"
+OWN_OF_CACHES = frozenset({"name", "timeout_ms", "per_second"})
+"""Of a cache: how fast one controller may purge it is its own affair."""
+SAME_CACHE = frozenset({"tier", "accepted_is_enough", "serves", "tags", "bans"})
+"""Of a cache: where these differ, the same cache is purged all the same."""
+SHARED = {
+    "hashing": ("signals", "min_quality"),
+    "purge": ("keep_days", "repeat_seconds"),
+    "sightings": ("keep_days", "refresh_seconds", "max_bytes"),
+    "sweep": (
+        *("enabled", "within_seconds", "share", "per_second", "timeout_ms"),
+        *("private", "hold_seconds", "hold_share"),
+    ),
+}
+"""By section, its shared settings. Of tables, see `shared_settings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDifference:
+    """A setting that differs between controllers.
+
+    Attributes:
+        name: as "sightings.keep_days", or "caches.NAME.url" for a key of a table.
+        values: by controller its value, as JSON, without secrets; or NOT_SET.
+    """
+
+    name: str
+    values: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.name} differs: {', '.join(f'{value} at {where}' for where, value in self.values.items())}"
+
+    @property
+    def kind(self) -> str:
+        """The name without that of the table: "caches.url"."""
+        parts = self.name.split(".")
+        return f"{parts[0]}.{parts[-1]}"
+
+    @property
+    def cache(self) -> str:
+        """The cache that controllers may purge at different places, or in different ways; "" if it is none."""
+        table, _, key = self.name.removeprefix("caches.").rpartition(".")
+        return table if self.name.startswith("caches.") and key not in SAME_CACHE else ""
+
+
+def shared_settings(config: Config) -> dict[str, str]:
+    """By name, each of them as JSON. Secrets and passwords are masked: that they differ does not show."""
+    found = {
+        f"{section}.{key}": _json(getattr(config, section).shown()[key])
+        for section, keys in SHARED.items()
+        for key in keys
+    }
+    for cache in config.caches:
+        found |= _table("caches", cache.name, cache, OWN_OF_CACHES)
+    for host in config.hosts:
+        found |= _table("hosts", host.name, host)
+    for sender in config.webhooks:
+        found |= _table("webhooks", sender.name, sender)
+    return found
+
+
+def _table(kind: str, name: str, table: Section, left_out: frozenset[str] = frozenset({"name"})) -> dict[str, str]:
+    return {f"{kind}.{name}.{key}": _json(value) for key, value in table.shown().items() if key not in left_out}
+
+
+def _json(value: object) -> str:
+    return NOT_SET if value is None else json.dumps(value)
+
+
+def names_of_caches(settings: Mapping[str, str]) -> set[str]:
+    """Of the caches that are in these settings."""
+    driver = ".driver"
+    return {
+        name.removeprefix("caches.").removesuffix(driver)
+        for name in settings
+        if name.startswith("caches.") and name.endswith(driver)
+    }
+
+
+def differences(by_controller: Mapping[str, Mapping[str, str]]) -> list[SettingDifference]:
+    """What differs, by name. A cache or a sender that a controller does not have, and a setting that its release does
+    not know, is no difference; a host whose origin it does not know is one."""
+    found = []
+    for name in sorted({name for settings in by_controller.values() for name in settings}):
+        counts_if_missing = name.startswith("hosts.")
+        values = {
+            controller: settings.get(name, NOT_SET)
+            for controller, settings in sorted(by_controller.items())
+            if name in settings or counts_if_missing
+        }
+        if len(set(values.values())) > 1:
+            found.append(SettingDifference(name, values))
+    return found

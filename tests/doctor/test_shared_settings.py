@@ -1,0 +1,26 @@
+"""Doctor names the settings that differ between controllers."""
+
+from pathlib import Path
+
+from tests.support.services import CACHES, running_services
+
+from edgeward.doctor.finding import Health
+from edgeward.doctor.shared_settings import check_shared_settings
+from edgeward.purging.controllers import Controllers
+from edgeward.settings.shared_settings import shared_settings
+from edgeward.store.connection import Store
+
+
+async def test_what_differs_is_named(store: Store, tmp_path: Path) -> None:
+    """A failure where caches may differ, a warning else; nothing while all agree."""
+    async with running_services(store, tmp_path) as services:
+        own = shared_settings(services.config)
+        await services.orders.controllers.say("one", own)
+        assert check_shared_settings(services) == []
+        other = {**own, "caches.inner.url": '"http://b"', "purge.keep_days": "1.0"}
+        await Controllers(store).say("two", other)
+        await services.orders.controllers.say("one", own)
+        url, days = check_shared_settings(services)
+        assert (url.about, url.health, days.about, days.health) == ("inner", Health.FAIL, "controller", Health.WARN)
+        assert url.detail.startswith(f'caches.inner.url differs: "{CACHES[0]["url"]}" at one, "http://b" at two: ')
+        assert days.detail == "purge.keep_days differs: 30.0 at one, 1.0 at two"

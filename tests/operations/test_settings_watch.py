@@ -1,0 +1,90 @@
+"""The watch for settings that differ between controllers, on a real store."""
+
+from typing import Any
+
+import pytest
+from tests.purging.samples import metric_value
+from tests.support.services import CACHES, carry_out
+
+from edgeward.errors import Conflict
+from edgeward.operations import caches
+from edgeward.operations.order_totals import ReceiptState, add_up
+from edgeward.operations.services import Services
+from edgeward.operations.settings_watch import SettingsWatch
+from edgeward.operations.statements import statement
+from edgeward.operations.status import system_status
+from edgeward.operations.takedown_summary import TakedownSummary
+from edgeward.purging.orders import Orders
+from edgeward.settings.config import Config
+from edgeward.sightings.url_normalization import target_of
+from edgeward.store.connection import Store
+from edgeward.types import Cause, PurgeOrder
+
+
+def watch(store: Store, name: str, **sections: Any) -> SettingsWatch:
+    """That of another controller."""
+    return SettingsWatch(Orders(store), Config.model_validate(sections), name)
+
+
+async def test_a_difference_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log with both values, and by the metric until it is mended."""
+    one, two = watch(store, "one"), watch(store, "two", sightings={"keep_days": 1.0})
+    await two.look()
+    for _ in range(2):
+        await one.look()
+    assert [record.getMessage() for record in caplog.records] == [
+        "setting sightings.keep_days differs: 30.0 at one, 1.0 at two"
+    ]
+    assert metric_value("edgeward_settings_mismatch", setting="sightings.keep_days") == 1
+    await two.close()
+    await one.look()
+    assert metric_value("edgeward_settings_mismatch", setting="sightings.keep_days") == 0
+
+
+async def test_another_url_of_a_cache_is_said(services: Services) -> None:
+    """While two controllers have different ones, what was verified is not known to be gone; status names both."""
+    own = SettingsWatch(services.orders, services.config, "tests")
+    inner, outer = CACHES
+    other = watch(services.store, "other", caches=[{**inner, "url": "http://127.0.0.1:9"}, outer])
+    order = PurgeOrder(target_of("http://photos.example/a.jpg"), Cause.MANUAL, services.store.clock.now())
+    (order_id,) = await services.orders.place([order])
+    await carry_out(services)
+    for look, state in ((own, ReceiptState.GONE), (other, ReceiptState.UNKNOWN)):
+        await look.look()
+        await own.look()
+        summary = (await add_up(services, [order_id])).summary(complete=True)
+        assert summary.state is state
+    text = "inner: controllers may purge different caches under this name (caches.inner.url differs"
+    assert text in statement(summary)
+    assert not TakedownSummary(summary).is_final(0.0, ())
+    (found,) = (await system_status(services)).differing
+    assert found.values == {"other": '"http://127.0.0.1:9"', "tests": '"http://127.0.0.1:1"'}
+
+
+async def test_a_controller_that_is_restarted_without_a_cache(services: Services) -> None:
+    """The cache is no other controller's: it can be written off at once. One that another has as well can not."""
+    for name in ("second", "third"):
+        await services.orders.ensure_group(name)
+    extra = [{**CACHES[0], "name": name} for name in ("second", "third")]
+    await watch(services.store, "tests", caches=[*CACHES, *extra]).look()
+    await watch(services.store, "other", caches=extra[1:]).look()
+    await SettingsWatch(services.orders, services.config, "tests").look()
+    assert [each.configured for each in await caches.index(services)] == ["here", "here", "nowhere", "elsewhere"]
+    assert await caches.forget(services, "second", "ana", "")
+    with pytest.raises(Conflict, match=r"cache third is in \[\[caches\]\] of another controller: remove it there"):
+        await caches.forget(services, "third", "ana", "")
+    with pytest.raises(Conflict, match=r"cache inner is in \[\[caches\]\]: remove it there"):
+        await caches.forget(services, "inner", "ana", "")
+
+
+async def test_start_and_end(store: Store) -> None:
+    """The first look is before purges begin; one that ends is off the record at once."""
+    one = watch(store, "one")
+    await one.start()
+    key = store.key("{purges}", "controllers")
+    assert await store.redis.hkeys(key) == [b"one"]
+    await one.close()
+    assert await store.redis.hkeys(key) == []
+    away = SettingsWatch(Orders(Store("redis://127.0.0.1:1", "test", 200)), Config(), "away")
+    await away.start()
+    await away.close()
