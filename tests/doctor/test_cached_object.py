@@ -74,6 +74,11 @@ map $request_uri $edgeward_names {
   ~^/nowebp "std avif";
   ~^/noavif "std webp";
   ~^/stdalone "std";
+  ~^/unnamed "";
+}
+map $request_uri $edgeward_purged {
+  default $http_edgeward_variant;
+  ~^/unnamed std;
 }
 map $request_uri $edgeward_other {
   default "";
@@ -94,6 +99,7 @@ class NginxByPath(Nginx):
         names = 'add_header Edgeward-Variants "std avif webp" always;'
         for file, old, new in (
             ("edgeward-cache.conf", names, names.replace('"std avif webp"', "$edgeward_names")),
+            ("edgeward-cache.conf", "|$http_edgeward_variant;", "|$edgeward_purged;"),
             ("edgeward-cache.conf", "map $http_accept", f"{NAMES_BY_PATH}map $http_accept"),
             ("edgeward-location.conf", "add_header X-Cache $upstream", "add_header X-Cache $edgeward_told; # "),
             ("edgeward-location.conf", "proxy_cache_key $host", "proxy_cache_key $edgeward_other$host"),
@@ -111,6 +117,7 @@ async def test_nginx_that_is_not_set_up_for_purges_is_found(cold: Cold) -> None:
         "/nowebp": ("vary", Health.FAIL, "(by Accept: image/webp or image/webp,*/*)", "Edgeward-Variants"),
         "/noavif": ("vary", Health.FAIL, "image/avif", "Edgeward-Variants"),
         "/stdalone": ("vary", Health.FAIL, "image/webp or image/avif", "Edgeward-Variants"),
+        "/unnamed": ("vary", Health.FAIL, "image/webp or image/avif", "Edgeward-Variants"),
         "/other": ("object", Health.FAIL, "still cached", "edgeward-location.conf"),
         "/other-untold": ("object", Health.WARN, "removed nothing", "edgeward-location.conf"),
         "/untold": ("vary", Health.SKIPPED, "can't be seen", "X-Cache"),

@@ -81,8 +81,8 @@ class HitLooks:
         """The copy for these headers that the purge leaves. `target`: one that was never asked for."""
         if not await self._is_stored(target, headers):
             return None
-        purged = await self._purge(replace(target, vary=PURGED))
-        if purged.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
+        # One that meets nothing may be refused: such a 404 may come from any server. The copy is left then too.
+        if (await self._purge(replace(target, vary=PURGED))).delivery is Delivery.WAITING:
             return None
         now = await self._get(target, headers)
         return now if now.is_hit else None
