@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.support.syntax_trees import syntax_trees
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "addons" / "edgeward"
@@ -60,6 +61,20 @@ CONFINED = {
     "brotli": {"hashing/content_codings.py"},
 }
 """Where each library may be imported: a room, or one file."""
+
+MAY_EXPIRE = {
+    *("background/job_store.py", "lists/acts.py"),  # what is staged: whether it is whole is looked at afterwards
+    *("lists/replication/refill.py", "store/probe.py", "classifying/claims.py", "proxy/failed_images.py"),
+    *("origin_check/host_answers.py", "origin_check/host_problems.py", "origin_check/refilled_targets.py"),
+    *("origin_check/queue.py", "origin_check/queue_scripts.py"),
+    *("purging/key_mismatches.py", "purging/refused_retries.py", "sightings/prune_worker.py"),
+    # A step of the store's clock that removes these is said: operations/expired_sightings.py.
+    *("sightings/images_and_targets.py", "sightings/url_index.py", "sightings/coded_bodies.py"),
+    "sightings/forgotten_scripts.py",
+}
+"""The modules whose keys in the store may expire, also at once: nothing is owed by what is there, and no receipt is
+read from it."""
+EXPIRES = re.compile(r"'P?EXPIRE'|redis\.p?expire\(|pipe\.p?expire\(|\b[ep]x=|'[EP]X'")
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -123,6 +138,12 @@ def _imports(path: Path) -> Iterator[str]:
             module = ".".join([*start, *([node.module] if node.module else [])])
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trees() -> Iterator[None]:
+    with syntax_trees(parsed, statements_of, imports_of):
+        yield
 
 
 def row_of(room: str) -> int:
@@ -367,3 +388,8 @@ def test_the_table_of_a_room_names_what_is_there() -> None:
     """In a room's docstring, the first column of the table holds modules and folders of that room."""
     rooms = [path for path in PACKAGE.rglob("__init__.py") if path.parent.name != "types"]  # whose table is of terms
     assert [found for path in rooms for found in missing_parts(path)] == []
+
+
+def test_only_what_may_be_forgotten_expires() -> None:
+    """The store's clock may be set forwards, which removes what expires at once."""
+    assert {inside(path) for path in MODULES if EXPIRES.search(path.read_text())} == MAY_EXPIRE

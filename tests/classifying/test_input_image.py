@@ -1,6 +1,7 @@
 """What a classifier gets: the image as a viewer first sees it."""
 
 import gzip
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -12,18 +13,24 @@ from edgeward.hashing.decoding.images import TooManyPixels
 from edgeward.settings.config import HashingSettings
 
 SETTINGS = HashingSettings()
-PICTURE = photograph().resize((96, 64))
 
 
-def same(one: Image.Image, other: Image.Image = PICTURE) -> bool:
+@cache
+def picture() -> Image.Image:
+    return photograph().resize((96, 64))
+
+
+def same(one: Image.Image) -> bool:
+    """Whether it is `picture()`."""
+    other = picture()
     return (one.mode, one.size, one.tobytes()) == (other.mode, other.size, other.tobytes())
 
 
 def test_it_is_rgb_whatever_was_sent() -> None:
     """Codings are decoded, and grey pictures get three channels."""
-    assert same(decode_picture(encoded(PICTURE, "PNG"), (), SETTINGS))
-    assert same(decode_picture(gzip.compress(encoded(PICTURE, "PNG")), ("gzip",), SETTINGS))
-    grey = decode_picture(encoded(PICTURE.convert("L"), "PNG"), (), SETTINGS)
+    assert same(decode_picture(encoded(picture(), "PNG"), (), SETTINGS))
+    assert same(decode_picture(gzip.compress(encoded(picture(), "PNG")), ("gzip",), SETTINGS))
+    grey = decode_picture(encoded(picture().convert("L"), "PNG"), (), SETTINGS)
     assert (grey.mode, grey.size) == ("RGB", (96, 64))
 
 
@@ -31,7 +38,7 @@ def test_it_is_upright() -> None:
     """The EXIF orientation is applied."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = PICTURE.transpose(Image.Transpose.ROTATE_90)
+    turned = picture().transpose(Image.Transpose.ROTATE_90)
     assert same(decode_picture(encoded(turned, "PNG", exif=exif), (), SETTINGS))
 
 
@@ -43,13 +50,13 @@ def test_what_is_transparent_is_white() -> None:
 
 def test_of_several_frames_it_is_the_first() -> None:
     """Also after the file is closed."""
-    other = Image.new("RGB", PICTURE.size, "red")
-    assert same(decode_picture(animated([PICTURE, other], "PNG"), (), SETTINGS))
+    other = Image.new("RGB", picture().size, "red")
+    assert same(decode_picture(animated([picture(), other], "PNG"), (), SETTINGS))
 
 
 def test_of_a_truncated_file_it_is_what_is_there() -> None:
     """As browsers show it."""
-    body = encoded(PICTURE, "JPEG")
+    body = encoded(picture(), "JPEG")
     assert decode_picture(body[: len(body) * 2 // 3], (), SETTINGS).size == (96, 64)
 
 
@@ -58,6 +65,6 @@ def test_the_limits_are_the_hashers() -> None:
     with pytest.raises(ValueError, match="not an image"):
         decode_picture(b"no image", (), SETTINGS)
     with pytest.raises(CodingError):
-        decode_picture(encoded(PICTURE, "PNG"), ("gzip",), SETTINGS)
+        decode_picture(encoded(picture(), "PNG"), ("gzip",), SETTINGS)
     with pytest.raises(TooManyPixels):
-        decode_picture(encoded(PICTURE, "PNG"), (), HashingSettings(max_pixels=4096))
+        decode_picture(encoded(picture(), "PNG"), (), HashingSettings(max_pixels=4096))

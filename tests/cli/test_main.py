@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def _run(*argv: object, **environ: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def _python(code: str) -> str:
+    """What another Python prints."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "addons")}
+    return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
 
 
 def _commands(parser: argparse.ArgumentParser, path: str = "edgeward") -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -58,14 +65,19 @@ def test_help_imports_no_large_library() -> None:
         "import sys; from edgeward.cli.main import parser; parser().format_help(); "
         f"print(set({HEAVY!r}) & sys.modules.keys())"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "addons")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ended.stdout == "set()\n"
+    assert _python(code) == "set()\n"
+
+
+def test_a_command_imports_only_its_own_module() -> None:
+    """The table of commands is that of the modules. For one command the modules of others are not imported."""
+    for module, commands in main.COMMANDS.items():
+        subparsers = argparse.ArgumentParser().add_subparsers()
+        import_module(f"edgeward.cli.{module}").add_parser(subparsers)
+        assert tuple(subparsers.choices) == tuple(commands)
+    code = "import sys; from edgeward.cli.main import parser; parser(['run']); print(*sys.modules)"
+    loaded = _python(code).split()
+    assert "edgeward.cli.processes" in loaded
+    assert not {"edgeward.cli.lists", "edgeward.cli.client", "http.client"} & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PRESENT = (
 )
 """Series that must exist before anything has gone wrong, for an alert to work."""
 VERSION, CONTACT, STARTS = PRESENT[1], "edgeward_blocklist_contact_timestamp_seconds", PRESENT[5]
+MATCHED, CONTROLLER_STARTS = PRESENT[2], 'edgeward_process_starts_total{role="controller"}'
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,11 @@ def is_correct(edge: Edge) -> bool:
     return edge.metric(VERSION) == edge.api("GET", "/status")["version"] and -1 < age < 3
 
 
+def is_matched(edge: Edge) -> bool:
+    """Whether all changes of the lists are matched against the sightings, by the metrics that the alert compares."""
+    return 0 < edge.metric(VERSION) <= edge.metric(MATCHED)
+
+
 def test_series_exist_from_the_start(edge: Edge) -> None:
     """An alert on a series that does not exist yet could never fire."""
     until(lambda: set(PRESENT) <= series(edge), "all series")
@@ -57,3 +63,13 @@ def test_the_age_of_the_lists_is_correct_after_a_worker_died(edge: Edge) -> None
     os.kill(edge.run_file["processes"]["proxy"][0], signal.SIGKILL)
     until(lambda: edge.metric(STARTS) > starts, "a restart")
     until(lambda: is_correct(edge), "correct metrics")
+
+
+def test_a_controller_that_starts_again_has_matched_what_was_matched(edge: Edge) -> None:
+    """Without a new change of the lists too: else EdgewardBackwardsMatchBehind would fire after each restart."""
+    edge.create_list("matched")
+    until(lambda: is_matched(edge), "the change is matched")
+    starts = edge.metric(CONTROLLER_STARTS)
+    os.kill(edge.run_file["processes"]["controller"][0], signal.SIGKILL)
+    until(lambda: edge.metric(CONTROLLER_STARTS) > starts, "a restart")
+    until(lambda: is_matched(edge), "the new controller says so")

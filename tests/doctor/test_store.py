@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import STORE_TIMEOUT_MS
 from tests.support.controllers import listens
 from tests.support.eventually import until
 from tests.support.programs import require
+from tests.support.stepping_store import SteppingStore
 
 from edgeward.doctor.finding import Finding, Health
 from edgeward.doctor.store import check_store
 from edgeward.lists.replication.membership import Membership
+from edgeward.lists.replication.own_membership import OwnMembership
 from edgeward.store.connection import Store
 
 GOOD = ("--appendonly", "yes", "--hash-max-listpack-value", "512")
@@ -67,6 +70,19 @@ async def test_a_step_of_the_stores_clock_is_told_for_a_day(store: Store, monkey
     assert (found.health, "by -299.5 s at 20" in found.detail) == (Health.WARN, True)
     monkeypatch.setattr("edgeward.doctor.store.STEP_SHOWN_SECONDS", -60.0)
     assert (await steps()).health is Health.OK
+
+
+async def test_a_step_forward_by_weeks_is_told_too(stepping: SteppingStore) -> None:
+    """Its time is that of the store's clock, as is that of whoever asks."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    membership = OwnMembership(store, None)
+    await membership.heartbeat("one", 0)
+    await stepping.step_and_wait(store, 40 * 86400.0)
+    await membership.heartbeat("one", 0)
+    await store.clock.learn()
+    found = {each.check: each for each in await check_store(store, 0)}["steps"]
+    assert (found.health, "stepped by +345" in found.detail) == (Health.WARN, True)
+    await store.close()
 
 
 async def test_a_store_that_was_restored_is_told_for_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

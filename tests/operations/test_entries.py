@@ -71,6 +71,17 @@ def test_a_note_says_what_a_missing_type_lacks(
     assert chosen == SignalsToList([], [f"{signal_type} was left out: {why}"])
 
 
+def test_an_image_that_is_flat_but_for_its_inner_part_is_not_called_too_small() -> None:
+    """As one that was cut off: its inner part is not listed, since it may be that of other images."""
+    made = _fingerprint(SHA256, Signal("pdq", PDQ, 90, View.INNER), Signal("dhash", DHASH, None, View.INNER))
+    for signal_type in ("pdq", "pdq-dhash"):
+        chosen = signals_to_list(made, ["sha256", signal_type], HashingSettings())
+        assert chosen.signals == [SHA256]
+        assert chosen.notes == [
+            f"{signal_type} was left out: the image has too little detail outside of its inner part"
+        ]
+
+
 def test_a_composite_is_made_of_its_components() -> None:
     """A picture's dhash and PDQ in one value, with the quality of the PDQ."""
     made = _fingerprint(Signal("pdq", PDQ, 90), Signal("dhash", DHASH))

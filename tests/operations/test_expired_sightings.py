@@ -30,7 +30,17 @@ async def test_days_forward_are_a_loss_of_sightings(stepping: SteppingStore) -> 
         await sightings[0].forgotten.end_store_loss()
         return is_lost
 
+    async def emptied() -> bool:
+        return bool(await sightings[1].forgotten.emptied_at())
+
     found = [await lost_after(days * DAY) for days in (0, 100, 0, -100, 0.5, 0, 40)]
     assert found == [False, True, False, False, False, False, True]
+    assert await emptied()
+    # A statement that is still to come counts neither now nor when its time comes again.
+    for seconds in (-1.0 * DAY, 2.0 * DAY):
+        await stepping.step_and_wait(stores[0], seconds)
+        for each in looks:
+            await each.look()
+        assert not await emptied()
     for store in stores:
         await store.close()

@@ -237,7 +237,8 @@ async def test_orders_are_read_in_batches(services: Services, monkeypatch: pytes
     ],
 )
 def test_emptied_caches_hold_nothing_that_is_not_known(scope: Scope, forgotten: int, state: str) -> None:
-    """An order that a cache can't carry out, placed before every cache was emptied; not one placed after it."""
+    """An order that a cache can't carry out, placed before every cache was emptied; not one placed after it, or nobody
+    knows when."""
     order = _order(60, scope=scope, forgotten=forgotten, tag="t", sha256=IMAGE)
     for emptied_at, expected in ((time.time() - 30, state), (time.time() - 90, "unknown"), (0.0, "unknown")):
         totals = OrderTotals(["a"], emptied_at=emptied_at)
@@ -245,6 +246,9 @@ def test_emptied_caches_hold_nothing_that_is_not_known(scope: Scope, forgotten: 
         summary = totals.summary(complete=True)
         assert summary.state == expected
         assert (EMPTIED in statement(summary)) == (expected == "nothing")
+    unknown_time = OrderTotals(["a"], emptied_at=time.time(), placed_at=lambda _: None)
+    unknown_time.add(order, _outcomes(order, {"a": Delivery.UNSUPPORTED}))
+    assert unknown_time.summary(complete=True).state == "unknown"
     lost_again = OrderTotals(["a"], store_lost=True, emptied_at=time.time())
     lost_again.add(order, _outcomes(order, {"a": Delivery.UNSUPPORTED}))
     assert lost_again.summary(complete=True).state == "unknown"

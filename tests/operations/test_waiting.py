@@ -146,7 +146,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Orders:
         nodes, key_mismatches = SimpleNamespace(all=nothing_known), SimpleNamespace(recent=nothing_known)
-        controllers = SimpleNamespace(differing_caches=dict)
+        controllers, clock = SimpleNamespace(differing_caches=dict), SimpleNamespace(placed_at=float)
 
         async def ids_of_entries(self, ids: Sequence[str]) -> list[str]:
             return []

@@ -163,6 +163,10 @@ async def test_a_failed_proof_is_not_tried_again_at_once(answers: HostAnswers, s
     assert [await answers.hold(served(5), 100 + number) for number in range(3)] == [True, False, False]
     assert await gone(HostAnswers(store, SECOND_LOOK, HOLD, 0.5), [6], 101) == [Removal.HELD]
     assert await gone(answers, [0], 101, "other.test") == [Removal.CONFIRMED]
+    # Longer than a pause lasts, as after the store's clock was set back.
+    (key,) = answers._keys(served(6), "unproven")
+    await store.redis.pexpire(key, round(SECOND_LOOK * 1000) + 60_000)
+    assert await answers.note_removed(served(6), 101, needs_second_look=False) is Removal.UNPROVEN
 
 
 async def test_one_good_answer_ends_a_hold(answers: HostAnswers) -> None:

@@ -338,6 +338,25 @@ async def test_the_oldest_check_of_each_table_is_shown(start: Callable[..., Swee
     assert shown() == 4000
 
 
+async def test_a_target_that_nobody_requested_is_not_late(start: Callable[..., Sweep], site: Site) -> None:
+    """It is checked when it is requested again: the time before that delays no removal, and must raise no alert."""
+
+    def counted() -> float | None:
+        return metrics.registry.get_sample_value("edgeward_sweep_interval_seconds_count")
+
+    for views, late in ((0, False), (3, True)):
+        sweep, before = start(), counted() or 0.0
+        last = LastCheck(sweep.queue.now() - 900)
+        await sweep.queue.record_check(
+            replace(ServedTarget(target(), MADE.sha256[:32], last.at), views=views), last, time.time() - 1
+        )
+        await sweep.serve(target())
+        requests = site.count("/a.jpg")
+        assert await sweep.step() == 1
+        assert site.count("/a.jpg") == requests + 1
+        assert (counted(), sweep.sweeper._ages.oldest("*", sweep.queue.now()) > 800) == (before + late, late)
+
+
 async def test_runs_in_the_background(sweep: Sweep, site: Site) -> None:
     """A started sweeper finds a removal by itself."""
     await sweep.sweeper.start()

@@ -3,7 +3,7 @@
 from tests.support.eventually import eventually
 
 from edgeward.proxy import failed_images as module
-from edgeward.proxy.failed_images import FailedImages, PublishedFailure
+from edgeward.proxy.failed_images import LONGEST_PAUSE_SECONDS, FailedImages, PublishedFailure
 from edgeward.store.connection import Store
 from edgeward.types import Fingerprint, Flaw
 
@@ -62,8 +62,11 @@ async def test_a_record_expires_with_its_pause(store: Store) -> None:
 
 
 async def test_what_the_store_says_is_checked(store: Store) -> None:
-    """A record that is none of ours counts for nothing."""
+    """A record that is none of ours counts for nothing; nor does one that would last longer than any pause, since the
+    store's clock was set back."""
     images = FailedImages(store)
     for record in (b"", b"crashed", b"crashed,x", b"overloaded,1", b"nonsense,1"):
         await store.redis.set(images._store_key("key"), record, px=10_000)
         assert await images.published("key") is None
+    await store.redis.set(images._store_key("key"), b"crashed,1", px=int(1000 * LONGEST_PAUSE_SECONDS) + 60_000)
+    assert await images.published("key") is None

@@ -28,6 +28,13 @@ def link(redis_url: str) -> Iterator[PausingProxy]:
         proxy.resume()
 
 
+@pytest.fixture
+def start_worker(link: PausingProxy, start_worker: StartWorker) -> Iterator[StartWorker]:
+    """The link outlives the worker: one that ends without the store waits for it."""
+    yield start_worker
+    link.resume()
+
+
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(membership, "LEASE_SECONDS", 1.0)

@@ -4,9 +4,11 @@ import time
 from dataclasses import replace
 
 import pytest
+from tests.conftest import STORE_TIMEOUT_MS
 from tests.purging.samples import finish
 from tests.support.eventually import eventually
 from tests.support.real_caches import target
+from tests.support.stepping_store import SteppingStore
 
 from edgeward.purging import unjudged_orders as module
 from edgeward.purging.orders import Orders
@@ -143,3 +145,16 @@ async def test_a_forgotten_order_leaves_no_mark(store: Store) -> None:
     await orders.place([UNANSWERED])
     await orders.trim(-1.0)
     assert await store.redis.exists(store.key("{purges}", "unanswered")) == 0
+
+
+async def test_one_whose_time_is_not_known_is_waited_for(stepping: SteppingStore) -> None:
+    """The store's clock was set back: by its id it would be placed after any time that somebody asks for."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    orders = Orders(store)
+    await orders.clock.look()
+    await place(orders, 1)
+    await stepping.step_and_wait(store, -40 * 86400.0)
+    await orders.clock.look()
+    await place(orders, 1)
+    assert await orders.wait_unjudged(CACHES, 0.0, placed_before=store.clock.now()) == Unjudged(2)
+    await store.close()

@@ -65,7 +65,8 @@ def _fields(incident):
 def build_later_release(directory: Path) -> Path:
     """Make its source root in `directory`, and return that."""
     package = directory / "edgeward"
-    shutil.copytree(Path(edgeward.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    # With what is compiled: each process would compile it for itself. Python compiles what is changed below.
+    shutil.copytree(Path(edgeward.__file__).parent, package, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name, pairs in _REPLACED.items():
         text = (package / name).read_text()
         for old, new in pairs:

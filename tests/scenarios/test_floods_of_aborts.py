@@ -1,7 +1,7 @@
 """What many broken-off requests, or one that hangs, cost those who list other images."""
 
 import time
-from pathlib import Path
+from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
@@ -35,37 +35,49 @@ def _listed(stack: Stack, photo: Photo | None = None) -> tuple[dict[str, Any], A
     return added["purge"], stack.edge.api("GET", f"/entries/{added['entries'][0]['id']}/receipt")
 
 
-def test_a_flood_that_nobody_answers_takes_the_word_from_nobody(tmp_path: Path) -> None:
-    """One client asks for 20 targets each second, leaves at once, and the origin is silent: listings and receipts say
-    that all copies are gone, at the same host too, and how many requests have no answer yet."""
-    with stack_with_lists(tmp_path, "front", {"proxy": {"workers": 1}}) as stack:
-        photo = _cached(stack)
-
-        def has_the_word() -> bool:
-            # On a slow machine the cache may not show in time that it is up: then the same is listed once more.
-            purge, receipt = _listed(stack, photo)
-            return bool(purge["state"] == receipt["state"] == "gone" and purge["pending"])
-
-        with silent(stack), flooding(stack, "/silent?{}", A_SECOND):
-            until(lambda: stack.edge.metric("edgeward_unjudged_pending") > A_SECOND, "more than are asked at a time")
-            until(has_the_word, "it is known that all copies are gone")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_with_lists(tmp_path_factory.mktemp("floods"), "front", {"proxy": {"workers": 1}}) as site:
+        yield site
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> Any:
-    """A site, and what ends a response that began and hangs. Its client has left."""
-    with stack_with_lists(tmp_path, "front", {"proxy": {"workers": 1}}) as stack:
-        photo, going_on = fresh(), Event()
-        stack.origin.put(photo.path, photo.body, "image/jpeg", delay=going_on)
-        try:
-            with send(stack, photo.path, host=HANGING):
-                until(lambda: stack.origin.count(photo.path))
-            until(lambda: stack.edge.metric("edgeward_unjudged_pending") == 1)
-            # Whoever waits first may still wait for it.
-            until(lambda: _listed(stack)[0]["unjudged"] == 1)
-            yield stack, photo, going_on
-        finally:
-            going_on.set()
+def stack(site: Stack) -> Stack:
+    """The site, on which nothing is left of the test before."""
+    for pending in ("unanswered", "unjudged"):
+        until(lambda pending=pending: site.edge.metric(f"edgeward_{pending}_pending") == 0)
+    return site
+
+
+def test_a_flood_that_nobody_answers_takes_the_word_from_nobody(stack: Stack) -> None:
+    """One client asks for 20 targets each second, leaves at once, and the origin is silent: listings and receipts say
+    that all copies are gone, at the same host too, and how many requests have no answer yet."""
+    photo = _cached(stack)
+
+    def has_the_word() -> bool:
+        # On a slow machine the cache may not show in time that it is up: then the same is listed once more.
+        purge, receipt = _listed(stack, photo)
+        return bool(purge["state"] == receipt["state"] == "gone" and purge["pending"])
+
+    with silent(stack), flooding(stack, "/silent?{}", A_SECOND):
+        until(lambda: stack.edge.metric("edgeward_unjudged_pending") > A_SECOND, "more than are asked at a time")
+        until(has_the_word, "it is known that all copies are gone")
+
+
+@pytest.fixture
+def hanging(stack: Stack) -> Any:
+    """The site, and what ends a response that began and hangs. Its client has left."""
+    photo, going_on = fresh(), Event()
+    stack.origin.put(photo.path, photo.body, "image/jpeg", delay=going_on)
+    try:
+        with send(stack, photo.path, host=HANGING):
+            until(lambda: stack.origin.count(photo.path))
+        until(lambda: stack.edge.metric("edgeward_unjudged_pending") == 1)
+        # Whoever waits first may still wait for it.
+        until(lambda: _listed(stack)[0]["unjudged"] == 1)
+        yield stack, photo, going_on
+    finally:
+        going_on.set()
 
 
 @pytest.mark.measures_time

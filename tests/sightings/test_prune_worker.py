@@ -78,13 +78,16 @@ async def test_prunes_a_store_that_is_full(flooded: Sightings, small_store: Stor
 
 
 async def test_one_controller_prunes_at_a_time(flooded: Sightings, small_store: Store) -> None:
-    """While another has the lease, nothing is pruned; when it has died, this one goes on."""
+    """While another has the lease, nothing is pruned; when it has died, this one goes on, though the store's clock was
+    set back since: then the lease would last longer than any."""
     key = small_store.key("{forgotten}", "pruner")
     await small_store.redis.set(key, "1")
     worker = PruneWorker(flooded)
     await worker._step()
     assert not await below(flooded, module.PRUNE_FROM)
-    await small_store.redis.delete(key)
+    await small_store.redis.pexpire(key, module.LEASE_MS)
+    assert not await worker._hold_lease()
+    await small_store.redis.pexpire(key, 2 * module.LEASE_MS)
     await worker._step()
     assert (await flooded.forgotten.totals()).targets > 0
     assert not await small_store.redis.exists(key)

@@ -1,6 +1,7 @@
 """A real controller on its own event loop and a free port, and a plain HTTP client for its API."""
 
 import asyncio
+import functools
 import http.client
 import io
 import itertools
@@ -183,6 +184,7 @@ def ask_until(ask: Callable[[], Answer], holds: Callable[[Any], object]) -> Any:
     return answers[-1]
 
 
+@functools.cache
 def photo(name: str = "astronaut", size: tuple[int, int] = (320, 240), image_format: str = "JPEG") -> bytes:
     """A photograph of scikit-image, as the bytes of a file."""
     return encoded(Image.fromarray(getattr(skimage.data, name)()).resize(size), image_format)

@@ -5,53 +5,35 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from typing import NoReturn
 
 from edgeward import __version__
-from edgeward.cli import (
-    caches,
-    check,
-    config,
-    doctor,
-    entries,
-    hash,
-    imports,
-    incidents,
-    lists,
-    processes,
-    purges,
-    removal,
-    replicas,
-    sightings,
-    store,
-    takedowns,
-    tokens,
-)
 from edgeward.cli.options import add_common
 from edgeward.errors import EdgewardError, Exit, UserError
 
-COMMANDS = (
-    processes,
-    hash,
-    check,
-    lists,
-    entries,
-    removal,
-    imports,
-    purges,
-    caches,
-    takedowns,
-    sightings,
-    incidents,
-    tokens,
-    config,
-    store,
-    replicas,
-    doctor,
-)
-"""Every group of commands: modules with `add_parser(subparsers)`, in the order of the help text."""
+COMMANDS: Mapping[str, Sequence[str]] = {
+    "processes": ("run", "proxy", "controller", "demo"),
+    "hash": ("hash",),
+    "check": ("check",),
+    "lists": ("lists", "list"),
+    "entries": ("add",),
+    "removal": ("undo", "remove"),
+    "imports": ("import", "jobs"),
+    "purges": ("purge", "purges"),
+    "caches": ("caches",),
+    "takedowns": ("takedown", "takedowns", "receipt"),
+    "sightings": ("sightings",),
+    "incidents": ("incidents",),
+    "tokens": ("token",),
+    "config": ("config",),
+    "store": ("store",),
+    "replicas": ("replicas",),
+    "doctor": ("doctor",),
+}
+"""The modules with `add_parser(subparsers)` and the commands of each, in the order of the help text."""
 
 INTERRUPTED = 128 + 2
 PIPE_CLOSED = 128 + 13
@@ -74,8 +56,11 @@ def _with_similar_command(message: str) -> str:
     return f"unknown command {unknown[1]!r}{f': did you mean {similar[0]}?' if similar else ''}"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line; of one command and those of its module alone, if `argv` begins with it.
+
+    To import the modules of all commands takes longer than most commands do.
+    """
     top = Parser(
         prog="edgeward",
         description="Keeps removed images from lingering at the edge: blocks listed images in transit "
@@ -86,8 +71,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"edgeward {__version__}")
     add_common(top, top=True)
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in COMMANDS:
-        group.add_parser(subparsers)
+    own = [module for module, commands in COMMANDS.items() if argv and argv[0] in commands]
+    for module in own or COMMANDS:
+        import_module(f"edgeward.cli.{module}").add_parser(subparsers)
     return top
 
 
@@ -98,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         EdgewardError: the command failed; `run` turns it into a message and an exit status.
         SystemExit: after --help and --version.
     """
-    top = parser()
+    top = parser(argv)
     if not argv:
         top.print_help(sys.stderr)
         return Exit.USER_ERROR

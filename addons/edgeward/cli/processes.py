@@ -2,8 +2,12 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,35 +62,50 @@ def add_parser(subparsers: Subparsers) -> None:
     demo.add_argument("--keep", action="store_true", help="keep everything running afterwards and print the addresses")
 
 
+@contextmanager
+def _imports() -> Iterator[None]:
+    """What a process imports stays until its end: the garbage collector visits it neither now nor later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _run(args: argparse.Namespace) -> int:
     if args.json:
         os.environ[LOG_AS_JSON] = "1"
-    config = _prepare_process(args)
-    from edgeward.supervisor import run
+    with _imports():
+        config = _prepare_process(args)
+        from edgeward.supervisor import run
 
     return run(config, config_path(args))
 
 
 def _proxy(args: argparse.Namespace) -> int:
-    config = _prepare_process(args)
-    from edgeward.proxy.server import run
+    with _imports():
+        config = _prepare_process(args)
+        from edgeward.proxy.server import run
 
     return run(config)
 
 
 def _controller(args: argparse.Namespace) -> int:
-    asyncio.run(_serve_until_signal(_prepare_process(args)))
+    with _imports():
+        config = _prepare_process(args)
+        from edgeward.controller.server import serve
+
+    asyncio.run(_until_signal(partial(serve, config)))
     return Exit.DONE
 
 
-async def _serve_until_signal(config: "Config") -> None:
-    from edgeward.controller.server import serve
-
+async def _until_signal(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    await serve(config, stop)
+    await serve(stop)
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -22,8 +22,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CHILDREN_STOP_SECONDS = 5.0
 API_TIMEOUT_SECONDS = 60.0
-PROCESS_PAUSE_SECONDS = 0.02
-"""Between two looks at processes that start or end: a look takes time that they need."""
+PROCESS_PAUSE_SECONDS = 0.1
+"""Between two looks at processes that start or end: a look takes time of the processor, which they need."""
 WAIT_SECONDS = 60.0
 """How long `until` waits before it fails."""
 

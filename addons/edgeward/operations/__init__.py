@@ -10,6 +10,7 @@ One module for each noun (`lists`, `entries`, `imports`, `check`, `purges`, `tak
     matchability   which signals match nothing
     store          refills a store that lost its lists
     store_watch    whether the store may drop lists, and takes changes
+    old_records    forgets what is old, and does not expire
     services       the objects that the functions work on
     waiting        waits until a change is active everywhere, and until caches have carried out what followed from it
     image_hashing  hashes an image that was sent in

@@ -279,4 +279,6 @@ def _why_missing(
         return f"hashing.signals lacks {', '.join(missing)}"
     if fingerprint.flaw:
         return f"the image is {fingerprint.flaw.value}"
+    if any(each.type in component_types(signal_type) and each.view is View.INNER for each in fingerprint.signals):
+        return "the image has too little detail outside of its inner part"
     return "the image is too small for it"

@@ -47,6 +47,8 @@ class ExpiredSightings:
                 "before are not known; empty every cache, and then run: edgeward store refill --caches-emptied",
                 step / 86400,
             )
+        if step < 0:
+            await self._forgotten.clock_was_set_back()
         if known is None or step < 0 or step >= LOSS_SECONDS:
             await self._redis.set(self._key, f"{shift:.6f}")
         self._seen = shift

@@ -19,7 +19,7 @@ from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.forgotten import STORE_LOSS
-from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope
+from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope, placed_at
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
 NO_KEYS_KNOWN: Mapping[str, KeyRecord] = MappingProxyType({})
@@ -168,6 +168,7 @@ class OrderTotals:
         keys: by cache, what is on record of its key.
         unchecked_keys: the caches of which a check could tell whether their key is that of purges, and none did yet.
         differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
+        placed_at: when the order of an id was placed, Unix seconds; None if that is not known.
     """
 
     def __init__(
@@ -181,11 +182,13 @@ class OrderTotals:
         keys: Mapping[str, KeyRecord] = NO_KEYS_KNOWN,
         unchecked_keys: Sequence[str] = (),
         differing: Mapping[str, str] = NO_DIFFERENCES,
+        placed_at: Callable[[str], float | None] = placed_at,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
         self._keys, self._unchecked_keys, self._differing = keys, unchecked_keys, differing
+        self._placed_at = placed_at
         self._doubts: dict[str, dict[str, KeyDoubt]] = {name: {} for name in keys}
         """By cache and image (SHA-256, "" for none), why a target of it may not be gone there."""
         self._orders = 0
@@ -222,7 +225,8 @@ class OrderTotals:
 
         Not if it is for a known target: that may have been stored again between the emptying and the statement.
         """
-        return order.scope is not Scope.TARGET and order.placed_at <= self._emptied_at
+        at = self._placed_at(order.id)
+        return order.scope is not Scope.TARGET and at is not None and at <= self._emptied_at
 
     def summary(self, complete: bool) -> OrderSummary:
         """`complete`: no more orders will follow."""
@@ -340,8 +344,8 @@ async def new_totals(services: Services) -> OrderTotals:
     keys = await services.orders.key_mismatches.recent()
     unchecked = cache_keys.unchecked(services, keys)
     differing = services.orders.controllers.differing_caches()
-    clock = services.store.clock.now
-    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing)
+    clock, placed_at = services.store.clock.now, services.orders.clock.placed_at
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing, placed_at)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

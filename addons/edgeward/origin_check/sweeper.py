@@ -161,7 +161,8 @@ class Sweeper:
         if permission is not Permission.GRANTED:
             return False
         answer = await origin.check(served.target, served.image, last, now)
-        if last and served.views:
+        # One that nobody requested before its last check was not late until it was requested again.
+        if last and served.views and not served.idle:
             metrics.sweep_interval_seconds.observe(now - last.at)
             self._ages.note(table_of(self._config, host), now - last.at, now)
         elapsed = now - last.at if last else now - served.at

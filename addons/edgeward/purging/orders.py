@@ -176,7 +176,7 @@ class Orders:
         self.failed_attempts = FailedAttempts(store, self._outcomes)
         self.key_mismatches = KeyMismatches(store, self.clock)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
-        self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts)
+        self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts, self.clock)
         beats, keys = beats_key(self._stream, ""), self.key_mismatches
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), beats, *retries.keys(""))
         self.nodes = Nodes(store, self._stream, (*of_node, *keys.prefixes), keys.hashes)

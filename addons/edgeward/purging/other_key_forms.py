@@ -58,7 +58,7 @@ class OtherKeyForms:
             # Each variant is purged by itself: another form of a target may be another variant, with its own order.
             return list(results)
         now = self._mismatches.clock.now()
-        forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
+        forms = [self._forms_for(driver, order, result, now) for order, result in zip(orders, results, strict=True)]
         pairs = [(number, form) for number, wanted in enumerate(forms) for form in wanted]
         others = [replace(orders[number], target=form.of(orders[number].target)) for number, form in pairs]
         found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
@@ -67,11 +67,15 @@ class OtherKeyForms:
         await self._note(driver.name, found)
         return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
 
-    def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
+    def _forms_for(self, driver: CacheDriver, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
         if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
             return ()
         met_none = result.count == 0 and not result.unanswered
         doubted = met_none and now - order.seen_at < SEEN_SECONDS and self._may_try()
+        if not driver.abilities.sends_headers:
+            # Each form would be the same purge again: what it met was stored in between.
+            self._doubt_unwritten |= doubted and not self._known
+            return ()
         # A header that Vary names has variants, which have orders of their own: no form of it is one of the key.
         varying = {name.lower() for name, _ in order.target.vary}
         return [form for form in (USUAL_FORMS if doubted else forms_of(self._known)) if form.header not in varying]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import Any
 
+from edgeward.purging.cache_nodes import id_numbers
 from edgeward.purging.completion import (
     ORDERS_PER_POLL,
     OWED,
@@ -23,8 +24,8 @@ from edgeward.purging.completion import (
     OrderCompletion,
 )
 from edgeward.purging.failed_attempts import FailedAttempts
+from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
-from edgeward.types import placed_at
 
 LOOK_SECONDS = 0.2
 """How long orders are looked at when the time to wait is over. The others count as not carried out."""
@@ -55,18 +56,25 @@ class UnjudgedOrders:
     """
 
     def __init__(
-        self, store: Store, key: str, unanswered: str, completion: OrderCompletion, attempts: FailedAttempts
+        self,
+        store: Store,
+        key: str,
+        unanswered: str,
+        completion: OrderCompletion,
+        attempts: FailedAttempts,
+        clock: ScheduleClock,
     ) -> None:
         self._redis: Any = store.redis
         self.keys = (key, unanswered)
-        self._completion, self._attempts = completion, attempts
+        self._completion, self._attempts, self._clock = completion, attempts, clock
 
     async def wait_done(self, caches: Sequence[str], timeout: float, placed_before: float | None = None) -> Unjudged:
         """Wait until every cache has done or refused every order of the set, or has it pending, up to `timeout`
         seconds.
 
         Args:
-            placed_before: Unix seconds; only orders that were placed before are looked at. None: all.
+            placed_before: Unix seconds; only orders that were placed before are looked at, and those of which that is
+                not known. None: all.
         """
         deadline = time.monotonic() + timeout
         ids, unanswered = await self._ids(placed_before)
@@ -96,8 +104,9 @@ class UnjudgedOrders:
         # In this order: an order that is placed in between must not count as answered.
         ids = [order_id.decode() for order_id in await self._redis.smembers(self.keys[0])]
         unanswered = {order_id.decode() for order_id in await self._redis.smembers(self.keys[1])}
-        wanted = (each for each in ids if placed_before is None or placed_at(each) < placed_before)
-        return sorted(wanted, key=placed_at), unanswered
+        if placed_before is not None:
+            ids = [each for each in ids if (at := self._clock.placed_at(each)) is None or at < placed_before]
+        return sorted(ids, key=id_numbers), unanswered
 
     async def _look_at(
         self, ids: Sequence[str], caches: Sequence[str], refused: Counter[str], unanswered: Set[str]

@@ -137,6 +137,8 @@ class RetromatchWorker:
         self._claimed = -math.inf
 
     async def _step(self) -> None:
+        # At each step: other controllers go on too, and this one may start when nothing is left to match.
+        await self._show_progress()
         if not self.ready:
             await self._seen_image_search.refresh()
         await self.lost_purges.place_due()
@@ -154,6 +156,9 @@ class RetromatchWorker:
                 logger.warning("retromatch: %d processes lag behind; they match their sightings again", len(late))
             await self._seen_image_search.refresh()
             await self._match(batch)
+
+    async def _show_progress(self) -> None:
+        """Set the metrics of what is matched, and of what is not."""
         metrics.retro_version.set(await self.version())
         metrics.retro_pending.set((await self._group.owed()).count)
 

@@ -33,6 +33,7 @@ from edgeward.sightings.forgotten_scripts import (
 from edgeward.sightings.images_and_targets import name_of
 from edgeward.sightings.url_normalization import decoded_url, normalized_host
 from edgeward.store.connection import Store
+from edgeward.store.shared_time import STEP_SECONDS
 from edgeward.types import Target
 
 type Prefixes = Mapping[Target, int]
@@ -169,8 +170,16 @@ class ForgottenTargets:
         return bool(await self._redis.hdel(self._lost, pack_prefix(STORE_LOSS)))
 
     async def emptied_at(self) -> float:
-        """When every cache was emptied after a loss of the store's data, Unix seconds; 0.0 if none ever was."""
-        return float(await self._redis.get(self._emptied) or 0.0)
+        """When every cache was emptied after a loss of the store's data, Unix seconds; 0.0 if none ever was, or if the
+        store's clock was set back since: what was placed after it is not known."""
+        at = float(await self._redis.get(self._emptied) or 0.0)
+        return at if at <= self.clock.now() + STEP_SECONDS else 0.0
+
+    async def clock_was_set_back(self) -> None:
+        """Forget that every cache was emptied, if that is still to come by the store's clock: a person must say so
+        again."""
+        if not await self.emptied_at():
+            await self._redis.delete(self._emptied)
 
     async def of_image(self, image: str | bytes) -> dict[Target, int]:
         """The forgotten targets of an image, by its id or SHA-256."""

@@ -6,6 +6,7 @@
     server           the client of one server
     sentinel         the client of a Sentinel set
     cluster          the client of a cluster
+    lease_clock      by which leases end, whatever happens to the server's clock
     condition        what is wrong with a server, by its INFO
     lost_connection  a closed connection is an error that is retried
     probe            finds out why a store does not work

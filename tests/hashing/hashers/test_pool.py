@@ -33,8 +33,6 @@ from edgeward.isolation.protocol import LAYERS, SECCOMP
 from edgeward.settings.config import HashingSettings
 from edgeward.types import Fingerprint, Flaw
 
-LARGE = encoded(Image.new("P", (7900, 7900)), "PNG")
-"""Few bytes, many pixels."""
 LONG, SHORT = 60.0, 0.05
 """Time limits in seconds: one that no image reaches, and one that soon passes."""
 
@@ -141,7 +139,7 @@ async def test_a_frozen_hasher_costs_no_image(monkeypatch: pytest.MonkeyPatch) -
 async def test_memory_is_bounded() -> None:
     """An image that needs more than memory_mb is CRASHED; the next one is hashed."""
     async with running(processes=1, memory_mb=384) as pool:
-        assert (await pool.fingerprint(LARGE)).flaw is Flaw.CRASHED
+        assert (await pool.fingerprint(encoded(Image.new("P", (7900, 7900)), "PNG"))).flaw is Flaw.CRASHED
         assert (await pool.fingerprint(jpeg())).flaw is None
 
 

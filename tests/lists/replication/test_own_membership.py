@@ -209,3 +209,21 @@ async def test_a_living_process_of_this_machine_is_on_record(store: Store, file:
     assert (await started.journals())["edge1/proxy/1#a"] == "?"
     await frozen.leave("edge1/proxy/1#a")
     assert await states(store) == {"edge1/controller/2#b": MemberState.LIVE}
+
+
+async def test_a_store_that_was_restored_while_nothing_ran(store: Store, file: AppliedListsFile) -> None:
+    """The first process that starts again knows from state_dir who was on record, and that the store is older."""
+    cut_off, ended = OwnMembership(store, None), OwnMembership(store, file)
+    await ended.heartbeat("ended", 0)
+    before = await copy_of(store)
+    await cut_off.heartbeat("cut-off", 0)
+    await ended.heartbeat("ended", 0)
+    kill(ended)
+    await OwnMembership(store, file).heartbeat("first", 0)
+    assert await Membership(store).restored_at() is None
+    await bring_back(store, before)
+    history = store.key("{blocklist}", "history")
+    await store.redis.hset(history, "clock", float(await store.redis.hget(history, "clock")) - 60.0)  # a minute old
+    await OwnMembership(store, file).heartbeat("new", 0)
+    assert set(await states(store)) == {"cut-off", "first", "new"}
+    assert await Membership(store).restored_at() is not None

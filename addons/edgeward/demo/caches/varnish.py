@@ -16,6 +16,8 @@ class Varnish(CacheServer):
     program = "varnishd"
     tags = False
     bans = False
+    compiler = ""
+    """Compiles the VCL: Varnish's parameter cc_command; "": Varnish's own, which optimizes."""
 
     def section(self, name: str) -> dict[str, object]:
         return {**super().section(name), "tags": self.tags, "bans": self.bans}
@@ -35,6 +37,7 @@ class Varnish(CacheServer):
                 str((self.directory / "default.vcl").absolute()),
             ),
             *("-p", f"vcl_path={DEPLOY / 'varnish'}", "-s", "malloc,64m", "-T", "127.0.0.1:0"),
+            *(("-p", f"cc_command={self.compiler}") if self.compiler else ()),
             *(("-j", "none") if os.geteuid() == 0 else ()),
         ]
 

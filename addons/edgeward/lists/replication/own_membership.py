@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeward import metrics
 from edgeward.lists.replication import freshness
+from edgeward.lists.replication.known_members import KnownMembers
 from edgeward.lists.replication.lock_files import LOCKS_DIRECTORY, LockFiles
 from edgeward.lists.replication.membership import Laggards, Membership, RecordLost, StoreHistory
 from edgeward.lists.replication.store_clock import StoreClock
@@ -37,8 +38,7 @@ class OwnMembership(Membership):
         self._next_look = 0.0
         self._ended: set[str] = set()
         self._name = self._answered_clock = ""
-        self._known_journals: dict[str, str] = {}
-        self._known_comings = -1
+        self._known = KnownMembers(file.directory if file else None)
 
     async def heartbeat(self, name: str, *args: Any, **fields: Any) -> StoreHistory:
         """As Membership.heartbeat. If the store has lost the last one, those that it may not know any more are put on
@@ -51,7 +51,7 @@ class OwnMembership(Membership):
         try:
             history = await super().heartbeat(name, *args, **{**fields, "clock": self._answered_clock})
         except RecordLost:
-            await self._restore_known()
+            await self._restore_known(name)
             sent = freshness.now()
             history = await super().heartbeat(name, *args, **fields)
         self._answered_clock = history.clock
@@ -61,10 +61,10 @@ class OwnMembership(Membership):
             metrics.store_clock_steps.inc()
             logger.warning("the store's clock was stepped by %+.1f s, or another server took over", step)
             await self.note_clock_step(step, history.store_time)
-        if history.comings != self._known_comings:
-            self._known_journals, self._known_comings = await self.journals(), history.comings
+        await self._learn(name, history)
         if self._lock_files is not None and received >= self._next_look:
             await self._look(self._lock_files)
+            self._known.write(float(history.clock))
             self._next_look = received + LOOK_SECONDS
         return history
 
@@ -72,10 +72,21 @@ class OwnMembership(Membership):
         """As Membership.laggards, asked by this replica."""
         return await super().laggards(version, flush_request, asker or self._name, clock or self._answered_clock)
 
-    async def _restore_known(self) -> None:
-        """The store has an older state than this process has seen: it may not know of some who may still serve."""
-        self._known_comings, self._next_look = -1, 0.0
-        others = {name: journal for name, journal in self._known_journals.items() if name != self._name}
+    async def _learn(self, name: str, history: StoreHistory) -> None:
+        """Read who is on record, if that has changed; and at first compare it with what this machine knew."""
+        is_first = self._known.comings < 0
+        if is_first and float(history.clock) < self._known.clock:
+            await self._restore_known(name)
+            is_first = True
+        if is_first or history.comings != self._known.comings:
+            self._known.update(await self.journals(), history.comings, float(history.clock))
+
+    async def _restore_known(self, name: str) -> None:
+        """The store has an older state than this machine has seen: it may not know of some who may still serve."""
+        self._known.comings, self._next_look = -1, 0.0
+        # Not again by `_learn`: its clock is that of the older state.
+        self._known.clock = 0.0
+        others = {each: journal for each, journal in self._known.journals.items() if each != name}
         await self._restore(others, "the store has an older state: it was restored, or another server took over")
         await self.note_restored()
 
