@@ -92,6 +92,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST purges": lambda api: api.post("/purges", URLS),
     "POST caches/forget": lambda api: api.post("/caches/forget", {"name": "gone", "why": WHY}),
+    "POST caches/emptied": lambda api: api.post("/caches/emptied", {"name": "gone", "why": WHY}),
     "POST purges/retry": lambda api: api.post("/purges/retry", {"why": WHY}),
     "POST takedowns": lambda api: api.post("/takedowns", URLS),
     "POST webhooks/{name}/takedowns": _sent,

@@ -29,3 +29,11 @@ def test_an_unknown_cache_is_not_forgotten(controller: RunningController) -> Non
     """And that is no error: it may have been forgotten by the same request before."""
     answer = controller.api.post("/caches/forget", {"name": "none-such"})
     assert (answer.status, answer.json["forgotten"]) == (200, None)
+
+
+def test_a_cache_was_emptied(edge: Edge) -> None:
+    """One that receives orders; of another nothing is recorded."""
+    assert edge.api.post("/caches/emptied", {"name": "edge", "why": "restarted"}).json == {
+        "name": "edge", "emptied": True,
+    }  # fmt: skip
+    assert edge.api.post("/caches/emptied", {"name": "none-such"}).json == {"name": "none-such", "emptied": False}

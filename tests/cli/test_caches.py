@@ -1,4 +1,4 @@
-"""`caches` and `caches forget`: what they send and print."""
+"""`caches`, `caches forget` and `caches emptied`: what they send and print."""
 
 from collections.abc import Callable
 
@@ -35,3 +35,15 @@ def test_one_is_written_off(edgeward: Callable[..., Ended], api: Api) -> None:
     api.answer("POST /api/v1/caches/forget", {"name": "second", "forgotten": None})
     with pytest.raises(NotFound, match="'second'"):
         edgeward("caches", "forget", "second")
+
+
+def test_one_was_emptied(edgeward: Callable[..., Ended], api: Api) -> None:
+    """An unknown name is an error."""
+    api.answer("POST /api/v1/caches/emptied", {"name": "edge", "emptied": True})
+    ended = edgeward("caches", "emptied", "edge", "--reason", "restarted")
+    assert (ended.status, ended.out) == (0, "on record: every copy that was in edge until now is gone\n")
+    assert api.requests[-1].json == {"name": "edge", "why": "restarted"}
+    assert edgeward("caches", "emptied", "edge", "--json").json == {"name": "edge", "emptied": True}
+    api.answer("POST /api/v1/caches/emptied", {"name": "second", "emptied": False})
+    with pytest.raises(NotFound, match="'second'"):
+        edgeward("caches", "emptied", "second")

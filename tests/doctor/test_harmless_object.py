@@ -6,16 +6,37 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.real_caches import target
+from tests.support.changed_varnish import Cold
+from tests.support.eventually import eventually
+from tests.support.real_caches import settings, target
 from tests.support.services import running_services
 
+from edgeward.demo.caches import Varnish
 from edgeward.doctor.examination import examine
 from edgeward.doctor.finding import Health
-from edgeward.doctor.harmless_object import is_listed, latest_harmless, with_own_query, without_own_query
-from edgeward.operations import entries, lists
+from edgeward.doctor.harmless_object import (
+    is_listed,
+    latest_harmless,
+    was_purged,
+    with_own_query,
+    without_own_query,
+)
+from edgeward.operations import entries, lists, takedowns
 from edgeward.operations.services import Services
+from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.store.connection import Store
-from edgeward.types import Fingerprint, HashList, Mode, Sighting, Signal, Target
+from edgeward.types import (
+    NO_TARGET,
+    Cause,
+    Fingerprint,
+    HashList,
+    Mode,
+    PurgeOrder,
+    Scope,
+    Sighting,
+    Signal,
+    Target,
+)
 
 
 @pytest.fixture
@@ -45,6 +66,57 @@ async def test_a_listed_image_is_never_chosen(services: Services, mode: Mode) ->
     assert await latest_harmless(services) == target("/old.jpg")
     services.replica.ready = False  # what is listed is not known
     assert await latest_harmless(services) is None
+
+
+async def test_what_was_purged_lately_is_chosen_last(services: Services) -> None:
+    """A takedown purges it, and its repeats do so again; its origin may have it no longer."""
+    now = services.store.clock.now()
+    await see(services, "/old.jpg", "a", now - 20)
+    await see(services, "/new.jpg?v=1", "b", now)
+    assert await latest_harmless(services) == target("/new.jpg?v=1")
+    assert not await was_purged(services, target("/new.jpg?v=1"))
+    await takedowns.create(services, TakedownRequest(urls=(target("/new.jpg"),)), Requester("ana", "api"))
+
+    async def is_purged() -> bool:
+        return await was_purged(services, target("/new.jpg?v=1"))
+
+    await eventually(is_purged)
+    assert await latest_harmless(services) == target("/old.jpg")
+    await services.orders.place([PurgeOrder(target("/"), Cause.MANUAL, now, scope=Scope.PREFIX)])
+    assert await latest_harmless(services) == target("/new.jpg?v=1")  # all were purged: the newest
+
+
+@pytest.mark.parametrize(
+    ("order", "purges"),
+    [
+        (PurgeOrder(target("/a"), Cause.MANUAL, 0.0), True),
+        (PurgeOrder(target("/ab"), Cause.MANUAL, 0.0), False),
+        (PurgeOrder(replace(target("/a"), host="other.test"), Cause.MANUAL, 0.0), False),
+        (PurgeOrder(target("/a", accept="x"), Cause.MANUAL, 0.0), True),
+        (PurgeOrder(target("/"), Cause.MANUAL, 0.0, scope=Scope.PREFIX), True),
+        (PurgeOrder(NO_TARGET, Cause.LISTING, 0.0, "a" * 64, scope=Scope.TAG, tag="ew-1"), False),
+    ],
+)
+async def test_what_an_order_purges(services: Services, order: PurgeOrder, purges: bool) -> None:
+    """The target in every variant, and below its prefix."""
+    await services.orders.place([order])
+    assert await was_purged(services, target("/a")) is purges
+
+
+async def test_an_object_that_was_purged_during_the_test_is_said_to_be(cold: Cold, services: Services) -> None:
+    """What a cache does not store because Edgeward purges it is no reason to correct its settings."""
+    cache = cold(Varnish)
+    cache.start()
+    section = settings(cache, serves=cache.url)
+    services = replace(services, config=services.config.model_copy(update={"caches": (section,)}))
+    given = target("/private.jpg")  # the origin does not let it be stored, as after a takedown
+    for purged, detail in ((False, "did not store"), (True, "Edgeward has purged it lately")):
+        if purged:
+            await services.orders.place([PurgeOrder(given, Cause.TAKEDOWN, services.store.clock.now())])
+        (found,) = [each for each in await examine(services, given) if (each.about, each.check) == ("edge", "object")]
+        assert found.health is Health.SKIPPED
+        assert detail in found.detail
+        assert ("serves" in found.fix) is not purged
 
 
 async def test_a_listed_image_that_is_given_is_refused(services: Services) -> None:

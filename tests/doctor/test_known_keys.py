@@ -1,9 +1,10 @@
 """What purges have found out about keys."""
 
 from edgeward.doctor.cached_object import STILL_CACHED
-from edgeward.doctor.finding import Finding, fail, ok
+from edgeward.doctor.finding import Finding, Health, fail, ok
 from edgeward.doctor.known_keys import apply_findings, check_known_keys, find_other_key
-from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.purging.key_mismatches import KeyMismatches
+from edgeward.purging.key_records import KeyMismatch
 from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 
@@ -16,6 +17,20 @@ async def test_what_a_purge_has_found_is_a_failure(store: Store) -> None:
     (found,) = await check_known_keys(mismatches)
     assert found.is_failure
     assert (found.about, found.detail, found.fix) == ("edge", "copies by user-agent", "use Vary")
+
+
+async def test_a_key_that_was_another_is_a_warning(store: Store) -> None:
+    """Until the cache is emptied, or no order of that time is on record."""
+    mismatches = KeyMismatches(store, ScheduleClock(store))
+    await mismatches.note("edge", KeyMismatch(("cookie",), "copies by cookie", "use Vary", "check"))
+    await mismatches.clear("edge")
+    (found,) = await check_known_keys(mismatches, 60.0)
+    assert (found.about, found.health) == ("edge", Health.WARN)
+    assert "copies by cookie" in found.detail
+    assert found.fix.endswith("edgeward caches emptied edge")
+    assert await check_known_keys(mismatches, -60.0) == []
+    await mismatches.note_emptied("edge")
+    assert await check_known_keys(mismatches) == []
 
 
 LEFT = fail("edge", "keys", f"a copy is {STILL_CACHED} after the purge", "use Vary")

@@ -11,6 +11,7 @@ from tests.support.services import carry_out
 from edgeward.operations.order_totals import OrderTotals, ReceiptState, add_up
 from edgeward.operations.services import Services
 from edgeward.operations.statements import EMPTIED, statement, unknowns
+from edgeward.purging.key_records import KeyMismatch, KeyRecord
 from edgeward.types import NO_TARGET, Cause, Delivery, Met, Outcome, PurgeOrder, Scope, Target
 
 HOST = "photos.example"
@@ -291,8 +292,8 @@ def test_a_cache_with_another_key_is_never_said_to_be_clean() -> None:
     """Purges by target do not find every copy there. A purge by the image's tag does, whatever the key."""
     order = _order(sha256=IMAGE)
     verified = _outcomes(order, {"a": Delivery.VERIFIED, "b": Delivery.VERIFIED})
-    other_keys = {"b": "copies were found for other phones", "c": "of another cache"}
-    totals = OrderTotals(["a", "b"], other_keys=other_keys)
+    keys = {name: KeyRecord(KeyMismatch((), "copies were found for other phones", "", "check")) for name in ("b", "c")}
+    totals = OrderTotals(["a", "b"], keys=keys)
     totals.add(order, verified)
     summary = totals.summary(complete=True)
     assert summary.state == "unknown"
@@ -302,3 +303,36 @@ def test_a_cache_with_another_key_is_never_said_to_be_clean() -> None:
     tag = _order(sha256=IMAGE, scope=Scope.TAG, target=NO_TARGET, tag="ew-1")
     totals.add(tag, _outcomes(tag, {"a": Delivery.VERIFIED, "b": Delivery.VERIFIED}))
     assert totals.summary(complete=True).state == "gone"
+
+
+def test_a_key_that_is_mended_leaves_the_orders_of_before_in_doubt() -> None:
+    """They say until when, and what to do. Orders that were placed since are as good as any."""
+    until = 1_000.0
+    past = KeyMismatch(("cookie",), "copies were found for other cookies", "", "check")
+    for placed_at, state in ((until - 1, "unknown"), (until + 1, "gone")):
+        order = _order(id=f"{placed_at * 1000:.0f}-0")
+        totals = OrderTotals(["a"], keys={"a": KeyRecord(past=past, past_until=until)})
+        totals.add(order, _outcomes(order, {"a": Delivery.VERIFIED}))
+        summary = totals.summary(complete=True)
+        assert summary.state == state
+        assert unknowns(summary) == (
+            [
+                "a stored copies under keys that purges did not have (copies were found for other cookies) until "
+                "1970-01-01 00:16:40 UTC, and they may still be there: empty it, and then say so: "
+                "edgeward caches emptied a"
+            ]
+            if state == "unknown"
+            else []
+        )
+
+
+def test_a_key_that_was_never_checked_is_named() -> None:
+    """The state stays: nothing speaks against it."""
+    for unchecked, line in ((["a"], "Not checked yet: whether the cache key of a is that of purges"), ([], "")):
+        order = _order()
+        totals = OrderTotals(["a", "b"], unchecked_keys=unchecked)
+        totals.add(order, _outcomes(order, {"a": Delivery.VERIFIED, "b": Delivery.VERIFIED}))
+        summary = totals.summary(complete=True)
+        assert summary.state == "gone"
+        assert line in statement(summary)
+        assert ("Not checked" in statement(summary)) == bool(unchecked)

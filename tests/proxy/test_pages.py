@@ -75,3 +75,18 @@ def test_error_pages_hide_what_happened() -> None:
 def test_error_pages_know_every_status() -> None:
     """A status without a text of its own makes a page too."""
     assert b"<h1>504 Gateway Timeout</h1>" in pages.error_body(504)
+
+
+def test_the_objects_of_doctor_are_also_those_under_its_queries() -> None:
+    """With them it is seen whether a cache drops or sorts queries. No other path or query is taken for one."""
+    path = "/.well-known/edgeward/doctor/" + "a" * 32
+    for query, is_one in (
+        ("", True),
+        ("?edgeward-doctor=f1", True),
+        ("?edgeward-doctor=f1&edgeward-doctor=01", True),
+        ("?other=1", False),
+        ("?edgeward-doctor=f1&other=1", False),
+        ("?edgeward-doctor=", False),
+    ):
+        asked = Request.make("GET", f"http://img.test{path}{query}")
+        assert pages.is_doctor_request(asked) is is_one, query

@@ -14,6 +14,7 @@ from tests.support.real_caches import settings
 
 from edgeward.caches import CacheDriver, Purged, driver_for
 from edgeward.caches.key_forms import PHONE, USUAL_FORMS, forms_of
+from edgeward.caches.nginx import Nginx
 from edgeward.demo.caches import CacheServer
 from edgeward.demo.http_client import ask
 from edgeward.purging.key_mismatches import KeyMismatches
@@ -102,7 +103,7 @@ async def test_what_is_found_while_the_store_is_away_is_written_later(tmp_path: 
     server = Server(tmp_path, require("redis-server"))
     await server.start()
     store = await Store.connect(server.url, timeout_ms=200)
-    mismatches, nothing = KeyMismatches(store), Purged(Delivery.VERIFIED, 404, count=0)
+    mismatches, nothing = KeyMismatches(store, ScheduleClock(store)), Purged(Delivery.VERIFIED, 404, count=0)
     empty, other_key = ScriptedCache(all_variants=True), ScriptedCache(lambda _: replace(nothing, count=1))
     other_key.abilities = empty.abilities
     doubting, forms = OtherKeyForms("doubted", mismatches), OtherKeyForms("edge", mismatches)
@@ -117,6 +118,17 @@ async def test_what_is_found_while_the_store_is_away_is_written_later(tmp_path: 
     assert set((await mismatches.all())["edge"].headers) >= {"user-agent"}
     await store.close()
     server.kill()
+
+
+async def test_a_purge_without_headers_is_not_repeated(store: Store) -> None:
+    """What the same purge met a moment later was stored in between, and tells of no other key. It is only doubted."""
+    mismatches, nothing = KeyMismatches(store, ScheduleClock(store)), Purged(Delivery.VERIFIED, 404, count=0)
+    driver = ScriptedCache(lambda _: replace(nothing, count=1), all_variants=True, sends_headers=False)
+    assert await OtherKeyForms("edge", mismatches).purge(driver, [order("/x")], [nothing]) == [nothing]
+    assert not driver.tries
+    assert await mismatches.all() == {}
+    assert await mismatches.take_doubt("edge")
+    assert not Nginx.abilities.sends_headers
 
 
 async def test_tries_are_limited(store: Store) -> None:

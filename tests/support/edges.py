@@ -75,7 +75,9 @@ def running_edge(redis_url: str, directory: Path) -> Iterator[Edge]:
                 {"name": "edge", "driver": "varnish", "url": varnish.purge_url, "timeout_ms": 20_000},
                 {"name": "dead", "driver": "varnish", "url": f"http://127.0.0.1:{free_port()}"},
             ]
-            config = settings(redis_url, directory / "state", caches=caches, webhooks=WEBHOOKS)
+            config = settings(
+                redis_url, directory / "state", caches=caches, webhooks=WEBHOOKS, purge={"check_keys_seconds": 0}
+            )
             with RunningController(config) as running:
                 yield Edge(running.api, config, origin, varnish)
 

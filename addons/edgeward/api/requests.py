@@ -191,7 +191,7 @@ class RefillBody(_Body):
     timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
 
 
-class ForgetCacheBody(_Body):
+class CacheBody(_Body):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     why: Text = ""
 

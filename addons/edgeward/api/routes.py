@@ -77,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/purges/retry", Role.OPERATOR, purges.retry),
     Route("GET", f"{API}/purges/{{id}}", Role.OPERATOR, purges.show),
     Route("GET", f"{API}/caches", Role.OPERATOR, caches.index, needs_lists=False),
+    Route("POST", f"{API}/caches/emptied", Role.ADMIN, caches.emptied, needs_lists=False),
     Route("POST", f"{API}/caches/forget", Role.ADMIN, caches.forget, needs_lists=False),
     Route("GET", f"{API}/takedowns", Role.OPERATOR, takedowns.index),
     Route("POST", f"{API}/takedowns", Role.OPERATOR, takedowns.create),

@@ -27,6 +27,8 @@ class Abilities:
 
     all_variants: bool = False
     """One exact purge removes every variant (Vary) of the target."""
+    sends_headers: bool = True
+    """A purge carries the request headers of its target, by which the cache may choose another copy."""
     prefix: bool = False
     tag: bool = False
     regex: bool = False

@@ -1,7 +1,8 @@
 """The other forms in which caches usually store a target: keys with more in them than URL and Vary.
 
-A site that serves phones other images often puts a class of User-Agent into the cache key, and one that serves http and
-https the scheme. A purge finds such a copy only if it carries the same header.
+A site that serves phones other images often puts a class of User-Agent into the cache key, one that serves http and
+https the scheme, and one with several picture formats a class of Accept. A purge finds such a copy only if it carries
+the same header.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,20 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.
 ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari"
 TABLET = "Mozilla/5.0 (iPad; CPU OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari"
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+ACCEPT_ALL = "image/avif,image/webp,*/*"
+ACCEPT_WEBP = "image/webp,*/*"
+ACCEPT_PNG = "image/png"
+ACCEPTS = (
+    ACCEPT_ALL,
+    ACCEPT_PNG,
+    "image/webp",
+    "image/avif",
+    "image/jxl",
+    ACCEPT_WEBP,
+    "image/jxl,image/avif,*/*",
+    "*/*",
+)
+"""The picture formats that clients usually accept, alone and mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +47,7 @@ class KeyForm:
 USUAL_FORMS: Sequence[KeyForm] = (
     *(KeyForm("user-agent", agent) for agent in (DESKTOP, PHONE, ANDROID, TABLET, CRAWLER)),
     *(KeyForm("x-forwarded-proto", scheme) for scheme in ("https", "http")),
+    *(KeyForm("accept", accept) for accept in (ACCEPT_ALL, ACCEPT_WEBP, ACCEPT_PNG)),
 )
 """Headers of which a few values stand for all. A cookie or an Origin may have any value: purge by tag instead."""
 

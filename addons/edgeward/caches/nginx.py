@@ -127,7 +127,9 @@ class Nginx(SelfHostedDriver):
 
     name = "nginx"
     # origin_seconds: the default of proxy_read_timeout.
-    abilities = Abilities(all_variants=True, counts=True, verifies=True, batch=64, origin_seconds=60.0)
+    abilities = Abilities(
+        all_variants=True, sends_headers=False, counts=True, verifies=True, batch=64, origin_seconds=60.0
+    )
     settings: NginxCache
 
     async def _targets(self, orders: Sequence[PurgeOrder]) -> list[Purged]:

@@ -1,4 +1,4 @@
-"""`caches` and `caches forget`: what each cache owes, and writing one off that is gone for good."""
+"""`caches`, `caches forget`, `caches emptied`: what each owes; that one is gone for good, or has no copies left."""
 
 import argparse
 from typing import Any
@@ -10,6 +10,7 @@ from edgeward.errors import Exit, NotFound
 from edgeward.quantities import counted
 from edgeward.types.absent_caches import what_to_do
 
+NO_SUCH_CACHE = "no cache is named {!r}: see `edgeward caches`"
 COLUMNS = ("name", "driver", "configured", "owes", "oldest", "refuses")
 
 
@@ -31,8 +32,17 @@ def add_parser(subparsers: Subparsers) -> None:
         "Write off a cache that is gone for good with all its copies, and that no controller has in [[caches]]: what "
         "it owes is not owed any more.",
     )
-    forget.add_argument("name", metavar="NAME", help="the cache's name, as `edgeward caches` prints it")
-    forget.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
+    emptied = add_command(
+        group,
+        "emptied",
+        "say that every copy that was in a cache is gone",
+        _emptied,
+        "Say that every copy that was in a cache is gone: it was emptied, or restarted without its storage. What "
+        "purges missed there, as its key was not theirs, counts as gone then. Edgeward can't verify it.",
+    )
+    for each in (forget, emptied):
+        each.add_argument("name", metavar="NAME", help="the cache's name, as `edgeward caches` prints it")
+        each.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -58,10 +68,21 @@ def _forget(args: argparse.Namespace) -> int:
     body = {"name": args.name, "why": args.reason or ""}
     answer = Client.find(args).post("caches", "forget", body=body)
     if answer["forgotten"] is None:
-        raise NotFound(f"no cache is named {args.name!r}: see `edgeward caches`")
+        raise NotFound(NO_SUCH_CACHE.format(args.name))
     if args.json:
         print_json(answer)
     else:
         owed = answer["forgotten"]["pending"] + answer["forgotten"]["refused"]
         print(f"forgotten: {args.name}, with {counted(owed, 'purge')} that it owed")
+    return Exit.DONE
+
+
+def _emptied(args: argparse.Namespace) -> int:
+    answer = Client.find(args).post("caches", "emptied", body={"name": args.name, "why": args.reason or ""})
+    if not answer["emptied"]:
+        raise NotFound(NO_SUCH_CACHE.format(args.name))
+    if args.json:
+        print_json(answer)
+    else:
+        print(f"on record: every copy that was in {args.name} until now is gone")
     return Exit.DONE

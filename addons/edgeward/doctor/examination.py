@@ -2,13 +2,14 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 
 from edgeward.doctor.cache import INVENTED_HOST, cache_upstream, check_cache
-from edgeward.doctor.cached_object import OWN_OBJECTS
+from edgeward.doctor.cached_object import NOT_STORED, OWN_OBJECTS
 from edgeward.doctor.client_path import check_client_path, check_origins
 from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
-from edgeward.doctor.harmless_object import is_listed, latest_harmless
+from edgeward.doctor.harmless_object import is_listed, latest_harmless, was_purged
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.known_keys import apply_findings, check_known_keys
 from edgeward.doctor.lists import check_lists
@@ -51,6 +52,7 @@ async def examine(services: Services, target: Target | None = None) -> list[Find
         *(check_cache(cache, target, cache_upstream(config)) for cache in config.caches),
     )
     findings += [finding for result in results for finding in result]
+    findings = await _explained(services, target, findings)
     findings += await _check_keys(services, findings)
     findings += check_processes()
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]
@@ -73,13 +75,27 @@ async def _check_stored(services: Services) -> list[Finding]:
         return [*await check_store_away(services.config), check_loss(services.replica, store_answers=False)]
 
 
+async def _explained(services: Services, target: Target | None, findings: list[Finding]) -> list[Finding]:
+    """The findings; one on an object that a cache did not keep says why, if Edgeward purged it meanwhile."""
+    if target is None or not any(NOT_STORED in each.detail for each in findings):
+        return findings
+    try:
+        if not await was_purged(services, target):
+            return findings
+    except STORE_AWAY:
+        return findings  # said already
+    detail = f"{NOT_STORED}: Edgeward has purged it lately, or has listed an image of it"
+    fix = "run edgeward doctor again in some minutes, or give another object: edgeward doctor --url URL"
+    return [replace(each, detail=detail, fix=fix) if NOT_STORED in each.detail else each for each in findings]
+
+
 async def _check_keys(services: Services, findings: list[Finding]) -> list[Finding]:
     """What purges and earlier checks have found of caches' keys, unless it was just disproved."""
     mismatches = services.orders.key_mismatches
     try:
         for cache in services.config.caches:
             await apply_findings(mismatches, cache.name, [each for each in findings if each.about == cache.name])
-        return await check_known_keys(mismatches)
+        return await check_known_keys(mismatches, services.config.purge.keep_days * DAY_SECONDS)
     except STORE_AWAY:
         return []  # said already
 

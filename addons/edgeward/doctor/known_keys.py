@@ -1,9 +1,11 @@
 """What is known of the keys of caches: what purges have found, and what checks of an object tell."""
 
+import math
 from collections.abc import Sequence
 
-from edgeward.doctor.cached_object import NOT_MET, STILL_CACHED
-from edgeward.doctor.finding import Finding, Health, fail
+from edgeward.doctor.cached_object import NOT_MET, NOT_TOLD, STILL_CACHED
+from edgeward.doctor.finding import Finding, Health, fail, warn
+from edgeward.operations.statements import moment
 from edgeward.purging.key_mismatches import KeyMismatches
 
 CHECKS = ("object", "keys", "vary")
@@ -30,14 +32,33 @@ def is_disproved(findings: Sequence[Finding]) -> bool:
     return is_gone and find_other_key(findings) is None
 
 
+async def take_back(mismatches: KeyMismatches, cache: str, findings: Sequence[Finding]) -> bool:
+    """Take back what checks had found, if these findings disprove it. Returns whether anything was."""
+    if not is_disproved(findings):
+        return False
+    told = not any(NOT_TOLD in each.detail for each in findings)
+    return await mismatches.clear(cache, told)
+
+
 async def apply_findings(mismatches: KeyMismatches, cache: str, findings: Sequence[Finding]) -> None:
     """After a check of a cache by a person: what is disproved is taken back, what is found is looked at soon."""
-    if is_disproved(findings):
-        await mismatches.clear(cache)
-    elif find_other_key(findings):
+    await take_back(mismatches, cache, findings)
+    if find_other_key(findings):
         await mismatches.make_due(cache)
 
 
-async def check_known_keys(mismatches: KeyMismatches) -> list[Finding]:
-    """A failure for each cache of which something is known."""
-    return [fail(name, "key", each.detail, each.fix) for name, each in sorted((await mismatches.all()).items())]
+async def check_known_keys(mismatches: KeyMismatches, keep_seconds: float = math.inf) -> list[Finding]:
+    """A failure for each cache whose key is known to be another than that of purges, and a warning where it was.
+
+    Args:
+        keep_seconds: how long orders are kept that may be in doubt.
+    """
+    since, found = mismatches.clock.now() - keep_seconds, []
+    for name, record in sorted((await mismatches.records()).items()):
+        if record.mismatch:
+            found.append(fail(name, "key", record.mismatch.detail, record.mismatch.fix))
+        elif record.past and record.past_until > since:
+            detail = f"until {moment(record.past_until)} its key was another: {record.past.detail}; what purges missed"
+            fix = f"empty it, and then say so: edgeward caches emptied {name}"
+            found.append(warn(name, "key", f"{detail} then may still be there", fix))
+    return found

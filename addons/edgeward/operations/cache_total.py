@@ -34,7 +34,9 @@ class CacheTotal:
         met: orders carried out, by what they met.
         linger_seconds: the longest time from an order's start to its purge; None if it is not known.
         found_nothing: those verified that met no copy.
-        other_key: what is known of its cache key, if that has more in it than these purges; else "".
+        other_key: what is known of its cache key, if that has, or had, more in it than these purges; else "".
+        other_key_until: when its key was that of purges again, Unix seconds; 0.0: it is not, or `other_key` is "".
+        unchecked_key: purges were verified, and whether its key is theirs has never been checked.
         differs: how the settings of live controllers differ, if they may purge different caches under this name.
     """
 
@@ -61,6 +63,8 @@ class CacheTotal:
     linger_seconds: float | None = None
     found_nothing: int = 0
     other_key: str = ""
+    other_key_until: float = 0.0
+    unchecked_key: bool = False
     differs: str = ""
 
     @classmethod

@@ -8,12 +8,13 @@ from itertools import batched
 from types import MappingProxyType
 from typing import Self
 
-from edgeward.operations import caches
+from edgeward.operations import cache_keys, caches
 from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.caches import NO_OTHERS, OtherCaches
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
+from edgeward.purging.key_records import KeyDoubt, KeyRecord
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.quantities import HOSTS_NAMED
@@ -21,7 +22,8 @@ from edgeward.sightings.forgotten import STORE_LOSS
 from edgeward.types import Cause, Met, Outcome, PurgeOrder, Scope, placed_at
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
 
-NO_OTHER_KEYS: Mapping[str, str] = MappingProxyType({})
+NO_KEYS_KNOWN: Mapping[str, KeyRecord] = MappingProxyType({})
+NO_DIFFERENCES: Mapping[str, str] = MappingProxyType({})
 BATCH_SIZE = 250
 """Orders that are read at a time. Between batches the event loop runs other tasks."""
 PURGING_SECONDS = 10.0
@@ -163,7 +165,8 @@ class OrderTotals:
         clock: the store's time, Unix seconds.
         others: caches that are not configured here, and receive orders all the same.
         accepted_is_enough: see OrderSummary.
-        other_keys: by cache, what is known of its key, where that has more in it than purges.
+        keys: by cache, what is on record of its key.
+        unchecked_keys: the caches of which a check could tell whether their key is that of purges, and none did yet.
         differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
         placed_at: when the order of an id was placed, Unix seconds; None if that is not known.
     """
@@ -176,16 +179,18 @@ class OrderTotals:
         clock: Callable[[], float] = time.time,
         others: OtherCaches = NO_OTHERS,
         accepted_is_enough: Sequence[str] = (),
-        other_keys: Mapping[str, str] = NO_OTHER_KEYS,
-        differing: Mapping[str, str] = NO_OTHER_KEYS,
+        keys: Mapping[str, KeyRecord] = NO_KEYS_KNOWN,
+        unchecked_keys: Sequence[str] = (),
+        differing: Mapping[str, str] = NO_DIFFERENCES,
         placed_at: Callable[[str], float | None] = placed_at,
     ) -> None:
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
-        self._other_keys, self._differing, self._placed_at = other_keys, differing, placed_at
-        self._by_key: dict[str, set[str]] = {name: set() for name in other_keys}
-        """By cache with another key, the images (SHA-256, "" for none) of which it has purged targets."""
+        self._keys, self._unchecked_keys, self._differing = keys, unchecked_keys, differing
+        self._placed_at = placed_at
+        self._doubts: dict[str, dict[str, KeyDoubt]] = {name: {} for name in keys}
+        """By cache and image (SHA-256, "" for none), why a target of it may not be gone there."""
         self._orders = 0
         self._newest = 0.0
         self._forgotten = _ForgottenTargets()
@@ -206,8 +211,9 @@ class OrderTotals:
             (outcome := outcomes.get(name)) and outcome.is_carried_out for name in self._receiving
         )
         if order.scope is Scope.TARGET:
-            for name in self._by_key.keys() & outcomes.keys():
-                self._by_key[name].add(order.sha256)
+            for name in self._doubts.keys() & outcomes.keys():
+                if doubt := self._keys[name].doubt(order.placed_at):
+                    self._doubts[name][order.sha256] = doubt
         if order.target == STORE_LOSS:
             # It stands for all that the store knew before it lost its data. No cache can carry that out.
             self._store_lost |= not emptied
@@ -226,8 +232,7 @@ class OrderTotals:
         """`complete`: no more orders will follow."""
         for name in self._receiving:
             self._forgotten.count_not_gone(name, self._totals[name])
-            by_key = any(not self._forgotten.is_purged_by_tag(name, image) for image in self._by_key.get(name, ()))
-            self._totals[name].other_key = self._other_keys[name] if by_key else ""
+            self._set_key(name, self._totals[name])
             carried_out = self._totals[name].verified or self._totals[name].delivered
             self._totals[name].differs = self._differing.get(name, "") if carried_out else ""
             self._totals[name].store_lost = int(self._store_lost)
@@ -241,6 +246,17 @@ class OrderTotals:
             absent=[name for name in self._absent if self._totals[name].owed or self._totals[name].refused],
             accepted_is_enough=self._accepted_is_enough,
         )
+
+    def _set_key(self, name: str, total: CacheTotal) -> None:
+        doubts = [
+            doubt
+            for image, doubt in self._doubts.get(name, {}).items()
+            if not self._forgotten.is_purged_by_tag(name, image)
+        ]
+        # One that it has now says more than one that is past.
+        doubt = min(doubts, key=lambda each: each.until, default=KeyDoubt(""))
+        total.other_key, total.other_key_until = doubt.detail, doubt.until
+        total.unchecked_key = name in self._unchecked_keys and bool(total.verified)
 
     def _state(self, complete: bool) -> ReceiptState:
         if not complete:
@@ -325,10 +341,11 @@ async def new_totals(services: Services) -> OrderTotals:
     emptied_at = await services.sightings.forgotten.emptied_at()
     lost, enough = services.replica.loss is not None, services.accepted_is_enough
     others = await caches.others(services)
-    other_keys = {name: each.detail for name, each in (await services.orders.key_mismatches.recent()).items()}
+    keys = await services.orders.key_mismatches.recent()
+    unchecked = cache_keys.unchecked(services, keys)
     differing = services.orders.controllers.differing_caches()
     clock, placed_at = services.store.clock.now, services.orders.clock.placed_at
-    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, other_keys, differing, placed_at)
+    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing, placed_at)
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

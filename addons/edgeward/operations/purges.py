@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from edgeward.errors import NotFound
-from edgeward.operations import caches
+from edgeward.operations import cache_keys, caches
 from edgeward.operations.order_totals import OrderSummary, new_totals
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses, wait_judged
@@ -86,7 +86,11 @@ async def _with_attempts(
     """The statuses of these orders, with the last failed attempt of each cache that owes one."""
     others = await caches.others(services)
     receiving = [*services.caches, *others.names]
-    statuses = [status_of(*each, receiving, others.absent) for each in found]
+    keys = await services.orders.key_mismatches.recent()
+    statuses = [
+        status_of(order, cache_keys.in_doubt(order, outcomes, keys), receiving, others.absent)
+        for order, outcomes in found
+    ]
     waiting = [status.order.id for status in statuses if status.owed]
     attempts = await services.orders.failed_attempts.of(waiting, receiving)
     return [

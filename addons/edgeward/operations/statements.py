@@ -43,6 +43,8 @@ def statement(summary: OrderSummary) -> str:
     found = f" {met(summary)}." if summary.state in asked else ""
     if summary.emptied_at and summary.state is not ReceiptState.PLACING:
         found += f" Copies that were not known count as gone since {moment(summary.emptied_at)}: {EMPTIED}."
+    if summary.state in (ReceiptState.FOUND_NOTHING, ReceiptState.GONE):
+        found += _unchecked_keys(summary)
     return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 
@@ -87,6 +89,15 @@ def _known(summary: OrderSummary) -> str:
         return ""
     where = "Apart from that" if summary.unjudged_elsewhere else "At all other hosts"
     return f". {where}: {_state(replace(summary, state=summary.known_state, known_state=None))}"
+
+
+def _unchecked_keys(summary: OrderSummary) -> str:
+    """The caches whose word is taken for it that a purge looks where copies are."""
+    names = [name for name, total in summary.caches.items() if total.unchecked_key]
+    if not names:
+        return ""
+    keys = f"the cache key of {_names(names)}" if len(names) == 1 else f"the cache keys of {_names(names)}"
+    return f" Not checked yet: whether {keys} {'is' if len(names) == 1 else 'are'} that of purges (edgeward doctor)."
 
 
 def _pending(count: int) -> str:
@@ -137,7 +148,7 @@ def unknowns(summary: OrderSummary) -> list[str]:
         found.append(_not_carried_out(name, count, summary.caches[name]))
     for name, total in summary.caches.items():
         if total.other_key:
-            found.append(f"{name} stores copies under keys that purges do not have ({total.other_key})")
+            found.append(_other_key(name, total))
     for name, total in summary.caches.items():
         if total.differs:
             found.append(f"{name}: controllers may purge different caches under this name ({total.differs})")
@@ -152,6 +163,16 @@ def unknowns(summary: OrderSummary) -> list[str]:
         purges = f"{counted(count, 'purge')} of responses that broke off{_at_hosts(summary.unjudged_hosts)}"
         found.append(f"{name} refuses {purges}; fix its access rules; {RETRIED}")
     return found
+
+
+def _other_key(name: str, total: CacheTotal) -> str:
+    if not total.other_key_until:
+        return f"{name} stores copies under keys that purges do not have ({total.other_key})"
+    return (
+        f"{name} stored copies under keys that purges did not have ({total.other_key}) until "
+        f"{moment(total.other_key_until)}, and they may still be there: empty it, and then say so: "
+        f"edgeward caches emptied {name}"
+    )
 
 
 def _not_carried_out(name: str, count: int, total: CacheTotal) -> str:

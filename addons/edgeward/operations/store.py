@@ -109,6 +109,8 @@ async def caches_emptied(services: Services, who: str, why: str) -> RefillResult
     # Before it counts: without the line nobody could be asked.
     await services.audit_trail.state(CACHES_EMPTIED, who, why, caches=services.caches)
     await services.sightings.forgotten.end_store_loss()
+    for name in services.caches:
+        await services.orders.key_mismatches.note_emptied(name)
     logger.warning(
         "%s says that every cache was emptied after the store lost its data%s", who, f": {why}" if why else ""
     )

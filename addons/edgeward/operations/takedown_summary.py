@@ -47,7 +47,7 @@ class TakedownSummary:
         return self.orders.state in FINAL_STATES and agreed and self.orders.at > over
 
     def to_json(self, caches: Sequence[str]) -> str:
-        """Its text for the store. `caches`: those that receive orders."""
+        """Its text for the store. `caches`: those that receive orders, and all else that it depends on."""
         return json.dumps({**asdict(self), "caches": caches}, separators=(",", ":"))
 
     @classmethod

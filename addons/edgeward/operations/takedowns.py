@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from edgeward import metrics
 from edgeward.errors import InvalidValue, NotFound
-from edgeward.operations import caches, entry_effect
+from edgeward.operations import cache_keys, caches, entry_effect
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import note_loss, refuse_changes_after_loss
@@ -178,6 +178,7 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
     found = []
     emptied_at = await services.sightings.forgotten.emptied_at()
     receiving = [*services.caches, *(await caches.others(services)).names]
+    receiving += await cache_keys.versions(services, receiving)  # what is known of their keys changes summaries too
     for takedown, progress in await services.takedowns.recent(limit):
         known = TakedownSummary.from_json(progress.summary, receiving)
         # What was unknown may count as gone since every cache was emptied.

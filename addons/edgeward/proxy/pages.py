@@ -37,7 +37,10 @@ _PLACEHOLDER = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 9" preserveAspectRatio="none">'
     b'<rect width="16" height="9" fill="#ccc"/></svg>'
 )
-_DOCTOR_PATH = re.compile(rb"/\.well-known/edgeward/doctor/[0-9a-f]{32}")
+_DOCTOR_QUERY = rb"edgeward-doctor=[0-9a-f]{1,32}"
+_DOCTOR_PATH = re.compile(
+    rb"/\.well-known/edgeward/doctor/[0-9a-f]{32}(\?%b(&%b){0,3})?" % (_DOCTOR_QUERY, _DOCTOR_QUERY)
+)
 
 
 def is_doctor_request(request: http.Request) -> bool:

@@ -18,7 +18,7 @@ CONFIGURED_SECONDS = 15.0
 
 # A node without a time, written by an earlier release perhaps, counts as configured now. An absent one that owes an
 # order which is not old stays.
-# KEYS: stream, nodes
+# KEYS: stream, nodes, hashes with a field for each node
 # ARGV: now, forget nodes last configured before, first id that is not old, prefixes of the keys of a node
 # -> {present nodes, absent ones that stay, forgotten ones}
 _FORGET_ABSENT = """
@@ -41,6 +41,7 @@ for _, fields in ipairs(groups.err and {} or groups) do
   if kind == 3 then
     redis.call('XGROUP', 'DESTROY', KEYS[1], name)
     for i = 4, #ARGV do redis.call('DEL', ARGV[i] .. name) end
+    for i = 3, #KEYS do redis.call('HDEL', KEYS[i], name) end
     redis.call('HDEL', KEYS[2], name)
   end
   table.insert(found[kind], name)
@@ -48,12 +49,15 @@ end
 return found
 """
 
-# KEYS: stream, nodes, the keys of the node. ARGV: name -> 1 if it was known
+# KEYS: stream, nodes, hashes with a field for each node, the keys of the node
+# ARGV: name, number of hashes -> 1 if it was known
 _FORGET = """
 local was_known = redis.call('HDEL', KEYS[2], ARGV[1])
 local destroyed = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
 if type(destroyed) == 'number' then was_known = math.max(was_known, destroyed) end
-for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+local hashes = tonumber(ARGV[2])
+for i = 3, 2 + hashes do redis.call('HDEL', KEYS[i], ARGV[1]) end
+for i = 3 + hashes, #KEYS do redis.call('DEL', KEYS[i]) end
 return was_known
 """
 
@@ -74,10 +78,11 @@ class Nodes:
     Args:
         stream: key of the orders.
         prefixes: of the other keys of each node, which end in its name.
+        hashes: keys with a field for each node.
     """
 
-    def __init__(self, store: Store, stream: str, prefixes: Sequence[str]) -> None:
-        self._store, self._stream, self._prefixes = store, stream, prefixes
+    def __init__(self, store: Store, stream: str, prefixes: Sequence[str], hashes: Sequence[str] = ()) -> None:
+        self._store, self._stream, self._prefixes, self._hashes = store, stream, prefixes, hashes
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._key = store.key("{purges}", "nodes")
@@ -103,8 +108,8 @@ class Nodes:
 
         A controller that drives it registers it again within a second, with every order on record.
         """
-        keys = [self._stream, self._key, *(prefix + name for prefix in self._prefixes)]
-        return bool(await self._store.run_durably(_FORGET, keys, [name]))
+        keys = [self._stream, self._key, *self._hashes, *(prefix + name for prefix in self._prefixes)]
+        return bool(await self._store.run_durably(_FORGET, keys, [name, len(self._hashes)]))
 
     async def forget_absent(self, keep_seconds: float) -> list[str]:
         """Forget nodes that no controller has registered for `keep_seconds`, and that owe no order younger than that.
@@ -114,7 +119,9 @@ class Nodes:
         now = self._store.clock.now()
         absent_since = now - max(keep_seconds, MIN_UNCONFIGURED_SECONDS)
         args: list[Arg] = [now, absent_since, first_id_at(now - keep_seconds), *self._prefixes]
-        present, absent, forgotten = await self._store.run(_FORGET_ABSENT, [self._stream, self._key], args)
+        present, absent, forgotten = await self._store.run(
+            _FORGET_ABSENT, [self._stream, self._key, *self._hashes], args
+        )
         for name in absent:
             logger.warning(
                 "cache %s is configured by no controller, and owes purges: configure it again, or write it off with "

@@ -177,9 +177,9 @@ class Orders:
         self.key_mismatches = KeyMismatches(store, self.clock)
         unjudged, unanswered = store.key("{purges}", "unjudged"), store.key("{purges}", "unanswered")
         self._unjudged = UnjudgedOrders(store, unjudged, unanswered, self._completion, self.failed_attempts, self.clock)
-        beats = beats_key(self._stream, "")
+        beats, keys = beats_key(self._stream, ""), self.key_mismatches
         of_node = (self._repeats.key(""), self._refused(""), self.failed_attempts.key(""), beats, *retries.keys(""))
-        self.nodes = Nodes(store, self._stream, of_node)
+        self.nodes = Nodes(store, self._stream, (*of_node, *keys.prefixes), keys.hashes)
         self.controllers = Controllers(store)
         self._old = OldOrders(
             store,

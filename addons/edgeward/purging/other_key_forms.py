@@ -12,8 +12,10 @@ from dataclasses import replace
 
 from edgeward import metrics
 from edgeward.caches import CacheDriver, Purged
+from edgeward.caches.key_fixes import fix_for
 from edgeward.caches.key_forms import USUAL_FORMS, KeyForm, forms_of
-from edgeward.purging.key_mismatches import KeyMismatch, KeyMismatches
+from edgeward.purging.key_mismatches import KeyMismatches
+from edgeward.purging.key_records import KeyMismatch
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Delivery, PurgeOrder, Scope
 
@@ -25,10 +27,6 @@ TRIES_PER_SECOND = 10.0
 """Orders that are tried in all forms. Caches that fetch through others have nothing of most targets, and rightly."""
 MAX_TRIES = 50
 """At once."""
-FIX = (
-    "take it out of the cache key, or let the response vary by it (Vary), or purge by tag: "
-    'docs/deployment.md, "More in the cache key"'
-)
 UNDER_ANOTHER_KEY = "a copy was stored under a key with more in it than URL and Vary: others may be left"
 
 
@@ -60,20 +58,24 @@ class OtherKeyForms:
             # Each variant is purged by itself: another form of a target may be another variant, with its own order.
             return list(results)
         now = self._mismatches.clock.now()
-        forms = [self._forms_for(order, result, now) for order, result in zip(orders, results, strict=True)]
+        forms = [self._forms_for(driver, order, result, now) for order, result in zip(orders, results, strict=True)]
         pairs = [(number, form) for number, wanted in enumerate(forms) for form in wanted]
         others = [replace(orders[number], target=form.of(orders[number].target)) for number, form in pairs]
         found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
         for (number, form), purged in zip(pairs, await driver.purge(others) if others else (), strict=True):
             found[number].append((form, purged))
-        await self._note(found)
+        await self._note(driver.name, found)
         return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
 
-    def _forms_for(self, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
+    def _forms_for(self, driver: CacheDriver, order: PurgeOrder, result: Purged, now: float) -> Sequence[KeyForm]:
         if order.scope is not Scope.TARGET or result.delivery not in (Delivery.VERIFIED, Delivery.DELIVERED):
             return ()
         met_none = result.count == 0 and not result.unanswered
         doubted = met_none and now - order.seen_at < SEEN_SECONDS and self._may_try()
+        if not driver.abilities.sends_headers:
+            # Each form would be the same purge again: what it met was stored in between.
+            self._doubt_unwritten |= doubted and not self._known
+            return ()
         # A header that Vary names has variants, which have orders of their own: no form of it is one of the key.
         varying = {name.lower() for name, _ in order.target.vary}
         return [form for form in (USUAL_FORMS if doubted else forms_of(self._known)) if form.header not in varying]
@@ -87,7 +89,7 @@ class OtherKeyForms:
         self._tries -= 1
         return True
 
-    async def _note(self, found: Sequence[Sequence[tuple[KeyForm, Purged]]]) -> None:
+    async def _note(self, driver: str, found: Sequence[Sequence[tuple[KeyForm, Purged]]]) -> None:
         """A copy that was met in another form is one that the purge itself had missed."""
         met = {form.header for of_order in found for form, purged in of_order if purged.count}
         if not met:
@@ -95,12 +97,13 @@ class OtherKeyForms:
             await self._write_if_there()
             return
         known = tuple(sorted({*self._known, *met}))
+        fix = fix_for(driver, known)
         if known != self._known:
             names = " and ".join(known)
-            logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, FIX)
+            logger.error("cache %s has copies under keys that purges do not have (%s): %s", self._cache, names, fix)
         self._known = known
         detail = f"its key does not match: copies were found for clients with another {' or '.join(known)}"
-        self._unwritten = KeyMismatch(known, detail, FIX, "purge")
+        self._unwritten = KeyMismatch(known, detail, fix, "purge")
         metrics.cache_key_mismatch.labels(self._cache).set(1)
         await self._write_if_there()
 

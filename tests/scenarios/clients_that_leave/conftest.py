@@ -6,7 +6,7 @@ import pytest
 from tests.scenarios.aborts import under_way_answered
 from tests.scenarios.assertions import assert_no_defects
 from tests.scenarios.clients_that_leave.sites import SITES, name_of
-from tests.scenarios.stacks import add_lists
+from tests.scenarios.stacks import NO_KEY_CHECKS, add_lists
 from tests.support.eventually import until
 from tests.support.programs import require
 
@@ -19,7 +19,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Each kind of cache behind Edgeward, and one before it. Those with Varnish have two workers."""
     kind, placement = request.param
     require(kind.program)
-    settings = {"proxy": {"workers": 2 if kind is Varnish else 1}}
+    settings = {"proxy": {"workers": 2 if kind is Varnish else 1}, **NO_KEY_CHECKS}
     with Stack(tmp_path_factory.mktemp("site"), placement, kind, settings) as stack:
         add_lists(stack)
         yield stack

@@ -35,7 +35,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[type[
     """Returns the stack for a kind of cache: started at the first call, and kept. All have hashing.data_uris."""
     settings = {
         "proxy": {"workers": 1},
-        "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5},
+        "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5, "check_keys_seconds": 0},
         "hashing": {"data_uris": True},
     }
     with ExitStack() as running:
