@@ -59,11 +59,17 @@ class OtherKeyForms:
             return list(results)
         now = self._mismatches.clock.now()
         forms = [self._forms_for(driver, order, result, now) for order, result in zip(orders, results, strict=True)]
-        pairs = [(number, form) for number, wanted in enumerate(forms) for form in wanted]
-        others = [replace(orders[number], target=form.of(orders[number].target)) for number, form in pairs]
-        found: list[list[tuple[KeyForm, Purged]]] = [[] for _ in orders]
+        # The same purge goes first once more: what it meets was stored in between, and tells of no other key.
+        pairs = [(number, form) for number, wanted in enumerate(forms) if wanted for form in (None, *wanted)]
+        others = [_in_form(orders[number], form) for number, form in pairs]
+        results, found = list(results), [list[tuple[KeyForm, Purged]]() for _ in orders]
         for (number, form), purged in zip(pairs, await driver.purge(others) if others else (), strict=True):
-            found[number].append((form, purged))
+            if form is not None:
+                found[number].append((form, purged))
+            elif purged.count:
+                results[number] = replace(results[number], count=purged.count + (results[number].count or 0))
+                forms[number] = ()
+        found = [of_order if wanted else [] for of_order, wanted in zip(found, forms, strict=True)]
         await self._note(driver.name, found)
         return [self._result(result, of_order) for result, of_order in zip(results, found, strict=True)]
 
@@ -133,6 +139,10 @@ class OtherKeyForms:
             return result
         count = met + (result.count or 0) if met else result.count
         return replace(result, delivery=Delivery.DELIVERED, detail=UNDER_ANOTHER_KEY, count=count)
+
+
+def _in_form(order: PurgeOrder, form: KeyForm | None) -> PurgeOrder:
+    return order if form is None else replace(order, target=form.of(order.target))
 
 
 def _copies(found: Sequence[tuple[KeyForm, Purged]]) -> int:
