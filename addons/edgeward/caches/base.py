@@ -1,8 +1,8 @@
 """The base of all cache drivers: a driver carries out purge orders at one cache, and says how certain the result is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from itertools import batched
 from typing import ClassVar, Self
 
@@ -138,11 +138,22 @@ class CacheDriver(ABC):
     async def _each_once(
         self, orders: Sequence[PurgeOrder], purge: Callable[[Sequence[PurgeOrder]], Awaitable[list[Purged]]]
     ) -> list[Purged]:
-        """Carry out equal orders once: of two purges at the same time, one finds nothing where the other removes a
-        copy."""
-        distinct = {(order.target, order.tag): order for order in orders}
-        outcomes = dict(zip(distinct, await purge(list(distinct.values())), strict=True))
-        return [outcomes[order.target, order.tag] for order in orders]
+        """Carry out orders for the same object once. Of two purges at the same time, one finds nothing where the other
+        removes a copy. The first of such orders has the count. What the others met is not known."""
+        first: dict[Hashable, PurgeOrder] = {}
+        for order in orders:
+            first.setdefault(self._object_of(order), order)
+        outcomes = dict(zip(first, await purge(list(first.values())), strict=True))
+        results = []
+        for order in orders:
+            outcome = outcomes[key := self._object_of(order)]
+            results.append(outcome)
+            outcomes[key] = replace(outcome, count=None if outcome.count else outcome.count)
+        return results
+
+    def _object_of(self, order: PurgeOrder) -> Hashable:
+        """What an order by target or tag concerns in this cache."""
+        return order.target, order.tag
 
     async def _each_prefix_once(self, orders: Sequence[PurgeOrder]) -> list[Purged]:
         """Purge equal prefixes once: several images may have forgotten targets there."""

@@ -1,7 +1,7 @@
 """Shared by the drivers of caches that operators host themselves: byte-exact requests, and what a response means."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 
 from edgeward.caches.base import CacheDriver, Purged
@@ -51,6 +51,10 @@ class SelfHostedDriver(CacheDriver):
         super().__init__(settings)
         self._http = RawHttpClient(settings.url, settings.timeout_ms / 1000)
         self._secret = (("Edgeward-Secret", settings.secret),) if settings.secret else ()
+
+    def _object_of(self, order: PurgeOrder) -> Hashable:
+        """A purge is a request to the cache, which names no scheme: those for http and https are the same."""
+        return replace(order.target, scheme=""), order.tag
 
     async def _send(self, requests: Sequence[RawHttpRequest]) -> list[HttpResponse | Purged]:
         """Send requests with the secret. Each gets its response, or its outcome where `response_or_outcome` has one."""
