@@ -1,5 +1,7 @@
 """The lease clock: steps of the server's clock neither end leases nor make them last."""
 
+import time
+
 import pytest
 
 from edgeward.lists.replication import membership as module
@@ -43,8 +45,10 @@ async def test_a_dead_replica_is_silent_all_the_same(membership: Membership, sto
     for name in ("live", "dead"):
         await membership.heartbeat(name, 0)
     await step_clock(store, seconds)
+    started = time.monotonic()
     for beat in range(43):
-        assert (await states(membership))["dead"] == "live" or beat > 35
+        # The time that the test itself takes counts, too.
+        assert (await states(membership))["dead"] == "live" or beat / 2 + time.monotonic() - started > 18
         await membership.heartbeat("live", 0)
         await step_clock(store, 0.5)
     assert await states(membership) == {"live": "live", "dead": "silent"}
