@@ -39,6 +39,7 @@ async def purge_once(orders: Orders, repeat_after: float) -> str:
 async def test_a_step_while_no_controller_runs_is_taken_from_others(stepping: SteppingStore) -> None:
     """A worker notices it. The controller that starts then takes it, once; repeats keep their times."""
     before = await connect(stepping)
+    controllers = [before]
     order_id = await purge_once(before, 1000)
     await stepping.step_and_wait(before._store, 40 * DAY)
     await before._store.clock.learn()
@@ -46,12 +47,13 @@ async def test_a_step_while_no_controller_runs_is_taken_from_others(stepping: St
         await Membership(before._store).note_clock_step(40 * DAY, before._store.clock.now() + late)
     for _ in range(2):
         started = await connect(stepping)
+        controllers.append(started)
         assert abs(started.clock.shift - 40 * DAY) < 60
         assert await started.due_repeats("edge", started.clock.now()) == []
         await started.clock.look()
     found = await started.due_repeats("edge", started.clock.now() + 1060)
     assert [each.order.id for each in found] == [order_id]
-    for orders in (before, started):
+    for orders in controllers:
         await orders._store.close()
 
 
