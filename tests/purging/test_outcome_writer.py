@@ -95,6 +95,19 @@ async def test_a_late_repeat_replaces_those_it_overtook(store: Store) -> None:
     assert await one.finished()
 
 
+async def test_a_repeat_that_is_answered_late_stands_for_none(store: Store) -> None:
+    """It was sent before the next one was due: what was stored since then is removed by that."""
+    one = OneOrder(store)
+    await one.first(REMOVED)
+    (repeat,) = await one.orders.due_repeats(one.cache, START + 1.01)
+    purge = QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous, attempts=1, sent_at=START + 1.01)
+    one.writer.put(purge, REMOVED, START + 7)
+    await one.writer.write()
+    await one.repeat(REMOVED, START + 5)
+    await one.repeat(REMOVED, START + 60)
+    assert await one.finished()
+
+
 async def test_a_copy_stored_again_is_reported(store: Store) -> None:
     """If a repeat removed a copy, that becomes the outcome, with all attempts, and is counted; later repeats follow."""
     one = OneOrder(store, "results-again")

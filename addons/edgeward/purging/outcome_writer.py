@@ -95,7 +95,9 @@ class OutcomeWriter:
         if delivery is Delivery.UNSUPPORTED:
             return "", 0.0
         seconds = sorted({*self._repeat_seconds, *(LATE_REPEAT_SECONDS if purge.is_stored_late else ())})
-        due = next((first_at + each for each in seconds if first_at + each > at), 0.0)
+        # A repeat that was sent before the next is due, and answered after that, does not stand for it.
+        done = self._orders.clock.at(purge.sent_at) if purge.sent_at and not purge.first else at
+        due = next((first_at + each for each in seconds if first_at + each > done), 0.0)
         return (repeat_id, due) if due else ("", 0.0)
 
     def _count(self, batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> None:

@@ -281,6 +281,8 @@ class Purger:
 
     async def _call(self, purges: list[QueuedPurge], driver: CacheDriver) -> None:
         await self._wait_for_lower_tiers(purges)
+        for purge in purges:
+            purge.sent_at = self._orders.clock.store_time()
         try:
             ordered = [purge.order for purge in purges]
             results = await driver.purge(ordered)
@@ -290,7 +292,7 @@ class Purger:
             # A defect of the driver must not lose these purges or stop the purger: it is counted, and they are retried.
             metrics.gate_errors.labels("purger").inc()
             logger.exception("cache %s: defect in the driver", self._name)
-            results = [Purged(Delivery.WAITING, detail="defect of the driver")] * len(purges)
+            results = [Purged(Delivery.WAITING, detail="defect of the driver", unanswered=True)] * len(purges)
         self._handle_results(purges, results)
 
     async def _wait_for_lower_tiers(self, purges: Sequence[QueuedPurge]) -> None:

@@ -62,6 +62,7 @@ class QueuedPurge:
     Attributes:
         previous: the outcome on record, for a repeat.
         attempts: how often it was sent.
+        sent_at: when it was sent last, Unix seconds of the store; 0.0 if that is not known.
         max_call_size: it may be sent in a call of at most this many purges.
         own_failure: its last failure was its own, not the node's.
         node_was_up: at its last failure the node had completed something since the failure before.
@@ -83,6 +84,7 @@ class QueuedPurge:
     repeat_id: str = ""
     previous: Outcome | None = None
     attempts: int = 0
+    sent_at: float = 0.0
     max_call_size: int = MAX_CALL_SIZE
     own_failure: bool = False
     node_was_up: bool = False
