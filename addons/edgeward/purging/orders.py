@@ -39,6 +39,7 @@ from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.old_orders import OldOrders
+from edgeward.purging.recorded_outcomes import RecordedOutcomes
 from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.schedule_clock import ScheduleClock
@@ -158,6 +159,7 @@ class Orders:
         clock: by which repeats are due, and old orders go.
         nodes: the caches that receive them.
         controllers: those that carry them out.
+        recorded: their outcomes.
     """
 
     def __init__(self, store: Store) -> None:
@@ -172,6 +174,7 @@ class Orders:
         self.clock = ScheduleClock(store)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes, self.clock)
         retries = self.refused_retries = RefusedRetries(store, self._repeats)
+        self.recorded = RecordedOutcomes(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
         self.key_mismatches = KeyMismatches(store, self.clock)
