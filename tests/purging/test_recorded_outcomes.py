@@ -17,3 +17,19 @@ async def test_outcomes_of_one_cache(store: Store) -> None:
     assert list(found) == [ids[0]] and found[ids[0]].delivery is done.delivery
     assert await orders.recorded.of("second", ids) == {}
     assert await orders.recorded.of("edge", []) == {}
+
+
+async def test_a_new_run_that_changes_an_outcome_gives_a_new_version(store: Store) -> None:
+    """The first outcome does not, nor a run that leaves what is on record."""
+    orders = Orders(store)
+    (order_id,) = await orders.place([order()])
+    for result, versions in (
+        (PurgeResult(order_id, outcome(order_id, "edge")), []),
+        (PurgeResult(order_id, None), []),
+        (PurgeResult(order_id, outcome(order_id, "edge")), ["edge#1"]),
+    ):
+        await orders.nodes.forget("edge")
+        await orders.ensure_group("edge")
+        await orders.take("edge", "c", 1, 10)
+        await orders.record_results("edge", [result])
+        assert await orders.recorded.versions(["edge", "second"]) == versions
