@@ -13,7 +13,8 @@ from edgeward.operations import lists, takedown_summary, takedowns
 from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
-from edgeward.types import HashList, Outcome, PurgeOrder, Signal, Target
+from edgeward.purging.orders import PurgeResult
+from edgeward.types import Delivery, HashList, Outcome, PurgeOrder, Signal, Target
 
 URL = Target("http", "photos.example", "/a.jpg")
 OTHER = Target("http", "photos.example", "/b.jpg")
@@ -75,6 +76,24 @@ async def test_the_orders_of_a_finished_takedown_are_read_once(
     (changed,) = await takedowns.recent(services, 10)
     assert changed.summary is not None
     assert (changed.summary.orders.state, len(reads)) == (ReceiptState.PURGING, 8)
+
+
+async def test_a_new_run_of_an_order_changes_a_finished_takedown(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache of a name that was written off runs its orders again, and removes a copy: the takedown says so."""
+    monkeypatch.setattr(takedown_summary, "REPEAT_MARGIN_SECONDS", -3600.0)
+    await takedowns.create(services, _asked(), ANA)
+    await carry_out(services)
+    await takedowns.recent(services, 10)
+    await services.orders.nodes.forget("inner")
+    await services.orders.ensure_group("inner")
+    again = await services.orders.take("inner", "tests", 100, 1)
+    found = [Outcome(order.id, "inner", Delivery.VERIFIED, order.started_at + 9, removed=1) for order in again]
+    await services.orders.record_results("inner", [PurgeResult(each.order_id, each) for each in found])
+    (status,) = await takedowns.recent(services, 10)
+    assert status.summary is not None
+    assert (status.summary.orders.state, status.summary.unmatched) == (ReceiptState.GONE, [])
 
 
 async def test_the_orders_of_a_takedown_with_a_list_are_read_each_time(

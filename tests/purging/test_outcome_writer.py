@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.support.programs import require
 
 from edgeward import metrics
 from edgeward.caches.base import Purged
-from edgeward.purging.orders import Orders
+from edgeward.purging.orders import Orders, PurgeResult
 from edgeward.purging.outcome_writer import REFUSED_RETRY_SECONDS, OutcomeWriter
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.store.connection import STORE_AWAY, Store
@@ -46,6 +47,14 @@ class OneOrder:
         (repeat,) = await self.orders.due_repeats(self.cache, due + 0.01)
         purge = QueuedPurge(repeat.order, repeat.repeat_id, repeat.previous, attempts=1)
         self.writer.put(purge, purged, due + 0.01 + late)
+        await self.writer.write()
+
+    async def again(self, purged: Purged, at: float) -> None:
+        """The cache is written off, and a controller has one of that name again: the order runs again."""
+        await self.orders.nodes.forget(self.cache)
+        await self.orders.ensure_group(self.cache)
+        (taken,) = await self.orders.take(self.cache, "c", 1, 10)
+        self.writer.put(QueuedPurge(taken, attempts=1), purged, at)
         await self.writer.write()
 
     async def finished(self) -> bool:
@@ -242,6 +251,100 @@ async def test_what_a_cache_cannot_do_is_recorded_and_not_repeated(store: Store)
     assert counted("cannot", "unsupported") == 1
     assert not metrics.registry.get_sample_value("edgeward_linger_seconds_count", {"cache": "cannot"})
     assert sum(met_count("cannot", each) for each in ("removed", "none", "unknown")) == 0
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        REMOVED,
+        Purged(Delivery.DELIVERED, 200),
+        Purged(Delivery.UNSUPPORTED, 0, "by tag"),
+        REFUSED,
+    ],
+)
+async def test_an_order_that_runs_again_keeps_its_outcome(store: Store, later: Purged) -> None:
+    """A cache of a name that was written off carries out all orders again. What is on record of one that was carried
+    out stays, whatever the new run says: its time, its linger and its copies. They are counted once."""
+    one = OneOrder(store, f"again-{later.delivery}")
+    await one.first(FOUND, started_at=START - 0.1)
+    found = await one.outcome()
+    await one.again(later, START + 776)
+    assert await one.outcome() == found
+    assert (await one.orders.pending(one.cache))[0] == 0
+    assert metrics.registry.get_sample_value("edgeward_linger_seconds_count", {"cache": one.cache}) == 1
+    assert (met_count(one.cache, "removed"), met_count(one.cache, "none"), met_count(one.cache, "unknown")) == (1, 0, 0)
+    assert counted(one.cache, "verified") == 1
+
+
+async def test_copies_that_an_order_removes_when_it_runs_again_are_added(store: Store) -> None:
+    """The new cache of that name had a copy: it is added, with the time at which it went. It is repeated too."""
+    one = OneOrder(store, "again-found")
+    await one.first(FOUND, started_at=START - 0.1)
+    await one.again(FOUND, START + 776)
+    found = await one.outcome()
+    assert (found.delivery, found.removed, found.attempts, found.at) == (Delivery.VERIFIED, 2, 2, START + 776)
+    assert "ran again" in found.detail
+    assert counted(one.cache, "stored_again") == 1
+    await one.repeat(FOUND, START + 777)
+    assert (await one.outcome()).removed == 3
+
+
+@pytest.mark.parametrize("delivery", [Delivery.REFUSED, Delivery.UNSUPPORTED])
+async def test_an_order_that_was_not_carried_out_runs_again_as_at_first(store: Store, delivery: Delivery) -> None:
+    """The cache did not do it before: the new run is its first purge."""
+    one = OneOrder(store, f"again-after-{delivery}")
+    await one.first(Purged(delivery, 403, "no"), started_at=START - 0.1)
+    await one.again(FOUND, START + 2)
+    found = await one.outcome()
+    assert (found.delivery, found.removed, found.at, found.detail) == (Delivery.VERIFIED, 1, START + 2, "")
+    assert metrics.registry.get_sample_value("edgeward_linger_seconds_count", {"cache": one.cache}) == 1
+
+
+async def test_a_new_run_and_a_repeat_add_up(store: Store) -> None:
+    """A consumer group that is lost while its repeats are not runs orders beside their repeats: what both remove is
+    counted, also if both were taken before either was written."""
+    one = OneOrder(store)
+    await one.first(FOUND)
+    await store.redis.xgroup_destroy(store.key("{purges}", "orders"), one.cache)
+    await one.orders.ensure_group(one.cache)
+    (taken,) = await one.orders.take(one.cache, "c", 1, 10)
+    (due,) = await one.orders.due_repeats(one.cache, START + 1.01)
+    one.writer.put(QueuedPurge(due.order, due.repeat_id, due.previous, attempts=1), FOUND, START + 1)
+    one.writer.put(QueuedPurge(taken, attempts=1), FOUND, START + 2)
+    while (await one.outcome()).at < START + 2:
+        await one.writer.write()
+    assert (await one.outcome()).removed == 3
+
+
+class LosesAnAnswer(Orders):
+    """The store records the first results, and its answer is lost."""
+
+    answer_lost = False
+
+    async def record_results(self, cache: str, results: Sequence[PurgeResult], outer: Sequence[str] = ()) -> None:
+        await super().record_results(cache, results, outer)
+        if not self.answer_lost:
+            self.answer_lost = True
+            raise ConnectionError
+
+
+async def test_results_that_are_written_twice_count_once(store: Store) -> None:
+    """The store had written them, and did not say so: what they wrote themselves is no earlier run."""
+    one = OneOrder(store, "again-lost")
+    orders = one.orders = LosesAnAnswer(store)
+    one.writer = OutcomeWriter(one.orders, one.cache, (1.0,), ())
+    with pytest.raises(ConnectionError):
+        await one.first(FOUND, started_at=START - 0.1)
+    await one.writer.write()
+    found = await one.outcome()
+    assert (found.removed, found.at, found.detail) == (1, START, "")
+    assert metrics.registry.get_sample_value("edgeward_linger_seconds_count", {"cache": one.cache}) == 1
+    assert (counted(one.cache, "verified"), counted(one.cache, "stored_again")) == (1, 0)
+    orders.answer_lost = False
+    with pytest.raises(ConnectionError):
+        await one.repeat(FOUND, START + 1)
+    await one.writer.write()
+    assert (await one.outcome()).removed == 2
 
 
 def met_count(cache: str, met: str) -> float:

@@ -178,7 +178,8 @@ async def recent(services: Services, limit: int) -> list[TakedownStatus]:
     found = []
     emptied_at = await services.sightings.forgotten.emptied_at()
     receiving = [*services.caches, *(await caches.others(services)).names]
-    receiving += await cache_keys.versions(services, receiving)  # what is known of their keys changes summaries too
+    # What is known of their keys changes summaries too, and so do new runs of their orders.
+    receiving += [*await cache_keys.versions(services, receiving), *await services.orders.recorded.versions(receiving)]
     for takedown, progress in await services.takedowns.recent(limit):
         known = TakedownSummary.from_json(progress.summary, receiving)
         # What was unknown may count as gone since every cache was emptied.

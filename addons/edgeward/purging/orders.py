@@ -39,6 +39,7 @@ from edgeward.purging.failed_attempts import FailedAttempts
 from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.lost_orders import LostOrders
 from edgeward.purging.old_orders import OldOrders
+from edgeward.purging.recorded_outcomes import RecordedOutcomes
 from edgeward.purging.refused_retries import RefusedRetries
 from edgeward.purging.repeat_schedule import Repeat, RepeatSchedule
 from edgeward.purging.schedule_clock import ScheduleClock
@@ -97,7 +98,8 @@ return '[' .. table.concat(rows, ',') .. ']'
 
 # A result counts only if the order was still owed, or the repeat still scheduled, and the order is still on record:
 # another controller may have done it meanwhile, or it was forgotten.
-# KEYS: stream; repeats, refused orders and failed attempts of this cache; repeats of each outer cache
+# KEYS: stream; repeats, refused orders and failed attempts of this cache; how many outcomes were replaced; repeats of
+# each outer cache
 # ARGV: cache, now, prefix of outcome keys, rows as JSON (see _row), outer caches
 _RECORD = """
 local stream, repeats, refusals = KEYS[1], KEYS[2], KEYS[3]
@@ -114,14 +116,15 @@ for _, row in ipairs(cjson.decode(ARGV[4])) do
   local id, repeat_id, outcome, refused, next_repeat_id, due, purge_outer = unpack(row)
   if counts(id, repeat_id) then
     if outcome ~= '' then
-      redis.call('HSET', prefix .. id, cache, outcome)
+      local is_new = redis.call('HSET', prefix .. id, cache, outcome) == 1
+      if repeat_id == '' and not is_new then redis.call('HINCRBY', KEYS[5], cache, 1) end
       redis.call('HDEL', KEYS[4], id)
       if refused then redis.call('SADD', refusals, id)
       elseif repeat_id ~= '' then redis.call('SREM', refusals, id) end
     end
     if next_repeat_id ~= '' then redis.call('ZADD', repeats, due, next_repeat_id) end
-    for i = 5, purge_outer and #KEYS or 0 do
-      if redis.call('HEXISTS', prefix .. id, ARGV[i]) == 1 then
+    for i = 6, purge_outer and #KEYS or 0 do
+      if redis.call('HEXISTS', prefix .. id, ARGV[i - 1]) == 1 then
         redis.call('ZADD', KEYS[i], now, id .. '/' .. now)
       end
     end
@@ -158,6 +161,7 @@ class Orders:
         clock: by which repeats are due, and old orders go.
         nodes: the caches that receive them.
         controllers: those that carry them out.
+        recorded: their outcomes.
     """
 
     def __init__(self, store: Store) -> None:
@@ -172,6 +176,7 @@ class Orders:
         self.clock = ScheduleClock(store)
         self._repeats = RepeatSchedule(store, self._stream, self._outcomes, self.clock)
         retries = self.refused_retries = RefusedRetries(store, self._repeats)
+        self.recorded = RecordedOutcomes(store, self._stream, self._outcomes)
         self._completion = OrderCompletion(store, self._stream, self._outcomes)
         self.failed_attempts = FailedAttempts(store, self._outcomes)
         self.key_mismatches = KeyMismatches(store, self.clock)
@@ -295,7 +300,7 @@ class Orders:
         Args:
             outer: the caches of outer tiers, for results with `purge_outer`.
         """
-        own = (self._repeats.key(cache), self._refused(cache), self.failed_attempts.key(cache))
+        own = (self._repeats.key(cache), self._refused(cache), self.failed_attempts.key(cache), self.recorded.replaced)
         keys = [self._stream, *own, *map(self._repeats.key, outer)]
         rows = json.dumps([_row(result) for result in results], separators=(",", ":"))
         await self._store.run(_RECORD, keys, [cache, f"{self.clock.now():.3f}", self._outcomes, rows, *outer])

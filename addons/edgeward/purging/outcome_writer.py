@@ -23,9 +23,16 @@ STORED_AGAIN = (
     "a repeat removed a copy that was stored again; or the first purge missed it: the cache's key has more in it than "
     "the purge names"
 )
+RAN_AGAIN = (
+    "the order ran again, as the cache was configured again or its place in the orders was lost, and removed a copy: "
+    "one that was stored since, or in another cache of this name"
+)
 LATE_REPEAT_SECONDS = (300.0, 900.0)
 """A purge of a response that broke off, or of a host where such responses were lost, is repeated at these times too:
 the cache may fetch and store them for long."""
+
+type Result = tuple[QueuedPurge, Purged, float]
+"""A purge, what the cache answered, and when (Unix seconds)."""
 
 
 class OutcomeWriter:
@@ -38,7 +45,8 @@ class OutcomeWriter:
 
     def __init__(self, orders: Orders, cache: str, repeat_seconds: Sequence[float], outer: Sequence[str]) -> None:
         self._orders, self._cache, self._repeat_seconds, self._outer = orders, cache, repeat_seconds, outer
-        self._unwritten: list[tuple[QueuedPurge, Purged, float]] = []
+        self._unwritten: list[Result] = []
+        self._batch: list[Result] = []
         self._filled = asyncio.Event()
         self._refusing = False
         self._carried_out = False
@@ -57,12 +65,18 @@ class OutcomeWriter:
         """
         await self._filled.wait()
         # Removed from `_unwritten` only once they are written; new ones may be appended meanwhile.
-        batch = self._unwritten[:RESULTS_PER_WRITE]
+        if not self._batch:
+            batch = self._next_batch()
+            await self._recall(batch)
+            # Kept until it is written: if the store wrote it and did not say so, what is on record is its own.
+            self._batch = batch
+        batch = self._batch
         results = [self._result(*each) for each in batch]
         await self._orders.record_results(self._cache, results, self._outer)
         await self._orders.refused_retries.note(self._cache, _refused_retries(batch, results), _done_retries(batch))
         self._carried_out |= any(purged.delivery in CARRIED_OUT for _, purged, _ in batch)
         del self._unwritten[: len(batch)]
+        self._batch = []
         if not self._unwritten:
             self._filled.clear()
         self._count(batch)
@@ -73,22 +87,40 @@ class OutcomeWriter:
         carried_out, self._carried_out = self._carried_out, False
         return carried_out
 
+    def _next_batch(self) -> list[Result]:
+        """The next results, of each order one: the next one of it adds to what this one writes."""
+        batch: dict[str, Result] = {}
+        for result in self._unwritten[:RESULTS_PER_WRITE]:
+            if result[0].order.id in batch:
+                break
+            batch[result[0].order.id] = result
+        return [*batch.values()]
+
+    async def _recall(self, batch: Sequence[Result]) -> None:
+        """Give each purge the outcome that is on record now. That of an order that was not carried out says nothing to
+        one that is no repeat: it is the first purge."""
+        recorded = await self._orders.recorded.of(self._cache, [purge.order.id for purge, *_ in batch])
+        for purge, *_ in batch:
+            found = recorded.get(purge.order.id)
+            if found and (purge.repeat_id or found.delivery in CARRIED_OUT):
+                purge.previous = found
+
     def _result(self, purge: QueuedPurge, purged: Purged, at: float) -> PurgeResult:
         attempts, detail = purge.attempts, purged.detail
         if removed_again := _removed_again(purge, purged):
             attempts += purge.previous.attempts if purge.previous else 0
-            detail = STORED_AGAIN
+            detail = STORED_AGAIN if purge.repeat_id else RAN_AGAIN
         removed = _removed(purge, purged)
         outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail, removed)
-        # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record.
+        # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record. So does a new run.
         changed = purge.first or removed_again
         next_repeat = self._next_repeat(purge, purged.delivery, self._orders.clock.at(at))
-        purge_outer = changed and purged.delivery is not Delivery.UNSUPPORTED
+        purge_outer = (changed or not purge.repeat_id) and purged.delivery is not Delivery.UNSUPPORTED
         return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, purge_outer)
 
     def _next_repeat(self, purge: QueuedPurge, delivery: Delivery, at: float) -> tuple[str, float]:
         """The next repeat: (id, due), ("", 0.0) for none. `at` and due: time of the schedule's clock."""
-        first_at = at if purge.first else first_purged_at(purge.repeat_id)
+        first_at = at if purge.first or not purge.repeat_id else first_purged_at(purge.repeat_id)
         repeat_id = repeat_id_of(purge.order.id, first_at)
         if delivery is Delivery.REFUSED:
             return repeat_id, at + REFUSED_RETRY_SECONDS * random.uniform(0.8, 1.2)
@@ -100,7 +132,7 @@ class OutcomeWriter:
         due = next((first_at + each for each in seconds if first_at + each > done), 0.0)
         return (repeat_id, due) if due else ("", 0.0)
 
-    def _count(self, batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> None:
+    def _count(self, batch: Sequence[Result]) -> None:
         outcomes: Counter[str] = Counter()
         met: Counter[str] = Counter()
         for purge, purged, at in batch:
@@ -123,9 +155,7 @@ class OutcomeWriter:
             metrics.purges.labels(self._cache, outcome).inc(number)
 
 
-def _refused_retries(
-    batch: Sequence[tuple[QueuedPurge, Purged, float]], results: Sequence[PurgeResult]
-) -> list[RefusedRetry]:
+def _refused_retries(batch: Sequence[Result], results: Sequence[PurgeResult]) -> list[RefusedRetry]:
     """The retries of those that were refused."""
     return [
         RefusedRetry(result.next_repeat[0], result.repeat_id, purge.refused_alone)
@@ -134,7 +164,7 @@ def _refused_retries(
     ]
 
 
-def _done_retries(batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> list[str]:
+def _done_retries(batch: Sequence[Result]) -> list[str]:
     """The retries of refused purges that were not refused again."""
     return [
         purge.repeat_id
@@ -144,7 +174,7 @@ def _done_retries(batch: Sequence[tuple[QueuedPurge, Purged, float]]) -> list[st
 
 
 def _removed_again(purge: QueuedPurge, purged: Purged) -> bool:
-    """Whether a repeat removed a copy that was stored after the first purge."""
+    """Whether a repeat, or a new run, removed a copy that was stored after the first purge."""
     return not purge.first and bool(purged.count or purge.removed)
 
 

@@ -60,7 +60,7 @@ class QueuedPurge:
     """One purge: the first of its order, or a repeat if it has a `repeat_id`.
 
     Attributes:
-        previous: the outcome on record, for a repeat.
+        previous: the outcome on record: for a repeat, and for an order that runs again after it was carried out.
         attempts: how often it was sent.
         sent_at: when it was sent last, Unix seconds of the store; 0.0 if that is not known.
         max_call_size: it may be sent in a call of at most this many purges.
@@ -107,7 +107,7 @@ class QueuedPurge:
     @property
     def first(self) -> bool:
         """Whether no purge of this order was carried out yet."""
-        return not self.repeat_id or self.previous is None or self.previous.delivery not in CARRIED_OUT
+        return self.previous is None or self.previous.delivery not in CARRIED_OUT
 
     @property
     def unjudged(self) -> bool:
