@@ -89,7 +89,9 @@ _TOKENS = """
 local function tokens_in(bucket, rate, time)
   local capacity = math.max(rate, 1)
   local tokens, at = string.match(redis.call('GET', bucket) or '', '(%S+) (%S+)')
-  return tokens and math.min(capacity, tokens + (time - at) * rate) or capacity, capacity
+  -- One whose time lies ahead is from before the clock was set back: how long ago that was is not known.
+  if not tokens or tonumber(at) > time then return capacity, capacity end
+  return math.min(capacity, tokens + (time - at) * rate), capacity
 end
 """
 
@@ -127,11 +129,18 @@ TAKE = (
     + """
 -- Hosts take turns, one target each, those first whose turn is the longest ago. One that is over its rate gives one
 -- target nevertheless: it will be refused, which slows the host's pace down.
--- KEYS: queue, later, state, long, targets, bytes, hosts.
+-- If the clock was set back, all that is to come is due, and all hosts have their turn: by what was noted before they
+-- would wait for the length of the step.
+-- KEYS: queue, later, state, long, targets, bytes, hosts, clock.
 -- ARGV: count, lease, sees_hits, requests per second of a host (0: any number), prefix of buckets, most of a host,
 -- hosts to visit; then hosts to leave out (after '-'), and those of which none is wanted beyond their rate (after '=').
 -- Answers with member, long target or '', served at, views, idle, rank of each
 local time, count, rate = now(), tonumber(ARGV[1]), tonumber(ARGV[4])
+if tonumber(redis.call('GET', KEYS[8]) or 0) > time + 1 then
+  redis.call('ZUNIONSTORE', KEYS[2], 1, KEYS[2], 'WEIGHTS', 0)
+  redis.call('ZUNIONSTORE', KEYS[7], 1, KEYS[7], 'WEIGHTS', 0)
+end
+redis.call('SET', KEYS[8], string.format('%.3f', time))
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time, 'WITHSCORES', 'LIMIT', 0, 1000)
 for i = 1, #due, 2 do
   local views, served, _, _, host = read(due[i])
