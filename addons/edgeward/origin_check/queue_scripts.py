@@ -13,19 +13,20 @@ those of the lowest rank are forgotten, and counted.
 # Every script has these as its first keys: queue, later, state, long, targets, bytes, hosts. The queues of hosts are
 # named after the first. All of them share a {hash tag}.
 _STATE = """
+local function now()
+  local time = redis.call('TIME')
+  return time[1] + time[2] / 1000000
+end
 local function read(member)
   local text = redis.call('HGET', KEYS[3], redis.sha1hex(member))
   if not text then return 0, nil, 0, false, '' end
   local views, served, idle, wake, host = string.match(text, '^(%S+) (%S+) (%S+) (%S+) ?(.*)$')
-  return tonumber(views), tonumber(served), tonumber(idle), wake == '1', host
+  -- Later than now: before the clock was set back. It must not go before all that is served from now on.
+  return tonumber(views), math.min(tonumber(served), now()), tonumber(idle), wake == '1', host
 end
 local function write(member, views, served, idle, wake, host)
   local text = string.format('%d %.3f %d %d %s', views, served, idle, wake and 1 or 0, host)
   redis.call('HSET', KEYS[3], redis.sha1hex(member), text)
-end
-local function now()
-  local time = redis.call('TIME')
-  return time[1] + time[2] / 1000000
 end
 -- What an older version queued, or reported, has no host: it is in the first key itself.
 local function queue_of(host) return host == '' and KEYS[1] or KEYS[1] .. ':' .. host end
