@@ -24,3 +24,15 @@ async def test_what_differs_is_named(store: Store, tmp_path: Path) -> None:
         assert (url.about, url.health, days.about, days.health) == ("inner", Health.FAIL, "controller", Health.WARN)
         assert url.detail.startswith(f'caches.inner.url differs: "{CACHES[0]["url"]}" at one, "http://b" at two: ')
         assert days.detail == "purge.keep_days differs: 30.0 at one, 1.0 at two"
+
+
+async def test_a_loopback_address_on_two_machines(store: Store, tmp_path: Path) -> None:
+    """A failure that says what to do: one name for each cache, at an address that all reach."""
+    async with running_services(store, tmp_path) as services:
+        own, other = shared_settings(services.config), shared_settings(services.config, "elsewhere")
+        await Controllers(store).say("edge2:8081", other)
+        await services.orders.controllers.say("edge1:8081", own)
+        inner, _ = check_shared_settings(services)
+        assert (inner.about, inner.health) == ("inner", Health.FAIL)
+        assert inner.detail.startswith("caches.inner.url is a loopback address of 2 machines or containers (edge1:8081")
+        assert inner.fix.startswith("one name for each cache, an address that all controllers reach")

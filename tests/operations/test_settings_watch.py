@@ -21,9 +21,9 @@ from edgeward.store.connection import Store
 from edgeward.types import Cause, PurgeOrder
 
 
-def watch(store: Store, name: str, **sections: Any) -> SettingsWatch:
+def watch(store: Store, name: str, network: str = "", **sections: Any) -> SettingsWatch:
     """That of another controller."""
-    return SettingsWatch(Orders(store), Config.model_validate(sections), name)
+    return SettingsWatch(Orders(store), Config.model_validate(sections), name, network)
 
 
 async def test_a_difference_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -59,6 +59,28 @@ async def test_another_url_of_a_cache_is_said(services: Services) -> None:
     assert not TakedownSummary(summary).is_final(0.0, ())
     (found,) = (await system_status(services)).differing
     assert found.values == {"other": '"http://127.0.0.1:9"', "tests": '"http://127.0.0.1:1"'}
+
+
+async def test_one_file_on_two_machines(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    """With caches at loopback addresses each controller purges its own: nothing there is gone, and the log says why."""
+    own = SettingsWatch(services.orders, services.config, "edge1:8081")
+    order = PurgeOrder(target_of("http://photos.example/a.jpg"), Cause.MANUAL, services.store.clock.now())
+    (order_id,) = await services.orders.place([order])
+    await carry_out(services)
+    other_machine = watch(services.store, "edge2:8081", network="elsewhere", caches=CACHES)
+    same_machine = watch(services.store, "edge1:9081", caches=CACHES)
+    for look, state in ((same_machine, ReceiptState.GONE), (other_machine, ReceiptState.UNKNOWN)):
+        await look.look()
+        await own.look()
+        summary = (await add_up(services, [order_id])).summary(complete=True)
+        assert summary.state is state
+    text = (
+        "caches.inner.url is a loopback address of 2 machines or containers (edge1:8081, edge1:9081, edge2:8081): "
+        "each purges its own; give each cache a name and an address that all controllers reach"
+    )
+    assert f"inner: controllers may purge different caches under this name ({text}" in statement(summary)
+    assert f"setting {text}" in [record.getMessage() for record in caplog.records]
+    assert metric_value("edgeward_settings_mismatch", setting="caches.url_network") == len(CACHES)
 
 
 async def test_a_controller_that_is_restarted_without_a_cache(services: Services) -> None:

@@ -14,3 +14,11 @@ def test_the_longest_of_a_while_counts() -> None:
     assert ages.oldest("*", 1070) == 90
     assert ages.oldest("*", 1126) == 8
     assert ages.oldest("*", 2000) == 0
+
+
+def test_the_clock_is_set_back() -> None:
+    """What was noted before it counts no longer than otherwise."""
+    ages = CheckAges(60.0)
+    ages.note("*", 90, 100_000)
+    assert ages.oldest("*", 1000) == 90
+    assert ages.oldest("*", 1121) == 0

@@ -199,3 +199,20 @@ async def test_good_targets_are_those_the_host_had(answers: HostAnswers) -> None
     assert await answers.good_targets(served(3)) == [replace(served(2), at=0.0)]
     await gone(answers, [3], 110 + module.KEEP_SECONDS)
     assert await answers.good_targets(served(3)) == []
+
+
+async def test_the_clock_is_set_back(answers: HostAnswers, store: Store) -> None:
+    """What was noted before counts from then on: a second look, the answers of the host and a hold last no longer."""
+    day = 86400.0
+    assert await refuse(answers, served(0), day) is Removal.UNKNOWN
+    for number in range(90, 92):
+        await answers.note_served(served(number), day)
+    assert await refuse(answers, served(0), 100) is Removal.FIRST
+    assert await refuse(answers, served(0), 100 + SECOND_LOOK) is Removal.CONFIRMED
+    for number in range(90, 92):
+        await answers.note_served(served(number, "held.test"), day)
+    await gone(answers, range(9), day, "held.test")
+    assert await answers.hold(served(5, "held.test"), day)
+    await store.redis.delete(*answers._keys(served(5, "held.test"), "unproven"))
+    assert await gone(answers, [5], 100, "held.test") == [Removal.UNPROVEN]
+    assert await gone(answers, [5], 100 + HOLD, "held.test") == [Removal.CONFIRMED]

@@ -23,9 +23,9 @@ def test_only_several_targets_make_their_host_pause() -> None:
         assert [pauses.note_failure(served(1), 30), pauses.note_failure(served(2), 30)] == [False, False]
         assert not pauses.note_answer("img.test")
     assert fail(pauses, 100) == [False, False, True]
-    assert (pauses.end("img.test"), pauses.end("other.test")) == (105, 0)
+    assert (pauses.end("img.test", 100), pauses.end("other.test", 100)) == (105, 0)
     assert pauses.note_answer("img.test")
-    assert pauses.end("img.test") == 0
+    assert pauses.end("img.test", 100) == 0
 
 
 def test_a_host_with_one_target_pauses_too() -> None:
@@ -41,12 +41,12 @@ def test_pauses_grow_until_the_host_answers() -> None:
     for _ in range(9):
         fail(pauses, now)
         fail(pauses, now + 0.1)
-        lengths.append(pauses.end("img.test") - now)
-        now = pauses.end("img.test")
+        lengths.append(pauses.end("img.test", now) - now)
+        now = pauses.end("img.test", now)
     assert lengths == [5, 10, 20, 40, 80, 160, 300, 300, 300]
     pauses.note_answer("img.test")
     fail(pauses, now)
-    assert pauses.end("img.test") - now == 5
+    assert pauses.end("img.test", now) - now == 5
 
 
 @pytest.mark.parametrize(("asked_for", "expected"), [(0, 5), (3, 5), (60, 60), (86400, 300)])
@@ -54,7 +54,7 @@ def test_a_host_gets_the_pause_it_asks_for(asked_for: float, expected: float) ->
     """Retry-After, within bounds."""
     pauses = HostPauses()
     fail(pauses, 100, asked_for)
-    assert pauses.end("img.test") == 100 + expected
+    assert pauses.end("img.test", 100) == 100 + expected
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(9):
         for path in range(FAILED_TARGETS + 5):
             pauses.note_failure(served(path, f"{number}.test"), 100)
-    assert [pauses.end(f"{number}.test") > 0 for number in range(9)] == [False] * 6 + [True] * 3
+    assert [pauses.end(f"{number}.test", 100) > 0 for number in range(9)] == [False] * 6 + [True] * 3
+
+
+def test_a_pause_ends_when_the_clock_is_set_back() -> None:
+    """It would last for the length of the step. If the host still fails, another begins."""
+    pauses = HostPauses()
+    assert fail(pauses, 100_000) == [False, False, True]
+    assert pauses.end("img.test", 100_004) == 100_005
+    assert pauses.end("img.test", 5_000) == 0
+    assert pauses.note_failure(served(1), 5_000)
+    assert pauses.end("img.test", 5_000) == 5_010

@@ -106,3 +106,20 @@ def test_a_target_that_is_served_no_longer_expires(redis_url: str) -> None:
 
     asyncio.run(test("front", 1.0))
     asyncio.run(test("fill", 30.0))
+
+
+@pytest.mark.parametrize("placement", ["front", "fill"])
+def test_the_clock_is_set_back(redis_url: str, placement: str) -> None:
+    """What was checked a moment before, by a clock that was an hour ahead, is checked: its removal is noticed."""
+
+    async def test() -> None:
+        async with followed(redis_url, placement) as one:
+            await one.serve()
+            await one.answer("same")
+            await let_pass(one.store, one.sweeper, -3600.0)
+            await one.store.redis.set(one.queue._clock_key, f"{one.queue.now() + 3600:.3f}")
+            await one.queue.report([], 100)
+            await one.answer("404")
+            assert await one.ordered() == 1
+
+    asyncio.run(test())

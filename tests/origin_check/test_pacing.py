@@ -87,3 +87,13 @@ def test_a_burst_of_refusals_counts_once() -> None:
     for number in range(1000):
         pacer.note(granted=False, now=5.0 + number / 1000)
     assert pacer.interval(0, 60.0, 0) < 25.0
+
+
+def test_the_clock_is_set_back() -> None:
+    """The next period begins at once: refusals stretch the intervals, as they did before."""
+    pacer = Pacer(SETTINGS, sees_hits=False)
+    pacer.note(granted=True, now=100_000.0)
+    before = pacer.interval(0, 60.0, 0)
+    for now in range(1000, 1060):
+        pacer.note(granted=False, now=float(now))
+    assert pacer.interval(0, 60.0, 0) > 2 * before

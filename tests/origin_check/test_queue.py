@@ -345,6 +345,21 @@ async def test_a_target_is_due_by_the_clock_of_the_store(queue: SweepQueue, monk
         await queue.forget(taken)
 
 
+async def test_the_clock_is_set_back(queue: SweepQueue, store: Store) -> None:
+    """By an hour: what was postponed is due at once, once, and the host has its rate."""
+    await queue.postpone(served("/soon"), time.time() + 3610)
+    assert await queue.take(9) == []
+    before = time.time() + 3600
+    await store.redis.set(queue._clock_key, f"{before:.3f}")
+    await store.redis.set(store.key("{sweep}", "host", "img.test"), f"0.0 {before:.6f}")
+    await queue.report([served("/a")], 0)
+    await store.redis.zadd(store.key("{sweep}", "hosts"), {"img.test": before})
+    assert {each.target.path for each in await queue.take(9, RARELY)} == {"/a", "/soon"}
+    assert await store.redis.zscore(store.key("{sweep}", "hosts"), "img.test") < before - 3000
+    assert await queue.request_permission("img.test", RARELY, limit_share=False) is GRANTED
+    assert await queue.take(9) == []
+
+
 async def test_queues_of_hosts_on_several_servers(spread: Store) -> None:
     """All keys are on one of them, also those that are named after a host."""
     queue = SweepQueue(spread)

@@ -74,6 +74,19 @@ async def test_random_pictures_are_purged_a_few_times(store: Store) -> None:
         assert await refilled.next(image, image.at) is expected
 
 
+async def test_the_clock_is_set_back(store: Store) -> None:
+    """What came after the purge is not known: the target is purged once more. None is left alone for longer."""
+    refilled = RefilledTargets(store, Orders(store), ["one"], REPEATS)
+    order_id = await purged(store, refilled, SERVED, 100_000)
+    await carry_out(store, order_id, "one", 100_001)
+    assert await refilled.next(replace(SERVED, at=100_000.0), 100_000) is Next.WAIT
+    assert await refilled.next(replace(SERVED, at=100_500.0), 100_500) is Next.STOP
+    assert await refilled.is_unfollowed(SERVED, 100_500)
+    assert await refilled.next(replace(SERVED, at=2000.0), 2000) is Next.PURGE
+    assert not await refilled.is_unfollowed(SERVED, 2000)
+    assert await unfollowed_targets(store, 2000) == {}
+
+
 async def test_what_is_not_followed_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The latest ones."""
     monkeypatch.setattr(module, "MAX_UNFOLLOWED", 3)

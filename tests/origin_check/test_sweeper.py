@@ -236,7 +236,7 @@ async def test_one_target_that_fails_keeps_no_other_of_its_host_waiting(sweep: S
         site.put("/bad.jpg", b"", None, status=status, headers=[("Retry-After", "600")])
         await sweep.serve(target(f"/a.jpg?{number}"), target("/bad.jpg"))
         assert await sweep.step() >= 1
-        assert sweep.sweeper._pauses.end("img.test") == 0
+        assert sweep.sweeper._pauses.end("img.test", time.time()) == 0
         await sweep.queue.forget(ServedTarget(target("/bad.jpg"), MADE.sha256[:32], 0))
     assert site.count("/bad.jpg") == 4
     assert [order.target.path for order in await sweep.placed()] == []

@@ -76,6 +76,52 @@ def test_another_driver() -> None:
     assert (found.kind, found.cache) == ("caches.driver", "v.1")
 
 
+def on_two_machines(last_release: bool = False, **sections: Any) -> list[SettingDifference]:
+    """What differs with one file on both. `last_release`: one of them does not say where it is."""
+    one, two = (shared_settings(Config.model_validate(sections), network) for network in ("one", "two"))
+    if last_release:
+        two = {name: value for name, value in two.items() if not name.endswith("_network")}
+    return differences({"edge1:8081": one, "edge2:8081": two})
+
+
+HTCP = {"name": "v.1", "driver": "squid", "url": "http://10.0.0.5:3128", "htcp": "[::1]:4827"}
+GENERIC = {"name": "v.1", "driver": "generic", "url": "https://localhost/purge"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "name", "cache", "what"),
+    [
+        ({"caches": [VARNISH]}, "caches.v.1.url", "v.1", "each purges its own; give each cache a name and"),
+        ({"caches": [HTCP]}, "caches.v.1.htcp", "v.1", "each purges its own; give each cache a name and"),
+        ({"caches": [GENERIC]}, "caches.v.1.url", "v.1", "each purges its own; give each cache a name and"),
+        (
+            {"hosts": [{"name": "*", "origin": "http://127.0.0.2"}]},
+            "hosts.*.origin",
+            "",
+            "each has its own origin; give the origin",
+        ),
+    ],
+)
+def test_a_loopback_address_in_one_file_on_two_machines(
+    sections: dict[str, Any], name: str, cache: str, what: str
+) -> None:
+    """The settings are equal and mean two caches, or two origins. Those of the last release are not compared."""
+    (found,) = on_two_machines(**sections)
+    assert (found.name, found.cache, found.is_of_networks) == (f"{name}_network", cache, True)
+    assert str(found) == (
+        f"{name} is a loopback address of 2 machines or containers (edge1:8081, edge2:8081): {what} "
+        "an address that all controllers reach"
+    )
+    assert on_two_machines(last_release=True, **sections) == []
+
+
+def test_an_address_that_both_reach() -> None:
+    """It is the same cache for both; so is a CDN whose API both reach through a relay of their own."""
+    relay = {"name": "r", "driver": "bunny", "url": "http://127.0.0.1:9", "token": "a hidden token"}
+    hosts = [{"name": "*", "origin": "http://10.0.0.5"}]
+    assert on_two_machines(caches=[{**VARNISH, "url": "http://10.0.0.5:6081"}, relay], hosts=hosts) == []
+
+
 def test_no_secret_is_among_them() -> None:
     """Neither in plain nor in a digest."""
     found = settings(caches=[VARNISH], hosts=[HOST], webhooks=[SENDER])

@@ -21,12 +21,13 @@ class SettingsWatch:
 
     Args:
         controller: its name among all.
+        network: in which its loopback addresses are meant. Default: that of this process.
     """
 
-    def __init__(self, orders: Orders, config: Config, controller: str) -> None:
+    def __init__(self, orders: Orders, config: Config, controller: str, network: str = "") -> None:
         self._orders, self._controller = orders, controller
         self._caches = {cache.name for cache in config.caches}
-        self._settings = shared_settings(config)
+        self._settings = shared_settings(config, network)
         self._told: list[SettingDifference] = []
         self._kinds: set[str] = set()
         self._began = False

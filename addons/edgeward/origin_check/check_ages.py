@@ -24,7 +24,8 @@ class CheckAges:
         return max(self._now.get(table, 0.0), self._before.get(table, 0.0))
 
     def _turn(self, now: float) -> None:
-        if now >= self._until:
+        # Beyond that, the clock was set back. (`now` may be that of a moment ago.)
+        if not now < self._until <= now + 2 * self._seconds:
             is_recent = now < self._until + self._seconds
             self._before, self._now = (self._now if is_recent else {}), {}
             self._until = now + self._seconds

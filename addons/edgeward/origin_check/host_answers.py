@@ -39,14 +39,20 @@ _REMOVED = """
 local now, most, share = tonumber(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
 for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[3])
+  -- What lies ahead is from before the clock was set back. It counts from now on.
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. ARGV[2], '+inf')) do
+    redis.call('ZADD', key, ARGV[2], member)
+  end
 end
+local since, served = string.match(redis.call('GET', KEYS[4]) or '', '(%S+) (%S+)')
+if since and tonumber(since) > now then redis.call('SET', KEYS[4], ARGV[2] .. ' ' .. served, 'KEEPTTL') end
 redis.call('ZREM', KEYS[3], ARGV[7])
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[4] - 1)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 local first = redis.call('ZSCORE', KEYS[1], ARGV[1]) or now
-local since = redis.call('ZREVRANGE', KEYS[1], most, most, 'WITHSCORES')[2]
-local few = not since or (most + 1) <= share * (most + 1 + redis.call('ZCOUNT', KEYS[2], since, '+inf'))
+local oldest = redis.call('ZREVRANGE', KEYS[1], most, most, 'WITHSCORES')[2]
+local few = not oldest or (most + 1) <= share * (most + 1 + redis.call('ZCOUNT', KEYS[2], oldest, '+inf'))
 return {tostring(first), few and 0 or 1, redis.call('ZCARD', KEYS[2]), redis.call('GET', KEYS[4])}
 """
 

@@ -23,6 +23,10 @@ class _Failing:
     until: float = 0.0
     seconds: float = 0.0
 
+    def is_pausing(self, now: float) -> bool:
+        """Not for longer than it was to: then the clock was set back. (`now` may be that of a moment ago.)"""
+        return now < self.until <= now + self.seconds + 1
+
 
 class HostPauses:
     """The pauses of all hosts, as this controller knows them."""
@@ -30,10 +34,10 @@ class HostPauses:
     def __init__(self) -> None:
         self._hosts: dict[str, _Failing] = {}
 
-    def end(self, host: str) -> float:
+    def end(self, host: str, now: float) -> float:
         """When the host's pause ends (Unix seconds); 0 if it has none."""
         failing = self._hosts.get(host)
-        return failing.until if failing else 0.0
+        return failing.until if failing and failing.is_pausing(now) else 0.0
 
     def note_answer(self, host: str) -> bool:
         """The host answered. Returns whether it had paused."""
@@ -55,7 +59,7 @@ class HostPauses:
         failing.requests += 1
         is_few = len(failing.targets) < FAILED_TARGETS and failing.requests < FAILED_REQUESTS
         # Several requests were under way: the first failures have set the pause.
-        if is_few or now < failing.until:
+        if is_few or failing.is_pausing(now):
             return False
         first, longest = PAUSE_SECONDS
         failing.seconds = min(longest, max(asked_for, 2 * failing.seconds or first))

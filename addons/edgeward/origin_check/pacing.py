@@ -52,7 +52,8 @@ class Pacer:
         However many are refused within one period: they are all asked for again, and again refused.
         """
         self._refused |= not granted
-        if now >= self._period_ends:
+        # Far beyond a period, the clock was set back. (`now` may be that of a moment ago.)
+        if not now < self._period_ends <= now + 10 * self._period:
             low, high = STRETCH_RANGE
             is_overload = self._stretch > OVERLOAD_STRETCH
             grow = ON_REFUSAL_IN_OVERLOAD if is_overload else ON_REFUSAL

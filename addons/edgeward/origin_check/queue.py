@@ -9,6 +9,7 @@ Every host has a queue of its own, and they take turns: one with many targets, o
 {sweep}:long            sorted set: members whose target is long -> their rank when they were served last
 {sweep}:targets         hash: such a member -> its packed target
 {sweep}:bytes           bytes of all of these
+{sweep}:clock           when targets were taken last (Unix seconds): later than now if the clock was set back
 {sweep}:budget          requests to origins that the responses served so far allow
 {sweep}:host:<host>     token bucket of a host's origin
 {sweep}:checked:<hash>  when a target was checked last, and its validators then
@@ -119,7 +120,7 @@ class SweepQueue:
         self._store, self._sees_hits, self.clock = store, sees_hits, store.clock
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
-        self._budget = store.key("{sweep}", "budget")
+        self._budget, self._clock_key = store.key("{sweep}", "budget"), store.key("{sweep}", "clock")
         names = ("queue", "later", "state", "long", "targets", "bytes", "hosts")
         self._keys = [store.key("{sweep}", name) for name in names]
 
@@ -159,7 +160,7 @@ class SweepQueue:
         buckets = self._store.key("{sweep}", "host", "")
         args: list[Arg] = [count, LEASE_SECONDS, int(self._sees_hits), per_second, buckets, of_host, MAX_VISITED]
         named = [*(f"-{host}" for host in leave_out), *(f"={host}" for host in refused)]
-        found = await self._store.run(scripts.TAKE, self._keys, [*args, *named])
+        found = await self._store.run(scripts.TAKE, [*self._keys, self._clock_key], [*args, *named])
 
         def read(record: tuple[bytes, ...]) -> ServedTarget:
             member, target, at, views, idle, rank = record

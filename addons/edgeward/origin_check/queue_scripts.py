@@ -13,19 +13,20 @@ those of the lowest rank are forgotten, and counted.
 # Every script has these as its first keys: queue, later, state, long, targets, bytes, hosts. The queues of hosts are
 # named after the first. All of them share a {hash tag}.
 _STATE = """
+local function now()
+  local time = redis.call('TIME')
+  return time[1] + time[2] / 1000000
+end
 local function read(member)
   local text = redis.call('HGET', KEYS[3], redis.sha1hex(member))
   if not text then return 0, nil, 0, false, '' end
   local views, served, idle, wake, host = string.match(text, '^(%S+) (%S+) (%S+) (%S+) ?(.*)$')
-  return tonumber(views), tonumber(served), tonumber(idle), wake == '1', host
+  -- Later than now: before the clock was set back. It must not go before all that is served from now on.
+  return tonumber(views), math.min(tonumber(served), now()), tonumber(idle), wake == '1', host
 end
 local function write(member, views, served, idle, wake, host)
   local text = string.format('%d %.3f %d %d %s', views, served, idle, wake and 1 or 0, host)
   redis.call('HSET', KEYS[3], redis.sha1hex(member), text)
-end
-local function now()
-  local time = redis.call('TIME')
-  return time[1] + time[2] / 1000000
 end
 -- What an older version queued, or reported, has no host: it is in the first key itself.
 local function queue_of(host) return host == '' and KEYS[1] or KEYS[1] .. ':' .. host end
@@ -89,7 +90,9 @@ _TOKENS = """
 local function tokens_in(bucket, rate, time)
   local capacity = math.max(rate, 1)
   local tokens, at = string.match(redis.call('GET', bucket) or '', '(%S+) (%S+)')
-  return tokens and math.min(capacity, tokens + (time - at) * rate) or capacity, capacity
+  -- One whose time lies ahead is from before the clock was set back: how long ago that was is not known.
+  if not tokens or tonumber(at) > time then return capacity, capacity end
+  return math.min(capacity, tokens + (time - at) * rate), capacity
 end
 """
 
@@ -127,11 +130,18 @@ TAKE = (
     + """
 -- Hosts take turns, one target each, those first whose turn is the longest ago. One that is over its rate gives one
 -- target nevertheless: it will be refused, which slows the host's pace down.
--- KEYS: queue, later, state, long, targets, bytes, hosts.
+-- If the clock was set back, all that is to come is due, and all hosts have their turn: by what was noted before they
+-- would wait for the length of the step.
+-- KEYS: queue, later, state, long, targets, bytes, hosts, clock.
 -- ARGV: count, lease, sees_hits, requests per second of a host (0: any number), prefix of buckets, most of a host,
 -- hosts to visit; then hosts to leave out (after '-'), and those of which none is wanted beyond their rate (after '=').
 -- Answers with member, long target or '', served at, views, idle, rank of each
 local time, count, rate = now(), tonumber(ARGV[1]), tonumber(ARGV[4])
+if tonumber(redis.call('GET', KEYS[8]) or 0) > time + 1 then
+  redis.call('ZUNIONSTORE', KEYS[2], 1, KEYS[2], 'WEIGHTS', 0)
+  redis.call('ZUNIONSTORE', KEYS[7], 1, KEYS[7], 'WEIGHTS', 0)
+end
+redis.call('SET', KEYS[8], string.format('%.3f', time))
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time, 'WITHSCORES', 'LIMIT', 0, 1000)
 for i = 1, #due, 2 do
   local views, served, _, _, host = read(due[i])

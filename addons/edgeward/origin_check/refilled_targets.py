@@ -21,6 +21,8 @@ from edgeward.store.connection import Store
 
 KEEP_SECONDS = 24 * 3600
 """How long a target is not followed, and how long its purges are remembered."""
+LONGEST_SECONDS = KEEP_SECONDS + 60
+"""What lies further ahead is from before the clock was set back."""
 MAX_PURGES = 5
 """So many purges of one target, whatever its images, within COUNTED_SECONDS."""
 COUNTED_SECONDS = 3600.0
@@ -62,7 +64,12 @@ class RefilledTargets:
         same = [(at, order_id) for at, order_id, image in purges if order_id and image == served.image]
         if same:
             settled_at = await self._settled_at(*same[-1])
-            if settled_at is None or served.at <= settled_at:
+            if settled_at is None:
+                return Next.WAIT
+            if settled_at > now + self._repeats + SETTLED_SECONDS + 60:
+                # The clock was set back, and does not tell what came after that purge: another one harms nothing.
+                return Next.PURGE
+            if served.at <= settled_at:
                 return Next.WAIT
         if not same and len([at for at, *_ in purges if now - at < COUNTED_SECONDS]) < MAX_PURGES:
             return Next.PURGE
@@ -86,7 +93,7 @@ class RefilledTargets:
 
     async def is_unfollowed(self, served: ServedTarget, now: float) -> bool:
         until = await self._redis.zscore(self._unfollowed, _name(served))
-        return until is not None and until > now
+        return until is not None and now < until <= now + LONGEST_SECONDS
 
     async def _settled_at(self, placed_at: float, order_id: str) -> float | None:
         """When the purge and its repeats were over (Unix seconds); None: they are not."""
@@ -121,5 +128,5 @@ def _name(served: ServedTarget) -> str:
 async def unfollowed_targets(store: Store, now: float) -> Counter[str]:
     """How many targets of each host are not followed."""
     redis: Any = store.redis
-    names = await redis.zrangebyscore(store.key("{sweep}", UNFOLLOWED), now, "+inf")
+    names = await redis.zrangebyscore(store.key("{sweep}", UNFOLLOWED), now, now + LONGEST_SECONDS)
     return Counter(name.decode().rpartition(" ")[0] for name in names)

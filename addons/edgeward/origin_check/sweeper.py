@@ -114,8 +114,9 @@ class Sweeper:
             busy = Counter(self._checks.values())
             leave_out = [host for host, count in busy.items() if count >= CONCURRENT_CHECKS_OF_HOST]
             per_second, most = self._settings.per_second, CONCURRENT_CHECKS_OF_HOST
-            oldest = self._queue.now() - self._settings.within_seconds / PERIODS_PER_CHECK_TIME
-            self._refused = {host: at for host, at in self._refused.items() if at > oldest}
+            now = self._queue.now()
+            oldest = now - self._settings.within_seconds / PERIODS_PER_CHECK_TIME
+            self._refused = {host: at for host, at in self._refused.items() if oldest < at <= now}
             for served in await self._queue.take(free, per_second, leave_out, most, self._refused):
                 self._checks[asyncio.create_task(self._check(served))] = served.target.host
         await self._show()
@@ -146,12 +147,14 @@ class Sweeper:
         ):
             await self._queue.forget(served)
             return False
-        if now < (paused_until := self._pauses.end(host)):
+        if now < (paused_until := self._pauses.end(host, now)):
             # Woken when it is served again: the pause may have ended early, by another target's answer.
             await self._queue.postpone(served, paused_until + random.uniform(0, AFTER_PAUSE_SECONDS), wake=True)
             return False
         pacer = self._pacer(host)
         last = await self._queue.last_check(served)
+        if last and last.at > now + 1:  # The clock was set back: how long ago that was is not known.
+            last = None
         if last and now - last.at < pacer.shortest:
             await self._queue.postpone(served, last.at + pacer.shortest)
             return False
@@ -203,7 +206,7 @@ class Sweeper:
         elif result == "same":
             await self._refilled.note_same(served)
             await self._queue.record_check(served, answer.checked, now + interval)
-        elif answer.state is OriginState.DOWN and now < (paused_until := self._pauses.end(host)):
+        elif answer.state is OriginState.DOWN and now < (paused_until := self._pauses.end(host, now)):
             await self._queue.postpone(served, paused_until + random.uniform(0, AFTER_PAUSE_SECONDS), wake=True)
         elif result == "refused":
             await self._queue.postpone(served, now + self._second_look_seconds)
@@ -264,7 +267,7 @@ class Sweeper:
     async def _show(self) -> None:
         """Set the metrics of what waits, and of hosts that are late or have problems, from time to time."""
         now = self._queue.now()
-        if now < self._shown_at + SHOW_SECONDS:
+        if self._shown_at <= now < self._shown_at + SHOW_SECONDS:
             return
         self._shown_at = now
         total, waiting = await self._queue.waiting()

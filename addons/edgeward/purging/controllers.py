@@ -19,7 +19,7 @@ LIVE_SECONDS = 15.0
 """A controller says so each second."""
 KEPT_SECONDS = 3600.0
 """One that has not said so for this long is forgotten."""
-ANOTHER_CACHE = "controllers have different settings for this cache: another may purge another one"
+ANOTHER_CACHE = "controllers may purge different caches under this name"
 
 # KEYS: controllers, settings. ARGV: controller, now, digest, settings as JSON or '', forget those before
 # -> 1 if the settings are missing; all controllers with their values

@@ -6,8 +6,11 @@ What belongs to one machine is not among them: its addresses, processes, limits 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from edgeward.settings.cache_settings import CdnCache
 from edgeward.settings.config import Config
+from edgeward.settings.own_network import is_local, network_id
 from edgeward.settings.setting_types import Section
 
 NOT_SET = "not set"
@@ -25,6 +28,10 @@ SHARED = {
     ),
 }
 """By section, its shared settings. Of tables, see `shared_settings`."""
+ADDRESSES = ("url", "htcp", "origin")
+"""The keys of tables that say where something is. Each leads elsewhere on each machine if it is a loopback address."""
+NETWORK = "_network"
+"""Of such a key, "caches.NAME.url_network" is the network in which a loopback address is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class SettingDifference:
     """A setting that differs between controllers.
 
     Attributes:
-        name: as "sightings.keep_days", or "caches.NAME.url" for a key of a table.
+        name: as "sightings.keep_days", or "caches.NAME.url" for a key of a table, or "caches.NAME.url_network".
         values: by controller its value, as JSON, without secrets; or NOT_SET.
     """
 
@@ -40,7 +47,18 @@ class SettingDifference:
     values: Mapping[str, str]
 
     def __str__(self) -> str:
-        return f"{self.name} differs: {', '.join(f'{value} at {where}' for where, value in self.values.items())}"
+        if not self.is_of_networks:
+            return f"{self.name} differs: {', '.join(f'{value} at {where}' for where, value in self.values.items())}"
+        key, count = self.name.removesuffix(NETWORK), len(set(self.values.values()))
+        where = f"{count} machines or containers ({', '.join(self.values)})"
+        what = "each purges its own" if self.cache else "each has its own origin"
+        fix = f"give {'each cache a name and' if self.cache else 'the origin'} an address that all controllers reach"
+        return f"{key} is a loopback address of {where}: {what}; {fix}"
+
+    @property
+    def is_of_networks(self) -> bool:
+        """Whether the setting is the same, and leads elsewhere on each machine."""
+        return self.name.startswith(("caches.", "hosts.")) and self.name.endswith(NETWORK)
 
     @property
     def kind(self) -> str:
@@ -55,8 +73,13 @@ class SettingDifference:
         return table if self.name.startswith("caches.") and key not in SAME_CACHE else ""
 
 
-def shared_settings(config: Config) -> dict[str, str]:
-    """By name, each of them as JSON. Secrets and passwords are masked: that they differ does not show."""
+def shared_settings(config: Config, network: str = "") -> dict[str, str]:
+    """By name, each of them as JSON. Secrets and passwords are masked: that they differ does not show.
+
+    Args:
+        network: in which loopback addresses are meant. Default: that of this process.
+    """
+    network = network or network_id()
     found = {
         f"{section}.{key}": _json(getattr(config, section).shown()[key])
         for section, keys in SHARED.items()
@@ -64,8 +87,12 @@ def shared_settings(config: Config) -> dict[str, str]:
     }
     for cache in config.caches:
         found |= _table("caches", cache.name, cache, OWN_OF_CACHES)
+        # An API of a CDN behind a loopback address is a relay: which cache is meant is said by the zone.
+        if not isinstance(cache, CdnCache):
+            found |= _networks("caches", cache.name, cache, network)
     for host in config.hosts:
         found |= _table("hosts", host.name, host)
+        found |= _networks("hosts", host.name, host, network)
     for sender in config.webhooks:
         found |= _table("webhooks", sender.name, sender)
     return found
@@ -73,6 +100,20 @@ def shared_settings(config: Config) -> dict[str, str]:
 
 def _table(kind: str, name: str, table: Section, left_out: frozenset[str] = frozenset({"name"})) -> dict[str, str]:
     return {f"{kind}.{name}.{key}": _json(value) for key, value in table.shown().items() if key not in left_out}
+
+
+def _networks(kind: str, name: str, table: Section, network: str) -> dict[str, str]:
+    """Of those keys of the table whose value is a loopback address."""
+    return {
+        f"{kind}.{name}.{key}{NETWORK}": _json(network)
+        for key in ADDRESSES
+        if (address := getattr(table, key, None)) and is_local(_host(address))
+    }
+
+
+def _host(address: str) -> str:
+    """That of a URL, or of HOST:PORT."""
+    return urlsplit(address if "://" in address else f"//{address}").hostname or ""
 
 
 def _json(value: object) -> str:
@@ -94,7 +135,7 @@ def differences(by_controller: Mapping[str, Mapping[str, str]]) -> list[SettingD
     not know, is no difference; a host whose origin it does not know is one."""
     found = []
     for name in sorted({name for settings in by_controller.values() for name in settings}):
-        counts_if_missing = name.startswith("hosts.")
+        counts_if_missing = name.startswith("hosts.") and not name.endswith(NETWORK)
         values = {
             controller: settings.get(name, NOT_SET)
             for controller, settings in sorted(by_controller.items())
