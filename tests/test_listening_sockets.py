@@ -19,7 +19,7 @@ def test_a_port_in_use_names_the_setting() -> None:
     """The error names the setting and its value."""
     with (
         listening_socket("127.0.0.1:0", "admin.listen") as sock,
-        pytest.raises(ConfigError, match=r"proxy\.listen.*in use"),
+        pytest.raises(ConfigError, match=r"proxy\.listen.*in use\. Stop what listens there"),
     ):
         listening_socket(address_of(sock), "proxy.listen")
 

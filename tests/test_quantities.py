@@ -34,5 +34,7 @@ def test_processes_that_are_not_heard_from() -> None:
     assert [text.partition(":")[0].removeprefix("not heard from for ") for text in found] == [
         "2 s", "119 s", "2 min", "2 h", "2 days"]  # fmt: skip
     assert found[0].endswith(": edge1/proxy/0; it may still serve by older lists")
+    (controller,) = not_heard_from([("edge1/controller/8#a", 4.0)])
+    assert controller == "not heard from for 4 s: edge1/controller/8#a; it serves no images"
     many = not_heard_from([("a", 5.0)] * (PROCESSES_NAMED + 3))
     assert (len(many), many[-1]) == (PROCESSES_NAMED + 1, "not heard from: 3 more processes")

@@ -2,8 +2,10 @@
 passes them to its child processes."""
 
 import contextlib
+import errno
 import os
 import socket
+from collections.abc import Mapping
 
 from edgeward.errors import ConfigError
 
@@ -14,6 +16,13 @@ ADMIN_FD = "EDGEWARD_INTERNAL_ADMIN_FD"
 """Environment variables that hold the file descriptors of the inherited sockets."""
 READY_FD = "EDGEWARD_INTERNAL_READY_FD"
 """Environment variable that holds the file descriptor of a pipe: a byte in it says that the process is ready."""
+
+_FIXES: Mapping[int | None, str] = {
+    errno.EADDRINUSE: ". Stop what listens there (`ss -ltnp` names it), or give another port",
+    errno.EADDRNOTAVAIL: ". Give an address of this machine (`ip address` lists them), or 0.0.0.0",
+    errno.EACCES: ". Give a port of 1024 or above, or the process CAP_NET_BIND_SERVICE",
+}
+"""What to do, by the number of the error."""
 
 
 def listening_socket(address: str, setting: str, *, shared: bool = False) -> socket.socket:
@@ -36,7 +45,7 @@ def listening_socket(address: str, setting: str, *, shared: bool = False) -> soc
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise ConfigError(f"{setting} = {address!r}: {error.strerror or error}") from None
+        raise ConfigError(f"{setting} = {address!r}: {error.strerror or error}{_FIXES.get(error.errno, '')}") from None
     return sock
 
 

@@ -22,9 +22,13 @@ def listed(names: Iterable[str], most: int, count: int = 0) -> str:
 
 def not_heard_from(silent: Sequence[tuple[str, float]]) -> list[str]:
     """A sentence on each silent process, by its name and seconds since it was heard from; one on those beyond
-    PROCESSES_NAMED."""
+    PROCESSES_NAMED.
+
+    Only a worker serves: what a controller (HOST/controller/PID) has not applied lets no image pass.
+    """
     found = [
-        f"not heard from for {_duration(seconds)}: {name}; it may still serve by older lists"
+        f"not heard from for {_duration(seconds)}: {name}; "
+        + ("it serves no images" if "/controller/" in name else "it may still serve by older lists")
         for name, seconds in silent[:PROCESSES_NAMED]
     ]
     if (more := len(silent) - PROCESSES_NAMED) > 0:

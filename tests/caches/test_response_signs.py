@@ -3,7 +3,7 @@
 import pytest
 
 from edgeward.caches import DRIVERS
-from edgeward.caches.response_signs import is_like, signs_in, unpurged_sign
+from edgeward.caches.response_signs import is_like, sign_of_another, signs_in, unpurged_sign
 from edgeward.settings.cache_settings import CacheSettings, parse_cache
 
 UPSTREAM = "http://origin.test:8080"
@@ -78,6 +78,25 @@ def test_a_value_is_shown_short_and_printable() -> None:
     """It comes from outside."""
     (sign,) = signs_in({"x-cache": "HIT\x1b[2J" + "a" * 500})
     assert len(str(sign)) < 80 and "\x1b" not in str(sign)
+
+
+def test_a_cache_of_another_kind_is_told() -> None:
+    """By its own headers; not where its own kind is told too, or only a server that may stand in front of any."""
+    told = sign_of_another("squid", {"server": "Varnish", "x-varnish": "1"})
+    assert told is not None and told.drivers == {"varnish"} and str(told) == "Server: Varnish"
+    assert sign_of_another("nginx", {"server": "ATS/9.2.9"}) is not None
+    by_via = sign_of_another("trafficserver", {"via": "1.1 v (Varnish/7.1)"})
+    assert by_via is not None and by_via.drivers == {"varnish"}
+    for driver, headers in (
+        ("varnish", {"server": "nginx", "x-varnish": "1"}),
+        ("varnish", {"server": "nginx"}),
+        ("nginx", {"server": "nginx/1.22", "x-varnish": "1"}),
+        ("squid", {"server": "squid/5.7", "x-varnish": "1"}),
+        ("generic", {"server": "Varnish", "x-varnish": "1"}),
+        ("souin", {"server": "Caddy", "x-varnish": "1"}),
+        ("squid", {}),
+    ):
+        assert sign_of_another(driver, headers) is None, (driver, headers)
 
 
 def test_which_server_may_be_such_a_cache() -> None:

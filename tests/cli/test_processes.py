@@ -66,10 +66,10 @@ def test_a_controller_runs_until_sigterm(tmp_path: Path, redis_url: str) -> None
 def test_an_impossible_state_dir_is_named(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root_logger: logging.Logger
 ) -> None:
-    """A state_dir that can't be created is a ConfigError that names the setting."""
+    """A state_dir that can't be created is a ConfigError that names the setting, and says what to do."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EDGEWARD_STATE_DIR", str(tmp_path / "file" / "state"))
-    with pytest.raises(ConfigError, match=r"state_dir: .*file/state"):
+    with pytest.raises(ConfigError, match=r"state_dir = .*file/state.*Set state_dir to"):
         main([command])
 
 

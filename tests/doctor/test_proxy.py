@@ -1,6 +1,7 @@
 """Checks of a proxy: whether it refuses purges by clients."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -40,3 +41,12 @@ async def test_without_a_proxy_the_check_is_skipped() -> None:
     for listen in ("127.0.0.1:1", "127.0.0.1:0"):
         (finding,) = await check_proxy(listen)
         assert finding.health is Health.SKIPPED
+
+
+async def test_a_proxy_that_accepts_connections_and_does_not_answer_is_on_this_machine() -> None:
+    """It is not said to be elsewhere: the finding says what it does, and how to restart it."""
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        (finding,) = await check_proxy(f"127.0.0.1:{frozen.getsockname()[1]}")
+    assert finding.health is Health.SKIPPED
+    assert "on this machine accepts connections, and does not answer" in finding.detail
+    assert "kill -CONT" in finding.fix

@@ -101,7 +101,7 @@ def test_second_run_on_the_same_state_is_refused(running: Running) -> None:
     second = running.start()
     _, err = second.communicate(timeout=END_SECONDS)
     assert second.returncode == 2
-    assert b"state_dir" in err
+    assert b"state_dir" in err and b"give this one a state_dir of its own" in err
 
 
 def test_port_in_use_is_named(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_store_away_is_named(tmp_path: Path) -> None:
     made = Running(tmp_path, '[store]\nurl = "redis://:secret@127.0.0.1:9"\n')
     _, err = made.process.communicate(timeout=END_SECONDS)
     assert made.process.returncode == 3
-    assert b"127.0.0.1:9" in err
+    assert b"127.0.0.1:9" in err and b"correct store.url" in err
     assert b"secret" not in err
 
 

@@ -50,6 +50,8 @@ _OWN_SERVERS: Mapping[str, tuple[str, ...]] = {
     "trafficserver": ("ats/",),
 }
 """By driver, how the header Server of such a cache begins, in lower case."""
+_SELF_HOSTED = frozenset({"varnish", "squid", "trafficserver"})
+"""Drivers whose caches name themselves in what they answer by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,25 @@ def is_like(driver: str, headers: Mapping[str, str]) -> bool:
         or server.startswith(_OWN_SERVERS[driver])
         or any(driver in sign.drivers for sign in signs_in(headers))
     )
+
+
+def sign_of_another(driver: str, headers: Mapping[str, str]) -> Sign | None:
+    """A sign that the cache which gave this response by itself is not of this kind; None if nothing says so.
+
+    A server nginx is no such sign: one that only ends TLS may stand in front of any cache. Of `souin` and of CDNs
+    nothing is told: their own servers have any name.
+    """
+    if driver not in _OWN_SERVERS:
+        return None
+    server = headers.get("server", "")
+    told = [sign for sign in signs_in(headers) if sign.drivers & _SELF_HOSTED]
+    for kind, names in _OWN_SERVERS.items():
+        if kind in _SELF_HOSTED and server.lower().startswith(names):
+            told.insert(0, Sign("server", server, frozenset({kind})))
+    is_own = any(driver in sign.drivers for sign in told) or server.lower().startswith(_OWN_SERVERS[driver])
+    if is_own or not told:
+        return None
+    return Sign(told[0].header, told[0].value, told[0].drivers & _SELF_HOSTED)
 
 
 def _hosts(cache: CacheSettings) -> set[str | None]:

@@ -17,7 +17,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "show the processes that hold the lists, or forget one whose machine is gone",
         _replicas,
         "Show every process that holds the lists: whether it is live, the version of the lists that it reported last, "
-        "and when. One that is silent may still serve by older lists. Exit status 1 if one is silent, or lags behind.",
+        "and when. A silent worker may still serve by older lists. Exit status 1 if one is silent, or lags behind.",
     )
     forget = add_command(
         parser.add_subparsers(title="commands", metavar="forget"),

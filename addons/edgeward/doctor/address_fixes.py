@@ -15,6 +15,7 @@ FIXES: Mapping[Step, str] = {
     Step.ONLY_TLS: "write https:// in {key}, or give the port where it speaks plain HTTP",
     Step.TLS: "see its log: it may want another version of TLS, or a client certificate; or correct the port in {key}",
     Step.SILENT: "see whether it hangs; if something else listens on that port, correct the port in {key}",
+    Step.BEHIND: "{key} is right: see whether the origin behind it hangs or is overloaded, and restart that",
     Step.NO_HTTP: "something else than an HTTP server listens on that port: correct the port in {key}",
     Step.REQUEST: "correct {key}",
 }

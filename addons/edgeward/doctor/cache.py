@@ -1,5 +1,6 @@
 """Checks one cache: it takes purges, an object put into it is gone after a purge, and outsiders can't purge."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from edgeward.caches.self_hosted_driver import answered_by
 from edgeward.doctor import access_fixes, address_fixes
 from edgeward.doctor.cached_object import OWN_OBJECTS, CachedObjectCheck
 from edgeward.doctor.finding import Finding, Health, fail, ok, skipped, warn
+from edgeward.doctor.other_cache import other_cache_at, wrong_driver
 from edgeward.doctor.reachability import Reached, Step, reach
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import CacheSettings, SelfHostedCache
@@ -73,7 +75,14 @@ class _CacheCheck:
         self.headers_in_key: list[str] = []
 
     async def run(self) -> list[Finding]:
-        purge = await self._check_purge()
+        if isinstance(self._cache, SelfHostedCache):
+            host = self._target.host if self._target else INVENTED_HOST
+            found = other_cache_at(self._cache, host, NEVER_STORED)
+            purge, other = await asyncio.gather(self._check_purge(), found)
+            if other is not None:
+                return [wrong_driver(self._cache, other)]
+        else:
+            purge = await self._check_purge()
         # Only of a self-hosted cache the address for clients and the secret are known.
         if purge.health not in (Health.OK, Health.WARN) or not isinstance(self._cache, SelfHostedCache):
             return [purge]

@@ -13,7 +13,9 @@ from edgeward.caches.response_signs import Sign, unpurged_sign
 from edgeward.doctor import address_fixes
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
 from edgeward.doctor.harmless_object import with_own_query, without_own_query
-from edgeward.doctor.reachability import Reached, reach
+from edgeward.doctor.own_answer import answers_by_itself
+from edgeward.doctor.processes import RESTART
+from edgeward.doctor.reachability import TIMEOUT_SECONDS, Reached, Step, reach
 from edgeward.doctor.run_file import RunFile
 from edgeward.settings.cache_settings import SelfHostedCache
 from edgeward.settings.config import Config
@@ -22,12 +24,16 @@ from edgeward.types import Target
 CONNECTIONS_PER_WORKER = 4
 """The kernel distributes connections among the workers: with this many each of them gets some, most probably."""
 MAX_CONNECTIONS = 64
+_SEE_UPSTREAM = "see the finding on the upstream"
+_ORIGIN_FIX = "see whether the origin hangs or is overloaded, and restart it: until then only stored copies are served"
 _CACHE_FIX = (
     "add it to [[caches]]; or let it store no images, or let proxy.upstream be the server behind it "
     '(docs/deployment.md, "A cache behind the upstream")'
 )
 GATEWAY_ERRORS = (502, 503, 504)
 """RFC 9110, 15.6: what stands behind the server that answers did not answer it."""
+HANGING = (Step.SILENT, Step.BEHIND)
+"""A connection that is accepted, and no response."""
 
 
 async def check_client_path(config: Config, target: Target | None) -> list[Finding]:
@@ -44,12 +50,15 @@ async def check_client_path(config: Config, target: Target | None) -> list[Findi
     asked, is_real = _request(config, target)
     upstream = await reach(config.proxy.upstream, asked.host, asked.path)
     answers = await _ask_every_worker(proxy_url, asked, config.proxy.workers)
-    if not any(answer.status for answer in answers) and run_file is None:
+    hangs = any(answer.step in HANGING for answer in answers)
+    if not any(answer.status for answer in answers) and not hangs and run_file is None:
         fix = "run doctor on the proxy's machine too"
         return [skipped("proxy", "client", f"no proxy answers at {address} on this machine", fix)]
     findings = [
         *await _upstream_findings(config, upstream, asked, is_real),
-        _proxy_finding(config, address, answers, upstream, is_real),
+        await _hanging_finding(config, address, upstream)
+        if hangs
+        else _proxy_finding(config, address, answers, upstream, is_real),
     ]
     if config.proxy.placement == "fill":
         caches = [cache for cache in config.caches if isinstance(cache, SelfHostedCache) and _serves(cache)]
@@ -93,9 +102,12 @@ def _request(config: Config, target: Target | None) -> tuple[Target, bool]:
     return with_own_query(Target("http", host, "/.well-known/edgeward/doctor/")), False
 
 
+def _connections(workers: int) -> range:
+    return range(min(MAX_CONNECTIONS, CONNECTIONS_PER_WORKER * workers))
+
+
 async def _ask_every_worker(url: str, asked: Target, workers: int) -> list[Reached]:
-    number = min(MAX_CONNECTIONS, CONNECTIONS_PER_WORKER * workers)
-    return list(await asyncio.gather(*(reach(url, asked.host, asked.path) for _ in range(number))))
+    return list(await asyncio.gather(*(reach(url, asked.host, asked.path) for _ in _connections(workers))))
 
 
 async def _upstream_findings(config: Config, upstream: Reached, asked: Target, is_real: bool) -> list[Finding]:
@@ -106,6 +118,9 @@ async def _upstream_findings(config: Config, upstream: Reached, asked: Target, i
         is_real: without the query of this check `asked` is an object that clients ask for: a cache may have that.
     """
     shown = f"proxy.upstream ({_without_user(config.proxy.upstream)})"
+    if upstream.step is Step.BEHIND:
+        detail = f"{shown} accepts requests, but what is behind it (the origin) does not answer: {upstream.problem}"
+        return [fail("proxy", "upstream", detail, _ORIGIN_FIX)]
     if upstream.problem:
         address = _without_user(config.proxy.upstream)
         fix = f"{address_fixes.fix_of(upstream, 'proxy.upstream', address)}: every request of a client fails until then"
@@ -128,6 +143,24 @@ def _unpurged_sign(config: Config, answer: Reached) -> Sign | None:
     return unpurged_sign(answer.headers, config.proxy.upstream, config.caches, in_front)
 
 
+async def _hanging_finding(config: Config, address: str, upstream: Reached) -> Finding:
+    """Why requests through the proxy get no answer: a worker hangs, or what is behind the proxy does."""
+    # Each connection may reach another worker, so each is asked anew.
+    url, tries = f"http://{_local(address)}", _connections(config.proxy.workers)
+    answered = await asyncio.gather(*(answers_by_itself(url, TIMEOUT_SECONDS) for _ in tries))
+    if silent := answered.count(False):
+        detail = (
+            f"{silent} of {len(answered)} connections to the proxy at {address} are accepted, and get no answer, not "
+            "even to a request that a worker answers by itself: a worker is frozen or hangs"
+        )
+        return fail("proxy", "client", detail, RESTART)
+    detail = f"requests through the proxy at {address} get no answer in time, though its workers answer by themselves"
+    if upstream.problem:
+        return fail("proxy", "client", f"{detail}: nor does its upstream, asked directly", _SEE_UPSTREAM)
+    fix = "see the log of the proxy workers"
+    return fail("proxy", "client", f"{detail}, and its upstream answers ({upstream.status})", fix)
+
+
 def _proxy_finding(
     config: Config, address: str, answers: Sequence[Reached], upstream: Reached, is_real: bool
 ) -> Finding:
@@ -143,16 +176,16 @@ def _proxy_finding(
         return ok("proxy", "client", f"clients get an answer through the proxy ({_listed(statuses)})")
     detail = f"{sum(failed.values())} of {len(answers)} requests through the proxy get {_listed(failed)}"
     if upstream.problem:
-        return fail("proxy", "client", f"{detail}: its upstream can't be reached", "see the finding on the upstream")
+        return fail("proxy", "client", f"{detail}: its upstream gives no answer", _SEE_UPSTREAM)
     if upstream.status in GATEWAY_ERRORS:
-        behind = (
-            "the origin behind the cache fails, or the cache does not reach it"
-            if config.proxy.placement == "front"
-            else "the origin fails"
-        )
+        in_front = config.proxy.placement == "front"
+        behind = "the origin behind the cache fails, or it does not reach it" if in_front else "the origin fails"
         detail += f", as does its upstream, asked directly: {behind}"
-        fix = "check what is behind the upstream" if is_real else "give the URL of an object: edgeward doctor --url URL"
-        return fail("proxy", "client", detail, fix) if is_real else warn("proxy", "client", detail, fix)
+        fix = f"see whether the origin runs, and start it{'; or correct its address in the cache' if in_front else ''}"
+        if is_real:
+            return fail("proxy", "client", detail, fix)
+        unsure = f"{fix}. If clients do get images, give the URL of one: edgeward doctor --url URL"
+        return warn("proxy", "client", detail, unsure)
     fix = "see the log of the proxy workers; not ready: `edgeward doctor` on the controller's machine"
     return fail("proxy", "client", f"{detail}, though its upstream answers ({upstream.status})", fix)
 
@@ -170,7 +203,7 @@ async def _check_cache(config: Config, cache: SelfHostedCache, asked: Target, up
     detail = f"a request through this cache gets {reached.status}"
     if upstream.problem or upstream.status in GATEWAY_ERRORS:
         cause = upstream.problem or f"it answers {upstream.status}"
-        return fail(cache.name, "client", f"{detail}: the origin fails: {cause}", "see the finding on the upstream")
+        return fail(cache.name, "client", f"{detail}: the origin fails: {cause}", _SEE_UPSTREAM)
     fix = f"let its backend be Edgeward's address ({config.proxy.listen}), reachable from the cache"
     return fail(cache.name, "client", f"{detail}, though the origin answers: the cache does not reach Edgeward", fix)
 

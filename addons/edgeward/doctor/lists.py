@@ -3,6 +3,7 @@
 from collections import Counter
 
 from edgeward.doctor.finding import Finding, fail, ok, skipped, warn
+from edgeward.doctor.processes import RESTART
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching.matcher import Matcher
@@ -96,7 +97,8 @@ async def _check_replicas(list_store: ListStore) -> Finding:
         fix = "see their logs: a process that can't reach the store keeps using old lists"
         return fail("lists", "replicas", f"{', '.join(late)} have not applied the newest lists", fix)
     if silent := [(each.name, each.seconds) for each in await list_store.membership.silent_replicas()]:
-        fix = "bring them back; one whose machine is gone for good: edgeward replicas forget NAME"
+        gone = "mend its network if that is cut off; one whose machine is gone for good: edgeward replicas forget NAME"
+        fix = f"{RESTART}; {gone}"
         return fail("lists", "replicas", "; ".join(not_heard_from(silent)), fix)
     present = await list_store.replicas()
     return ok("lists", "replicas", f"all {len(present)} processes have applied version {version}")

@@ -2,6 +2,7 @@
 
 from edgeward.caches.raw_http import RawHttpClient
 from edgeward.doctor.finding import Finding, fail, ok, skipped
+from edgeward.doctor.processes import RESTART
 from edgeward.errors import CacheUnavailable
 
 METHODS = ("PURGE", "BAN")
@@ -17,7 +18,11 @@ async def check_proxy(listen: str) -> list[Finding]:
     client = RawHttpClient(f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}", TIMEOUT_SECONDS)
     try:
         return [await _check_refusals(client)]
-    except CacheUnavailable:
+    except CacheUnavailable as error:
+        if error.timed_out:
+            detail = f"the proxy at {listen} on this machine accepts connections, and does not answer: whether it "
+            detail += "refuses purges is not known"
+            return [skipped("proxy", "outsider", detail, RESTART)]
         fix = "run doctor on the proxy's machine too"
         return [skipped("proxy", "outsider", f"no proxy answers at {listen} on this machine", fix)]
     finally:

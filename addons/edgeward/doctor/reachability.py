@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from edgeward.caches.connection_errors import describe_error
 from edgeward.caches.raw_http import RawHttpClient, TargetError
 from edgeward.caches.response_parser import HttpResponse
+from edgeward.doctor.own_answer import answers_by_itself
 from edgeward.errors import CacheUnavailable
 
 TIMEOUT_SECONDS = 5.0
@@ -37,6 +38,8 @@ class Step(StrEnum):
     TLS = "tls"
     SILENT = "silent"
     """A connection, and no response in time."""
+    BEHIND = "behind"
+    """No response in time, though the server refuses a malformed request at once: what is behind it does not answer."""
     NO_HTTP = "no http"
     """A connection that ends, or carries something else than HTTP."""
     REQUEST = "request"
@@ -81,13 +84,21 @@ async def reach(
         if failed := await _shake_hands(name, port, timeout, certified):
             is_plain = failed.step is Step.TLS and await _speaks_http(name, port, asked_host, path)
             return Reached(problem=_PLAIN_PROBLEM.format(port), step=Step.NO_TLS) if is_plain else failed
-        return await _ask(url, asked_host, path, timeout, certified)
+        return await _told_apart(await _ask(url, asked_host, path, timeout, certified), url, timeout)
     found = await _ask(url, asked_host, path, timeout)
     if (found.problem or found.status == BAD_REQUEST) and found.step is not Step.REQUEST and await _is_tls(name, port):
         return Reached(found.status, _TLS_PROBLEM.format(port), Step.ONLY_TLS)
-    return found
+    return await _told_apart(found, url, timeout)
 
 
+async def _told_apart(found: Reached, url: str, timeout: float) -> Reached:
+    """`found`; if no response came in time, whether the server or what is behind it is the one that hangs."""
+    if found.step is not Step.SILENT or not await answers_by_itself(url, timeout):
+        return found
+    return Reached(problem=_BEHIND_PROBLEM.format(timeout), step=Step.BEHIND)
+
+
+_BEHIND_PROBLEM = "it answers by itself, but what is behind it (the origin) gave no answer within {:g} s"
 _PLAIN_PROBLEM = "the TLS handshake failed: port {} speaks plain HTTP"
 _TLS_PROBLEM = "port {} speaks TLS, and was asked in plain HTTP"
 

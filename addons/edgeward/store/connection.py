@@ -46,6 +46,7 @@ CONFIRM_SECONDS = 5.0
 """Longest wait for the disk (`appendfsync everysec` takes up to two seconds), and for the replicas."""
 REPLICAS = {StoreKind.SERVER: 0, StoreKind.SENTINEL: 1, StoreKind.CLUSTER: 1}
 """How many replicas must have a durable change, unless the settings say otherwise."""
+_FIX = "Start it, or correct store.url: `edgeward doctor` says at which step it fails"
 
 
 class Store:
@@ -95,7 +96,7 @@ class Store:
             raise StoreLoading(f"store {hide_password(url)}: {error}") from None
         except STORE_AWAY as error:
             await store.close()
-            raise StoreUnavailable(f"store {hide_password(url)}: {describe_error(error)}") from None
+            raise StoreUnavailable(f"store {hide_password(url)}: {describe_error(error)}. {_FIX}") from None
         except (ConfigError, LaterRelease):
             await store.close()
             raise

@@ -14,6 +14,12 @@ logger = logging.getLogger(__name__)
 METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 
+def unusable_state_dir(state_dir: Path, error: OSError) -> str:
+    """Why nothing can be written there, and what to do."""
+    fix = "Set state_dir to a directory that this user may create and write to, on a disk that is not full"
+    return f"state_dir = {str(state_dir)!r}: {error.strerror or error}. {fix}"
+
+
 class StateFiles:
     """run.json, and the directory in which processes share their metrics. `state_dir` is absolute."""
 

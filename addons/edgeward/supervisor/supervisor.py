@@ -24,7 +24,7 @@ from edgeward.store import embedded
 from edgeward.store.file_damage import end_of_server, warning_of_start
 from edgeward.supervisor.child_process import ChildProcess
 from edgeward.supervisor.restarts import Restarter
-from edgeward.supervisor.state_files import StateFiles
+from edgeward.supervisor.state_files import StateFiles, unusable_state_dir
 from edgeward.supervisor.store_log import keep_store_log_bounded
 from edgeward.supervisor.store_start import StoreStart
 
@@ -76,12 +76,13 @@ class Supervisor:
             self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = (self._state_dir / "run.lock").open("w")
         except OSError as error:
-            raise ConfigError(f"state_dir = {str(self._state_dir)!r}: {error.strerror}") from None
+            raise ConfigError(unusable_state_dir(self._state_dir, error)) from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise Conflict(f"state_dir = {str(self._state_dir)!r}: another `edgeward run` is using it") from None
+                other = "another `edgeward run` is using it. Stop that, or give this one a state_dir of its own"
+                raise Conflict(f"state_dir = {str(self._state_dir)!r}: {other}") from None
             yield
 
     async def _start_until_stopped(self) -> None:
