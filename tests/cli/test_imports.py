@@ -148,6 +148,16 @@ def test_only_verified_purges_are_called_so(
     assert (ended.status, ended.out.splitlines()[-2:]) == (status, [line, "At noon: gone."])
 
 
+def test_a_file_that_was_listed_before_purges_nothing(api: Api, edgeward: Run, file: Path) -> None:
+    """The last line says so, and nothing of copies. It is status 0, as of a file that is imported every day."""
+    purge = {**GONE, "orders": 0, "verified": 0, "state": "nothing", "statement": "At noon: nothing was purged."}
+    api.answer(IMPORTS, {"job": NEW}, 202)
+    answer_in_turn(api, {**DONE, "added": 0, "known": 2000, "orders": 7, "purge": purge})
+    ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
+    assert (ended.status, ended.out.splitlines()[-1]) == (0, "At noon: nothing was purged.")
+    assert "no copy" not in ended.out
+
+
 def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Path) -> None:
     """It lists nothing: no command to undo it is printed."""
     api.answer(IMPORTS, {"job": {**NEW, "total": 0}}, 202)

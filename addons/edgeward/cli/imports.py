@@ -155,7 +155,9 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     blocks_nothing = any(each["count"] == each["of"] for each in job.get("not_matching", ()))
     done = not missing or purge_answers.is_accepted(purge)
     if purge and done and not args.json and (not blocks_nothing or purge.get("state") == "inactive"):
-        print("\n".join(purge_answers.done(purge)))
+        # If nothing was purged since all was listed before, the sentence says that alone.
+        nothing_new = not purge["orders"] and known and known == job["total"] and not args.purge_again
+        print("\n".join(purge_answers.done(purge)[1 if nothing_new else 0 :]))
     return Exit.FOUND if missing else Exit.DONE
 
 

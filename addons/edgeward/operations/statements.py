@@ -45,6 +45,8 @@ def statement(summary: OrderSummary) -> str:
         found += f" Copies that were not known count as gone since {moment(summary.emptied_at)}: {EMPTIED}."
     if summary.state in (ReceiptState.FOUND_NOTHING, ReceiptState.GONE):
         found += _unchecked_keys(summary)
+    if summary.listed_before and summary.listed_new and summary.state is not ReceiptState.PLACING:
+        found += f" Not purged again: {_listed_before(summary)}."
     return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 
@@ -69,6 +71,8 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.INACTIVE:
             what = "a part of what is listed" if summary.partly else "what is listed"
             return f"{what} blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
+        case ReceiptState.NOTHING if summary.listed_before and not (summary.listed_new or summary.orders):
+            return f"nothing was purged: {_listed_before(summary)}"
         case ReceiptState.NOTHING:
             return f"nothing matched: {_nothing_found(summary)}"
         case ReceiptState.ACCEPTED:
@@ -89,6 +93,15 @@ def _known(summary: OrderSummary) -> str:
         return ""
     where = "Apart from that" if summary.unjudged_elsewhere else "At all other hosts"
     return f". {where}: {_state(replace(summary, state=summary.known_state, known_state=None))}"
+
+
+def _listed_before(summary: OrderSummary) -> str:
+    """The hashes of an import whose copies it did not purge, and how to purge them."""
+    count = summary.listed_before
+    hashes, were = counted(count, "hash", "hashes"), "was" if count == 1 else "were"
+    which = hashes if summary.listed_new or count == 1 else f"all {hashes}"
+    copies = "its copies" if count == 1 else "their copies"
+    return f"{which} {were} listed already; --purge-again purges {copies} again"
 
 
 def _unchecked_keys(summary: OrderSummary) -> str:
