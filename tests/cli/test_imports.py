@@ -166,6 +166,21 @@ def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Pat
     assert "to undo this: edgeward undo job-1" in edgeward("import", "court", file).out
 
 
+@pytest.mark.parametrize("options", [(), ("--wait",), ("--skip-bad",), ("--dry-run",)])
+def test_a_file_without_a_hash_is_status_1(
+    api: Api, edgeward: Run, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Empty, or of comments or bad lines alone: it may have been cut off. Nothing is said of copies."""
+    file = tmp_path / "none.txt"
+    file.write_bytes(b"")
+    api.answer(IMPORTS, {"job": {**NEW, "total": 0}, "total": 0, "bad": 0, "repeated": 0, "bad_lines": []}, 202)
+    answer_in_turn(api, {**DONE, "total": 0, "listed": 0, "added": 0, "known": 0, "purge": {**GONE, "orders": 0}})
+    ended = edgeward("import", "court", file, *options)
+    assert ended.status == 1
+    assert f"{file}: there is no hash in it: nothing was listed" in ended.err
+    assert "copy" not in ended.out
+
+
 def test_an_import_that_is_inactive_says_why(api: Api, edgeward: Run, file: Path) -> None:
     """Beside the warning."""
     off = {"count": 2, "of": 2, "why": "the list 'court' is off", "text": "2 of 2 entries will block nothing"}

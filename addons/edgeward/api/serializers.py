@@ -390,6 +390,7 @@ def refill_result(value: RefillResult) -> Json:
         "refill": record,
         "not_restored": value.not_restored,
         "sightings_lost": value.sightings_lost,
+        "loss_ended": value.loss_ended,
     }
 
 
