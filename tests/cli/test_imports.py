@@ -167,9 +167,7 @@ def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Pat
 
 
 @pytest.mark.parametrize("options", [(), ("--wait",), ("--skip-bad",), ("--dry-run",)])
-def test_a_file_without_a_hash_is_status_1(
-    api: Api, edgeward: Run, tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_a_file_without_a_hash_is_status_1(api: Api, edgeward: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
     """Empty, or of comments or bad lines alone: it may have been cut off. Nothing is said of copies."""
     file = tmp_path / "none.txt"
     file.write_bytes(b"")

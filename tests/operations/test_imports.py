@@ -146,9 +146,9 @@ async def test_a_statement_is_of_what_the_import_ordered(services: Services) -> 
     again = await imported(text)
     assert again.purge and (again.owed, again.purge.orders, again.purge.summary.copies) == ({}, 0, 0)
     said = statement(again.purge.summary)
-    assert said.endswith(
-        ": nothing was purged: 1 hash was listed already; --purge-again purges its copies again."
-    ), said
+    assert said.endswith(": nothing was purged: 1 hash was listed already; --purge-again purges its copies again."), (
+        said
+    )
     more = await imported(text + b"md5:9e107d9d372bb6826bd81d3542a419d6\n")
     assert more.purge and more.purge.orders == 0
     said = statement(more.purge.summary)

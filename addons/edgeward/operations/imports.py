@@ -174,7 +174,9 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     status = ImportStatus(job, progress, owed, refused, [name for name in absent if missing[name]], None, change)
     # What was ordered for known entries before is still owed, and is no purge of this import.
     earlier = set(ids) if status.purged_nothing else await services.import_jobs.earlier(job_id)
-    return replace(status, purge=await _purge(services, status, [each for each in ids if each not in earlier], unjudged))
+    return replace(
+        status, purge=await _purge(services, status, [each for each in ids if each not in earlier], unjudged)
+    )
 
 
 async def _purge(services: Services, status: ImportStatus, ids: Sequence[str], unjudged: Unjudged) -> PurgeStatus:
