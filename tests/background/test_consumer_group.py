@@ -108,8 +108,9 @@ async def test_a_lost_group_is_no_error(store: Store) -> None:
     await store.redis.set(store.key("stream"), "no stream")
     with pytest.raises(Exception, match="WRONGTYPE"):
         await group.take("c", 1, 10)
-    with pytest.raises(Exception, match="WRONGTYPE"):
-        await group.ensure()
+    for failing in (group.ensure(), group.mine("c"), group.hold("c", ["1-0"]), group.leave(["1-0"])):
+        with pytest.raises(Exception, match="WRONGTYPE"):
+            await failing
 
 
 async def test_a_group_that_the_store_lost_is_no_defect(store: Store) -> None:
@@ -119,6 +120,9 @@ async def test_a_group_that_the_store_lost_is_no_defect(store: Store) -> None:
     assert (await group.owed(), await group.forget_consumers(0)) == (Owed(0, ""), 0)
     await store.redis.xadd(stream, {"n": 1}, id="1-0")
     assert (await group.owed(), await group.forget_consumers(0)) == (Owed(1, "1-0"), 0)
+    await group.hold("c", ["1-0"])
+    await group.leave(["1-0"])
+    assert (await group.mine("c"), await group.claim("c", 0)) == ([], [])
     await group.ensure()
     assert await group.owed() == Owed(1, "1-0")
 

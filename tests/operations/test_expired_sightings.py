@@ -1,8 +1,10 @@
 """What a step of the store's clock has removed is said, on a real store whose clock steps."""
 
+import pytest
 from tests.conftest import STORE_TIMEOUT_MS
 from tests.support.stepping_store import SteppingStore
 
+from edgeward.lists.replication.membership import Membership
 from edgeward.operations.expired_sightings import ExpiredSightings
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import SightingsSettings
@@ -17,7 +19,7 @@ async def test_days_forward_are_a_loss_of_sightings(stepping: SteppingStore) -> 
     stores = [await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS) for _ in range(2)]
     sightings = [Sightings(store, SightingsSettings()) for store in stores]
     looks = [
-        ExpiredSightings(store, Orders(store).clock, each.forgotten)
+        ExpiredSightings(store, Orders(store).clock, each.forgotten, keep_days=30)
         for store, each in zip(stores, sightings, strict=True)
     ]
 
@@ -44,3 +46,19 @@ async def test_days_forward_are_a_loss_of_sightings(stepping: SteppingStore) -> 
         assert not await emptied()
     for store in stores:
         await store.close()
+
+
+@pytest.mark.parametrize(("keep_days", "is_lost"), [(0.5, True), (30, False)])
+async def test_hours_forward_are_a_loss_where_sightings_are_kept_for_hours(
+    stepping: SteppingStore, keep_days: float, is_lost: bool
+) -> None:
+    """What counts is the share of `keep_days`. No controller need run meanwhile: another process notices the step."""
+    store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
+    forgotten = Sightings(store, SightingsSettings()).forgotten
+    await ExpiredSightings(store, Orders(store).clock, forgotten, keep_days).look()
+    await stepping.step_and_wait(store, 20 * 3600)
+    await store.clock.learn()
+    await Membership(store).note_clock_step(20 * 3600.0, store.clock.now())
+    await ExpiredSightings(store, Orders(store).clock, forgotten, keep_days).look()
+    assert (await forgotten.totals()).store_lost is is_lost
+    await store.close()

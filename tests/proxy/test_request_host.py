@@ -42,6 +42,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.encoded: list[bytes] = []
+        self.unanswered = 0
 
     async def ask_many(self, requests: Sequence[RawHttpRequest]) -> list[HttpResponse]:
         self.encoded += [each.encode() for each in requests]

@@ -8,6 +8,7 @@ from tests.purging.samples import finish, metric_value, outcome, plain_order
 from tests.support.eventually import eventually
 from tests.support.stepping_store import SteppingStore
 
+from edgeward.lists.replication.membership import Membership
 from edgeward.purging.orders import Orders, PurgeResult
 from edgeward.purging.repeat_schedule import repeat_id_of
 from edgeward.purging.schedule_clock import NotTrimmed
@@ -33,6 +34,27 @@ async def purge_once(orders: Orders, repeat_after: float) -> str:
     repeat = repeat_id_of(order_id, now), now + repeat_after
     await orders.record_results("edge", [PurgeResult(order_id, outcome(order_id, "edge"), next_repeat=repeat)])
     return order_id
+
+
+async def test_a_step_while_no_controller_runs_is_taken_from_others(stepping: SteppingStore) -> None:
+    """A worker notices it. The controller that starts then takes it, once; repeats keep their times."""
+    before = await connect(stepping)
+    controllers = [before]
+    order_id = await purge_once(before, 1000)
+    await stepping.step_and_wait(before._store, 40 * DAY)
+    await before._store.clock.learn()
+    for late in (0.0, 0.4):
+        await Membership(before._store).note_clock_step(40 * DAY, before._store.clock.now() + late)
+    for _ in range(2):
+        started = await connect(stepping)
+        controllers.append(started)
+        assert abs(started.clock.shift - 40 * DAY) < 60
+        assert await started.due_repeats("edge", started.clock.now()) == []
+        await started.clock.look()
+    found = await started.due_repeats("edge", started.clock.now() + 1060)
+    assert [each.order.id for each in found] == [order_id]
+    for orders in controllers:
+        await orders._store.close()
 
 
 async def test_a_step_moves_no_repeat(stepping: SteppingStore) -> None:

@@ -89,7 +89,7 @@ def test_a_full_disk(tmp_path: Path, redis_url: str, stack: ExitStack) -> None:
     edge = started(stack, tmp_path, redis_url)
     filler = fill(tmp_path / "state")
     edge.kill_all()
-    assert b"edgeward_processes_down" in edge.metrics()
+    until(lambda: b"edgeward_processes_down" in edge.metrics(), "metrics of one", SECONDS)
     filler.unlink()
     edge.kill_all()
     until(lambda: b"edgeward_responses_total{" in edge.metrics(), "metrics of all", SECONDS)

@@ -8,8 +8,9 @@ consumers of earlier releases, which say nothing, are judged by their items alon
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 from typing import Any
 
@@ -94,7 +95,8 @@ _LEAVE = """
 redis.call('HSET', KEYS[2], '@' .. ARGV[2], 0)
 local command = {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ARGV, 4)}
 for _, each in ipairs({'IDLE', ARGV[3], 'JUSTID'}) do command[#command + 1] = each end
-redis.call(unpack(command))
+local left = redis.pcall(unpack(command))
+if type(left) == 'table' and left.err and string.sub(left.err, 1, 7) ~= 'NOGROUP' then return left end
 """
 
 # One script: an item that is taken between two commands would count neither as waiting nor as taken, and so as done.
@@ -170,7 +172,8 @@ class ConsumerGroup:
 
     async def mine(self, consumer: str, after: str = "0", count: int = 100) -> list[Item]:
         """Items after the id `after` that this consumer took and has not acknowledged, also before a restart."""
-        answer = await self._redis.xreadgroup(self._name, consumer, {self._stream: after}, count=count)
+        streams = {self._stream: after}
+        answer = await self._of_group(lambda pipe: pipe.xreadgroup(self._name, consumer, streams, count=count))
         return _items(answer[0][1]) if answer else []
 
     async def claim(self, consumer: str, idle_ms: int, count: int = 100) -> list[Item]:
@@ -179,23 +182,40 @@ class ConsumerGroup:
         args: list[Arg] = [self._name, consumer, idle_ms / 1000, min(count, CLAIMED_AT_ONCE), FORGET_SECONDS]
         found = await self._store.run(_CLAIM_DEAD, [self._stream, self._beats], args)
         items = _items([(row[0], row[1] and dict(zip(*[iter(row[1])] * 2, strict=True))) for row in found if row])
-        cursor = "0-0"
+        cursor: str | bytes = "0-0"
         while len(items) < count:
             # One call looks only at some items (ten times the count), and live consumers may hold all of them.
-            cursor, claimed, *_ = await self._redis.xautoclaim(
-                self._stream, self._name, consumer, idle_ms, start_id=cursor, count=count - len(items)
-            )
+            ask = partial(self._autoclaim, consumer, idle_ms, cursor, count - len(items))
+            answer = await self._of_group(ask)
+            cursor, claimed, *_ = answer or (b"0-0", [])
             items += _items(claimed)
             if cursor == b"0-0":
                 break
         return items
+
+    def _autoclaim(self, consumer: str, idle_ms: int, cursor: str | bytes, count: int, pipe: Any) -> object:
+        return pipe.xautoclaim(self._stream, self._name, consumer, idle_ms, start_id=cursor, count=count)
 
     async def hold(self, consumer: str, ids: Sequence[str] = ()) -> None:
         """Say that this consumer lives, and keep others from claiming these items. Call it each BEAT_SECONDS, also
         without items."""
         await self._store.run(_LIVE, [self._beats], [consumer])
         if ids:
-            await self._redis.xclaim(self._stream, self._name, consumer, 0, list(ids), justid=True)
+            await self._of_group(partial(self._hold, consumer, list(ids)))
+
+    def _hold(self, consumer: str, ids: list[str], pipe: Any) -> object:
+        return pipe.xclaim(self._stream, self._name, consumer, 0, ids, justid=True)
+
+    async def _of_group(self, command: Callable[[Any], object]) -> Any:
+        """The answer to a command; None without a group: the store has lost its data, and `ensure` makes it anew."""
+        async with self._store.pipeline() as pipe:
+            command(pipe)
+            (answer,) = await pipe.execute(raise_on_error=False)
+        if isinstance(answer, Exception):
+            if not str(answer).startswith(NO_GROUP):
+                raise answer
+            return None
+        return answer
 
     async def leave(self, ids: Sequence[str]) -> None:
         """Let other consumers claim these items at once: this one can't do them."""

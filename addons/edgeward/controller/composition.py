@@ -100,6 +100,11 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
     )
 
 
+def _expired_sightings(services: Services) -> ExpiredSightings:
+    keep_days, forgotten = services.config.sightings.keep_days, services.sightings.forgotten
+    return ExpiredSightings(services.store, services.orders.clock, forgotten, keep_days)
+
+
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
@@ -108,7 +113,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
     """
     config, orders = services.config, services.orders
     return [
-        ClockWatch(services.store, ExpiredSightings(services.store, orders.clock, services.sightings.forgotten).look),
+        ClockWatch(services.store, _expired_sightings(services).look),
         SettingsWatch(orders, config, consumer),
         *purgers(orders, config, consumer),
         services.hashers,

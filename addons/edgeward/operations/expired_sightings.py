@@ -18,18 +18,19 @@ from edgeward.store.connection import Store
 
 logger = logging.getLogger(__name__)
 
-LOSS_SECONDS = 86400.0
-"""A smaller step shortens `keep_days` by less than a day, which is not told."""
+LOSS_SECONDS, LOSS_SHARE = 86400.0, 0.1
+"""A step that shortens `keep_days` by less than a day and less than this share of it is not told."""
 
 
 class ExpiredSightings:
-    """Looks at the clock of repeats, and remembers the loss."""
+    """Looks at the clock of repeats, and remembers the loss. `keep_days`: as in the settings."""
 
-    def __init__(self, store: Store, clock: ScheduleClock, forgotten: ForgottenTargets) -> None:
+    def __init__(self, store: Store, clock: ScheduleClock, forgotten: ForgottenTargets, keep_days: float) -> None:
         self._clock, self._forgotten = clock, forgotten
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._key = store.key("{forgotten}", "shift")
+        self._loss_seconds = min(LOSS_SECONDS, keep_days * 86400 * LOSS_SHARE)
         self._seen: float | None = None
 
     async def look(self) -> None:
@@ -40,15 +41,15 @@ class ExpiredSightings:
             return
         known = await self._redis.get(self._key)
         step = shift - float(known) if known is not None else 0.0
-        if step >= LOSS_SECONDS:
+        if step >= self._loss_seconds:
             await self._forgotten.remember_store_loss()
             logger.error(
-                "the store's clock was set forwards by %.1f days, which removed sightings: copies that were last seen "
+                "the store's clock was set forwards by %.2f days, which removed sightings: copies that were last seen "
                 "before are not known; empty every cache, and then run: edgeward store refill --caches-emptied",
                 step / 86400,
             )
         if step < 0:
             await self._forgotten.clock_was_set_back()
-        if known is None or step < 0 or step >= LOSS_SECONDS:
+        if known is None or step < 0 or step >= self._loss_seconds:
             await self._redis.set(self._key, f"{shift:.6f}")
         self._seen = shift

@@ -34,6 +34,8 @@ class EdgeMaster(Master):
     """A mitmproxy that holds only a port and the gate."""
 
     def __init__(self, config: Config, gate: EdgewardGate) -> None:
+        # Master sets it after its log handler, which needs it for what is logged in between.
+        self.event_loop = asyncio.get_running_loop()
         super().__init__(Options())
         self._legacy_log_events.uninstall()  # it formats every log record, for addons that are not here
         self.gate = gate

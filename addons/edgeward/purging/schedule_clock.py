@@ -5,7 +5,9 @@
                 `last_orders`, JSON: of each of the latest steps the id of the last order before it, and `shift` then
 
 Each controller looks every second. A step is noticed by comparing with a clock that never steps, and is noted once,
-whichever controller notices it first. Repeats are due by the store's time less `shift`, so a step moves none of them.
+whichever controller notices it first. If none ran, the first one that starts takes the step that the other processes
+have noticed (lists/replication/membership.py). Repeats are due by the store's time less `shift`, so a step moves none
+of them.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import logging
 from enum import StrEnum
 
 from edgeward import metrics
+from edgeward.lists.replication.membership import Membership
 from edgeward.purging.cache_nodes import id_numbers
 from edgeward.store.connection import Arg, Store
 from edgeward.store.shared_time import MAX_SKEW_SECONDS, STEP_SECONDS
@@ -34,7 +37,8 @@ MAX_LOOK_SECONDS = 3.0
 # controller's machine stood still: no step. A look that lies ahead of now shows that the clock was set back. The time
 # is the caller's: the store's clock may have stepped again since the caller read it.
 # KEYS: clock, stream of orders. ARGV: number of steps that the caller knows or '', the step that it saw or 0, now,
-#   a large step, unwatched seconds, how late a look may be, number of steps of which the last order is kept
+#   a large step, unwatched seconds, how late a look may be, number of steps of which the last order is kept,
+#   when other processes noticed a step last, and how long it was
 # -> {steps, shift, time of the last large step or '', last_orders}
 _LOOK = """
 local now = tonumber(ARGV[3])
@@ -44,7 +48,12 @@ local stepped, looked = known[3] and tonumber(known[3]), known[4] and tonumber(k
 local step, late = tonumber(ARGV[2]), tonumber(ARGV[6])
 if ARGV[1] == '' then
   step = 0
-  if looked and looked - now > late then step = now - looked end
+  local noticed_at, noticed = tonumber(ARGV[8]), tonumber(ARGV[9])
+  if looked and looked - now > late then
+    step = now - looked
+  elseif looked and noticed > 0 and looked <= noticed_at - noticed + late then
+    step = noticed -- no controller has looked since
+  end
   if looked and now - looked > tonumber(ARGV[5]) then stepped = now end
 elseif steps ~= tonumber(ARGV[1]) then
   step = 0
@@ -172,6 +181,8 @@ class ScheduleClock:
         known = "" if self._steps is None else self._steps
         args: list[Arg] = [known, f"{self._unnoted:.6f}", f"{clock.now():.6f}"]
         args += [MAX_SKEW_SECONDS, UNWATCHED_SECONDS, MAX_LOOK_SECONDS, MAX_LAST_ORDERS]
+        noticed = await Membership(self._store).last_clock_step() if self._steps is None else None
+        args += [f"{each:.6f}" for each in noticed or (0.0, 0.0)]
         steps, shift, stepped, last_orders = await self._store.run(_LOOK, self._keys, args)
         self._unnoted = 0.0
         if self._steps is not None and steps > self._steps:
