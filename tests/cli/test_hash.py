@@ -13,6 +13,7 @@ from skimage import data
 from tests.cli.conftest import Ended
 
 from edgeward.errors import BadImage, NotFound
+from edgeward.lists.formats import hash_files
 
 type Run = Callable[..., Ended]
 
@@ -54,13 +55,24 @@ def test_a_large_jpeg_has_the_reference_pdq_too(edgeward: Run, tmp_path: Path) -
 def test_prints_lines_that_add_takes(edgeward: Run, photo: Path) -> None:
     """Each hash is a line TYPE:HEX below the file name, and PDQ has its quality."""
     title, *lines = edgeward("hash", photo).out.splitlines()
-    assert title == f"{photo}: image/png, 512 x 512 pixels"
+    assert title == f"# {photo}: image/png, 512 x 512 pixels"
     assert [line.partition(":")[0] for line in lines] == [
         *("sha256", "sha1", "md5", "pdq", "phash", "dhash", "pdq-dhash")
     ]
     assert lines[3].endswith("  quality 100")
     pdq, dhash = (lines[place].partition(":")[2] for place in (3, 5))
     assert lines[6] == f"pdq-dhash:{dhash}{pdq}"
+
+
+def test_import_reads_what_is_printed(edgeward: Run, photo: Path, tmp_path: Path) -> None:
+    """Of several images, with a space in a name, and one that has a flaw: all their hashes, with their quality."""
+    flat = tmp_path / "a: flat one.png"
+    Image.new("RGB", (200, 200), "teal").save(flat)
+    read = hash_files.read(edgeward("hash", photo, flat).out.encode(), "text")
+    found = [signal for each in edgeward("hash", photo, flat, "--json").json for signal in each["signals"]]
+    stored = [(each["type"], each["value"], each.get("quality")) for each in found if "view" not in each]
+    assert [(each.signal.type, each.signal.value, each.signal.quality) for each in read.listed] == stored
+    assert (read.bad, read.repeated) == ([], 0)
 
 
 def test_several_files_keep_their_order(
@@ -106,7 +118,8 @@ def test_the_view_and_frame_of_a_hash_are_printed(edgeward: Run, tmp_path: Path)
     one, other = (Image.fromarray(each).resize((200, 150)) for each in (data.astronaut(), data.coffee()))
     path = tmp_path / "framed.webp"
     ImageOps.expand(one, 20, "white").save(path, save_all=True, append_images=[ImageOps.expand(other, 20, "white")])
-    lines = [line for line in edgeward("hash", path).out.splitlines() if line.startswith("pdq:")]
+    printed = edgeward("hash", path).out
+    lines = [line for line in printed.splitlines() if line.removeprefix("# ").startswith("pdq:")]
     notes = [line.partition("  ")[2] for line in lines]
     assert notes == ["quality 100", "quality 100  inner", "quality 100  frame 1", "quality 100  inner  frame 1"]
     found = [each for each in edgeward("hash", "--json", path).json[0]["signals"] if each["type"] == "pdq"]
@@ -116,6 +129,10 @@ def test_the_view_and_frame_of_a_hash_are_printed(edgeward: Run, tmp_path: Path)
         (None, 1),
         ("inner", 1),
     ]
+    read = hash_files.read(printed.encode(), "text")
+    stored = {(each["type"], each["value"]) for each in found if "view" not in each}
+    assert {(each.signal.type, each.signal.value) for each in read.listed if each.signal.type == "pdq"} == stored
+    assert read.bad == []
 
 
 def test_a_flat_picture_says_why_it_has_no_hashes(edgeward: Run, tmp_path: Path) -> None:

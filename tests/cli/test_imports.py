@@ -148,12 +148,35 @@ def test_only_verified_purges_are_called_so(
     assert (ended.status, ended.out.splitlines()[-2:]) == (status, [line, "At noon: gone."])
 
 
+def test_a_file_that_was_listed_before_purges_nothing(api: Api, edgeward: Run, file: Path) -> None:
+    """The last line says so, and nothing of copies. It is status 0, as of a file that is imported every day."""
+    purge = {**GONE, "orders": 0, "verified": 0, "state": "nothing", "statement": "At noon: nothing was purged."}
+    api.answer(IMPORTS, {"job": NEW}, 202)
+    answer_in_turn(api, {**DONE, "added": 0, "known": 2000, "orders": 7, "purge": purge})
+    ended = edgeward("import", "court", file, "--wait", "--timeout", 5)
+    assert (ended.status, ended.out.splitlines()[-1]) == (0, "At noon: nothing was purged.")
+    assert "no copy" not in ended.out
+
+
 def test_an_empty_file_leaves_nothing_to_undo(api: Api, edgeward: Run, file: Path) -> None:
     """It lists nothing: no command to undo it is printed."""
     api.answer(IMPORTS, {"job": {**NEW, "total": 0}}, 202)
     assert "undo" not in edgeward("import", "court", file).out
     api.answer(IMPORTS, {"job": NEW}, 202)
     assert "to undo this: edgeward undo job-1" in edgeward("import", "court", file).out
+
+
+@pytest.mark.parametrize("options", [(), ("--wait",), ("--skip-bad",), ("--dry-run",)])
+def test_a_file_without_a_hash_is_status_1(api: Api, edgeward: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Empty, or of comments or bad lines alone: it may have been cut off. Nothing is said of copies."""
+    file = tmp_path / "none.txt"
+    file.write_bytes(b"")
+    api.answer(IMPORTS, {"job": {**NEW, "total": 0}, "total": 0, "bad": 0, "repeated": 0, "bad_lines": []}, 202)
+    answer_in_turn(api, {**DONE, "total": 0, "listed": 0, "added": 0, "known": 0, "purge": {**GONE, "orders": 0}})
+    ended = edgeward("import", "court", file, *options)
+    assert ended.status == 1
+    assert f"{file}: there is no hash in it: nothing was listed" in ended.err
+    assert "copy" not in ended.out
 
 
 def test_an_import_that_is_inactive_says_why(api: Api, edgeward: Run, file: Path) -> None:

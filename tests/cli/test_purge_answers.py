@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import GONE, NODE
 
-from edgeward.cli.purge_answers import done, not_known, refusals
+from edgeward.cli.purge_answers import done, not_known, not_verified, refusals
+from edgeward.types.accepted_purges import SETTINGS_DIFFER
 
 
 def _owed(**changed: Any) -> dict[str, Any]:
@@ -54,6 +55,16 @@ def test_purges_that_a_cache_cannot_carry_out_are_not_done(
     """As after a loss of the store's data, when every cache was emptied: their copies are gone by that."""
     unsupported = {name: {**NODE, "unsupported": count} for name, count in nodes.items()}
     assert done({**GONE, "nodes": {"a": NODE, **unsupported}, **changed})[0] == line
+
+
+def test_why_purges_are_not_verified() -> None:
+    """As the API says it. An older one says of none but that the cache can't be asked."""
+    accepted = {**GONE, "accepted": {"cf": 1}}
+    said = "accepted, not verified: cf took 1 purge and can't be asked whether a copy is left; if that is enough, set "
+    assert not_verified(accepted) == [f"{said}accepted_is_enough = true for it"]
+    (text,) = not_verified({**accepted, "accepted_why": {"cf": SETTINGS_DIFFER}})
+    assert "while controllers had different settings" in text
+    assert "accepted_is_enough" not in text
 
 
 def test_an_answer_without_details_claims_nothing() -> None:

@@ -45,6 +45,15 @@ def test_emptied_caches(edgeward: Callable[..., Ended], api: Api) -> None:
         edgeward("store", "refill", "--caches-emptied", "--accept-empty")
 
 
+def test_emptied_caches_without_a_loss(edgeward: Callable[..., Ended], api: Api) -> None:
+    """It is noted, and no loss is spoken of as if there had been one."""
+    answer = {"needed": False, "refill": None, "not_restored": [], "sightings_lost": False, "loss_ended": False}
+    api.answer("POST /api/v1/store/refill", answer)
+    ended = edgeward("store", "refill", "--caches-emptied")
+    assert (ended.status, ended.out) == (
+        0, "noted that every cache was emptied; no loss of the store's data was on record\n")  # fmt: skip
+
+
 def test_sightings_that_are_still_lost(edgeward: Callable[..., Ended], api: Api) -> None:
     """A refill that restores nothing says what is left to do."""
     answer = {"needed": False, "refill": RECORD, "not_restored": [], "sightings_lost": True}

@@ -15,6 +15,7 @@ from edgeward.operations.entry_effect import Effect
 from edgeward.operations.imports import ImportRequest, ImportStatus
 from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
+from edgeward.operations.statements import statement
 from edgeward.retromatch import lost_purges
 from edgeward.types import (
     FINAL_IMPORT_STATES,
@@ -118,6 +119,43 @@ async def test_a_job_names_the_caches_that_owe(services: Services) -> None:
     await carry_out(services)
     status = await imports.get(services, job.id, timeout=60.0)
     assert (status.owed, status.refused, list(status.absent)) == ({}, {"inner": 1}, [])
+
+
+async def test_a_statement_is_of_what_the_import_ordered(services: Services) -> None:
+    """A purge of an entry that was listed before is none of it, though its copy may be cached again. What a cache still
+    owes of such a purge is named. Purged again, or with a new hash, it is of that."""
+    await services.sightings.write([Sighting(TARGET, IMAGE, time.time(), 0)])
+    await lists.create(services, HashList("a"), "ana", "")
+    text = f"sha256:{SHA256.value}\n".encode()
+
+    async def imported(body: bytes, **changed: Any) -> ImportStatus:
+        created = (await imports.create(services, _asked(body, **changed), "ana")).status
+        assert created
+
+        async def is_done() -> bool:
+            return (await imports.get(services, created.job.id)).state == "done"
+
+        await eventually(is_done, "the end of the import")
+        return await imports.get(services, created.job.id, 0.05)
+
+    first = await imported(text)
+    assert first.purge and first.purge.orders == 1
+    again = await imported(text)
+    assert again.purge and (again.owed, again.purge.orders) == ({"inner": 1, "outer": 1}, 0)
+    await carry_out(services)
+    again = await imported(text)
+    assert again.purge and (again.owed, again.purge.orders, again.purge.summary.copies) == ({}, 0, 0)
+    said = statement(again.purge.summary)
+    assert said.endswith(": nothing was purged: 1 hash was listed already; --purge-again purges its copies again."), (
+        said
+    )
+    more = await imported(text + b"md5:9e107d9d372bb6826bd81d3542a419d6\n")
+    assert more.purge and more.purge.orders == 0
+    said = statement(more.purge.summary)
+    assert ": nothing matched: no copy was seen. Not purged again: 1 hash was listed already;" in said
+    asked = await imported(text, purge_again=True)
+    assert asked.purge and asked.owed == {"inner": 1, "outer": 1}
+    assert "listed already" not in statement(asked.purge.summary)
 
 
 async def test_a_job_names_the_caches_that_nobody_has(services: Services) -> None:

@@ -19,6 +19,7 @@ from edgeward.settings.config import Config
 from edgeward.sightings.url_normalization import target_of
 from edgeward.store.connection import Store
 from edgeward.types import Cause, PurgeOrder
+from edgeward.types.accepted_purges import SETTINGS_DIFFER
 
 
 def watch(store: Store, name: str, network: str = "", **sections: Any) -> SettingsWatch:
@@ -56,6 +57,7 @@ async def test_another_url_of_a_cache_is_said(services: Services) -> None:
         assert summary.state is state
     text = "inner: controllers may purge different caches under this name (caches.inner.url differs"
     assert text in statement(summary)
+    assert summary.caches["inner"].why_accepted == SETTINGS_DIFFER
     assert not TakedownSummary(summary).is_final(0.0, ())
     (found,) = (await system_status(services)).differing
     assert found.values == {"other": '"http://127.0.0.1:9"', "tests": '"http://127.0.0.1:1"'}
@@ -97,6 +99,26 @@ async def test_a_controller_that_is_restarted_without_a_cache(services: Services
         await caches.forget(services, "third", "ana", "")
     with pytest.raises(Conflict, match=r"cache inner is in \[\[caches\]\]: remove it there"):
         await caches.forget(services, "inner", "ana", "")
+
+
+async def test_a_controller_that_ends_lets_its_caches_go(services: Services) -> None:
+    """At once, but not those that another has: of its own nobody says that Edgeward goes on trying there."""
+    order = PurgeOrder(target_of("http://photos.example/a.jpg"), Cause.MANUAL, services.store.clock.now() - 60)
+    for name in ("second", "third"):
+        await services.orders.ensure_group(name)
+    (order_id,) = await services.orders.place([order])
+    extra = [{**CACHES[0], "name": name} for name in ("second", "third")]
+    ending = watch(services.store, "ending", caches=extra)
+    await watch(services.store, "other", caches=extra[1:]).look()
+    await ending.look()
+    assert [each.configured for each in await caches.index(services)][2:] == ["elsewhere", "elsewhere"]
+    await ending.close()
+    assert [each.configured for each in await caches.index(services)][2:] == ["nowhere", "elsewhere"]
+    await carry_out(services)
+    await carry_out(services, cache="third")
+    said = statement((await add_up(services, [order_id])).summary(complete=True))
+    assert "second owes 1 purge, and no controller has it in [[caches]]" in said
+    assert "goes on trying" not in said
 
 
 async def test_start_and_end(store: Store) -> None:

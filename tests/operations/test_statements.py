@@ -13,6 +13,7 @@ from edgeward.operations.unjudged_responses import UnjudgedResponses
 from edgeward.purging import outcome_writer
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.types import Cause, Delivery, Met, Outcome, PurgeOrder, Scope, Target
+from edgeward.types.accepted_purges import ANOTHER_CACHE
 
 NOON = 1767268800.0
 
@@ -111,6 +112,27 @@ def test_what_the_purges_met(caches: dict[str, CacheTotal], found: str) -> None:
 def test_each_state_says_what_is_known(state: ReceiptState, caches: dict[str, CacheTotal], said: str) -> None:
     """And names the caches that stand in the way."""
     assert said in statement(_summary(state, 7, **caches))
+
+
+def test_a_lost_answer_is_not_a_cache_that_does_not_tell() -> None:
+    """Of two purges: one was unanswered, or both; another cache does not tell."""
+    lost, silent = _total(none=1, unknown=1, answers_lost=1, verified=2), _total(unknown=2, answers_lost=1, verified=2)
+    text = statement(_summary(ReceiptState.GONE, edge=lost))
+    assert "No other cache had a copy; an answer of edge was lost, so whether a copy was removed there is not" in text
+    assert "does not tell" not in text
+    text = statement(_summary(ReceiptState.GONE, edge=lost, far=silent))
+    assert "far does not tell whether there was a copy; an answer of edge, far was lost" in text
+
+
+def test_accepted_purges_say_why() -> None:
+    """Each reason once, with the caches of which it is true."""
+    caches = {
+        "cf": _total(unknown=1, delivered=1, delivered_detail="accepted"),
+        "ak": _total(unknown=1, delivered=1),
+        "edge9": _total(removed=1, delivered=1, delivered_detail=ANOTHER_CACHE),
+    }
+    text = statement(_summary(ReceiptState.ACCEPTED, **caches))
+    assert "cf, ak can't be asked whether a copy is left; edge9 was purged while controllers had different" in text
 
 
 def test_a_refusal_says_what_happens_next() -> None:

@@ -214,7 +214,9 @@ async def test_after_a_loss_no_copy_is_known_to_be_gone(
     for summary in (added.purge.summary, taken_down.summary):
         assert (summary.state, statements.unknowns(summary)) == (ReceiptState.UNKNOWN, LOST)
     assert (await services.sightings.forgotten.totals()).store_lost
-    assert not (await store.caches_emptied(services, "ben", "")).sightings_lost
+    emptied = await store.caches_emptied(services, "ben", "")
+    assert (emptied.sightings_lost, emptied.loss_ended) == (False, True)
+    assert not (await store.caches_emptied(services, "ben", "")).loss_ended
     assert not (await services.sightings.forgotten.totals()).store_lost
     assert await unknowns_of(services, entry_id) == (ReceiptState.NOTHING, [])
     third = await entries.add(services, "a", [Signal("md5", "3" * 32)], "ana", "", timeout=60.0)

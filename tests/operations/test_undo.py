@@ -134,6 +134,9 @@ async def test_ids_that_are_no_acts(services: Services) -> None:
     for unknown in ("act-0123456789abcdef", "td-1", "job-1"):
         with pytest.raises(NotFound, match=unknown):
             await undo.undo(services, unknown, "ana", "")
+    for ask in (undo.undo(services, "act-0123456789abcdef", "ana", ""), undo.get(services, "act-0123456789abcdef")):
+        with pytest.raises(NotFound, match="nothing is listed by it"):
+            await ask
     job = ImportJob("a", "bo", time.time(), 1)
     await services.import_jobs.create(job, [ParsedHash(MD5)])
     await services.import_jobs.finish(job.id)

@@ -4,12 +4,13 @@ from tests.purging.samples import plain_order
 from tests.purging.scripted import ScriptedCache, cache
 
 from edgeward.purging import controllers as module
-from edgeward.purging.controllers import ANOTHER_CACHE, KEPT_SECONDS, LIVE_SECONDS, Controllers
+from edgeward.purging.controllers import KEPT_SECONDS, LIVE_SECONDS, Controllers
 from edgeward.purging.orders import Orders
 from edgeward.purging.purger import Purger
 from edgeward.settings.config import PurgeSettings
 from edgeward.store.connection import Store
 from edgeward.types import Delivery
+from edgeward.types.accepted_purges import ANOTHER_CACHE
 
 HERE = {"caches.edge.url": '"http://a"', "caches.edge.driver": '"varnish"', "sightings.keep_days": "30.0"}
 THERE = {**HERE, "caches.edge.url": '"http://b"', "caches.second.driver": '"nginx"'}

@@ -19,10 +19,11 @@ from edgeward.caches.nginx import Nginx
 from edgeward.demo.caches import CacheServer
 from edgeward.demo.http_client import ask
 from edgeward.purging.key_mismatches import KeyMismatches
-from edgeward.purging.other_key_forms import MAX_TRIES, SEEN_SECONDS, UNDER_ANOTHER_KEY, OtherKeyForms
+from edgeward.purging.other_key_forms import MAX_TRIES, SEEN_SECONDS, OtherKeyForms
 from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.store.connection import Store
 from edgeward.types import Cause, Delivery, PurgeOrder, Target
+from edgeward.types.accepted_purges import UNDER_ANOTHER_KEY
 
 HOST = "img.test"
 BY_DEVICE = 'sub vcl_hash { if (req.http.User-Agent ~ "Mobile") { hash_data("m"); } }'

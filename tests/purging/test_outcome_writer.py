@@ -20,6 +20,7 @@ from edgeward.purging.outcome_writer import REFUSED_RETRY_SECONDS, OutcomeWriter
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Cause, Delivery, Outcome, Scope
+from edgeward.types.accepted_purges import ANSWER_LOST
 
 FOUND = Purged(Delivery.VERIFIED, 404, count=1)
 REFUSED = Purged(Delivery.REFUSED, 403, "status 403")
@@ -237,7 +238,8 @@ async def test_what_an_unanswered_purge_met_is_not_known(store: Store, earlier: 
     none = Purged(Delivery.VERIFIED, 404, count=0, unanswered=not earlier)
     one.writer.put(QueuedPurge(taken, attempts=2, unanswered=earlier), none, START)
     await one.writer.write()
-    assert (await one.outcome()).removed is None
+    found = await one.outcome()
+    assert (found.removed, found.detail) == (None, ANSWER_LOST)
 
 
 async def test_what_a_cache_cannot_do_is_recorded_and_not_repeated(store: Store) -> None:

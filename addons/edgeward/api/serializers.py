@@ -54,6 +54,7 @@ def _known(value: OrderSummary) -> Json:
         "at": value.at,
         "verified": value.verified,
         "accepted": value.accepted,
+        "accepted_why": {name: value.caches[name].why_accepted for name in value.accepted},
         "accepted_is_enough": list(value.accepted_is_enough),
         "not_known": value.not_known,
         "forgotten": value.forgotten,
@@ -390,6 +391,7 @@ def refill_result(value: RefillResult) -> Json:
         "refill": record,
         "not_restored": value.not_restored,
         "sightings_lost": value.sightings_lost,
+        "loss_ended": value.loss_ended,
     }
 
 

@@ -58,7 +58,9 @@ def _add(args: argparse.Namespace) -> int:
                 responses.append(_add_picture(client, args, act, body, query))
     except EdgewardError as error:
         if responses or (isinstance(error, ApiUnavailable) and not error.nothing_changed):
-            print_note(f"a part may be listed: `edgeward undo {act}` takes it back")
+            print_note(
+                f"a part may be listed: `edgeward undo {act}` takes it back, or says that nothing is listed by it"
+            )
         raise
     merged = {"act": act, **_merge_responses(responses)}
     if args.wait and not query:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "print the hashes of image files",
         _hash,
         "Print the hashes of image files as TYPE:HEX lines, computed in an isolated process on this machine. "
+        "`edgeward import` reads them. "
         "Nothing is sent anywhere, and no other part of Edgeward needs to run.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="an image")
@@ -70,11 +72,19 @@ async def _fingerprints(names: list[str], settings: "HashingSettings") -> list[t
 
 def _print(file: str, fingerprint: Fingerprint) -> None:
     size = f", {fingerprint.width} x {fingerprint.height} pixels" if fingerprint.width else ""
-    print(f"{printable(file)}: {fingerprint.media_type}{size}")
+    print(f"# {printable(file)}: {fingerprint.media_type}{size}")
     if fingerprint.flaw:
-        print(f"flaw: {fingerprint.flaw} ({_available_hashes(fingerprint)})")
+        print(f"# flaw: {fingerprint.flaw} ({_available_hashes(fingerprint)})")
+    stored = {signal.type for signal in fingerprint.signals if signal.view is View.STORED}
     for signal in fingerprint.signals:
-        print(f"{signal.type}:{signal.value}{_details(signal)}")
+        print(f"{_comment(signal, stored)}{signal.type}:{signal.value}{_details(signal)}")
+
+
+def _comment(signal: Signal, stored: Collection[str]) -> str:
+    """A hash of another view than the image as it is stored could be that of an unrelated picture: `edgeward import`
+    must not list it. `stored`: the types with a hash of the stored image; an installed type may have none."""
+    shown_only = signal.view is View.SHOWN and signal.type not in stored
+    return "" if signal.view is View.STORED or shown_only else "# "
 
 
 def _available_hashes(fingerprint: Fingerprint) -> str:

@@ -106,7 +106,14 @@ def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:
             print(f"line {each['line']}: {each['why']}")
         hashes, bad = counted(answer["total"], "hash", "hashes"), counted(answer["bad"], "bad line")
         print(f"{hashes}, {answer['repeated']} repeated, {bad}; nothing was listed")
-    return Exit.FOUND if answer["bad"] else Exit.DONE
+    if not answer["total"]:
+        print_note(_nothing_in(args.file))
+    return Exit.DONE if answer["total"] and not answer["bad"] else Exit.FOUND
+
+
+def _nothing_in(file: str) -> str:
+    """Of a file without a hash that can be listed: it may have been cut off on its way here."""
+    return f"{file}: there is no hash in it: nothing was listed"
 
 
 def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +143,9 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     if job["state"] == ImportState.FAILED:
         print_note(f"the import failed: {job['error']}")
         return Exit.FOUND
+    if not job["total"]:
+        print_note(_nothing_in(args.file))
+        return Exit.FOUND
     if not args.wait:
         return Exit.DONE
     if job["state"] != ImportState.DONE:
@@ -155,7 +165,9 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     blocks_nothing = any(each["count"] == each["of"] for each in job.get("not_matching", ()))
     done = not missing or purge_answers.is_accepted(purge)
     if purge and done and not args.json and (not blocks_nothing or purge.get("state") == "inactive"):
-        print("\n".join(purge_answers.done(purge)))
+        # If nothing was purged since all was listed before, the sentence says that alone.
+        nothing_new = not purge["orders"] and known and known == job["total"] and not args.purge_again
+        print("\n".join(purge_answers.done(purge)[1 if nothing_new else 0 :]))
     return Exit.FOUND if missing else Exit.DONE
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeward.quantities import counted
+from edgeward.types.accepted_purges import CAN_NOT_BE_ASKED, what_next
 from edgeward.types.outcome_words import ReceiptState
 
 type Json = dict[str, Any]
@@ -54,9 +55,9 @@ def is_accepted(purge: Mapping[str, Any]) -> bool:
 def not_verified(purge: Mapping[str, Any]) -> list[str]:
     """A sentence on each cache that accepted purges, where its settings do not say that this is enough."""
     enough = purge.get("accepted_is_enough", ())
+    why = dict.fromkeys(purge.get("accepted", {}), CAN_NOT_BE_ASKED) | purge.get("accepted_why", {})
     return [
-        f"accepted, not verified: {name} took {counted(count, 'purge')} and can't be asked whether a copy is left; if "
-        "that is enough, set accepted_is_enough = true for it"
+        f"accepted, not verified: {name} took {counted(count, 'purge')} and {why[name]}; {what_next(why[name])}"
         for name, count in purge.get("accepted", {}).items()
         if name not in enough
     ]

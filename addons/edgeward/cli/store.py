@@ -48,7 +48,11 @@ def _refill(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer)
     elif args.caches_emptied:
-        print("noted: no copy from before the loss of the store's data is left")
+        # An older API does not say whether there was one.
+        if answer.get("loss_ended", True):
+            print("noted: no copy from before the loss of the store's data is left")
+        else:
+            print("noted that every cache was emptied; no loss of the store's data was on record")
     else:
         _print_result(answer)
     return Exit.DONE

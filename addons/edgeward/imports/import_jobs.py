@@ -5,6 +5,8 @@ any controller can continue another one's job, and nothing is counted twice.
 {jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed
 {jobs}:ranges:<id>  list: for each chunk that is listed, the first and the last version of its changes
 {jobs}:orders:<id>  list: ids of the purge orders that followed from them
+{jobs}:earlier:<id> list: ids of those of them that did not follow from this import: its known entries led to them. An
+                    id may be there twice
 """
 
 import json
@@ -138,7 +140,7 @@ class ImportJobs:
     """Imports in the store."""
 
     def __init__(self, store: Store) -> None:
-        self.job_store = JobStore(store, "jobs", "job", "job", lists=("chunks", "ranges", "orders"))
+        self.job_store = JobStore(store, "jobs", "job", "job", lists=("chunks", "ranges", "orders", "earlier"))
         self._store = store
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
@@ -231,6 +233,16 @@ class ImportJobs:
         """Ids of all orders so far."""
         found = await self._redis.lrange(self.job_store.key("orders", job_id), 0, -1)
         return [order_id.decode() for order_id in found]
+
+    async def note_earlier(self, job_id: str, orders: Sequence[str]) -> None:
+        """These orders of the job did not follow from it: entries that were on the list before led to them."""
+        for some in batched(orders, ORDERS_PER_CALL):
+            await self._redis.rpush(self.job_store.key("earlier", job_id), *some)
+
+    async def earlier(self, job_id: str) -> set[str]:
+        """Ids of those of the orders that did not follow from the job."""
+        found = await self._redis.lrange(self.job_store.key("earlier", job_id), 0, -1)
+        return {order_id.decode() for order_id in found}
 
     async def finish(self, job_id: str, error: str = "") -> None:
         """Close a job durably: it is done, or failed with this error."""

@@ -122,7 +122,10 @@ class ImportWorker(JobWorker):
         entries = await self._jobs.chunk(job, progress.chunks_matched)
         if len(versions) < len(entries):
             # Some were on the list before: a cache may still owe orders that followed from them.
-            ids |= dict.fromkeys(await self._orders.ids_of_entries([entry.id for entry in entries]))
+            known = dict.fromkeys(await self._orders.ids_of_entries([entry.id for entry in entries]))
+            if not job.purge_again:
+                await self._jobs.note_earlier(job.id, [each for each in known if each not in {*ids, *noted}])
+            ids |= known
         new = [order_id for order_id in ids if order_id not in noted]
         await self._jobs.note_matched(job.id, progress.chunks_matched, len(versions), progress.orders, new)
         noted.update(new)

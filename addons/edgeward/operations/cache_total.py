@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from edgeward.operations.order_name import name_of
 from edgeward.types import Delivery, Met, Outcome, PurgeOrder, Scope
+from edgeward.types.accepted_purges import ANSWER_LOST, why_accepted
 from edgeward.types.linger import linger_between
 
 NAMED_TARGETS = 3
@@ -26,6 +27,8 @@ class CacheTotal:
         forgotten_hosts: the hosts with the most of them, at most HOSTS_NAMED.
         forgotten_host_count: how many hosts they have.
         refused_detail: what the cache said to the last one that it refused; "" if it refused none.
+        delivered_detail: why the last one of `delivered` is not verified; "" if the cache did not say.
+        answers_lost: those carried out of which an answer was lost, so what they met is not known.
         unsupported_detail: why it can't carry out those in `not_known`.
         unsupported_targets: the first of those, by name, at most NAMED_TARGETS.
         unsupported_seen: one of those is for a target that was seen or asked for: its very copy may be left.
@@ -66,6 +69,13 @@ class CacheTotal:
     other_key_until: float = 0.0
     unchecked_key: bool = False
     differs: str = ""
+    delivered_detail: str = ""
+    answers_lost: int = 0
+
+    @property
+    def why_accepted(self) -> str:
+        """Why those of `delivered` are not verified, said after the name of the cache."""
+        return why_accepted(self.delivered_detail, bool(self.differs), bool(self.other_key))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -98,6 +108,9 @@ class CacheTotal:
     def _add_carried_out(self, order: PurgeOrder, outcome: Outcome) -> None:
         self.verified += outcome.delivery is Delivery.VERIFIED
         self.delivered += outcome.delivery is Delivery.DELIVERED
+        if outcome.delivery is Delivery.DELIVERED:
+            self.delivered_detail = outcome.detail
+        self.answers_lost += outcome.met is Met.UNKNOWN and outcome.detail == ANSWER_LOST
         self.copies += outcome.removed or 0
         self.met[outcome.met] += 1
         self.first_at = min(self.first_at or outcome.at, outcome.at)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgeward.background.polling import Polling
 from edgeward.errors import InvalidValue
@@ -22,6 +22,7 @@ from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
+from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
@@ -60,7 +61,8 @@ class ImportStatus:
     `owed`: by cache, how many of its purge orders are neither carried out nor refused; None if that was not asked for.
     `refused`: by cache, how many of them it refused.
     `absent`: the caches among both that no live controller has in its settings.
-    `purge`: what became of all its orders, where the caches were waited for, and the import did not fail.
+    `purge`: what became of the orders that followed from it, where the caches were waited for, and the import did not
+    fail. `owed` and `refused` count besides what was ordered before for the entries that it found on the list.
     `change`: whether every process has applied the current lists, where it was waited for.
     """
 
@@ -85,6 +87,12 @@ class ImportStatus:
     def known(self) -> int:
         """How many of them were on the list before."""
         return self.listed - self.progress.added
+
+    @property
+    def purged_nothing(self) -> bool:
+        """Whether it has ended, and all its hashes were on the list before and were not to be purged again."""
+        ended = self.state in FINAL_IMPORT_STATES
+        return ended and self.known == self.job.total and not self.job.purge_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +169,23 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     owed = missing - Counter(refused)
     if timeout is None or progress.state == ImportState.FAILED:
         return ImportStatus(job, progress, owed, refused, [name for name in absent if missing[name]])
-    ended = progress.state in FINAL_IMPORT_STATES
     unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
-    purge = PurgeStatus((await add_up(services, ids)).summary(ended).with_unjudged(unjudged), ended)
-    purge = purge.inactive(await _effect(services, job, bool(ids)))
     change = await wait_applied(services.list_store, await services.list_store.version())
-    return ImportStatus(job, progress, purge.owed, purge.refused, purge.summary.absent, purge, change)
+    status = ImportStatus(job, progress, owed, refused, [name for name in absent if missing[name]], None, change)
+    # What was ordered for known entries before is still owed, and is no purge of this import.
+    earlier = set(ids) if status.purged_nothing else await services.import_jobs.earlier(job_id)
+    return replace(
+        status, purge=await _purge(services, status, [each for each in ids if each not in earlier], unjudged)
+    )
+
+
+async def _purge(services: Services, status: ImportStatus, ids: Sequence[str], unjudged: Unjudged) -> PurgeStatus:
+    """What became of the orders that followed from an import itself."""
+    ended = status.state in FINAL_IMPORT_STATES
+    summary = (await add_up(services, ids)).summary(ended).with_unjudged(unjudged)
+    if ended and not status.job.purge_again:
+        summary = replace(summary, listed_before=status.known, listed_new=status.progress.added)
+    return PurgeStatus(summary, ended).inactive(await _effect(services, status.job, bool(ids)))
 
 
 async def _effect(services: Services, job: ImportJob, has_orders: bool) -> Effect:

@@ -50,6 +50,8 @@ class OrderSummary:
         emptied_at: when a person said that every cache was emptied, Unix seconds, if an order that a cache can't carry
             out counts as done by that; else 0.
         accepted_is_enough: the caches whose accepted purges count as done, by their settings.
+        listed_before, listed_new: of an import, the hashes that were on the list before, whose copies it did not purge
+            again, and those that it added. Both 0 for all else.
     """
 
     state: ReceiptState
@@ -68,6 +70,8 @@ class OrderSummary:
     known_state: ReceiptState | None = None
     absent: Sequence[str] = field(default_factory=list)
     accepted_is_enough: Sequence[str] = ()
+    listed_before: int = 0
+    listed_new: int = 0
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""

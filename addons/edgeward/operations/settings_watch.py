@@ -46,9 +46,14 @@ class SettingsWatch:
         await self._loop.start()
 
     async def close(self) -> None:
+        """Say that this controller ends, after its purgers have: nobody goes on trying at the caches that it alone
+        had."""
         await self._loop.close()
         with contextlib.suppress(*STORE_AWAY):
             await self._orders.controllers.leave(self._controller)
+            if self._began:
+                for cache in sorted(self._caches - self._orders.controllers.caches_elsewhere):
+                    await self._orders.nodes.let_go(cache)
 
     async def look(self) -> None:
         """Say what this controller has, and tell once what differs."""

@@ -45,6 +45,8 @@ def statement(summary: OrderSummary) -> str:
         found += f" Copies that were not known count as gone since {moment(summary.emptied_at)}: {EMPTIED}."
     if summary.state in (ReceiptState.FOUND_NOTHING, ReceiptState.GONE):
         found += _unchecked_keys(summary)
+    if summary.listed_before and summary.listed_new and summary.state is not ReceiptState.PLACING:
+        found += f" Not purged again: {_listed_before(summary)}."
     return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 
@@ -69,12 +71,14 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.INACTIVE:
             what = "a part of what is listed" if summary.partly else "what is listed"
             return f"{what} blocks nothing: {WHY_INACTIVE[summary.effect]}. Copies of it may be cached"
+        case ReceiptState.NOTHING if summary.listed_before and not (summary.listed_new or summary.orders):
+            return f"nothing was purged: {_listed_before(summary)}"
         case ReceiptState.NOTHING:
             return f"nothing matched: {_nothing_found(summary)}"
         case ReceiptState.ACCEPTED:
-            names, part = _names(summary.accepted), any(total.unsupported for total in summary.caches.values())
+            part = any(total.unsupported for total in summary.caches.values())
             which = "every purge that the caches can carry out" if part else "every purge"
-            return f"accepted, not verified: {which} was carried out; {names} can't be asked whether a copy is left"
+            return f"accepted, not verified: {which} was carried out; {_accepted(summary)}"
         case ReceiptState.FOUND_NOTHING:
             # A purge under another cache key than that of fetches meets nothing either.
             names = _names(summary.caches)
@@ -89,6 +93,15 @@ def _known(summary: OrderSummary) -> str:
         return ""
     where = "Apart from that" if summary.unjudged_elsewhere else "At all other hosts"
     return f". {where}: {_state(replace(summary, state=summary.known_state, known_state=None))}"
+
+
+def _listed_before(summary: OrderSummary) -> str:
+    """The hashes of an import whose copies it did not purge, and how to purge them."""
+    count = summary.listed_before
+    hashes, were = counted(count, "hash", "hashes"), "was" if count == 1 else "were"
+    which = hashes if summary.listed_new or count == 1 else f"all {hashes}"
+    copies = "its copies" if count == 1 else "their copies"
+    return f"{which} {were} listed already; --purge-again purges {copies} again"
 
 
 def _unchecked_keys(summary: OrderSummary) -> str:
@@ -107,6 +120,14 @@ def _pending(count: int) -> str:
     return f" {requests}; what comes is judged or purged."
 
 
+def _accepted(summary: OrderSummary) -> str:
+    """Why the purges that caches accepted are not verified, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for name in summary.accepted:
+        by_reason.setdefault(summary.caches[name].why_accepted, []).append(name)
+    return "; ".join(f"{_names(names)} {why}" for why, names in by_reason.items())
+
+
 def _gone(summary: OrderSummary) -> str:
     names = _names(summary.caches)
     if summary.copies or not summary.met[Met.NONE]:
@@ -116,12 +137,15 @@ def _gone(summary: OrderSummary) -> str:
 
 def met(summary: OrderSummary) -> str:
     """What the purges met: copies, none, or nobody knows."""
-    silent = [name for name, total in summary.caches.items() if total.met[Met.UNKNOWN]]
+    lost = [name for name, total in summary.caches.items() if total.answers_lost]
+    silent = [name for name, total in summary.caches.items() if total.met[Met.UNKNOWN] > total.answers_lost]
     parts = [f"{counted(summary.copies, 'copy', 'copies')} removed"] if summary.copies else []
     if not summary.copies and summary.met[Met.NONE]:
-        parts.append("No other cache had a copy" if silent else "No cache had a copy")
+        parts.append("No other cache had a copy" if silent or lost else "No cache had a copy")
     if silent:
         parts.append(f"{_names(silent)} {'does' if len(silent) == 1 else 'do'} not tell whether there was a copy")
+    if lost:
+        parts.append(f"an answer of {_names(lost)} was lost, so whether a copy was removed there is not known")
     return "; ".join(parts) or "No purge was carried out"
 
 

@@ -34,12 +34,14 @@ class RefillResult:
         record: the last refill of this store; None if there never was one.
         not_restored: what may be lost for good, for people.
         sightings_lost: sightings were lost with the store's data, and the caches are not known to be empty since then.
+        loss_ended: they were, until it was said that every cache had been emptied.
     """
 
     needed: bool
     record: RefillRecord | None
     not_restored: tuple[str, ...] = ()
     sightings_lost: bool = False
+    loss_ended: bool = False
 
 
 async def _refuse_before_lists_are_loaded(services: Services) -> None:
@@ -108,13 +110,12 @@ async def caches_emptied(services: Services, who: str, why: str) -> RefillResult
         )
     # Before it counts: without the line nobody could be asked.
     await services.audit_trail.state(CACHES_EMPTIED, who, why, caches=services.caches)
-    await services.sightings.forgotten.end_store_loss()
+    loss_ended = await services.sightings.forgotten.end_store_loss()
     for name in services.caches:
         await services.orders.key_mismatches.note_emptied(name)
-    logger.warning(
-        "%s says that every cache was emptied after the store lost its data%s", who, f": {why}" if why else ""
-    )
-    return RefillResult(False, await Refill(services.store).last())
+    after = "after the store lost its data" if loss_ended else "and no loss of the store's data was on record"
+    logger.warning("%s says that every cache was emptied, %s%s", who, after, f": {why}" if why else "")
+    return RefillResult(False, await Refill(services.store).last(), loss_ended=loss_ended)
 
 
 async def note_loss(services: Services) -> None:

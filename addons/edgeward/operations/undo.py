@@ -63,7 +63,7 @@ async def get(services: Services, act_id: str) -> ActStatus:
     except NotFound:
         # The store may have lost its record. It is recorded again by its undo, not by who only asks.
         if not (found := await entries_of(services, act_id)):
-            raise
+            raise NotFound(_no_act(act_id)) from None
         return ActStatus(from_entries(act_id, found), len(found), False)
     ids, more = await services.list_store.acts.added(act_id)
     on_list = services.replica.matcher.entries(act.list)
@@ -136,7 +136,12 @@ async def _require(services: Services, act_id: str) -> None:
     if (entry := services.replica.matcher.find(act_id)) is not None:
         hint = f"the act that listed it is {entry.act}" if entry.act else "`edgeward remove` removes it"
         raise NotFound(f"{act_id!r} is an entry, not an act: {hint}")
-    raise NotFound(f"no act has the ID {act_id!r}")
+    raise NotFound(_no_act(act_id))
+
+
+def _no_act(act_id: str) -> str:
+    """Of an id without a record and without entries, as that of a command that ended before it listed anything."""
+    return f"no act has the ID {act_id!r}: nothing is listed by it"
 
 
 async def entries_of(services: Services, act_id: str) -> list[Entry]:

@@ -14,12 +14,12 @@ from edgeward.caches import Purged
 from edgeward.settings.shared_settings import SettingDifference, differences, names_of_caches
 from edgeward.store.connection import Store
 from edgeward.types import Delivery
+from edgeward.types.accepted_purges import ANOTHER_CACHE
 
 LIVE_SECONDS = 15.0
 """A controller says so each second."""
 KEPT_SECONDS = 3600.0
 """One that has not said so for this long is forgotten."""
-ANOTHER_CACHE = "controllers may purge different caches under this name"
 
 # KEYS: controllers, settings. ARGV: controller, now, digest, settings as JSON or '', forget those before
 # -> 1 if the settings are missing; all controllers with their values

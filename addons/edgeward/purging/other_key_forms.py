@@ -18,6 +18,7 @@ from edgeward.purging.key_mismatches import KeyMismatches
 from edgeward.purging.key_records import KeyMismatch
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Delivery, PurgeOrder, Scope
+from edgeward.types.accepted_purges import UNDER_ANOTHER_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ TRIES_PER_SECOND = 10.0
 """Orders that are tried in all forms. Caches that fetch through others have nothing of most targets, and rightly."""
 MAX_TRIES = 50
 """At once."""
-UNDER_ANOTHER_KEY = "a copy was stored under a key with more in it than URL and Vary: others may be left"
 
 
 class OtherKeyForms:

@@ -13,6 +13,7 @@ from edgeward.purging.refused_retries import RefusedRetry
 from edgeward.purging.repeat_schedule import first_purged_at, repeat_id_of
 from edgeward.purging.retry_queue import QueuedPurge
 from edgeward.types import Delivery, Met, Outcome
+from edgeward.types.accepted_purges import ANSWER_LOST
 from edgeward.types.linger import linger_between
 from edgeward.types.refused_purges import REFUSED_RETRY_SECONDS
 
@@ -111,6 +112,8 @@ class OutcomeWriter:
             attempts += purge.previous.attempts if purge.previous else 0
             detail = STORED_AGAIN if purge.repeat_id else RAN_AGAIN
         removed = _removed(purge, purged)
+        if purged.delivery is Delivery.VERIFIED and removed is None and _is_answer_lost(purge, purged):
+            detail = detail or ANSWER_LOST
         outcome = Outcome(purge.order.id, self._cache, purged.delivery, at, attempts, purged.status, detail, removed)
         # An ordinary repeat, which finds nothing, leaves the outcome of the first purge on record. So does a new run.
         changed = purge.first or removed_again
@@ -184,6 +187,11 @@ def _removed(purge: QueuedPurge, purged: Purged) -> int | None:
     if known:
         return known
     # What a purge met that was sent and not recorded is lost. An earlier purge that was not counted stays so.
-    lost = purge.taken_over or purge.unanswered or purged.unanswered
+    lost = _is_answer_lost(purge, purged)
     uncounted = not purge.first and purge.previous is not None and purge.previous.removed is None
     return None if lost or uncounted else purged.count
+
+
+def _is_answer_lost(purge: QueuedPurge, purged: Purged) -> bool:
+    """Whether a purge of this order was sent of which nobody has the answer."""
+    return purge.taken_over or purge.unanswered or purged.unanswered

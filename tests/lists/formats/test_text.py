@@ -21,3 +21,15 @@ def test_only_line_feeds_end_lines() -> None:
 def test_an_empty_text_has_no_rows() -> None:
     """Nothing comes of nothing."""
     assert [*text_rows("")] == [*text_rows("\n \n")] == []
+
+
+def test_details_that_hash_prints_are_read() -> None:
+    """The quality counts; of which frame a hash is does not matter for a list. Anything else is part of the value."""
+    text = "pdq:cd  quality 90\ncd quality 80\npdq:cd  quality 70  frame 2\nmd5:12  frame 1\npdq:cd  quality 70  inner"
+    assert [row for _, row in text_rows(text)] == [
+        {"type": "pdq", "value": "cd", "quality": "90"},
+        {"value": "cd", "quality": "80"},
+        {"type": "pdq", "value": "cd", "quality": "70"},
+        {"type": "md5", "value": "12"},
+        {"type": "pdq", "value": "cd  quality 70  inner"},
+    ]
