@@ -16,7 +16,6 @@ from edgeward.cli.options import Subparsers, add_command, checked_config, config
 from edgeward.descriptors import raise_descriptor_limit
 from edgeward.errors import ConfigError, Exit, UserError
 from edgeward.listening_sockets import READY_FD
-from edgeward.supervisor.state_files import unusable_state_dir
 
 if TYPE_CHECKING:
     from edgeward.settings.config import Config
@@ -129,6 +128,9 @@ def _prepare_process(args: argparse.Namespace) -> "Config":
     except OSError as error:
         # A process that the supervisor starts again must run without: the directory may be full, or deleted.
         if READY_FD not in os.environ:
+            # Not needed otherwise, and it imports what `edgeward --help` must not.
+            from edgeward.supervisor.state_files import unusable_state_dir
+
             raise ConfigError(unusable_state_dir(config.state_dir, error)) from None
     # prometheus-client reads the variable once, when it is imported.
     os.environ.setdefault(METRICS_DIR, str(metrics))
