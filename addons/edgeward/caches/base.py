@@ -1,14 +1,13 @@
 """The base of all cache drivers: a driver carries out purge orders at one cache, and says how certain the result is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 from typing import ClassVar, Self
 
 from aiolimiter import AsyncLimiter
 
-from edgeward.caches.concurrent_purges import ConcurrentPurges
 from edgeward.errors import CacheUnavailable
 from edgeward.settings.cache_settings import CacheSettings
 from edgeward.types import Delivery, PurgeOrder, Scope
@@ -107,7 +106,6 @@ class CacheDriver(ABC):
 
     def __init__(self, settings: CacheSettings) -> None:
         self.settings = settings
-        self._concurrent = ConcurrentPurges()
         rate = self.abilities.rate
         self._limiter = AsyncLimiter(rate.burst, rate.burst / rate.per_second) if rate else None
 
@@ -145,26 +143,13 @@ class CacheDriver(ABC):
         first: dict[Hashable, PurgeOrder] = {}
         for order in orders:
             first.setdefault(self._object_of(order), order)
-        outcomes = await self._purge_objects(first, purge)
+        outcomes = dict(zip(first, await purge(list(first.values())), strict=True))
         results = []
         for order in orders:
             outcome = outcomes[key := self._object_of(order)]
             results.append(outcome)
             outcomes[key] = replace(outcome, count=None if outcome.count else outcome.count)
         return results
-
-    async def _purge_objects(
-        self, orders: Mapping[Hashable, PurgeOrder], purge: Callable[[Sequence[PurgeOrder]], Awaitable[list[Purged]]]
-    ) -> dict[Hashable, Purged]:
-        """The outcomes by object, where other calls may purge the same ones at the same time."""
-        self._concurrent.begin(orders)
-        counts: dict[Hashable, int | None] = dict.fromkeys(orders)
-        try:
-            outcomes = dict(zip(orders, await purge(list(orders.values())), strict=True))
-            counts = {key: outcome.count for key, outcome in outcomes.items()}
-        finally:
-            known = {key: self._concurrent.end(key, count) for key, count in counts.items()}
-        return {key: replace(outcome, count=known[key]) for key, outcome in outcomes.items()}
 
     def _object_of(self, order: PurgeOrder) -> Hashable:
         """What an order by target or tag concerns in this cache."""
