@@ -4,6 +4,7 @@ import asyncio
 import random
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.lists.entries import entry
@@ -285,14 +286,15 @@ async def test_an_undone_act_is_forgotten_after_its_time(store: Store, list_stor
 async def test_an_act_is_restored_whole_or_not_at_all(store: Store, list_store: ListStore) -> None:
     """If ids of its entries have expired, as the store's clock was set forwards, that is said: it is tried again."""
     ones = [replace(entry("a", n), added_by="bob", act="act-1") for n in range(3)]
-    push, pushed = store.redis.rpush, 0
+    redis: Any = store.redis
+    pushed = 0
 
-    async def lost(key: str, *ids: str) -> int:
+    async def lost(key: str, *ids: str) -> None:
         nonlocal pushed
         pushed += 1
-        return await push(key, *ids[1:])  # type: ignore[no-any-return, misc]
+        await redis.rpush(key, *ids[1:])
 
-    list_store.acts._redis = SimpleNamespace(rpush=lost, expire=store.redis.expire, unlink=store.redis.unlink)
+    list_store.acts._redis = SimpleNamespace(rpush=lost, expire=redis.expire, unlink=redis.unlink)
     with pytest.raises(StoreUnavailable, match="clock was set forwards"):
         await list_store.acts.restore("act-1", ones)
     assert pushed == 1

@@ -89,3 +89,13 @@ async def _is_refused(url: str) -> None:
     with pytest.raises(StoreUnavailable) as refusal:
         await Store.connect(url, timeout_ms=500)
     assert not [password for password in ("geheim", "falsch", "anders") if password in str(refusal.value)]
+
+
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, credentials: Credentials) -> None:
+    """It is said what is wrong: the number in such an error is none of the operating system's."""
+    node = Node(tmp_path / "0", credentials=credentials)
+    with ExitStack() as running:
+        running.callback(node.kill)
+        node.start()
+        with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+            await Store.connect(f"rediss://:geheim@{node.address}/0")

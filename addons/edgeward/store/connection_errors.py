@@ -1,6 +1,7 @@
 """Why the store can't be reached, in words."""
 
 import os
+import ssl
 
 
 def describe_error(error: BaseException) -> str:
@@ -10,6 +11,8 @@ def describe_error(error: BaseException) -> str:
     """
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return str(cause)  # its number is none of the operating system's
         if isinstance(cause, OSError) and cause.errno is not None:
             # A name that does not resolve has a number of its own, below 0.
             return (os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)).lower()

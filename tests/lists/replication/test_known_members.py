@@ -35,3 +35,10 @@ def test_a_directory_that_can_not_be_written(tmp_path: Path, caplog: pytest.LogC
         known.update({"a": "-"}, 1, 1.0)
     assert known.journals == {"a": "-"}
     assert caplog.text.count("can't be written") == 1
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path) -> None:
+    """On a full disk the next processes, with other numbers, would leave more and more."""
+    (tmp_path / KNOWN_MEMBERS_FILE / "in the way").mkdir(parents=True)
+    KnownMembers(tmp_path).update({"a": "-"}, 1, 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == [KNOWN_MEMBERS_FILE]

@@ -5,5 +5,7 @@ matcher_updates  writes lists, entries and changes into the matcher of a replica
 applied_version  holds a version back until it may be reported
 membership       which replicas are alive, and what each has reported
 store_loss       whether the store still has what this process, or this machine, knew
+known_members    which replicas this machine knew: a restored store may not
+state_file       a small file in state_dir that all processes of a machine share
 refill           restores what the store lost from the memory of a process
 """

@@ -3,10 +3,10 @@ older copy while nothing ran may not know them, and nobody has them in memory.""
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from edgeward.lists.replication.state_file import write_whole
 from edgeward.types.later_releases import DECODE_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -55,11 +55,8 @@ class KnownMembers:
         self.clock = clock
         if self._path is None:
             return
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"clock": clock, "journals": self.journals}))
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps({"clock": clock, "journals": self.journals}))
         except OSError as error:
             if not self._failed:
                 logger.warning("%s: the processes on record can't be written: %s", self._path, error.strerror)

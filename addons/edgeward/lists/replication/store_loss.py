@@ -9,7 +9,6 @@ recorded in a file of state_dir.
 
 import json
 import logging
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Self
 
 from edgeward import metrics
 from edgeward.lists.replication.membership import StoreHistory
+from edgeward.lists.replication.state_file import write_whole
 from edgeward.matching.matcher import Matcher
 from edgeward.types.later_releases import DECODE_ERRORS
 
@@ -110,11 +110,8 @@ class AppliedListsFile:
         if applied == self._written or (time.monotonic() < self._next_write and not at_once):
             return
         self._next_write = time.monotonic() + WRITE_SECONDS
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(applied)))
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(asdict(applied)))
         except OSError as error:
             logger.error("%s: what this machine has applied can't be recorded: %s", self._path, error.strerror)
             return
