@@ -48,7 +48,24 @@ class BadRow(NamedTuple):
     why: str
 
 
-type Row = HashRow | BadRow
+class LeftOut(NamedTuple):
+    """A hash, or a record, that is meant for something else than images: no error, but counted and shown.
+
+    `what` is one of few kinds, such as "md5 of a video": rows of one kind are counted together.
+    """
+
+    number: int
+    what: str
+
+
+class WithdrawnSource(NamedTuple):
+    """The programme takes back all that it gave this id, and names no hash: each entry of the list with it is removed."""
+
+    number: int
+    source_id: str
+
+
+type Row = HashRow | BadRow | LeftOut | WithdrawnSource
 
 
 @dataclass(frozen=True, slots=True)
