@@ -59,7 +59,7 @@ class LeftOut(NamedTuple):
 
 
 class WithdrawnSource(NamedTuple):
-    """The programme takes back all that it gave this id, and names no hash: each entry of the list with it is removed."""
+    """The programme takes back what it gave this id, and names no hash: the list loses each entry with this id."""
 
     number: int
     source_id: str
