@@ -8,7 +8,9 @@ fingerprint: all that came with its id is withdrawn. Namespaces and unknown elem
 declaration is refused, and with it all entities.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import BinaryIO
 from xml.parsers.expat import ErrorString, ExpatError, ParserCreate, XMLParserType, errors
 
@@ -28,6 +30,8 @@ _PIECE_BYTES = 64 * 1024
 _ROOT = "queryResult"
 _KINDS = frozenset({"image", "video", "deletedImage", "deletedVideo"})
 _TEXTS = frozenset({"member", "id", "classification"})
+_TRANSCODED = re.compile(rb"<\?xml[^>]*encoding=[\"']utf-?(16|32)", re.IGNORECASE)
+"""Its declaration is from before someone made UTF-8 of it."""
 _BREAKS_OFF = frozenset(
     {errors.codes[name] for name in (errors.XML_ERROR_NO_ELEMENTS, errors.XML_ERROR_UNCLOSED_TOKEN)}
 )
@@ -35,10 +39,8 @@ _BREAKS_OFF |= {errors.codes[errors.XML_ERROR_PARTIAL_CHAR], errors.codes[errors
 
 
 def looks_like(head: bytes) -> bool:
-    text = head.replace(b"\0", b"")  # UTF-16, for what is searched here
-    return text.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip().startswith(b"<") and (
-        b"queryResult" in text
-    )
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")  # also UTF-16, as far as this goes
+    return text.startswith(b"<") and b"queryResult" in text
 
 
 def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
@@ -47,11 +49,12 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
     Raises:
         UserError: it is no such XML, breaks off, or is out of bounds; the message names the line and the byte.
     """
-    parser = ParserCreate(namespace_separator=" ")
+    first = stream.read(_PIECE_BYTES)
+    parser = ParserCreate("utf-8" if _TRANSCODED.match(first) else None, " ")
     entries = _Entries(parser)
     read = unfinished = 0
     try:
-        while piece := stream.read(_PIECE_BYTES):
+        for piece in chain((first,), iter(lambda: stream.read(_PIECE_BYTES), b"")):
             entries.found_any = False
             parser.Parse(piece, False)
             yield from entries.take()
