@@ -59,7 +59,7 @@ class LeftOut(NamedTuple):
 
 
 class WithdrawnSource(NamedTuple):
-    """The programme takes back what it gave this id, and names no hash: the list loses each entry with this id."""
+    """The programme takes back all that it gave this id, and names no hash: each entry with it is removed."""
 
     number: int
     source_id: str
@@ -94,7 +94,9 @@ class FileFormat(NamedTuple):
         title: as messages name it: "this looks like TITLE".
         unit: what a row's number counts: "line" or "record".
         looks_like: whether a file that begins with these bytes (at most HEAD_BYTES, without a byte order mark) has it.
-        rows: reads an uncompressed file. Raises UserError if it can't be read on.
+        rows: reads an opened file (hash_files.open_file). Raises UserError if it can't be read on.
+        describe: which parts of a file that begins with these bytes are read, for people; None if there is nothing to
+            say. Raises UserError like `rows`.
     """
 
     name: str
@@ -102,3 +104,4 @@ class FileFormat(NamedTuple):
     unit: str
     looks_like: Callable[[bytes], bool]
     rows: Callable[[BinaryIO, ReadOptions], Iterator[Row]]
+    describe: Callable[[bytes, ReadOptions], str] | None = None
