@@ -7,7 +7,7 @@ from edgeward.lists.formats import HEAD_BYTES, BadRow
 
 MAX_LINE_BYTES = 1024 * 1024
 """Bytes of the longest line that is read. A longer one is a bad row."""
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 """Bytes that are read at a time."""
 
 type NumberedLine = tuple[int, str] | BadRow

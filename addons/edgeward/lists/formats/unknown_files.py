@@ -17,6 +17,7 @@ BINARY = (
     (b"SQLite format 3\0", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of Microsoft Office: save it as CSV first"),
     (b"\x7fELF", "a program"),
+    (b"ClamAV-VDB:", "a database of ClamAV: unpack it with sigtool first"),
 )
 KEYS_NAMED = 5
 KEY_CHARACTERS = 40
