@@ -73,7 +73,7 @@ def test_sha1_is_read_in_base32() -> None:
     digest = bytes.fromhex("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")
     assert sha1.parse(f" {base64.b32encode(digest).decode()} ") == digest
     for text in ("A" * 32, "a" * 31 + "z", "A" * 31 + "1", "Z" * 31):
-        with pytest.raises(ValueError, match="digits: sha1 has|it is not hexadecimal, nor"):
+        with pytest.raises(ValueError, match=r"digits: sha1 has|it is not hexadecimal, nor"):
             sha1.parse(text)
     with pytest.raises(ValueError, match="it is not hexadecimal"):
         BUILT_IN[0].parse("Z" * 32)

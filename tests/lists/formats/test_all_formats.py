@@ -3,8 +3,10 @@
 import gzip
 import io
 import itertools
+import re
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,12 @@ from edgeward.lists.formats.hash_files import ParsedHash, ParsedRow, format_of, 
 from edgeward.lists.formats.piece_stream import stream_of
 from edgeward.lists.formats.table import FORMATS
 
+PAGE = (Path(__file__).parents[3] / "docs" / "list-formats.md").read_text()
+DOCUMENTED = {
+    name: block.encode()
+    for name, block in re.findall(r"^## (\S+)\n(?:(?!^## ).*\n)*?```\w*\n((?:.*\n)*?)```", PAGE, re.M)
+}
+"""By format, the first block of code of its section."""
 OPTIONS = ReadOptions(categories=frozenset({"1", "2"}))
 MAX_MESSAGE = 700
 """Characters of a message: what is wrong, names of what is known, and little of the line."""
@@ -67,6 +75,14 @@ def test_each_format_is_recognised_and_read(name: str) -> None:
     assert read(gzip.compress(EXAMPLES[name]), name) == rows
     if name != "ncmec":  # XML says its encoding itself
         assert read(EXAMPLES[name].decode().encode("utf-16"), name) == rows
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_documented_examples_are_read(name: str) -> None:
+    """The example of each section of docs/list-formats.md is recognised, and read without a bad row."""
+    assert format_of(DOCUMENTED[name]).name == name
+    rows = read(DOCUMENTED[name])
+    assert rows and not [row for row in rows if isinstance(row, BadRow)]
 
 
 @st.composite

@@ -59,6 +59,7 @@ def test_without_a_header() -> None:
     """Columns of one length of hash are found; those of two types, by the column that names the type."""
     assert read(f"{MD5},a\n{MD5[::-1]},b\n") == [HashRow(1, MD5, "md5"), HashRow(2, MD5[::-1], "md5")]
     assert read(f"MD5;{MD5}\nSHA-1;{SHA1}\n") == [HashRow(1, MD5, "md5"), HashRow(2, SHA1, "sha1")]
+    assert read(f"\t{MD5}\t\n\t{MD5[::-1]}\t\n") == [HashRow(1, MD5, "md5"), HashRow(2, MD5[::-1], "md5")]
     # Of 64 digits: sha256 or pdq, so that the type must be said.
     assert read(f"a\t{PDQ}\nb\t{PDQ}\n") == [HashRow(1, PDQ), HashRow(2, PDQ)]
     assert read(f"x,{SHA1}\n", ReadOptions(columns={"sha1": "COL2"})) == [HashRow(1, SHA1, "sha1")]
@@ -74,6 +75,14 @@ def test_other_kinds_are_left_out() -> None:
         LeftOut(3, "domain"),
         LeftOut(4, "sha512"),
         HashRow(5, "12", "nonsense"),
+    ]
+
+
+def test_empty_cells_at_the_ends() -> None:
+    """Columns without a name, first and last, count: tabs at the ends of a line are no space around it."""
+    assert read(f"\tmd5\tid\t\nx\t{MD5}\t7\t\n\t{MD5}\t\t\n") == [
+        HashRow(2, MD5, "md5", source_id="7"),
+        HashRow(3, MD5, "md5"),
     ]
 
 

@@ -11,7 +11,7 @@ from edgeward.hashing.signal_registry import listable_types
 from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv_cells import cells_of
 from edgeward.lists.formats.csv_columns import Columns, columns_of, is_withdrawn
-from edgeward.lists.formats.lines import first_lines
+from edgeward.lists.formats.lines import first_lines, first_whole_lines
 from edgeward.lists.formats.piece_stream import pieces_of, stream_of
 from edgeward.lists.formats.type_names import other_kind, signal_type_named
 from edgeward.quantities import excerpt
@@ -62,7 +62,7 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
 
 def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
     """The separator and the columns of a file that begins with `head`. Raises UserError."""
-    lines = first_lines(head, SAMPLE_ROWS)
+    lines = first_whole_lines(head, SAMPLE_ROWS)
     if options.delimiter:
         if len(options.delimiter) != 1 or options.delimiter in '"\r\n':
             raise UserError("the separator must be one character, and neither a quote nor a line end")
