@@ -103,6 +103,8 @@ def entry(value: Entry) -> Json:
         "added_by": value.added_by,
         "added_at": value.added_at,
         "act": value.act,
+        **({"source_id": value.source_id} if value.source_id else {}),
+        **({"tags": value.tags} if value.tags else {}),
     }
 
 

@@ -81,7 +81,7 @@ class Fingerprint:
         return cls(sha256, media_type, size, signals, data.get("width", 0), data.get("height", 0), flaw)
 
 
-_SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act"})
+_SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act", "source_id", "tags"})
 _ENTRY_FIELDS = frozenset({"list", "signal", "reason", "added_by", "added_at"})
 
 
@@ -105,6 +105,7 @@ class Entry:
     """One listed signal: who listed it, when (Unix seconds) and why.
 
     `act` is the id of the request, takedown or import that listed it, "" if that was before acts were recorded.
+    `source_id` is the id that the programme which the hash came from gave it, "" for none; `tags` are its labels there.
     `unknown` is what only a later release can read of it, as JSON (see later_releases.py).
     """
 
@@ -114,6 +115,8 @@ class Entry:
     added_by: str = ""
     added_at: float = 0.0
     act: str = ""
+    source_id: str = ""
+    tags: tuple[str, ...] = ()
     unknown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -121,11 +124,12 @@ class Entry:
         return entry_id(self.list, self.signal)
 
     def to_json(self) -> str:
-        """The act is in the object of the signal: there earlier versions ignore unknown keys, so that machines can be
-        upgraded one after another."""
-        signal = self.signal.to_dict() | ({"act": self.act} if self.act else {})
+        """The act, the source's id and the tags are in the object of the signal: there earlier versions ignore unknown
+        keys, so that machines can be upgraded one after another."""
+        more = {"act": self.act, "source_id": self.source_id, "tags": self.tags}
+        signal = self.signal.to_dict() | {name: value for name, value in more.items() if value}
         data = asdict(self) | {"signal": signal}
-        del data["act"], data["unknown"]
+        del data["act"], data["source_id"], data["tags"], data["unknown"]
         return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
@@ -142,10 +146,12 @@ class Entry:
         signal = data["signal"]
         # Interned: an import of a million entries has one act.
         act = sys.intern(signal.get("act", ""))
+        source_id, tags = signal.get("source_id", ""), tuple(map(sys.intern, signal.get("tags", ())))
         read = Signal.from_dict(signal)
         is_known = len(data) == len(_ENTRY_FIELDS) and signal.keys() <= _SIGNAL_FIELDS and "view" not in signal
         unknown = "" if is_known else _unknown_of_entry(data, read)
-        return cls(data["list"], read, data["reason"], data["added_by"], data["added_at"], act, unknown)
+        listed_by = data["reason"], data["added_by"], data["added_at"], act
+        return cls(data["list"], read, *listed_by, source_id, tags, unknown)
 
 
 COMPOSITE_TYPE = "pdq-dhash"
