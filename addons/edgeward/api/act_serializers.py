@@ -1,6 +1,6 @@
 """Acts, undos and removals as JSON objects. docs/api.md describes each key."""
 
-from edgeward.api import serializers
+from edgeward.api import match_serializers, serializers
 from edgeward.api.serializers import Json
 from edgeward.lists.acts import Act
 from edgeward.operations.entries import EntriesRemoved
@@ -25,8 +25,8 @@ def entries_removed(value: EntriesRemoved) -> Json:
 
 def still_blocked(value: StillBlocked) -> Json:
     return {
-        "blocking": [serializers.match(*each) for each in value.blocking],
-        "allowed": serializers.match(*value.allowed) if value.allowed else None,
+        "blocking": [match_serializers.match(*each) for each in value.blocking],
+        "allowed": match_serializers.match(*value.allowed) if value.allowed else None,
         "checked": value.checked,
         "unchecked": value.unchecked,
     }

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from edgeward.api import (
     acts,
+    audit,
     authentication,
     caches,
     check,
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/entries/{{id}}/receipt", Role.OPERATOR, receipts.of_entry),
     Route("GET", f"{API}/acts/{{id}}", Role.OPERATOR, acts.show),
     Route("DELETE", f"{API}/acts/{{id}}", Role.OPERATOR, acts.delete),
+    Route("GET", f"{API}/audit", Role.OPERATOR, audit.index, needs_lists=False),
     Route("POST", f"{API}/check", Role.OPERATOR, check.check),
     Route("GET", f"{API}/purges", Role.OPERATOR, purges.index),
     Route("POST", f"{API}/purges", Role.OPERATOR, purges.create),
