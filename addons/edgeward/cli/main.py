@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "entries": ("add",),
     "removal": ("undo", "remove"),
     "imports": ("import", "jobs"),
+    "export": ("export",),
     "audit": ("audit",),
     "purges": ("purge", "purges"),
     "caches": ("caches",),
