@@ -1,8 +1,8 @@
-"""Numbers with their nouns."""
+"""Numbers with their nouns, and excerpts."""
 
 import pytest
 
-from edgeward.quantities import PROCESSES_NAMED, counted, listed, not_heard_from
+from edgeward.quantities import PROCESSES_NAMED, counted, excerpt, listed, not_heard_from
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,11 @@ def test_processes_that_are_not_heard_from() -> None:
     assert controller == "not heard from for 4 s: edge1/controller/8#a; it serves no images"
     many = not_heard_from([("a", 5.0)] * (PROCESSES_NAMED + 3))
     assert (len(many), many[-1]) == (PROCESSES_NAMED + 1, "not heard from: 3 more processes")
+
+
+def test_excerpts_are_short_and_printable() -> None:
+    """What is longer is cut, and what a terminal would act on is escaped; the rest stays as it is."""
+    assert excerpt("md5:12 ä") == "md5:12 ä"
+    assert excerpt("abcdef", 3) == "abc..."
+    assert excerpt("a\x1b[2J\nb") == r"a\x1b[2J\nb"
+    assert len(excerpt("\x00" * 5000)) <= 200

@@ -1,4 +1,4 @@
-"""Numbers with their nouns, and lists of names, in every sentence that has some."""
+"""Numbers with their nouns, lists of names, and excerpts of what was given, in every sentence that has some."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,6 +6,8 @@ HOSTS_NAMED = 3
 """Hosts that are named in one sentence at most."""
 PROCESSES_NAMED = 5
 """Silent processes that are named at most."""
+EXCERPT_CHARACTERS = 100
+"""Characters of what was given that a message repeats: a whole hash of the usual types, but no long line."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -18,6 +20,12 @@ def listed(names: Iterable[str], most: int, count: int = 0) -> str:
     known = list(names)
     more = max(len(known), count) - min(len(known), most)
     return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def excerpt(text: str, most: int = EXCERPT_CHARACTERS) -> str:
+    """`text` for a message: its first `most` characters, with escapes for those that a terminal would not show."""
+    shown = text[:most] + ("..." if len(text) > most else "")
+    return shown if shown.isprintable() else repr(shown)[1:-1][: 2 * most]
 
 
 def not_heard_from(silent: Sequence[tuple[str, float]]) -> list[str]:

@@ -23,6 +23,7 @@ DHASH_WEIGHT = 8
 """In a composite distance a bit of the dhash counts as much as this many bits of the PDQ."""
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_BASE32 = re.compile(r"[A-Z2-7]+")
 
 
 class ListedType:
@@ -114,6 +115,12 @@ class Digest(ListedType):
         if value == self._empty:
             raise ValueError("it is the digest of the empty file")
         return value
+
+    def _decoded(self, text: str) -> bytes:
+        """Also base32 (RFC 4648, section 6) without padding, in which some write SHA-1."""
+        if self.bits % 40 == 0 and _BASE32.fullmatch(text) and len(text) * 5 == self.bits:
+            return base64.b32decode(text)
+        return super()._decoded(text)
 
 
 class Perceptual(ListedType):

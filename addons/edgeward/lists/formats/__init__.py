@@ -1,8 +1,13 @@
 """Files of hashes, as programmes ship them. One module a format; `hash_files` reads them all.
 
-text   TYPE:HEX, or HEX if a type is given for all; empty lines and lines that begin with # are skipped
-csv    a header with `value`, and any of `type`, `quality` and `reason` (RFC 4180)
-jsonl  one object a line with the same keys (JSON lines)
+table             all formats; how one is recognised
+text csv jsonl    plain text, CSV with any columns (csv_columns), JSON lines
+checksums         output of the md5sum family;  hashdeep: of hashdeep;  pdq_tools: of the PDQ tools in C++
+clamav            signatures of ClamAV
+hash_files        opens a file (compression, encodings), and reads rows of any format into signals
+lines             lines of text in bounded memory;  piece_stream: streams made of decoded pieces
+type_names        names of signal types as others write them
+unknown_files     what a file looks like that has none of the formats
 
 A format gives rows as it reads, so that a file of any size takes little memory. What is wrong with one row is a BadRow,
 and reading goes on; what makes the rest unreadable (a document that breaks off) is a UserError, and nothing is
@@ -48,7 +53,24 @@ class BadRow(NamedTuple):
     why: str
 
 
-type Row = HashRow | BadRow
+class LeftOut(NamedTuple):
+    """A hash, or a record, that is meant for something else than images: no error, but counted and shown.
+
+    `what` is one of few kinds, such as "md5 of a video": rows of one kind are counted together.
+    """
+
+    number: int
+    what: str
+
+
+class WithdrawnSource(NamedTuple):
+    """The programme takes back all that it gave this id, and names no hash: each entry with it is removed."""
+
+    number: int
+    source_id: str
+
+
+type Row = HashRow | BadRow | LeftOut | WithdrawnSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,9 @@ class FileFormat(NamedTuple):
         title: as messages name it: "this looks like TITLE".
         unit: what a row's number counts: "line" or "record".
         looks_like: whether a file that begins with these bytes (at most HEAD_BYTES, without a byte order mark) has it.
-        rows: reads an uncompressed file. Raises UserError if it can't be read on.
+        rows: reads an opened file (hash_files.open_file). Raises UserError if it can't be read on.
+        describe: which parts of a file that begins with these bytes are read, for people; None if there is nothing to
+            say. Raises UserError like `rows`.
     """
 
     name: str
@@ -85,3 +109,4 @@ class FileFormat(NamedTuple):
     unit: str
     looks_like: Callable[[bytes], bool]
     rows: Callable[[BinaryIO, ReadOptions], Iterator[Row]]
+    describe: Callable[[bytes, ReadOptions], str] | None = None

@@ -1,32 +1,158 @@
-"""CSV (RFC 4180) with a header."""
+"""CSV (RFC 4180) with any separator, with or without a header, whose columns are given or found out."""
 
 import csv
-import io
-from collections.abc import Iterator
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import COLUMNS, Row
+from edgeward.hashing.signal_registry import listable_types
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats.csv_columns import Columns, columns_of, is_withdrawn
+from edgeward.lists.formats.lines import NumberedLine, first_lines, read_lines
+from edgeward.lists.formats.piece_stream import pieces_of, stream_of
+from edgeward.lists.formats.type_names import other_kind, signal_type_named
+from edgeward.quantities import excerpt
+from edgeward.types import TYPES_WITH_QUALITY
+
+SEPARATORS = ",;\t|"
+SAMPLE_ROWS = 20
+"""Rows by which the separator and the columns are found out."""
+MAX_FIELD = 131_072
+"""Characters of the longest field, so that a quote that is not closed does not take the rest of the file."""
+WORD_CHARACTERS = 30
+
+_BETWEEN_TAGS = re.compile(r"[;,|]")
 
 
-def csv_rows(text: str) -> Iterator[Row]:
-    """The rows after the header. Empty cells are left out.
+def looks_like(head: bytes) -> bool:
+    """Whether columns of hashes are found by the header, or by what is in the first rows."""
+    try:
+        _, columns = _shape(head, ReadOptions())
+    except UserError:
+        return False
+    return columns.width > 1 or bool(columns.names)
+
+
+def describe(head: bytes, options: ReadOptions) -> str:
+    """Which columns are read, for people. Raises UserError like `rows`."""
+    return _shape(head, options)[1].describe()
+
+
+def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
+    """A row for each hash of each line. Empty cells are passed over, and so are comments (#) before the first line.
 
     Raises:
-        UserError: the first line is not a header of known columns.
+        UserError: it is not known which columns hold hashes, or a quoted field has no end: where lines end after it is
+            not known.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    head = stream.read(HEAD_BYTES)
+    if not first_lines(head, 1):
+        return
+    separator, columns = _shape(head, options)
+    lines = _CsvLines(read_lines(stream_of(itertools.chain((head,), pieces_of(stream)))))
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    is_header, begun = bool(columns.names), 0
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        unknown = sorted(set(header) - set(COLUMNS))
-        if unknown or "value" not in header or len(set(header)) < len(header):
-            raise UserError(
-                f"the first line must name the columns: value, and any of type, quality, reason; not {header}"
-            )
         for cells in reader:
-            if len(cells) == len(header):
-                yield reader.line_num, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-            elif cells:
-                yield reader.line_num, f"{len(cells)} columns where the header has {len(header)}"
-    except csv.Error as error:
-        # The rest is not read: after an unclosed quote it is unknown where lines end.
-        yield reader.line_num, f"not CSV: {error}"
+            yield from lines.take_bad()
+            if cells and not is_header:
+                yield from _rows_of(lines.number, cells, columns)
+            is_header = is_header and not cells
+            begun = lines.number
+    except csv.Error:
+        raise UserError(
+            f"line {begun + 1}: not CSV: a quoted field is not closed, goes on after its second quote, or has "
+            f"more than {MAX_FIELD} characters"
+        ) from None
+    yield from lines.take_bad()
+
+
+class _CsvLines:
+    """The lines that the reader of CSV takes, and those that it can't be given."""
+
+    def __init__(self, lines: Iterator[NumberedLine]) -> None:
+        self._lines = lines
+        self._bad: list[BadRow] = []
+        self._is_begun = False
+        self.number = 0
+        """Of the line that was taken last."""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.number = line[0]
+            if isinstance(line, BadRow):
+                self._bad.append(line)
+                # An empty line: the reader gives control back, and bad lines do not pile up.
+                yield "\n"
+            elif self._is_begun or not line[1].startswith("#"):
+                self._is_begun = self._is_begun or bool(line[1].strip())
+                yield line[1] + "\n"
+
+    def take_bad(self) -> list[BadRow]:
+        """The bad lines since the last call."""
+        bad, self._bad = self._bad, []
+        return bad
+
+
+def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
+    """The separator and the columns of a file that begins with `head`. Raises UserError."""
+    lines = first_lines(head, SAMPLE_ROWS)
+    if options.delimiter:
+        if len(options.delimiter) != 1 or options.delimiter in '"\r\n':
+            raise UserError("the separator must be one character, and neither a quote nor a line end")
+        separator = options.delimiter
+    else:
+        separator = max(SEPARATORS, key=lambda each: min((len(row) for row in _parsed(lines, each)), default=0))
+    sample = _parsed(lines, separator)
+    if not sample:
+        raise UserError("there is no row in the file")
+    return separator, columns_of(sample, options)
+
+
+def _parsed(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """The rows of the first lines, as far as they can be read."""
+    found = []
+    try:
+        for row in csv.reader((line + "\n" for line in lines), delimiter=separator):
+            found.append(row)
+    except csv.Error:
+        pass  # what can't be read is told when the file is read
+    return [row for row in found if row]
+
+
+def _rows_of(number: int, cells: Sequence[str], columns: Columns) -> Iterator[Row]:
+    if len(cells) != columns.width:
+        what = "the header" if columns.names else "the first line"
+        yield BadRow(number, f"{len(cells)} columns where {what} has {columns.width}")
+        return
+    found = {what: text for what, at in columns.places.items() if (text := cells[at].strip())}
+    if not found:
+        return
+    if (withdrawn := is_withdrawn(found.get("withdrawn", ""))) is None:
+        word = excerpt(found["withdrawn"], WORD_CHARACTERS)
+        yield BadRow(number, f"{word!r} does not say whether the hash is withdrawn: true or false, delete or add, ...")
+        return
+    source_id = found.get("source_id", "")
+    tags = tuple(tag for each in _BETWEEN_TAGS.split(found.get("tags", "")) if (tag := each.strip()))
+    hashes = [(what, found[what]) for what in found if what in listable_types()]
+    if value := found.get("value"):
+        named = found.get("type", "")
+        if kind := other_kind(named):
+            yield LeftOut(number, kind)
+            if not hashes:
+                return
+        else:
+            hashes.append((signal_type_named(named) or named, value))
+    for signal_type, value in hashes:
+        if value[0] in "=@":
+            yield BadRow(number, f"a formula in place of a hash{f' ({signal_type})' if signal_type else ''}")
+            continue
+        quality = found.get("quality") if signal_type in (*TYPES_WITH_QUALITY, "") or len(hashes) == 1 else None
+        hash_text, reason = "".join(value.split()), found.get("reason", "")
+        yield HashRow(number, hash_text, signal_type, quality, reason, source_id, tags, withdrawn)
+    if not hashes:
+        yield (
+            WithdrawnSource(number, source_id) if withdrawn and source_id else BadRow(number, "there is no hash in it")
+        )

@@ -1,39 +1,63 @@
-"""Reads a file of hashes of any format. What is wrong with a line is reported with its number."""
+"""Reads a file of hashes of any format, as a stream. What is wrong with a row is reported with its number."""
 
-from collections.abc import Callable, Iterator, Mapping
+import io
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from edgeward.errors import BadSignal, UserError
-from edgeward.hashing.signals import validate
-from edgeward.lists.formats import Row
-from edgeward.lists.formats.csv import csv_rows
-from edgeward.lists.formats.jsonl import jsonl_rows
-from edgeward.lists.formats.text import text_rows
+from edgeward.hashing.signals import types_of_length, validate
+from edgeward.lists.formats import HEAD_BYTES, BadRow, FileFormat, HashRow, LeftOut, ReadOptions, WithdrawnSource
+from edgeward.lists.formats import compression as compressed_files
+from edgeward.lists.formats.encodings import as_utf8, byte_order_mark, head_as_utf8
+from edgeward.lists.formats.piece_stream import pieces_of, stream_of
+from edgeward.lists.formats.table import FORMATS, recognize
+from edgeward.lists.formats.unknown_files import binary_kind, text_kind
+from edgeward.quantities import excerpt
 from edgeward.types import MIN_PDQ_QUALITY, TYPES_WITH_QUALITY, Signal
 
-type Format = Literal["text", "csv", "jsonl"]
-
-_ROWS: Mapping[Format, Callable[[str], Iterator[Row]]] = {"text": text_rows, "csv": csv_rows, "jsonl": jsonl_rows}
+type Format = str
+"""A name of table.FORMATS."""
 
 MAX_REASON = 2000
 """Characters of a reason."""
+MAX_SOURCE_ID = 200
+"""Characters of the id that a programme gave."""
+MAX_TAGS, MAX_TAG = 100, 200
+"""Tags of one hash, and characters of one tag."""
 BAD_LINES_NAMED = 100
 """Bad lines that an error message names."""
 
 
+class OpenedFile(NamedTuple):
+    """A file of hashes.
+
+    Attributes:
+        stream: its content, decompressed, without a byte order mark; in UTF-8, or XML that says its encoding.
+        head: the first HEAD_BYTES of the content, in UTF-8. The stream has them too.
+        compression: what was undone: "gzip", "zstd", "zip" or "".
+    """
+
+    stream: BinaryIO
+    head: bytes
+    compression: str
+
+
 class ParsedHash(NamedTuple):
-    """A signal to list. `reason` is "" if the line has none of its own."""
+    """A signal to list, or to remove from the list if `withdrawn`. `reason` is "" if the row has none of its own."""
 
     signal: Signal
     reason: str = ""
+    source_id: str = ""
+    tags: tuple[str, ...] = ()
+    withdrawn: bool = False
 
 
-class BadLine(NamedTuple):
-    """The number of a line that can't be listed, from 1, and what is wrong with it."""
+BadLine = BadRow
+"""What is wrong with a row, in answers and messages that say "line"."""
 
-    number: int
-    why: str
+type ParsedRow = ParsedHash | BadRow | LeftOut | WithdrawnSource
 
 
 class BadLines(UserError):
@@ -44,6 +68,80 @@ class BadLines(UserError):
         noun = "line" if len(bad) == 1 else "lines"
         more = [f"and {len(bad) - BAD_LINES_NAMED} more"] if len(bad) > BAD_LINES_NAMED else []
         super().__init__("\n".join([f"{len(bad)} bad {noun}, nothing was imported:", *lines, *more]))
+
+
+def open_file(stream: BinaryIO, max_bytes: int = compressed_files.MAX_UNPACKED_BYTES) -> OpenedFile:
+    """The content of a file that is compressed or not, in any Unicode encoding with a byte order mark.
+
+    Args:
+        stream: at its beginning; it must be seekable for zip.
+        max_bytes: of the decompressed content of a compressed file.
+
+    Raises:
+        UserError: it is compressed twice. What else is wrong is raised here or while the stream is read.
+    """
+    magic = stream.read(compressed_files.MAGIC_BYTES)
+    source = _unread(magic, stream)
+    if compression := compressed_files.compression_of(magic):
+        source = stream_of(compressed_files.decompressed(source, compression, max_bytes))
+    first = source.read(HEAD_BYTES)
+    if compression and (inner := compressed_files.compression_of(first)):
+        raise UserError(f"there is a {inner} file in the {compression} file: decompress it first")
+    mark, encoding = byte_order_mark(first)
+    pieces = itertools.chain((first[len(mark) :],), pieces_of(source))
+    if encoding == "utf-8":
+        return OpenedFile(stream_of(pieces), first[len(mark) :], compression)
+    head = head_as_utf8(first[len(mark) :], encoding)[:HEAD_BYTES]
+    if head.lstrip().startswith(b"<"):
+        # XML says its encoding itself: its parser reads it with the mark.
+        return OpenedFile(stream_of(itertools.chain((first,), pieces_of(source))), head, compression)
+    return OpenedFile(stream_of(as_utf8(pieces, encoding)), head, compression)
+
+
+def format_of(head: bytes, name: str = "") -> FileFormat:
+    """The format of a file, by its name, or recognised by the first bytes of its content.
+
+    Raises:
+        UserError: there is no such format, the file is not text, or its format is not recognised.
+    """
+    known = ", ".join(FORMATS)
+    if name and name not in FORMATS:
+        raise UserError(f"unknown format {excerpt(name)!r}; known: {known}")
+    if what := binary_kind(head):
+        raise UserError(f"the file is not a file of hashes: it looks like {what}")
+    found = FORMATS[name] if name else recognize(head)
+    if found is None:
+        raise UserError(f"the format is not recognised: this looks like {text_kind(head)}; known formats: {known}")
+    return found
+
+
+def read_rows(
+    stream: BinaryIO,
+    file_format: FileFormat,
+    options: ReadOptions | None = None,
+    signal_type: str | None = None,
+    quality: int | None = None,
+    min_quality: int = MIN_PDQ_QUALITY,
+) -> Iterator[ParsedRow]:
+    """The rows of an opened file as they are read. Nothing of them is kept.
+
+    Args:
+        stream: that of `open_file`.
+        signal_type: of rows that do not say it. Without it the length of the hash decides where one type has it.
+        quality: of PDQ hashes whose rows do not say it.
+        min_quality: a row with a PDQ hash of less is bad: it would never match.
+
+    Raises:
+        UserError: the file can't be read on. What was read of it must not be imported.
+    """
+    for row in file_format.rows(stream, options or ReadOptions()):
+        if not isinstance(row, HashRow):
+            yield row
+            continue
+        try:
+            yield _parse(row, signal_type, quality, min_quality)
+        except BadSignal as error:
+            yield BadRow(row.number, str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,63 +166,80 @@ def read(
     quality: int | None = None,
     min_quality: int = MIN_PDQ_QUALITY,
 ) -> ParsedFile:
-    """Read the hashes of a file.
-
-    Args:
-        body: UTF-8, with or without a byte order mark.
-        signal_type: of lines that do not say it.
-        quality: of PDQ hashes whose lines do not say it.
-        min_quality: a line with a PDQ hash of less is bad: it would never match.
+    """The hashes of a file that only adds. The arguments are those of `read_rows`.
 
     Raises:
-        UserError: it is not UTF-8, or a CSV without the header. (Single bad lines are in `bad` of the result.)
+        UserError: it can't be read, or it withdraws hashes. (Single bad lines are in `bad` of the result.)
     """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"the file is not UTF-8 text: byte {error.start} can't be read") from None
+    opened = open_file(io.BytesIO(body))
+    known = format_of(opened.head, file_format)
     found: dict[tuple[str, str], ParsedHash] = {}
     bad: list[BadLine] = []
     count = 0
-    for number, row in _ROWS[file_format](text):
-        if isinstance(row, str):
-            bad.append(BadLine(number, row))
-            continue
-        try:
-            parsed = _parse(row, signal_type, quality, min_quality)
-        except BadSignal as error:
-            bad.append(BadLine(number, str(error)))
-            continue
-        count += 1
-        found.setdefault((parsed.signal.type, parsed.signal.value), parsed)
+    for row in read_rows(opened.stream, known, None, signal_type, quality, min_quality):
+        if isinstance(row, BadRow):
+            bad.append(row)
+        elif isinstance(row, WithdrawnSource) or (isinstance(row, ParsedHash) and row.withdrawn):
+            raise UserError("the file withdraws hashes: only additions can be imported")
+        elif isinstance(row, ParsedHash):
+            count += 1
+            found.setdefault((row.signal.type, row.signal.value), row)
     return ParsedFile(list(found.values()), bad, count - len(found))
 
 
-def _parse(row: Mapping[str, object], default_type: str | None, quality: int | None, min_quality: int) -> ParsedHash:
+def _unread(first: bytes, stream: BinaryIO) -> BinaryIO:
+    """The stream from where it was before `first` was read. A pipe can't be set back: it gets a new stream."""
+    if stream.seekable():
+        stream.seek(-len(first), io.SEEK_CUR)
+        return stream
+    return stream_of(itertools.chain((first,), pieces_of(stream)))
+
+
+def _parse(row: HashRow, default_type: str | None, quality: int | None, min_quality: int) -> ParsedHash:
     """Raises BadSignal, which says what is wrong with the row."""
-    signal_type, value, reason = row.get("type", default_type), row.get("value"), row.get("reason", "")
-    if not isinstance(value, str) or not isinstance(reason, str):
-        raise BadSignal("there is no value" if value is None else "value and reason must be text")
-    if not isinstance(signal_type, str):
-        raise BadSignal(f"{value!r} has no type: give TYPE:HEX, or a type for all lines")
-    if len(reason) > MAX_REASON:
-        raise BadSignal(f"the reason has more than {MAX_REASON} characters")
-    own_quality = _quality(row.get("quality"))
-    # The quality given for all is meant for those types that have one; the row's own must be right.
-    has_quality = signal_type.strip().lower() in TYPES_WITH_QUALITY
-    given_quality = quality if has_quality else None
-    signal = validate(Signal(signal_type, value, given_quality if own_quality is None else own_quality))
-    if signal.quality is not None and signal.quality < min_quality:
+    value, reason = row.value, row.reason
+    if not isinstance(value, str) or not isinstance(reason, str) or not isinstance(row.type, str):
+        raise BadSignal("value, type and reason must be text")
+    if not value.strip():
+        raise BadSignal("there is no value")
+    signal_type = row.type or default_type or _type_by_length(value)
+    if row.reason or row.source_id or row.tags:
+        _check_lengths(row)
+    own_quality = row.quality if row.quality is None else _quality(row.quality)
+    if own_quality is None and quality is not None and signal_type.strip().lower() in TYPES_WITH_QUALITY:
+        # The quality given for all is meant for those types that have one; the row's own must be right.
+        own_quality = quality
+    signal = validate(Signal(signal_type, value, own_quality))
+    if signal.quality is not None and signal.quality < min_quality and not row.withdrawn:
         raise BadSignal(
             f"{signal.type}:{signal.value} has quality {signal.quality}: below {min_quality} it never matches"
         )
-    return ParsedHash(signal, reason)
+    return ParsedHash(signal, reason, row.source_id, row.tags, row.withdrawn)
 
 
-def _quality(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+def _type_by_length(value: str) -> str:
+    """The one type whose values have this length in hexadecimal. Raises BadSignal if there is none, or more."""
+    found = types_of_length(value)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadSignal(f"{excerpt(value)!r} has no type, and may be {' or '.join(found)}: say which (--type)")
+    raise BadSignal(f"{excerpt(value)!r} has no type: give TYPE:HEX, or a type for all lines")
+
+
+def _check_lengths(row: HashRow) -> None:
+    if len(str(row.reason)) > MAX_REASON:
+        raise BadSignal(f"the reason has more than {MAX_REASON} characters")
+    if len(row.source_id) > MAX_SOURCE_ID:
+        raise BadSignal(f"the source's id has more than {MAX_SOURCE_ID} characters")
+    if len(row.tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in row.tags):
+        raise BadSignal(f"there are more than {MAX_TAGS} tags, or one has more than {MAX_TAG} characters")
+
+
+def _quality(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     # No quality has ten digits, and int() raises ValueError for thousands of them.
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10:
         return int(value)
-    raise BadSignal(f"{value!r} is not a quality")
+    raise BadSignal(f"{excerpt(str(value))!r} is not a quality")

@@ -1,21 +1,54 @@
-"""Plain text: one hash a line."""
+"""Plain text: one hash a line, with or without its type."""
 
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
-from edgeward.lists.formats import Row
+from edgeward.hashing.signal_registry import listable_types
+from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row
+from edgeward.lists.formats.lines import first_lines, read_lines
 
 _DETAILS = re.compile(r"(?:\s+quality\s+(?P<quality>\d+))?(?:\s+frame\s+\d+)?$")
 """What `edgeward hash` prints after a hash."""
+_HASH = re.compile(r"[0-9a-fA-F]{16,}|[0-9a-zA-Z+/]{11,}={0,2}")
+"""Hexadecimal or base64, of 8 bytes or more."""
 
 
-def text_rows(text: str) -> Iterator[Row]:
-    """TYPE:HEX, or HEX alone; then perhaps the quality, and the frame, as `edgeward hash` prints them. Empty lines and
-    lines that begin with # are skipped."""
-    # Not splitlines: it also splits at characters that no line ends with, such as a form feed.
-    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
-        if line and not line.startswith("#"):
-            found = _DETAILS.search(line)
-            details = {"quality": found["quality"]} if found and found["quality"] else {}
-            signal_type, colon, value = (line[: found.start()] if found else line).rpartition(":")
-            yield number, {"type": signal_type, "value": value, **details} if colon else {"value": value, **details}
+def looks_like(head: bytes) -> bool:
+    """Whether one of the first lines is TYPE:HASH or TYPE HASH, or HASH in hexadecimal."""
+    rows = (_row(0, line) for line in first_lines(head))
+    return any(_is_hash(row) for row in rows)
+
+
+def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
+    """TYPE:HASH, TYPE HASH, or HASH alone; then perhaps the quality and the frame, as `edgeward hash` prints them.
+
+    Empty lines, and what follows a "#" at the beginning of a line or after white space, are skipped.
+    """
+    for line in read_lines(stream):
+        if isinstance(line, BadRow):
+            yield line
+            continue
+        text = line[1].strip()
+        if "#" in text:
+            text = "" if text[0] == "#" else re.split(r"\s#", text, maxsplit=1)[0]
+        if text:
+            yield _row(line[0], text)
+
+
+def _row(number: int, text: str) -> HashRow:
+    quality = None
+    words = text.split()
+    if len(words) > 2 and (found := _DETAILS.search(text)):
+        quality, text = found["quality"], text[: found.start()]
+        words = text.split()
+    signal_type, colon, value = text.rpartition(":")
+    if not colon and len(words) == 2:
+        signal_type, value = words
+    return HashRow(number, value, signal_type, quality)
+
+
+def _is_hash(row: HashRow) -> bool:
+    known = not row.type or str(row.type).strip().lower() in listable_types()
+    value = str(row.value).strip()
+    return known and bool(_HASH.fullmatch(value)) and (bool(row.type) or value.isalnum())
