@@ -2,7 +2,7 @@
 
 from edgeward.api import act_serializers
 from edgeward.lists.acts import Act, Outcome
-from edgeward.operations.entries import EntriesRemoved
+from edgeward.operations.removals import EntriesRemoved
 from edgeward.operations.still_blocked import StillBlocked
 from edgeward.operations.undo import ActStatus, UndoResult
 from edgeward.operations.waiting import ChangeStatus
@@ -34,7 +34,7 @@ def test_an_undo_tells_removed_from_kept() -> None:
 
 def test_a_removal_says_what_still_blocks() -> None:
     """Each match with its list, type, distance and act; one entry or several."""
-    removed = EntriesRemoved([ENTRY], CHANGE, STILL, None)
+    removed = EntriesRemoved([ENTRY], 1, CHANGE, STILL, None)
     shown = act_serializers.entry_removed(removed)
     (match,) = shown["still"]["blocking"]
     assert (match["list"], match["entry"], match["type"], match["distance"]) == ("a", ENTRY.id, "pdq", 3)

@@ -15,7 +15,6 @@ from edgeward.types import (
     Entry,
     HashList,
     Incident,
-    Match,
     Outcome,
     PurgeOrder,
     Reason,
@@ -51,14 +50,6 @@ def test_an_entry_is_flat() -> None:
         "added_at": 1.5,
         "act": "act-1",
     }
-
-
-def test_a_match_shows_list_and_distance() -> None:
-    """A match names the entry and its list, and the distance."""
-    entry = Entry("a", Signal("pdq", "ff"), "why")
-    shown = serializers.match(Match(Signal("pdq", "fe", 90, View.DIHEDRAL, 2), entry, 1), HashList("a"))
-    assert (shown["list"], shown["entry"], shown["distance"], shown["reason"]) == ("a", entry.id, 1, "why")
-    assert (shown["view"], shown["frame"]) == ("turned", 2)
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,26 @@ def test_an_api_that_is_away_ends_the_command_at_once(edgeward: Run, api: Api, t
     with pytest.raises(ApiUnavailable):
         edgeward("check", tmp_path / "a", tmp_path / "b")
     assert len(api.requests) == 1
+
+
+def test_hashes_are_checked(api: Api, edgeward: Run) -> None:
+    """Each by itself, with the quality where its type has one; source id and tags of the programme are printed."""
+    api.answer("POST /api/v1/check", {**BLOCKED, "matches": [{**MATCH, "source_id": "4242-17", "tags": ["A1", "b"]}]})
+    ended = edgeward("check", "--hash", f"pdq:{'0f' * 32}", "--hash", "md5:12", "--quality", 80)
+    assert [request.json for request in api.requests] == [
+        {"hash": f"pdq:{'0f' * 32}", "quality": 80},
+        {"hash": "md5:12"},
+    ]
+    assert ended.status == 1
+    assert ended.out.splitlines()[0] == f"pdq:{'0f' * 32}: block (match)"
+    assert ended.out.splitlines()[1].endswith("(enforce), source id 4242-17, tags A1, b: order 17")
+    found = edgeward("check", "--json", "--hash", "md5:12").json
+    assert (found[0]["source"], found[0]["decision"]) == ("md5:12", "block")
+
+
+@pytest.mark.parametrize(("argv", "why"), [((), "nothing to check"), (("a.jpg", "--quality", "9"), "needs a PDQ hash")])
+def test_a_wrong_check_asks_nothing(api: Api, edgeward: Run, argv: tuple[str, ...], why: str) -> None:
+    """The message says what is missing."""
+    with pytest.raises(UserError, match=why):
+        edgeward("check", *argv)
+    assert api.requests == []

@@ -211,3 +211,28 @@ def test_the_new_token_is_used(api: Api, tmp_path: Path) -> None:
     access_file.write_text(json.dumps({"url": f"{api.url}/moved", "token": "ew_new", "pid": 1}))
     assert not other.exists()
     assert Client(api.url, "ew_old", access_file).get("lists") == {"lists": []}
+
+
+def test_a_download_comes_in_parts(api: Api, tmp_path: Path) -> None:
+    """Of any size; a new token is used for it too; a refusal is raised before anything is read."""
+    access_file, body = tmp_path / "api.json", bytes(range(256)) * 4000
+    api.problem(ROUTE, 401, "the token is unknown or revoked")
+    with pytest.raises(Forbidden), Client(api.url, "ew_old").download("lists"):
+        pytest.fail("opened")
+    api.answer("GET /moved/api/v1/lists", body)
+    access_file.write_text(json.dumps({"url": f"{api.url}/moved", "token": "ew_new", "pid": 1}))
+    with Client(api.url, "ew_old", access_file).download("lists", query={"format": "csv"}) as parts:
+        found = list(parts)
+    assert (len(found) > 1, b"".join(found)) == (True, body)
+    assert api.requests[-1].path.endswith("?format=csv")
+
+
+def test_a_download_that_breaks_off_is_not_whole() -> None:
+    """Neither one in chunks without the last, nor one that is shorter than it was to be."""
+    for head in (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"Content-Length: 9\r\n\r\nabc"):
+        with (
+            _replying(b"HTTP/1.1 200 OK\r\n" + head, hang_up=True) as url,
+            pytest.raises(ApiUnavailable, match=r"not whole|no response"),
+            Client(url, "t").download("lists") as parts,
+        ):
+            list(parts)

@@ -80,9 +80,20 @@ def test_a_malformed_radius_is_named(edgeward: Run, radius: str) -> None:
 
 def test_delete_says_how_much_is_gone(api: Api, edgeward: Run) -> None:
     """The reason is sent, and the number of deleted entries is printed."""
+    api.answer(f"GET {LIST}", HASH_LIST)
     api.answer(f"DELETE {LIST}", {"removed": HASH_LIST, **ACTIVE})
     assert edgeward("list", "delete", "court", "--reason", "r & s").out == "deleted court and its 1 entry\n"
-    assert api.requests[0].path.endswith("?why=r+%26+s")
+    assert api.requests[1].path.endswith("?why=r+%26+s")
+
+
+def test_to_delete_a_long_list_needs_a_yes(api: Api, edgeward: Run) -> None:
+    """A script gets the number, and the list stays."""
+    api.answer(f"GET {LIST}", {**HASH_LIST, "entries": 1_000_000})
+    api.answer(f"DELETE {LIST}", {"removed": HASH_LIST, **ACTIVE})
+    with pytest.raises(UserError, match="this deletes court and its 1000000 entries: give --yes"):
+        edgeward("list", "delete", "court")
+    assert [request.method for request in api.requests] == ["GET"]
+    assert edgeward("list", "delete", "court", "--yes").status == 0
 
 
 def test_show_shows_list_and_entries(api: Api, edgeward: Run) -> None:

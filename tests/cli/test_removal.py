@@ -28,6 +28,11 @@ REMOVE = f"DELETE /api/v1/lists/court/entries/{ENTRY['id']}"
 UNDO = f"DELETE /api/v1/acts/{ACT_ID}"
 
 
+@pytest.fixture(autouse=True)
+def _small_act(api: Api) -> None:
+    api.answer(f"GET /api/v1/acts/{ACT_ID}", {**ACT, "listed": 1, "more": False, "added": 1})
+
+
 def undone(still: Any = NOTHING, state: str = "done", **more: Any) -> dict[str, Any]:
     return {"act": ACT, "state": state, "removed": [ENTRY], "kept": [], **ACTIVE, "still": still, **more}
 
@@ -42,7 +47,7 @@ def test_undo_names_what_went(api: Api, edgeward: Run) -> None:
         "1 entry removed, 0 kept; listed on court by ana at 2026-01-01T00:00:00.500Z",
         "no other entry blocks these hashes",
     ]
-    assert api.requests[0].path.endswith("?why=mistake&timeout=30.0")
+    assert api.requests[1].path.endswith("?why=mistake&timeout=30.0")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -115,9 +120,76 @@ def test_remove_by_image_sends_its_bytes(api: Api, edgeward: Run, tmp_path: Path
     assert ended.out.startswith(f"no hash of {picture} is on court: nothing was removed\nstill blocked by pdq")
 
 
-@pytest.mark.parametrize("argv", [[], ["0123", "--image", "a.jpg"]])
-def test_remove_takes_an_entry_or_an_image(api: Api, edgeward: Run, argv: list[str]) -> None:
-    """Neither, or both, is a wrong command."""
-    with pytest.raises(UserError, match="either ENTRY or --image"):
+@pytest.mark.parametrize("argv", [[], ["0123", "--image", "a.jpg"], ["--hash", MD5, "--job", "job-1"]])
+def test_remove_takes_one_thing(api: Api, edgeward: Run, argv: list[str]) -> None:
+    """Nothing, or two things, is a wrong command."""
+    with pytest.raises(UserError, match="give one of ENTRY, --image FILE"):
         edgeward("remove", "court", *argv)
     assert api.requests == []
+
+
+REMOVALS = "POST /api/v1/lists/court/removals"
+
+
+def removed(count: int = 1, dry_run: bool = False, **more: Any) -> dict[str, Any]:
+    named = [ENTRY] * min(count, 1000)
+    return {"removed": named, "count": count, "dry_run": dry_run, "still": NOTHING, "remaining": None, **ACTIVE, **more}
+
+
+def test_remove_by_what_entries_have_in_common(api: Api, edgeward: Run) -> None:
+    """By hash, job or source id: the number is printed, and the first ones."""
+    api.answer(REMOVALS, removed(30))
+    for option, value, key in (
+        ("--hash", MD5, "hashes"),
+        ("--job", "job-1", "act"),
+        ("--source-id", "42", "source_id"),
+    ):
+        api.requests.clear()
+        ended = edgeward("remove", "court", option, value, "--reason", "r", "--yes")
+        assert (ended.status, ended.out.count(f"removed {MD5}"), "removed 30 entries from court" in ended.out) == (
+            0,
+            20,
+            True,
+        )
+        (request,) = api.requests
+        assert request.json == {key: [value] if key == "hashes" else value, "why": "r"}
+    api.answer(REMOVALS, removed(0))
+    ended = edgeward("remove", "court", "--hash", MD5)
+    assert (ended.status, ended.out.splitlines()[0]) == (1, "no such entry is on court: nothing was removed")
+
+
+def test_a_dry_run_says_what_would_go(api: Api, edgeward: Run, tmp_path: Path) -> None:
+    """For an entry, a job and an image; nothing is asked, and its status is that of the removal."""
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"\xff\xd8 bytes")
+    api.answer(REMOVALS, removed(2000, dry_run=True, active=False, waiting_for=["edge1"]))
+    for argv in ([ENTRY["id"]], ["--job", "job-1"], ["--image", picture]):
+        ended = edgeward("remove", "court", *argv, "--dry-run")
+        assert (ended.status, ended.err) == (0, "")
+        assert "would remove 2000 entries from court" in ended.out.splitlines()
+    entry, job, image = api.requests
+    assert entry.json == {"entries": [ENTRY["id"]], "dry_run": True}
+    assert job.json == {"act": "job-1", "dry_run": True}
+    assert image.path.endswith("?dry_run=true")
+
+
+def test_more_than_a_thousand_entries_need_a_yes(api: Api, edgeward: Run) -> None:
+    """Without a terminal the number is the error, and nothing was changed; 1000 are no question."""
+    api.answer(REMOVALS, removed(1001, dry_run=True))
+    with pytest.raises(UserError, match="this removes 1001 entries from court: give --yes"):
+        edgeward("remove", "court", "--job", "job-1")
+    assert [request.json["dry_run"] for request in api.requests] == [True]
+    api.answer(REMOVALS, removed(1000))
+    assert edgeward("remove", "court", "--job", "job-1").status == 0
+    api.answer(UNDO, undone())
+    api.answer(f"GET /api/v1/acts/{ACT_ID}", {**ACT, "added": 1001})
+    with pytest.raises(UserError, match="this takes back 1001 entries: give --yes"):
+        edgeward("undo", ACT_ID)
+    assert edgeward("undo", ACT_ID, "--yes").status == 0
+
+
+def test_an_act_without_a_record_is_not_asked_about(api: Api, edgeward: Run) -> None:
+    """The undo says what it is: a takedown that has not listed yet can be undone too."""
+    api.problem(f"GET /api/v1/acts/{ACT_ID}", 404, "no act")
+    api.answer(UNDO, undone())
+    assert edgeward("undo", ACT_ID).status == 0

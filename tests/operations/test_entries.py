@@ -1,11 +1,11 @@
-"""Entries: the signals of an image that are fit to be listed; added, found and removed."""
+"""Entries: the signals of an image that are fit to be listed; added and found."""
 
 from dataclasses import replace
 
 import pytest
 from tests.support.services import carry_out
 
-from edgeward.errors import BadSignal, InvalidValue, NotFound
+from edgeward.errors import BadSignal, InvalidValue
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.operations import entries, lists
 from edgeward.operations.entries import SignalsToList, signals_to_list
@@ -140,36 +140,3 @@ async def test_a_listing_that_is_waited_for_says_what_is_owed(services: Services
     assert added.purge is not None
     assert (added.purge.orders, added.purge.owed, added.purge.matched) == (0, {}, True)
     assert await carry_out(services) == 0
-
-
-async def test_an_entry_is_removed_with_or_without_its_list(services: Services) -> None:
-    """From then on it is not found, and removing it again is an error."""
-    await lists.create(services, HashList("a"), "ana", "")
-    one, other = (await entries.add(services, "a", [MD5, SHA256], "ana", "")).entries
-    removed = await entries.remove(services, one.id, None, "ana", "")
-    assert removed.entries == [one]
-    assert removed.remaining is not None
-    assert (removed.remaining.act.id, removed.remaining.listed) == (one.act, 1)
-    removed = await entries.remove(services, other.id, "a", "ana", "")
-    assert (removed.entries, removed.change.active, removed.remaining) == ([other], True, None)
-    for list_name in (None, "a"):
-        with pytest.raises(NotFound, match=one.id):
-            await entries.remove(services, one.id, list_name, "ana", "")
-    with pytest.raises(NotFound, match=one.id):
-        entries.find(services, one.id)
-    with pytest.raises(NotFound, match="no list is named 'none'"):
-        await entries.remove(services, one.id, "none", "ana", "")
-
-
-async def test_hashes_are_removed_together(services: Services) -> None:
-    """Those that are on the list, in one step; with what still blocks them. There may be none."""
-    for name in ("a", "b"):
-        await lists.create(services, HashList(name), "ana", "")
-        await entries.add(services, name, [MD5], "ana", "")
-    removed = await entries.remove_signals(services, "a", [MD5, MD5, SHA256], "ana", "")
-    assert [each.signal for each in removed.entries] == [MD5]
-    assert [(match.entry.list, match.distance) for match, _ in removed.still.blocking] == [("b", 0)]
-    again = await entries.remove_signals(services, "a", [MD5], "ana", "")
-    assert (again.entries, again.change.active, again.remaining) == ([], True, None)
-    with pytest.raises(NotFound, match="'none'"):
-        await entries.remove_signals(services, "none", [MD5], "ana", "")

@@ -7,7 +7,7 @@ from tests.support.eventually import eventually
 from tests.support.services import carry_out
 
 from edgeward.errors import NotFound
-from edgeward.operations import entries, lists, receipts, takedowns
+from edgeward.operations import entries, lists, receipts, removals, takedowns
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.lists import ListChanges
 from edgeward.operations.order_totals import ReceiptState
@@ -164,7 +164,7 @@ async def test_sightings_lost_before_an_allowlist_changed_are_on_the_receipt(ser
     await lists.create(services, HashList("good", kind=ListKind.ALLOW), "ana", "")
     (allowed,) = (await entries.add(services, "good", [MD5], "ana", "")).entries
     await services.sightings.forgotten.remember_lost({Target("http", HOST, "/"): 3})
-    await entries.remove(services, allowed.id, None, "ana", "")
+    await removals.of_entry(services, allowed.id, None, "ana", "")
     await retromatched(services)
     await carry_out_without_prefixes(services)
     assert await summary_of(services, entry_id) == (ReceiptState.UNKNOWN, {"inner": 3, "outer": 3})

@@ -13,7 +13,18 @@ from edgeward.errors import Conflict, Unavailable
 from edgeward.lists.audit_trail import request_from
 from edgeward.lists.replication.membership import LOADING, Membership
 from edgeward.lists.replication.refill import Holding, Refill
-from edgeward.operations import entries, imports, lists, purges, receipts, statements, store, takedowns, waiting
+from edgeward.operations import (
+    entries,
+    imports,
+    lists,
+    purges,
+    receipts,
+    removals,
+    statements,
+    store,
+    takedowns,
+    waiting,
+)
 from edgeward.operations import store as module
 from edgeward.operations.imports import ImportRequest
 from edgeward.operations.lists import ListChanges
@@ -52,7 +63,7 @@ async def test_no_list_is_changed_while_lists_are_missing(services: Services) ->
         lists.change(services, "a", ListChanges(mode=Mode.OFF), "ana", ""),
         lists.delete(services, "a", "ana", ""),
         entries.add(services, "a", [LISTED], "ana", ""),
-        entries.remove(services, entry_id, None, "ana", ""),
+        removals.of_entry(services, entry_id, None, "ana", ""),
         imports.create(services, ImportRequest("a", b"md5:" + b"2" * 32, "text"), "ana"),
         takedowns.create(services, TakedownRequest(signals=(LISTED,), list="a"), Requester("ana", "api")),
     ]
@@ -83,7 +94,7 @@ async def test_a_refill_restores_all(services: Services) -> None:
     assert readiness(services).reasons == []
     found = entries.find(services, entry_id)
     assert (found.added_by, found.reason) == ("ana", "order 17")
-    removed = await entries.remove(services, entry_id, None, "ana", "")
+    removed = await removals.of_entry(services, entry_id, None, "ana", "")
     assert list(removed.entries) == [found]
 
 

@@ -10,7 +10,7 @@ from edgeward.errors import Conflict, NotFound, UserError
 from edgeward.imports.import_jobs import ImportJob
 from edgeward.lists import list_store
 from edgeward.lists.formats.hash_files import ParsedHash
-from edgeward.operations import entries, imports, lists, takedowns, undo
+from edgeward.operations import entries, imports, lists, removals, takedowns, undo
 from edgeward.operations.imports import ImportRequest
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
@@ -181,8 +181,8 @@ async def test_an_entry_whose_act_is_lost_can_be_removed(services: Services) -> 
     """With others of the act left, and as the last one."""
     added = await entries.add(services, "a", [MD5, SHA256], "ana", "")
     await services.store.redis.delete(*services.list_store.acts.keys(added.act))
-    removed = await entries.remove(services, added.entries[0].id, "a", "ana", "")
+    removed = await removals.of_entry(services, added.entries[0].id, "a", "ana", "")
     assert removed.remaining is not None
     assert (removed.remaining.act.id, removed.remaining.listed) == (added.act, 1)
     await services.store.redis.delete(*services.list_store.acts.keys(added.act))
-    assert (await entries.remove(services, added.entries[1].id, "a", "ana", "")).remaining is None
+    assert (await removals.of_entry(services, added.entries[1].id, "a", "ana", "")).remaining is None

@@ -1,9 +1,9 @@
 """Acts, undos and removals as JSON objects. docs/api.md describes each key."""
 
-from edgeward.api import serializers
+from edgeward.api import match_serializers, serializers
 from edgeward.api.serializers import Json
 from edgeward.lists.acts import Act
-from edgeward.operations.entries import EntriesRemoved
+from edgeward.operations.removals import EntriesRemoved
 from edgeward.operations.still_blocked import StillBlocked
 from edgeward.operations.undo import ActStatus, UndoResult
 
@@ -17,6 +17,8 @@ def entry_removed(value: EntriesRemoved) -> Json:
 def entries_removed(value: EntriesRemoved) -> Json:
     return {
         "removed": [serializers.entry(each) for each in value.entries],
+        "count": value.count,
+        "dry_run": value.dry_run,
         **serializers.change_status(value.change),
         "still": still_blocked(value.still),
         "remaining": act_status(value.remaining) if value.remaining else None,
@@ -25,8 +27,8 @@ def entries_removed(value: EntriesRemoved) -> Json:
 
 def still_blocked(value: StillBlocked) -> Json:
     return {
-        "blocking": [serializers.match(*each) for each in value.blocking],
-        "allowed": serializers.match(*value.allowed) if value.allowed else None,
+        "blocking": [match_serializers.match(*each) for each in value.blocking],
+        "allowed": match_serializers.match(*value.allowed) if value.allowed else None,
         "checked": value.checked,
         "unchecked": value.unchecked,
     }
@@ -52,7 +54,7 @@ def act(value: Act) -> Json:
 
 def act_status(value: ActStatus) -> Json:
     """`listed`: how many of its entries are on the list. `more`: it has too many to count."""
-    return {**act(value.act), "listed": value.listed, "more": value.more}
+    return {**act(value.act), "listed": value.listed, "more": value.more, "added": value.added}
 
 
 def undo_result(value: UndoResult) -> Json:

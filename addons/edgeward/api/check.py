@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from edgeward.api import context, images, requests, serializers
+from edgeward.api import context, images, match_serializers, requests
 from edgeward.operations.check import check as check_image
 from edgeward.operations.check import fingerprint_of_hash, fingerprint_of_image
 
@@ -16,4 +16,4 @@ async def check(request: web.Request) -> web.Response:
         fingerprint = fingerprint_of_hash(body.hash, body.quality)
     else:
         fingerprint = await fingerprint_of_image(services, await images.read_image(request))
-    return web.json_response(serializers.check_result(await check_image(services, fingerprint)))
+    return web.json_response(match_serializers.check_result(await check_image(services, fingerprint)))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from edgeward.api import act_serializers, context, images, requests, serializers
-from edgeward.operations import entries, entry_effect, entry_purges, lists
+from edgeward.operations import entries, entry_effect, entry_purges, lists, removals
 from edgeward.operations.entries import SignalsToList
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.quantities import counted
@@ -67,23 +67,8 @@ async def delete(request: web.Request) -> web.Response:
     """DELETE /entries/{id} and /lists/{name}/entries/{id}. Answers when no live process acts on it any more."""
     why = requests.parse_query(request, requests.WhyQuery).why
     services, who, name = context.services(request), context.caller(request).name, request.match_info.get("name")
-    removed = await entries.remove(services, request.match_info["id"], name, who, why)
+    removed = await removals.of_entry(services, request.match_info["id"], name, who, why)
     return web.json_response(act_serializers.entry_removed(removed))
-
-
-async def remove(request: web.Request) -> web.Response:
-    """POST /lists/{name}/removals: what listing these hashes, or an image, can have made. Answers like `delete`."""
-    services, who, name = context.services(request), context.caller(request).name, request.match_info["name"]
-    await lists.get(services, name)
-    if images.is_json(request):
-        requests.parse_query(request, requests.NoQuery)
-        body = await requests.parse_body(request, requests.RemovalBody)
-        signals = entries.signals_of_hashes(services, body.hashes)
-        removed = await entries.remove_signals(services, name, signals, who, body.why)
-    else:
-        why = requests.parse_query(request, requests.WhyQuery).why
-        removed = await entries.remove_image(services, name, await images.read_image(request), who, why)
-    return web.json_response(act_serializers.entries_removed(removed))
 
 
 async def _parse_hashes(request: web.Request) -> _ListingRequest:

@@ -129,8 +129,20 @@ class HashesBody(_Body):
 
 
 class RemovalBody(_Body):
-    hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_REMOVED)]
+    """What is removed: entries by hash or id, all of one act, or all with one id of a programme's record."""
+
+    hashes: Annotated[list[str], Field(max_length=MAX_REMOVED)] = []
+    entries: Annotated[list[str], Field(max_length=MAX_REMOVED)] = []
+    act: Text = ""
+    source_id: Text = ""
+    dry_run: bool = False
     why: Text = ""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if sum(map(bool, (self.hashes, self.entries, self.act, self.source_id))) != 1:
+            raise ValueError("give one of hashes, entries, act and source_id")
+        return self
 
 
 class CheckBody(_Body):
@@ -217,6 +229,10 @@ class NoQuery(_Query):
 
 class WhyQuery(_Query):
     why: Text = ""
+
+
+class RemovalQuery(WhyQuery):
+    dry_run: bool = False
 
 
 class LimitQuery(_Query):

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from edgeward.access.tokens import Token
-from edgeward.operations.check import CheckResult
 from edgeward.operations.entries import EntriesAdded
 from edgeward.operations.imports import ImportStatus
 from edgeward.operations.lists import ListChanged, ListStatus
@@ -21,7 +20,7 @@ from edgeward.operations.takedowns import TakedownResult, TakedownStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.sightings import SightingRecord
-from edgeward.types import Entry, Fingerprint, HashList, Incident, Match, Outcome, Signal, Target
+from edgeward.types import Entry, Incident, Outcome, Signal, Target
 from edgeward.types.outcome_words import word_of
 
 type Json = dict[str, Any]
@@ -126,43 +125,6 @@ def not_matching(values: Sequence[NotMatching]) -> list[Json]:
 
 def signal(value: Signal) -> Json:
     return {"type": value.type, "value": value.value, "quality": value.quality}
-
-
-def fingerprint(value: Fingerprint) -> Json:
-    return {
-        "sha256": value.sha256,
-        "media_type": value.media_type,
-        "size": value.size,
-        "width": value.width,
-        "height": value.height,
-        "flaw": value.flaw,
-        "signals": [{**signal(each), "view": each.view, "frame": each.frame} for each in value.signals],
-    }
-
-
-def match(value: Match, of: HashList) -> Json:
-    return {
-        "list": of.name,
-        "mode": of.mode,
-        "kind": of.kind,
-        "entry": value.entry.id,
-        "act": value.entry.act,
-        "type": value.signal.type,
-        "distance": value.distance,
-        "view": value.signal.view,
-        "frame": value.signal.frame,
-        "reason": value.entry.reason,
-    }
-
-
-def check_result(value: CheckResult) -> Json:
-    return {
-        "decision": value.decision,
-        "reason": value.reason,
-        "fingerprint": fingerprint(value.fingerprint),
-        "matches": [match(*each) for each in value.matches],
-        "version": value.version,
-    }
 
 
 def target(value: Target) -> Json:

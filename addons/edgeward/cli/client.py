@@ -3,10 +3,11 @@
 import json
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from pathlib import Path
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 API_PATH = "/api/v1"
 TIMEOUT_SECONDS = 30.0
 """Maximum time for a response, in addition to the time that the request asks the API to wait."""
+PART_BYTES = 256 * 1024
+"""Bytes of a download that are read at once."""
 
 ERROR_OF_STATUS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
 """The error for a status of the API. Any other 4xx is a UserError, and any other status is ApiUnavailable."""
@@ -117,6 +120,22 @@ class Client:
                 raise
         return renewed._send_once(method, path, query, body, wait)
 
+    @contextmanager
+    def download(self, *path: str, query: Query | None = None) -> Iterator[Iterator[bytes]]:
+        """The body of a response to GET, in parts as they come, of any size.
+
+        Raises:
+            ApiUnavailable, UserError: as `send`; ApiUnavailable also while it is read, if it is not whole.
+        """
+        with ExitStack() as stack:
+            try:
+                parts = stack.enter_context(self._opened(path, query))
+            except Forbidden:
+                if not (renewed := self._renewed()):
+                    raise
+                parts = stack.enter_context(renewed._opened(path, query))
+            yield parts
+
     def _renewed(self) -> Self | None:
         """The client with what api.json holds now; None if that is the same, or not there.
 
@@ -130,23 +149,57 @@ class Client:
         return None
 
     def _send_once(self, method: str, path: tuple[str, ...], query: Query | None, body: object, wait: float) -> Any:
-        base = urlsplit(self.url).path.rstrip("/") + API_PATH
-        target = "/".join([base, *(quote(part, safe="") for part in path)])
-        if parameters := {name: value for name, value in (query or {}).items() if value is not None}:
-            target += "?" + urlencode(parameters)
+        target = self._target(path, query)
         connection = self._connection(TIMEOUT_SECONDS + wait)
         try:
-            response = self._send(connection, method, target, body)
-            return self._parse(response.status, response.read())
+            with self._failures_named(TIMEOUT_SECONDS + wait):
+                response = self._send(connection, method, target, body)
+                return self._parse(response.status, response.read())
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _opened(self, path: tuple[str, ...], query: Query | None) -> Iterator[Iterator[bytes]]:
+        connection = self._connection(TIMEOUT_SECONDS)
+        try:
+            with self._failures_named(TIMEOUT_SECONDS):
+                response = self._send(connection, "GET", self._target(path, query), None)
+                if response.status != HTTPStatus.OK:
+                    self._parse(response.status, response.read())
+            yield self._parts(response)
+        finally:
+            connection.close()
+
+    def _parts(self, response: HTTPResponse) -> Iterator[bytes]:
+        while True:
+            with self._failures_named(TIMEOUT_SECONDS):
+                part = response.read(PART_BYTES)
+                if not part and response.length:  # http.client does not say so when it reads in parts
+                    raise IncompleteRead(b"", response.length)
+            if not part:
+                return
+            yield part
+
+    @contextmanager
+    def _failures_named(self, timeout: float) -> Iterator[None]:
+        """Says what failed on the way to the API, and back."""
+        try:
+            yield
         except TimeoutError:
-            raise ApiUnavailable(f"{self.url} did not answer within {TIMEOUT_SECONDS + wait:g} s") from None
+            raise ApiUnavailable(f"{self.url} did not answer within {timeout:g} s") from None
         except OSError as error:
             unsent = isinstance(error, ConnectionRefusedError | gaierror)
             raise ApiUnavailable(f"no response from {self.url} ({error.strerror or error})", unsent) from None
+        except IncompleteRead:
+            raise ApiUnavailable(f"the answer of {self.url} broke off: it is not whole") from None
         except HTTPException as error:
             raise ApiUnavailable(f"{self.url} is not an HTTP server ({type(error).__name__})") from None
-        finally:
-            connection.close()
+
+    def _target(self, path: tuple[str, ...], query: Query | None) -> str:
+        base = urlsplit(self.url).path.rstrip("/") + API_PATH
+        target = "/".join([base, *(quote(part, safe="") for part in path)])
+        parameters = {name: value for name, value in (query or {}).items() if value is not None}
+        return f"{target}?{urlencode(parameters)}" if parameters else target
 
     def _connection(self, timeout: float) -> HTTPConnection:
         parts = urlsplit(self.url)

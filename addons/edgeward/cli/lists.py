@@ -6,6 +6,7 @@ from argparse import BooleanOptionalAction
 from typing import Any
 
 from edgeward.cli.client import Client
+from edgeward.cli.confirmation import MAX_UNASKED, add_yes, confirm
 from edgeward.cli.options import Subparsers, add_command, add_group, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_table
 from edgeward.cli.wait_options import status_of
@@ -29,6 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_policy_options(change)
     delete = _add_name(add_command(group, "delete", "delete a list and all its entries", _delete))
     delete.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
+    add_yes(delete, f"deletes more than {MAX_UNASKED} entries")
     show = _add_name(add_command(group, "show", "show a list and its entries", _show))
     show.add_argument("--cursor", type=integer, default=0, metavar="N", help="start where the last page ended")
     show.add_argument(
@@ -132,7 +134,10 @@ def _with_reason(body: dict[str, Any], args: argparse.Namespace) -> dict[str, An
 
 
 def _delete(args: argparse.Namespace) -> int:
-    answer = Client.find(args).delete("lists", args.name, query={"why": args.reason})
+    client = Client.find(args)
+    if not args.yes and (count := client.get("lists", args.name)["entries"]) > MAX_UNASKED:
+        confirm(args, f"this deletes {args.name} and its {counted(count, 'entry', 'entries')}")
+    answer = client.delete("lists", args.name, query={"why": args.reason})
     if args.json:
         print_json(answer)
     else:

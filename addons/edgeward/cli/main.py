@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "entries": ("add",),
     "removal": ("undo", "remove"),
     "imports": ("import", "jobs"),
+    "export": ("export",),
+    "audit": ("audit",),
     "purges": ("purge", "purges"),
     "caches": ("caches",),
     "takedowns": ("takedown", "takedowns", "receipt"),

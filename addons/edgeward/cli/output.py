@@ -14,6 +14,11 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))
 
 
+def print_json_line(value: object) -> None:
+    """Print a value as JSON on one line, at once: for output that goes on."""
+    print(json.dumps(value), flush=True)
+
+
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table with aligned columns. None and "" become "-"; a table without rows is printed as "none"."""
     cells = [[printable(value) for value in row] for row in rows]

@@ -153,6 +153,10 @@ class Acts:
         ids = await self._redis.lrange(self.keys(act_id)[1], 0, MAX_COUNTED)
         return [each.decode() for each in ids[:MAX_COUNTED]], len(ids) > MAX_COUNTED
 
+    async def count_added(self, act_id: str) -> int:
+        """How many entries the act added that its undo has not taken back."""
+        return int(await self._redis.llen(self.keys(act_id)[1]))
+
     async def finish_undo(self, act_id: str) -> None:
         """Record durably that nothing is left to take back."""
         keys, at = [self.keys(act_id)[0], self._undone], f"{self._store.clock.now():.6f}"

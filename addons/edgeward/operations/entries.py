@@ -1,6 +1,6 @@
-"""Entries: which signals of an image are fit to be listed; adding, finding and removing entries."""
+"""Entries: which signals of an image are fit to be listed; adding and finding entries."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgeward.errors import BadImage, BadSignal, InvalidValue, NotFound
@@ -10,15 +10,13 @@ from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.signal_registry import hashable_types
 from edgeward.lists.acts import new_act_id
 from edgeward.lists.relisting import list_again
-from edgeward.operations import image_hashing, still_blocked, undo
+from edgeward.operations import image_hashing
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
-from edgeward.operations.still_blocked import StillBlocked
 from edgeward.operations.store import refuse_changes_after_loss
-from edgeward.operations.undo import ActStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied, wait_purged
 from edgeward.settings.config import HashingSettings
-from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Change, Entry, Fingerprint, Signal, View, entry_id
+from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Entry, Fingerprint, Signal, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +45,6 @@ class EntriesAdded:
     change: ChangeStatus
     purge: PurgeStatus | None
     not_matching: Sequence[NotMatching] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EntriesRemoved:
-    """The result of a removal.
-
-    Attributes:
-        still: what still blocks the images of these entries.
-        remaining: the act that listed them, if all are of one act, with the number of its entries that are left.
-    """
-
-    entries: Sequence[Entry]
-    change: ChangeStatus
-    still: StillBlocked
-    remaining: ActStatus | None
 
 
 def find(services: Services, id_: str) -> Entry:
@@ -113,70 +96,6 @@ async def add(
     added = [on_list.get(id_, entry) for id_, entry in entries.items()]
     unmatched = await not_matching(services, [entry.signal for entry in entries.values()], list_name)
     return EntriesAdded(act, added, len(known), change, purge, unmatched)
-
-
-async def remove(services: Services, id_: str, list_name: str | None, who: str, why: str) -> EntriesRemoved:
-    """Remove an entry from its list (None: whichever it is on), and wait until no live process blocks by it.
-
-    Raises:
-        NotFound: there is no such list or entry.
-    """
-    refuse_changes_after_loss(services)
-    if list_name:
-        await services.list_store.get_list(list_name)
-    name = list_name or find(services, id_).list
-    change = await services.list_store.remove_entry(name, id_, who, why)
-    return await _removed(services, [change])
-
-
-async def remove_signals(
-    services: Services, list_name: str, removed: Sequence[Signal], who: str, why: str
-) -> EntriesRemoved:
-    """Remove the entries of these signals that are on a list, in one step. There may be none.
-
-    Raises:
-        NotFound: there is no such list.
-    """
-    refuse_changes_after_loss(services)
-    await services.list_store.get_list(list_name)
-    ids = list(dict.fromkeys(entry_id(list_name, signal) for signal in removed))
-    return await _removed(services, await services.list_store.remove_entries(list_name, ids, who, why))
-
-
-async def remove_image(services: Services, list_name: str, body: bytes, who: str, why: str) -> EntriesRemoved:
-    """Remove all entries that listing this image can have made: of every signal type, and of its smaller copies.
-
-    Raises:
-        NotFound: there is no such list.
-        BadImage: the bytes are neither an image nor an SVG.
-        Unavailable: every hasher is busy.
-    """
-    views = services.replica.matcher.views
-    hashed = await image_hashing.fingerprint(services, body, views | {View.SMALLER})
-    listed = [each for name in hashable_types() for each in _candidates(hashed, name)]
-    removed = await remove_signals(services, list_name, listed, who, why)
-    return replace(removed, still=await still_blocked.by_image(services, hashed))
-
-
-async def _removed(services: Services, changes: Sequence[Change]) -> EntriesRemoved:
-    gone = [change.entry for change in changes if change.entry]
-    version = changes[-1].version if changes else await services.list_store.version()
-    change = await wait_applied(services.list_store, version)
-    remaining = await _remaining(services, {entry.act for entry in gone})
-    still = await still_blocked.by_signals(services, [entry.signal for entry in gone])
-    return EntriesRemoved(gone, change, still, remaining)
-
-
-async def _remaining(services: Services, acts: Collection[str]) -> ActStatus | None:
-    """The act that listed all of the removed entries, if others of it are left."""
-    if len(acts) != 1 or "" in acts:
-        return None
-    try:
-        (act,) = acts
-        status = await undo.get(services, act)
-    except NotFound:  # the store has lost its record, and no entry of it is left
-        return None
-    return status if status.listed else None
 
 
 def signals_of_hashes(services: Services, hashes: Sequence[str], quality: int | None = None) -> list[Signal]:
@@ -235,11 +154,11 @@ def signals_to_list(fingerprint: Fingerprint, types: Sequence[str], settings: Ha
     chosen: list[Signal] = []
     notes: list[str] = []
     for signal_type in types:
-        candidates = _candidates(fingerprint, signal_type)
-        fit = [signal for signal in candidates if _is_fit(signal, settings.min_quality)]
+        usable = candidates(fingerprint, signal_type)
+        fit = [signal for signal in usable if _is_fit(signal, settings.min_quality)]
         chosen += fit
         if not fit:
-            why = _why_missing(fingerprint, signal_type, candidates, settings.signals)
+            why = _why_missing(fingerprint, signal_type, usable, settings.signals)
             notes.append(f"{signal_type} was left out: {why}")
     return SignalsToList(chosen, notes)
 
@@ -248,7 +167,8 @@ def _with_quality(parsed: Signal, quality: int | None) -> Signal:
     return replace(parsed, quality=quality) if parsed.type in TYPES_WITH_QUALITY else parsed
 
 
-def _candidates(fingerprint: Fingerprint, signal_type: str) -> list[Signal]:
+def candidates(fingerprint: Fingerprint, signal_type: str) -> list[Signal]:
+    """The signals of a type that listing the image can list, whether they are fit or not."""
     of_type = [each for each in fingerprint.signals if each.type == signal_type]
     if signal_type == COMPOSITE_TYPE:
         of_type = with_composites(fingerprint.signals)
@@ -266,11 +186,9 @@ def _is_fit(signal: Signal, min_quality: int) -> bool:
     return signal.quality is None or signal.quality >= min_quality
 
 
-def _why_missing(
-    fingerprint: Fingerprint, signal_type: str, candidates: Sequence[Signal], computed: Sequence[str]
-) -> str:
+def _why_missing(fingerprint: Fingerprint, signal_type: str, unfit: Sequence[Signal], computed: Sequence[str]) -> str:
     """Why no signal of the type is fit. `computed`: the setting hashing.signals."""
-    if candidates:
+    if unfit:
         return "the image has too little detail: it would match others"
     missing = [part for part in component_types(signal_type) if part not in computed]
     if missing == [signal_type]:

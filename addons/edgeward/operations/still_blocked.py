@@ -1,6 +1,6 @@
 """Which entries still block an image after others were taken back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from edgeward.hashing.digests import DIGESTS
@@ -12,6 +12,7 @@ MAX_CHECKED = 500
 MAX_SEARCHED = 20
 """Signals whose images are looked for among all that were seen."""
 MAX_MATCHES = 100
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,26 @@ class StillBlocked:
     unchecked: int = 0
 
 
-async def by_signals(services: Services, signals: Sequence[Signal], total: int = 0) -> StillBlocked:
+async def by_signals(
+    services: Services, signals: Sequence[Signal], total: int = 0, without: Set[str] = NONE
+) -> StillBlocked:
     """Match signals, and all signals of the images seen that have one of them.
 
-    `total`: number of signals that were taken back, if `signals` are not all.
+    Args:
+        total: number of signals that were taken back, if `signals` are not all.
+        without: ids of entries that are on a list still, and count as taken back.
     """
     searched = [each for each in signals if each.type not in DIGESTS][:MAX_CHECKED]
     some = [*(each for each in signals if each.type in DIGESTS), *searched]
     # Each hash by itself: those of two images together could be taken for one image.
     made = [Fingerprint(each.value if each.type == "sha256" else "", "", 0, (each,)) for each in some]
     seen = await _seen_images(services, some)
-    return await _match(services, [*seen, *made], len(some), max(total, len(signals)) - len(some))
+    return await _match(services, [*seen, *made], len(some), max(total, len(signals)) - len(some), without)
 
 
-async def by_image(services: Services, fingerprint: Fingerprint) -> StillBlocked:
-    """Match one image, in all its views."""
-    return await _match(services, [fingerprint], len(fingerprint.signals), 0)
+async def by_image(services: Services, fingerprint: Fingerprint, without: Set[str] = NONE) -> StillBlocked:
+    """Match one image, in all its views. `without`: as for `by_signals`."""
+    return await _match(services, [fingerprint], len(fingerprint.signals), 0, without)
 
 
 async def _seen_images(services: Services, signals: Sequence[Signal]) -> list[Fingerprint]:
@@ -61,7 +66,9 @@ async def _seen_images(services: Services, signals: Sequence[Signal]) -> list[Fi
     return list(seen.values())
 
 
-async def _match(services: Services, fingerprints: Iterable[Fingerprint], checked: int, unchecked: int) -> StillBlocked:
+async def _match(
+    services: Services, fingerprints: Iterable[Fingerprint], checked: int, unchecked: int, without: Set[str]
+) -> StillBlocked:
     matcher = services.replica.matcher
     nearest: dict[str, Match] = {}
     for fingerprint in fingerprints:
@@ -70,7 +77,8 @@ async def _match(services: Services, fingerprints: Iterable[Fingerprint], checke
             if match.distance < known.distance:
                 nearest[match.entry.id] = match
     lists = matcher.lists
-    found = [(match, lists[match.entry.list]) for match in nearest.values() if match.entry.list in lists]
+    left = (match for match in nearest.values() if match.entry.id not in without)
+    found = [(match, lists[match.entry.list]) for match in left if match.entry.list in lists]
     found.sort(key=lambda each: (each[0].distance, each[0].entry.id))
     enforced = [each for each in found if each[1].mode is Mode.ENFORCE]
     blocking = [each for each in enforced if each[1].kind is ListKind.BLOCK]

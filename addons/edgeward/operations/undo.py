@@ -45,11 +45,15 @@ class UndoResult:
 
 @dataclass(frozen=True, slots=True)
 class ActStatus:
-    """An act and the number of its entries that are on the list. `more`: there may be more, too many to count."""
+    """An act and the number of its entries that are on the list. `more`: there may be more, too many to count.
+
+    `added`: how many it added that its undo has not taken back; another act may have removed some of them.
+    """
 
     act: Act
     listed: int
     more: bool
+    added: int = 0
 
 
 async def get(services: Services, act_id: str) -> ActStatus:
@@ -64,10 +68,11 @@ async def get(services: Services, act_id: str) -> ActStatus:
         # The store may have lost its record. It is recorded again by its undo, not by who only asks.
         if not (found := await entries_of(services, act_id)):
             raise NotFound(_no_act(act_id)) from None
-        return ActStatus(from_entries(act_id, found), len(found), False)
+        return ActStatus(from_entries(act_id, found), len(found), False, len(found))
     ids, more = await services.list_store.acts.added(act_id)
     on_list = services.replica.matcher.entries(act.list)
-    return ActStatus(act, sum(entry_id in on_list and on_list[entry_id].act == act_id for entry_id in ids), more)
+    listed = sum(entry_id in on_list and on_list[entry_id].act == act_id for entry_id in ids)
+    return ActStatus(act, listed, more, await services.list_store.acts.count_added(act_id))
 
 
 async def undo(services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS) -> UndoResult:

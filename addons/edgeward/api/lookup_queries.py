@@ -1,0 +1,39 @@
+"""Queries of the routes that look something up: their filters and cursors."""
+
+from math import inf
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from edgeward.api.requests import LimitQuery, NoQuery, Text
+from edgeward.errors import InvalidValue
+from edgeward.hashing.signal_registry import listable_types
+
+
+def _known_type(value: str) -> str:
+    if value and value not in listable_types():
+        raise InvalidValue(f"unknown signal type {value!r}; known: {', '.join(listable_types())}", "type")
+    return value
+
+
+type Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A time in Unix seconds."""
+
+
+class AuditQuery(LimitQuery):
+    """`cursor`: of the previous answer. `after`: the `newest` of an earlier answer."""
+
+    list: Text = ""
+    who: Text = ""
+    op: Text = ""
+    since: Seconds = 0.0
+    until: Seconds = inf
+    cursor: Text = ""
+    after: Text = ""
+
+
+class ExportQuery(NoQuery):
+    """`type`: of the entries; "" for all."""
+
+    format: Literal["jsonl", "csv", "text"] = "jsonl"
+    type: Annotated[str, AfterValidator(_known_type)] = ""

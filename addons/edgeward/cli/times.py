@@ -1,0 +1,25 @@
+"""Times in options of commands."""
+
+import argparse
+import re
+import time
+from datetime import UTC, datetime
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def unix_time(text: str) -> float:
+    """The value of an option that takes a time: "2h" ago (s, m, h, d, w), or ISO 8601, in UTC if it names no zone.
+
+    Returns:
+        Unix seconds, from 0 on.
+    """
+    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip()):
+        return max(0.0, time.time() - int(ago[1]) * _UNITS[ago[2]])
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: give one such as 2h, 7d, 2026-12-01 or 2026-12-01T10:30Z"
+        ) from None
