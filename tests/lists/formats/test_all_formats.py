@@ -72,7 +72,7 @@ def test_each_format_is_recognised_and_read(name: str) -> None:
     assert format_of(EXAMPLES[name]).name == name
     assert any(isinstance(row, ParsedHash) for row in rows)
     assert not [row for row in rows if isinstance(row, BadRow)]
-    assert read(gzip.compress(EXAMPLES[name]), name) == rows
+    assert read(gzip.compress(EXAMPLES[name], mtime=0), name) == rows
     if name != "ncmec":  # XML says its encoding itself
         assert read(EXAMPLES[name].decode().encode("utf-16"), name) == rows
 
