@@ -170,7 +170,7 @@ def test_a_pipe_is_read_from_where_it_is() -> None:
         (b"<html><body>404", "an HTML page"),
         (b'{"count": 0, "next": null}', "a JSON document with the keys count, next"),
         (b"%PDF-1.7", "it looks like a PDF document"),
-        (gzip.compress(gzip.compress(b"md5:12"), mtime=0), "there is a gzip file in the gzip file"),
+        (gzip.compress(gzip.compress(b"md5:12", mtime=0), mtime=0), "there is a gzip file in the gzip file"),
     ],
 )
 def test_what_is_not_recognised_is_said(body: bytes, message: str) -> None:
