@@ -3,6 +3,7 @@
 import pytest
 from tests.lists.entries import entry
 
+from edgeward.background import stream_archive
 from edgeward.errors import InvalidValue
 from edgeward.lists import audit_reader as module
 from edgeward.lists.audit_reader import AuditFilter, AuditLine, AuditReader, Position
@@ -45,6 +46,24 @@ async def test_changes_and_other_acts_are_one_sequence(list_store: ListStore, st
     assert added.first_at <= added.at <= purge.at
     assert (token.op, token.about) == ("token.create", {"name": "bo", "role": "viewer"})
     assert created.about["kind"] == "block"
+
+
+async def test_old_lines_are_read_from_the_archive(
+    list_store: ListStore, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line is the same before and after it is moved there, in both directions and by time."""
+    monkeypatch.setattr(stream_archive, "ITEMS_PER_BLOCK", 7)
+    trail, reader = AuditTrail(store), AuditReader(store)
+    for number in range(20):
+        await trail.note("token.create", f"who-{number}")
+        await list_store.add_entries([entry("a", number)], f"who-{number}")
+    whole = await lines_of(reader, ALL)
+    assert len(whole) == 41
+    for archive in (list_store.archive, trail.archive):
+        assert await archive.move(whole[0].at + 60) == 14
+    assert await lines_of(reader, ALL, limit=5) == whole
+    assert await lines_of(reader, AuditFilter(until=whole[30].at)) == whole[30:]
+    assert (await reader.after(ALL, Position(0, "0-0"), 100)).lines == whole[::-1]
 
 
 async def test_each_filter_selects(list_store: ListStore, store: Store) -> None:

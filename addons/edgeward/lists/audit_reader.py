@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Self
 
+from edgeward.background.stream_archive import Item, StreamArchive
 from edgeward.errors import InvalidValue
 from edgeward.lists.stored_lists import parse_changes
 from edgeward.store.connection import Store
@@ -25,8 +26,6 @@ MAX_READ = 20_000
 CLOCK_STEP_SECONDS = 3600.0
 """The store's clock may have been set by this much: then lines are not in the order of their times."""
 _POLICY = ("kind", "mode", "action", "radius", "description", "rotations", "geometry")
-
-type _Item = tuple[bytes, Mapping[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +122,13 @@ class AuditReader:
     """Reads the audit trail of one store."""
 
     def __init__(self, store: Store) -> None:
-        # Any: redis-py's types allow for decoded answers too; ours are bytes.
-        self._redis: Any = store.redis
-        self._changes, self._records = store.key("{blocklist}", "changes"), store.key("{audit}", "records")
+        self._changes = StreamArchive(store, store.key("{blocklist}", "changes"))
+        self._records = StreamArchive(store, store.key("{audit}", "records"))
 
     async def newest(self) -> Position:
         """The position of the newest line."""
-        changes = await self._redis.xrevrange(self._changes, count=1)
-        records = await self._redis.xrevrange(self._records, count=1)
-        return Position(_version(changes[0][0]) if changes else 0, records[0][0].decode() if records else "0-0")
+        changes, records = await self._changes.newest(), await self._records.newest()
+        return Position(_version(changes) if changes else 0, records.decode() if records else "0-0")
 
     async def start(self, newest: Position, until: float = inf) -> Position:
         """Where `before` must start for all lines up to `newest`, or for those of them up to a time, Unix seconds."""
@@ -141,7 +138,7 @@ class AuditReader:
         low, high = 0, newest.version + 1
         while low < high:  # the first version that is later
             middle = (low + high) // 2
-            found = await self._redis.xrange(self._changes, f"{middle}-0", "+", count=1)
+            found = await self._changes.after(f"{max(0, middle - 1)}-0", 1)
             if found and _time(found[0][1]) <= latest:
                 low = max(middle, _version(found[0][0])) + 1
             else:
@@ -157,8 +154,8 @@ class AuditReader:
         return await self._read(wanted, start, limit, -inf, forward=True)
 
     async def _read(self, wanted: AuditFilter, start: Position, limit: int, oldest: float, forward: bool) -> AuditPage:
-        changes = _Stream(self._redis, self._changes, f"{start.version}-0", oldest, forward)
-        records = _Stream(self._redis, self._records, start.record, oldest, forward)
+        changes = _Stream(self._changes, f"{start.version}-0", oldest, forward)
+        records = _Stream(self._records, start.record, oldest, forward)
         lines: list[AuditLine] = []
         position = start
         for _ in range(MAX_READ):
@@ -184,23 +181,20 @@ class AuditReader:
 
 
 class _Stream:
-    """One stream from a position on, in slices. Ends at the first line that is older than `oldest`."""
+    """One stream with its archive from a position on, in slices. Ends at the first line that is older than `oldest`."""
 
-    def __init__(self, redis: Any, key: str, start: str, oldest: float, forward: bool) -> None:
-        self._redis, self._key, self._next, self._oldest, self._forward = redis, key, start, oldest, forward
-        self._items: deque[_Item] = deque()
+    def __init__(self, stream: StreamArchive, start: str, oldest: float, forward: bool) -> None:
+        self._stream, self._next, self._oldest, self._forward = stream, start, oldest, forward
+        self._items: deque[Item] = deque()
         self._ended = False
         self.at = 0.0
         """When the next line was written, Unix seconds."""
 
-    async def head(self) -> _Item | None:
+    async def head(self) -> Item | None:
         """The next line; None at the end."""
         if not self._items and not self._ended:
-            start = f"({self._next}"
-            if self._forward:
-                found = await self._redis.xrange(self._key, start, "+", count=SLICE)
-            else:
-                found = await self._redis.xrevrange(self._key, start, "-", count=SLICE)
+            read = self._stream.after if self._forward else self._stream.before
+            found = await read(self._next, SLICE)
             self._ended = len(found) < SLICE
             self._items.extend(found)
         if not self._items:
@@ -212,7 +206,7 @@ class _Stream:
             return None
         return self._items[0]
 
-    def first(self) -> _Item:
+    def first(self) -> Item:
         return self._items[0]
 
     def pop(self) -> None:
