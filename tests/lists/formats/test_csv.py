@@ -5,7 +5,7 @@ import io
 import pytest
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv import describe, looks_like, rows
 from edgeward.lists.formats.lines import MAX_LINE_BYTES
 
@@ -159,6 +159,14 @@ def test_columns_that_are_not_clear(text: str, options: ReadOptions, message: st
         read(text, options)
     with pytest.raises(UserError, match=message):
         describe(text.encode(), options)
+
+
+def test_a_beginning_without_a_row() -> None:
+    """A first line, or comments, of more than the head are an error: nothing gets lost in silence. No row is none."""
+    for head in (b"md5," + b"x" * HEAD_BYTES + b"\n", b"# comment\n" * 10_000):
+        with pytest.raises(UserError, match=f"no whole row in the first {HEAD_BYTES} bytes"):
+            read(head + f"md5\n{MD5}\n".encode())
+    assert read("# comment\n\n") == read("") == []
 
 
 def test_long_names_are_cut() -> None:

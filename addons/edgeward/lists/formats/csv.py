@@ -47,7 +47,7 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
             not known.
     """
     head = stream.read(HEAD_BYTES)
-    if not first_lines(head, 1):
+    if len(head) < HEAD_BYTES and not first_lines(head, 1):
         return
     separator, columns = _shape(head, options)
     is_header = bool(columns.names)
@@ -71,7 +71,7 @@ def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
         separator = max(SEPARATORS, key=lambda each: min((len(row) for row in _parsed(lines, each)), default=0))
     sample = _parsed(lines, separator)
     if not sample:
-        raise UserError("there is no row in the file")
+        raise UserError(f"there is no whole row in the first {HEAD_BYTES} bytes of the file")
     return separator, columns_of(sample, options)
 
 
