@@ -45,6 +45,14 @@ def test_several_hashes_in_one_row() -> None:
     )
 
 
+def test_several_columns_of_tags() -> None:
+    """By their names in the header all are read, and each tag once; if columns are given, only the given one."""
+    text = f"md5,Category,Tags,label\n{MD5},A1,x; A1,\n"
+    assert read(text) == [HashRow(2, MD5, "md5", tags=("A1", "x"))]
+    assert "tags from column 2 (Category), tags from column 3 (Tags)" in describe(text.encode(), ReadOptions())
+    assert read(text, ReadOptions(columns={"md5": "md5", "tags": "tags"})) == [HashRow(2, MD5, "md5", tags=("x", "A1"))]
+
+
 def test_columns_that_are_given() -> None:
     """By name in any case, or by number, whatever the header suggests; the others are passed over."""
     columns = {"md5": "col3", "SHA-1": "second hash", "source_id": "No.", "tags": "kind", "withdrawn": "what"}

@@ -99,7 +99,8 @@ def _rows_of(number: int, cells: Sequence[str], columns: Columns) -> Iterator[Ro
         yield BadRow(number, f"{word!r} does not say whether the hash is withdrawn: true or false, delete or add, ...")
         return
     source_id = found.get("source_id", "")
-    tags = tuple(tag for each in _BETWEEN_TAGS.split(found.get("tags", "")) if (tag := each.strip()))
+    labels = ";".join([found.get("tags", ""), *(cells[at] for at in columns.more_tags)])
+    tags = tuple(dict.fromkeys(tag for each in _BETWEEN_TAGS.split(labels) if (tag := each.strip())))
     hashes = [(what, found[what]) for what in found if what in listable_types()]
     if value := found.get("value"):
         named = found.get("type", "")
