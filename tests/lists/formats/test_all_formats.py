@@ -148,12 +148,12 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_memory_does_not_grow_with_the_file(name: str) -> None:
-    """Thousands of rows are read within 1 MiB: kept, they would take twice as much."""
+    """Thousands of rows are read within 1.5 MiB: kept, they would take more. Half a MiB is the usual peak."""
     head, lines = LONG[name]
-    stream = stream_of(itertools.chain((head,), itertools.repeat((lines * 100).encode(), 40)))
+    stream = stream_of(itertools.chain((head,), itertools.repeat((lines * 100).encode(), 60)))
     tracemalloc.start()
     try:
-        assert sum(isinstance(row, ParsedHash) for row in read_rows(stream, FORMATS[name])) >= 4000
-        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+        assert sum(isinstance(row, ParsedHash) for row in read_rows(stream, FORMATS[name])) >= 6000
+        assert tracemalloc.get_traced_memory()[1] < 1536 * 1024
     finally:
         tracemalloc.stop()
