@@ -62,8 +62,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "receipt",
         "show the receipt of a takedown or entry: who requested it, and what each cache did",
         _receipt,
-        "Show the receipt of a takedown or of a listed entry: who requested it and when, when it was first blocked, "
-        "what each cache did and when, and what is not known.",
+        "Show the receipt of a takedown or of an entry, listed or removed: who requested it and when, when it was "
+        "first blocked, what each cache did and when, and what is not known.",
     )
     receipt.add_argument("id", metavar="ID", help="id of a takedown or of an entry")
     receipt.add_argument("--html", type=Path, metavar="FILE", help="write it as an HTML page")
@@ -285,9 +285,18 @@ def _entry_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
         ("act", entry.get("act")),
         ("why", entry["reason"]),
         ("effect", receipt.get("effect")),
+        *_removal(receipt.get("removed")),
         *_in_force(receipt),
         ("first blocked", iso_time(blocked["at"]) if blocked else None),
     ]
+
+
+def _removal(removed: dict[str, Any] | None) -> list[tuple[str, object]]:
+    """Who took a removed entry off its list, or deleted the list."""
+    if not removed:
+        return []
+    word = "list deleted" if removed["op"] == "list.delete" else "removed"
+    return [(word, iso_time(removed["at"])), (f"{word} by", removed["by"]), (f"{word} why", removed["why"])]
 
 
 def _in_force(receipt: dict[str, Any]) -> list[tuple[str, object]]:
