@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "check": ("check",),
     "lists": ("lists", "list"),
     "entries": ("add",),
+    "entry_search": ("entries",),
     "removal": ("undo", "remove"),
     "imports": ("import", "jobs"),
     "export": ("export",),
