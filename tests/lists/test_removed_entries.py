@@ -3,6 +3,7 @@
 import pytest
 from tests.lists.entries import entry
 
+from edgeward.background import stream_archive
 from edgeward.errors import Unavailable
 from edgeward.lists import removed_entries as module
 from edgeward.lists.audit_trail import request_from
@@ -43,6 +44,22 @@ async def test_a_deleted_list_has_removed_its_entries(list_store: ListStore, sto
     assert (found.removal.op, found.removal.who, found.removal.why) == ("list.delete", "bo", "trial is over")
     assert (found.entry.list, found.entry.reason) == ("b", "")
     assert await find_removed(store, entry("a", 1).id) is None
+
+
+async def test_what_is_archived_is_found(list_store: ListStore, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The removal, or the deletion of its list and the listing before it."""
+    monkeypatch.setattr(stream_archive, "ITEMS_PER_BLOCK", 2)
+    one, other = entry("a", 1), entry("b", 2)
+    await list_store.create_list(HashList("b"), "ana")
+    await list_store.add_entries([one, other], "ana")
+    await list_store.remove_entry("a", one.id, "bo", "mistake")
+    await list_store.delete_list("b", "cy")
+    await list_store.add_entries([entry("a", 3)], "ana")
+    assert await list_store.archive.move(4e9) == 6
+    for each, who in ((one, "bo"), (other, "cy")):
+        found = await find_removed(store, each.id)
+        assert found is not None
+        assert (found.entry.signal, found.removal.who) == (each.signal, who)
 
 
 async def test_a_search_ends(list_store: ListStore, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

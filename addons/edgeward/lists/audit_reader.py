@@ -1,8 +1,8 @@
 """Reads the audit trail: the changes of the lists, and all other acts of people, as one sequence by time.
 
-Both streams (audit_trail.py) are read in slices, and no call reads more than MAX_READ lines: where it ended is a
-Position, from which another call goes on. Changes of entries that differ in nothing but the entry are one line: an
-import has as many as its file.
+Both streams (audit_trail.py), with their archives, are read in slices, and no call reads more than MAX_READ lines:
+where it ended is a Position, from which another call goes on. Changes of entries that differ in nothing but the entry
+are one line: an import has as many as its file.
 """
 
 import json
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Self
 
+from edgeward.background.stream_archive import Item, StreamArchive
 from edgeward.errors import InvalidValue
+from edgeward.lists.stored_lists import parse_version
 from edgeward.store.connection import Store
 from edgeward.types import Signal, entry_id
 from edgeward.types.later_releases import DECODE_ERRORS
@@ -25,8 +27,6 @@ MAX_READ = 20_000
 CLOCK_STEP_SECONDS = 3600.0
 """The store's clock may have been set by this much: then lines are not in the order of their times."""
 _POLICY = ("kind", "mode", "action", "radius", "description", "rotations", "geometry")
-
-type _Item = tuple[bytes, Mapping[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +111,26 @@ class AuditReader:
     def __init__(self, store: Store) -> None:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
-        self._changes, self._records = store.key("{blocklist}", "changes"), store.key("{audit}", "records")
+        self._keys = store.key("{blocklist}", "changes"), store.key("{audit}", "records")
+        self._changes, self._records = (StreamArchive(store, key) for key in self._keys)
 
     async def newest(self) -> Position:
         """The position of the newest line."""
-        changes = await self._redis.xrevrange(self._changes, count=1)
-        records = await self._redis.xrevrange(self._records, count=1)
-        return Position(_version(changes[0][0]) if changes else 0, records[0][0].decode() if records else "0-0")
+        # The newest item is never archived.
+        changes, records = [await self._redis.xrevrange(key, count=1) for key in self._keys]
+        return Position(parse_version(changes[0][0]) if changes else 0, records[0][0].decode() if records else "0-0")
 
     async def start(self, newest: Position, until: float = inf) -> Position:
         """Where `before` must start for all lines up to `newest`, or for those of them up to a time, Unix seconds."""
         if until == inf:
             return newest.next()
         latest = until + CLOCK_STEP_SECONDS
-        low, high = 0, newest.version + 1
+        low, high = 1, newest.version + 1
         while low < high:  # the first version that is later
             middle = (low + high) // 2
-            found = await self._redis.xrange(self._changes, f"{middle}-0", "+", count=1)
+            found = await self._changes.after(f"{middle - 1}-0", 1)
             if found and _time(found[0][1]) <= latest:
-                low = max(middle, _version(found[0][0])) + 1
+                low = max(middle, parse_version(found[0][0])) + 1
             else:
                 high = middle
         return Position(low, f"{max(0, int(latest * 1000))}-0")
@@ -143,8 +144,8 @@ class AuditReader:
         return await self._read(wanted, start, limit, -inf, forward=True)
 
     async def _read(self, wanted: AuditFilter, start: Position, limit: int, oldest: float, forward: bool) -> AuditPage:
-        changes = _Stream(self._redis, self._changes, f"{start.version}-0", oldest, forward)
-        records = _Stream(self._redis, self._records, start.record, oldest, forward)
+        changes = _Stream(self._changes, f"{start.version}-0", oldest, forward)
+        records = _Stream(self._records, start.record, oldest, forward)
         groups: list[_Group] = []
         version, record = start.version, start.record
         for _ in range(MAX_READ):
@@ -159,7 +160,7 @@ class AuditReader:
                 groups.append(_Group(line))
             stream.pop()
             if stream is changes:
-                version = _version(id_)
+                version = parse_version(id_)
             else:
                 record = id_.decode()
         return AuditPage([each.line for each in groups], Position(version, record), more=True)
@@ -203,21 +204,17 @@ async def _next(changes: "_Stream", records: "_Stream", forward: bool) -> "_Stre
 class _Stream:
     """One stream from a position on, in slices. Ends at the first line that is older than `oldest`."""
 
-    def __init__(self, redis: Any, key: str, start: str, oldest: float, forward: bool) -> None:
-        self._redis, self._key, self._next, self._oldest, self._forward = redis, key, start, oldest, forward
-        self._items: deque[_Item] = deque()
+    def __init__(self, archive: StreamArchive, start: str, oldest: float, forward: bool) -> None:
+        self._read, self._next, self._oldest = (archive.after if forward else archive.before), start, oldest
+        self._items: deque[Item] = deque()
         self._ended = False
         self.at = 0.0
         """When the next line was written, Unix seconds."""
 
-    async def head(self) -> _Item | None:
+    async def head(self) -> Item | None:
         """The next line; None at the end."""
         if not self._items and not self._ended:
-            start = f"({self._next}"
-            if self._forward:
-                found = await self._redis.xrange(self._key, start, "+", count=SLICE)
-            else:
-                found = await self._redis.xrevrange(self._key, start, "-", count=SLICE)
+            found = await self._read(self._next, SLICE)
             self._ended = len(found) < SLICE
             self._items.extend(found)
         if not self._items:
@@ -229,15 +226,11 @@ class _Stream:
             return None
         return self._items[0]
 
-    def first(self) -> _Item:
+    def first(self) -> Item:
         return self._items[0]
 
     def pop(self) -> None:
         self._next = self._items.popleft()[0].decode()
-
-
-def _version(id_: bytes) -> int:
-    return int(id_.partition(b"-")[0])
 
 
 def _time(fields: Mapping[bytes, bytes]) -> float:
@@ -271,7 +264,7 @@ def _object(fields: Mapping[bytes, bytes]) -> bytes:
 def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
     """Read from its JSON, not as a Change: an import has a million, and who has made what a later release only can read
     is told too."""
-    at, versions = _time(fields), (_version(id_), _version(id_))
+    at, versions = _time(fields), (parse_version(id_), parse_version(id_))
     op, who, origin, why = (_text(fields, name) for name in (b"op", b"who", b"from", b"why"))
     try:
         if entry := _parsed(fields.get(b"entry", b"")):

@@ -1,11 +1,11 @@
-"""Entries that are on no list any more: found in the stream of changes, as long as that has them."""
+"""Entries that are on no list any more: found among the changes, as long as the audit trail has them."""
 
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from edgeward.background.stream_archive import StreamArchive
 from edgeward.errors import Unavailable
 from edgeward.lists.stored_lists import parse_changes
 from edgeward.store.connection import Store
@@ -32,13 +32,11 @@ async def find_removed(store: Store, entry_id: str) -> RemovedEntry | None:
     Raises:
         Unavailable: there are too many changes to search all.
     """
-    # Any: redis-py's types allow for decoded answers too; ours are bytes.
-    redis: Any = store.redis
-    stream, end = store.key("{blocklist}", "changes"), "+"
+    changes, start = StreamArchive(store, store.key("{blocklist}", "changes")), f"{await _version(store) + 1}-0"
     # By name, the deletion that follows what is read now.
     deletions: dict[str, Change] = {}
     deadline = time.monotonic() + SEARCH_SECONDS
-    while found := await redis.xrevrange(stream, end, "-", count=CHANGES_PER_READ):
+    while found := await changes.before(start, CHANGES_PER_READ):
         for id_, fields in found:
             if fields.get(b"op") == b"list.delete":
                 (deletion,) = parse_changes([(id_, fields)])
@@ -48,12 +46,16 @@ async def find_removed(store: Store, entry_id: str) -> RemovedEntry | None:
                 if change.entry is not None:
                     removal = change if change.op == "entry.remove" else deletions.get(change.entry.list)
                     return RemovedEntry(change.entry, removal) if removal else None
-        end = f"({found[-1][0].decode()}"
+        start = found[-1][0].decode()
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"the audit trail is too long to find what {entry_id} was: `edgeward audit --op entry.remove` shows it"
             )
     return None
+
+
+async def _version(store: Store) -> int:
+    return int(await store.redis.get(store.key("{blocklist}", "version")) or 0)
 
 
 def _may_be_of(fields: Mapping[bytes, bytes], deletions: Mapping[str, Change]) -> bool:
