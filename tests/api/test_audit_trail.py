@@ -147,6 +147,9 @@ def test_a_dry_run_and_a_refused_request_are_no_acts(controller: RunningControll
     api = controller.api
     assert _import(api, "dry_run=true").status < 300
     assert api.post("/purges", {"urls": []}).status == 422
+    assert api.post("/purges", URLS, dry_run="true").json["dry_run"]
+    assert api.post("/takedowns", URLS, dry_run="true").json["dry_run"]
+    assert api.post("/lists/a/removals", {"hashes": [MD5], "dry_run": True}).json["dry_run"]
     assert api.ask("DELETE", "/tokens/0123456789abcdef").status == 404
     assert api.post("/tokens", {"name": "local", "role": "viewer"}).status == 409
     assert _lines(controller, version) == before

@@ -212,3 +212,22 @@ def test_one_hash_that_blocks_was_looked_for(api: Api, a_list: str) -> None:
     """Whatever the others of the same request do."""
     hashes = ["photodna:" + "3c" * 144, "md5:" + "7f" * 16]
     assert api.post(f"/lists/{a_list}/entries", {"hashes": hashes}, wait="verified").json["purge"]["state"] == "nothing"
+
+
+def test_entries_are_searched(api: Api, a_list: str) -> None:
+    """By hash, by what is near it with the distance, and by what is known of them."""
+    made = api.post(f"/lists/{a_list}/entries", {"hashes": [PDQ, "md5:" + "6d" * 16], "reason": "case 77"}).json
+    pdq, md5 = sorted(made["entries"], key=lambda entry: entry["type"], reverse=True)
+    assert api.get("/entries", hash="md5:" + "6D" * 16, list=a_list).json == {"entries": [md5], "cursor": None}
+    near = api.get("/entries", near=PDQ[:-1] + "0", list=a_list).json
+    assert near == {"entries": [{**pdq, "distance": 1}], "cursor": None}
+    for query in ({"reason": "CASE 77"}, {"act": made["act"]}, {"type": "md5"}):
+        found = api.get("/entries", list=a_list, **query).json
+        assert md5 in found["entries"]
+        assert found["cursor"] is None
+    assert api.get("/entries", list="none-such").status == 404
+    both = api.get("/entries", hash=PDQ, near=PDQ)
+    assert (both.status, "not both" in both.json["detail"]) == (422, True)
+    for key, value in (("cursor", "x"), ("type", "crc"), ("since", "x"), ("colour", "red")):
+        answer = api.get("/entries", list=a_list, **{key: value})
+        assert (answer.status, answer.json["key"]) == (422, key)

@@ -114,6 +114,12 @@ def test_the_page_of_a_listing() -> None:
     for expected in ("md5:" + "9" * 32, "court", "order 17", "ana", "not yet in edge1/7", "2026-01-01 00:00:03.500"):
         assert expected in text
     assert "–" in _ParsedPage(render({**listing, "first_blocked": None, "active": True})).text
+    removal = {"at": AT + 9, "by": "bo", "why": "order was lifted", "from": "", "op": "entry.remove"}
+    text = _ParsedPage(render({**listing, "removed": removal, "effect": "removed"})).text
+    for expected in ("Removed", "2026-01-01 00:00:09.500", "Removed by", "bo", "order was lifted", "it was removed"):
+        assert expected in text
+    text = _ParsedPage(render({**listing, "removed": {**removal, "op": "list.delete"}})).text
+    assert ("List deleted by" in text, "Why list deleted" in text) == (True, True)
     silent = {"active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]}
     for page in ({**listing, **silent}, {**receipt(), **silent}):
         assert "not heard from for 4 s: edge2/proxy/7#a1; it may still serve" in _ParsedPage(render(page)).text

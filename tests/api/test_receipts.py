@@ -116,6 +116,18 @@ def test_an_order_met_in_transit_is_in_the_receipt(edge: Edge) -> None:
     assert [purge["id"] for purge in receipt["purges"]] == [order_id]
 
 
+def test_a_removed_entry_has_a_receipt(api: Api, a_list: str) -> None:
+    """With who removed it, when, from where and why."""
+    (entry,) = api.post(f"/lists/{a_list}/entries", {"hashes": ["md5:" + "7e" * 16]}).json["entries"]
+    path = f"/entries/{entry['id']}/receipt"
+    assert api.get(path).json["removed"] is None
+    api.delete(f"/entries/{entry['id']}", why="order was lifted")
+    receipt = api.get(path).json
+    assert (receipt["entry"], receipt["effect"], receipt["state"]) == (entry, "removed", "inactive")
+    removal = {"by": "local", "why": "order was lifted", "from": "127.0.0.1", "op": "entry.remove"}
+    assert {key: receipt["removed"][key] for key in removal} == removal
+
+
 def test_an_unknown_id_has_no_receipt(api: Api) -> None:
     """The answer is 404 and names it."""
     for path in ("/takedowns/td-none", "/entries/0123/receipt"):

@@ -128,6 +128,16 @@ class Api:
         self.answer(route, {"type": "about:blank", "title": "No", "status": status, "detail": detail}, status)
 
 
+class Pages(dict[str, tuple[int, Any]]):
+    """Answers of the API to one route, in this order; then it is away."""
+
+    def __init__(self, *pages: Any) -> None:
+        self.pages = list(pages)
+
+    def __getitem__(self, _: str) -> tuple[int, Any]:
+        return (200, self.pages.pop(0)) if self.pages else (503, {})
+
+
 def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Api, Ended
+from tests.cli.conftest import Api, Ended, Pages
 
 from edgeward.cli import audit as module
 from edgeward.errors import ApiUnavailable
@@ -41,16 +41,6 @@ def test_the_trail_is_a_table(api: Api, edgeward: Run) -> None:
         "17",
     ]
     assert api.requests[0].path.endswith("?list=court&who=ana&op=entry&since=1767225600.0&limit=6")
-
-
-class Pages(dict[str, tuple[int, Any]]):
-    """Answers of the API to one route, in this order; then it is away."""
-
-    def __init__(self, *pages: Any) -> None:
-        self.pages = list(pages)
-
-    def __getitem__(self, _: str) -> tuple[int, Any]:
-        return (200, self.pages.pop(0)) if self.pages else (503, {})
 
 
 def test_pages_are_read_to_the_limit(api: Api, edgeward: Run) -> None:

@@ -246,6 +246,17 @@ def test_the_receipt_of_an_entry(api: Api, edgeward: Run) -> None:
         assert text in out
 
 
+def test_the_receipt_of_a_removed_entry(api: Api, edgeward: Run) -> None:
+    """Who removed it, when and why; or deleted its list."""
+    removal = {"at": 1767225700.5, "by": "bo", "why": "order was lifted", "from": "", "op": "entry.remove"}
+    api.answer(f"GET /api/v1/entries/{ENTRY['id']}/receipt", {**LISTING, "removed": removal})
+    lines = {tuple(line.split("  ", 1)[0:1]) for line in edgeward("receipt", ENTRY["id"]).out.splitlines()}
+    assert {("removed",), ("removed by",), ("removed why",)} <= lines
+    api.answer(f"GET /api/v1/entries/{ENTRY['id']}/receipt", {**LISTING, "removed": {**removal, "op": "list.delete"}})
+    out = edgeward("receipt", ENTRY["id"]).out
+    assert ("list deleted by" in out, "2026-01-01T00:01:40.500Z" in out, "order was lifted" in out) == (True,) * 3
+
+
 def test_a_receipt_of_an_unknown_id(api: Api, edgeward: Run) -> None:
     """An id without the mark of a takedown may be mistyped: the message names both kinds."""
     api.problem("GET /api/v1/entries/nosuch/receipt", 404, "no entry has the ID 'nosuch'")

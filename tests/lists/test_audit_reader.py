@@ -114,7 +114,26 @@ async def test_times_are_found_by_halving(list_store: ListStore, store: Store, m
     start = await reader.start(await reader.newest(), middle.at)
     assert start.version == middle.version + 1
     assert (await reader.before(AuditFilter(until=middle.at), start, 1)).lines[0].versions == (21, 21)
-    assert (await reader.start(await reader.newest(), 1.0)).version == 0
+    assert (await reader.start(await reader.newest(), 1.0)).version == 1
+
+
+async def test_archived_lines_are_read_too(
+    list_store: ListStore, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if they had not been moved: in both directions, and up to a time."""
+    monkeypatch.setattr(stream_archive, "ITEMS_PER_BLOCK", 5)
+    trail, reader = AuditTrail(store), AuditReader(store)
+    for number in range(23):
+        await list_store.add_entries([entry("a", number)], "bo", str(number))
+        await trail.note("doctor.run", "ana", str(number))
+    before, newest = await lines_of(reader, ALL), await reader.newest()
+    assert await list_store.archive.move(4e9) == await trail.archive.move(4e9) == 20
+    assert await lines_of(AuditReader(store), ALL) == before
+    assert (await AuditReader(store).after(ALL, Position(0, "0-0"), 100)).lines == before[::-1]
+    assert await lines_of(AuditReader(store), AuditFilter(until=before[20].at)) == before[20:]
+    monkeypatch.setattr(module, "CLOCK_STEP_SECONDS", 0.0)
+    early = (await list_store.changes(7, 1))[0]
+    assert (await AuditReader(store).start(newest, early.at)).version == 9
 
 
 async def test_what_follows_a_position(list_store: ListStore, store: Store) -> None:

@@ -12,6 +12,7 @@ from edgeward.operations.entry_effect import Effect
 from edgeward.operations.lists import ListChanges
 from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
+from edgeward.operations.statements import statement
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.proxy.lost_sightings import LostSightings
 from edgeward.purging.orders import PurgeResult
@@ -112,6 +113,29 @@ async def test_a_receipt_of_an_entry_that_blocks_nothing_says_so(
     receipt = await receipts.of_entry(services, entry.id, 0, 100)
     assert (receipt.effect, receipt.page.summary.state) == (effect, ReceiptState.INACTIVE)
     assert receipt.first_blocked is None
+
+
+async def test_a_removed_entry_keeps_its_receipt(services: Services) -> None:
+    """What was listed and by whom, what was purged, and who removed it: one entry, or its list."""
+    await lists.create(services, HashList("a"), "ana", "")
+    one, other = (await entries.add(services, "a", [MD5, IMAGE.signals[0]], "ana", "order 17", timeout=60.0)).entries
+    target = Target("http", HOST, "/a.jpg")
+    await services.orders.place([PurgeOrder(target, Cause.MATCH, time.time(), entry_id=one.id)])
+    await carry_out(services)
+    await removals.of_entry(services, one.id, None, "bo", "order was lifted")
+    receipt = await receipts.of_entry(services, one.id, 0, 100)
+    assert (receipt.entry.signal, receipt.entry.added_by, receipt.entry.act) == (MD5, "ana", one.act)
+    assert (receipt.effect, receipt.page.summary.state) == (Effect.REMOVED, ReceiptState.INACTIVE)
+    assert [status.order.target for status in receipt.page.purges] == [target]
+    assert receipt.removal is not None
+    assert (receipt.removal.op, receipt.removal.who, receipt.removal.why) == ("entry.remove", "bo", "order was lifted")
+    assert "it was removed from its list" in statement(receipt.page.summary)
+    await lists.delete(services, "a", "cy", "")
+    receipt = await receipts.of_entry(services, other.id, 0, 100)
+    assert receipt.removal is not None
+    assert (receipt.removal.op, receipt.removal.who) == ("list.delete", "cy")
+    with pytest.raises(NotFound):
+        await receipts.of_entry(services, "ab" * 10, 0, 100)
 
 
 async def listed_where_sightings_are_lost_later(services: Services, mode: Mode = Mode.ENFORCE) -> str:

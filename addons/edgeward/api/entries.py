@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from edgeward.api import act_serializers, context, images, requests, serializers
-from edgeward.operations import entries, entry_effect, entry_purges, lists, removals
+from edgeward.api import act_serializers, context, images, lookup_queries, requests, serializers
+from edgeward.operations import entries, entry_effect, entry_purges, entry_search, lists, removals
 from edgeward.operations.entries import SignalsToList
+from edgeward.operations.entry_search import EntryFilter
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.quantities import counted
 
@@ -28,6 +29,24 @@ async def index(request: web.Request) -> web.Response:
     list_store = services.list_store
     found, cursor = await list_store.entries(name, page.cursor, page.limit)
     return web.json_response({"entries": [serializers.entry(entry) for entry in found], "cursor": cursor})
+
+
+async def search(request: web.Request) -> web.Response:
+    """GET /entries: on all lists or one, by hash, by what is near a hash, or by what is known of them."""
+    query = requests.parse_query(request, lookup_queries.EntriesQuery)
+    services = context.services(request)
+    known = query.source_id, query.act, query.tag, query.since, query.until
+    wanted = EntryFilter(query.list, query.type, query.reason, *known)
+    if query.hash:
+        found = await entry_search.by_hash(services, query.hash, wanted)
+    elif query.near:
+        found = await entry_search.near(services, query.near, wanted, query.cursor, query.limit)
+    else:
+        found = await entry_search.scan(services, wanted, query.cursor, query.limit)
+    shown = [serializers.entry(entry) for entry in found.entries]
+    if query.near:
+        shown = [{**each, "distance": distance} for each, distance in zip(shown, found.distances, strict=True)]
+    return web.json_response({"entries": shown, "cursor": found.cursor or None})
 
 
 async def add(request: web.Request) -> web.Response:

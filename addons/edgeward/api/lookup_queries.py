@@ -1,9 +1,9 @@
 """Queries of the routes that look something up: their filters and cursors."""
 
 from math import inf
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from edgeward.api.requests import LimitQuery, NoQuery, Text
 from edgeward.errors import InvalidValue
@@ -37,3 +37,25 @@ class ExportQuery(NoQuery):
 
     format: Literal["jsonl", "csv", "text"] = "jsonl"
     type: Annotated[str, AfterValidator(_known_type)] = ""
+
+
+class EntriesQuery(LimitQuery):
+    """`hash` and `near`: TYPE:HEX; at most one of them. `cursor`: of the previous answer."""
+
+    list: Text = ""
+    hash: Text = ""
+    near: Text = ""
+    type: Annotated[str, AfterValidator(_known_type)] = ""
+    reason: Text = ""
+    source_id: Text = ""
+    act: Text = ""
+    tag: Text = ""
+    since: Seconds = 0.0
+    until: Seconds = inf
+    cursor: Text = ""
+
+    @model_validator(mode="after")
+    def _one_hash(self) -> Self:
+        if self.hash and self.near:
+            raise ValueError("give hash or near, not both")
+        return self

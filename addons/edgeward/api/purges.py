@@ -1,9 +1,13 @@
 """Purges: orders to remove targets from the caches, and what each cache did with them."""
 
+from itertools import chain
+
 from aiohttp import web
 
-from edgeward.api import context, requests, serializers
+from edgeward.api import context, preview_serializers, requests, serializers
 from edgeward.operations import purges
+from edgeward.operations.purge_preview import preview
+from edgeward.operations.takedowns import TakedownRequest
 from edgeward.operations.urls import parse_written_urls
 
 
@@ -23,11 +27,15 @@ async def show(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     """POST /purges: every form and variant of each URL that was seen, and the URL as browsers request it."""
-    wait = requests.parse_query(request, requests.WaitQuery)
+    query = requests.parse_query(request, requests.OrdersQuery)
     body = await requests.parse_body(request, requests.PurgeBody)
     written = parse_written_urls(body.urls)
     services, who = context.services(request), context.caller(request).name
-    ordered = await purges.create(services, written, who, body.why, wait.seconds)
+    if query.dry_run:
+        urls = tuple(dict.fromkeys(chain.from_iterable(written)))
+        found = await preview(services, TakedownRequest(urls, written=written), both_schemes=False)
+        return web.json_response(preview_serializers.purge_preview(found))
+    ordered = await purges.create(services, written, who, body.why, query.seconds)
     return web.json_response(serializers.purges_ordered(ordered), status=202)
 
 

@@ -67,6 +67,7 @@ EFFECTS = {
     "protects": "blocks nothing: its list is an allowlist",
     "protected": "blocks nothing: an allowlist protects its image",
     "cannot_match": "blocks nothing: no image can match it here",
+    "removed": "blocks nothing: it was removed",
 }
 ALL_ABSENT = "Not gone: no controller has a cache that owes purges"
 """In place of "unreachable", where nobody tries to reach it."""
@@ -143,10 +144,23 @@ def _listing(receipt: Json) -> tuple[str, list[tuple[str, str]]]:
         ("Act", _text(entry.get("act", ""))),
         ("On", _text(entry["list"])),
         ("Why", _text(entry["reason"])),
+        *_removed(receipt.get("removed")),
         *_active(receipt),
         ("Effect", _text(EFFECTS.get(receipt.get("effect", ""), ""))),
         ("Retromatching", "complete" if receipt["matched"] else "not complete yet"),
         ("First blocked", _moment(blocked["at"]) if blocked else NO_VALUE),
+    ]
+
+
+def _removed(removal: Json | None) -> list[tuple[str, str]]:
+    """Who took a removed entry off its list, or deleted the list."""
+    if not removal:
+        return []
+    title = "List deleted" if removal["op"] == "list.delete" else "Removed"
+    return [
+        (title, _moment(removal["at"])),
+        (f"{title} by", _text(removal["by"])),
+        (f"Why {title.lower()}", _text(removal["why"])),
     ]
 
 

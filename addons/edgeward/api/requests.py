@@ -257,6 +257,12 @@ class WaitQuery(_Query):
         return self.timeout if self.wait else None
 
 
+class OrdersQuery(WaitQuery):
+    """`dry_run`: order nothing, and say what would be ordered."""
+
+    dry_run: bool = False
+
+
 class UndoQuery(WhyQuery):
     """`timeout`: seconds to wait for the undo of a long import, which then goes on."""
 

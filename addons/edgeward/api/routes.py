@@ -71,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
     Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
     Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
+    Route("GET", f"{API}/entries", Role.OPERATOR, entries.search),
     Route("POST", f"{API}/entries/purges", Role.OPERATOR, entries.purges),
     Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
     Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),

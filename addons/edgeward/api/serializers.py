@@ -20,7 +20,7 @@ from edgeward.operations.takedowns import TakedownResult, TakedownStatus
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus
 from edgeward.quantities import HOSTS_NAMED
 from edgeward.sightings.sightings import SightingRecord
-from edgeward.types import Entry, Incident, Outcome, Signal, Target
+from edgeward.types import Change, Entry, Incident, Outcome, Signal, Target
 from edgeward.types.outcome_words import word_of
 
 type Json = dict[str, Any]
@@ -260,8 +260,14 @@ def entry_receipt(value: EntryReceipt) -> Json:
         "matched": value.matched,
         "effect": value.effect,
         "first_blocked": incident(value.first_blocked) if value.first_blocked else None,
+        "removed": _removal(value.removal) if value.removal else None,
         **_orders_page(value.page),
     }
+
+
+def _removal(value: Change) -> Json:
+    """`op` tells the removal of the entry from the deletion of its list."""
+    return {"at": value.at, "by": value.who, "why": value.why, "from": value.origin, "op": value.op}
 
 
 def _orders_page(value: OrdersPage) -> Json:

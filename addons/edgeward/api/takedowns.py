@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from edgeward.api import context, requests, serializers
+from edgeward.api import context, preview_serializers, requests, serializers
 from edgeward.hashing import signals
 from edgeward.operations import lists, takedowns
+from edgeward.operations.purge_preview import preview
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.operations.urls import parse_prefix, parse_written_urls
@@ -29,12 +30,15 @@ class Places(NamedTuple):
 
 async def create(request: web.Request) -> web.Response:
     """POST /takedowns. It is on record before its first order is placed."""
-    wait = requests.parse_query(request, requests.WaitQuery)
+    query = requests.parse_query(request, requests.OrdersQuery)
     body = await requests.parse_body(request, requests.TakedownBody, requests.MAX_TAKEDOWN_BYTES)
     services, who = context.services(request), context.caller(request).name
     requester = Requester(who, "api", key=_idempotency_key(request, who))
     await require_list(services, body)
-    return await respond(services, parse_takedown(body, parse_places(body)), requester, wait.seconds)
+    asked = parse_takedown(body, parse_places(body))
+    if query.dry_run:
+        return web.json_response(preview_serializers.purge_preview(await preview(services, asked)))
+    return await respond(services, asked, requester, query.seconds)
 
 
 async def index(request: web.Request) -> web.Response:

@@ -80,11 +80,6 @@ class StreamArchive:
                 return
             await self._redis.xdel(self._archive, blocks[0][0])
 
-    async def newest(self) -> bytes | None:
-        """The id of the newest item, which is in the stream; None if there is none."""
-        found = await self._redis.xrevrange(self._stream, count=1)
-        return found[0][0] if found else None
-
     async def after(self, item_id: str, limit: int) -> list[Item]:
         """Up to `limit` items after this id, oldest first."""
         # The stream first: what is moved meanwhile is then read twice, and not missed.

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "lists": ("lists", "list"),
     "what_if": ("what-if",),
     "entries": ("add",),
+    "entry_search": ("entries",),
     "removal": ("undo", "remove"),
     "imports": ("import", "jobs"),
     "export": ("export",),

@@ -4,6 +4,7 @@ import argparse
 from collections import Counter
 from typing import Any
 
+from edgeward.cli import purge_previews
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_note, print_table
@@ -36,6 +37,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--wait, a URL of which no copy was seen and no cache removed one is named, with exit status 1.",
     )
     purge.add_argument("urls", nargs="+", type=url_argument, metavar="URL", help="a URL as people write it")
+    purge.add_argument("--dry-run", action="store_true", help="say what would be purged; order nothing")
     purge.add_argument("--reason", metavar="TEXT", help="why, for the record")
     add_wait(purge)
     purges = add_command(
@@ -54,6 +56,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _purge(args: argparse.Namespace) -> int:
     body = {"urls": args.urls, "why": args.reason} if args.reason else {"urls": args.urls}
+    if args.dry_run:
+        query = {"dry_run": "true"}
+        found = Client.find(args).post("purges", body=body, query=query, wait=purge_previews.PREVIEW_SECONDS)
+        return purge_previews.show(found, args.json)
     answer = Client.find(args).post("purges", body=body, query=wait_query(args), wait=wait_seconds(args))
     if args.json:
         print_json(answer)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeward.cli import purge_answers
+from edgeward.cli import purge_answers, purge_previews
 from edgeward.cli.client import Client
+from edgeward.cli.confirmation import add_yes, confirm
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
 from edgeward.cli.url_arguments import url_argument
@@ -49,7 +50,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "--hash", action="append", default=[], metavar="TYPE:HEX", help="an image, such as pdq:f8… (repeatable)"
     )
     takedown.add_argument("--list", metavar="NAME", help="also add the hashes to this list")
+    takedown.add_argument("--dry-run", action="store_true", help="say what would be purged; order nothing")
     takedown.add_argument("--reason", metavar="TEXT", help="why, for the record")
+    add_yes(takedown, "takes down everything at a host")
     add_wait(takedown)
     takedowns = add_command(subparsers, "takedowns", "show recent takedowns, or the receipt of one", _takedowns)
     takedowns.add_argument("id", nargs="?", metavar="ID", help="one takedown")
@@ -59,8 +62,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "receipt",
         "show the receipt of a takedown or entry: who requested it, and what each cache did",
         _receipt,
-        "Show the receipt of a takedown or of a listed entry: who requested it and when, when it was first blocked, "
-        "what each cache did and when, and what is not known.",
+        "Show the receipt of a takedown or of an entry, listed or removed: who requested it and when, when it was "
+        "first blocked, what each cache did and when, and what is not known.",
     )
     receipt.add_argument("id", metavar="ID", help="id of a takedown or of an entry")
     receipt.add_argument("--html", type=Path, metavar="FILE", help="write it as an HTML page")
@@ -73,7 +76,13 @@ def _takedown(args: argparse.Namespace) -> int:
         raise UserError("takedown: nothing to take down; give URL, --prefix URL or --hash TYPE:HEX")
     if args.list and not args.hash:
         raise UserError("takedown: --list needs a hash; give --hash TYPE:HEX too")
-    answer = Client.find(args).post("takedowns", body=given, query=wait_query(args), wait=wait_seconds(args))
+    client = Client.find(args)
+    if args.dry_run:
+        return purge_previews.show(_preview(client, given), args.json)
+    if not args.yes and (hosts := [prefix for prefix in args.prefix if purge_previews.is_whole_host(prefix)]):
+        seen = purge_previews.total(_preview(client, {"prefixes": hosts}))
+        confirm(args, f"this purges everything below {', '.join(hosts)}: {seen} that were seen")
+    answer = client.post("takedowns", body=given, query=wait_query(args), wait=wait_seconds(args))
     if args.json:
         print_json(answer)
     else:
@@ -84,6 +93,13 @@ def _takedown(args: argparse.Namespace) -> int:
         print_note(text)
     print_not_matching(answer)
     return _status(args, answer)
+
+
+def _preview(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    """What a takedown would purge."""
+    query, wait = {"dry_run": "true"}, purge_previews.PREVIEW_SECONDS
+    found: dict[str, Any] = client.post("takedowns", body=body, query=query, wait=wait)
+    return found
 
 
 def _progress(answer: dict[str, Any]) -> str:
@@ -269,9 +285,18 @@ def _entry_fields(receipt: dict[str, Any]) -> list[tuple[str, object]]:
         ("act", entry.get("act")),
         ("why", entry["reason"]),
         ("effect", receipt.get("effect")),
+        *_removal(receipt.get("removed")),
         *_in_force(receipt),
         ("first blocked", iso_time(blocked["at"]) if blocked else None),
     ]
+
+
+def _removal(removed: dict[str, Any] | None) -> list[tuple[str, object]]:
+    """Who took a removed entry off its list, or deleted the list."""
+    if not removed:
+        return []
+    word = "list deleted" if removed["op"] == "list.delete" else "removed"
+    return [(word, iso_time(removed["at"])), (f"{word} by", removed["by"]), (f"{word} why", removed["why"])]
 
 
 def _in_force(receipt: dict[str, Any]) -> list[tuple[str, object]]:

@@ -1,8 +1,8 @@
 """Reads the audit trail: the changes of the lists, and all other acts of people, as one sequence by time.
 
-Both streams (audit_trail.py) are read in slices, and no call reads more than MAX_READ lines: where it ended is a
-Position, from which another call goes on. Changes of entries that differ in nothing but the entry are one line: an
-import has as many as its file.
+Both streams (audit_trail.py), with their archives, are read in slices, and no call reads more than MAX_READ lines:
+where it ended is a Position, from which another call goes on. Changes of entries that differ in nothing but the entry
+are one line: an import has as many as its file.
 """
 
 import json
@@ -15,12 +15,13 @@ from typing import Any, Self
 
 from edgeward.background.stream_archive import Item, StreamArchive
 from edgeward.errors import InvalidValue
-from edgeward.lists.stored_lists import parse_changes
+from edgeward.lists.stored_lists import parse_version
 from edgeward.store.connection import Store
+from edgeward.types import Signal, entry_id
 from edgeward.types.later_releases import DECODE_ERRORS
 
-SLICE = 500
-"""Lines of one stream that are read at once: about 5 milliseconds."""
+SLICE = 200
+"""Lines of one stream that are read at once: a few milliseconds."""
 MAX_READ = 20_000
 """Lines that one call reads at most, whether they are asked for or not."""
 CLOCK_STEP_SECONDS = 3600.0
@@ -94,20 +95,6 @@ class AuditLine:
     about: Mapping[str, Any] = field(default_factory=dict)
     first_at: float = 0.0
 
-    def continues(self, other: "AuditLine") -> bool:
-        """Whether both are changes of entries by one act, next to each other."""
-        return self.op.startswith("entry.") and self._key == other._key
-
-    @property
-    def _key(self) -> tuple[str, ...]:
-        return self.op, self.who, self.origin, self.why, self.list, self.act
-
-    def merged(self, other: "AuditLine") -> "AuditLine":
-        """Both as one line."""
-        versions = min(self.versions[0], other.versions[0]), max(self.versions[1], other.versions[1])
-        at, first_at = max(self.at, other.at), min(self.first_at, other.first_at)
-        return replace(self, at=at, first_at=first_at, count=self.count + other.count, versions=versions, about={})
-
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
@@ -122,25 +109,28 @@ class AuditReader:
     """Reads the audit trail of one store."""
 
     def __init__(self, store: Store) -> None:
-        self._changes = StreamArchive(store, store.key("{blocklist}", "changes"))
-        self._records = StreamArchive(store, store.key("{audit}", "records"))
+        # Any: redis-py's types allow for decoded answers too; ours are bytes.
+        self._redis: Any = store.redis
+        self._keys = store.key("{blocklist}", "changes"), store.key("{audit}", "records")
+        self._changes, self._records = (StreamArchive(store, key) for key in self._keys)
 
     async def newest(self) -> Position:
         """The position of the newest line."""
-        changes, records = await self._changes.newest(), await self._records.newest()
-        return Position(_version(changes) if changes else 0, records.decode() if records else "0-0")
+        # The newest item is never archived.
+        changes, records = [await self._redis.xrevrange(key, count=1) for key in self._keys]
+        return Position(parse_version(changes[0][0]) if changes else 0, records[0][0].decode() if records else "0-0")
 
     async def start(self, newest: Position, until: float = inf) -> Position:
         """Where `before` must start for all lines up to `newest`, or for those of them up to a time, Unix seconds."""
         if until == inf:
             return newest.next()
         latest = until + CLOCK_STEP_SECONDS
-        low, high = 0, newest.version + 1
+        low, high = 1, newest.version + 1
         while low < high:  # the first version that is later
             middle = (low + high) // 2
             found = await self._changes.after(f"{max(0, middle - 1)}-0", 1)
             if found and _time(found[0][1]) <= latest:
-                low = max(middle, _version(found[0][0])) + 1
+                low = max(middle, parse_version(found[0][0])) + 1
             else:
                 high = middle
         return Position(low, f"{max(0, int(latest * 1000))}-0")
@@ -156,35 +146,66 @@ class AuditReader:
     async def _read(self, wanted: AuditFilter, start: Position, limit: int, oldest: float, forward: bool) -> AuditPage:
         changes = _Stream(self._changes, f"{start.version}-0", oldest, forward)
         records = _Stream(self._records, start.record, oldest, forward)
-        lines: list[AuditLine] = []
-        position = start
+        groups: list[_Group] = []
+        version, record = start.version, start.record
         for _ in range(MAX_READ):
-            heads = [stream for stream in (changes, records) if await stream.head() is not None]
-            if not heads:
-                return AuditPage(lines, position, more=False)
-            stream = (min if forward else max)(heads, key=lambda each: each.at)
+            stream = await _next(changes, records, forward)
+            if stream is None:
+                return AuditPage([each.line for each in groups], Position(version, record), more=False)
             id_, fields = stream.first()
             line = _line(id_, fields, wanted, is_change=stream is changes)
-            if line is not None:
-                if lines and lines[-1].continues(line):
-                    lines[-1] = lines[-1].merged(line)
-                elif len(lines) == limit:
-                    return AuditPage(lines, position, more=True)
-                else:
-                    lines.append(line)
+            if line is not None and not (groups and groups[-1].takes(line)):
+                if len(groups) == limit:
+                    break
+                groups.append(_Group(line))
             stream.pop()
             if stream is changes:
-                position = replace(position, version=_version(id_))
+                version = parse_version(id_)
             else:
-                position = replace(position, record=id_.decode())
-        return AuditPage(lines, position, more=True)
+                record = id_.decode()
+        return AuditPage([each.line for each in groups], Position(version, record), more=True)
+
+
+class _Group:
+    """One line, and those that differ in nothing but the entry. They are added one by one: there may be very many."""
+
+    def __init__(self, first: AuditLine) -> None:
+        self._first = self._last = first
+        self._count, self._is_of_entries = 1, first.op.startswith("entry.")
+
+    def takes(self, line: AuditLine) -> bool:
+        """Add a line next to the last one, if it belongs here."""
+        first = self._first
+        if not self._is_of_entries or (line.op, line.who, line.origin, line.why, line.list, line.act) != (
+            *(first.op, first.who, first.origin, first.why, first.list, first.act),
+        ):
+            return False
+        self._last = line
+        self._count += 1
+        return True
+
+    @property
+    def line(self) -> AuditLine:
+        if self._count == 1:
+            return self._first
+        older, newer = sorted((self._first, self._last), key=lambda each: each.versions)
+        versions = older.versions[0], newer.versions[1]
+        return replace(newer, first_at=older.at, count=self._count, versions=versions, about={})
+
+
+async def _next(changes: "_Stream", records: "_Stream", forward: bool) -> "_Stream | None":
+    """The stream with the next line; None at the end of both."""
+    change, record = await changes.head(), await records.head()
+    if change is None or record is None:
+        return changes if change is not None else records if record is not None else None
+    return changes if (changes.at <= records.at) == forward else records
 
 
 class _Stream:
     """One stream with its archive from a position on, in slices. Ends at the first line that is older than `oldest`."""
 
-    def __init__(self, stream: StreamArchive, start: str, oldest: float, forward: bool) -> None:
-        self._stream, self._next, self._oldest, self._forward = stream, start, oldest, forward
+    def __init__(self, archive: StreamArchive, start: str, oldest: float, forward: bool) -> None:
+        self._read, self._next, self._oldest = (archive.after if forward else archive.before), start, oldest
         self._items: deque[Item] = deque()
         self._ended = False
         self.at = 0.0
@@ -193,8 +214,7 @@ class _Stream:
     async def head(self) -> Item | None:
         """The next line; None at the end."""
         if not self._items and not self._ended:
-            read = self._stream.after if self._forward else self._stream.before
-            found = await read(self._next, SLICE)
+            found = await self._read(self._next, SLICE)
             self._ended = len(found) < SLICE
             self._items.extend(found)
         if not self._items:
@@ -213,10 +233,6 @@ class _Stream:
         self._next = self._items.popleft()[0].decode()
 
 
-def _version(id_: bytes) -> int:
-    return int(id_.partition(b"-")[0])
-
-
 def _time(fields: Mapping[bytes, bytes]) -> float:
     """When a line was written, Unix seconds; 0.0 if it is damaged."""
     try:
@@ -229,9 +245,9 @@ def _line(id_: bytes, fields: Mapping[bytes, bytes], wanted: AuditFilter, is_cha
     """The line, None if it is not asked for. What can be told without parsing is looked at first."""
     if not wanted.since <= _time(fields) <= wanted.until:
         return None
-    if wanted.who and fields.get(b"who", b"").decode("utf-8", "replace") != wanted.who:
+    if wanted.who and _text(fields, b"who") != wanted.who:
         return None
-    op = fields.get(b"op", b"").decode("utf-8", "replace")
+    op = _text(fields, b"op")
     if wanted.op and op != wanted.op and not op.startswith(f"{wanted.op}."):
         return None
     if wanted.list and is_change and f'"{wanted.list}"'.encode() not in _object(fields):
@@ -246,33 +262,39 @@ def _object(fields: Mapping[bytes, bytes]) -> bytes:
 
 
 def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
+    """Read from its JSON, not as a Change: an import has a million, and who has made what a later release only can read
+    is told too."""
+    at, versions = _time(fields), (parse_version(id_), parse_version(id_))
+    op, who, origin, why = (_text(fields, name) for name in (b"op", b"who", b"from", b"why"))
     try:
-        (change,) = parse_changes([(id_, fields)])
-    except DECODE_ERRORS:  # not even its time can be read
-        return replace(_of_record(fields), versions=(_version(id_), _version(id_)))
-    common = change.op, change.who, change.at, change.origin, change.why
-    versions = (change.version, change.version)
-    if (entry := change.entry) is not None:
-        about = {"entry": entry.id, "hash": f"{entry.signal.type}:{entry.signal.value}"}
-        return AuditLine(*common, entry.list, entry.act, 1, versions, about, change.at)
-    if change.list is not None:
-        policy = _changed_policy(fields) if change.op == "list.set" else {}
-        return AuditLine(*common, change.list.name, "", 1, versions, policy, change.at)
-    return AuditLine(*common, "", "", 1, versions, _parsed(fields.get(b"about", b"")), change.at)
+        if entry := _parsed(fields.get(b"entry", b"")):
+            signal, name = entry["signal"], str(entry["list"])
+            id_of = entry_id(name, Signal(str(signal["type"]), str(signal["value"])))
+            about = {"entry": id_of, "hash": f"{signal['type']}:{signal['value']}"}
+            return AuditLine(op, who, at, origin, why, name, str(signal.get("act", "")), 1, versions, about, at)
+        if of_list := _parsed(fields.get(b"list", b"")):
+            policy = _changed_policy(of_list, fields) if op == "list.set" else {}
+            return AuditLine(op, who, at, origin, why, str(of_list["name"]), "", 1, versions, policy, at)
+    except DECODE_ERRORS:  # damaged
+        pass
+    return AuditLine(op, who, at, origin, why, "", "", 1, versions, _parsed(fields.get(b"about", b"")), at)
 
 
-def _changed_policy(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+def _changed_policy(new: Mapping[str, Any], fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """The values of a policy that a change has set; all of a new list."""
-    new, was = _parsed(fields.get(b"list", b"")), _parsed(fields.get(b"was", b""))
+    was = _parsed(fields.get(b"was", b""))
     return {name: new[name] for name in _POLICY if name in new and (name not in was or was[name] != new[name])}
 
 
 def _of_record(fields: Mapping[bytes, bytes]) -> AuditLine:
-    text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
     about, at = _parsed(fields.get(b"about", b"")), _time(fields)
-    op, who, origin, why = (text.get(name, "") for name in ("op", "who", "from", "why"))
+    op, who, origin, why = (_text(fields, name) for name in (b"op", b"who", b"from", b"why"))
     list_name, act = str(about.get("list", "") or ""), str(about.get("act", "") or "")
     return AuditLine(op, who, at, origin, why, list_name, act, 1, (0, 0), about, at)
+
+
+def _text(fields: Mapping[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode("utf-8", "replace")
 
 
 def _parsed(text: bytes) -> dict[str, Any]:

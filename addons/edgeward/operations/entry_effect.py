@@ -26,6 +26,8 @@ class Effect(StrEnum):
     """An allowlist has an entry that matches it, and allowlists win."""
     CANNOT_MATCH = "cannot_match"
     """No image gets a signal of its type here, or its quality is too low."""
+    REMOVED = "removed"
+    """It is on no list any more."""
 
 
 async def effect_of(services: Services, entry: Entry) -> Effect:

@@ -1,8 +1,11 @@
 """Receipts: the proof of a takedown, or of a listing. Who asked for what, and what each cache did."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from edgeward.errors import NotFound
+from edgeward.lists.removed_entries import find_removed
 from edgeward.operations import entries, purges, takedowns
 from edgeward.operations.entry_effect import Effect, effect_of
 from edgeward.operations.order_totals import OrderSummary, add_up
@@ -11,7 +14,9 @@ from edgeward.operations.services import Services
 from edgeward.operations.takedowns import TakedownStatus
 from edgeward.operations.unjudged_responses import unjudged_since
 from edgeward.operations.waiting import ChangeStatus, ids_of_entries, is_matched
-from edgeward.types import Decision, Entry, Incident
+from edgeward.types import Change, Decision, Entry, Incident
+
+ENTRY_ID = r"[0-9a-f]{20}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class EntryReceipt:
         matched: the current lists are retromatched, so no more orders will follow.
         effect: what the entry does now.
         first_blocked: the first time that it blocked; None if it is not known to have blocked.
+        removal: the change that removed it, or its list; None: it is listed.
     """
 
     entry: Entry
@@ -50,6 +56,7 @@ class EntryReceipt:
     effect: Effect
     first_blocked: Incident | None
     page: OrdersPage
+    removal: Change | None = None
 
 
 async def of_takedown(services: Services, takedown_id: str, cursor: int, limit: int) -> TakedownReceipt:
@@ -70,20 +77,34 @@ async def of_takedown(services: Services, takedown_id: str, cursor: int, limit: 
 async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -> EntryReceipt:
     """The receipt of an entry: since when it is listed, first blocked, and gone from each cache.
 
+    Also of one that was removed, as long as the audit trail has it.
+
     Raises:
-        NotFound: there is no such entry.
+        NotFound: there is no such entry, and there was none.
+        Unavailable: there are too many changes to search all for a removed one.
     """
-    entry = entries.find(services, entry_id)
+    entry, removal = await _entry(services, entry_id)
     change = await _applied(services)
     matched = await is_matched(services, change.version, [entry.list])
     first_blocked = await services.incidents.first(entry_id, entry.added_at, Decision.BLOCK)
     ids = await ids_of_entries(services, [entry])
     summary = (await add_up(services, ids)).summary(matched)
     summary = summary.with_unjudged(await unjudged_since(services, entry.added_at))
-    effect = await effect_of(services, entry)
+    effect = await effect_of(services, entry) if removal is None else Effect.REMOVED
     summary = summary.inactive(effect)
     page = await _page(services, ids, summary, cursor, limit)
-    return EntryReceipt(entry, change, matched, effect, first_blocked, page)
+    return EntryReceipt(entry, change, matched, effect, first_blocked, page, removal)
+
+
+async def _entry(services: Services, entry_id: str) -> tuple[Entry, Change | None]:
+    """The entry, and what removed it."""
+    try:
+        return entries.find(services, entry_id), None
+    except NotFound:
+        removed = await find_removed(services.store, entry_id) if re.fullmatch(ENTRY_ID, entry_id) else None
+        if removed is None:
+            raise
+        return removed.entry, removed.removal
 
 
 async def _applied(services: Services) -> ChangeStatus:

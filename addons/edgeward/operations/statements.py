@@ -34,6 +34,7 @@ WHY_INACTIVE = {
     Effect.PROTECTS: "its list is an allowlist: it protects what it matches",
     Effect.PROTECTED: "an allowlist protects its image",
     Effect.CANNOT_MATCH: "nothing can match it: images get no such hash here, or its quality is too low",
+    Effect.REMOVED: "it was removed from its list",
 }
 
 
