@@ -3,14 +3,15 @@
 import io
 import json
 
-from edgeward.lists.formats import BadRow, FileFormat, HashRow, LeftOut, ReadOptions, Row
+from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
+from edgeward.lists.formats.table import FORMATS
 
 
-def read(file_format: FileFormat, document: object, categories: str = "") -> list[Row]:
-    """The rows of a document: bytes as they are, text as UTF-8, all else as JSON."""
+def read(name: str, document: object, categories: str = "") -> list[Row]:
+    """The rows of a document in a format: bytes as they are, text as UTF-8, all else as JSON."""
     body = document if isinstance(document, bytes) else text(document).encode()
     options = ReadOptions(categories=frozenset(categories.split(",")) if categories else frozenset())
-    return list(file_format.rows(io.BytesIO(body), options))
+    return list(FORMATS[name].rows(io.BytesIO(body), options))
 
 
 def text(document: object) -> str:

@@ -69,7 +69,7 @@ def test_a_key_that_is_there_twice_makes_a_bad_row() -> None:
     """Nobody can tell which of the two is meant; keys are compared without case."""
     for padding in ("", " " * 200_000):  # within one piece, and over several
         rows = read(f'[{{"a": 1, {padding}"A": 2}}, {{"a": 1, {padding}"a": 2}}, {{"b": {padding}{{"x": 1}}, "a": 3}}]')
-        assert rows[:2] == [BadRow(1, "the key 'A' is there twice"), BadRow(2, "the key 'a' is there twice")]
+        assert rows[:2] == [BadRow(1, "the key A is there twice"), BadRow(2, "the key a is there twice")]
         assert isinstance(rows[2], Record)
 
 
@@ -209,8 +209,7 @@ def test_a_record_says_what_it_lacks() -> None:
     assert isinstance(record, Record)
     assert isinstance(without, Record)
     why = record.lacks("hash", "rows").why
-    assert why.startswith(f"there is no hash or rows; its keys are 'a', '{'b' * 40}', 'k0', 'k1'")
-    assert why.endswith(", ...")
+    assert why.startswith(f"there is no hash or rows; its keys are a, {'b' * 40}..., k0, k1")
     assert "k9" not in why
     assert without.lacks("hash").why == "there is no hash; it has no keys"
 

@@ -1,39 +1,29 @@
-"""What several programmes' records have in common: names of algorithms, tags, and values written in several ways."""
+"""Fields of records, as several programmes write them: text, truth, types of files, tags."""
 
 from collections.abc import Iterable
 from typing import Any
+
+from edgeward.quantities import excerpt
 
 MAX_TAGS = 32
 """Tags of one record that are read."""
 MAX_TAG_LENGTH = 100
 """Characters of a tag."""
+MAX_DESCRIPTION = 500
+"""As many characters of a description are kept."""
+KIND_CHARACTERS = 24
+"""As much of the name of a kind is shown."""
 
-_SIGNAL_TYPES = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "pdq": "pdq", "photodna": "photodna"}
-_SIGNAL_TYPES["pdna"] = "photodna"
-_HEX_LENGTHS = {32: "md5", 40: "sha1", 288: "photodna"}
 _IMAGES = frozenset(
     {"jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng", "gif", "webp", "avif", "bmp", "tif", "tiff", "heic", "heif"}
     | {"ico", "svg", "jxl", "jp2", "image"}
 )
 
 
-def signal_type_of(algorithm: object) -> str | None:
-    """The signal type of an algorithm's name: "SHA-256" is sha256. None if images have no such hash here."""
-    name = text_of(algorithm).lower()
-    return _SIGNAL_TYPES.get("".join(filter(str.isalnum, name)))
-
-
-def signal_type_by_length(value: str) -> str | None:
-    """The signal type of hexadecimal digits where only one has this length: 64 may be sha256 or pdq, and gives ""."""
-    if not all(character in "0123456789abcdefABCDEF" for character in value):
-        return None
-    return "" if len(value) == 64 else _HEX_LENGTHS.get(len(value))
-
-
 def is_image(file_type: str) -> bool:
     """Whether an extension, or a media type, is that of an image; True if there is none."""
-    kind, _, subtype = file_type.strip().lower().removeprefix(".").partition("/")
-    return not kind or kind in _IMAGES or (kind == "image" and bool(subtype))
+    kind, slash, subtype = file_type.strip().lower().removeprefix(".").partition("/")
+    return kind == "image" and bool(subtype) if slash else not kind or kind in _IMAGES
 
 
 def text_of(value: object) -> str:
@@ -46,6 +36,11 @@ def text_of(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def can_be_written(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, which JSON can name and no encoding can write."""
+    return text.isascii() or text == text.encode("utf-8", "replace").decode()
 
 
 def hash_of(value: object) -> object:
@@ -65,10 +60,14 @@ def truth_of(value: object) -> bool:
     raise ValueError("neither true nor false")
 
 
+def reason_of(value: object) -> str:
+    """A description, as far as it may be a reason."""
+    return text_of(value)[:MAX_DESCRIPTION]
+
+
 def kind_of(value: object) -> str:
-    """What a message may show of a value that names a kind: 24 characters, which can be printed."""
-    shown = "".join(character for character in text_of(value)[:24] if character.isprintable())
-    return shown or "unknown kind"
+    """What a message shows of a value that names a kind."""
+    return excerpt(text_of(value), KIND_CHARACTERS) or "unknown kind"
 
 
 def tags_of(values: Iterable[Any]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from edgeward.errors import UserError
 from edgeward.lists.formats import BadRow
-from edgeward.quantities import counted
+from edgeward.quantities import counted, excerpt, listed
 
 MAX_VALUE = 4 * 1024 * 1024
 """Characters of a record, or of a value outside of records."""
@@ -50,7 +50,9 @@ class Record(NamedTuple):
 
     def lacks(self, *keys: str) -> BadRow:
         """That the record has none of these keys, and which it has."""
-        return BadRow(self.number, f"there is no {' or '.join(keys)}; {_named([*self.fields, *self.other_keys])}")
+        seen = [excerpt(key, KEY_CHARACTERS) for key in (*self.fields, *self.other_keys)]
+        what = f"its keys are {listed(seen, KEYS_NAMED)}" if seen else "it has no keys"
+        return BadRow(self.number, f"there is no {' or '.join(keys)}; {what}")
 
 
 def json_records(stream: BinaryIO, fields: Set[str], arrays: Set[str] = frozenset()) -> Iterator[Record | BadRow]:
@@ -71,13 +73,6 @@ def keys_in(head: bytes) -> frozenset[str]:
     if head.lstrip()[:1] not in (b"{", b"["):
         return frozenset()
     return frozenset(match[1].decode("utf-8", "replace").lower() for match in _KEY.finditer(head))
-
-
-def _named(keys: list[str]) -> str:
-    if not keys:
-        return "it has no keys"
-    named = ", ".join(repr(key[:KEY_CHARACTERS]) for key in keys[:KEYS_NAMED])
-    return f"its keys are {named}{', ...' if len(keys) > KEYS_NAMED else ''}"
 
 
 class _Twice(dict[str, Any]):
@@ -212,7 +207,7 @@ class _Walk:
             else:
                 fields[name] = value
         if twice:
-            return BadRow(self._number, f"the key {twice[:KEY_CHARACTERS]!r} is there twice")
+            return BadRow(self._number, f"the key {excerpt(twice, KEY_CHARACTERS)} is there twice")
         return Record(self._number, fields, tuple(others[:KEYS_NAMED]))
 
     def _inside(self, opening: str, closing: str) -> Iterator[None]:

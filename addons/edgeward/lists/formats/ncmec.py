@@ -15,8 +15,9 @@ from typing import BinaryIO
 from xml.parsers.expat import ErrorString, ExpatError, ParserCreate, XMLParserType, errors
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import BadRow, FileFormat, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
-from edgeward.lists.formats.fields import kind_of, signal_type_of, tags_of
+from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats.fields import kind_of, tags_of
+from edgeward.lists.formats.type_names import signal_type_named
 
 MAX_DEPTH = 64
 MAX_FINGERPRINTS = 1000
@@ -39,11 +40,10 @@ _BREAKS_OFF |= {errors.codes[errors.XML_ERROR_PARTIAL_CHAR], errors.codes[errors
 
 
 def looks_like(head: bytes) -> bool:
-    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")  # also UTF-16, as far as this goes
-    return text.startswith(b"<") and b"queryResult" in text
+    return head.lstrip().startswith(b"<") and b"queryResult" in head
 
 
-def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
+def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
     """The fingerprints, by image.
 
     Raises:
@@ -195,7 +195,7 @@ class _Entry:
             yield self._row(name, value, source_id)
 
     def _row(self, name: str, value: str, source_id: str) -> Row:
-        signal_type = signal_type_of(name)
+        signal_type = signal_type_named(name)
         if self._kind == "video" or signal_type is None:
             return LeftOut(self._number, f"{kind_of(name)} of {'a video' if self._kind == 'video' else 'an image'}")
         if not value:
@@ -204,6 +204,3 @@ class _Entry:
             return BadRow(self._number, f"a {signal_type} of more than {MAX_TEXT:,} characters")
         tags = tags_of((self._texts.get("classification"), self._texts.get("member")))
         return HashRow(self._number, value, signal_type, source_id=source_id, tags=tags)
-
-
-NCMEC = FileFormat("ncmec", "NCMEC hash sharing XML", "record", looks_like, rows)

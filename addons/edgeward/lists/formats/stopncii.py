@@ -6,7 +6,7 @@ A record stands for one hash. A later record of the same hash replaces it; Withd
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from edgeward.lists.formats import BadRow, FileFormat, HashRow, LeftOut, ReadOptions, Row
+from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
 from edgeward.lists.formats.fields import hash_of, kind_of, tags_of, text_of
 from edgeward.lists.formats.json_records import Record, json_records, keys_in
 
@@ -21,7 +21,7 @@ def looks_like(head: bytes) -> bool:
     return "hashrecords" in keys or {"signaltype", "hashvalue"} <= keys
 
 
-def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
+def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
     """The hashes, by record. Raises UserError if the JSON can't be read on."""
     for record in json_records(stream, _FIELDS, _ARRAYS):
         yield record if isinstance(record, BadRow) else _row(record)
@@ -35,7 +35,7 @@ def _row(record: Record) -> Row:
     if kind.lower() != "imagepdq":
         return LeftOut(number, kind_of(kind))
     if status not in _LISTED | _TAKEN_BACK:
-        return LeftOut(number, f"hash of status {kind_of(status)}")
+        return LeftOut(number, f"hash of status {kind_of(fields['hashstatus'])}")
     cases = _case_numbers(fields.get("casenumbers"))
     tags = tags_of([*cases[1:], *_feedback(fields.get("cspfeedbacks"))])
     source_id = cases[0] if cases else ""
@@ -56,6 +56,3 @@ def _feedback(value: Any) -> Iterator[str]:
             who, what = text_of(each.get("source")), text_of(each.get("feedbackValue"))
             yield f"{who}: {what}" if who and what else who or what
             yield from each["tags"] if isinstance(each.get("tags"), list) else ()
-
-
-STOPNCII = FileFormat("stopncii", "StopNCII JSON", "record", looks_like, rows)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import BadRow, FileFormat, HashRow, LeftOut, ReadOptions, Row
-from edgeward.lists.formats.fields import hash_of, is_image, kind_of, signal_type_of, tags_of, text_of
+from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
+from edgeward.lists.formats.fields import hash_of, is_image, kind_of, tags_of, text_of
 from edgeward.lists.formats.json_records import Record, json_records, keys_in
+from edgeward.lists.formats.type_names import signal_type_named
 
 SAMPLED_MEDIA = 100_000
 """Media whose categories are counted for the message that asks for them."""
@@ -65,7 +66,7 @@ def _rows(medium: Record, accepted: frozenset[str]) -> Iterator[Row]:
     tags = tags_of([f"category {category}", fields.get("series"), *labels])
     source_id = text_of(fields.get("mediaid"))
     for name, value in hashes:
-        signal_type = signal_type_of(name)
+        signal_type = signal_type_named(name)
         if signal_type is None:
             yield LeftOut(number, kind_of(name))
         else:
@@ -100,6 +101,3 @@ def _categories_in(media: Iterator[Record | BadRow]) -> str:
         "a Project VIC file needs the categories to list, since their meaning differs from country to country: "
         f"give them, such as --categories 1,2. The first {found.total():,} media are of category {counts or 'none'}"
     )
-
-
-VICS = FileFormat("vics", "Project VIC (VICS) JSON", "record", looks_like, rows)
