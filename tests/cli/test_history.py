@@ -10,7 +10,16 @@ from edgeward.cli import client
 
 type Run = Callable[..., Ended]
 ROUTE = "GET /api/v1/lists/court/history"
-ADDED = {"id": "job-1", "kind": "import", "at": 1767225600.5, "by": "ana", "from": "", "why": "weekly", "added": 5}
+ADDED = {
+    "id": "job-1",
+    "kind": "import",
+    "at": 1767225600.5,
+    "first_at": 1767225600.5,
+    "by": "ana",
+    "from": "",
+    "why": "weekly",
+    "added": 5,
+}
 ADDED |= {"removed": 0, "versions": [7, 11], "policy": {}, "state": "listed"}
 POLICY = {
     **ADDED,
@@ -46,13 +55,13 @@ def test_the_history_is_a_table(api: Api, edgeward: Run) -> None:
 
 def test_an_act_may_go_on_on_the_next_page(api: Api, edgeward: Run) -> None:
     """Its numbers add up; removals only if they are next to each other."""
-    older = {**ADDED, "added": 95, "versions": [2, 6]}
+    older = {**ADDED, "added": 95, "versions": [2, 6], "first_at": 1767225500.0}
     ended, other = {**REMOVAL, "removed": 4, "versions": [16, 19]}, {**REMOVAL, "versions": [13, 14]}
     pages = ([REMOVAL], "c1"), ([ended, other, POLICY, ADDED], "c2"), ([older, {**POLICY, "versions": [1, 1]}], None)
     api.answers = Pages(*({"history": acts, "cursor": cursor} for acts, cursor in pages))
     removal, again, policy, added, first = edgeward("history", "court", "--json").json["history"]
     assert (removal["removed"], removal["versions"], again["removed"]) == (7, [16, 22], 3)
-    assert (added["added"], added["versions"]) == (100, [2, 11])
+    assert (added["added"], added["versions"], added["first_at"]) == (100, [2, 11], 1767225500.0)
     assert (policy["versions"], first["versions"]) == ([12, 12], [1, 1])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edgeward.lists import audit_reader
-from edgeward.operations import entries, lists, removals, undo
+from edgeward.operations import entries, list_history, lists, removals, undo
 from edgeward.operations.list_history import HistoryKind, HistoryLine, HistoryState, of_list
 from edgeward.operations.lists import ListChanges
 from edgeward.operations.removals import RemovalRequest
@@ -54,6 +54,21 @@ async def test_each_act_is_one_line(services: Services) -> None:
     assert (imported.id, imported.added, imported.state, imported.by) == (job, 4, HistoryState.LISTED, "bo")
     assert imported.versions == (added.change.version + 1, added.change.version + 5)
     assert [each.added for each in additions if each.kind is HistoryKind.ADD] == [1, 1]
+
+
+async def test_removals_without_a_pause_are_one(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps of one; not two commands of the same person, one after another."""
+    await lists.create(services, HashList("a"), "ana", "")
+    for number in range(3):  # each has an act of its own
+        await entries.add(services, "a", md5s(number * 2 + 1, number * 2 + 2), "ana", "")
+    asked = RemovalRequest("a", "bo")
+    await removals.of_signals(services, asked, md5s(1, 3))
+    await removals.of_signals(services, asked, md5s(2, 4, 5))
+    monkeypatch.setattr(list_history, "SAME_ACT_SECONDS", 60.0)
+    removal, *_ = await history(services)
+    assert (removal.removed, removal.first_at < removal.at) == (5, True)
+    monkeypatch.setattr(list_history, "SAME_ACT_SECONDS", 0.0)
+    assert [each.removed for each in await history(services) if each.removed] == [3, 2]
 
 
 async def test_a_deleted_list_has_a_history(services: Services) -> None:

@@ -78,7 +78,7 @@ def _together(newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
     """Both parts of one act."""
     added, removed = newer["added"] + older["added"], newer["removed"] + older["removed"]
     versions = [older["versions"][0], newer["versions"][1]]
-    return {**newer, "added": added, "removed": removed, "versions": versions}
+    return {**newer, "first_at": older["first_at"], "added": added, "removed": removed, "versions": versions}
 
 
 def _row(act: dict[str, Any]) -> list[object]:

@@ -13,6 +13,8 @@ from edgeward.takedowns.takedowns import ID_PREFIX as TAKEDOWN_ID_PREFIX
 
 UNDO = re.compile(r"undo of (\S+?)(?::|$)")
 """How the reason of an undo begins (operations/undo.py), with the id of the act."""
+SAME_ACT_SECONDS = 1.0
+"""Longest pause between the steps of one removal, of a thousand entries each."""
 
 
 class HistoryKind(StrEnum):
@@ -38,7 +40,7 @@ class HistoryLine:
 
     Attributes:
         id: of the act, or of that which was undone; "" if it has none.
-        at: of its last change, Unix seconds.
+        at, first_at: of its last change and of its first, Unix seconds.
         added, removed: how many entries. What was listed before and was listed again counts as added.
         versions: of the lists, made by its first and its last change.
         policy: the values of the policy that it set.
@@ -48,6 +50,7 @@ class HistoryLine:
     id: str
     kind: HistoryKind
     at: float
+    first_at: float
     by: str
     origin: str
     why: str
@@ -87,7 +90,7 @@ def _acts(lines: Iterable[AuditLine]) -> list[HistoryLine]:
         key: tuple[object, ...] = (read.kind, read.id, read.by, read.why)
         if read.kind in (HistoryKind.ADD, HistoryKind.REMOVAL) and not read.id:
             last = found.get((*key, removals))
-            if last is None or last.versions[0] != read.versions[1] + 1:
+            if last is None or not _follows(last, read):
                 removals += 1
             key = (*key, removals)
         elif not read.id:
@@ -97,9 +100,15 @@ def _acts(lines: Iterable[AuditLine]) -> list[HistoryLine]:
     return list(found.values())
 
 
+def _follows(newer: HistoryLine, older: HistoryLine) -> bool:
+    """Whether two changes without an id are one act: nothing is between them, and hardly any time."""
+    return newer.versions[0] == older.versions[1] + 1 and newer.first_at - older.at <= SAME_ACT_SECONDS
+
+
 def _together(newer: HistoryLine, older: HistoryLine) -> HistoryLine:
     added, removed = newer.added + older.added, newer.removed + older.removed
-    return replace(newer, added=added, removed=removed, versions=(older.versions[0], newer.versions[1]))
+    versions = older.versions[0], newer.versions[1]
+    return replace(newer, first_at=older.first_at, added=added, removed=removed, versions=versions)
 
 
 def _read(line: AuditLine) -> HistoryLine | None:
@@ -123,7 +132,8 @@ def _read(line: AuditLine) -> HistoryLine | None:
         case _:
             return None
     policy = dict(line.about) if kind in (HistoryKind.CREATED, HistoryKind.POLICY) else {}
-    return HistoryLine(act, kind, line.at, line.who, line.origin, line.why, added, removed, line.versions, policy)
+    times, asked = (line.at, line.first_at), (line.who, line.origin, line.why)
+    return HistoryLine(act, kind, *times, *asked, added, removed, line.versions, policy)
 
 
 def _kind_of(act: str) -> HistoryKind:
