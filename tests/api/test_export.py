@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-from tests.support.controllers import Api, RunningController
-from tests.support.edges import with_store
-
-from edgeward.store.connection import Store
+from tests.support.controllers import Api
 
 HASHES = [f"md5:{number:032x}" for number in range(1, 2500)]
 
@@ -31,16 +27,3 @@ def test_what_can_not_be_exported_is_a_problem(api: Api, a_list: str) -> None:
     for key, value in (("format", "xlsx"), ("type", "crc"), ("colour", "red")):
         answer = api.get(f"/lists/{a_list}/export", **{key: value})
         assert (answer.status, answer.json["key"]) == (422, key)
-
-
-def test_an_export_that_breaks_off_is_not_taken_for_whole(api: Api, a_list: str, controller: RunningController) -> None:
-    """Its last chunk is missing, so that every client of HTTP notices; the controller goes on."""
-    api.post(f"/lists/{a_list}/entries", {"hashes": HASHES})
-
-    async def damage(store: Store) -> None:
-        await store.redis.hset(store.key("{blocklist}", "entries", a_list), "ff" * 10, '{"needs": 99}')
-
-    with_store(controller.config, damage)
-    with pytest.raises(Exception, match=r"IncompleteRead|Remote end closed|reset"):
-        api.get(f"/lists/{a_list}/export")
-    assert api.get(f"/lists/{a_list}").status == 200

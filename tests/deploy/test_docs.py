@@ -22,7 +22,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *(
             ROOT / "docs" / f"{name}.md"
-            for name in ("architecture", "deployment", "list-formats", "metrics", "replication")
+            for name in ("architecture", "deployment", "list-formats", "looking-up", "metrics", "replication")
         ),
     ]
 )

@@ -32,6 +32,19 @@ class AuditQuery(LimitQuery):
     after: Text = ""
 
 
+class HistoryQuery(LimitQuery):
+    """`cursor`: of the previous answer."""
+
+    cursor: Text = ""
+
+
+class DiffQuery(NoQuery):
+    """`first` and `last`: versions of the lists; without `last` the current one."""
+
+    first: Annotated[int, Field(ge=0)]
+    last: Annotated[int, Field(ge=0)] | None = None
+
+
 class ExportQuery(NoQuery):
     """`type`: of the entries; "" for all."""
 

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "removal": ("undo", "remove"),
     "imports": ("import", "jobs"),
     "export": ("export",),
+    "history": ("history", "diff"),
     "audit": ("audit",),
     "purges": ("purge", "purges"),
     "caches": ("caches",),

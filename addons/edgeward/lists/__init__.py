@@ -4,4 +4,5 @@ list_store    reads and changes the lists in Redis
 lua_scripts   the Lua scripts of list_store
 replication/  the copy that every process matches against, and which version each has applied
 formats/      files of hashes
+audit_trail   notes who did what; audit_reader, removed_entries and list_diff read it
 """

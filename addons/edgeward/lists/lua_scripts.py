@@ -3,6 +3,7 @@
 The first keys of every script are the version, the stream of changes and the hash of lists; the first arguments are who
 and why. Who may be followed by a NUL and a network address: from where (audit_trail.py).
 Ids in the stream are "<version>-0": Redis itself refuses a version that is not above all others.
+The field `again` says that an entry which is added was on the list before (relisting.py).
 The field `was` of a record holds what the change replaced: the list before its policy changed, or before it lost an
 entry. Retromatching needs it, to find what matches now and did not before.
 
@@ -32,7 +33,7 @@ restore_version(KEYS[1], KEYS[2])
 local time = redis.call('TIME')
 local at = time[1] .. '.' .. string.format('%06d', time[2])
 local who, origin = string.match(ARGV[1], '^(%Z*)%z?(.*)$')
-local function record(op, what, json, was)
+local function record(op, what, json, was, again)
   local version = redis.call('INCR', KEYS[1])
   local fields = {'op', op, 'who', who, 'at', at, 'why', ARGV[2], what, json}
   if origin ~= '' then
@@ -42,6 +43,10 @@ local function record(op, what, json, was)
   if was then
     fields[#fields + 1] = 'was'
     fields[#fields + 1] = was
+  end
+  if again then
+    fields[#fields + 1] = 'again'
+    fields[#fields + 1] = '1'
   end
   redis.call('XADD', KEYS[2], version .. '-0', unpack(fields))
   return version

@@ -25,7 +25,7 @@ local again = {at}
 for i = 4, #ARGV do
   local json = redis.call('HGET', KEYS[4], ARGV[i])
   if json then
-    again[#again + 1] = record('entry.add', 'entry', json)
+    again[#again + 1] = record('entry.add', 'entry', json, nil, true)
     again[#again + 1] = json
   end
 end

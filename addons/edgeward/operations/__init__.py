@@ -7,6 +7,11 @@ value. Records that have no rules (incidents, tokens) are read from their stores
 One module for each noun (`lists`, `entries`, `imports`, `check`, `purges`, `takedowns`, `receipts`, `sightings`,
 `status`), and:
 
+    removals       takes entries off a list, by what they have in common
+    entry_search   finds entries on all lists
+    export         writes a list as a file
+    list_history   what each act did to a list; list_versions: what differs between two versions
+    purge_preview  what a purge or takedown would order
     matchability   which signals match nothing
     store          refills a store that lost its lists
     store_watch    whether the store may drop lists, and takes changes

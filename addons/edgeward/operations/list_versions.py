@@ -1,0 +1,30 @@
+"""Versions of a list compared."""
+
+from collections.abc import AsyncGenerator
+
+from edgeward.errors import InvalidValue
+from edgeward.lists.list_diff import Difference, differences
+from edgeward.operations import lists
+from edgeward.operations.services import Services
+
+
+async def diff(services: Services, name: str, first: int, last: int | None) -> AsyncGenerator[list[Difference]]:
+    """The entries that a list has at one of two versions of the lists only, some at a time.
+
+    Args:
+        last: None: the current version.
+
+    Raises:
+        NotFound: there is no such list.
+        InvalidValue: a version does not exist yet, or the first one is later than the last.
+        UserError: as in `differences`.
+    """
+    await lists.get(services, name)
+    current = await services.list_store.version()
+    end = current if last is None else last
+    if end > current:
+        raise InvalidValue(f"{end} does not exist: the lists are at version {current}", "last")
+    if first > end:
+        raise InvalidValue(f"{first} is after {end}: give the earlier version first", "first")
+    async for some in differences(services.store, name, first, end):
+        yield some
