@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgeward import plug_ins
+from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
@@ -353,6 +354,7 @@ class Config(Section):
     purge: PurgeSettings = PurgeSettings()
     sightings: SightingsSettings = SightingsSettings()
     sweep: SweepSettings = SweepSettings()
+    audit: AuditSettings = AuditSettings()
     admin: AdminSettings = AdminSettings()
 
     @model_validator(mode="after")

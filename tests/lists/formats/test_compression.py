@@ -130,7 +130,7 @@ def test_archives_that_cannot_be_read() -> None:
         list(decompressed(pipe, "zip"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(PACKED)), st.data())
 def test_damage_never_crashes(kind: str, data: st.DataObject) -> None:
     """A damaged file is read or refused, with no other error."""

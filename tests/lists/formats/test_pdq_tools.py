@@ -54,5 +54,13 @@ def test_it_is_recognised_only_if_it_is_sure() -> None:
     """A quality or fields tell that it is PDQ; 64 digits and a name may be SHA-256."""
     for line in (f"{PDQ},100,a", f"hash={PDQ},norm=1,delta=2,quality=3,filename=a", f"junk\n{PDQ},{OTHER},50,a"):
         assert looks_like(line.encode()), line
-    for line in (f"{PDQ},a", f"{PDQ},101,a", PDQ, "", "hash,quality,filename", f"pdq:{PDQ}"):
+    for line in (
+        f"{PDQ},a",
+        f"{PDQ},101,a",
+        f"{PDQ},50,a\n{PDQ},5000,b",
+        PDQ,
+        "",
+        "hash,quality,filename",
+        f"pdq:{PDQ}",
+    ):
         assert not looks_like(line.encode()), line

@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 from edgeward.errors import UserError
 from edgeward.hashing.signal_registry import listable_types
-from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv_cells import cells_of
 from edgeward.lists.formats.csv_columns import Columns, columns_of, is_withdrawn
-from edgeward.lists.formats.lines import first_lines
+from edgeward.lists.formats.lines import first_lines, first_whole_lines
 from edgeward.lists.formats.piece_stream import pieces_of, stream_of
-from edgeward.lists.formats.type_names import other_kind, signal_type_named
+from edgeward.lists.formats.type_names import signal_type_named
 from edgeward.quantities import excerpt
 from edgeward.types import TYPES_WITH_QUALITY
 
@@ -47,7 +47,7 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
             not known.
     """
     head = stream.read(HEAD_BYTES)
-    if not first_lines(head, 1):
+    if len(head) < HEAD_BYTES and not first_lines(head, 1):
         return
     separator, columns = _shape(head, options)
     is_header = bool(columns.names)
@@ -62,7 +62,7 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
 
 def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
     """The separator and the columns of a file that begins with `head`. Raises UserError."""
-    lines = first_lines(head, SAMPLE_ROWS)
+    lines = first_whole_lines(head, SAMPLE_ROWS)
     if options.delimiter:
         if len(options.delimiter) != 1 or options.delimiter in '"\r\n':
             raise UserError("the separator must be one character, and neither a quote nor a line end")
@@ -71,7 +71,7 @@ def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
         separator = max(SEPARATORS, key=lambda each: min((len(row) for row in _parsed(lines, each)), default=0))
     sample = _parsed(lines, separator)
     if not sample:
-        raise UserError("there is no row in the file")
+        raise UserError(f"there is no whole row in the first {HEAD_BYTES} bytes of the file")
     return separator, columns_of(sample, options)
 
 
@@ -99,16 +99,12 @@ def _rows_of(number: int, cells: Sequence[str], columns: Columns) -> Iterator[Ro
         yield BadRow(number, f"{word!r} does not say whether the hash is withdrawn: true or false, delete or add, ...")
         return
     source_id = found.get("source_id", "")
-    tags = tuple(tag for each in _BETWEEN_TAGS.split(found.get("tags", "")) if (tag := each.strip()))
+    labels = ";".join([found.get("tags", ""), *(cells[at] for at in columns.more_tags)])
+    tags = tuple(dict.fromkeys(tag for each in _BETWEEN_TAGS.split(labels) if (tag := each.strip())))
     hashes = [(what, found[what]) for what in found if what in listable_types()]
     if value := found.get("value"):
         named = found.get("type", "")
-        if kind := other_kind(named):
-            yield LeftOut(number, kind)
-            if not hashes:
-                return
-        else:
-            hashes.append((signal_type_named(named) or named, value))
+        hashes.append((signal_type_named(named) or named, value))
     for signal_type, value in hashes:
         if value[0] in "=@":
             yield BadRow(number, f"a formula in place of a hash{f' ({signal_type})' if signal_type else ''}")

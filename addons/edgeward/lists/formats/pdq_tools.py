@@ -18,11 +18,12 @@ _ROTATED = ("rot90", "rot180", "rot270", "flipx", "flipy", "flipp", "flipm")
 
 
 def looks_like(head: bytes) -> bool:
-    """Whether one of the first lines has a hash with a quality from 0 to 100, or fields.
+    """Whether the first lines that have a hash have a quality from 0 to 100 too, or fields.
 
-    HASH,NAME alone does not say that the hash is a PDQ: it may be a SHA-256.
+    HASH,NAME alone does not say that the hash is a PDQ: it may be a SHA-256, and HASH,SIZE,NAME too.
     """
-    return any(map(_is_sure, first_lines(head)))
+    found = [line for line in first_lines(head) if _PLAIN.fullmatch(line) or _DETAILED.fullmatch(line)]
+    return bool(found) and all(map(_is_sure, found))
 
 
 def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
