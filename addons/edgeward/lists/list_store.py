@@ -26,6 +26,7 @@ from edgeward.lists.audit_trail import signed
 from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
+from edgeward.lists.withdrawals import Withdrawals
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, Unreadable
 
@@ -48,6 +49,7 @@ class ListStore:
         stream: key of the stream of changes.
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
+        withdrawals: what imports take off the lists.
         clock: that of the store.
         membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
@@ -60,6 +62,7 @@ class ListStore:
         self.stream = store.key("{blocklist}", "changes")
         self._lists = store.key("{blocklist}", "lists")
         self.deleted = DeletedAllowlists(store)
+        self.withdrawals = Withdrawals(store)
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)

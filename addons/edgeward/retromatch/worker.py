@@ -26,6 +26,7 @@ from edgeward.lists.stored_lists import parse_changes, read_list
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.order_planner import OrderPlanner, PendingChange, PlacedOrders
 from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.search_scope import Search
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
@@ -109,6 +110,10 @@ class RetromatchWorker:
             StoreUnavailable: the images seen are still being read.
         """
         return await self._seen_image_search.near(signal, radius)
+
+    async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
+        """For each search the ids of the images seen that may match it (first half of their SHA-256)."""
+        return await self._seen_image_search.near_each(searches)
 
     async def orders_of(self, version: int) -> list[str] | None:
         """Ids of the orders that the change with this version led to; None if it is not matched yet."""

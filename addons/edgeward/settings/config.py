@@ -332,6 +332,13 @@ class AdminSettings(Section):
     request for another name gets a 421, as a web page may be behind it (DNS rebinding)."""
 
 
+class ImportSettings(Section):
+    """Files of hashes (`edgeward import`)."""
+
+    max_bytes: int = Field(default=16 * 1024**3, ge=1024)
+    """Largest file that is imported, in bytes, as it is sent. It is kept in state_dir while it is read."""
+
+
 class Config(Section):
     """All settings: the whole file. The section classes above are its tables."""
 
@@ -354,6 +361,7 @@ class Config(Section):
     sightings: SightingsSettings = SightingsSettings()
     sweep: SweepSettings = SweepSettings()
     admin: AdminSettings = AdminSettings()
+    imports: ImportSettings = ImportSettings()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":
