@@ -208,7 +208,7 @@ def test_the_document_says_which_commands_use_the_api() -> None:
     """Each command is in one of the two lists: clients of the admin API, and commands that need no API."""
     _, _, rest = DOCUMENT.partition("## Which Edgeward a command talks to\n")
     clients, _, others = rest.partition("\n##")[0].partition("```sh")
-    listed = [re.findall(r"`([a-z]+)`", text) for text in (clients, others)]
+    listed = [re.findall(r"`([a-z-]+)`", text) for text in (clients, others)]
     assert sorted([*listed[0], *listed[1]]) == sorted({name.split()[1] for name in COMMANDS})
     uses_client = {name.split()[1] for name, parser in COMMANDS.items() if _uses_client(parser)}
     assert set(listed[0]) == uses_client

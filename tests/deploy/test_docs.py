@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
         *ROOT.glob("*.md"),
-        *(ROOT / "docs" / f"{name}.md" for name in ("architecture", "deployment", "metrics", "replication")),
+        *(
+            ROOT / "docs" / f"{name}.md"
+            for name in ("architecture", "deployment", "list-formats", "metrics", "replication")
+        ),
     ]
 )
 COMMANDED = [*PAGES, ROOT / "deploy" / "docker" / "compose.yaml", ROOT / "deploy" / "systemd" / "edgeward.service"]

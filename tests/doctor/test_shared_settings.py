@@ -6,6 +6,7 @@ from tests.support.services import CACHES, running_services
 
 from edgeward.doctor.finding import Health
 from edgeward.doctor.shared_settings import check_shared_settings
+from edgeward.operations.settings_watch import NAME_FIX
 from edgeward.purging.controllers import Controllers
 from edgeward.settings.shared_settings import shared_settings
 from edgeward.store.connection import Store
@@ -24,6 +25,19 @@ async def test_what_differs_is_named(store: Store, tmp_path: Path) -> None:
         assert (url.about, url.health, days.about, days.health) == ("inner", Health.FAIL, "controller", Health.WARN)
         assert url.detail.startswith(f'caches.inner.url differs: "{CACHES[0]["url"]}" at one, "http://b" at two: ')
         assert days.detail == "purge.keep_days differs: 30.0 at one, 1.0 at two"
+
+
+async def test_two_controllers_of_one_name(store: Store, tmp_path: Path) -> None:
+    """A warning that says what to do."""
+    async with running_services(store, tmp_path) as services:
+        own, other = shared_settings(services.config), Controllers(store)
+        for _ in range(2):
+            await services.orders.controllers.say("edge:8081", own)
+            await other.say("edge:8081", own | {"purge.keep_days": "1.0"})
+        await services.orders.controllers.say("edge:8081", own)
+        name, days = check_shared_settings(services)
+        assert (name.health, name.fix) == (Health.WARN, NAME_FIX)
+        assert days.detail == "purge.keep_days differs: 30.0 at edge:8081, 1.0 at edge:8081 (another machine)"
 
 
 async def test_a_loopback_address_on_two_machines(store: Store, tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_a_cut_off_value_is_not_taken_for_base64() -> None:
         PhotoDna().parse("ab" * 96)
 
 
+def test_sha1_is_read_in_base32() -> None:
+    """32 letters and digits of base32 are a SHA-1; hexadecimal goes first, and no other type is read so."""
+    sha1 = next(kind for kind in BUILT_IN if kind.name == "sha1")
+    digest = bytes.fromhex("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12")
+    assert sha1.parse(f" {base64.b32encode(digest).decode()} ") == digest
+    for text in ("A" * 32, "a" * 31 + "z", "A" * 31 + "1", "Z" * 31):
+        with pytest.raises(ValueError, match=r"digits: sha1 has|it is not hexadecimal, nor"):
+            sha1.parse(text)
+    with pytest.raises(ValueError, match="it is not hexadecimal"):
+        BUILT_IN[0].parse("Z" * 32)
+
+
 @given(st.binary(min_size=8, max_size=8), st.lists(st.binary(min_size=8, max_size=8)))
 def test_distances_are_bits_that_differ(one: bytes, others: list[bytes]) -> None:
     """Of each pair, and of one to many in a row."""

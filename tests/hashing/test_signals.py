@@ -11,7 +11,7 @@ from tests.hashing.pictures import jpeg
 from edgeward.errors import BadSignal
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.hashing.signal_registry import listable_types
-from edgeward.hashing.signals import parse, validate
+from edgeward.hashing.signals import parse, types_of_length, validate
 from edgeward.settings.config import SIGNAL_TYPES, HashingSettings
 from edgeward.types import Signal
 
@@ -79,3 +79,20 @@ def test_any_text_has_an_answer(text: str) -> None:
     """Any text either parses or raises BadSignal."""
     with contextlib.suppress(BadSignal):
         parse(text)
+
+
+def test_types_by_length() -> None:
+    """The number of hexadecimal digits tells which types a value may have; what is not hexadecimal has none."""
+    assert types_of_length(" " + "aB" * 16 + "\n") == ["md5"]
+    assert types_of_length("0" * 40) == ["sha1"]
+    assert types_of_length(PDQ) == ["sha256", "pdq"]
+    assert types_of_length("0" * 16) == ["phash", "dhash"]
+    assert types_of_length("0" * 33) == types_of_length("g" * 32) == types_of_length("") == []
+
+
+def test_a_message_repeats_no_long_value() -> None:
+    """What was given is cut, and shown as a terminal can show it."""
+    for text in ("x" * 5000, f"md5:{'y' * 5000}", "md5:\x1b[2J", f"{'z' * 5000}:12"):
+        with pytest.raises(BadSignal) as raised:
+            parse(text)
+        assert len(str(raised.value)) < 300 and str(raised.value).isprintable()

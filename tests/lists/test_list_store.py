@@ -10,6 +10,7 @@ from tests.lists.entries import entries, entry
 from tests.store.server import Server
 from tests.support.list_entries import entry_count
 
+from edgeward.background import stream_archive
 from edgeward.errors import Conflict, NotFound, PreconditionFailed
 from edgeward.lists import list_store as module
 from edgeward.lists.list_store import ListStore
@@ -221,3 +222,15 @@ async def test_what_was_acknowledged_survives_sigkill(server: Server) -> None:
             assert await entry_count(list_store, "a") == number + 1
             assert await list_store.version() == number + 2
     await store.close()
+
+
+async def test_changes_are_read_from_the_archive_too(list_store: ListStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the reader begins, the changes are the same before and after the old ones were moved."""
+    monkeypatch.setattr(stream_archive, "ITEMS_PER_BLOCK", 10)
+    await list_store.create_list(HashList("a"), "me")
+    await list_store.add_entries([entry("a", number) for number in range(40)], "me")
+    whole = await list_store.changes(0)
+    assert await list_store.archive.move(time.time() + 60, "25-0") == 20
+    for after in (0, 1, 19, 20, 30, 41):
+        assert await list_store.changes(after) == whole[after:]
+        assert await list_store.changes(after, 3) == whole[after : after + 3]

@@ -1,6 +1,7 @@
 """What a file would change of its list."""
 
 import pytest
+from tests.support.eventually import eventually
 
 from edgeward.imports.reading import Abandoned, Reading
 from edgeward.imports.spool import Spool
@@ -33,6 +34,11 @@ async def test_a_file_beside_its_list(services: Services) -> None:
     gone = [Entry("a", md5(number), source_id="gone") for number in (4, 5, 6)]
     await services.list_store.add_entries([*known, *gone], "ana")
     version, reading = await services.list_store.version(), Reading()
+
+    async def is_ready() -> bool:
+        return services.retromatch.ready
+
+    await eventually(is_ready)
     found = await compared(
         services,
         ParsedHash(md5(1), source_id="s1"),

@@ -28,10 +28,14 @@ async def see(services: Services, *images: Fingerprint, targets: int = 1) -> Non
     ]
     await services.sightings.write(seen)
 
+    async def is_ready() -> bool:
+        return services.retromatch.ready
+
     async def is_known() -> bool:
         near = await services.retromatch.near(images[-1].signals[1], 0)
         return any(each.sha256 == images[-1].sha256 for each in near)
 
+    await eventually(is_ready)
     await eventually(is_known)
 
 

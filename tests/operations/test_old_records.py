@@ -3,15 +3,19 @@
 import time
 from pathlib import Path
 
+import pytest
 from tests.conftest import STORE_TIMEOUT_MS
 from tests.support.controllers import settings
+from tests.support.eventually import eventually
 from tests.support.stepping_store import SteppingStore
 
+from edgeward.background import stream_archive
 from edgeward.background.consumer_group import ConsumerGroup
 from edgeward.controller.composition import compose
 from edgeward.errors import NotFound
 from edgeward.imports.import_jobs import ImportJob
 from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.operations import old_records
 from edgeward.operations.old_records import OldRecords
 from edgeward.operations.services import Services
 from edgeward.retromatch.progress import Progress
@@ -68,7 +72,13 @@ async def test_nothing_goes_because_the_stores_clock_was_set_forwards(stepping: 
     store = await Store.connect(stepping.url, "steps", STORE_TIMEOUT_MS)
     services = compose(settings("unix:///unused", tmp_path), store, "tests")
     old = OldRecords(
-        services.orders.clock, services.list_store, services.import_jobs, services.takedowns, services.retromatch
+        services.orders.clock,
+        services.list_store,
+        services.import_jobs,
+        services.takedowns,
+        services.retromatch,
+        services.audit_trail,
+        keep_audit_days=365.0,
     )
     await old.forget_old()
     job = await make_records(services)
@@ -89,3 +99,36 @@ async def test_nothing_goes_because_the_stores_clock_was_set_forwards(stepping: 
     await services.retromatch.forget_old(store.clock.now() + 2 * DAY)
     assert await Progress(store).orders_of([1]) == [None]
     await store.close()
+
+
+async def test_old_changes_go_to_the_archive(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the lists, once they are retromatched, and of other acts. They are forgotten after audit.keep_days."""
+    monkeypatch.setattr(stream_archive, "ITEMS_PER_BLOCK", 10)
+    monkeypatch.setattr(old_records, "DAY_SECONDS", 0.0)
+    lists, trail = services.list_store, services.audit_trail
+    old = OldRecords(
+        services.orders.clock,
+        lists,
+        services.import_jobs,
+        services.takedowns,
+        services.retromatch,
+        trail,
+        keep_audit_days=1.0,
+    )
+    await lists.create_list(HashList("bad"), "me")
+    await lists.add_entries([Entry("bad", Signal("md5", f"{number:032x}")) for number in range(1, 25)], "me")
+    for number in range(12):
+        await trail.note("token.create", f"who-{number}")
+    whole = await lists.changes(0)
+
+    async def matched() -> bool:
+        return await services.retromatch.version() == whole[-1].version
+
+    await eventually(matched)
+    await old.forget_old()
+    redis = services.store.redis
+    assert await redis.xlen(lists.stream) == 5, "two blocks were moved"
+    assert await redis.xlen(services.store.key("{audit}", "records")) == 2
+    # With days of no seconds all of the archive is old by now.
+    assert await lists.changes(0) == whole[20:]
+    assert await trail.archive.after("0-0", 100) == await redis.xrange(services.store.key("{audit}", "records"))

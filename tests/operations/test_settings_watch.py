@@ -10,7 +10,7 @@ from edgeward.errors import Conflict
 from edgeward.operations import caches
 from edgeward.operations.order_totals import ReceiptState, add_up
 from edgeward.operations.services import Services
-from edgeward.operations.settings_watch import SettingsWatch
+from edgeward.operations.settings_watch import NAME_FIX, SettingsWatch
 from edgeward.operations.statements import statement
 from edgeward.operations.status import system_status
 from edgeward.operations.takedown_summary import TakedownSummary
@@ -40,6 +40,16 @@ async def test_a_difference_is_told_once(store: Store, caplog: pytest.LogCapture
     await two.close()
     await one.look()
     assert metric_value("edgeward_settings_mismatch", setting="sightings.keep_days") == 0
+
+
+async def test_another_controller_of_the_same_name_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Machines with equal host names: in the log with what to do, and by the metric."""
+    one, two = watch(store, "edge:8081"), watch(store, "edge:8081", "elsewhere", sightings={"keep_days": 1.0})
+    for each in (one, two, one, two, one):
+        await each.look()
+    told = [record.getMessage() for record in caplog.records if "are named" in record.getMessage()]
+    assert told == [f"two live controllers are named edge:8081: {NAME_FIX}"] * 2, "each says so once"
+    assert metric_value("edgeward_settings_mismatch", setting="controller.name") == 1
 
 
 async def test_another_url_of_a_cache_is_said(services: Services) -> None:

@@ -29,7 +29,7 @@ from edgeward.lists.replication.replica import Replica
 from edgeward.matching import time_slicing
 from edgeward.proxy import judge as module
 from edgeward.proxy.judge import Judge
-from edgeward.settings.config import Config, HashingSettings, SightingsSettings
+from edgeward.settings.config import Config, HashingSettings, PolicySettings, SightingsSettings
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Entry, Fingerprint, Flaw, HashList, Reason, Signal, View
@@ -154,6 +154,36 @@ async def test_what_the_store_has_named_is_waited_for(
     await list_image(store, replica, jpeg())  # two changes
     _, verdict = await judging
     assert verdict.reason is Reason.MATCH
+
+
+async def test_what_waits_when_the_worker_ends_gets_its_verdict_by_policy(
+    store: Store, replica: Replica, pool: HasherPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For list changes, or for a hasher: it is no defect that these do not come any more."""
+    monkeypatch.setattr(module, "TURN_SECONDS", 60.0)
+    config = Config(hashing=HASHING, policy=PolicySettings(store_stale_seconds=0))
+    judge = Judge(config, replica, pool, Sightings(store, SightingsSettings()))
+    await judge.judge(jpeg(), ())
+    asked = asyncio.Event()
+
+    async def never(*_: object) -> NoReturn:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    for name, owner, reason in (("wait_current", replica, Reason.STORE_STALE), ("fingerprint", pool, Flaw.OVERLOADED)):
+        asked.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, never)
+            if owner is replica:
+                # No await before the judging asks for it: the running replica would hear from the store meanwhile.
+                patch.setattr(replica, "freshness", Freshness())
+            judging = asyncio.create_task(judge.judge(jpeg("coffee" if owner is pool else "astronaut"), ()))
+            await asked.wait()
+            await judge.close()
+            fingerprint, verdict = await judging
+        assert fingerprint is not None
+        assert reason in (verdict.reason, fingerprint.flaw)
 
 
 async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Replica, pool: HasherPool) -> None:

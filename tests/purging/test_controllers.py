@@ -46,6 +46,27 @@ async def test_one_that_died(store: Store) -> None:
         assert await store.redis.hlen(key) == await store.redis.hlen(settings) == left
 
 
+async def test_two_of_one_name(store: Store) -> None:
+    """Two machines with equal host names and ports know of each other: what differs, and that the other's caches are
+    not left alone when one ends. One that was restarted is no second one."""
+    one, two = Controllers(store), Controllers(store)
+    await one.say("edge:8081", HERE)
+    restarted = Controllers(store)
+    await restarted.say("edge:8081", HERE)
+    await restarted.say("edge:8081", HERE)
+    assert not restarted.shares_name
+    await two.say("edge:8081", THERE)
+    await one.say("edge:8081", HERE)
+    await two.say("edge:8081", THERE)
+    for each in (one, two):
+        assert each.shares_name
+        assert each.differing_caches().keys() == {"edge"}
+    assert one.caches_elsewhere == {"edge", "second"}
+    await one.leave("edge:8081")
+    await two.say("edge:8081", THERE)
+    assert two.shares_name, "its record was removed by the one that ended, not by the time"
+
+
 async def test_a_restart_and_a_loss(store: Store) -> None:
     """What a controller had before is known to its successor; after a loss of the store all is said again."""
     one = Controllers(store)

@@ -94,3 +94,17 @@ async def test_lists_have_room_under_a_flood(small_store: Store, monkeypatch: py
     async for page in sightings._images.all_targets():
         kept += sum(bool(field) for field in page[1])
     assert kept + (await sightings.forgotten.totals()).targets == written
+
+
+@pytest.mark.parametrize("days", [40, -40])
+async def test_a_sighting_that_waits_while_this_machines_clock_is_set(store: Store, days: float) -> None:
+    """It is on record with the time at which it was: not as one of long ago, which would be forgotten at once."""
+    sightings, ahead = Sightings(store, SightingsSettings(keep_days=30)), 0.0
+    store.clock._wall_clock = lambda: time.time() + ahead
+    await store.clock.learn()
+    noted = seen("/1")
+    ahead = days * 86400
+    await store.clock.learn()
+    await sightings.write([noted])
+    ((_, at),) = await sightings.targets(noted.fingerprint.sha256)
+    assert abs(at - noted.seen_at) < 5

@@ -45,6 +45,34 @@ async def test_the_stores_time_counts() -> None:
     assert clock.now() == pytest.approx(machines.store)
 
 
+@pytest.mark.parametrize("step", [40 * 86400.0, -40 * 86400.0, 300.0, -300.0, 0.5])
+async def test_a_time_from_before_this_machines_clock_was_set(step: float) -> None:
+    """It means what it meant then: also if the store was away meanwhile, and the clock is set several times."""
+    machines = Machines()
+    machines.wall -= 600
+    clock = machines.shared_time()
+    noted: list[tuple[float, float]] = []
+    for _ in range(3):
+        await clock.learn()
+        machines.pass_time(20)
+        noted.append((machines.wall, machines.store))
+        machines.pass_time(0.5)
+        machines.wall += step
+        machines.pass_time(0.5)
+        noted.append((machines.wall, machines.store))
+        for at, store in noted:
+            assert clock.of_local(at) == pytest.approx(store, abs=1.1), (at, machines.wall)
+
+
+async def test_a_time_that_this_machines_clock_never_showed() -> None:
+    """Nothing that is known says when that was. It is no time from long ago, which would be forgotten at once."""
+    machines = Machines()
+    clock = machines.shared_time()
+    await clock.learn()
+    machines.pass_time(10)
+    assert clock.of_local(machines.wall + 86400) == pytest.approx(machines.store)
+
+
 async def test_small_differences_are_not_corrected() -> None:
     """A time of this machine stays as it is if the clocks agree as far as that is known."""
     machines = Machines()

@@ -271,6 +271,35 @@ class ImportQuery(WaitQuery):
     upload: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{0,64}$")] = ""
 
 
+def _radius(value: str) -> str:
+    lists.check_radius(radius_of_query(value))
+    return value
+
+
+def radius_of_query(value: str) -> dict[str, int | None]:
+    """ "pdq=40,dhash=default" as radii by type; None stands for the type's default.
+
+    Raises:
+        InvalidValue: it is no such text.
+    """
+    radius: dict[str, int | None] = {}
+    for part in filter(None, value.split(",")):
+        name, _, bits = part.partition("=")
+        if bits != "default" and not (bits.isascii() and bits.isdecimal() and len(bits) < 10):
+            raise InvalidValue(f"{part!r} is not TYPE=BITS, such as pdq=31", "radius")
+        radius[name] = None if bits == "default" else int(bits)
+    return radius
+
+
+class WhatIfQuery(_Query):
+    """A policy that a list does not have. What is left out is as it is."""
+
+    radius: Annotated[str, AfterValidator(_radius)] = ""
+    rotations: bool | None = None
+    geometry: bool | None = None
+    timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
+
+
 class SightingsQuery(LimitQuery):
     url: Annotated[str, AfterValidator(_names_a_host)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None

@@ -29,6 +29,7 @@ from edgeward.api import (
     tokens,
     uploads,
     webhooks,
+    what_if,
 )
 from edgeward.api.problem_details import HEADERS, Handler
 from edgeward.errors import Unavailable
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/lists/{{name}}", Role.VIEWER, lists.show),
     Route("PATCH", f"{API}/lists/{{name}}", Role.OPERATOR, lists.change),
     Route("DELETE", f"{API}/lists/{{name}}", Role.OPERATOR, lists.delete),
+    Route("GET", f"{API}/lists/{{name}}/what-if", Role.OPERATOR, what_if.show),
     Route("GET", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.index),
     Route("POST", f"{API}/lists/{{name}}/entries", Role.OPERATOR, entries.add),
     Route("DELETE", f"{API}/lists/{{name}}/entries/{{id}}", Role.OPERATOR, entries.delete),

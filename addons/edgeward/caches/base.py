@@ -140,16 +140,17 @@ class CacheDriver(ABC):
     ) -> list[Purged]:
         """Carry out orders for the same object once. Of two purges at the same time, one finds nothing where the other
         removes a copy. The first of such orders has the count. What the others met is not known."""
-        first: dict[Hashable, PurgeOrder] = {}
-        for order in orders:
-            first.setdefault(self._object_of(order), order)
-        outcomes = dict(zip(first, await purge(list(first.values())), strict=True))
-        results = []
-        for order in orders:
-            outcome = outcomes[key := self._object_of(order)]
-            results.append(outcome)
-            outcomes[key] = replace(outcome, count=None if outcome.count else outcome.count)
-        return results
+        numbers: dict[Hashable, list[int]] = {}
+        for number, order in enumerate(orders):
+            numbers.setdefault(self._object_of(order), []).append(number)
+        if len(numbers) == len(orders):
+            return await purge(orders)
+        outcomes = await purge([orders[same[0]] for same in numbers.values()])
+        results: dict[int, Purged] = {}
+        for (first, *others), outcome in zip(numbers.values(), outcomes, strict=True):
+            results[first] = outcome
+            results |= dict.fromkeys(others, replace(outcome, count=None if outcome.count else outcome.count))
+        return [results[number] for number in range(len(orders))]
 
     def _object_of(self, order: PurgeOrder) -> Hashable:
         """What an order by target or tag concerns in this cache."""

@@ -54,7 +54,8 @@ class SelfHostedDriver(CacheDriver):
 
     def _object_of(self, order: PurgeOrder) -> Hashable:
         """A purge is a request to the cache, which names no scheme: those for http and https are the same."""
-        return replace(order.target, scheme=""), order.tag
+        target = order.target
+        return target.host, target.path, target.vary, target.key_headers, order.tag
 
     async def _send(self, requests: Sequence[RawHttpRequest]) -> list[HttpResponse | Purged]:
         """Send requests with the secret. Each gets its response, or its outcome where `response_or_outcome` has one."""

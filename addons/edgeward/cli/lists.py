@@ -45,6 +45,17 @@ def _add_name(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
+def add_radius(parser: argparse.ArgumentParser) -> None:
+    """Add --radius: pairs of a type and its bits, None for the type's default."""
+    parser.add_argument(
+        "--radius",
+        action="append",
+        type=_radius,
+        metavar="TYPE=BITS",
+        help="maximum differing bits of a match, such as pdq=31, or pdq=default (repeatable)",
+    )
+
+
 def _add_policy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=[*map(str, Mode)], help="enforce: block matches; monitor: only record them; off: ignore them"
@@ -54,13 +65,7 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
         choices=[*map(str, Action)],
         help="response to a blocked image: a status, or a grey placeholder image",
     )
-    parser.add_argument(
-        "--radius",
-        action="append",
-        type=_radius,
-        metavar="TYPE=BITS",
-        help="maximum differing bits of a match, such as pdq=31, or pdq=default (repeatable)",
-    )
+    add_radius(parser)
     parser.add_argument(
         "--rotations",
         action=BooleanOptionalAction,

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "hash": ("hash",),
     "check": ("check",),
     "lists": ("lists", "list"),
+    "what_if": ("what-if",),
     "entries": ("add",),
     "removal": ("undo", "remove"),
     "imports": ("import",),

@@ -105,6 +105,18 @@ def _expired_sightings(services: Services) -> ExpiredSightings:
     return ExpiredSightings(services.store, services.orders.clock, forgotten, keep_days)
 
 
+def _old_records(services: Services) -> OldRecords:
+    return OldRecords(
+        services.orders.clock,
+        services.list_store,
+        services.import_jobs,
+        services.takedowns,
+        services.retromatch,
+        services.audit_trail,
+        services.config.audit.keep_days,
+    )
+
+
 def workers_of(services: Services, consumer: str) -> list[Worker]:
     """All background work of a controller, in the order in which it is started; it is closed in reverse.
 
@@ -124,7 +136,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.undo_worker,
         services.store_watch,
         NodeWatch(orders, services.caches),
-        OldRecords(orders.clock, services.list_store, services.import_jobs, services.takedowns, services.retromatch),
+        _old_records(services),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

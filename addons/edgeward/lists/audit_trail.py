@@ -5,6 +5,7 @@ statement that the caches were emptied. All other acts of people are lines of a 
 versions and is bounded.
 
 {audit}:records  stream of the latest MAX_RECORDS acts: op, who, at (Unix seconds), from, why, about (JSON)
+                 Old ones are in its archive (background/stream_archive.py)
 """
 
 import json
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeward.background.readable_records import readable
+from edgeward.background.stream_archive import StreamArchive
 from edgeward.lists import lua_scripts
 from edgeward.store.connection import Store
 
@@ -65,13 +67,18 @@ class AuditRecord:
 
 
 class AuditTrail:
-    """The lines of one store that are no changes of the lists."""
+    """The lines of one store that are no changes of the lists.
+
+    Attributes:
+        archive: that of the old ones.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._records = store.key("{audit}", "records")
+        self.archive = StreamArchive(store, self._records)
         self._changes = [store.key("{blocklist}", "version"), store.key("{blocklist}", "changes")]
 
     async def note(self, op: str, who: str, why: str = "", **about: object) -> None:

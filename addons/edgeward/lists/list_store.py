@@ -1,7 +1,8 @@
 """The lists and their entries in Redis: the original that every replica follows.
 
 {blocklist}:version         counts changes from 1, without gaps
-{blocklist}:changes         stream of all changes, ids "<version>-0": what replicas follow, and the audit trail of them
+{blocklist}:changes         stream of the changes, ids "<version>-0": what replicas follow, and the audit trail of them;
+                            old ones are in its archive (background/stream_archive.py)
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
@@ -19,13 +20,14 @@ from dataclasses import replace
 from itertools import batched
 from typing import Any
 
+from edgeward.background.stream_archive import StreamArchive
 from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
-from edgeward.lists.stored_lists import parse_changes, read_entry, read_list, removed_entry
+from edgeward.lists.stored_lists import parse_changes, parse_version, read_entry, read_list, removed_entry
 from edgeward.lists.withdrawals import Withdrawals
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, Unreadable
@@ -47,6 +49,7 @@ class ListStore:
 
     Attributes:
         stream: key of the stream of changes.
+        archive: that of the old changes.
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
         withdrawals: what imports take off the lists.
@@ -63,6 +66,7 @@ class ListStore:
         self._lists = store.key("{blocklist}", "lists")
         self.deleted = DeletedAllowlists(store)
         self.withdrawals = Withdrawals(store)
+        self.archive = StreamArchive(store, self.stream)
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
@@ -319,7 +323,10 @@ class ListStore:
 
     async def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """Up to `limit` changes of versions above `after`, in order."""
-        found = await self._store.redis.xrange(self.stream, f"{after + 1}-0", "+", count=limit)
+        found: Any = await self._store.redis.xrange(self.stream, f"{after + 1}-0", "+", count=limit)
+        # Versions have no gaps, so others before the first one are in the archive.
+        if found and parse_version(found[0][0]) > after + 1:
+            found = await self.archive.after(f"{after}-0", limit)
         return parse_changes(found)
 
     async def laggards(self, version: int) -> Laggards:

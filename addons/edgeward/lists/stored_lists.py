@@ -38,6 +38,11 @@ def parse_changes(records: Any) -> list[Change]:
     return [_parse_change(id_, fields) for id_, fields in records or ()]
 
 
+def parse_version(item_id: bytes) -> int:
+    """The version of the change with this id in the stream."""
+    return int(item_id.partition(b"-")[0])
+
+
 def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
     text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
     op, json_of_list, json_of_entry = text.get("op", ""), fields.get(b"list"), fields.get(b"entry")
@@ -56,7 +61,7 @@ def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
     if unreadable is not None:
         hash_list, entry = _what_is_removed(op, json_of_list, json_of_entry)
     return Change(
-        version=int(id_.split(b"-")[0]),
+        version=parse_version(id_),
         op=op,
         who=text.get("who", ""),
         at=float(text["at"]),

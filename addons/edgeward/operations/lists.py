@@ -37,7 +37,7 @@ class ListStatus:
     @property
     def radius(self) -> dict[str, int]:
         """The radius of every type that is compared by distance, in bits: the list's own, or the type's default."""
-        return {**{name: default_radius(name) for name in types_with_distance()}, **self.hash_list.radius}
+        return radius_in_force(self.hash_list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class ListChanges:
         if self.radius is not None:
             values["radius"] = without_defaults({**old.radius, **self.radius})
         return old.changed(**values)
+
+
+def radius_in_force(hash_list: HashList) -> dict[str, int]:
+    """The radius of every type that is compared by distance, in bits: the list's own, or the type's default."""
+    return {**{name: default_radius(name) for name in types_with_distance()}, **hash_list.radius}
 
 
 def without_defaults(radius: Mapping[str, int | None]) -> dict[str, int]:

@@ -1,5 +1,5 @@
 """Forgets records that are old: finished imports, undone acts, the entries of deleted allowlists, how far retromatching
-has come.
+has come. Moves the audit trail of earlier days into its archive, and forgets it after audit.keep_days.
 
 None of them expires: if the store's clock were set forwards, they would go at once, and with them what is owed or what
 a receipt says. Nothing is removed while clocks are not to be trusted; see `ScheduleClock.refusal`.
@@ -9,6 +9,7 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.imports.import_jobs import KEEP_SECONDS as KEEP_IMPORTS_SECONDS
 from edgeward.imports.import_jobs import ImportJobs
 from edgeward.lists.acts import KEEP_SECONDS as KEEP_ACTS_SECONDS
+from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.deleted_allowlists import KEEP_SECONDS as KEEP_DELETED_SECONDS
 from edgeward.lists.list_store import ListStore
 from edgeward.purging.schedule_clock import ScheduleClock
@@ -17,6 +18,7 @@ from edgeward.takedowns.takedowns import Takedowns
 
 FORGET_SECONDS = 3600.0
 """How often they are looked for."""
+DAY_SECONDS = 86400.0
 RETRY_SECONDS = (5.0, 600.0)
 """Pause after a look that failed: the first, and the longest."""
 
@@ -31,9 +33,12 @@ class OldRecords:
         import_jobs: ImportJobs,
         takedowns: Takedowns,
         retromatch: RetromatchWorker,
+        audit_trail: AuditTrail,
+        keep_audit_days: float,
     ) -> None:
         self._clock, self._list_store, self._retromatch = clock, list_store, retromatch
         self._import_jobs, self._takedowns = import_jobs, takedowns
+        self._audit_trail, self._keep_audit_seconds = audit_trail, keep_audit_days * DAY_SECONDS
         self._loop = WorkerLoop(
             "old records",
             self.forget_old,
@@ -60,3 +65,8 @@ class OldRecords:
         # They collect the orders of their versions.
         if not (await self._import_jobs.job_store.count_open() or await self._takedowns.job_store.count_open()):
             await self._retromatch.forget_old(now)
+        # What is not retromatched is still owed, and is read from the stream.
+        await self._list_store.archive.move(now - DAY_SECONDS, f"{await self._retromatch.version()}-0")
+        await self._audit_trail.archive.move(now - DAY_SECONDS)
+        for archive in (self._list_store.archive, self._audit_trail.archive):
+            await archive.forget(now - self._keep_audit_seconds)

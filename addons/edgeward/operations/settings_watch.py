@@ -14,6 +14,9 @@ from edgeward.store.connection import STORE_AWAY
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+NAME_FIX = "give each machine its own host name, or admin.listen another port"
+NAME_KIND = "controller.name"
+"""The label of edgeward_settings_mismatch where two controllers have the same name."""
 
 
 class SettingsWatch:
@@ -29,6 +32,7 @@ class SettingsWatch:
         self._caches = {cache.name for cache in config.caches}
         self._settings = shared_settings(config, network)
         self._told: list[SettingDifference] = []
+        self._told_of_name = False
         self._kinds: set[str] = set()
         self._began = False
         self._loop = WorkerLoop(
@@ -73,7 +77,13 @@ class SettingsWatch:
         if self._told and not differing:
             logger.info("all live controllers have the same shared settings")
         self._told = differing
+        shares_name = self._orders.controllers.shares_name
+        if shares_name and not self._told_of_name:
+            logger.warning("two live controllers are named %s: %s", self._controller, NAME_FIX)
+        self._told_of_name = shares_name
         counts = Counter(each.kind for each in differing)
+        if shares_name:
+            counts[NAME_KIND] += 1
         self._kinds |= counts.keys()
         for kind in self._kinds:
             metrics.settings_mismatch.labels(kind).set(counts[kind])

@@ -30,7 +30,7 @@ from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_fingerprint, unpack_fingerprint
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import STORE_AWAY
-from edgeward.types import TRANSIENT_FLAWS, Decision, Fingerprint, Reason, Verdict
+from edgeward.types import TRANSIENT_FLAWS, Decision, Fingerprint, Flaw, Reason, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,11 @@ class Judge:
         pause_is_over = now() > self._caught_up_at + CATCH_UP_PAUSE_SECONDS
         if self._catch_up_task is None or (self._catch_up_task.done() and pause_is_over):
             self._catch_up_task = asyncio.create_task(self._catch_up(), name="catch up")
-        await asyncio.shield(self._catch_up_task)
+        task = self._catch_up_task
+        await asyncio.wait([task])
+        if task.cancelled():  # this worker ends
+            return False
+        task.result()  # raises what it raised
         return self._replica.freshness.is_current
 
     async def _catch_up(self) -> None:
@@ -218,7 +222,10 @@ class Judge:
         return Verdict(Decision.BLOCK, reason, version=version)
 
     async def close(self) -> None:
-        """End all tasks: fingerprints that are not yet in the store are hashed again another time."""
+        """End all tasks: fingerprints that are not yet in the store are hashed again another time.
+
+        Responses that wait for one get their verdict by policy: `overloaded`, or `store_stale`.
+        """
         catching_up = filter(None, (self._catch_up_task, self._waiting))
         tasks: list[asyncio.Task[Any]] = [*self._lookups.values(), *self._writes, *catching_up]
         for task in tasks:
@@ -245,8 +252,11 @@ class Judge:
             task = asyncio.create_task(self._load_or_hash(key, body, request, source), name="fingerprint")
             self._lookups[key] = task
             task.add_done_callback(lambda _: self._lookups.pop(key, None))
-        # Shielded: a client that hangs up must not cancel the hashing for the others.
-        fingerprint = await asyncio.shield(task)
+        # A client that hangs up does not cancel the hashing for the others.
+        await asyncio.wait([task])
+        if task.cancelled():  # this worker ends
+            return await self._pool.undecoded(body, request.codings, Flaw.OVERLOADED)
+        fingerprint = task.result()
         if fingerprint.flaw not in TRANSIENT_FLAWS:
             self._fingerprints.put(key, fingerprint)
         return fingerprint

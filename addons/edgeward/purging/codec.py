@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown")
 """The text fields of an order that are left out when they are empty."""
+_SCOPES = frozenset(Scope)
 _ORDER = b"order"
 """The field of an item of the stream."""
 MAX_LOGGED = 1000
@@ -52,13 +53,14 @@ def order_from_dict(order_id: str, data: Mapping[str, Any]) -> PurgeOrder:
         KeyError, ValueError, TypeError, AttributeError: `data` is not an order.
     """
     check_version(data, "a purge order")
-    if data.get("scope", Scope.TARGET) not in list(Scope):
+    scope = data.get("scope", Scope.TARGET)
+    if scope not in _SCOPES:
         raise LaterRelease("a purge order removes what only a later release of Edgeward can name: upgrade this one")
     return PurgeOrder(
         _target_of(data),
         known_or(data["cause"], Cause.UNKNOWN),
         data["started_at"],
-        scope=Scope(data.get("scope", Scope.TARGET)),
+        scope=Scope(scope),
         forgotten=int(data.get("forgotten", 0)),
         unanswered=bool(data.get("unanswered")),
         seen_at=float(data.get("seen_at", 0)),

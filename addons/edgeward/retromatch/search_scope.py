@@ -62,7 +62,7 @@ def policy_extents(change: Change, list_before: HashList | None) -> dict[str, Se
         return {}
     if change.op == "list.delete":
         protected = list_now.kind is ListKind.ALLOW and list_now.mode is Mode.ENFORCE
-        return _full_extents(list_now) if protected else {}
+        return full_extents(list_now) if protected else {}
     if change.op != "list.set" or list_before is None:
         return {}
     # An allowlist that shrinks makes listed what a block list does that grows.
@@ -70,10 +70,10 @@ def policy_extents(change: Change, list_before: HashList | None) -> dict[str, Se
     if larger.mode is not Mode.ENFORCE:
         return {}
     if smaller.mode is not Mode.ENFORCE:
-        return _full_extents(larger)
+        return full_extents(larger)
     grown = {
         signal_type: extent
-        for signal_type, extent in _full_extents(larger).items()
+        for signal_type, extent in full_extents(larger).items()
         if extent.radius > radius_of(smaller, signal_type)
     }
     if new_views := larger.views - smaller.views:
@@ -82,7 +82,8 @@ def policy_extents(change: Change, list_before: HashList | None) -> dict[str, Se
     return grown
 
 
-def _full_extents(hash_list: HashList) -> dict[str, SearchExtent]:
+def full_extents(hash_list: HashList) -> dict[str, SearchExtent]:
+    """By signal type, how far to search around the entries of a list for all that it matches."""
     return {kind: SearchExtent(radius_of(hash_list, kind), hash_list.views) for kind in hashable_types()}
 
 

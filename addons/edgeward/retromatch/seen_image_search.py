@@ -42,6 +42,10 @@ class SeenImageSearch:
         self._updating = asyncio.Lock()
         self._rebuilding: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        """Number of images in the index."""
+        return len(self._index)
+
     @property
     def ready(self) -> bool:
         """Whether the index holds every image seen."""
@@ -75,15 +79,23 @@ class SeenImageSearch:
         Raises:
             StoreUnavailable: the index is still being built.
         """
+        (ids,) = await self.near_each_seen([Search(signal, radius)])
+        images = await self._sightings.images_by_id(sorted(ids))
+        return [image for image in images if self._has_near(image, signal, radius)]
+
+    async def near_each_seen(self, searches: Sequence[Search]) -> list[set[str]]:
+        """The same as `near_each`, among all images that are on record by now.
+
+        Raises:
+            StoreUnavailable: the index is still being built.
+        """
         if not self.ready:
             raise StoreUnavailable("the seen images are still being loaded: try again")
         try:
             await self._catch_up()
         except PositionLost:
             raise StoreUnavailable("the seen images are being loaded again: try again") from None
-        (ids,) = await self.near_each([Search(signal, radius)])
-        images = await self._sightings.images_by_id(sorted(ids))
-        return [image for image in images if self._has_near(image, signal, radius)]
+        return await self.near_each(searches)
 
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
         """For each search the ids of the images that may match it.

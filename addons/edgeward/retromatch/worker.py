@@ -111,9 +111,18 @@ class RetromatchWorker:
         """
         return await self._seen_image_search.near(signal, radius)
 
+    @property
+    def images_seen(self) -> int:
+        """Number of images in the index."""
+        return len(self._seen_image_search)
+
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
-        """For each search the ids of the images seen that may match it (first half of their SHA-256)."""
-        return await self._seen_image_search.near_each(searches)
+        """For each search the ids of the images seen that may match it: their fingerprints tell.
+
+        Raises:
+            StoreUnavailable: the images seen are still being read.
+        """
+        return await self._seen_image_search.near_each_seen(searches)
 
     async def orders_of(self, version: int) -> list[str] | None:
         """Ids of the orders that the change with this version led to; None if it is not matched yet."""

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgeward import plug_ins
+from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
+from edgeward.settings.import_settings import ImportSettings
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
 from edgeward.types import COMPONENTS_OF_COMPOSITE, COMPOSITE_TYPE, Flaw, Reason
@@ -332,13 +334,6 @@ class AdminSettings(Section):
     request for another name gets a 421, as a web page may be behind it (DNS rebinding)."""
 
 
-class ImportSettings(Section):
-    """Files of hashes (`edgeward import`)."""
-
-    max_bytes: int = Field(default=16 * 1024**3, ge=1024)
-    """Largest file that is imported, in bytes, as it is sent. It is kept in state_dir while it is read."""
-
-
 class Config(Section):
     """All settings: the whole file. The section classes above are its tables."""
 
@@ -360,6 +355,7 @@ class Config(Section):
     purge: PurgeSettings = PurgeSettings()
     sightings: SightingsSettings = SightingsSettings()
     sweep: SweepSettings = SweepSettings()
+    audit: AuditSettings = AuditSettings()
     admin: AdminSettings = AdminSettings()
     imports: ImportSettings = ImportSettings()
 

@@ -19,6 +19,7 @@ OWN_OF_CACHES = frozenset({"name", "timeout_ms", "per_second"})
 SAME_CACHE = frozenset({"tier", "accepted_is_enough", "serves", "tags", "bans"})
 """Of a cache: where these differ, the same cache is purged all the same."""
 SHARED = {
+    "audit": ("keep_days",),
     "hashing": ("signals", "min_quality"),
     "purge": ("keep_days", "repeat_seconds"),
     "sightings": ("keep_days", "refresh_seconds", "max_bytes"),

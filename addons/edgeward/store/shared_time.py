@@ -15,6 +15,10 @@ STEP_SECONDS = 1.0
 """A smaller change of the store's clock is no step: it may drift, or be adjusted."""
 CORRECTED_SECONDS = 1.0
 """Times of this process are corrected if its clock differs by more from the store's."""
+STEPS_REMEMBERED = 10
+"""The latest steps of this machine's wall clock that are remembered."""
+LOOK_SECONDS = 5.0
+"""A step of this machine's wall clock is seen within this time, as `learn` is called more often."""
 _DRIFT = 0.001
 """Most that two clocks drift apart, in seconds a second."""
 
@@ -43,6 +47,8 @@ class SharedTime:
         # The store's clock less the steady one is between these, if the answer at `_learned_at` still holds.
         self._bounds: tuple[float, float] | None = None
         self._learned_at = 0.0
+        # The wall clock less the steady one, each since when it was seen to be so.
+        self._walls: list[tuple[float, float]] = []
 
     @property
     def is_known(self) -> bool:
@@ -66,12 +72,34 @@ class SharedTime:
         return self._steady_clock() + self.offset
 
     def of_local(self, at: float) -> float:
-        """The store's time at the moment when this machine's wall clock showed `at`, if that has not stepped since."""
-        skew = self.skew
-        return at if abs(skew) <= CORRECTED_SECONDS else at - skew
+        """The store's time at the moment in the past when this machine's wall clock showed `at`. It may have stepped
+        since."""
+        self._look_at_wall_clock()
+        store_time = self._steady_time_of(at) + self.offset
+        return at if abs(store_time - at) <= CORRECTED_SECONDS else store_time
+
+    def _steady_time_of(self, at: float) -> float:
+        """What the steady clock showed when the wall clock showed `at`, by the last of its settings that can be meant.
+
+        If none can be it is a moment of now.
+        """
+        until = self._steady_clock()
+        for since, difference in reversed(self._walls):
+            is_first = since == self._walls[0][0]
+            if (is_first or since - LOOK_SECONDS <= at - difference) and at - difference <= until + LOOK_SECONDS:
+                return at - difference
+            until = since
+        return self._steady_clock()
+
+    def _look_at_wall_clock(self) -> None:
+        """Note whether it has stepped."""
+        steady, difference = self._steady_clock(), self._wall_clock() - self._steady_clock()
+        if not self._walls or abs(difference - self._walls[-1][1]) > CORRECTED_SECONDS:
+            self._walls = [*self._walls[-STEPS_REMEMBERED:], (steady, difference)]
 
     async def learn(self) -> float:
         """Ask the store. Returns by how many seconds its clock has stepped since the answer before; 0.0: it has not."""
+        self._look_at_wall_clock()
         before = self._steady_clock()
         answer = await self._ask()
         after = self._steady_clock()

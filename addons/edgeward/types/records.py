@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -56,10 +56,12 @@ class Target:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        vary, key_headers = (
-            tuple((str(name), str(value)) for name, value in data.get(field, ())) for field in ("vary", "key_headers")
-        )
+        vary, key_headers = _headers(data.get("vary")), _headers(data.get("key_headers"))
         return cls(data["scheme"], data["host"], data["path"], vary, int(data.get("size", 0)), key_headers)
+
+
+def _headers(found: Sequence[Sequence[Any]] | None) -> tuple[tuple[str, str], ...]:
+    return tuple([(str(name), str(value)) for name, value in found]) if found else ()
 
 
 def distinct_targets(targets: Iterable[Target]) -> list[Target]:

@@ -77,7 +77,7 @@ def test_other_bytes_after_the_end_of_gzip() -> None:
 @pytest.mark.parametrize("kind", PACKED)
 def test_bombs_end_early(kind: str) -> None:
     """Many bytes from few are an error that names both numbers, at a limit far below the whole; memory is bounded."""
-    zeros = bytes(8 * MIN_BOMB_BYTES)
+    zeros = bytes(2 * MIN_BOMB_BYTES)
     packed = {
         "gzip": lambda: gzip.compress(zeros, 9),
         "zstd": lambda: zstd.compress(zeros),
@@ -130,7 +130,7 @@ def test_archives_that_cannot_be_read() -> None:
         list(decompressed(pipe, "zip"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(PACKED)), st.data())
 def test_damage_never_crashes(kind: str, data: st.DataObject) -> None:
     """A damaged file is read or refused, with no other error."""

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv import describe, looks_like, rows
 from edgeward.lists.formats.lines import MAX_LINE_BYTES
 
@@ -45,6 +45,14 @@ def test_several_hashes_in_one_row() -> None:
     )
 
 
+def test_several_columns_of_tags() -> None:
+    """By their names in the header all are read, and each tag once; if columns are given, only the given one."""
+    text = f"md5,Category,Tags,label\n{MD5},A1,x; A1,\n"
+    assert read(text) == [HashRow(2, MD5, "md5", tags=("A1", "x"))]
+    assert "tags from column 2 (Category), tags from column 3 (Tags)" in describe(text.encode(), ReadOptions())
+    assert read(text, ReadOptions(columns={"md5": "md5", "tags": "tags"})) == [HashRow(2, MD5, "md5", tags=("x", "A1"))]
+
+
 def test_columns_that_are_given() -> None:
     """By name in any case, or by number, whatever the header suggests; the others are passed over."""
     columns = {"md5": "col3", "SHA-1": "second hash", "source_id": "No.", "tags": "kind", "withdrawn": "what"}
@@ -59,6 +67,7 @@ def test_without_a_header() -> None:
     """Columns of one length of hash are found; those of two types, by the column that names the type."""
     assert read(f"{MD5},a\n{MD5[::-1]},b\n") == [HashRow(1, MD5, "md5"), HashRow(2, MD5[::-1], "md5")]
     assert read(f"MD5;{MD5}\nSHA-1;{SHA1}\n") == [HashRow(1, MD5, "md5"), HashRow(2, SHA1, "sha1")]
+    assert read(f"\t{MD5}\t\n\t{MD5[::-1]}\t\n") == [HashRow(1, MD5, "md5"), HashRow(2, MD5[::-1], "md5")]
     # Of 64 digits: sha256 or pdq, so that the type must be said.
     assert read(f"a\t{PDQ}\nb\t{PDQ}\n") == [HashRow(1, PDQ), HashRow(2, PDQ)]
     assert read(f"x,{SHA1}\n", ReadOptions(columns={"sha1": "COL2"})) == [HashRow(1, SHA1, "sha1")]
@@ -74,6 +83,14 @@ def test_other_kinds_are_left_out() -> None:
         LeftOut(3, "domain"),
         LeftOut(4, "sha512"),
         HashRow(5, "12", "nonsense"),
+    ]
+
+
+def test_empty_cells_at_the_ends() -> None:
+    """Columns without a name, first and last, count: tabs at the ends of a line are no space around it."""
+    assert read(f"\tmd5\tid\t\nx\t{MD5}\t7\t\n\t{MD5}\t\t\n") == [
+        HashRow(2, MD5, "md5", source_id="7"),
+        HashRow(3, MD5, "md5"),
     ]
 
 
@@ -150,6 +167,14 @@ def test_columns_that_are_not_clear(text: str, options: ReadOptions, message: st
         read(text, options)
     with pytest.raises(UserError, match=message):
         describe(text.encode(), options)
+
+
+def test_a_beginning_without_a_row() -> None:
+    """A first line, or comments, of more than the head are an error: nothing gets lost in silence. No row is none."""
+    for head in (b"md5," + b"x" * HEAD_BYTES + b"\n", b"# comment\n" * 10_000):
+        with pytest.raises(UserError, match=f"no whole row in the first {HEAD_BYTES} bytes"):
+            read(head + f"md5\n{MD5}\n".encode())
+    assert read("# comment\n\n") == read("") == []
 
 
 def test_long_names_are_cut() -> None:

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from edgeward.lists.formats import HEAD_BYTES, BadRow
-from edgeward.lists.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, NumberedLine, first_lines, read_lines
+from edgeward.lists.formats.lines import (
+    BLOCK_BYTES,
+    MAX_LINE_BYTES,
+    NumberedLine,
+    first_lines,
+    first_whole_lines,
+    read_lines,
+)
 from edgeward.lists.formats.piece_stream import stream_of
 
 
@@ -73,3 +80,4 @@ def test_first_lines() -> None:
     assert first_lines(b"# c\r\n\r\n a \nb\nc", 2) == ["a", "b"]
     assert first_lines(b"a\nb") == ["a", "b"]
     assert first_lines(b"a\n" + b"b" * HEAD_BYTES) == ["a"]
+    assert first_whole_lines(b"\ta\t\n #\n\t\n\xff", 9) == ["\ta\t", "\ufffd"]

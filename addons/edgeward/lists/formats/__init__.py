@@ -1,8 +1,13 @@
 """Files of hashes, as programmes ship them. One module a format; `hash_files` reads them all.
 
-text   TYPE:HEX, or HEX if a type is given for all; empty lines and lines that begin with # are skipped
-csv    a header with `value`, and any of `type`, `quality` and `reason` (RFC 4180)
-jsonl  one object a line with the same keys (JSON lines)
+table             all formats; how one is recognised
+text csv jsonl    plain text, CSV with any columns (csv_columns), JSON lines
+checksums         output of the md5sum family;  hashdeep: of hashdeep;  pdq_tools: of the PDQ tools in C++
+clamav            signatures of ClamAV
+hash_files        opens a file (compression, encodings), and reads rows of any format into signals
+lines             lines of text in bounded memory;  piece_stream: streams made of decoded pieces
+type_names        names of signal types as others write them
+unknown_files     what a file looks like that has none of the formats
 
 A format gives rows as it reads, so that a file of any size takes little memory. What is wrong with one row is a BadRow,
 and reading goes on; what makes the rest unreadable (a document that breaks off) is a UserError, and nothing is

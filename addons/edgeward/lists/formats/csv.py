@@ -9,8 +9,9 @@ from typing import BinaryIO
 from edgeward.errors import UserError
 from edgeward.hashing.signal_registry import listable_types
 from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats.csv_cells import cells_of
 from edgeward.lists.formats.csv_columns import Columns, columns_of, is_withdrawn
-from edgeward.lists.formats.lines import NumberedLine, first_lines, read_lines
+from edgeward.lists.formats.lines import first_lines, first_whole_lines
 from edgeward.lists.formats.piece_stream import pieces_of, stream_of
 from edgeward.lists.formats.type_names import other_kind, signal_type_named
 from edgeward.quantities import excerpt
@@ -19,8 +20,6 @@ from edgeward.types import TYPES_WITH_QUALITY
 SEPARATORS = ",;\t|"
 SAMPLE_ROWS = 20
 """Rows by which the separator and the columns are found out."""
-MAX_FIELD = 131_072
-"""Characters of the longest field, so that a quote that is not closed does not take the rest of the file."""
 WORD_CHARACTERS = 30
 
 _BETWEEN_TAGS = re.compile(r"[;,|]")
@@ -48,57 +47,22 @@ def rows(stream: BinaryIO, options: ReadOptions) -> Iterator[Row]:
             not known.
     """
     head = stream.read(HEAD_BYTES)
-    if not first_lines(head, 1):
+    if len(head) < HEAD_BYTES and not first_lines(head, 1):
         return
     separator, columns = _shape(head, options)
-    lines = _CsvLines(read_lines(stream_of(itertools.chain((head,), pieces_of(stream)))))
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    is_header, begun = bool(columns.names), 0
-    try:
-        for cells in reader:
-            yield from lines.take_bad()
-            if cells and not is_header:
-                yield from _rows_of(lines.number, cells, columns)
-            is_header = is_header and not cells
-            begun = lines.number
-    except csv.Error:
-        raise UserError(
-            f"line {begun + 1}: not CSV: a quoted field is not closed, goes on after its second quote, or has "
-            f"more than {MAX_FIELD} characters"
-        ) from None
-    yield from lines.take_bad()
-
-
-class _CsvLines:
-    """The lines that the reader of CSV takes, and those that it can't be given."""
-
-    def __init__(self, lines: Iterator[NumberedLine]) -> None:
-        self._lines = lines
-        self._bad: list[BadRow] = []
-        self._is_begun = False
-        self.number = 0
-        """Of the line that was taken last."""
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.number = line[0]
-            if isinstance(line, BadRow):
-                self._bad.append(line)
-                # An empty line: the reader gives control back, and bad lines do not pile up.
-                yield "\n"
-            elif self._is_begun or not line[1].startswith("#"):
-                self._is_begun = self._is_begun or bool(line[1].strip())
-                yield line[1] + "\n"
-
-    def take_bad(self) -> list[BadRow]:
-        """The bad lines since the last call."""
-        bad, self._bad = self._bad, []
-        return bad
+    is_header = bool(columns.names)
+    for row in cells_of(stream_of(itertools.chain((head,), pieces_of(stream))), separator):
+        if isinstance(row, BadRow):
+            yield row
+        elif is_header:
+            is_header = False
+        else:
+            yield from _rows_of(*row, columns)
 
 
 def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
     """The separator and the columns of a file that begins with `head`. Raises UserError."""
-    lines = first_lines(head, SAMPLE_ROWS)
+    lines = first_whole_lines(head, SAMPLE_ROWS)
     if options.delimiter:
         if len(options.delimiter) != 1 or options.delimiter in '"\r\n':
             raise UserError("the separator must be one character, and neither a quote nor a line end")
@@ -107,7 +71,7 @@ def _shape(head: bytes, options: ReadOptions) -> tuple[str, Columns]:
         separator = max(SEPARATORS, key=lambda each: min((len(row) for row in _parsed(lines, each)), default=0))
     sample = _parsed(lines, separator)
     if not sample:
-        raise UserError("there is no row in the file")
+        raise UserError(f"there is no whole row in the first {HEAD_BYTES} bytes of the file")
     return separator, columns_of(sample, options)
 
 
@@ -135,7 +99,8 @@ def _rows_of(number: int, cells: Sequence[str], columns: Columns) -> Iterator[Ro
         yield BadRow(number, f"{word!r} does not say whether the hash is withdrawn: true or false, delete or add, ...")
         return
     source_id = found.get("source_id", "")
-    tags = tuple(tag for each in _BETWEEN_TAGS.split(found.get("tags", "")) if (tag := each.strip()))
+    labels = ";".join([found.get("tags", ""), *(cells[at] for at in columns.more_tags)])
+    tags = tuple(dict.fromkeys(tag for each in _BETWEEN_TAGS.split(labels) if (tag := each.strip())))
     hashes = [(what, found[what]) for what in found if what in listable_types()]
     if value := found.get("value"):
         named = found.get("type", "")

@@ -51,17 +51,21 @@ class Columns(NamedTuple):
         places: by signal type, or by a key of NAMES, the index of the column, from 0.
         names: those of the header; () if there is none.
         width: number of columns.
+        more_tags: indexes of further columns of tags, by their names in the header.
     """
 
     places: Mapping[str, int]
     names: Sequence[str]
     width: int
+    more_tags: tuple[int, ...] = ()
 
     def describe(self) -> str:
         """What is read from where, for people."""
-        named = (f" ({excerpt(self.names[at], NAME_CHARACTERS)})" if self.names else "" for at in self.places.values())
-        read = (f"{what} from column {at + 1}" for what, at in self.places.items())
-        over = [excerpt(name, NAME_CHARACTERS) for at, name in enumerate(self.names) if at not in self.places.values()]
+        pairs = [*self.places.items(), *(("tags", at) for at in self.more_tags)]
+        named = (f" ({excerpt(self.names[at], NAME_CHARACTERS)})" if self.names else "" for _, at in pairs)
+        read = (f"{what} from column {at + 1}" for what, at in pairs)
+        used = {at for _, at in pairs}
+        over = [excerpt(name, NAME_CHARACTERS) for at, name in enumerate(self.names) if at not in used]
         text = f"columns read: {', '.join(map(''.join, zip(read, named, strict=True)))}"
         return f"{text}; passed over: {listed(over, COLUMNS_NAMED)}" if over else text
 
@@ -82,7 +86,8 @@ def columns_of(rows: Sequence[Sequence[str]], options: ReadOptions) -> Columns:
     if not places.keys() & {*listable_types(), "value"}:
         shown = f"the columns are: {_shown(names)}" if names else "there is no header"
         raise UserError(f"no column of hashes is found: {shown}; say which is which, such as --map md5=col3")
-    return Columns(places, names, len(first))
+    more = [at for at, name in enumerate(names) if _what(name) == "tags" and at != places.get("tags")]
+    return Columns(places, names, len(first), () if options.columns else tuple(more))
 
 
 def is_withdrawn(text: str) -> bool | None:
@@ -122,6 +127,9 @@ def _by_names(names: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for at, name in enumerate(names):
         if (what := _what(name)) is None:
+            continue
+        if what == "tags":
+            found.setdefault(what, at)
             continue
         if what in found:
             raise UserError(

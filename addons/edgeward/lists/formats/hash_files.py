@@ -24,6 +24,7 @@ MAX_REASON = 2000
 """Characters of a reason."""
 MAX_SOURCE_ID = 200
 """Characters of the id that a programme gave."""
+_LONG_SOURCE_ID = f"the source's id has more than {MAX_SOURCE_ID} characters"
 MAX_TAGS, MAX_TAG = 100, 200
 """Tags of one hash, and characters of one tag."""
 BAD_LINES_NAMED = 100
@@ -136,7 +137,8 @@ def read_rows(
     """
     for row in file_format.rows(stream, options or ReadOptions()):
         if not isinstance(row, HashRow):
-            yield row
+            too_long = isinstance(row, WithdrawnSource) and len(row.source_id) > MAX_SOURCE_ID
+            yield BadRow(row.number, _LONG_SOURCE_ID) if too_long else row
             continue
         try:
             yield _parse(row, signal_type, quality, min_quality)
@@ -231,7 +233,7 @@ def _check_lengths(row: HashRow) -> None:
     if len(str(row.reason)) > MAX_REASON:
         raise BadSignal(f"the reason has more than {MAX_REASON} characters")
     if len(row.source_id) > MAX_SOURCE_ID:
-        raise BadSignal(f"the source's id has more than {MAX_SOURCE_ID} characters")
+        raise BadSignal(_LONG_SOURCE_ID)
     if len(row.tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in row.tags):
         raise BadSignal(f"there are more than {MAX_TAGS} tags, or one has more than {MAX_TAG} characters")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row
+from edgeward.lists.formats.fields import can_be_written
 from edgeward.lists.formats.lines import first_lines, read_lines
 from edgeward.quantities import excerpt
 
@@ -54,6 +55,9 @@ def row_of(number: int, found: Mapping[str, Any]) -> Row:
         return BadRow(number, "withdrawn must be true or false")
     if "value" not in known:
         return BadRow(number, "there is no value")
+    texts = (known["value"], known.get("type"), known.get("reason"), source_id, *tags)
+    if not all(can_be_written(each) for each in texts if isinstance(each, str)):
+        return BadRow(number, "text with half a surrogate pair")
     return HashRow(
         number,
         known["value"],

@@ -1,13 +1,14 @@
 """Lines of a file of UTF-8 text, in bounded memory, whatever the file is."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 from edgeward.lists.formats import HEAD_BYTES, BadRow
 
 MAX_LINE_BYTES = 1024 * 1024
 """Bytes of the longest line that is read. A longer one is a bad row."""
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 """Bytes that are read at a time."""
 
 type NumberedLine = tuple[int, str] | BadRow
@@ -37,14 +38,20 @@ def read_lines(stream: BinaryIO) -> Iterator[NumberedLine]:
 
 
 def first_lines(head: bytes, count: int = 20) -> list[str]:
-    """The first lines of a file that begins with `head`, without white space around, and without those that are empty
-    or begin with "#". What is not UTF-8 in them is replaced. A line that `head` cuts off is left out.
+    """The first lines of a file that begins with `head`, without white space around them: see `first_whole_lines`."""
+    return [line.strip() for line in first_whole_lines(head, count)]
+
+
+def first_whole_lines(head: bytes, count: int) -> list[str]:
+    """The first lines of a file that begins with `head`, without those that are empty or begin with "#".
+
+    What is not UTF-8 in them is replaced. A line that `head` cuts off is left out.
     """
     lines = _normalized(head).split(b"\n")
     if len(head) >= HEAD_BYTES:
         del lines[-1]
-    texts = (line.decode("utf-8", "replace").strip() for line in lines)
-    return [text for text in texts if text and not text.startswith("#")][:count]
+    texts = (line.decode("utf-8", "replace") for line in lines)
+    return list(islice((text for text in texts if text.strip() and not text.lstrip().startswith("#")), count))
 
 
 def _decoded(number: int, line: bytes) -> NumberedLine:

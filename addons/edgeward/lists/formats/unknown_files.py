@@ -17,6 +17,7 @@ BINARY = (
     (b"SQLite format 3\0", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of Microsoft Office: save it as CSV first"),
     (b"\x7fELF", "a program"),
+    (b"ClamAV-VDB:", "a database of ClamAV: unpack it with sigtool first"),
 )
 KEYS_NAMED = 5
 KEY_CHARACTERS = 40
@@ -38,6 +39,8 @@ def binary_kind(head: bytes) -> str:
             return what
     if head[_TAR_MAGIC] == b"ustar":
         return "a tar archive: take the file of hashes out of it first"
+    if len(head) > 8 and any(not any(head[odd:200:2]) for odd in (0, 1)):
+        return "text in UTF-16 without a byte order mark: save it as UTF-8"
     strange = sum(byte < 32 and byte not in b"\t\n\f\r\x1a" for byte in head[:4096])
     return "binary data" if strange > _CONTROL_SHARE * len(head[:4096]) else ""
 
