@@ -1,6 +1,7 @@
 """A store that lost its data: what is refused meanwhile, and its refill."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -15,7 +16,7 @@ from edgeward.lists.replication.membership import LOADING, Membership
 from edgeward.lists.replication.refill import Holding, Refill
 from edgeward.operations import entries, imports, lists, purges, receipts, statements, store, takedowns, waiting
 from edgeward.operations import store as module
-from edgeward.operations.imports import ImportRequest
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.lists import ListChanges
 from edgeward.operations.order_totals import ReceiptState, add_up
 from edgeward.operations.services import Services
@@ -53,7 +54,7 @@ async def test_no_list_is_changed_while_lists_are_missing(services: Services) ->
         lists.delete(services, "a", "ana", ""),
         entries.add(services, "a", [LISTED], "ana", ""),
         entries.remove(services, entry_id, None, "ana", ""),
-        imports.create(services, ImportRequest("a", b"md5:" + b"2" * 32, "text"), "ana"),
+        imports.create(services, ImportRequest("a", io.BytesIO(b"md5:" + b"2" * 32), "text"), "ana"),
         takedowns.create(services, TakedownRequest(signals=(LISTED,), list="a"), Requester("ana", "api")),
     ]
     for change in changes:
