@@ -15,7 +15,7 @@ from edgeward.purging.codec import order_to_json
 from edgeward.purging.orders import Orders, PurgeResult, in_placing_order
 from edgeward.purging.repeat_schedule import repeat_id_of
 from edgeward.store.connection import Store
-from edgeward.types import NO_TARGET, Cause, Delivery, PurgeOrder, Scope
+from edgeward.types import NO_TARGET, Cause, Delivery, Outcome, PurgeOrder, Scope
 
 
 async def test_an_order_is_read_as_it_was_placed(store: Store) -> None:
@@ -293,3 +293,27 @@ async def test_what_only_a_later_release_can_carry_out_is_left_to_it(store: Stor
     found = await orders.get_many([new.decode(), known])
     assert [each.id for each, _ in found] == [new.decode(), known]
     assert (await orders.pending("edge"))[0] == 2
+
+
+async def test_an_id_that_a_restored_store_gave_again(store: Store) -> None:
+    """What became of the order that had it before is not taken for an outcome of the one that has it now: neither of
+    the order itself, nor of a repeat."""
+    orders = Orders(store)
+    await orders.ensure_group("edge")
+    before = {"order": store.key("{purges}", "orders")}
+    (first_id,) = await orders.place([order("/p")])
+    (first,) = await orders.take("edge", "one", 1, 0)
+    # The store gets an older copy of its data, and its clock is behind: the same id comes again.
+    await store.redis.xtrim(before["order"], 0)
+    await store.redis.delete(before["order"])
+    await orders.ensure_group("edge")
+    text = order_to_json(order("/q"), "another")
+    await store.redis.xadd(before["order"], {"order": text}, id=first_id)
+    (second,) = await orders.take("edge", "one", 1, 0)
+    assert (second.id, second.target.path) == (first_id, "/q")
+    done = Outcome(first_id, "edge", Delivery.VERIFIED, 1.0, 1, 200, "", 1)
+    for repeat_id in ("", f"{first_id}/1.000"):
+        await orders.record_results("edge", [PurgeResult(first_id, done, repeat_id, nonce=first.nonce)])
+        assert await orders.wait_done([first_id], ["edge"], 0.0) == {"edge": 1}
+    await orders.record_results("edge", [PurgeResult(first_id, done, nonce=second.nonce)])
+    assert await orders.wait_done([first_id], ["edge"], 0.0) == {}

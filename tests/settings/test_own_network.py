@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeward.settings import own_network
-from edgeward.settings.own_network import is_local, network_id
+from edgeward.settings.own_network import is_local, network_id, place_id
 
 LOCAL = [
     *(
@@ -83,3 +83,16 @@ def test_another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(own_network, "BOOT_ID", tmp_path / "none")
     monkeypatch.setattr(own_network, "NETWORK_NAMESPACE", tmp_path / "none")
     assert len({own, other, network_id.__wrapped__()}) == 3
+
+
+def test_a_place_is_a_directory_not_its_path(tmp_path: Path) -> None:
+    """The same for one directory; another for a second one, also under the path of the first, as in two containers."""
+    state = tmp_path / "state"
+    state.mkdir()
+    first = place_id(state)
+    assert place_id(state) == first
+    assert place_id(tmp_path) != first
+    state.rename(tmp_path / "old")
+    state.mkdir()
+    assert place_id(state) != first
+    assert place_id(tmp_path / "missing") != first

@@ -7,6 +7,7 @@ from edgeward.doctor.cached_object import NOT_MET, NOT_TOLD, STILL_CACHED
 from edgeward.doctor.finding import Finding, Health, fail, warn
 from edgeward.operations.statements import moment
 from edgeward.purging.key_mismatches import KeyMismatches
+from edgeward.purging.key_records import KeyMismatch
 
 CHECKS = ("object", "keys", "vary")
 """Checks of a cached object that fail where a copy is left under another key."""
@@ -41,9 +42,12 @@ async def take_back(mismatches: KeyMismatches, cache: str, findings: Sequence[Fi
 
 
 async def apply_findings(mismatches: KeyMismatches, cache: str, findings: Sequence[Finding]) -> None:
-    """After a check of a cache by a person: what is disproved is taken back, what is found is looked at soon."""
+    """After a check of a cache by a person: what is disproved is taken back, what is found counts at once, and is
+    looked at again soon."""
     await take_back(mismatches, cache, findings)
-    if find_other_key(findings):
+    if wrong := find_other_key(findings):
+        if cache not in await mismatches.all():
+            await mismatches.note(cache, KeyMismatch((), wrong.detail, wrong.fix, "check"))
         await mismatches.make_due(cache)
 
 

@@ -18,7 +18,7 @@ from edgeward.types.later_releases import DECODE_ERRORS, check_version, known_or
 
 logger = logging.getLogger(__name__)
 
-_OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown")
+_OPTIONAL_FIELDS = ("sha256", "entry_id", "why", "by", "tag", "takedown", "nonce")
 """The text fields of an order that are left out when they are empty."""
 _SCOPES = frozenset(Scope)
 _ORDER = b"order"
@@ -30,8 +30,8 @@ _logged: dict[str, None] = {}
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def order_to_json(order: PurgeOrder) -> str:
-    """All fields except the id, which the store gives."""
+def order_to_json(order: PurgeOrder, nonce: str = "") -> str:
+    """All fields except the id, which the store gives. `nonce`: in place of the order's own."""
     data: dict[str, Any] = {**_target_fields(order.target), "cause": order.cause, "started_at": order.started_at}
     if order.scope is not Scope.TARGET:
         data["scope"] = order.scope
@@ -42,6 +42,8 @@ def order_to_json(order: PurgeOrder) -> str:
     if order.seen_at:
         data["seen_at"] = int(order.seen_at)
     data.update({name: text for name in _OPTIONAL_FIELDS if (text := getattr(order, name))})
+    if nonce:
+        data["nonce"] = nonce
     return _dumps(data)
 
 

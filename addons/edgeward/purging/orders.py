@@ -15,6 +15,7 @@
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -97,24 +98,29 @@ return '[' .. table.concat(rows, ',') .. ']'
 """
 
 # A result counts only if the order was still owed, or the repeat still scheduled, and the order is still on record:
-# another controller may have done it meanwhile, or it was forgotten.
+# another controller may have done it meanwhile, or it was forgotten; or the id is that of another order by now, as the
+# store was restored.
 # KEYS: stream; repeats, refused orders and failed attempts of this cache; how many outcomes were replaced; repeats of
 # each outer cache
 # ARGV: cache, now, prefix of outcome keys, rows as JSON (see _row), outer caches
 _RECORD = """
 local stream, repeats, refusals = KEYS[1], KEYS[2], KEYS[3]
 local cache, now, prefix = ARGV[1], ARGV[2], ARGV[3]
-local function counts(id, repeat_id)
+local function counts(id, repeat_id, nonce)
+  if repeat_id ~= '' then redis.call('ZREM', repeats, repeat_id) end
+  if nonce ~= '' then
+    local item = redis.call('XRANGE', stream, id, id)[1]
+    if item and not string.find(item[2][2], '"nonce":"' .. nonce .. '"', 1, true) then return false end
+  end
   if repeat_id ~= '' then
-    redis.call('ZREM', repeats, repeat_id)
     return redis.call('EXISTS', prefix .. id) == 1
   end
   if redis.call('XACK', stream, cache, id) == 1 then return true end
   return redis.call('HEXISTS', prefix .. id, cache) == 0 and #redis.call('XRANGE', stream, id, id) == 1
 end
 for _, row in ipairs(cjson.decode(ARGV[4])) do
-  local id, repeat_id, outcome, refused, next_repeat_id, due, purge_outer = unpack(row)
-  if counts(id, repeat_id) then
+  local id, repeat_id, outcome, refused, next_repeat_id, due, purge_outer, nonce = unpack(row)
+  if counts(id, repeat_id, nonce) then
     if outcome ~= '' then
       local is_new = redis.call('HSET', prefix .. id, cache, outcome) == 1
       if repeat_id == '' and not is_new then redis.call('HINCRBY', KEYS[5], cache, 1) end
@@ -143,6 +149,7 @@ class PurgeResult:
         next_repeat: id of the next repeat and when it is due (time of `Orders.clock`); ("", 0.0) for none.
         purge_outer: whether outer caches that did this order earlier must repeat it, since they may have fetched the
             image from this cache again.
+        nonce: of the order that was carried out.
     """
 
     order_id: str
@@ -150,6 +157,7 @@ class PurgeResult:
     repeat_id: str = ""
     next_repeat: tuple[str, float] = ("", 0.0)
     purge_outer: bool = False
+    nonce: str = ""
 
 
 class Orders:
@@ -225,7 +233,8 @@ class Orders:
         ids: list[str] = []
         keys = [self._stream, *self._unjudged.keys]
         for chunk in batched(orders, ORDERS_PER_COMMAND):
-            args = [self._entries, *map(order_to_json, chunk)]
+            nonce = secrets.token_hex(8)
+            args = [self._entries, *(order_to_json(each, f"{nonce}{n:x}") for n, each in enumerate(chunk))]
             ids += [order_id.decode() for order_id in await self._store.run_durably(_PLACE, keys, args)]
         return ids
 
@@ -381,6 +390,7 @@ def _row(result: PurgeResult) -> list[Any]:
     next_repeat_id, due = result.next_repeat
     return [
         result.order_id, result.repeat_id, outcome, refused, next_repeat_id, f"{due:.3f}", result.purge_outer,
+        result.nonce,
     ]  # fmt: skip
 
 

@@ -119,7 +119,8 @@ class OutcomeWriter:
         changed = purge.first or removed_again
         next_repeat = self._next_repeat(purge, purged.delivery, self._orders.clock.at(at))
         purge_outer = (changed or not purge.repeat_id) and purged.delivery is not Delivery.UNSUPPORTED
-        return PurgeResult(purge.order.id, outcome if changed else None, purge.repeat_id, next_repeat, purge_outer)
+        told = outcome if changed else None
+        return PurgeResult(purge.order.id, told, purge.repeat_id, next_repeat, purge_outer, purge.order.nonce)
 
     def _next_repeat(self, purge: QueuedPurge, delivery: Delivery, at: float) -> tuple[str, float]:
         """The next repeat: (id, due), ("", 0.0) for none. `at` and due: time of the schedule's clock."""

@@ -136,8 +136,8 @@ class QueuedPurge:
         return Lane.MATCHES if self.order.cause is Cause.MATCH else Lane.ORDINARY
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.order.id, self.repeat_id
+    def key(self) -> tuple[str, str, str]:
+        return self.order.id, self.order.nonce, self.repeat_id
 
 
 class RetryQueue:
@@ -149,7 +149,7 @@ class RetryQueue:
 
     def __init__(self, longest_pause: float) -> None:
         self._longest_pause = longest_pause
-        self._purges: dict[tuple[str, str], QueuedPurge] = {}
+        self._purges: dict[tuple[str, str, str], QueuedPurge] = {}
         self._ready = {lane: ReadyPurges[QueuedPurge](mixed=lane not in APART) for lane in Lane}
         # By lane, and whether they are repeats.
         self._counts = Counter[tuple[Lane, bool]]()

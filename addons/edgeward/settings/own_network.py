@@ -30,8 +30,13 @@ def network_id() -> str:
 
 def place_id(directory: Path) -> str:
     """Eight hex digits, the same for all processes that share a `state_dir` in one network, from a machine's boot to
-    the next."""
-    return hashlib.sha256(f"{network_id()} {directory.absolute()}".encode()).hexdigest()[:8]
+    the next. Containers may have different directories under one path."""
+    try:
+        found = directory.stat()
+        where = f"{found.st_dev} {found.st_ino}"
+    except OSError:
+        where = ""
+    return hashlib.sha256(f"{network_id()} {directory.absolute()} {where}".encode()).hexdigest()[:8]
 
 
 def is_local(host: str) -> bool:

@@ -131,6 +131,8 @@ class PurgeOrder:
             can't have stored it yet.
         seen_at: when the target was last seen to serve the image, as far as that is recorded, Unix seconds; 0.0: it was
             not, or that is not known.
+        nonce: of its own for each order that is placed: a store that was restored may give an id a second time. "" of
+            one that an earlier release placed.
     """
 
     target: Target
@@ -147,6 +149,7 @@ class PurgeOrder:
     id: str = ""
     unanswered: bool = False
     seen_at: float = 0.0
+    nonce: str = field(default="", compare=False)
 
     @property
     def placed_at(self) -> float:
