@@ -180,8 +180,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 @contextmanager
 def replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
-    """A server that sends `reply` after a request, or the beginning of a long one, then goes on reading or closes. Gives
-    its URL."""
+    """A server that sends `reply` after a request, or the beginning of one, then goes on reading or closes. Its URL."""
 
     def serve() -> None:
         peer, _ = server.accept()
