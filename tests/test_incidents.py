@@ -130,7 +130,7 @@ async def test_incidents_of_a_later_release_are_read(store: Store) -> None:
     await incidents.add([known])
     (_, fields), *_ = await store.redis.xrange(store.key("incidents"))
     data = json.loads(fields[b"incident"])
-    for more in ({"region": "eu", "view": "mirrored"}, {"reason": "whim"}, {"needs": 2}):
+    for more in ({"region": "eu", "view": "mirrored"}, {"reason": "whim"}, {"needs": 9}):
         await store.redis.xadd(store.key("incidents"), {"incident": json.dumps({**data, **more})})
     assert [replace(each, id="") for each in await incidents.recent()] == [known, known]
     assert await incidents.first("e1", 0.0) is not None

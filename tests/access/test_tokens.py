@@ -118,5 +118,5 @@ async def test_tokens_of_a_later_release(store: Store) -> None:
     data = json.loads(record)
     await store.redis.hset(key, digest, json.dumps({**data, "role": "auditor", "expires": 9}))
     assert await tokens.caller(text) == Caller("ana", Role.VIEWER)
-    await store.redis.hset(key, "other", json.dumps({**data, "needs": 2}))
+    await store.redis.hset(key, "other", json.dumps({**data, "needs": 9}))
     assert [each.name for each in await tokens.all()] == ["ana"]

@@ -4,12 +4,12 @@ import gzip
 import hashlib
 import json
 import time
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.controllers import Api, ask_until
 from tests.support.edges import Edge
-
-from edgeward.api import imports as module
 
 TEXT = "text/plain"
 
@@ -90,7 +90,10 @@ def test_bad_lines(api: Api, a_list: str) -> None:
     ("name", "body", "content_type", "query", "status"),
     [
         ("nowhere", b"", TEXT, {}, 404),
-        ("", b"x", "image/png", {}, 415),
+        ("", b"\x89PNG\r\n\x1a\n" + 30 * b"\0", "image/png", {}, 422),
+        ("", b"", TEXT, {"format": "word"}, 422),
+        ("", b"", TEXT, {"map": "md5"}, 422),
+        ("", b"", TEXT, {"separator": "::"}, 422),
         ("", b"", TEXT, {"type": "sha3"}, 422),
         ("", b"\xff", TEXT, {}, 422),
         ("", b"", TEXT, {"skip_bad": "perhaps"}, 422),
@@ -105,14 +108,6 @@ def test_refusals(
     answer = api.ask("POST", f"/lists/{name or a_list}/imports", body, content_type, **query)
     assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "application/problem+json")
     assert len(api.get("/jobs", limit=1000).json["jobs"]) == before
-
-
-def test_too_large(api: Api, a_list: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file over the limit is refused, also if it is compressed below it."""
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
-    headers = {"Content-Encoding": "gzip"}
-    answer = api.ask("POST", f"/lists/{a_list}/imports", gzip.compress(b"\n" * 100_000), TEXT, headers)
-    assert answer.status == 413
 
 
 def test_an_empty_file_is_a_job_that_is_done(api: Api, a_list: str) -> None:
@@ -149,3 +144,34 @@ def test_an_import_says_what_became_of_its_purges(api: Api, a_list: str) -> None
     api.patch(f"/lists/{a_list}", {"mode": "monitor"})
     job = api.ask("POST", f"/lists/{a_list}/imports", lines(2), TEXT).json["job"]
     assert "mode monitor" in job["not_matching"][0]["why"]
+
+
+def test_a_file_over_the_limit_is_refused(api: Api, a_list: str) -> None:
+    """By its announced length, before it is sent: the answer names the setting."""
+    parts = urlsplit(api.url)
+    connection = HTTPConnection(parts.hostname or "", parts.port)
+    headers = {"Authorization": f"Bearer {api.token}", "Content-Length": str(2**60)}
+    connection.request("POST", f"/api/v1/lists/{a_list}/imports", headers=headers)
+    answer = connection.getresponse()
+    assert (answer.status, "imports.max_bytes" in json.loads(answer.read())["detail"]) == (413, True)
+    connection.close()
+
+
+def test_a_dry_run_says_what_a_file_would_do(api: Api, a_list: str) -> None:
+    """How it was read, what is new, changed and withdrawn, and what it would block: nothing was seen here."""
+    api.ask("POST", f"/lists/{a_list}/imports", lines(3), TEXT, wait="verified")
+    rows = [f"{md5(number)};{number};{'remove' if number == 1 else 'add'}" for number in range(5)]
+    body = "\n".join(["hash;id;action", *rows]).encode()
+    options = {"map": "md5=hash,source_id=id,withdrawn=action", "separator": ";", "header": "true", "format": "csv"}
+    found = api.ask("POST", f"/lists/{a_list}/imports", body, "text/csv", dry_run="true", **options).json
+    assert (found["total"], found["new"], found["known"], found["changed"]) == (4, 2, 2, 2)
+    assert (found["withdrawals"], found["withdrawn"], found["not_listed"]) == (1, 1, 0)
+    assert (found["effect"]["images"], found["effect"]["searched"], found["effect"]["at_least"]) == (0, 2, False)
+    assert api.get(f"/lists/{a_list}").json["entries"] == 3
+    assert api.get(f"/lists/{a_list}").json["import_profile"] == {}
+    job = api.ask("POST", f"/lists/{a_list}/imports", body, wait="verified", save_profile="true", **options).json["job"]
+    assert (job["added"], job["known"], job["withdrawn"], job["profile_saved"]) == (2, 2, 1, True)
+    again = api.ask("POST", f"/lists/{a_list}/imports", body, wait="verified").json["job"]
+    profile = api.get(f"/lists/{a_list}").json["import_profile"]
+    assert (again["known"], again["profile"]) == (4, profile)
+    assert profile["map"] == {"md5": "hash", "source_id": "id", "withdrawn": "action"}

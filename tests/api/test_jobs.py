@@ -24,3 +24,11 @@ def test_jobs_need_an_operator(callers: dict[str, Api]) -> None:
     """Jobs name lists and people, which viewers must not see."""
     assert callers["viewer"].get("/jobs").status == 403
     assert callers["operator"].get("/jobs").status == 200
+
+
+def test_a_job_that_has_ended_is_not_cancelled(api: Api, a_list: str) -> None:
+    """Its undo is another act, which the answer names; an unknown one is 404."""
+    job = api.ask("POST", f"/lists/{a_list}/imports", b"md5:" + b"ab" * 16, "text/plain", wait="verified").json["job"]
+    refused = api.delete(f"/jobs/{job['id']}")
+    assert (refused.status, f"edgeward undo {job['id']}" in refused.json["detail"]) == (409, True)
+    assert api.delete("/jobs/job-none").status == 404

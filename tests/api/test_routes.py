@@ -3,18 +3,24 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from tests.support.controllers import Api, RunningController, photo
+from tests.support.controllers import Api, RunningController, ask_until, photo
 from tests.support.edges import SECRET, with_store
 
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Membership
 from edgeward.store.connection import Store
+from edgeward.types import Signal
 
 API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
@@ -89,6 +95,11 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
     for heading, section in _sections().items():
         if heading == "POST /api/v1/replicas/forget":  # not before: all that wait would wait for it
             with_store(controller.config, _leave_a_killed_process)
+        if heading == "DELETE /api/v1/jobs/{id}":
+            environ["JOB"] = with_store(controller.config, _begin_an_import)
+        if heading == "GET /api/v1/uploads/{id}":
+            upload = _begin_an_upload(api)
+            ask_until(lambda: api.get("/uploads/may-2026"), lambda now: now.get("stage") == "receiving")
         for example in _examples(section):
             environ["ENTRY"] = entries.pop() if "$ENTRY" in example and "DELETE" in example else "".join(entries[-1:])
             output = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
@@ -103,6 +114,27 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
                 environ["TAKEDOWN"] = json.loads(output)["id"]
             elif heading.endswith("/api/v1/purges"):
                 environ["PURGE"] = next((purge["id"] for purge in json.loads(output)["purges"]), "")
+    upload.close()
+
+
+async def _begin_an_import(store: Store) -> str:
+    """One that is cancelled already, so that it can't end before it is cancelled once more."""
+    jobs, job = ImportJobs(store), ImportJob("removed", "local", time.time(), 1)
+    await ListStore(store).acts.declare(job.id, "removed", "local", "")
+    await store.redis.hset(jobs.job_store.record(job.id), "cancelled_by", "local")
+    await jobs.create(job, [ParsedHash(Signal("md5", "ab" * 16))])
+    return job.id
+
+
+def _begin_an_upload(api: Api) -> socket.socket:
+    """A connection over which half a file was sent."""
+    parts = urlsplit(api.url)
+    client = socket.create_connection((parts.hostname or "", parts.port or 0))
+    client.sendall(
+        f"POST /api/v1/lists/removed/imports?upload=may-2026 HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Authorization: Bearer {api.token}\r\nContent-Length: 1000\r\n\r\nmd5".encode()
+    )
+    return client
 
 
 async def _leave_a_killed_process(store: Store) -> None:

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.cli.conftest import GONE, Api, Ended
 
 from edgeward.cli import imports as module
+from edgeward.cli import progress_bar
 from edgeward.errors import NotFound, UserError
 
 type Run = Callable[..., Ended]
@@ -74,7 +76,7 @@ def answer_in_turn(api: Api, *answers: dict[str, Any]) -> None:
 
 
 def test_a_file_is_sent_unchanged(api: Api, edgeward: Run, file: Path) -> None:
-    """The API gets the bytes, the format (by the file name) and all options; the command does not wait."""
+    """The API gets the bytes and all options; the command does not wait."""
     api.answer(IMPORTS, {"job": NEW}, 202)
     ended = edgeward(
         "import", "court", file, "--type", "md5", "--reason", "r", "--skip-bad", "--quality", 90, "--purge-again"
@@ -82,20 +84,33 @@ def test_a_file_is_sent_unchanged(api: Api, edgeward: Run, file: Path) -> None:
     assert ended.status == 0
     (request,) = api.requests
     assert request.body == file.read_bytes()
-    assert request.path.endswith("?format=csv&type=md5&quality=90&reason=r&skip_bad=true&purge_again=true")
+    assert request.path.endswith("?type=md5&quality=90&reason=r&skip_bad=true&purge_again=true")
     assert "job-1" in ended.out
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("a.jsonl", "jsonl"), ("a.NDJSON", "jsonl"), ("a.txt", "text"), ("a", "text")]
-)
-def test_the_file_name_gives_the_format(api: Api, edgeward: Run, tmp_path: Path, name: str, kind: str) -> None:
-    """A file with another suffix is text, and --format comes before the suffix."""
-    (tmp_path / name).write_bytes(b"x")
-    api.answer(IMPORTS, {"job": NEW}, 202)
-    edgeward("import", "court", tmp_path / name)
-    edgeward("import", "court", tmp_path / name, "--format", "csv")
-    assert [request.path.partition("=")[2] for request in api.requests] == [kind, "csv"]
+def test_how_a_file_is_read(api: Api, edgeward: Run, file: Path) -> None:
+    """Without options the API recognises the format, and the command says what the file looks like; with them it gets
+    what they say. A profile that was used or saved is said."""
+    api.answer(IMPORTS, {"job": {**NEW, "format": "csv", "format_title": "CSV", "compression": "gzip"}}, 202)
+    assert "this looks like CSV, gzip" in edgeward("import", "court", file).err
+    options = ("--format", "csv", "--map", "md5=col3", "--separator", "tab", "--no-header", "--categories", "1,2")
+    api.answer(
+        IMPORTS, {"job": {**NEW, "format_title": "CSV", "columns": "columns read: X", "profile_saved": True}}, 202
+    )
+    said = edgeward("import", "court", file, *options, "--save-profile").err
+    assert "columns read: X" in said and "saved as the profile" in said and "looks like" not in said
+    query = dict(parse_qsl(urlsplit(api.requests[1].path).query))
+    assert query == {
+        "format": "csv",
+        "map": "md5=col3",
+        "separator": "tab",
+        "header": "false",
+        "categories": "1,2",
+        "save_profile": "true",
+    }
+    api.answer(IMPORTS, {"job": {**NEW, "format_title": "CSV", "profile": {"format": "csv"}}}, 202)
+    said = edgeward("import", "court", file).err
+    assert "read by the profile of the list 'court': format csv" in said and "looks like" not in said
 
 
 def test_standard_input(api: Api, edgeward: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,13 +250,13 @@ def test_bad_lines_are_named_with_the_file(api: Api, edgeward: Run, file: Path) 
 
 
 def test_progress_is_shown_at_a_terminal(api: Api, edgeward: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal, one line shows the progress."""
+    """At a terminal, one line shows the progress; what the API does with the file is asked for."""
     api.answer(IMPORTS, {"job": NEW}, 202)
     answer_in_turn(api, {**JOB, "listed": 1000}, {**DONE, "known": 0}, {**DONE, "known": 0})
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(progress_bar, "SHOWN_EVERY_SECONDS", 0.0)
     ended = edgeward("import", "court", file, "--wait")
-    assert "\r1,000 of 2,000 listed" in ended.err
-    assert ended.err.endswith("2,000 of 2,000 listed, 1,500 matched against sightings, 7 purges \n")
+    assert "\rlisting     [############            ]  50%  1,000 of 2,000 hashes" in ended.err
 
 
 def test_jobs(api: Api, edgeward: Run) -> None:
@@ -254,3 +269,60 @@ def test_jobs(api: Api, edgeward: Run) -> None:
     assert "edge 3" in shown.out
     assert "`edgeward caches forget edge`" in shown.err
     assert edgeward("jobs", "job-1", "--json").json["owed"] == {"edge": 3}
+
+
+def test_a_dry_run_says_all(api: Api, edgeward: Run, file: Path) -> None:
+    """New, known, changed, withdrawn; what would be blocked and purged, and what is not known of that."""
+    effect = {"images": 1, "targets": 3, "blocked_already": 2, "allowed": 1, "searched": 5, "unsearched": 2}
+    found = {
+        "total": 7,
+        "bad": 0,
+        "repeated": 4,
+        "conflicting": 1,
+        "bad_lines": [],
+        "unit": "record",
+        "new": 5,
+        "known": 2,
+        "changed": 1,
+        "withdrawals": 3,
+        "withdrawn": 2,
+        "not_listed": 1,
+        "left_out": [{"what": "md5 of a video", "count": 2}],
+        "effect": {**effect, "at_least": True},
+    }
+    api.answer(IMPORTS, found)
+    ended = edgeward("import", "court", file, "--dry-run")
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
+        "7 hashes, 4 repeated, 0 bad records; nothing was listed",
+        "5 new, 2 already listed (1 with another source id, tags or quality: they keep theirs)",
+        "would withdraw 2 entries; 1 withdrawn hash not on the list",
+        "of all that was seen it would block at least 1 image and purge at least 3 targets; 2 more are blocked "
+        "already; an allowlist protects 1 more (5 of 7 new hashes were searched for)",
+    ]
+    assert "left out: 2 rows: md5 of a video" in ended.err
+    assert "1 row of 4 repeated ones differ: the last one counts" in ended.err
+    api.answer(IMPORTS, {**found, "total": 0, "bad": 2000, "bad_lines": [{"line": 7, "why": "no"}], "withdrawals": 0})
+    ended = edgeward("import", "court", file, "--dry-run")
+    assert ended.status == 1
+    assert ended.out.splitlines()[:2] == ["record 7: no", "and 1999 more bad records"]
+
+
+def test_an_import_that_only_withdraws(api: Api, edgeward: Run, file: Path) -> None:
+    """It is no empty file, and says how much was withdrawn."""
+    job = {**NEW, "total": 0, "withdrawals": 2, "withdrawn_sources": 0, "withdrawn": 1}
+    api.answer(IMPORTS, {"job": job}, 202)
+    ended = edgeward("import", "court", file)
+    assert (ended.status, "there is no hash" in ended.err) == (0, False)
+    assert "withdrawn  1" in ended.out and "edgeward undo job-1" in ended.out
+
+
+def test_before_a_large_file_is_sent_its_list_is_looked_for(
+    api: Api, edgeward: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing list is said at once."""
+    monkeypatch.setattr(module, "CHECKED_FIRST_BYTES", 3)
+    api.problem("GET /api/v1/lists/court", 404, "no list is named 'court'")
+    with pytest.raises(NotFound, match="'court'"):
+        edgeward("import", "court", file)
+    assert len(api.requests) == 1

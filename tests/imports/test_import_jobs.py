@@ -13,7 +13,7 @@ from edgeward.imports import import_jobs as module
 from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.store.connection import Store
-from edgeward.types import Entry, Signal
+from edgeward.types import Entry, Signal, entry_id
 
 
 def hashes(count: int) -> list[ParsedHash]:
@@ -173,7 +173,7 @@ def test_an_import_of_a_later_release() -> None:
     job = ImportJob("bad", "ana", 1.0, 3)
     assert ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "region": "eu"})) == job
     with pytest.raises(LaterRelease, match="an import"):
-        ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "needs": 2}))
+        ImportJob.from_json(json.dumps({**json.loads(job.to_json()), "needs": 9}))
 
 
 async def test_a_discarded_job_leaves_nothing(store: Store) -> None:
@@ -190,3 +190,47 @@ async def test_a_discarded_job_leaves_nothing(store: Store) -> None:
     with pytest.raises(NotFound):
         await jobs.get(other.id)
     assert await jobs.job_store.claim(10, []) == [job.id]
+
+
+async def test_what_a_file_says_of_its_hashes_is_kept(store: Store) -> None:
+    """Source ids and tags, withdrawals and sources, in chunks. Rows that an earlier release staged are read too."""
+    jobs = ImportJobs(store)
+    count = module.withdrawals.CHUNK_SIZE + 1
+    job = ImportJob("bad", "ana", 1.5, 3, "why", withdrawals=count, sources=2)
+    signals = [each.signal for each in hashes(count)]
+    rows = [ParsedHash(signals[0], "own", "s1", ("a", "b")), ParsedHash(signals[1], "", "", ("c",))]
+    await jobs.create(job, [*rows, ParsedHash(signals[2])], signals, ["x", "y"])
+    first, second, third = await jobs.chunk(job, 0)
+    assert (first.source_id, first.tags, first.reason, first.act) == ("s1", ("a", "b"), "own", job.id)
+    assert (second.source_id, second.tags, second.reason) == ("", ("c",), "why")
+    assert (third.source_id, third.tags) == ("", ())
+    assert await jobs.sources(job, 0) == ["x", "y"]
+    ids = [entry_id("bad", signal) for signal in signals]
+    assert [*await jobs.withdrawals(job, 0), *await jobs.withdrawals(job, 1)] == ids
+    assert (job.chunks, job.withdrawal_chunks, job.source_chunks) == (1, 2, 1)
+    assert (await jobs.get(job.id))[0] == job
+    await store.redis.lset(jobs.job_store.key("chunks", job.id), 0, '[["md5","00",null,""]]')
+    (old,) = await jobs.chunk(job, 0)
+    assert (old.signal.value, old.source_id, old.tags) == ("00", "", ())
+    assert await jobs.lists_any(job, [old.id, first.id]) == {old.id}
+
+
+async def test_a_release_without_withdrawals_leaves_such_a_job(store: Store) -> None:
+    """It would list, and withdraw nothing. Other jobs it carries out as before."""
+    assert "needs" not in json.loads(ImportJob("bad", "ana", 1.5, 3).to_json())
+    for job in (ImportJob("bad", "ana", 1.5, 3, withdrawals=1), ImportJob("bad", "ana", 1.5, 3, sources=1)):
+        assert json.loads(job.to_json())["needs"] == 2
+
+
+async def test_the_order_of_imports_matters_if_one_withdraws(store: Store) -> None:
+    """Of one list, and only until the earlier one is finished."""
+    jobs = ImportJobs(store)
+    adding, withdrawing = ImportJob("bad", "ana", 1.0, 0), ImportJob("bad", "ana", 2.0, 0, sources=1)
+    later, other = ImportJob("bad", "ana", 3.0, 0), ImportJob("good", "ana", 4.0, 0, sources=1)
+    for job in (adding, withdrawing, later, other):
+        await jobs.create(job, [], [], ["s"] if job.sources else [])
+    assert [await jobs.has_earlier(job) for job in (adding, withdrawing, later, other)] == [False, True, True, False]
+    await jobs.finish(adding.id)
+    assert [await jobs.has_earlier(job) for job in (withdrawing, later)] == [False, True]
+    await jobs.finish(withdrawing.id)
+    assert not await jobs.has_earlier(later)

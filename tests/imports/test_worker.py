@@ -1,6 +1,7 @@
 """The worker of imports: at whatever point it is killed, another goes on, and the counts are exact."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -10,10 +11,12 @@ from tests.support.eventually import eventually
 from tests.support.list_entries import entry_count
 
 from edgeward.background import job_store, job_worker
+from edgeward.imports import import_jobs, worker
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList, Scope
+from edgeward.types import Entry, HashList, Scope, Signal
 
 
 @pytest.fixture
@@ -210,3 +213,81 @@ async def test_an_order_that_follows_from_several_chunks_counts_once(
     await import_worker.close()
     ids = await controller.jobs.orders(job.id)
     assert progress.orders == len(ids) == len(set(ids)) == TOTAL + 1
+
+
+async def withdrawing_job(controller: Controller, listed: Sequence[int], withdrawn: Sequence[int]) -> ImportJob:
+    """An import that lists some signals and withdraws others, and all that has the source id "gone"."""
+    job = ImportJob("bad", "me", time.time(), len(listed), size=20, withdrawals=len(withdrawn), sources=1)
+    await controller.list_store.acts.declare(job.id, "bad", "me", "")
+    hashes = [ParsedHash(signal(number)) for number in listed]
+    await controller.jobs.create(job, hashes, [signal(number) for number in withdrawn], ["gone"])
+    return job
+
+
+async def on_list(controller: Controller) -> set[Signal]:
+    return {each.signal async for some in controller.list_store.scan("bad") for each in some}
+
+
+@pytest.mark.parametrize("method", ["withdraw", "note_withdrawn"])
+async def test_what_the_file_withdraws_is_taken_off(
+    controller: Controller, store: Store, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """By hash, and all of a source but what the file lists itself. A worker that is killed on the way is replaced, and
+    everything is counted once."""
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.1)
+    monkeypatch.setattr(import_jobs.withdrawals, "CHUNK_SIZE", 10)
+    monkeypatch.setattr(worker, "CHUNK_SIZE", 10)
+    gone = [Entry("bad", signal(number), source_id="gone") for number in (100, 101, 102, 103)]
+    await controller.list_store.add_entries([Entry("bad", signal(number)) for number in range(50)] + gone, "other")
+    job = await withdrawing_job(controller, [101, 103, *range(200, 240)], range(20, 60))
+    jobs, list_store = ImportJobs(store), ListStore(store)
+    first, second = controller.import_worker(jobs, list_store), controller.import_worker()
+    reached = stop_after(monkeypatch, list_store.withdrawals if method == "withdraw" else jobs, method, 2)
+    await first.start()
+    await asyncio.wait_for(reached.wait(), 60)
+    await first.close()
+    await second.start()
+    progress = await controller.ended(job)
+    await second.close()
+    assert (progress.state, progress.added) == ("done", 40)
+    assert await on_list(controller) == {signal(n) for n in (*range(20), 101, 103, *range(200, 240))}
+    assert progress.withdrawn == (await controller.list_store.acts.get(job.id)).withdrawn == 32
+
+
+async def test_imports_of_a_list_keep_their_order(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that withdraws waits for the one before it, and leaves its place to it meanwhile; the one after waits too."""
+    monkeypatch.setattr(worker, "EARLIER_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "MAX_CONCURRENT", 1)
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.2)
+    first = await controller.create_job(40)
+    withdrawing = await withdrawing_job(controller, [], range(40))
+    last = await controller.create_job(10)
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    for job in (first, withdrawing, last):
+        assert (await controller.ended(job)).state == "done"
+    await import_worker.close()
+    assert await on_list(controller) == {signal(n) for n in range(10)}
+    assert (await controller.jobs.get(withdrawing.id))[1].withdrawn == 40
+
+
+async def test_a_cancelled_import_stops(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next chunk, and says by whom; what was staged is freed."""
+    job = await controller.create_job()
+    jobs = controller.jobs
+    real = jobs.note_listed
+
+    async def cancels(job_id: str, number: int, versions: Sequence[int]) -> None:
+        await real(job_id, number, versions)
+        if number == 2:
+            await jobs.note_cancelled(job_id, "ann")
+            await jobs.note_cancelled(job_id, "bob")
+
+    monkeypatch.setattr(jobs, "note_listed", cancels)
+    import_worker = controller.import_worker()
+    await import_worker.start()
+    progress = await controller.ended(job)
+    await import_worker.close()
+    assert (progress.state, progress.cancelled_by, progress.added) == ("failed", "ann", 60)
+    assert progress.error.startswith("cancelled by ann: ")
+    assert await jobs.chunk(job, 5) == []

@@ -51,3 +51,17 @@ async def test_a_reason_that_looks_like_an_act_is_none(list_store: ListStore) ->
     act = await list_store.acts.get("act-2")
     await list_store.undo_some(act)
     assert [each.act for each in (await list_store.entries("a"))[0]] == ["act-1"]
+
+
+async def test_a_kept_entry_loses_what_the_first_source_said(list_store: ListStore) -> None:
+    """Source id and tags were those of the undone act: a withdrawal by that id must not take the entry off."""
+    first = replace(entry("a", 1), source_id='s,{["1', tags=("A1", "x]}"))
+    await list_store.add_entries([first], "bob", "one", "act-1")
+    for number in range(2, 8):
+        await list_store.add_entries([entry("a", 1)], "cyd", "two", f"act-{number}")
+    for number in (1, 2, 3, 4, 5):
+        await list_store.undo_some(await list_store.acts.get(f"act-{number}"))
+        (kept,) = (await list_store.entries("a"))[0]
+        assert (kept.source_id, kept.tags) == ("", ())
+        assert kept.act == (f"act-{number + 1}" if number < 5 else "")
+        assert (kept.signal, kept.unknown) == (first.signal, "")

@@ -23,7 +23,7 @@ def later(record: str, **more: object) -> str:
 def test_one_that_cannot_be_read_says_whose_it_is() -> None:
     """Its list, and whether a later release wrote it or it is damaged."""
     assert read_entry("a", entry("a", 1).to_json().encode()) == entry("a", 1)
-    for text, is_later in ((later(entry("a", 1).to_json(), needs=2), True), ("{}", False), ("x", False)):
+    for text, is_later in ((later(entry("a", 1).to_json(), needs=9), True), ("{}", False), ("x", False)):
         found = read_entry("a", text.encode())
         assert isinstance(found, Unreadable)
         assert (found.list, found.is_later) == ("a", is_later)
@@ -34,9 +34,9 @@ def test_one_that_cannot_be_read_says_whose_it_is() -> None:
 def test_changes_that_cannot_be_read_are_changes() -> None:
     """With their version; an unknown kind of change of the lists too, but not a line of the audit trail."""
     for change in (
-        parsed("entry.add", entry=later(entry("a", 1).to_json(), needs=2)),
+        parsed("entry.add", entry=later(entry("a", 1).to_json(), needs=9)),
         parsed("entry.move", entry=entry("a", 1).to_json()),
-        parsed("entry.add", entry=entry("a", 1).to_json(), needs="2"),
+        parsed("entry.add", entry=entry("a", 1).to_json(), needs="9"),
         parsed("list.set", list=later(HashList("a").to_json(), kind="watch")),
     ):
         assert (change.version, change.list, change.entry) == (7, None, None)
@@ -50,7 +50,7 @@ def test_changes_that_cannot_be_read_are_changes() -> None:
 
 def test_a_removal_needs_no_more_than_what_is_removed() -> None:
     """It is carried out though the entry, or the list, can't be read."""
-    removal = parsed("entry.remove", entry=later(entry("a", 1).to_json(), needs=2))
+    removal = parsed("entry.remove", entry=later(entry("a", 1).to_json(), needs=9))
     assert removal.entry is not None and removal.unreadable is not None
     assert (removal.entry.list, removal.entry.id) == ("a", entry("a", 1).id)
     deletion = parsed("list.delete", list=later(HashList("a").to_json(), kind="watch"))
@@ -62,7 +62,7 @@ async def test_the_others_are_listed(store: Store, list_store: ListStore) -> Non
     added = await list_store.add_entries([entry("a", 1), entry("a", 2)], "me")
     assert added[0].entry is not None
     bad = added[0].entry
-    await store.redis.hset(store.key("{blocklist}", "entries", "a"), bad.id, later(bad.to_json(), needs=2))
+    await store.redis.hset(store.key("{blocklist}", "entries", "a"), bad.id, later(bad.to_json(), needs=9))
     await store.redis.hset(store.key("{blocklist}", "lists"), "odd", "{}")
     assert [each.name for each in await list_store.lists()] == ["a"]
     unreadable: dict[str, Unreadable] = {}

@@ -1,5 +1,6 @@
 """Imports into a store of little memory: what does not fit leaves room for others."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.small_store import SMALL_STORE_BYTES
 
 from edgeward.imports import worker
 from edgeward.operations import entries, imports
-from edgeward.operations.imports import ImportRequest
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.services import Services
 from edgeward.store.connection import STORE_FULL, Store
 from edgeward.types import HashList, ImportState, Signal
@@ -26,7 +27,7 @@ async def fill(store: Store, room: int) -> None:
 
 def request(count: int) -> ImportRequest:
     body = "\n".join(f"{number:064x}" for number in range(count)).encode()
-    return ImportRequest(list="bad", body=body, format="text", signal_type="sha256")
+    return ImportRequest(list="bad", file=io.BytesIO(body), format="text", signal_type="sha256")
 
 
 async def staged(services: Services) -> list[bytes]:

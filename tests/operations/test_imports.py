@@ -1,18 +1,27 @@
 """Imports: files of hashes, recorded as jobs, waited for or not."""
 
+import asyncio
+import gzip
+import io
+import json
+import random
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.eventually import eventually
+from tests.support.list_entries import entry_count
 from tests.support.services import carry_out
 
-from edgeward.errors import InvalidValue, NotFound, UserError
+from edgeward.errors import Conflict, InvalidValue, NotFound, UserError
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.reading import Abandoned, Reading
 from edgeward.lists.formats.hash_files import BadLines, ParsedHash
-from edgeward.operations import imports, lists
+from edgeward.operations import import_requests, imports, lists, undo
 from edgeward.operations.entry_effect import Effect
-from edgeward.operations.imports import ImportRequest, ImportStatus
+from edgeward.operations.import_requests import ImportRequest
+from edgeward.operations.imports import ImportStatus
 from edgeward.operations.order_totals import ReceiptState
 from edgeward.operations.services import Services
 from edgeward.operations.statements import statement
@@ -36,14 +45,15 @@ IMAGE = Fingerprint("ab" * 32, "image/jpeg", 9, (SHA256,))
 
 
 def _asked(body: bytes = TEXT, **changed: Any) -> ImportRequest:
-    return ImportRequest("a", body, "text", reason="order 17", **changed)
+    return ImportRequest("a", io.BytesIO(body), "text", reason="order 17", **changed)
 
 
 async def test_a_file_is_read(services: Services) -> None:
     """Each hash once, bad lines by number; a dry run lists nothing."""
     await lists.create(services, HashList("a"), "ana", "")
     result = await imports.create(services, _asked(dry_run=True), "ana")
-    assert (result.total, [line.number for line in result.bad], result.repeated) == (1, [2], 1)
+    counts = result.file.counts
+    assert (counts.total, [line.number for line in result.file.bad], counts.repeated) == (1, [2], 1)
     assert result.status is None
     assert await imports.recent(services, 10) == []
 
@@ -250,7 +260,7 @@ async def test_an_import_purges_hosts_of_lost_sightings_rarely(
     await lists.create(services, HashList("a"), "ana", "")
     await services.sightings.forgotten.remember_lost({Target("http", f"h{n}.test", "/"): 1 for n in range(3)})
     body = "\n".join(f"md5:{number:032x}" for number in range(10_000)).encode()
-    created = await imports.create(services, ImportRequest("a", body, "text"), "ana")
+    created = await imports.create(services, ImportRequest("a", io.BytesIO(body), "text"), "ana")
     assert created.status
     job_id = created.status.job.id
 
@@ -272,3 +282,115 @@ async def test_an_import_purges_hosts_of_lost_sightings_rarely(
     assert status.purge and status.purge.orders == len(placed)
     assert status.purge.summary.forgotten == {}
     assert status.owed == {}
+
+
+def file_of(*rows: dict[str, Any]) -> ImportRequest:
+    body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    return ImportRequest("a", io.BytesIO(body), reason="delta")
+
+
+async def done(services: Services, request: ImportRequest) -> ImportStatus:
+    status = (await imports.create(services, request, "ana", timeout=60.0)).status
+    assert status is not None and status.state == "done", status
+    return status
+
+
+async def test_an_import_withdraws_and_is_undone(services: Services) -> None:
+    """Source ids and tags are listed; what a delta withdraws goes; its undo leaves the list as it was before."""
+    await lists.create(services, HashList("a"), "ana", "")
+
+    def row(number: int, **more: Any) -> dict[str, Any]:
+        return {"type": "md5", "value": f"{number:032x}", **more}
+
+    await done(services, file_of(*(row(n, source_id=f"s{n}", tags=["A1"]) for n in range(1, 6))))
+    before = {each.id: each async for some in services.list_store.scan("a") for each in some}
+    assert {(each.source_id, each.tags) for each in before.values()} == {(f"s{n}", ("A1",)) for n in range(1, 6)}
+    delta = [row(1, withdrawn=True), row(2, withdrawn=True), row(9, withdrawn=True), row(3), row(7, source_id="s7")]
+    status = await done(services, file_of(*delta))
+    assert (status.job.withdrawals, status.progress.withdrawn, status.progress.added, status.known) == (3, 2, 1, 1)
+    after = {each.id: each async for some in services.list_store.scan("a") for each in some}
+    assert {each.signal.value for each in after.values()} == {f"{n:032x}" for n in (3, 4, 5, 7)}
+    undone = await undo.undo(services, status.job.id, "ann", "a mistake")
+    assert (undone.act.removed, undone.act.restored) == (1, 2)
+    assert {each.id: each async for some in services.list_store.scan("a") for each in some} == before
+    assert len(services.replica.matcher.entries("a")) == 5
+
+
+async def test_an_import_is_cancelled(services: Services) -> None:
+    """It stops, and what it had listed is taken back. One that has ended is undone instead."""
+    await lists.create(services, HashList("a"), "ana", "")
+    await services.import_worker.close()
+    body = "".join(f"md5:{number:032x}\n" for number in range(1, 3001)).encode()
+    created = (await imports.create(services, ImportRequest("a", io.BytesIO(body)), "ana")).status
+    assert created is not None
+    real, listed = services.import_jobs.note_listed, asyncio.Event()
+
+    async def slowly(*args: Any) -> None:
+        await real(*args)
+        listed.set()
+        await asyncio.Event().wait()
+
+    services.import_jobs.note_listed = slowly  # type: ignore[method-assign]
+    await services.import_worker.start()
+    await listed.wait()
+    result = await imports.cancel(services, created.job.id, "ann", "the wrong file", 30.0)
+    assert (result.act.removed, bool(result.act.done_at)) == (1000, True)
+    assert await entry_count(services.list_store, "a") == 0
+    await services.import_worker.close()
+    services.import_jobs.note_listed = real  # type: ignore[method-assign]
+    await services.import_worker.start()
+
+    async def has_ended() -> bool:
+        return (await imports.get(services, created.job.id)).state == "failed"
+
+    await eventually(has_ended)
+    status = await imports.get(services, created.job.id)
+    assert (status.progress.cancelled_by, status.progress.error.partition(":")[0]) == ("ann", "cancelled by ann")
+    assert await entry_count(services.list_store, "a") == 0
+    other = await done(services, ImportRequest("a", io.BytesIO(TEXT[:37])))
+    with pytest.raises(Conflict, match=f"edgeward undo {other.job.id}"):
+        await imports.cancel(services, other.job.id, "ann", "", 30.0)
+
+
+async def test_the_profile_of_a_list(services: Services) -> None:
+    """It is kept with the list, and read by where the next import says nothing; not after a dry run."""
+    await lists.create(services, HashList("a"), "ana", "")
+    body = b"id;hash\n7;" + b"ab" * 16 + b"\n"
+
+    def asked(**changed: Any) -> ImportRequest:
+        return ImportRequest("a", io.BytesIO(body), **changed)
+
+    options = import_requests.read_options("md5=col2,source_id=id", ";", True, "")
+    result = await imports.create(services, asked(format="csv", options=options, dry_run=True, save_profile=True), "a")
+    assert not result.profile_saved
+    assert (await services.list_store.get_list("a")).import_profile == {}
+    result = await imports.create(services, asked(format="csv", options=options, save_profile=True), "ana")
+    assert result.profile_saved and result.profile == {}
+    result = await imports.create(services, asked(), "ana", timeout=60.0)
+    assert result.profile == (await services.list_store.get_list("a")).import_profile
+    assert result.status and result.status.known == 1
+    (entry,) = services.replica.matcher.entries("a").values()
+    assert (entry.signal.type, entry.source_id) == ("md5", "7")
+
+
+async def test_a_file_that_breaks_off_leaves_nothing(services: Services, tmp_path: Path) -> None:
+    """Nor one that is given up while it is read: no job, no act, and no file in state_dir."""
+    await lists.create(services, HashList("a"), "ana", "")
+    rows = random.Random(3).randbytes(16 * 40_000)
+    body = gzip.compress(b"".join(b"md5:%s\n" % rows[at : at + 16].hex().encode() for at in range(0, len(rows), 16)))
+    with pytest.raises(UserError, match="gzip"):
+        await imports.create(services, ImportRequest("a", io.BytesIO(body[:-100])), "ana")
+    reading = Reading()
+    task = asyncio.create_task(imports.create(services, ImportRequest("a", io.BytesIO(body)), "ana", reading=reading))
+
+    async def has_begun() -> bool:
+        return reading.done > 0
+
+    await eventually(has_begun)
+    reading.cancelled.set()
+    with pytest.raises(Abandoned):
+        await task
+    assert await imports.recent(services, 10) == []
+    for left in (services.store.key("{blocklist}", "act", "*"), services.store.key("{jobs}", "chunks", "*")):
+        assert await services.store.redis.keys(left) == []
+    assert not list(tmp_path.glob(".import-*"))

@@ -1,9 +1,11 @@
 """Hashes that match nothing are named when they are listed."""
 
+import io
+
 import pytest
 
 from edgeward.operations import entries, imports, lists, takedowns
-from edgeward.operations.imports import ImportRequest
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
@@ -23,7 +25,7 @@ async def test_every_way_of_listing_says_so(services: Services) -> None:
     assert (await entries.add(services, "a", signals, "ana", "")).not_matching == expected
     body = "\n".join(f"{each.type}:{each.value}" for each in signals).encode()
     for dry_run in (True, False):
-        request = ImportRequest("a", body, "text", dry_run=dry_run)
+        request = ImportRequest("a", io.BytesIO(body), "text", dry_run=dry_run)
         assert (await imports.create(services, request, "ana")).not_matching == expected
     for name in ("a", ""):
         request = TakedownRequest(signals=tuple(signals), list=name)

@@ -1,6 +1,7 @@
 """A store that lost its data: what is refused meanwhile, and its refill."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -26,7 +27,7 @@ from edgeward.operations import (
     waiting,
 )
 from edgeward.operations import store as module
-from edgeward.operations.imports import ImportRequest
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.lists import ListChanges
 from edgeward.operations.order_totals import ReceiptState, add_up
 from edgeward.operations.services import Services
@@ -64,7 +65,7 @@ async def test_no_list_is_changed_while_lists_are_missing(services: Services) ->
         lists.delete(services, "a", "ana", ""),
         entries.add(services, "a", [LISTED], "ana", ""),
         removals.of_entry(services, entry_id, None, "ana", ""),
-        imports.create(services, ImportRequest("a", b"md5:" + b"2" * 32, "text"), "ana"),
+        imports.create(services, ImportRequest("a", io.BytesIO(b"md5:" + b"2" * 32), "text"), "ana"),
         takedowns.create(services, TakedownRequest(signals=(LISTED,), list="a"), Requester("ana", "api")),
     ]
     for change in changes:

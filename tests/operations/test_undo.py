@@ -1,6 +1,7 @@
 """Undo: all that one act listed is gone everywhere, and what still blocks is named."""
 
 import asyncio
+import io
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from edgeward.imports.import_jobs import ImportJob
 from edgeward.lists import list_store
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.operations import entries, imports, lists, removals, takedowns, undo
-from edgeward.operations.imports import ImportRequest
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.types import Entry, HashList, ImportState, Signal
@@ -91,7 +92,7 @@ async def test_an_import_is_undone(services: Services, monkeypatch: pytest.Monke
     monkeypatch.setattr(list_store, "UNDO_CHUNK_SIZE", 20)
     kept = await entries.add(services, "a", [MD5], "ana", "")
     lines = "\n".join([f"md5:{MD5.value}", *(f"md5:{number:032x}" for number in range(1, 100))])
-    created = await imports.create(services, ImportRequest("a", lines.encode(), "text"), "bo", 60.0)
+    created = await imports.create(services, ImportRequest("a", io.BytesIO(lines.encode()), "text"), "bo", 60.0)
     assert created.status
     assert created.status.state is ImportState.DONE
     result = await undo.undo(services, created.status.job.id, "ana", "")
@@ -104,7 +105,7 @@ async def test_a_kept_entry_of_a_long_act_is_named(services: Services, monkeypat
     monkeypatch.setattr(list_store, "MAX_REPORTED", 50)
     kept = await entries.add(services, "a", [SHA256], "ana", "")
     lines = "\n".join([*(f"md5:{number:032x}" for number in range(1, 100)), f"sha256:{SHA256.value}"])
-    created = await imports.create(services, ImportRequest("a", lines.encode(), "text"), "bo", 60.0)
+    created = await imports.create(services, ImportRequest("a", io.BytesIO(lines.encode()), "text"), "bo", 60.0)
     assert created.status
     result = await undo.undo(services, created.status.job.id, "ana", "")
     assert [match.entry.act for match, _ in result.still.blocking] == [kept.act]

@@ -66,7 +66,7 @@ def test_reads_the_format_of_the_last_release() -> None:
 def test_unreadable_orders_are_left_out() -> None:
     """Of several orders, only the readable ones are returned."""
     good = json.loads(order_to_json(PurgeOrder(Target("http", "h", "/"), Cause.MATCH, 1.0)))
-    bad = [{}, {**good, "needs": 2}, {**good, "target": 7}, {**good, "scope": "all"}]
+    bad = [{}, {**good, "needs": 9}, {**good, "target": 7}, {**good, "scope": "all"}]
     rows = [(f"{number}-0", data) for number, data in enumerate([*bad, good])]
     assert [order.id for order in orders_from_rows(rows)] == ["4-0"]
 

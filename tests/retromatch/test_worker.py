@@ -378,7 +378,7 @@ async def is_renewed(bench: Bench, change: str) -> bool:
 async def test_a_change_of_a_later_release_is_left_to_its_controllers(bench: Bench, start: Start, store: Store) -> None:
     """It counts as not matched, other changes are matched, and a controller of that release gets it at once."""
     signal = Signal("pdq", PDQ, 100)
-    new = json.dumps({**json.loads(Entry("bad", signal).to_json()), "needs": 2})
+    new = json.dumps({**json.loads(Entry("bad", signal).to_json()), "needs": 9})
     version = await store.redis.incr(store.key("{blocklist}", "version"))
     fields: dict[str, str] = {"op": "entry.add", "who": "me", "at": "1.0", "why": "", "entry": new}
     await store.redis.xadd(store.key("{blocklist}", "changes"), dict(fields), id=f"{version}-0")

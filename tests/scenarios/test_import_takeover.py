@@ -65,15 +65,42 @@ def _started(state_dir: Path, redis_url: str) -> Controller:
     return Controller(process, state_dir / "api.json")
 
 
+def entries_of(api: Api, list_name: str) -> dict[str, Any]:
+    """All entries of a list by id, as the store has them."""
+    found: dict[str, Any] = {}
+    cursor = None
+    while cursor != 0:
+        page = api.get(f"/lists/{list_name}/entries", limit=1000, cursor=cursor or 0).json
+        found |= {each["id"]: each for each in page["entries"]}
+        cursor = page["cursor"] or 0
+    return found
+
+
+def row(number: int, **more: object) -> bytes:
+    return json.dumps({"type": "md5", "value": hashlib.md5(str(number).encode()).hexdigest(), **more}).encode()
+
+
 def test_another_controller_completes_the_import(pair: list[Controller]) -> None:
-    """It continues where the dead one was; in the end every entry is listed, matched and counted once."""
+    """It continues where the dead one was; in the end every entry is listed, matched and counted once, and what the
+    file withdraws is off the list. After an undo the list is as it was before, entry by entry."""
     # A dead controller holds its job for no longer than this.
     assert LEASE_SECONDS + TICK_SECONDS < 10
     doomed, other = pair
     assert doomed.api.post("/lists", {"name": "long"}).status == 201
-    hashes = [hashlib.md5(str(number).encode()).hexdigest() for number in range(TOTAL)]
-    file = "\n".join(f"md5:{each}" for each in hashes).encode()
-    job = doomed.api.ask("POST", "/lists/long/imports", file, "text/plain").json["job"]["id"]
+    full = b"\n".join(row(-number, source_id=f"s{number % 3}", tags=["A1"]) for number in range(1, 301))
+    assert doomed.api.ask("POST", "/lists/long/imports", full, wait="verified").json["job"]["added"] == 300
+    before = entries_of(other.api, "long")
+    delta = [row(number, source_id="new") for number in range(TOTAL - 1)]
+    # One of the withdrawn source is listed after all; of another source some are withdrawn one by one.
+    delta += [b'{"source_id": "s1", "withdrawn": true}', row(-1, source_id="s1")]
+    delta += [row(-number, withdrawn=True) for number in range(2, 301, 6)]
+    command = [sys.executable, "-m", "edgeward", "import", "long", "-", "--json"]
+    environ = {"EDGEWARD_API": doomed.api.url, "EDGEWARD_TOKEN": doomed.api.token, "PYTHONPATH": str(ROOT / "addons")}
+    sent = subprocess.run(
+        command, input=b"\n".join(delta), env={**os.environ, **environ}, capture_output=True, timeout=60, check=False
+    )
+    assert sent.returncode == 0, sent.stderr
+    job = json.loads(sent.stdout)["id"]
 
     def now() -> dict[str, Any]:
         shown: dict[str, Any] = other.api.get(f"/jobs/{job}").json
@@ -85,6 +112,10 @@ def test_another_controller_completes_the_import(pair: list[Controller]) -> None
     assert now()["listed"] < TOTAL
     until(lambda: now()["state"] == "done")
     done = now()
-    assert (done["listed"], done["added"], done["known"], done["matched"]) == (TOTAL, TOTAL, 0, TOTAL)
-    assert done["versions"] == [2, TOTAL + 1]
-    assert other.api.get("/lists/long").json["entries"] == TOTAL
+    assert (done["listed"], done["added"], done["known"], done["matched"]) == (TOTAL, TOTAL - 1, 1, TOTAL - 1)
+    assert (done["withdrawals"], done["withdrawn_sources"], done["withdrawn"]) == (50, 1, 99 + 50)
+    assert done["versions"] == [302, TOTAL + 300]
+    assert other.api.get("/lists/long").json["entries"] == TOTAL - 1 + 300 - 149
+    undone = other.api.ask("DELETE", f"/acts/{job}", timeout=60)
+    assert (undone.status, undone.json["act"]["removed"], undone.json["act"]["restored"]) == (200, TOTAL - 1, 149)
+    assert entries_of(other.api, "long") == before

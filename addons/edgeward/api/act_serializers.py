@@ -49,6 +49,8 @@ def act(value: Act) -> Json:
         "done_at": value.done_at or None,
         "removed": value.removed,
         "kept": value.kept,
+        "withdrawn": value.withdrawn,
+        "restored": value.restored,
     }
 
 
@@ -58,12 +60,13 @@ def act_status(value: ActStatus) -> Json:
 
 
 def undo_result(value: UndoResult) -> Json:
-    kept = [(each.entry, each.kept_by) for each in value.outcomes if each.kept_by is not None]
+    kept = [(each.entry, each.kept_by) for each in value.outcomes if each.kept_by is not None and not each.restored]
     return {
         "act": act(value.act),
         "state": "done" if value.act.done_at else "running",
         "removed": [serializers.entry(each.entry) for each in value.outcomes if each.kept_by is None],
         "kept": [{**serializers.entry(each), "kept_by": kept_by} for each, kept_by in kept],
+        "restored": [serializers.entry(each.entry) for each in value.outcomes if each.restored],
         **serializers.change_status(value.change),
         "still": still_blocked(value.still),
     }

@@ -3,10 +3,12 @@
 from aiohttp import web
 
 from edgeward.access.tokens import Caller
+from edgeward.imports.readings import Readings
 from edgeward.operations.services import Services
 
 SERVICES = web.AppKey("services", Services)
 CALLER = web.RequestKey("caller", Caller)
+READINGS = web.AppKey("readings", Readings)
 
 
 def services(request: web.Request) -> Services:

@@ -1,65 +1,49 @@
 """Imports: files of hashes that are listed in the background."""
 
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import BinaryIO
 
 from aiohttp import web
 
-from edgeward.api import context, requests, serializers
-from edgeward.api.serializers import Json
-from edgeward.lists.formats.hash_files import BadLine, Format
-from edgeward.operations import imports, lists
-from edgeward.operations.imports import ImportRequest
+from edgeward.api import context, import_serializers, requests, uploads
+from edgeward.operations import import_requests, imports, lists
+from edgeward.operations.import_requests import ImportRequest
 
-MAX_BYTES = 64 * 1024 * 1024
-"""Size of a file after its content-coding is undone: about a million hashes."""
-MAX_BAD_LINES = 1000
-"""Bad lines listed in an answer."""
-FORMATS: dict[str, Format] = {
-    "text/plain": "text",
-    "text/csv": "csv",
-    "application/jsonl": "jsonl",
-    "application/x-ndjson": "jsonl",
-}
-"""By Content-Type."""
+FORMATS = {"text/csv": "csv", "application/jsonl": "jsonl", "application/x-ndjson": "jsonl"}
+"""Formats that a Content-Type names. With any other the format is recognised."""
 
 
 async def create(request: web.Request) -> web.Response:
-    """POST /lists/{name}/imports. If a line is bad nothing is listed, unless the query asks to skip bad lines."""
+    """POST /lists/{name}/imports. If a row is bad nothing is listed, unless the query asks to skip bad rows."""
     query = requests.parse_query(request, requests.ImportQuery)
     services, name = context.services(request), request.match_info["name"]
     # An unknown list is 404 before a long file is read.
     await lists.get(services, name)
-    file_format = query.format or _format(request)
-    body = await requests.read_body(request, MAX_BYTES)
-    asked = ImportRequest(
-        list=name,
-        body=body,
-        format=file_format,
+    limit, directory = services.config.imports.max_bytes, services.config.state_dir.absolute()
+    with request.app[context.READINGS].begin(query.upload) as reading:
+        async with uploads.given_up_without(request, reading):
+            with await uploads.receive(request, limit, directory, reading) as file:
+                asked = _asked(query, name, file, request.content_type)
+                result = await imports.create(services, asked, context.caller(request).name, reading=reading)
+    if result.status and query.seconds is not None:
+        result = replace(result, status=await imports.get(services, result.status.job.id, query.seconds))
+    answer = import_serializers.import_result(result)
+    if result.status is None:
+        return web.json_response(answer)
+    return web.json_response(answer, status=202, headers={"Location": f"/api/v1/jobs/{result.status.job.id}"})
+
+
+def _asked(query: requests.ImportQuery, list_name: str, file: BinaryIO, content_type: str) -> ImportRequest:
+    return ImportRequest(
+        list=list_name,
+        file=file,
+        format=query.format or FORMATS.get(content_type, ""),
+        options=import_requests.read_options(query.map, query.separator, query.header, query.categories),
         signal_type=query.type,
         quality=query.quality,
         reason=query.reason,
         skip_bad=query.skip_bad,
         dry_run=query.dry_run,
         purge_again=query.purge_again,
+        save_profile=query.save_profile,
     )
-    result = await imports.create(services, asked, context.caller(request).name, query.seconds)
-    report = {
-        "bad": len(result.bad),
-        "bad_lines": _bad_lines(result.bad),
-        "repeated": result.repeated,
-        "not_matching": serializers.not_matching(result.not_matching),
-    }
-    if result.status is None:
-        return web.json_response({"total": result.total, **report})
-    answer = {"job": {**serializers.import_status(result.status), **report}}
-    return web.json_response(answer, status=202, headers={"Location": f"/api/v1/jobs/{result.status.job.id}"})
-
-
-def _format(request: web.Request) -> Format:
-    if request.content_type not in FORMATS:
-        raise requests.WrongType(f"Content-Type {request.content_type}: send {', '.join(FORMATS)}, or set ?format=")
-    return FORMATS[request.content_type]
-
-
-def _bad_lines(bad: Sequence[BadLine]) -> list[Json]:
-    return [{"line": each.number, "why": each.why} for each in bad[:MAX_BAD_LINES]]

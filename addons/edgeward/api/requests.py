@@ -6,7 +6,6 @@ requests; rules about values are those of `operations`, which the models call.
 
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from edgeward.access import tokens
 from edgeward.errors import InvalidValue, UserError
 from edgeward.lists.acts import ACT_ID
-from edgeward.operations import entries, imports, lists, takedowns
+from edgeward.operations import entries, import_requests, imports, lists, takedowns
 from edgeward.settings.value_errors import TABLE_TYPES, describe
 from edgeward.types import Action, ListKind, Mode, Role
 
@@ -69,18 +68,6 @@ class _Query(BaseModel):
 
 def _known_types(value: str) -> str:
     entries.check_types(value.split(","))
-    return value
-
-
-def _names_a_host(value: str) -> str:
-    """Any URL that a cache may store something under begins like this."""
-    try:
-        parts = urlsplit(value)
-        possible = parts.scheme in ("http", "https") and parts.hostname
-    except ValueError:
-        possible = False
-    if not possible:
-        raise ValueError(f"{value!r} is not an http:// or https:// URL with a host")
     return value
 
 
@@ -276,15 +263,21 @@ class ImageQuery(WaitQuery):
 
 
 class ImportQuery(WaitQuery):
-    """A file of hashes. Without `format` the Content-Type decides."""
+    """A file of hashes. Without `format` it is recognised. `upload`: an id by which its progress can be asked for."""
 
-    format: Literal["text", "csv", "jsonl"] | None = None
+    format: Annotated[str, AfterValidator(import_requests.check_format)] | None = None
+    map: Annotated[str, Field(max_length=10_000), AfterValidator(import_requests.check_columns)] = ""
+    separator: Annotated[str, AfterValidator(import_requests.check_separator)] = ""
+    header: bool | None = None
+    categories: Annotated[str, Field(max_length=10_000)] = ""
     type: Annotated[str, AfterValidator(imports.check_type)] | None = None
     quality: Annotated[int, Field(ge=0, le=100)] | None = None
     reason: Text = ""
     skip_bad: bool = False
     dry_run: bool = False
     purge_again: bool = False
+    save_profile: bool = False
+    upload: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{0,64}$")] = ""
 
 
 def _radius(value: str) -> str:
@@ -314,11 +307,6 @@ class WhatIfQuery(_Query):
     rotations: bool | None = None
     geometry: bool | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
-
-
-class SightingsQuery(LimitQuery):
-    url: Annotated[str, AfterValidator(_names_a_host)] | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
 
 
 async def read_body(request: web.Request, limit: int, on_chunk: Callable[[bytes], object] | None = None) -> bytes:

@@ -31,11 +31,13 @@ from edgeward.api import (
     store,
     takedowns,
     tokens,
+    uploads,
     webhooks,
     what_if,
 )
 from edgeward.api.problem_details import HEADERS, Handler
 from edgeward.errors import Unavailable
+from edgeward.imports.readings import Readings
 from edgeward.lists import audit_trail
 from edgeward.operations.services import Services
 from edgeward.types import Role
@@ -73,8 +75,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/lists/{{name}}/removals", Role.OPERATOR, removals.create),
     Route("POST", f"{API}/lists/{{name}}/imports", Role.OPERATOR, imports.create),
     Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
+    Route("GET", f"{API}/uploads/{{id}}", Role.OPERATOR, uploads.show),
     Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),
     Route("GET", f"{API}/entries", Role.OPERATOR, entries.search),
+    Route("DELETE", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.cancel),
     Route("POST", f"{API}/entries/purges", Role.OPERATOR, entries.purges),
     Route("GET", f"{API}/entries/{{id}}", Role.OPERATOR, entries.show),
     Route("DELETE", f"{API}/entries/{{id}}", Role.OPERATOR, entries.delete),
@@ -112,6 +116,7 @@ def make_app(services: Services) -> web.Application:
         middlewares=[problem_details.count_answers, problem_details.errors_as_problems, host_check.require_known_host]
     )
     app[context.SERVICES] = services
+    app[context.READINGS] = Readings()
     app.on_response_prepare.append(_set_headers)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _guarded(route))

@@ -6,7 +6,6 @@ from typing import Any
 
 from edgeward.access.tokens import Token
 from edgeward.operations.entries import EntriesAdded
-from edgeward.operations.imports import ImportStatus
 from edgeward.operations.lists import ListChanged, ListStatus
 from edgeward.operations.matchability import NotMatching
 from edgeward.operations.order_totals import OrderSummary
@@ -27,10 +26,10 @@ type Json = dict[str, Any]
 
 
 def change_status(value: ChangeStatus) -> Json:
-    return {"version": value.version, **_in_force(value)}
+    return {"version": value.version, **in_force(value)}
 
 
-def _in_force(value: ChangeStatus) -> Json:
+def in_force(value: ChangeStatus) -> Json:
     silent = [asdict(each) for each in value.silent]
     return {"active": value.active, "waiting_for": value.waiting_for, "silent": silent}
 
@@ -84,6 +83,7 @@ def list_status(value: ListStatus) -> Json:
         "description": policy.description,
         "rotations": policy.rotations,
         "geometry": policy.geometry,
+        "import_profile": dict(policy.import_profile),
         "entries": value.total,
         "not_matchable": value.not_matchable,
     }
@@ -236,7 +236,7 @@ def takedown_result(value: TakedownResult) -> Json:
         "purge": purge_status(value.purge),
         "notes": value.notes,
         "not_matching": not_matching(value.not_matching),
-        **(_in_force(value.change) if value.change else {}),
+        **(in_force(value.change) if value.change else {}),
     }
 
 
@@ -249,14 +249,14 @@ def takedown_receipt(value: TakedownReceipt) -> Json:
         "hashes": [f"{each.type}:{each.value}" for each in asked.signals],
     }
     shown = {**takedown(value.status), "state": value.page.summary.state, "what": what}
-    return {"takedown": shown, **(_in_force(value.change) if value.change else {}), **_orders_page(value.page)}
+    return {"takedown": shown, **(in_force(value.change) if value.change else {}), **_orders_page(value.page)}
 
 
 def entry_receipt(value: EntryReceipt) -> Json:
     return {
         "entry": entry(value.entry),
         "state": value.page.summary.state,
-        **_in_force(value.change),
+        **in_force(value.change),
         "matched": value.matched,
         "effect": value.effect,
         "first_blocked": incident(value.first_blocked) if value.first_blocked else None,
@@ -287,37 +287,6 @@ def _receipt_summary(value: OrderSummary) -> Json:
         "refused": value.refused,
         "owed": value.owed,
     }
-
-
-def import_status(value: ImportStatus) -> Json:
-    """`listed`: how many of `total` entries are on the list, `added` by this job or `known` before."""
-    job, progress = value.job, value.progress
-    return {
-        "id": job.id,
-        "kind": "import",
-        "list": job.list,
-        "by": job.by,
-        "at": job.at,
-        "reason": job.reason,
-        "state": value.state,
-        "error": progress.error,
-        "total": job.total,
-        "listed": value.listed,
-        "added": progress.added,
-        "known": value.known,
-        "bad": job.bad,
-        "purge_again": job.purge_again,
-        "versions": progress.versions,
-        "matched": progress.entries_matched,
-        "orders": progress.orders,
-        **({} if value.owed is None else _not_carried_out(value)),
-        **({"purge": purge_status(value.purge)} if value.purge else {}),
-        **(_in_force(value.change) if value.change else {}),
-    }
-
-
-def _not_carried_out(value: ImportStatus) -> Json:
-    return {"owed": value.owed, "refused": value.refused, "absent": list(value.absent)}
 
 
 def readiness(value: Readiness) -> Json:

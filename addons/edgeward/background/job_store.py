@@ -292,6 +292,10 @@ class JobStore:
             leases = await pipe.execute()
         return [job_id.decode() for job_id, lease_end in zip(ids, leases, strict=True) if lease_end is None]
 
+    async def open_ids(self, limit: int) -> list[str]:
+        """Ids of jobs that are not finished, at most `limit`."""
+        return [job_id.decode() for job_id in await self._redis.zrange(self._open, 0, limit - 1)]
+
     async def count_open(self) -> int:
         """How many jobs are not finished."""
         return int(await self._redis.zcard(self._open))

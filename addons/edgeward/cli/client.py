@@ -13,6 +13,7 @@ from socket import gaierror
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from edgeward.cli.hash_file_sources import HashFile
 from edgeward.cli.options import load_config
 from edgeward.errors import (
     ApiUnavailable,
@@ -35,6 +36,8 @@ PART_BYTES = 256 * 1024
 
 ERROR_OF_STATUS: Mapping[int, type[EdgewardError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict}
 """The error for a status of the API. Any other 4xx is a UserError, and any other status is ApiUnavailable."""
+BLOCK_BYTES = 256 * 1024
+"""Bytes of a file that are sent at a time."""
 REFUSED_FOR_NOW = "urn:edgeward:problem:unavailable"
 """The `type` of a problem that was found before anything was carried out. That of the store has another type."""
 
@@ -90,6 +93,13 @@ class Client:
     def post(self, *path: str, body: object, query: Query | None = None, wait: float = 0) -> Any:
         """Send JSON, or bytes unchanged. `wait`: seconds for which the request asks the API to wait."""
         return self.send("POST", path, query, body, wait)
+
+    def upload(self, *path: str, file: HashFile, query: Query | None, timeout: float) -> Any:
+        """Send a file as it is read. It can't be sent a second time: see `send` for the token.
+
+        `timeout`: seconds without an answer after all of it was sent.
+        """
+        return self._send_once("POST", path, query, file, timeout)
 
     def patch(self, *path: str, body: object) -> Any:
         return self.send("PATCH", path, None, body)
@@ -204,12 +214,14 @@ class Client:
     def _connection(self, timeout: float) -> HTTPConnection:
         parts = urlsplit(self.url)
         connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return connection(parts.hostname or "", parts.port, timeout=timeout)
+        return connection(parts.hostname or "", parts.port, timeout=timeout, blocksize=BLOCK_BYTES)
 
     def _send(self, connection: HTTPConnection, method: str, target: str, body: object) -> HTTPResponse:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
-        if isinstance(body, bytes):
+        if isinstance(body, bytes | HashFile):
             headers["Content-Type"] = "application/octet-stream"
+            if isinstance(body, HashFile) and body.size:
+                headers["Content-Length"] = str(body.size)
         elif body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode()

@@ -1,27 +1,31 @@
-"""`import`, `jobs`: list a file of hashes in the background."""
+"""`import`: list a file of hashes in the background."""
 
 import argparse
-import sys
+import secrets
+import threading
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from edgeward.cli import image_sources, purge_answers
 from edgeward.cli.client import Client
+from edgeward.cli.hash_file_sources import HashFile, open_hash_file
+from edgeward.cli.jobs import print_job
 from edgeward.cli.options import Subparsers, add_command, integer
-from edgeward.cli.output import iso_time, print_fields, print_json, print_not_matching, print_note, print_table
+from edgeward.cli.output import print_json, print_not_matching, print_note
+from edgeward.cli.progress_bar import ProgressBar
 from edgeward.cli.wait_options import add_wait, not_in_force, not_removed
-from edgeward.errors import BadImage, Exit, UserError
+from edgeward.errors import EdgewardError, Exit
 from edgeward.quantities import counted
 from edgeward.types import FINAL_IMPORT_STATES, ImportState
-from edgeward.types.absent_caches import what_to_do
 
-COLUMNS = ("id", "at", "list", "state", "total", "listed", "added", "matched", "orders", "by")
-FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-"""Format by the suffix of the file name; any other is text."""
 POLL_SECONDS = 0.5
-UPLOAD_SECONDS = 60.0
-"""Extra time for the response to a large file."""
+UPLOAD_SECONDS = 6 * 3600.0
+"""Longest time that the reading of a file takes after it was sent."""
+CHECKED_FIRST_BYTES = 8 * 1024 * 1024
+"""Before a file larger than this is sent, it is looked whether the list exists."""
+STAGES = {"receiving": "sending", "done": "recording"}
+"""Stages of the API by other names: those of the command."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -30,85 +34,199 @@ def add_parser(subparsers: Subparsers) -> None:
         "import",
         "add all hashes of a file to a list",
         _import,
-        "Add all hashes of a file to a list, in the background. `edgeward jobs` shows the progress. A bad line is "
-        "named, and then nothing is listed.",
+        "Add all hashes of a file to a list, in the background, and take off what the file withdraws. `edgeward jobs` "
+        "shows the progress. The file may be compressed (gzip, zstd, zip). A bad row is named, and then nothing is "
+        "listed.",
     )
     imported.add_argument("list", metavar="LIST", help="the list's name")
     imported.add_argument("file", metavar="FILE", help='the file ("-": standard input)')
+    imported.add_argument("--format", metavar="NAME", help="see docs/list-formats.md (default: it is recognised)")
     imported.add_argument(
-        "--format",
-        choices=("text", "csv", "jsonl"),
-        help="text: one TYPE:HEX per line; csv: columns type, value, quality, reason; jsonl: one object per line with "
-        "these keys (default: by the file name)",
+        "--map",
+        metavar="FIELD=COLUMN,...",
+        help="of a CSV: which column holds what; FIELD is a type of hashes, value, type, quality, reason, source_id, "
+        "tags or withdrawn; COLUMN is a name, or colN",
     )
-    imported.add_argument("--type", metavar="TYPE", help="type of hashes on lines without a type")
-    imported.add_argument("--quality", type=integer, metavar="N", help="quality of PDQ hashes on lines without one")
+    imported.add_argument("--separator", metavar="CHAR", help="of a CSV: one character, or tab (default: found out)")
+    imported.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="of a CSV: the first line does or does not name the columns (default: found out)",
+    )
+    imported.add_argument("--categories", metavar="N,...", help="of a VICS file: categories whose media are listed")
+    imported.add_argument("--type", metavar="TYPE", help="type of hashes on rows without a type")
+    imported.add_argument("--quality", type=integer, metavar="N", help="quality of PDQ hashes on rows without one")
     imported.add_argument("--reason", metavar="TEXT", help="why, for the audit trail and for entries without a reason")
-    imported.add_argument("--dry-run", action="store_true", help="only report what is in the file")
-    imported.add_argument("--skip-bad", action="store_true", help="list the good lines even if others are bad")
+    imported.add_argument(
+        "--dry-run", action="store_true", help="only say what is in the file, and what it would block and purge"
+    )
+    imported.add_argument("--skip-bad", action="store_true", help="list the good rows even if others are bad")
     imported.add_argument(
         "--purge-again",
         action="store_true",
         help="purge again also what was on the list before: copies may have been stored since (default: new entries)",
     )
+    imported.add_argument(
+        "--save-profile",
+        action="store_true",
+        help="keep --format, --map, --separator, --header, --categories, --type and --quality with the list: an import "
+        "of it without any of them uses them",
+    )
     add_wait(imported)
-    jobs = add_command(subparsers, "jobs", "show recent imports, or one", _jobs)
-    jobs.add_argument("id", nargs="?", metavar="ID", help="one job")
-    jobs.add_argument("--limit", type=integer, default=100, metavar="N", help="number of jobs (default: 100)")
 
 
 def _import(args: argparse.Namespace) -> int:
     query = {
-        "format": args.format or FORMATS.get(Path(args.file).suffix.lower(), "text"),
+        "format": args.format,
+        "map": args.map,
+        "separator": args.separator,
+        "header": None if args.header is None else str(args.header).lower(),
+        "categories": args.categories,
         "type": args.type,
         "quality": args.quality,
         "reason": args.reason,
-        "skip_bad": "true" if args.skip_bad else None,
-        "dry_run": "true" if args.dry_run else None,
-        "purge_again": "true" if args.purge_again else None,
+        **{name: "true" for name in ("skip_bad", "dry_run", "purge_again", "save_profile") if getattr(args, name)},
     }
-    body = _read(args.file)
-    client = Client.find(args)
-    with image_sources.naming_source(args.file):
-        answer = client.post("lists", args.list, "imports", body=body, query=query, wait=UPLOAD_SECONDS)
+    client, bar = Client.find(args), ProgressBar(not args.json)
+    file = open_hash_file(args.file)
+    try:
+        if file.size > CHECKED_FIRST_BYTES:
+            client.get("lists", args.list)
+        with image_sources.naming_source(file.name):
+            answer = _send(client, args.list, file, query, bar)
+    finally:
+        bar.end()
+        file.close()
     if args.dry_run:
         return _print_dry_run(args, answer)
     job = answer["job"]
-    print_not_matching(job)
-    for each in job["bad_lines"]:
-        print_note(f"{args.file}: line {each['line']} skipped: {each['why']}")
+    _print_notes(args, job)
     if args.wait:
-        job = {**job, **_wait_for_end(client, args, job)}
+        job = {**job, **_wait_for_end(client, args, job, bar)}
     if args.json:
         print_json(job)
     else:
-        _print_job(job)
-        if job["total"]:
+        print_job(job)
+        if job["total"] or job.get("withdrawals") or job.get("withdrawn_sources"):
             print(f"to undo this: edgeward undo {job['id']}")
     return _status(args, job)
 
 
-def _read(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read(image_sources.MAX_BYTES + 1)
+def _send(
+    client: Client, list_name: str, file: HashFile, query: Mapping[str, str | int | None], bar: ProgressBar
+) -> dict[str, Any]:
+    """Send the file, and show how far it is until the answer comes."""
+    upload = secrets.token_hex(8) if bar.is_shown else None
+    answers: list[dict[str, Any]] = []
+    errors: list[Exception] = []
+    sent = 0
+
+    def note(count: int) -> None:
+        nonlocal sent
+        sent = count
+
+    def send() -> None:
+        try:
+            path = "lists", list_name, "imports"
+            answers.append(client.upload(*path, file=file, query={**query, "upload": upload}, timeout=UPLOAD_SECONDS))
+        except Exception as error:  # noqa: BLE001  it is raised again in the thread that waits
+            errors.append(error)
+
+    file.on_read = note
+    # A daemon: when the command is interrupted, the API sees that the connection ends, and gives the import up.
+    thread = threading.Thread(target=send, name="upload", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        if bar.is_shown:
+            bar.show("sending", sent, file.size, "B")
+            _show_reading(client, upload or "", bar)
+        thread.join(POLL_SECONDS)
+    if errors:
+        raise errors[0]
+    return answers[0]
+
+
+def _show_reading(client: Client, upload: str, bar: ProgressBar) -> None:
+    """What the API does with a file that it has."""
     try:
-        return image_sources.read_file(name)
-    except BadImage as error:
-        raise UserError(str(error)) from None
+        now = client.get("uploads", upload)
+    except EdgewardError:
+        # It may not be there yet, or another controller may have it: then no more is shown.
+        return
+    if now["stage"] != "receiving":
+        unit = "B" if now["stage"] == "reading" else "hashes"
+        bar.show(STAGES.get(now["stage"], now["stage"]), now["done"], now["total"], unit)
+
+
+def _print_notes(args: argparse.Namespace, answer: dict[str, Any]) -> None:
+    """To standard error: how the file was read, and what of it needs attention."""
+    if answer.get("format_title") and not args.format and not answer.get("profile", {}).get("format"):
+        packed = f", {answer['compression']}" if answer.get("compression") else ""
+        print_note(f"this looks like {answer['format_title']}{packed}")
+    if answer.get("columns"):
+        print_note(answer["columns"])
+    if profile := answer.get("profile"):
+        options = ", ".join(f"{name} {value}" for name, value in profile.items())
+        print_note(f"read by the profile of the list {args.list!r}: {options}")
+    if answer.get("profile_saved"):
+        print_note(f"the options are saved as the profile of the list {args.list!r}")
+    for each in answer.get("left_out", ()):
+        print_note(f"left out: {counted(each['count'], 'row')}: {each['what']}")
+    if conflicting := answer.get("conflicting"):
+        print_note(f"{counted(conflicting, 'row')} of {answer['repeated']} repeated ones differ: the last one counts")
+    print_not_matching(answer)
+    unit = answer.get("unit", "line")
+    for each in answer["bad_lines"]:
+        print_note(f"{args.file}: {unit} {each['line']} skipped: {each['why']}")
+    if (more := answer["bad"] - len(answer["bad_lines"])) > 0:
+        print_note(f"{args.file}: {more} more skipped")
 
 
 def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:
-    print_not_matching(answer)
+    _print_notes(args, {**answer, "bad_lines": (), "bad": 0})
+    withdraws = answer.get("withdrawals", 0) + answer.get("withdrawn_sources", 0)
     if args.json:
         print_json(answer)
     else:
-        for each in answer["bad_lines"]:
-            print(f"line {each['line']}: {each['why']}")
-        hashes, bad = counted(answer["total"], "hash", "hashes"), counted(answer["bad"], "bad line")
-        print(f"{hashes}, {answer['repeated']} repeated, {bad}; nothing was listed")
-    if not answer["total"]:
+        print("\n".join(dry_run_lines(answer)))
+    if not answer["total"] and not withdraws:
         print_note(_nothing_in(args.file))
-    return Exit.DONE if answer["total"] and not answer["bad"] else Exit.FOUND
+    return Exit.DONE if (answer["total"] or withdraws) and not answer["bad"] else Exit.FOUND
+
+
+def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
+    """What a dry run found, in sentences."""
+    unit = answer.get("unit", "line")
+    lines = [f"{unit} {each['line']}: {each['why']}" for each in answer["bad_lines"]]
+    if (more := answer["bad"] - len(answer["bad_lines"])) > 0:
+        lines.append(f"and {counted(more, f'more bad {unit}')}")
+    hashes, bad = counted(answer["total"], "hash", "hashes"), counted(answer["bad"], f"bad {unit}")
+    lines.append(f"{hashes}, {answer['repeated']} repeated, {bad}; nothing was listed")
+    if "new" in answer:
+        changed = f" ({answer['changed']} with another source id, tags or quality: they keep theirs)"
+        known = f"{answer['known']} already listed{changed if answer['changed'] else ''}"
+        lines.append(f"{answer['new']} new, {known}")
+    if answer.get("withdrawals") or answer.get("withdrawn_sources"):
+        lines.append(
+            f"would withdraw {counted(answer['withdrawn'], 'entry', 'entries')}; "
+            f"{counted(answer['not_listed'], 'withdrawn hash', 'withdrawn hashes')} not on the list"
+        )
+    if effect := answer.get("effect"):
+        lines.append(_effect_line(effect))
+    return lines
+
+
+def _effect_line(effect: Mapping[str, Any]) -> str:
+    least = "at least " if effect["at_least"] else ""
+    images, targets = counted(effect["images"], "image"), counted(effect["targets"], "target")
+    line = f"of all that was seen it would block {least}{images} and purge {least}{targets}"
+    if effect["blocked_already"]:
+        line += f"; {effect['blocked_already']} more are blocked already"
+    if effect["allowed"]:
+        line += f"; an allowlist protects {effect['allowed']} more"
+    if effect["at_least"]:
+        line += f" ({effect['searched']} of {effect['searched'] + effect['unsearched']} new hashes were searched for)"
+    return line
 
 
 def _nothing_in(file: str) -> str:
@@ -116,34 +234,39 @@ def _nothing_in(file: str) -> str:
     return f"{file}: there is no hash in it: nothing was listed"
 
 
-def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any], bar: ProgressBar) -> dict[str, Any]:
     """Wait until the job has ended and its purges are carried out. `--timeout` is the longest time without progress."""
     last_progress, last_change = -1, time.monotonic()
     while job["state"] not in FINAL_IMPORT_STATES and time.monotonic() - last_change < args.timeout:
-        progress = job["listed"] + job["matched"]
+        progress = job["listed"] + job["matched"] + job.get("withdrawn", 0)
         if progress != last_progress:
             last_progress, last_change = progress, time.monotonic()
-        _show_progress(args, job)
+        _show_progress(job, bar)
         time.sleep(POLL_SECONDS)
         job = client.get("jobs", job["id"])
-    _show_progress(args, job, end="\n")
+    bar.end()
     if job["state"] == ImportState.DONE:
         query = {"wait": "verified", "timeout": args.timeout}
         job = client.send("GET", ("jobs", job["id"]), query, wait=args.timeout)
     return job
 
 
-def _show_progress(args: argparse.Namespace, job: dict[str, Any], end: str = "") -> None:
-    if sys.stderr.isatty() and not args.json:
-        counts = f"{job['listed']:,} of {job['total']:,} listed, {job['matched']:,} matched against sightings"
-        print(f"\r{counts}, {job['orders']:,} purges ", end=end, file=sys.stderr, flush=True)
+def _show_progress(job: dict[str, Any], bar: ProgressBar) -> None:
+    if job["listed"] < job["total"]:
+        bar.show("listing", job["listed"], job["total"], "hashes")
+    elif job["matched"] < job["added"]:
+        bar.show("matching", job["matched"], job["added"], "hashes")
+    elif job.get("withdrawn_sources") or job.get("withdrawn", 0) < job.get("withdrawals", 0):
+        bar.show("withdrawing", job["withdrawn"], 0, "entries")
+    else:
+        bar.show("purging", job["orders"], 0, "purges")
 
 
 def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     if job["state"] == ImportState.FAILED:
         print_note(f"the import failed: {job['error']}")
         return Exit.FOUND
-    if not job["total"]:
+    if not job["total"] and not job.get("withdrawals") and not job.get("withdrawn_sources"):
         print_note(_nothing_in(args.file))
         return Exit.FOUND
     if not args.wait:
@@ -169,31 +292,3 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
         nothing_new = not purge["orders"] and known and known == job["total"] and not args.purge_again
         print("\n".join(purge_answers.done(purge)[1 if nothing_new else 0 :]))
     return Exit.FOUND if missing else Exit.DONE
-
-
-def _jobs(args: argparse.Namespace) -> int:
-    client = Client.find(args)
-    answer = client.get("jobs", args.id) if args.id else client.get("jobs", query={"limit": args.limit})
-    if args.json:
-        print_json(answer)
-    elif args.id:
-        _print_job(answer)
-        for name in answer.get("absent", ()):
-            print_note(f"{name} has not carried out every purge, and {what_to_do(name)}")
-    else:
-        print_table(COLUMNS, [[_readable(job)[title] for title in COLUMNS] for job in answer["jobs"]])
-    return Exit.DONE
-
-
-def _print_job(job: dict[str, Any]) -> None:
-    fields = (*COLUMNS[:5], "bad", *COLUMNS[5:7], "known", *COLUMNS[7:], "reason", "error")
-    readable = _readable(job)
-    counts = [
-        (title, ", ".join(f"{cache} {count}" for cache, count in job.get(title, {}).items() if count))
-        for title in ("owed", "refused")
-    ]
-    print_fields([*((name, readable[name]) for name in fields), *counts])
-
-
-def _readable(job: dict[str, Any]) -> dict[str, Any]:
-    return {**job, "at": iso_time(job["at"])}

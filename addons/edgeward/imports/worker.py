@@ -1,18 +1,21 @@
-"""Carries out imports: lists their entries chunk by chunk, and collects the purge orders that follow from them.
+"""Carries out imports: lists their entries chunk by chunk, collects the purge orders that follow from them, and then
+takes off the list what the file withdraws.
 
 If a controller dies, another continues with the same chunk. The changes made since that chunk was begun tell
 whether it is listed already.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import batched
 
 from edgeward.background.job_worker import JobWorker
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, NotFound
 from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.withdrawals import CHUNK_SIZE
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.store.connection import STORE_FULL
@@ -23,6 +26,11 @@ MAX_CONCURRENT = 4
 POLL_SECONDS = (0.005, 0.25)
 """Pause between two looks at whether the retromatch worker has matched the next chunk: the first, and the longest."""
 CHANGES_PER_CALL = 1000
+EARLIER_SECONDS = 2.0
+"""How long an import waits for an earlier one of its list. Then it leaves its place to others, and is taken up again
+when its lease has ended."""
+FOUND_PER_CALL = 10_000
+"""Entries of withdrawn source ids that are looked up together among those that the file lists."""
 FULL_SECONDS = 20.0
 """How long an import waits for room in a store that is full. Sightings are pruned meanwhile."""
 
@@ -37,41 +45,119 @@ class _NoRoom(Exception):
         )
 
 
+class _Cancelled(Exception):
+    """Somebody has cancelled the import."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"cancelled by {who}: what it had listed is taken back, and what it withdrew is put back")
+
+
 class ImportWorker(JobWorker):
     """The import worker of one controller."""
 
     def __init__(self, jobs: ImportJobs, list_store: ListStore, retromatch: RetromatchWorker, orders: Orders) -> None:
         super().__init__("imports", jobs.job_store, MAX_CONCURRENT, metric_label="imports")
         self._jobs, self._list_store, self._retromatch, self._orders = jobs, list_store, retromatch, orders
+        self._withdrawals = list_store.withdrawals
 
     async def carry_out(self, job_id: str) -> None:
-        """List the chunks of an import one after another, and follow them with their orders."""
+        """List the chunks of an import one after another, follow them with their orders, and then withdraw."""
         try:
-            job, progress = await self._jobs.get(job_id)
+            if not await self._is_next(job_id):
+                return
+            await self._list_all(job_id)
+            await self._withdraw_all(job_id)
+            await self._wait_lost_purges(job_id)
+        except NotFound as error:
+            if not await self._is_on_record(job_id):
+                # It has expired, and only its id is left.
+                await self._jobs.job_store.forget(job_id)
+                return
+            await self._jobs.finish(job_id, str(error))
+        except (Conflict, _NoRoom, _Cancelled) as error:
+            # The list was deleted, the import is undone, or does not fit: there is nothing to try again.
+            _, progress = await self._jobs.get(job_id)
+            await self._jobs.finish(job_id, str(_Cancelled(progress.cancelled_by) if progress.cancelled_by else error))
+        else:
+            await self._jobs.finish(job_id)
+
+    async def _is_on_record(self, job_id: str) -> bool:
+        try:
+            await self._jobs.get(job_id)
         except NotFound:
-            # It has expired, and only its id is left.
-            await self._jobs.job_store.forget(job_id)
-            return
+            return False
+        return True
+
+    async def _get(self, job_id: str) -> tuple[ImportJob, ImportProgress]:
+        """The job, and how far it is. Raises _Cancelled."""
+        job, progress = await self._jobs.get(job_id)
+        if progress.cancelled_by:
+            raise _Cancelled(progress.cancelled_by)
+        return job, progress
+
+    async def _is_next(self, job_id: str) -> bool:
+        """Wait a while for earlier imports of the list. False: one is not finished; this one is to be tried later."""
+        polling, deadline = Polling(*POLL_SECONDS), time.monotonic() + EARLIER_SECONDS
+        while await self._jobs.has_earlier((await self._get(job_id))[0]):
+            if time.monotonic() > deadline:
+                return False
+            await polling.pause()
+        return True
+
+    async def _list_all(self, job_id: str) -> None:
         polling = Polling(*POLL_SECONDS)
+        job, progress = await self._get(job_id)
         # An order may follow from several chunks. What another controller left half done is written over.
         noted = set((await self._jobs.orders(job_id))[: progress.orders])
         while progress.chunks_matched < job.chunks:
             is_listed = progress.chunks_listed == job.chunks
             if not is_listed:
-                try:
-                    await self._list_next_chunk(job, progress)
-                except (NotFound, Conflict, _NoRoom) as error:
-                    # The list was deleted, the import is undone, or does not fit: there is nothing to try again.
-                    await self._jobs.finish(job_id, str(error))
-                    return
+                await self._list_next_chunk(job, progress)
             if await self._collect_orders(job, progress, noted) or not is_listed:
                 polling.reset()
             else:
                 await polling.pause()
-            job, progress = await self._jobs.get(job_id)
-        while await self._retromatch.lost_purges.is_due(job.list):
+            job, progress = await self._get(job_id)
+
+    async def _withdraw_all(self, job_id: str) -> None:
+        """Take off the list what the file withdraws. A step that is done once more finds nothing to take off."""
+        job, progress = await self._get(job_id)
+        while progress.withdrawal_chunks < job.withdrawal_chunks:
+            await self._withdraw(job, await self._jobs.withdrawals(job, progress.withdrawal_chunks))
+            await self._jobs.note_withdrawn(job_id, progress.withdrawal_chunks, await self._withdrawn(job))
+            job, progress = await self._get(job_id)
+        while progress.source_chunks < job.source_chunks:
+            await self._withdraw_sources(job, progress.source_chunks)
+            await self._jobs.note_withdrawn(job_id, progress.source_chunks, await self._withdrawn(job), of_sources=True)
+            job, progress = await self._get(job_id)
+
+    async def _withdrawn(self, job: ImportJob) -> int:
+        """How many entries it has taken off, whichever controller did."""
+        return (await self._list_store.acts.get(job.id)).withdrawn
+
+    async def _withdraw(self, job: ImportJob, ids: Iterable[str]) -> None:
+        for some in batched(ids, CHUNK_SIZE):
+            await self._withdrawals.withdraw(job.list, some, job.by, job.reason, job.id)
+            await self._get(job.id)
+
+    async def _withdraw_sources(self, job: ImportJob, number: int) -> None:
+        """Take off every entry that has one of a chunk of source ids, unless the file lists it after all."""
+        found: list[str] = []
+        async for some in self._withdrawals.of_sources(job.list, set(await self._jobs.sources(job, number)), job.id):
+            found += [each.id for each in some]
+            if len(found) >= FOUND_PER_CALL:
+                await self._withdraw_found(job, found)
+                found = []
+        await self._withdraw_found(job, found)
+
+    async def _withdraw_found(self, job: ImportJob, found: Collection[str]) -> None:
+        listed = await self._jobs.lists_any(job, found)
+        await self._withdraw(job, [each for each in found if each not in listed])
+
+    async def _wait_lost_purges(self, job_id: str) -> None:
+        polling = Polling(*POLL_SECONDS)
+        while await self._retromatch.lost_purges.is_due((await self._get(job_id))[0].list):
             await polling.pause()
-        await self._jobs.finish(job_id)
 
     async def _list_next_chunk(self, job: ImportJob, progress: ImportProgress) -> None:
         """Raises _NoRoom if the store is full and stays so."""

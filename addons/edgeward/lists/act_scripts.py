@@ -1,11 +1,67 @@
 """The Lua scripts of acts (acts.py, list_store.py). Each is atomic; UNDO records its changes as lua_scripts.py does."""
 
-from edgeward.lists.lua_scripts import RECORD
+from edgeward.lists.lua_scripts import MAX_LATER_ACTS, RECORD
+
+ENTRY_OF_ACT = """
+-- The fields of a JSON object as texts ('"name":value'), in their order: cjson would round numbers.
+local function fields_of(json)
+  local found, depth, first, i = {}, 0, 2, 1
+  while true do
+    i = string.find(json, '["{}%[%],]', i)
+    if not i then return found end
+    local sign = string.sub(json, i, i)
+    if sign == '"' then
+      repeat
+        i = string.find(json, '["\\\\]', i + 1)
+        local escapes = string.sub(json, i, i) == '\\\\'
+        if escapes then i = i + 1 end
+      until not escapes
+    elseif sign == '{' or sign == '[' then
+      depth = depth + 1
+    elseif sign ~= ',' then
+      depth = depth - 1
+    end
+    if depth == 0 or (depth == 1 and sign == ',') then
+      found[#found + 1] = string.sub(json, first, i - 1)
+      first = i + 1
+    end
+    i = i + 1
+  end
+end
+-- The entry as it is listed by that act, whose record is under the key acts .. other. Its source's id and tags were
+-- those of the first act. What a later release wrote besides stays.
+local function listed_by(json, other, acts, list_name)
+  local values = {}
+  if other ~= '+' then
+    local list, by, why, since = unpack(redis.call('HMGET', acts .. other, 'list', 'by', 'why', 'at'))
+    values = {
+      list = cjson.encode(list or list_name), reason = cjson.encode(why or ''), added_by = cjson.encode(by or ''),
+      added_at = since or at
+    }
+  end
+  local fields = fields_of(json)
+  for i, field in ipairs(fields) do
+    local name = string.match(field, '^%s*"([^"]*)"')
+    if values[name] then fields[i] = '"' .. name .. '":' .. values[name] end
+    if name == 'signal' then
+      local left = {}
+      for _, part in ipairs(fields_of(string.match(field, '{.*}'))) do
+        local key = string.match(part, '^%s*"([^"]*)"')
+        if key ~= 'act' and key ~= 'source_id' and key ~= 'tags' then left[#left + 1] = part end
+      end
+      if other ~= '+' then left[#left + 1] = '"act":"' .. other .. '"' end
+      fields[i] = '"signal":{' .. table.concat(left, ',') .. '}'
+    end
+  end
+  return '{' .. table.concat(fields, ',') .. '}'
+end
+"""
 
 # One call takes back up to ARGV[6] entries, so that it does not hold up the store; the caller repeats it. Each call is
 # whole or not at all, and what it did is in the record of the act: another controller can go on after any of them.
 UNDO = (
     RECORD
+    + ENTRY_OF_ACT
     + """
 -- keys 4, 5: the record of the act, the ids of the entries that it added; 6, 7: entries and demands of its list;
 -- 8: what became of its entries
@@ -36,47 +92,6 @@ local function next_act(id)
   end
   return first, table.concat(left, ' ')
 end
--- The fields of a JSON object as texts ('"name":value'), in their order: cjson would round numbers.
-local function fields_of(json)
-  local found, depth, first, i = {}, 0, 2, 1
-  while true do
-    i = string.find(json, '["{}%[%],]', i)
-    if not i then return found end
-    local sign = string.sub(json, i, i)
-    if sign == '"' then
-      repeat
-        i = string.find(json, '["\\\\]', i + 1)
-        local escapes = string.sub(json, i, i) == '\\\\'
-        if escapes then i = i + 1 end
-      until not escapes
-    elseif sign == '{' or sign == '[' then
-      depth = depth + 1
-    elseif sign ~= ',' then
-      depth = depth - 1
-    end
-    if depth == 0 or (depth == 1 and sign == ',') then
-      found[#found + 1] = string.sub(json, first, i - 1)
-      first = i + 1
-    end
-    i = i + 1
-  end
-end
--- The entry as it is listed by that act. What a later release wrote besides stays.
-local function listed_by(json, other)
-  if other == '+' then return (string.gsub(json, ',"act":"[^"]*"', '', 1)) end
-  local list, by, why, since = unpack(redis.call('HMGET', ARGV[5] .. other, 'list', 'by', 'why', 'at'))
-  local values = {
-    list = cjson.encode(list or ARGV[4]), reason = cjson.encode(why or ''), added_by = cjson.encode(by or ''),
-    added_at = since or at
-  }
-  local fields = fields_of(json)
-  for i, field in ipairs(fields) do
-    local name = string.match(field, '^%s*"([^"]*)"')
-    if values[name] then fields[i] = '"' .. name .. '":' .. values[name] end
-    if name == 'signal' then fields[i] = string.gsub(field, ',"act":"[^"]*"', ',"act":"' .. other .. '"') end
-  end
-  return '{' .. table.concat(fields, ',') .. '}'
-end
 local was = redis.call('HGET', KEYS[3], ARGV[4])
 for _ = 1, limit do
   local id = redis.call('LPOP', KEYS[5])
@@ -86,7 +101,7 @@ for _ = 1, limit do
     local other, left = next_act(id)
     if left ~= '' then redis.call('HSET', KEYS[7], id, left) else redis.call('HDEL', KEYS[7], id) end
     if other then
-      local new = listed_by(json, other)
+      local new = listed_by(json, other, ARGV[5], ARGV[4])
       redis.call('HSET', KEYS[6], id, new)
       if other ~= '+' then redis.call('RPUSH', ARGV[5] .. other .. ':added', id) end
       changed('entry.set', new, was)
@@ -116,6 +131,65 @@ return {scanned[1] == '0' and 0 or 1, scanned[1]}
 """
 )
 
+# KEYS 4: the record of the act, 5: the entries that it withdrew, 6, 7: entries and demands of its list, 8: what became
+# of its entries, 9: deletions by list
+# ARGV 3..: id of the act, name of its list, start of the keys of acts, entries of one call, number of entries that are
+# reported -> 1 if more is to do
+PUT_BACK = (
+    RECORD
+    + ENTRY_OF_ACT
+    + f"local max_later = {MAX_LATER_ACTS}\n"
+    + """
+local act, list, acts = ARGV[3], ARGV[4], ARGV[5]
+-- A list of that name that was made since is another one.
+if (redis.call('HGET', KEYS[9], list) or '0') ~= (redis.call('HGET', KEYS[4], 'deletions') or '0')
+  or redis.call('HEXISTS', KEYS[3], list) == 0 then
+  redis.call('UNLINK', KEYS[5])
+  return 0
+end
+-- The acts that listed it and are not undone, in their order.
+local function left_of(json, later)
+  local left = {}
+  local first = string.match(json, '"act":"([^"]*)"') or ''
+  for each in string.gmatch(first .. ' ' .. later, '%S+') do
+    if each == '+' or not redis.call('HGET', acts .. each, 'undone_at') then left[#left + 1] = each end
+  end
+  return first, left
+end
+-- It is listed again since: those acts list it too.
+local function demand(id, left)
+  local later, count = {}, 0
+  for each in string.gmatch(redis.call('HGET', KEYS[7], id) or '', '%S+') do later[#later + 1] = each end
+  for _, each in ipairs(left) do
+    if #later < max_later then later[#later + 1] = each elseif later[#later] ~= '+' then later[#later + 1] = '+' end
+  end
+  if #later > 0 then redis.call('HSET', KEYS[7], id, table.concat(later, ' ')) end
+end
+for _ = 1, tonumber(ARGV[6]) do
+  local item = redis.call('LPOP', KEYS[5])
+  if not item then break end
+  local id, later, json = string.match(item, '^([^|]*)|([^|]*)|(.*)$')
+  local first, left = left_of(json, later)
+  if redis.call('HEXISTS', KEYS[6], id) == 1 then
+    demand(id, left)
+  elseif first == '' or #left > 0 then
+    if first ~= '' and left[1] ~= first then
+      json = listed_by(json, left[1], acts, list)
+      if left[1] ~= '+' then redis.call('RPUSH', acts .. left[1] .. ':added', id) end
+    end
+    if first ~= '' then table.remove(left, 1) end
+    redis.call('HSET', KEYS[6], id, json)
+    if #left > 0 then redis.call('HSET', KEYS[7], id, table.concat(left, ' ')) end
+    redis.call('HSET', KEYS[4], 'version', record('entry.add', 'entry', json))
+    if redis.call('HINCRBY', KEYS[4], 'restored', 1) <= tonumber(ARGV[7]) then
+      redis.call('RPUSH', KEYS[8], cjson.encode({what = 'restored', entry = json, act = left[1] or ''}))
+    end
+  end
+end
+return redis.call('EXISTS', KEYS[5])
+"""
+)
+
 # KEYS: the record of an act, deletions by list. ARGV: name of the list, then other fields and values
 DECLARE_ACT = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -125,7 +199,8 @@ return redis.call('HSET', KEYS[1], 'list', ARGV[1], 'deletions', redis.call('HGE
 
 # KEYS: the record of an act, ids of the entries that it added
 WITHDRAW_ACT = """
-if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('HEXISTS', KEYS[1], 'known') == 1 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('HEXISTS', KEYS[1], 'known') == 1
+  or redis.call('HEXISTS', KEYS[1], 'withdrawn') == 1 then return 0 end
 return redis.call('UNLINK', KEYS[1])
 """
 

@@ -3,6 +3,7 @@
 {blocklist}:act:<id>          hash: the act, and how far its undo is
 {blocklist}:act:<id>:added    list: ids of the entries that it added
 {blocklist}:deletions         list name -> how often a list of that name was deleted
+{blocklist}:act:<id>:withdrawn  list: the entries that it took off the list, for its undo (withdrawals.py)
 {blocklist}:act:<id>:outcome  list: what its undo did, as JSON; see Outcome
 {blocklist}:undone            sorted set: act -> when its undo was done, Unix seconds; until it is forgotten
 
@@ -51,6 +52,8 @@ class Act:
         known: number of its entries that another act had listed before.
         removed: number of its entries that the undo removed.
         kept: number of its entries that stay, since another act lists them too.
+        withdrawn: number of entries that it took off the list, as their source withdrew them.
+        restored: number of those that the undo has put back.
         version: of the lists, made by the undo; 0 if it has changed nothing.
     """
 
@@ -67,19 +70,24 @@ class Act:
     removed: int = 0
     kept: int = 0
     version: int = 0
+    withdrawn: int = 0
+    restored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an entry. `kept_by` is the act that lists it now; None: it was removed. "": an unknown one."""
+    """What became of an entry. `kept_by` is the act that lists it now; None: it was removed. "": an unknown one.
+    `restored`: the act had withdrawn it, and it was put back."""
 
     entry: Entry
     kept_by: str | None
+    restored: bool = False
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
         data = json.loads(text)
-        return cls(Entry.from_json(data["entry"]), data["act"] if data["what"] == "kept" else None)
+        kept_by = None if data["what"] == "removed" else data["act"]
+        return cls(Entry.from_json(data["entry"]), kept_by, data["what"] == "restored")
 
 
 class Acts:
@@ -96,6 +104,10 @@ class Acts:
     def keys(self, act_id: str) -> tuple[str, str]:
         """The keys of an act's record, and of the ids of the entries that it added."""
         return self.prefix + act_id, f"{self.prefix}{act_id}:added"
+
+    def withdrawn(self, act_id: str) -> str:
+        """The key of the entries that an act took off its list."""
+        return f"{self.prefix}{act_id}:withdrawn"
 
     def outcome(self, act_id: str) -> str:
         """The key of what the undo did."""
@@ -166,7 +178,7 @@ class Acts:
         """Forget acts whose undo was done before then, Unix seconds."""
         while ids := await self._redis.zrangebyscore(self._undone, "-inf", before, start=0, num=FORGOTTEN_AT_ONCE):
             for act_id in map(bytes.decode, ids):
-                keys = [self._undone, *self.keys(act_id), self.outcome(act_id)]
+                keys = [self._undone, *self.keys(act_id), self.withdrawn(act_id), self.outcome(act_id)]
                 await self._store.run_even_if_full(act_scripts.FORGET_ACT, keys, [act_id])
 
 
@@ -197,4 +209,6 @@ def _parse(act_id: str, fields: Mapping[str, str]) -> Act:
         removed=number("removed"),
         kept=number("kept"),
         version=number("version"),
+        withdrawn=number("withdrawn"),
+        restored=number("restored"),
     )

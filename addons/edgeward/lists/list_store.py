@@ -28,6 +28,7 @@ from edgeward.lists.audit_trail import signed
 from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, parse_version, read_entry, read_list, removed_entry
+from edgeward.lists.withdrawals import Withdrawals
 from edgeward.store.connection import Store
 from edgeward.types import Change, Entry, HashList, Unreadable
 
@@ -51,6 +52,7 @@ class ListStore:
         archive: that of the old changes.
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
+        withdrawals: what imports take off the lists.
         clock: that of the store.
         membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
@@ -63,6 +65,7 @@ class ListStore:
         self.stream = store.key("{blocklist}", "changes")
         self._lists = store.key("{blocklist}", "lists")
         self.deleted = DeletedAllowlists(store)
+        self.withdrawals = Withdrawals(store)
         self.archive = StreamArchive(store, self.stream)
 
     def _entries(self, list_name: str) -> str:

@@ -1,4 +1,4 @@
-"""Carries out undos: takes back all that one act listed, some entries at a time.
+"""Carries out undos: takes back all that one act listed, some entries at a time, and puts back what it withdrew.
 
 An undo is a durable job under the id of its act. If a controller dies, another goes on with what is left.
 """
@@ -46,6 +46,8 @@ class UndoWorker(JobWorker):
         with request_from(job.get("from", "")):
             while more:
                 more, cursor = await self._list_store.undo_some(act, cursor)
+            while not act.done_at and await self._list_store.withdrawals.put_back_some(act):
+                pass
         # Durable: if the job were carried out once more, it would find that.
         await self._list_store.acts.finish_undo(act.id)
         await self._jobs.forget(job_id)

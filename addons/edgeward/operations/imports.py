@@ -1,24 +1,31 @@
 """Imports: files of hashes that are listed in the background, as they can be long. Created, found, and waited for."""
 
 import asyncio
+import io
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from edgeward.background.polling import Polling
-from edgeward.errors import InvalidValue
+from edgeward.errors import Conflict, InvalidValue
 from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
-from edgeward.lists.formats import hash_files
-from edgeward.lists.formats.hash_files import BadLine, BadLines, Format, ParsedFile
+from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
+from edgeward.imports.spool import Spool
+from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
+from edgeward.lists.formats.hash_files import BadLines
 from edgeward.operations import caches, entries, undo
 from edgeward.operations.entry_effect import Effect, effect_of_all
-from edgeward.operations.matchability import NotMatching, not_matching
+from edgeward.operations.import_comparison import Comparison, compare
+from edgeward.operations.import_requests import ImportRequest
+from edgeward.operations.matchability import NotMatching, not_matching_by_type
 from edgeward.operations.order_totals import add_up
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.undo import UndoResult
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
@@ -28,30 +35,8 @@ from edgeward.types import FINAL_IMPORT_STATES, ImportState
 
 POLL_SECONDS = (0.01, 0.25)
 """Pause between two looks at an import: the first, and the longest."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """A file of hashes to list.
-
-    Attributes:
-        signal_type: of lines that do not say it.
-        quality: of hashes that can have one, and whose lines do not say it.
-        reason: for the audit trail, and of entries whose lines do not say it.
-        skip_bad: leave out bad lines; without it, nothing is listed if there is one.
-        dry_run: only say what is in the file.
-        purge_again: match and purge again what is on the list already.
-    """
-
-    list: str
-    body: bytes
-    format: Format
-    signal_type: str | None = None
-    quality: int | None = None
-    reason: str = ""
-    skip_bad: bool = False
-    dry_run: bool = False
-    purge_again: bool = False
+MEMORY_BYTES = 4 * 1024 * 1024
+"""A file of up to this size is not kept on disk, so that an entry can be listed whatever happens to state_dir."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +85,20 @@ class ImportResult:
     """What was in a file, and the import of it.
 
     Attributes:
-        total: number of distinct hashes.
-        bad: the lines that can't be listed.
-        repeated: how many lines repeat the hash of an earlier line.
+        file: what it holds.
+        comparison: with the list; of a dry run only.
         status: None after a dry run.
         not_matching: which of the hashes match nothing, and why.
+        profile: the profile of the list by which it was read; empty if there is none, or the request says how.
+        profile_saved: whether the list has this request's profile now.
     """
 
-    total: int
-    bad: Sequence[BadLine]
-    repeated: int
+    file: ReadFile
+    comparison: Comparison | None
     status: ImportStatus | None
     not_matching: Sequence[NotMatching] = ()
+    profile: Mapping[str, object] = field(default_factory=dict)
+    profile_saved: bool = False
 
 
 def check_type(signal_type: str) -> str:
@@ -121,27 +108,84 @@ def check_type(signal_type: str) -> str:
     return signal_type
 
 
-async def create(services: Services, request: ImportRequest, who: str, timeout: float | None = None) -> ImportResult:
-    """Read a file and record the import of its hashes.
+async def create(
+    services: Services,
+    request: ImportRequest,
+    who: str,
+    timeout: float | None = None,
+    reading: Reading | None = None,
+) -> ImportResult:
+    """Read a file and record the import of its hashes, or after a dry run say what it would do.
 
     Args:
         timeout: seconds to wait until all is listed and every cache has carried out what followed; None does not wait.
+        reading: how far it is, for others to see.
 
     Raises:
         NotFound: the list does not exist.
         InvalidValue: the quality is too low, or the type unknown.
-        UserError: the file is not UTF-8, or a CSV without the header.
-        BadLines: the file has bad lines, and they are not to be left out. Nothing is listed.
+        UserError: the file can't be read, or its format is not known.
+        BadLines: the file has bad rows, and they are not to be left out. Nothing is listed.
+        NoDiskSpace: state_dir has no room for what was read.
+        Abandoned: it was cancelled before it was recorded.
     """
     refuse_changes_after_loss(services)
-    await services.list_store.get_list(request.list)
+    hash_list = await services.list_store.get_list(request.list)
     entries.check_quality(services, request.quality)
     if request.signal_type is not None:
         check_type(request.signal_type)
-    parsed = await _parse(services, request)
-    status = None if request.dry_run else await get(services, await _record(services, request, parsed, who), timeout)
-    unmatched = await not_matching(services, [each.signal for each in parsed.listed], request.list)
-    return ImportResult(len(parsed.listed), parsed.bad, parsed.repeated, status, unmatched)
+    profile = {} if request.profile else hash_list.import_profile
+    request, reading = request.with_profile(profile) if profile else request, reading or Reading()
+    comparison, status = None, None
+    async with _spool(services, request.file) as spool:
+        file = await _read(services, request, spool, reading)
+        if request.dry_run:
+            comparison = await compare(services, hash_list, spool, file.counts, reading)
+        else:
+            job = await _record(services, request, spool, file, who, reading)
+    reading.begin("done")
+    if not request.dry_run:
+        status = await get(services, job.id, timeout)
+    saved = request.save_profile and not request.dry_run
+    if saved:
+        await services.list_store.change_list(
+            request.list, lambda old: old.changed(import_profile=request.profile), who, "profile of its imports"
+        )
+    unmatched = await not_matching_by_type(services, file.counts.by_type, request.list)
+    return ImportResult(file, comparison, status, unmatched, profile, saved)
+
+
+@asynccontextmanager
+async def _spool(services: Services, file: BinaryIO) -> AsyncIterator[Spool]:
+    """A spool for one file: in memory if the file is small, else in state_dir."""
+    small = file.seek(0, io.SEEK_END) <= MEMORY_BYTES
+    file.seek(0)
+    small = small and not compression_of(file.read(MAGIC_BYTES))
+    file.seek(0)
+    spool = Spool(None if small else services.config.state_dir.absolute())
+    try:
+        yield spool
+    finally:
+        await asyncio.to_thread(spool.close)
+
+
+async def _read(services: Services, request: ImportRequest, spool: Spool, reading: Reading) -> ReadFile:
+    """In a thread: a million rows take many seconds. Raises BadLines."""
+    reading.begin("reading", request.file.seek(0, io.SEEK_END))
+    request.file.seek(0)
+    min_quality = services.config.hashing.min_quality
+    asked = ReadRequest(request.format, request.options, request.signal_type, request.quality, min_quality)
+    thread = asyncio.ensure_future(asyncio.to_thread(read_into, spool, request.file, asked, reading))
+    try:
+        file = await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        # The thread uses the spool until it sees that.
+        reading.cancelled.set()
+        await asyncio.wait([thread])
+        raise
+    if file.bad and not request.skip_bad and not request.dry_run:
+        raise BadLines(list(file.bad), file.bad_count, file.file_format.unit)
+    return file
 
 
 async def get(services: Services, job_id: str, timeout: float | None = None) -> ImportStatus:
@@ -201,24 +245,29 @@ async def recent(services: Services, limit: int) -> list[ImportStatus]:
     return [ImportStatus(*each) for each in await services.import_jobs.recent(limit)]
 
 
-async def _parse(services: Services, request: ImportRequest) -> ParsedFile:
-    """In a thread: a million lines take seconds."""
-    min_quality = services.config.hashing.min_quality
-    given = (request.body, request.format, request.signal_type, request.quality, min_quality)
-    return await asyncio.to_thread(hash_files.read, *given)
-
-
-async def _record(services: Services, request: ImportRequest, parsed: ParsedFile, who: str) -> str:
-    """Record the job that lists the hashes, and return its id. Raises BadLines."""
-    if parsed.bad and not request.skip_bad:
-        raise BadLines(parsed.bad)
-    now, total, bad = services.store.clock.now(), len(parsed.listed), len(parsed.bad)
-    job = ImportJob(request.list, who, now, total, request.reason, bad, purge_again=request.purge_again)
+async def _record(
+    services: Services, request: ImportRequest, spool: Spool, file: ReadFile, who: str, reading: Reading
+) -> ImportJob:
+    """Record the job that lists the hashes, and takes off the list what the file withdraws."""
+    counts, now = file.counts, services.store.clock.now()
+    job = ImportJob(
+        request.list,
+        who,
+        now,
+        counts.total,
+        request.reason,
+        file.bad_count,
+        purge_again=request.purge_again,
+        withdrawals=counts.withdrawn,
+        sources=counts.sources,
+    )
+    reading.begin("recording", counts.total + counts.withdrawn)
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.
     try:
-        await services.import_jobs.create(job, parsed.listed)
+        hashes, withdrawn = _counted(spool.hashes(), reading), _counted(spool.withdrawn(), reading)
+        await services.import_jobs.create(job, hashes, withdrawn, spool.sources())
     except BaseException:
         # What was staged would fill the store for an hour. If the store is away, it expires then.
         with suppress(*STORE_AWAY):
@@ -226,5 +275,29 @@ async def _record(services: Services, request: ImportRequest, parsed: ParsedFile
                 await services.list_store.acts.withdraw(job.id)
         raise
     services.import_worker.wake()
-    await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, total=job.total)
-    return job.id
+    numbers = {"total": job.total, "withdrawals": job.withdrawals, "sources": job.sources}
+    await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, **numbers)
+    return job
+
+
+def _counted[T](items: Iterator[T], reading: Reading) -> Iterator[T]:
+    """The items, counted as they are recorded."""
+    for item in items:
+        reading.check()
+        reading.done += 1
+        yield item
+
+
+async def cancel(services: Services, job_id: str, who: str, why: str, timeout: float) -> UndoResult:
+    """Stop an import at the next chunk, and take back what it has done: see `undo.undo`.
+
+    Raises:
+        NotFound: there is no such import.
+        Conflict: it has ended.
+    """
+    _, progress = await services.import_jobs.get(job_id)
+    if progress.state in FINAL_IMPORT_STATES and not progress.cancelled_by:
+        raise Conflict(f"{job_id} has ended: `edgeward undo {job_id}` takes back what it has done")
+    await services.import_jobs.note_cancelled(job_id, who)
+    await services.audit_trail.note("import.cancel", who, why, job=job_id)
+    return await undo.undo(services, job_id, who, why, timeout)

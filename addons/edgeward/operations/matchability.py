@@ -1,7 +1,7 @@
 """Which of some signals match nothing once they are listed, and why. Said at listing: they look like any other."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeward.hashing.composite import component_types, is_matchable
@@ -36,18 +36,31 @@ async def not_matching(services: Services, signals: Sequence[Signal], list_name:
     Raises:
         NotFound: there is no such list.
     """
-    found = [*_by_type(services, signals), *_by_quality(services, signals)]
+    counts = Counter(signal.type for signal in signals)
+    found = [*_by_type(services, counts), *_by_quality(services, signals)]
     if list_name and signals:
-        hash_list = await services.list_store.get_list(list_name)
-        verb = "will allow nothing" if hash_list.kind is ListKind.ALLOW else "will block nothing"
-        found += [NotMatching(len(signals), len(signals), why, verb) for why in _by_policy(hash_list)]
+        found += _by_list(await services.list_store.get_list(list_name), len(signals))
     return found
 
 
-def _by_type(services: Services, signals: Sequence[Signal]) -> list[NotMatching]:
-    types = services.replica.matcher.types
-    counts = Counter(signal.type for signal in signals if not is_matchable(signal.type, types))
-    return [NotMatching(count, len(signals), _why(name, types)) for name, count in sorted(counts.items())]
+async def not_matching_by_type(services: Services, counts: Mapping[str, int], list_name: str) -> list[NotMatching]:
+    """The same for hashes of which only the number of each type is known. Their quality is not looked at."""
+    total = sum(counts.values())
+    found = _by_type(services, counts)
+    if not total:
+        return found
+    return [*found, *_by_list(await services.list_store.get_list(list_name), total)]
+
+
+def _by_list(hash_list: HashList, total: int) -> list[NotMatching]:
+    verb = "will allow nothing" if hash_list.kind is ListKind.ALLOW else "will block nothing"
+    return [NotMatching(total, total, why, verb) for why in _by_policy(hash_list)]
+
+
+def _by_type(services: Services, counts: Mapping[str, int]) -> list[NotMatching]:
+    types, total = services.replica.matcher.types, sum(counts.values())
+    unmatched = {name: count for name, count in counts.items() if not is_matchable(name, types)}
+    return [NotMatching(count, total, _why(name, types)) for name, count in sorted(unmatched.items())]
 
 
 def _why(signal_type: str, types: frozenset[str]) -> str:

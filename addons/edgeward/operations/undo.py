@@ -1,4 +1,4 @@
-"""Undo: all that one act listed is taken back in one step."""
+"""Undo: all that one act listed is taken back in one step, and what it withdrew is put back."""
 
 import asyncio
 import time
@@ -76,7 +76,7 @@ async def get(services: Services, act_id: str) -> ActStatus:
 
 
 async def undo(services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS) -> UndoResult:
-    """Take back all that an act listed, and wait until no live process blocks by it.
+    """Take back all that an act listed, put back what it withdrew, and wait until every live process has applied it.
 
     An entry that another act lists too stays, as that act's. Undone again, an act gives what its undo did.
 
@@ -102,7 +102,8 @@ async def undo(services: Services, act_id: str, who: str, why: str, timeout: flo
     change = await wait_applied(services.list_store, act.version)
     outcomes = await services.list_store.acts.outcomes(act_id)
     # Kept ones first, as they may still block: whoever undoes an act wants the images of all its entries unblocked.
-    signals = [each.entry.signal for each in sorted(outcomes, key=lambda each: each.kept_by is None)]
+    taken_back = [each for each in outcomes if not each.restored]
+    signals = [each.entry.signal for each in sorted(taken_back, key=lambda each: each.kept_by is None)]
     return UndoResult(act, outcomes, change, await still_blocked.by_signals(services, signals, act.removed + act.kept))
 
 
@@ -135,7 +136,7 @@ async def _require(services: Services, act_id: str) -> None:
         return
     if act_id.startswith(IMPORT_ID_PREFIX):
         job, job_progress = await services.import_jobs.get(act_id)
-        _require_unfinished(act_id, job_progress.state in FINAL_IMPORT_STATES, bool(job.total))
+        _require_unfinished(act_id, job_progress.state in FINAL_IMPORT_STATES, bool(job.total or job.withdraws))
         await acts.declare(act_id, job.list, job.by, job.reason)
         return
     if (entry := services.replica.matcher.find(act_id)) is not None:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from edgeward import plug_ins
 from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
+from edgeward.settings.import_settings import ImportSettings
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
 from edgeward.types import COMPONENTS_OF_COMPOSITE, COMPOSITE_TYPE, Flaw, Reason
@@ -356,6 +357,7 @@ class Config(Section):
     sweep: SweepSettings = SweepSettings()
     audit: AuditSettings = AuditSettings()
     admin: AdminSettings = AdminSettings()
+    imports: ImportSettings = ImportSettings()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":

@@ -23,6 +23,7 @@ FORMS = {
     r"^[A-Z]{1,20}$": "must be 1 to 20 of A-Z",
     r"^/[\x21-\x7e]*$": "must begin with / and hold only printable ASCII without spaces",
     r"^[0-9a-fA-F]{64}$": "must be 64 hexadecimal digits",
+    r"^[0-9A-Za-z_-]{0,64}$": "must be at most 64 of A-Z, a-z, 0-9, _ -",
     r"^$|^act-[0-9a-f]{16}$": "must be act- and 16 hexadecimal digits in lower case",
 }
 """The sentence for each pattern of a model."""

@@ -183,6 +183,7 @@ class HashList:
         rotations: also match images that were mirrored or rotated by right angles.
         geometry: also match images that were cropped, rotated by a few degrees or partly covered. Each image then
             needs many more hashes and lookups.
+        import_profile: how its files are read, as JSON (operations/import_requests.py); empty: nothing is said of it.
         unknown: what only a later release can read of it, as JSON (see later_releases.py).
     """
 
@@ -194,6 +195,7 @@ class HashList:
     description: str = ""
     rotations: bool = False
     geometry: bool = False
+    import_profile: Mapping[str, Any] = field(default_factory=dict)
     unknown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -215,6 +217,8 @@ class HashList:
     def to_json(self) -> str:
         data = asdict(self)
         del data["unknown"]
+        if not self.import_profile:
+            del data["import_profile"]
         return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
@@ -246,6 +250,7 @@ class HashList:
             description=data["description"],
             rotations=data.get("rotations", False),
             geometry=data.get("geometry", False),
+            import_profile=dict(data.get("import_profile", {})),
             unknown=unknown_fields(data, _LIST_FIELDS, **substituted),
         )
 

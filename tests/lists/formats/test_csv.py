@@ -140,6 +140,7 @@ def test_a_quote_that_is_not_closed_ends_the_reading(text: str, line: int) -> No
         ("type,color\n1,2\n", ReadOptions(), "no column of hashes is found: the columns are: type, color; .*--map"),
         ("value,hash\n", ReadOptions(), "columns 1 and 2 are both value by their names"),
         (f"{MD5},{MD5}\n", ReadOptions(), "columns 1 and 2 both hold hashes of one length"),
+        ("md5" + "," * 500, ReadOptions(), "there are 501 columns in the first row: at most 500"),
         ("1,2\n", ReadOptions(has_header=False), "there is no header"),
         ("a,b\n", ReadOptions(columns={"md5": "c"}), "no column is named 'c': the columns are: a, b"),
         ("a,b\n", ReadOptions(columns={"md5": "col3"}), "there is no column col3: the file has 2"),

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row
+from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.jsonl import looks_like, rows
 
 
@@ -22,6 +22,9 @@ def test_what_the_source_says_is_read() -> None:
     """Its id, its tags, and that it takes the hash back."""
     text = '{"value": "12", "source_id": "7-1", "tags": ["A1", "x"], "withdrawn": true}'
     assert read(text) == [HashRow(1, "12", source_id="7-1", tags=("A1", "x"), withdrawn=True)]
+    assert read('{"source_id": "7-1", "withdrawn": true}') == [WithdrawnSource(1, "7-1")]
+    for other in ('{"source_id": "7-1"}', '{"withdrawn": true}', '{"source_id": "\\ud800", "withdrawn": true}'):
+        assert read(other) == [BadRow(1, "there is no value")]
 
 
 @pytest.mark.parametrize(

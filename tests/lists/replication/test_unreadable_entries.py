@@ -27,7 +27,7 @@ class NeedsMore(Entry):
     """An entry that only a later release can read."""
 
     def to_json(self) -> str:
-        return later(super().to_json(), needs=2)
+        return later(super().to_json(), needs=9)
 
 
 async def test_other_entries_act(list_store: ListStore, replica: Replica, store: Store) -> None:

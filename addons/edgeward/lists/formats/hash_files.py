@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
@@ -16,7 +16,7 @@ from edgeward.lists.formats.piece_stream import pieces_of, stream_of
 from edgeward.lists.formats.table import FORMATS, recognize
 from edgeward.lists.formats.type_names import other_kind, signal_type_named
 from edgeward.lists.formats.unknown_files import binary_kind, text_kind
-from edgeward.quantities import excerpt
+from edgeward.quantities import counted, excerpt
 from edgeward.types import MIN_PDQ_QUALITY, TYPES_WITH_QUALITY, Signal
 
 type Format = str
@@ -64,13 +64,13 @@ type ParsedRow = ParsedHash | BadRow | LeftOut | WithdrawnSource
 
 
 class BadLines(UserError):
-    """Some lines can't be listed."""
+    """Some rows can't be listed. `count`: how many, if `bad` are not all. `unit`: what their number counts."""
 
-    def __init__(self, bad: list[BadLine]) -> None:
-        lines = [f"line {each.number}: {each.why}" for each in bad[:BAD_LINES_NAMED]]
-        noun = "line" if len(bad) == 1 else "lines"
-        more = [f"and {len(bad) - BAD_LINES_NAMED} more"] if len(bad) > BAD_LINES_NAMED else []
-        super().__init__("\n".join([f"{len(bad)} bad {noun}, nothing was imported:", *lines, *more]))
+    def __init__(self, bad: Sequence[BadLine], count: int = 0, unit: str = "line") -> None:
+        total = max(count, len(bad))
+        lines = [f"{unit} {each.number}: {each.why}" for each in bad[:BAD_LINES_NAMED]]
+        more = [f"and {total - BAD_LINES_NAMED} more"] if total > BAD_LINES_NAMED else []
+        super().__init__("\n".join([f"{counted(total, f'bad {unit}')}, nothing was imported:", *lines, *more]))
 
 
 def open_file(stream: BinaryIO, max_bytes: int = compressed_files.MAX_UNPACKED_BYTES) -> OpenedFile:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row
+from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.fields import can_be_written
 from edgeward.lists.formats.lines import first_lines, read_lines
 from edgeward.quantities import excerpt
@@ -53,6 +53,8 @@ def row_of(number: int, found: Mapping[str, Any]) -> Row:
         return BadRow(number, "tags must be a list of texts")
     if not isinstance(withdrawn, bool):
         return BadRow(number, "withdrawn must be true or false")
+    if "value" not in known and withdrawn and source_id and can_be_written(source_id):
+        return WithdrawnSource(number, source_id)
     if "value" not in known:
         return BadRow(number, "there is no value")
     texts = (known["value"], known.get("type"), known.get("reason"), source_id, *tags)

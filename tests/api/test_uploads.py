@@ -1,0 +1,83 @@
+"""Files that are sent to be imported, to a real controller."""
+
+import gzip
+import hashlib
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from tests.support.controllers import Api, ask_until
+from tests.support.eventually import until
+
+from edgeward.api import uploads as module
+from edgeward.imports import temporary_files
+
+TEXT = "text/plain"
+
+
+def lines(count: int) -> bytes:
+    return "".join(f"md5:{hashlib.md5(str(number).encode()).hexdigest()}\n" for number in range(count)).encode()
+
+
+def test_a_large_file_goes_to_the_disk(api: Api, a_list: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In parts, after its content-coding is undone; what is in it is listed."""
+    monkeypatch.setattr(module, "MEMORY_BYTES", 10_000)
+    monkeypatch.setattr(module, "BYTES_PER_WRITE", 4096)
+    body = gzip.compress(lines(3000))
+    answer = api.ask("POST", f"/lists/{a_list}/imports", body, TEXT, {"Content-Encoding": "gzip"}, wait="verified")
+    assert (answer.status, answer.json["job"]["added"]) == (202, 3000)
+    # Not only as a content-coding: the file itself may be compressed.
+    again = api.ask("POST", f"/lists/{a_list}/imports", body, TEXT, wait="verified").json["job"]
+    assert (again["known"], again["compression"], again["format_title"]) == (
+        3000,
+        "gzip",
+        "plain text with a hash in each line",
+    )
+
+
+def test_a_full_disk_is_said(api: Api, a_list: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is imported, and the caller may try again."""
+    monkeypatch.setattr(module, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(temporary_files, "KEPT_FREE_SHARE", 1.0)
+    monkeypatch.setattr(temporary_files, "KEPT_FREE_BYTES", 2**60)
+    answer = api.ask("POST", f"/lists/{a_list}/imports", lines(100), TEXT)
+    assert (answer.status, "state_dir" in answer.json["detail"]) == (503, True)
+    assert answer.json["type"] == "urn:edgeward:problem:no-disk-space"
+
+
+def test_an_upload_is_followed(api: Api, a_list: str) -> None:
+    """By the id that its client chose, while it is received; a client that leaves gives it up."""
+    parts = urlsplit(api.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0)) as client:
+        head = (
+            f"POST /api/v1/lists/{a_list}/imports?upload=mine HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Authorization: Bearer {api.token}\r\nContent-Length: 1000\r\n\r\n"
+        )
+        client.sendall(head.encode() + lines(3))
+        half = len(lines(3))
+        shown = ask_until(lambda: api.get("/uploads/mine"), lambda now: now.get("done") == half)
+        assert dict(shown) == {"stage": "receiving", "done": half, "total": 1000}
+        assert api.ask("POST", f"/lists/{a_list}/imports", b"", TEXT, upload="mine").status == 409
+    until(lambda: api.get("/uploads/mine").status == 404)
+    assert api.get("/uploads/mine", color="red").status == 422
+    assert not any(job["list"] == a_list for job in api.get("/jobs", limit=1000).json["jobs"])
+
+
+def test_an_upload_needs_an_operator(callers: dict[str, Api]) -> None:
+    """It names no list, but what others do."""
+    assert callers["viewer"].get("/uploads/a").status == 403
+
+
+def test_a_file_in_memory_moves_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is large, with all that was in it."""
+    monkeypatch.setattr(module, "MEMORY_BYTES", 10)
+    file = module._write(module.io.BytesIO(), b"12345", tmp_path)
+    assert isinstance(file, module.io.BytesIO)
+    file = module._write(file, b"678901", tmp_path)
+    assert not isinstance(file, module.io.BytesIO)
+    assert os.fstat(file.fileno()).st_size == 11
+    file.seek(0)
+    assert file.read() == b"12345678901"
+    file.close()

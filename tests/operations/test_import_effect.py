@@ -1,0 +1,79 @@
+"""What new entries would do to what was seen."""
+
+import time
+
+import pytest
+from tests.support.eventually import eventually
+
+from edgeward.operations import import_effect as module
+from edgeward.operations import lists
+from edgeward.operations.import_effect import EffectSearch, SeenEffect
+from edgeward.operations.services import Services
+from edgeward.types import Entry, Fingerprint, HashList, ListKind, Mode, Sighting, Signal, Target
+
+PDQ = "0f" * 32
+
+
+def image(number: int, pdq: str = "") -> Fingerprint:
+    sha256 = f"{number:032x}" * 2
+    signals = [Signal("sha256", sha256), Signal("md5", f"{number:032x}")]
+    return Fingerprint(sha256, "image/jpeg", 9, (*signals, *([Signal("pdq", pdq, 100)] if pdq else [])))
+
+
+async def see(services: Services, *images: Fingerprint, targets: int = 1) -> None:
+    seen = [
+        Sighting(Target("http", "photos.example", f"/{each.sha256}/{number}"), each, time.time(), 0)
+        for each in images
+        for number in range(targets)
+    ]
+    await services.sightings.write(seen)
+
+    async def is_ready() -> bool:
+        return services.retromatch.ready
+
+    async def is_known() -> bool:
+        near = await services.retromatch.near(images[-1].signals[1], 0)
+        return any(each.sha256 == images[-1].sha256 for each in near)
+
+    await eventually(is_ready)
+    await eventually(is_known)
+
+
+def md5(number: int) -> Signal:
+    return Signal("md5", f"{number:032x}")
+
+
+async def test_what_would_be_blocked_and_purged(services: Services) -> None:
+    """By verdict: near ones within the radius alone, each image once; those blocked already or allowed are apart."""
+    hash_list = HashList("a", radius={"pdq": 8})
+    await lists.create(services, hash_list, "ana", "")
+    await lists.create(services, HashList("old"), "ana", "")
+    await lists.create(services, HashList("fine", ListKind.ALLOW), "ana", "")
+    near, far = PDQ[:-2] + "f0", PDQ[:-6] + "f0f0f0"
+    await see(services, image(1), image(2, near), image(3, far), image(4), image(5), targets=2)
+    await services.list_store.add_entries([Entry("old", md5(4)), Entry("fine", md5(5))], "ana")
+    version = await services.list_store.version()
+    await services.list_store.wait_applied(version, 30.0)
+    search = EffectSearch(services, hash_list)
+    assert search.is_possible
+    await search.add([md5(1), Signal("pdq", PDQ, 100), Signal("sha1", "0" * 39 + "1"), md5(77)])
+    await search.add([md5(number) for number in (2, 3, 4, 5)])
+    effect = search.effect
+    assert (effect.images, effect.targets, effect.blocked_already, effect.allowed) == (3, 6, 1, 1)
+    assert (effect.searched, effect.unsearched) == (8, 0)
+
+
+async def test_a_list_that_blocks_nothing_has_no_effect(services: Services) -> None:
+    """Nor can its entries be searched for."""
+    for hash_list in (HashList("a", mode=Mode.OFF), HashList("a", mode=Mode.MONITOR), HashList("a", ListKind.ALLOW)):
+        assert not EffectSearch(services, hash_list).is_possible
+
+
+async def test_a_long_search_says_that_it_is_cut(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is counted as not searched for; what can't match is not among it."""
+    hash_list = HashList("a")
+    await lists.create(services, hash_list, "ana", "")
+    monkeypatch.setattr(module, "SEARCH_SECONDS", -1.0)
+    search = EffectSearch(services, hash_list)
+    await search.add([md5(1), md5(2), Signal("photodna", "00" * 144)])
+    assert search.effect == SeenEffect(unsearched=2)
