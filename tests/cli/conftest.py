@@ -2,8 +2,10 @@
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -187,6 +189,25 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextmanager
+def replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
+    """A server that sends `reply` after a request, or the beginning of one, then goes on reading or closes. Its URL."""
+
+    def serve() -> None:
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(1 << 16)
+            peer.sendall(reply)
+            while not hang_up and peer.recv(1 << 20):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,10 @@
 
 import argparse
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Api
+from tests.cli.conftest import Api, replying
 from tests.support.programs import free_port
 
 from edgeward.cli.client import Client
@@ -89,7 +85,7 @@ def test_a_response_without_json_is_not_the_api(api: Api) -> None:
 
 def test_a_server_without_http_is_not_the_api() -> None:
     """A server that does not speak HTTP is ApiUnavailable, not a traceback."""
-    with _replying(b"220 mail.example ESMTP\r\n") as url, pytest.raises(ApiUnavailable, match="is not an HTTP server"):
+    with replying(b"220 mail.example ESMTP\r\n") as url, pytest.raises(ApiUnavailable, match="is not an HTTP server"):
         Client(url, "t").get("lists")
 
 
@@ -103,27 +99,8 @@ def test_an_upload_refused_half_way_shows_the_reason() -> None:
     """If a server answers 413 and closes before it has read the body, its message is still raised."""
     detail = b'{"detail": "the body is larger than 10 bytes", "status": 413}'
     head = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(detail)
-    with _replying(head + detail, hang_up=True) as url, pytest.raises(UserError, match="larger than 10 bytes"):
+    with replying(head + detail, hang_up=True) as url, pytest.raises(UserError, match="larger than 10 bytes"):
         Client(url, "t").post("check", body=bytes(8_000_000))
-
-
-@contextmanager
-def _replying(reply: bytes, hang_up: bool = False) -> Iterator[str]:
-    """A server that sends `reply` after the first bytes it receives, then goes on reading or closes. Gives its URL."""
-
-    def serve() -> None:
-        peer, _ = server.accept()
-        with peer:
-            peer.recv(100)
-            peer.sendall(reply)
-            while not hang_up and peer.recv(1 << 20):
-                pass
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        thread.join()
 
 
 def test_the_environment_names_the_api(api: Api) -> None:
@@ -231,8 +208,8 @@ def test_a_download_that_breaks_off_is_not_whole() -> None:
     """Neither one in chunks without the last, nor one that is shorter than it was to be."""
     for head in (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"Content-Length: 9\r\n\r\nabc"):
         with (
-            _replying(b"HTTP/1.1 200 OK\r\n" + head, hang_up=True) as url,
-            pytest.raises(ApiUnavailable, match=r"not whole|no response"),
+            replying(b"HTTP/1.1 200 OK\r\n" + head, hang_up=True) as url,
+            pytest.raises(ApiUnavailable, match="not whole"),
             Client(url, "t").download("lists") as parts,
         ):
             list(parts)

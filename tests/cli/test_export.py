@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Api, Ended
+from tests.cli.conftest import Api, Ended, replying
 
-from edgeward.errors import NotFound, UserError
+from edgeward.errors import ApiUnavailable, NotFound, UserError
 
 type Run = Callable[..., Ended]
 EXPORT = "GET /api/v1/lists/court/export"
@@ -48,6 +48,20 @@ def test_an_export_that_fails_leaves_the_older_file(api: Api, edgeward: Run, tmp
     for wrong in (tmp_path / "no" / "court.jsonl", tmp_path):
         with pytest.raises(UserError, match=rf"^{wrong}: "):
             edgeward("export", "court", "--output", wrong)
+
+
+def test_an_export_that_breaks_off_leaves_the_older_file(
+    edgeward: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came of it is removed again."""
+    file = tmp_path / "court.jsonl"
+    file.write_text("older")
+    monkeypatch.setenv("EDGEWARD_TOKEN", "ew_secret")
+    cut = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    with replying(cut, hang_up=True) as url, pytest.raises(ApiUnavailable, match="not whole"):
+        monkeypatch.setenv("EDGEWARD_API", url)
+        edgeward("export", "court", "--output", file)
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["older"]
 
 
 def test_a_fifo_is_written_to(api: Api, edgeward: Run, tmp_path: Path) -> None:

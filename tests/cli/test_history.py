@@ -7,6 +7,7 @@ import pytest
 from tests.cli.conftest import ENTRY, Api, Ended, Pages
 
 from edgeward.cli import client
+from edgeward.errors import UserError
 
 type Run = Callable[..., Ended]
 ROUTE = "GET /api/v1/lists/court/history"
@@ -80,6 +81,8 @@ def test_a_difference_is_printed_line_by_line(
     assert (ended.status, api.requests[0].path.partition("?")[2]) == (1, "first=3&last=9")
     assert edgeward("diff", "court", 3, "--json").out == body
     assert api.requests[1].path.endswith("?first=3")
+    with pytest.raises(UserError, match="argument V1: 'x' is not a whole number"):
+        edgeward("diff", "court", "x")
     api.answer("GET /api/v1/lists/court/diff", b"")
     ended = edgeward("diff", "court", 9)
     assert (ended.status, ended.out) == (0, "0 added, 0 removed\n")

@@ -54,7 +54,7 @@ def _typed_options() -> Iterator[tuple[list[str], argparse.Action]]:
         for action in current._actions:
             if isinstance(action, argparse._SubParsersAction):
                 waiting += [([*words, name], each) for name, each in action.choices.items()]
-            elif action.option_strings and (action.choices or action.type not in (None, str, Path, url_argument)):
+            elif action.option_strings and (action.type not in (None, str, Path, url_argument) or action.choices):
                 yield words, action
 
 

@@ -21,5 +21,5 @@ def test_times_of_the_calendar_and_ago() -> None:
 @pytest.mark.parametrize("text", ["", "h", "2 h", "-2h", "2y", "yesterday", "2026-13-01", "1767225600"])
 def test_anything_else_is_refused(text: str) -> None:
     """The message shows what is right."""
-    with pytest.raises(argparse.ArgumentTypeError, match="give one such as 2h"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a time, such as 2h"):
         unix_time(text)

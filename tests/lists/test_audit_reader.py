@@ -99,6 +99,7 @@ async def test_a_long_trail_is_read_in_parts(
     first = await reader.before(AuditFilter(who="ana"), start, 100)
     assert (first.lines, first.more) == ([], True)
     assert [each.op for each in await lines_of(reader, AuditFilter(who="ana"))] == ["doctor.run"]
+    assert len((await reader.before(AuditFilter(who="bo"), start, 3)).lines) == 3
     one_by_one = await lines_of(reader, AuditFilter(who="bo"), 1)
     assert sum(each.count for each in one_by_one) == 60
     assert {each.versions for each in one_by_one} == {(v, v + 1) for v in range(2, 62, 2)}

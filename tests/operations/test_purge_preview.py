@@ -39,6 +39,7 @@ async def test_urls_prefixes_and_images_are_counted_by_host(services: Services) 
     assert by_hash.hosts == {"photos.example": 3, "other.example": 1}
     all_of_it = await preview(services, TakedownRequest((NEVER,), (prefix,), (MD5,)))
     assert (all_of_it.count, all_of_it.unmatched) == (4 + 2, [NEVER.url])
+    assert sum(all_of_it.hosts.values()) == len(all_of_it.targets) == all_of_it.count
     assert await services.orders.recent(10) == []
     assert await AuditTrail(services.store).latest() == []
 

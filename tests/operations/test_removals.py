@@ -78,6 +78,7 @@ async def test_all_of_an_act_or_of_a_programmes_record_is_removed(
     assert (await removals.of_source(services, TRY_A, "r1")).count == 5
     removed = await removals.of_source(services, ON_A, "r1")
     assert (removed.count, len(removed.entries), removed.change.active) == (5, 4, True)
+    assert removed.change.version == await services.list_store.version()
     assert {each.source_id for each in services.replica.matcher.entries("a").values()} == {"r0", ""}
     removed = await removals.of_act(services, ON_A, "job-0000000000000001")
     assert (removed.count, removed.still.unchecked) == (5, 1)

@@ -2,6 +2,7 @@
 
 from math import inf
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -13,6 +14,18 @@ from edgeward.hashing.signal_registry import listable_types
 def _known_type(value: str) -> str:
     if value and value not in listable_types():
         raise InvalidValue(f"unknown signal type {value!r}; known: {', '.join(listable_types())}", "type")
+    return value
+
+
+def _names_a_host(value: str) -> str:
+    """Any URL that a cache may store something under begins like this."""
+    try:
+        parts = urlsplit(value)
+        possible = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ValueError(f"{value!r} is not an http:// or https:// URL with a host")
     return value
 
 
@@ -72,3 +85,8 @@ class EntriesQuery(LimitQuery):
         if self.hash and self.near:
             raise ValueError("give hash or near, not both")
         return self
+
+
+class SightingsQuery(LimitQuery):
+    url: Annotated[str, AfterValidator(_names_a_host)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None

@@ -6,7 +6,6 @@ requests; rules about values are those of `operations`, which the models call.
 
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -69,18 +68,6 @@ class _Query(BaseModel):
 
 def _known_types(value: str) -> str:
     entries.check_types(value.split(","))
-    return value
-
-
-def _names_a_host(value: str) -> str:
-    """Any URL that a cache may store something under begins like this."""
-    try:
-        parts = urlsplit(value)
-        possible = parts.scheme in ("http", "https") and parts.hostname
-    except ValueError:
-        possible = False
-    if not possible:
-        raise ValueError(f"{value!r} is not an http:// or https:// URL with a host")
     return value
 
 
@@ -320,11 +307,6 @@ class WhatIfQuery(_Query):
     rotations: bool | None = None
     geometry: bool | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
-
-
-class SightingsQuery(LimitQuery):
-    url: Annotated[str, AfterValidator(_names_a_host)] | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
 
 
 async def read_body(request: web.Request, limit: int, on_chunk: Callable[[bytes], object] | None = None) -> bytes:

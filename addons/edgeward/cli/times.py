@@ -21,5 +21,5 @@ def unix_time(text: str) -> float:
         return max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: give one such as 2h, 7d, 2026-12-01 or 2026-12-01T10:30Z"
+            f"{text!r} is not a time, such as 2h, 7d, 2026-12-01 or 2026-12-01T10:30Z"
         ) from None

@@ -91,7 +91,6 @@ async def near(services: Services, text: str, wanted: EntryFilter, cursor: str, 
     await _names(services, wanted)
     image = Fingerprint(signal.value if signal.type == "sha256" else "", "", 0, (Signal(signal.type, signal.value),))
     matches = [match for match in await services.replica.matcher.matches_async(image) if wanted.selects(match.entry)]
-    matches.sort(key=lambda match: (match.distance, match.entry.id))
     some, end = matches[start : start + limit], start + limit
     entries, distances = [match.entry for match in some], [match.distance for match in some]
     return EntriesFound(entries, str(end) if end < len(matches) else "", distances)
