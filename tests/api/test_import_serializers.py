@@ -10,7 +10,10 @@ from edgeward.operations.import_comparison import Comparison
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.operations.imports import ImportResult, ImportStatus
 
-FILE = ReadFile(FORMATS["csv"], "gzip", SpoolCounts({"md5": 3}, 2, 1, 4, 1), [BadRow(7, "no")], 9, {"videos": 5})
+COLUMNS = "columns read: md5 from column 3"
+FILE = ReadFile(
+    FORMATS["csv"], "gzip", SpoolCounts({"md5": 3}, 2, 1, 4, 1), [BadRow(7, "no")], 9, {"videos": 5}, COLUMNS
+)
 
 
 def test_a_dry_run() -> None:
@@ -22,6 +25,7 @@ def test_a_dry_run() -> None:
         "format": "csv",
         "format_title": "CSV",
         "compression": "gzip",
+        "columns": COLUMNS,
         "profile": {"format": "csv"},
         "profile_saved": False,
         "bad": 9,

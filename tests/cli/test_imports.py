@@ -94,9 +94,11 @@ def test_how_a_file_is_read(api: Api, edgeward: Run, file: Path) -> None:
     api.answer(IMPORTS, {"job": {**NEW, "format": "csv", "format_title": "CSV", "compression": "gzip"}}, 202)
     assert "this looks like CSV, gzip" in edgeward("import", "court", file).err
     options = ("--format", "csv", "--map", "md5=col3", "--separator", "tab", "--no-header", "--categories", "1,2")
-    api.answer(IMPORTS, {"job": {**NEW, "format_title": "CSV", "profile": {}, "profile_saved": True}}, 202)
+    api.answer(
+        IMPORTS, {"job": {**NEW, "format_title": "CSV", "columns": "columns read: X", "profile_saved": True}}, 202
+    )
     said = edgeward("import", "court", file, *options, "--save-profile").err
-    assert "saved as the profile" in said and "looks like" not in said
+    assert "columns read: X" in said and "saved as the profile" in said and "looks like" not in said
     query = dict(parse_qsl(urlsplit(api.requests[1].path).query))
     assert query == {
         "format": "csv",

@@ -36,6 +36,16 @@ def test_a_file_is_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert reading.done == len(body)
 
 
+def test_columns_of_a_csv_are_said(spool: Spool) -> None:
+    """Which are read, and which are passed over; other formats and empty files have none."""
+    body = f"id,name,hash\n7,x,{1:032x}\n".encode()
+    asked = ReadRequest("csv", ReadOptions(columns={"md5": "hash"}))
+    file = read_into(spool, io.BytesIO(body), asked, Reading())
+    assert file.columns == "columns read: md5 from column 3 (hash); passed over: id, name"
+    assert read_into(spool, io.BytesIO(lines(1)), ReadRequest(), Reading()).columns == ""
+    assert read_into(spool, io.BytesIO(b"# none\n"), asked, Reading()).columns == ""
+
+
 def test_what_is_no_file_of_hashes_is_an_error(spool: Spool) -> None:
     """One that can't be recognised, or is of another format than it is said to be; an empty one is none."""
     with pytest.raises(UserError, match="not recognised"):

@@ -14,6 +14,7 @@ def import_result(value: ImportResult) -> Json:
         "format": file.file_format.name,
         "format_title": file.file_format.title,
         "compression": file.compression,
+        "columns": file.columns,
         "profile": dict(value.profile),
         "profile_saved": value.profile_saved,
         "bad": file.bad_count,

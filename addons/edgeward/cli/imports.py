@@ -163,6 +163,8 @@ def _print_notes(args: argparse.Namespace, answer: dict[str, Any]) -> None:
     if answer.get("format_title") and not args.format and not answer.get("profile", {}).get("format"):
         packed = f", {answer['compression']}" if answer.get("compression") else ""
         print_note(f"this looks like {answer['format_title']}{packed}")
+    if answer.get("columns"):
+        print_note(answer["columns"])
     if profile := answer.get("profile"):
         options = ", ".join(f"{name} {value}" for name, value in profile.items())
         print_note(f"read by the profile of the list {args.list!r}: {options}")

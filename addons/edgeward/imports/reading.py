@@ -76,6 +76,7 @@ class ReadFile:
     Attributes:
         bad: the first MAX_BAD_KEPT rows that can't be listed; `bad_count` is how many there are.
         left_out: how many hashes or records were left out, by kind.
+        columns: which columns were read and which passed over, for people; "" if the format has none.
     """
 
     file_format: FileFormat
@@ -84,6 +85,7 @@ class ReadFile:
     bad: Sequence[BadRow]
     bad_count: int
     left_out: Mapping[str, int]
+    columns: str = ""
 
 
 def _is_blank(head: bytes) -> bool:
@@ -105,7 +107,10 @@ def read_into(spool: Spool, file: BinaryIO, asked: ReadRequest, reading: Reading
     """
     opened = open_file(file)
     # A file without any row is no error: its format does not matter.
-    file_format = format_of(opened.head, asked.format or ("text" if _is_blank(opened.head) else ""))
+    is_blank = _is_blank(opened.head)
+    file_format = format_of(opened.head, asked.format or ("text" if is_blank else ""))
+    describe = file_format.describe
+    columns = describe(opened.head, asked.options) if describe and not is_blank else ""
     bad: list[BadRow] = []
     bad_count = 0
     left_out: Counter[str] = Counter()
@@ -123,4 +128,4 @@ def read_into(spool: Spool, file: BinaryIO, asked: ReadRequest, reading: Reading
             left_out[row.what if row.what in left_out or len(left_out) < MAX_KINDS else OTHER_KINDS] += 1
         else:
             spool.add(row)
-    return ReadFile(file_format, opened.compression, spool.finish(), bad, bad_count, left_out)
+    return ReadFile(file_format, opened.compression, spool.finish(), bad, bad_count, left_out, columns)

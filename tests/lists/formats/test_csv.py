@@ -5,7 +5,7 @@ import io
 import pytest
 
 from edgeward.errors import UserError
-from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv import describe, looks_like, rows
 from edgeward.lists.formats.lines import MAX_LINE_BYTES
 
@@ -75,15 +75,10 @@ def test_without_a_header() -> None:
     assert read("name\n12\n", named) == [HashRow(1, "name", "md5"), HashRow(2, "12", "md5")]
 
 
-def test_other_kinds_are_left_out() -> None:
-    """Rows of types that can't be listed are told apart from those of unknown types."""
-    text = f"indicator,type\n{MD5},HASH_MD5\nexample.org,DOMAIN\nabc,SHA-512\n12,nonsense\n"
-    assert read(text) == [
-        HashRow(2, MD5, "md5"),
-        LeftOut(3, "domain"),
-        LeftOut(4, "sha512"),
-        HashRow(5, "12", "nonsense"),
-    ]
+def test_types_are_named_as_others_write_them() -> None:
+    """Those that are not known stay as they are."""
+    text = f"indicator,type\n{MD5},HASH_MD5\n{SHA1},SHA-1\n12,nonsense\n"
+    assert read(text) == [HashRow(2, MD5, "md5"), HashRow(3, SHA1, "sha1"), HashRow(4, "12", "nonsense")]
 
 
 def test_empty_cells_at_the_ends() -> None:
@@ -145,6 +140,7 @@ def test_a_quote_that_is_not_closed_ends_the_reading(text: str, line: int) -> No
         ("type,color\n1,2\n", ReadOptions(), "no column of hashes is found: the columns are: type, color; .*--map"),
         ("value,hash\n", ReadOptions(), "columns 1 and 2 are both value by their names"),
         (f"{MD5},{MD5}\n", ReadOptions(), "columns 1 and 2 both hold hashes of one length"),
+        ("md5" + "," * 500, ReadOptions(), "there are 501 columns in the first row: at most 500"),
         ("1,2\n", ReadOptions(has_header=False), "there is no header"),
         ("a,b\n", ReadOptions(columns={"md5": "c"}), "no column is named 'c': the columns are: a, b"),
         ("a,b\n", ReadOptions(columns={"md5": "col3"}), "there is no column col3: the file has 2"),

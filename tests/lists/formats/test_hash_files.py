@@ -192,6 +192,18 @@ def test_all_kinds_of_rows() -> None:
     assert isinstance(found[4], BadRow) and found[4].number == 6
 
 
+@pytest.mark.parametrize(
+    "body", ["SHA-1:{0}\nurl https://a.test/:b\nsha512 ab\n", "hash,type\n{0},HASH_SHA1\nb,URL\nab,sha_512\n"]
+)
+def test_names_of_types(body: str) -> None:
+    """In every format types may be named as others write them, and those that can't be listed are left out."""
+    sha1 = "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"
+    name = "csv" if "," in body else "text"
+    first, *others = read_all(body.format(sha1).encode(), name)
+    assert first == ParsedHash(Signal("sha1", sha1))
+    assert [each.what for each in others if isinstance(each, LeftOut)] == ["url", "sha512"]
+
+
 def test_a_withdrawal_by_a_long_id_is_bad() -> None:
     """No entry has such an id."""
     assert read_all(f"md5,id,deleted\n,{'x' * 201},yes\n,{'x' * 200},yes\n".encode()) == [

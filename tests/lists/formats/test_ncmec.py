@@ -181,7 +181,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
         def read(self, size: int = -1, /) -> bytes:
             return next(self.pieces, b"")
 
-    for piece in (IMAGE.encode() * 50, b"<other>text</other>" * 2000, b"<!-- x -->" * 5000):
+    for piece in (IMAGE.encode() * 50, b"<other>text</other>" * 2000, (b"<!-- " + b"x" * 2000 + b" -->") * 100):
         tracemalloc.start()
         with pytest.raises(UserError, match="breaks off"):
             for _ in rows(Repeated(piece, 25), ReadOptions()):  # type: ignore[arg-type]
@@ -189,6 +189,16 @@ def test_memory_does_not_grow_with_the_file() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1_000_000
+
+
+def test_a_long_text_is_not_kept() -> None:
+    """Neither where a hash is expected, nor elsewhere."""
+    body = document(entry("image", 1, f"<md5>{'a' * 5_000_000}</md5>")).encode()
+    tracemalloc.start()
+    assert len(list(rows(io.BytesIO(body), ReadOptions()))) == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_it_is_recognized() -> None:

@@ -50,12 +50,14 @@ def test_cases_and_feedback_are_kept() -> None:
         {"source": "Other", "feedbackValue": "Undefined"},
         "nonsense",
     ]
-    full, empty = read("stopncii", [record(PDQ[1], CSPFeedbacks=feedback), record(PDQ[2], caseNumbers=[])])
+    records = [record(PDQ[1], CSPFeedbacks=feedback), record(PDQ[2], caseNumbers=[]), record(PDQ[2], caseNumbers=None)]
+    full, empty, none = read("stopncii", records)
     first, second = CASES
     assert full == HashRow(
         1, PDQ[1], "pdq", source_id=first, tags=(second, "Example: Blocked", "Nude", "Other: Undefined")
     )
     assert empty == HashRow(2, PDQ[2], "pdq")
+    assert none == HashRow(3, PDQ[2], "pdq")
 
 
 def test_withdrawn_and_deleted_take_back() -> None:

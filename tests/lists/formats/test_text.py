@@ -51,7 +51,8 @@ def test_details_that_hash_prints_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f"md5:{MD5}", f"# a\n\nmd5 {MD5}", MD5, f"junk\n{MD5}", "sha1:L7I3YJQ3LIXHFZ3H7QXCJU5FAAB3CDEF"]
+    "text",
+    [f"md5:{MD5}", f"# a\n\nmd5 {MD5}", MD5, f"junk\n{MD5}", f"MD-5:{MD5}", "sha1:L7I3YJQ3LIXHFZ3H7QXCJU5FAAB3CDEF"],
 )
 def test_it_is_recognised(text: str) -> None:
     """By a hash in one of the first lines."""
@@ -59,7 +60,7 @@ def test_it_is_recognised(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# md5:12\n", "hello world\n", "a sentence: of words\n", f"{MD5},name\n", "word\n"]
+    "text", ["", "# md5:12\n", "hello world\n", "a sentence: of words\n", f"{MD5},name\n", "internationalization\n"]
 )
 def test_other_text_is_not(text: str) -> None:
     """Words, comments and other formats are no hashes."""

@@ -78,7 +78,7 @@ def test_what_is_not_listed_is_counted() -> None:
         "medium of category 0",
     ]
     assert hashes(found) == []
-    assert hashes(read("vics", hash_set(medium(6, 0)), "0")) == [("md5", f"{6:032X}"), ("sha1", f"{6:040X}")]
+    assert hashes(read("vics", hash_set(medium(6, "00")), "0")) == [("md5", f"{6:032X}"), ("sha1", f"{6:040X}")]
     assert bad(read("vics", hash_set({"Name": "x"}), "1")) == [
         (1, "there is no MD5 or SHA1 or PhotoDNA or value or Media; its keys are Name")
     ]

@@ -19,8 +19,7 @@ OTHER = "a signature without an image hash"
 
 _FILE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}):(?:\d+|\*):([^:]+)(?::\d*){0,2}")
 _SECTION = re.compile(r"(?:\d+|\*):(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}):[^:]+(?::\d*){0,2}")
-_LOGICAL = re.compile(r"[^;]+;[^;]*Target:[^;]*;[^;]*;.+")
-_FUZZY_IMAGE = re.compile(r"(?<![^;])fuzzy_img#[0-9a-fA-F]{16}(?:#\d+)?(?![^;])")
+_FUZZY_IMAGE = re.compile(r"fuzzy_img#[0-9a-fA-F]{16}(?:#\d+)?")
 
 
 def looks_like(head: bytes) -> bool:
@@ -42,12 +41,18 @@ def _rows_of(number: int, text: str) -> Iterator[Row]:
         yield HashRow(number, found[1], TYPES[len(found[1])], reason=found[2])
     elif _SECTION.fullmatch(text):
         yield LeftOut(number, SECTION)
-    elif _LOGICAL.fullmatch(text):
-        images = len(_FUZZY_IMAGE.findall(text))
+    elif parts := _logical(text):
+        images = sum(map(bool, map(_FUZZY_IMAGE.fullmatch, parts)))
         yield from [LeftOut(number, FUZZY_IMAGE)] * images or [LeftOut(number, OTHER)]
     else:
         yield BadRow(number, "neither DIGEST:SIZE:NAME with 32, 40 or 64 digits nor a logical signature")
 
 
+def _logical(text: str) -> list[str]:
+    """The parts of a logical signature, NAME;TARGET;EXPRESSION;PART;...; none if it is no such signature."""
+    name, target, _, *parts = [*text.split(";"), "", "", ""]
+    return parts[:-3] if name and "Target:" in target else []
+
+
 def _is_fuzzy(line: str) -> bool:
-    return bool(_LOGICAL.fullmatch(line) and _FUZZY_IMAGE.search(line))
+    return any(map(_FUZZY_IMAGE.fullmatch, _logical(line)))

@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 from edgeward.errors import UserError
 from edgeward.hashing.signal_registry import listable_types
-from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
+from edgeward.lists.formats import HEAD_BYTES, BadRow, HashRow, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.csv_cells import cells_of
 from edgeward.lists.formats.csv_columns import Columns, columns_of, is_withdrawn
 from edgeward.lists.formats.lines import first_lines, first_whole_lines
 from edgeward.lists.formats.piece_stream import pieces_of, stream_of
-from edgeward.lists.formats.type_names import other_kind, signal_type_named
+from edgeward.lists.formats.type_names import signal_type_named
 from edgeward.quantities import excerpt
 from edgeward.types import TYPES_WITH_QUALITY
 
@@ -104,12 +104,7 @@ def _rows_of(number: int, cells: Sequence[str], columns: Columns) -> Iterator[Ro
     hashes = [(what, found[what]) for what in found if what in listable_types()]
     if value := found.get("value"):
         named = found.get("type", "")
-        if kind := other_kind(named):
-            yield LeftOut(number, kind)
-            if not hashes:
-                return
-        else:
-            hashes.append((signal_type_named(named) or named, value))
+        hashes.append((signal_type_named(named) or named, value))
     for signal_type, value in hashes:
         if value[0] in "=@":
             yield BadRow(number, f"a formula in place of a hash{f' ({signal_type})' if signal_type else ''}")

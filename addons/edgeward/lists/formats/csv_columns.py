@@ -34,6 +34,7 @@ ADDED_WORDS = frozenset(
     }
 )
 """What a column "withdrawn" may hold, in any case."""
+MAX_COLUMNS = 500
 COLUMNS_NAMED = 12
 """Columns that a message names."""
 NAME_CHARACTERS = 40
@@ -77,6 +78,8 @@ def columns_of(rows: Sequence[Sequence[str]], options: ReadOptions) -> Columns:
         UserError: the columns that are asked for are not there, or it is not clear which ones hold hashes.
     """
     first = [cell.strip() for cell in rows[0]]
+    if len(first) > MAX_COLUMNS:
+        raise UserError(f"there are {len(first)} columns in the first row: at most {MAX_COLUMNS} can be read")
     has_header = not any(map(_is_hash, first)) if options.has_header is None else options.has_header
     names = first if has_header else []
     if options.columns:

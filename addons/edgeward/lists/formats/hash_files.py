@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from edgeward.errors import BadSignal, UserError
+from edgeward.hashing.signal_registry import listable_types
 from edgeward.hashing.signals import types_of_length, validate
 from edgeward.lists.formats import HEAD_BYTES, BadRow, FileFormat, HashRow, LeftOut, ReadOptions, WithdrawnSource
 from edgeward.lists.formats import compression as compressed_files
 from edgeward.lists.formats.encodings import as_utf8, byte_order_mark, head_as_utf8
 from edgeward.lists.formats.piece_stream import pieces_of, stream_of
 from edgeward.lists.formats.table import FORMATS, recognize
+from edgeward.lists.formats.type_names import other_kind, signal_type_named
 from edgeward.lists.formats.unknown_files import binary_kind, text_kind
 from edgeward.quantities import counted, excerpt
 from edgeward.types import MIN_PDQ_QUALITY, TYPES_WITH_QUALITY, Signal
@@ -126,6 +128,8 @@ def read_rows(
 ) -> Iterator[ParsedRow]:
     """The rows of an opened file as they are read. Nothing of them is kept.
 
+    Types may be named as others write them; rows of types that are known and can't be listed are left out.
+
     Args:
         stream: that of `open_file`.
         signal_type: of rows that do not say it. Without it the length of the hash decides where one type has it.
@@ -139,6 +143,9 @@ def read_rows(
         if not isinstance(row, HashRow):
             too_long = isinstance(row, WithdrawnSource) and len(row.source_id) > MAX_SOURCE_ID
             yield BadRow(row.number, _LONG_SOURCE_ID) if too_long else row
+            continue
+        if isinstance(row.type, str) and row.type not in listable_types() and (kind := other_kind(row.type)):
+            yield LeftOut(row.number, kind)
             continue
         try:
             yield _parse(row, signal_type, quality, min_quality)
@@ -205,6 +212,8 @@ def _parse(row: HashRow, default_type: str | None, quality: int | None, min_qual
     if not value.strip():
         raise BadSignal("there is no value")
     signal_type = row.type or default_type or _type_by_length(value)
+    if signal_type not in listable_types():
+        signal_type = signal_type_named(signal_type) or signal_type
     if row.reason or row.source_id or row.tags:
         _check_lengths(row)
     own_quality = row.quality if row.quality is None else _quality(row.quality)

@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from edgeward.hashing.signal_registry import listable_types
 from edgeward.lists.formats import BadRow, HashRow, ReadOptions, Row
 from edgeward.lists.formats.lines import first_lines, read_lines
+from edgeward.lists.formats.type_names import signal_type_named
 
-_DETAILS = re.compile(r"(?:\s+quality\s+(?P<quality>\d+))?(?:\s+frame\s+\d+)?$")
-"""What `edgeward hash` prints after a hash."""
-_HASH = re.compile(r"[0-9a-fA-F]{16,}|[0-9a-zA-Z+/]{11,}={0,2}")
-"""Hexadecimal or base64, of 8 bytes or more."""
+_HEX = re.compile(r"[0-9a-fA-F]{16,}")
+_BASE64 = re.compile(r"[0-9a-zA-Z+/]{11,}={0,2}")
+"""Of 8 bytes or more."""
 
 
 def looks_like(head: bytes) -> bool:
@@ -39,16 +38,27 @@ def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
 def _row(number: int, text: str) -> HashRow:
     quality = None
     words = text.split()
-    if len(words) > 2 and (found := _DETAILS.search(text)):
-        quality, text = found["quality"], text[: found.start()]
-        words = text.split()
-    signal_type, colon, value = text.rpartition(":")
-    if not colon and len(words) == 2:
+    if len(words) > 2:
+        kept, quality = _without_details(words)
+        text = text if kept == words else " ".join(kept)
+        words = kept
+    signal_type, _, value = text.rpartition(":")
+    if len(words) == 2 and not words[0].endswith(":"):
         signal_type, value = words
     return HashRow(number, value, signal_type, quality)
 
 
+def _without_details(words: list[str]) -> tuple[list[str], str | None]:
+    """The words without what `edgeward hash` prints after a hash, "quality N" and "frame N"; and the quality."""
+    if words[-2] == "frame" and words[-1].isdecimal():
+        words = words[:-2]
+    if len(words) > 2 and words[-2] == "quality" and words[-1].isdecimal():
+        return words[:-2], words[-1]
+    return words, None
+
+
 def _is_hash(row: HashRow) -> bool:
-    known = not row.type or str(row.type).strip().lower() in listable_types()
     value = str(row.value).strip()
-    return known and bool(_HASH.fullmatch(value)) and (bool(row.type) or value.isalnum())
+    if not row.type:
+        return bool(_HEX.fullmatch(value))
+    return bool(signal_type_named(str(row.type)) and (_HEX.fullmatch(value) or _BASE64.fullmatch(value)))

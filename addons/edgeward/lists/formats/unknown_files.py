@@ -24,7 +24,7 @@ KEY_CHARACTERS = 40
 
 _TAR_MAGIC = slice(257, 262)
 _LISTING = re.compile(r"(?:total \d+|[-dl](?:[r-][w-][xsStT-]){3}[.+@]?\s.*| Volume in drive .*| Directory of .*)")
-_HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(r"\s*+(?:<!--(?>.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _ROOT = re.compile(r"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
 _KEY = re.compile(r'"([^"\\]{1,200})"\s*:')
 _CONTROL_SHARE = 0.02
