@@ -32,6 +32,12 @@ def test_json_lines_are_told_apart() -> None:
     assert recognize(b'[{"a": 1}]') is None
 
 
+def test_entries_mean_what_they_mean_in_json_lines() -> None:
+    """Also one that names an id and no hash."""
+    for entry in (FULL, {"value": MD5, "withdrawn": True}, {"source_id": "a", "withdrawn": True}):
+        assert read("json", [entry]) == read("jsonl", entry)
+
+
 def test_what_is_wrong_with_one_entry_is_told() -> None:
     """Unknown keys, no value, values of wrong types, what is no object and half a surrogate pair."""
     entries = [{"value": MD5, "sort": 1}, {"type": "md5"}, {"value": MD5, "tags": "a"}, 5]

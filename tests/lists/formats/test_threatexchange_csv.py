@@ -51,8 +51,10 @@ def test_64_digits_need_a_type() -> None:
 
 def test_other_indicators_are_counted() -> None:
     """URLs, and what members call harmless."""
-    rows = read("threatexchange-csv", csv(line("https://example.org/"), line(MD5, "NON_MALICIOUS"), line(SHA1)))
-    assert left_out(rows) == ["indicator that is no hash", "indicator of status NON_MALICIOUS"]
+    rows = read(
+        "threatexchange-csv", csv(line("https://example.org/"), line("0f" * 8), line(MD5, "NON_MALICIOUS"), line(SHA1))
+    )
+    assert left_out(rows) == [*["indicator that is no hash"] * 2, "indicator of status NON_MALICIOUS"]
     assert hashes(rows) == [("sha1", SHA1)]
 
 

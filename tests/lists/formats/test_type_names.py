@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeward.lists.formats.type_names import normalized, other_kind, signal_type_named
+from edgeward.lists.formats.type_names import common_type_named, normalized, other_kind, signal_type_named
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,13 @@ from edgeward.lists.formats.type_names import normalized, other_kind, signal_typ
 def test_signal_types(name: str, signal_type: str | None) -> None:
     """Case, dashes and the word "hash" do not matter."""
     assert signal_type_named(name) == signal_type
+
+
+def test_types_that_all_programs_compute_alike() -> None:
+    """A phash or dhash of somebody else is not ours."""
+    assert [common_type_named(name) for name in ("SHA-1", "pdna", "HASH_PDQ", "pHash", "dhash", "pdq-dhash", "x")] == [
+        *("sha1", "photodna", "pdq", None, None, None, None),
+    ]
 
 
 def test_other_kinds() -> None:

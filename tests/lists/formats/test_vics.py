@@ -62,11 +62,12 @@ def test_hash_sets_and_case_files() -> None:
 def test_older_versions_and_other_hashes() -> None:
     """VICS 1.x; hashes under AlternativeHashes, of which unknown ones are counted."""
     more = [{"HashName": "SHA-256", "HashValue": "0c" * 32}, {"HashName": "Odd", "HashValue": "1"}, {"HashName": "MD5"}]
+    more.append({"HashName": "pHash", "HashValue": "0f" * 8})
     old = {"odata.metadata": "http://github.com/ICMEC/ProjectVic/DataModels/1.3.xml#Media", "value": [medium(1)]}
     assert hashes(read("vics", old, "1")) == [("md5", f"{1:032X}"), ("sha1", f"{1:040X}")]
     found = read("vics", hash_set(medium(1, SHA1="", AlternativeHashes=more)), "1")
     assert hashes(found) == [("md5", f"{1:032X}"), ("sha256", "0c" * 32)]
-    assert left_out(found) == ["Odd"]
+    assert left_out(found) == ["Odd", "pHash"]
 
 
 def test_what_is_not_listed_is_counted() -> None:

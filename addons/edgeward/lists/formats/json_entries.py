@@ -20,7 +20,7 @@ def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:
     for record in json_records(stream, KEYS, frozenset({"entries"})):
         if isinstance(record, BadRow):
             yield record
-        elif "value" not in record.fields:
+        elif "value" not in record.fields and not record.fields.get("withdrawn"):
             yield record.lacks("value")
         elif record.other_keys:
             yield BadRow(record.number, f"unknown key {excerpt(record.other_keys[0], KEY_CHARACTERS)}")

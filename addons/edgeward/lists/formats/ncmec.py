@@ -17,7 +17,7 @@ from xml.parsers.expat import ErrorString, ExpatError, ParserCreate, XMLParserTy
 from edgeward.errors import UserError
 from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.fields import kind_of, tags_of
-from edgeward.lists.formats.type_names import signal_type_named
+from edgeward.lists.formats.type_names import common_type_named
 
 MAX_DEPTH = 64
 MAX_FINGERPRINTS = 1000
@@ -195,7 +195,7 @@ class _Entry:
             yield self._row(name, value, source_id)
 
     def _row(self, name: str, value: str, source_id: str) -> Row:
-        signal_type = signal_type_named(name)
+        signal_type = common_type_named(name)
         if self._kind == "video" or signal_type is None:
             return LeftOut(self._number, f"{kind_of(name)} of {'a video' if self._kind == 'video' else 'an image'}")
         if not value:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
 from edgeward.lists.formats.fields import hash_of, is_image, kind_of, tags_of, text_of, truth_of
 from edgeward.lists.formats.json_records import Record, json_records, keys_in
-from edgeward.lists.formats.type_names import signal_type_named
+from edgeward.lists.formats.type_names import common_type_named
 
 _FIELDS = frozenset({"id", "hash_digest", "algorithm", "ideology", "file_type", "deleted"})
 _ARRAYS = frozenset({"results"})
@@ -30,7 +30,7 @@ def _row(record: Record) -> Row:
     if "hash_digest" not in fields:
         return record.lacks("hash_digest", "results")
     algorithm, file_type = text_of(fields.get("algorithm")), text_of(fields.get("file_type"))
-    signal_type = signal_type_named(algorithm)
+    signal_type = common_type_named(algorithm)
     if not is_image(file_type):
         return LeftOut(number, f"{kind_of(algorithm)} of a file of type {kind_of(file_type)}")
     if signal_type is None:

@@ -13,6 +13,7 @@ from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
 from edgeward.lists.formats.csv_cells import cells_of
 from edgeward.lists.formats.fields import reason_of, tags_of
 from edgeward.lists.formats.lines import first_lines
+from edgeward.lists.formats.type_names import common_type_named
 
 _INDICATORS = ("td_raw_indicator", "td_indicator")
 _NOT_MALICIOUS = "NON_MALICIOUS"
@@ -46,7 +47,7 @@ def _row(number: int, cells: list[str], columns: list[str]) -> Row:
         return BadRow(number, f"{len(cells)} columns where the header has {len(columns)}")
     found: Mapping[str, str] = {name: text for name, cell in zip(columns, cells, strict=True) if (text := cell.strip())}
     value = next((found[name] for name in _INDICATORS if name in found), "")
-    types = types_of_length(value)
+    types = [each for each in types_of_length(value) if common_type_named(each)]
     if not types:
         return LeftOut(number, "indicator that is no hash")
     if found.get("td_status", "").upper() == _NOT_MALICIOUS:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row, WithdrawnSource
 from edgeward.lists.formats.fields import hash_of, kind_of, reason_of, tags_of, text_of, truth_of
 from edgeward.lists.formats.json_records import Record, json_records, keys_in
-from edgeward.lists.formats.type_names import signal_type_named
+from edgeward.lists.formats.type_names import common_type_named
 
 _FIELDS = frozenset(
     {"id", "indicator", "raw_indicator", "type", "should_delete", "descriptors", "owner", "status", "tags"}
@@ -50,7 +50,7 @@ def _rows(record: Record) -> Iterator[Row]:
     if value is None:
         yield WithdrawnSource(number, source_id) if withdrawn and source_id else record.lacks("indicator")
         return
-    signal_type = signal_type_named(kind)
+    signal_type = common_type_named(kind)
     if signal_type is None:
         yield LeftOut(number, kind_of(kind))
         return

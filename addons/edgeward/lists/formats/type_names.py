@@ -26,6 +26,7 @@ _OTHER = frozenset(
         *("text", "rawtext", "filename", "filepath", "keyword"),
     }
 )
+_COMMON = frozenset({"md5", "sha1", "sha256", "pdq", "photodna"})
 
 
 def normalized(name: str) -> str:
@@ -37,6 +38,13 @@ def signal_type_named(name: str) -> str | None:
     """The signal type that a name stands for; None if there is none."""
     plain = normalized(name)
     return _types().get(plain) or _types().get(plain.removeprefix("hash").removesuffix("hash"))
+
+
+def common_type_named(name: str) -> str | None:
+    """The same for types whose values do not depend on the program that computes them. Each library has its own phash
+    and dhash: of a programme that does not say which it means, they match nothing or the wrong images."""
+    found = signal_type_named(name)
+    return found if found in _COMMON else None
 
 
 def other_kind(name: str) -> str | None:

@@ -12,7 +12,7 @@ from edgeward.errors import UserError
 from edgeward.lists.formats import BadRow, HashRow, LeftOut, ReadOptions, Row
 from edgeward.lists.formats.fields import hash_of, is_image, kind_of, tags_of, text_of
 from edgeward.lists.formats.json_records import Record, json_records, keys_in
-from edgeward.lists.formats.type_names import signal_type_named
+from edgeward.lists.formats.type_names import common_type_named
 
 SAMPLED_MEDIA = 100_000
 """Media whose categories are counted for the message that asks for them."""
@@ -66,7 +66,7 @@ def _rows(medium: Record, accepted: frozenset[str]) -> Iterator[Row]:
     tags = tags_of([f"category {category}", fields.get("series"), *labels])
     source_id = text_of(fields.get("mediaid"))
     for name, value in hashes:
-        signal_type = signal_type_named(name)
+        signal_type = common_type_named(name)
         if signal_type is None:
             yield LeftOut(number, kind_of(name))
         else:
