@@ -121,3 +121,12 @@ def test_remove_takes_an_entry_or_an_image(api: Api, edgeward: Run, argv: list[s
     with pytest.raises(UserError, match="either ENTRY or --image"):
         edgeward("remove", "court", *argv)
     assert api.requests == []
+
+
+def test_an_undo_names_what_it_puts_back(api: Api, edgeward: Run) -> None:
+    """What an import had withdrawn is on the list again."""
+    act = {**ACT, "removed": 0, "withdrawn": 1, "restored": 1}
+    api.answer(UNDO, undone(removed=[], restored=[ENTRY], act=act))
+    first, second = edgeward("undo", ACT["id"]).out.splitlines()[:2]
+    assert first == f"put back {MD5} on court"
+    assert second.startswith("0 entries removed, 0 kept, 1 put back; listed on court by ana")
