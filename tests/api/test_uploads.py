@@ -1,18 +1,22 @@
 """Files that are sent to be imported, to a real controller."""
 
+import asyncio
 import gzip
 import hashlib
 import os
 import socket
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from tests.support.controllers import Api, ask_until
-from tests.support.eventually import until
+from tests.support.eventually import eventually, until
 
 from edgeward.api import uploads as module
 from edgeward.imports import temporary_files
+from edgeward.imports.reading import Reading
 
 TEXT = "text/plain"
 
@@ -68,6 +72,34 @@ def test_an_upload_is_followed(api: Api, a_list: str) -> None:
 def test_an_upload_needs_an_operator(callers: dict[str, Api]) -> None:
     """It names no list, but what others do."""
     assert callers["viewer"].get("/uploads/a").status == 403
+
+
+async def test_a_client_that_leaves_gives_its_import_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when all of its file is there, and is being read."""
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+
+    class Client:
+        """Stands for the request of a client: that alone is looked at."""
+
+        transport: object = None
+
+    class Connection:
+        closing = False
+
+        def is_closing(self) -> bool:
+            return self.closing
+
+    client, connection, reading = Client(), Connection(), Reading()
+    client.transport = connection
+    async with module.given_up_without(cast("web.Request", client), reading):
+        await asyncio.sleep(0)
+        assert not reading.cancelled.is_set()
+        connection.closing = True
+
+        async def is_given_up() -> bool:
+            return reading.cancelled.is_set()
+
+        await eventually(is_given_up)
 
 
 def test_a_file_in_memory_moves_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,9 +108,12 @@ def test_how_a_file_is_read(api: Api, edgeward: Run, file: Path) -> None:
         "categories": "1,2",
         "save_profile": "true",
     }
-    api.answer(IMPORTS, {"job": {**NEW, "format_title": "CSV", "profile": {"format": "csv"}}}, 202)
+    columns = {"md5": "a", "sha1": "b"}
+    profile = {"format": "csv", "map": columns, "header": False, "categories": ["1", "2"], "quality": 80}
+    api.answer(IMPORTS, {"job": {**NEW, "format_title": "CSV", "profile": profile}}, 202)
     said = edgeward("import", "court", file).err
-    assert "read by the profile of the list 'court': format csv" in said and "looks like" not in said
+    shown = "--format csv --map md5=a,sha1=b --no-header --categories 1,2 --quality 80"
+    assert f"read by the profile of the list 'court': {shown}\n" in said and "looks like" not in said
 
 
 def test_standard_input(api: Api, edgeward: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,3 +193,12 @@ def test_an_act_without_a_record_is_not_asked_about(api: Api, edgeward: Run) -> 
     api.problem(f"GET /api/v1/acts/{ACT_ID}", 404, "no act")
     api.answer(UNDO, undone())
     assert edgeward("undo", ACT_ID).status == 0
+
+
+def test_an_undo_names_what_it_puts_back(api: Api, edgeward: Run) -> None:
+    """What an import had withdrawn is on the list again."""
+    act = {**ACT, "removed": 0, "withdrawn": 1, "restored": 1}
+    api.answer(UNDO, undone(removed=[], restored=[ENTRY], act=act))
+    first, second = edgeward("undo", ACT["id"]).out.splitlines()[:2]
+    assert first == f"put back {MD5} on court"
+    assert second.startswith("0 entries removed, 0 kept, 1 put back; listed on court by ana")

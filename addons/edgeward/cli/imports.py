@@ -166,8 +166,7 @@ def _print_notes(args: argparse.Namespace, answer: dict[str, Any]) -> None:
     if answer.get("columns"):
         print_note(answer["columns"])
     if profile := answer.get("profile"):
-        options = ", ".join(f"{name} {value}" for name, value in profile.items())
-        print_note(f"read by the profile of the list {args.list!r}: {options}")
+        print_note(f"read by the profile of the list {args.list!r}: {_options(profile)}")
     if answer.get("profile_saved"):
         print_note(f"the options are saved as the profile of the list {args.list!r}")
     for each in answer.get("left_out", ()):
@@ -180,6 +179,18 @@ def _print_notes(args: argparse.Namespace, answer: dict[str, Any]) -> None:
         print_note(f"{args.file}: {unit} {each['line']} skipped: {each['why']}")
     if (more := answer["bad"] - len(answer["bad_lines"])) > 0:
         print_note(f"{args.file}: {more} more skipped")
+
+
+def _options(profile: Mapping[str, Any]) -> str:
+    """A profile as options of the command."""
+    options = []
+    for name, value in profile.items():
+        if isinstance(value, bool):
+            options.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            parts = [f"{key}={column}" for key, column in value.items()] if isinstance(value, dict) else value
+            options.append(f"--{name} {','.join(parts) if isinstance(parts, list) else parts!s}")
+    return " ".join(options)
 
 
 def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:

@@ -93,8 +93,11 @@ def _print_undo(answer: dict[str, Any]) -> None:
         print(f"removed {entry['type']}:{entry['value']} from {entry['list']}")
     for entry in answer["kept"][:MAX_SHOWN]:
         print(f"kept {entry['type']}:{entry['value']} on {entry['list']}: {_keeper(entry['kept_by'])}")
+    for entry in answer.get("restored", ())[:MAX_SHOWN]:
+        print(f"put back {entry['type']}:{entry['value']} on {entry['list']}")
     listed = f"{act['list']} by {printable(act['by'])} at {iso_time(act['at'])}"
-    print(f"{counted(act['removed'], 'entry', 'entries')} removed, {act['kept']} kept; listed on {listed}")
+    put_back = f", {act['restored']} put back" if act.get("restored") else ""
+    print(f"{counted(act['removed'], 'entry', 'entries')} removed, {act['kept']} kept{put_back}; listed on {listed}")
     _print_still(answer["still"])
 
 

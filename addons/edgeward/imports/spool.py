@@ -22,7 +22,7 @@ from edgeward.types import Signal
 CACHE_KIB = 64 * 1024
 """Memory for pages of the database."""
 ROWS_PER_READ = 1000
-ROWS_PER_WRITE = 1000
+ROWS_PER_WRITE = 250
 ROWS_PER_LOOK = 50_000
 """After so many rows it is looked whether the disk has room."""
 

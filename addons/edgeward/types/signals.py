@@ -128,8 +128,14 @@ class Entry:
         keys, so that machines can be upgraded one after another."""
         more = {"act": self.act, "source_id": self.source_id, "tags": self.tags}
         signal = self.signal.to_dict() | {name: value for name, value in more.items() if value}
-        data = asdict(self) | {"signal": signal}
-        del data["act"], data["source_id"], data["tags"], data["unknown"]
+        # By hand: for millions of entries `asdict` takes longer than all else.
+        data = {
+            "list": self.list,
+            "signal": signal,
+            "reason": self.reason,
+            "added_by": self.added_by,
+            "added_at": self.added_at,
+        }
         return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
