@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeward.matching.segments.band_layout import BandLayout
+from edgeward.matching.segments.band_layout import CANDIDATE_COST, BandLayout
 from edgeward.matching.segments.band_search import CROWDED, Bands, Runs, cheapest_units
 
 LAYOUT = BandLayout(64, 4, 16)
@@ -66,3 +66,13 @@ def test_rows_that_share_all_bands_are_given_up() -> None:
     pieces = list(bands_of(keys).candidates(queries, 3, CROWDED * 4, costly))
     assert costly == [1]
     assert {number for numbers, _ in pieces for number in numbers.tolist()} <= {0, 2}
+
+
+def test_few_rows_are_given_up_sooner() -> None:
+    """A query is handed back if its candidates alone cost more than to compare all rows."""
+    keys = np.random.default_rng(0).integers(0, 1 << 16, (1000, 4))
+    keys[:200] = 5
+    for max_cost, given_up in ((1000 * CANDIDATE_COST, []), (100 * CANDIDATE_COST, [0])):
+        costly: list[int] = []
+        list(bands_of(keys).candidates(np.array([[5, 5, 5, 5]]), 3, max_cost, costly))
+        assert costly == given_up

@@ -120,3 +120,6 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 17
     assert list(tmp_path.iterdir()) == []
+    with new_file(tmp_path / "a", {}, SECTIONS):
+        blocks = partial_path(tmp_path / "a").stat()
+        assert blocks.st_blocks * 512 >= blocks.st_size, "the disk has not given all of it"
