@@ -9,12 +9,13 @@ import pytest
 
 from edgeward.matching.segments import band_layout, band_search, bucket_sort, digest_segment, hamming_segment
 from edgeward.matching.segments.compaction import Compaction, write_segment
-from edgeward.matching.segments.segment_rows import Changes, Rows, Values, ValueType
+from edgeward.matching.segments.segment_rows import HAMMING, Changes, Metric, Rows, Values, ValueType
 from edgeward.matching.segments.segment_set import SegmentSet, open_segment
 
 PDQ = ValueType("pdq", 256, True)
 PHASH = ValueType("phash", 64, True)
-COMPOSITE = ValueType("pdq-dhash", 320, True)
+COMPOSITE = ValueType("pdq-dhash", 320, True, Metric(1, 8))
+LONG = ValueType("long", 320, True)
 MD5 = ValueType("md5", 128, False)
 SHA1 = ValueType("sha1", 160, False)
 
@@ -28,7 +29,7 @@ def force_bands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hamming_segment, "SCAN_COST", 1e12)
     patch.setattr(bucket_sort, "CHUNK_ROWS", 100)
     patch.setattr(digest_segment, "CHUNK_ROWS", 100)
-    patch.setattr(band_search, "CANDIDATES_PER_PIECE", 97)
+    patch.setattr(band_search, "CANDIDATES_PER_PIECE", 499)
     patch.setattr(band_search, "CROWDED", 60)
 
 
@@ -70,15 +71,24 @@ def as_pairs(pieces: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Pai
     return {pair for piece in pieces for pair in zip(*(part.tolist() for part in piece), strict=True)}
 
 
-def brute_force(values: dict[bytes, int] | Sequence[bytes], queries: Sequence[bytes], radius: int) -> Pairs:
+def brute_force(
+    values: dict[bytes, int] | Sequence[bytes], queries: Sequence[bytes], radius: int, metric: Metric = HAMMING
+) -> Pairs:
     """Every pair within the radius."""
     refs = values.items() if isinstance(values, dict) else zip(values, range(len(values)), strict=True)
     numbers = [(int.from_bytes(value), ref) for value, ref in refs]
+
+    def apart(difference: int) -> int:
+        if not metric.leading_words:
+            return difference.bit_count()
+        leading, others = divmod(difference, 1 << 256)
+        return max(metric.weight * leading.bit_count(), others.bit_count())
+
     return {
         (position, ref, distance)
         for position, query in enumerate(map(int.from_bytes, queries))
         for value, ref in numbers
-        if (distance := (query ^ value).bit_count()) <= radius
+        if (distance := apart(query ^ value)) <= radius
     }
 
 

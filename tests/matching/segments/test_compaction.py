@@ -30,19 +30,18 @@ def values(number: int) -> dict[bytes, int]:
 
 def test_sizes_grow_geometrically(tmp_path: Path) -> None:
     """Many small additions leave few segments, and a large one is not copied for each. Old files are removed."""
-    segments, wanted, copied = SegmentSet(tmp_path, PDQ), values(4000), []
+    segments, wanted, largest = SegmentSet(tmp_path, PDQ), values(2000), []
     segments.apply(1, added(wanted))
     compact(segments)
-    large = segments.segments[0].live.file
-    for version in range(2, 60):
+    for version in range(2, 40):
         some = values(10)
         wanted |= some
         segments.apply(version, added(some))
         compact(segments)
-        copied.append(segments.segments[0].live.file != large)
+        largest.append(max(segments.segments, key=lambda each: each.live.rows).live.file)
         assert len(segments.segments) <= 4
         assert len(names(tmp_path)) == len(segments.segments)
-    assert sum(copied) < 15
+    assert len(set(largest)) <= 3
     assert contents(segments) == contents(SegmentSet(tmp_path, PDQ)) == wanted
 
 
@@ -97,11 +96,11 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 def test_giving_up_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At whichever step: the old segments stay, and the next compaction leaves no other files."""
     force_bands(monkeypatch)
-    segments, wanted = SegmentSet(tmp_path, PDQ), values(150)
+    segments, wanted = SegmentSet(tmp_path, PDQ), values(70)
     segments.apply(1, added(wanted))
     compact(segments)
     old = (tmp_path / MANIFEST).read_bytes()
-    more = values(30)
+    more = values(20)
     segments.apply(2, added(more))
     stop = 1
     while True:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.matching.segments.examples import (
     COMPOSITE,
+    LONG,
     PDQ,
     PHASH,
     as_rows,
@@ -26,20 +27,26 @@ from edgeward.matching.segments.segment_file import SegmentFile
 from edgeward.matching.segments.segment_rows import ValueType
 
 
-@pytest.mark.parametrize("kind", [PHASH, PDQ, COMPOSITE])
+@pytest.mark.parametrize("kind", [PHASH, PDQ, LONG, COMPOSITE])
 def test_recall_is_one(kind: ValueType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For each radius from 0 to 64 and some beyond exactly the pairs of brute force are found: at every distance
     around it, in many rows, with repeated values, for one query and many."""
     force_bands(monkeypatch)
     chance = random.Random(kind.bits)
-    queries = [chance.randbytes(kind.size) for _ in range(12)]
+    queries = [chance.randbytes(kind.size) for _ in range(6)]
     rows = [flipped(query, count, chance) for query in queries for count in range(0, 68, 2)]
-    rows += [chance.randbytes(kind.size) for _ in range(300)]
+    if kind.metric.leading_words:  # few bits apart in front, more behind
+        rows += [
+            flipped(query[:8], count % 9, chance) + flipped(query[8:], count, chance)
+            for query in queries
+            for count in range(60)
+        ]
+    rows += [chance.randbytes(kind.size) for _ in range(150)]
     rows += rows[:20] + [bytes(kind.size)] * 9
     path = written(tmp_path / "a", kind, rows)
     assert SegmentFile(path).facts["layout"], "it has no bands"
-    distances = sorted(brute_force(rows, queries, kind.bits))
-    for radius in (*range(65), 80, 120, kind.bits):
+    distances = brute_force(rows, queries, 1000, kind.metric)
+    for radius in (*range(65), 80, 120, 1000):
         expected = {pair for pair in distances if pair[2] <= radius}
         assert near(path, kind, queries, radius) == expected
         if radius % 8 == 7:
@@ -87,7 +94,7 @@ def test_adversarial_values(name: str, kind: ValueType, tmp_path: Path, monkeypa
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
-    kind=st.sampled_from([PHASH, PDQ, COMPOSITE]),
+    kind=st.sampled_from([PHASH, PDQ, LONG, COMPOSITE]),
     radius=st.integers(0, 64),
     shared=st.integers(0, 256),
 )
@@ -106,7 +113,7 @@ def test_any_values_and_radius(seed: int, kind: ValueType, radius: int, shared: 
             for piece in segment.near(words, radius)
             for triple in zip(*(part.tolist() for part in piece), strict=True)
         }
-    assert found == brute_force(rows, queries, radius)
+    assert found == brute_force(rows, queries, radius, kind.metric)
     assert len(values) == len(segment)
 
 
@@ -114,7 +121,7 @@ def in_memory(kind: ValueType, rows: list[bytes]) -> HammingSegment:
     """A segment in a file that is removed at once."""
     path = Path(f"/dev/shm/edgeward-test-{random.randbytes(8).hex()}")
     try:
-        return HammingSegment(SegmentFile(written(path, kind, rows)))
+        return HammingSegment(SegmentFile(written(path, kind, rows)), kind.metric)
     finally:
         path.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.matching.segments.examples import as_pairs, as_values, brute_force, changes
 
 from edgeward.matching.segments.recent_changes import RecentChanges
+from edgeward.matching.segments.segment_rows import HAMMING
 
 VALUES = [bytes([number]) * 8 for number in range(6)]
 
@@ -32,7 +33,7 @@ def test_the_last_change_of_a_value_counts(parts: list[list[tuple[int, bool]]]) 
     assert dict(zip([value.tobytes() for value in rows.values], rows.refs.tolist(), strict=True)) == wanted
     numbers, refs_found = recent.equal(as_values(VALUES))
     assert dict(zip([VALUES[n] for n in numbers], refs_found.tolist(), strict=True)) == wanted
-    assert as_pairs(recent.near(as_values(VALUES), 12)) == brute_force(wanted, VALUES, 12)
+    assert as_pairs(recent.near(as_values(VALUES), 12, HAMMING)) == brute_force(wanted, VALUES, 12)
     for since in range(len(parts) + 1):
         later = dict(states[since])
         for _, some in repeated(recent, since):
@@ -57,7 +58,7 @@ def test_a_value_replaced_during_a_search_is_found() -> None:
     values = [chance.randbytes(32) for _ in range(3)]
     recent = RecentChanges(32)
     recent.append(1, changes(values, [1, 2, 3], [False] * 3))
-    search = recent.near(as_values(values), 0)
+    search = recent.near(as_values(values), 0, HAMMING)
     found = as_pairs([next(search)])
     recent.append(2, changes(values[:1], [9], [False]))
     assert {ref for _, ref, _ in found | as_pairs(search)} >= {2, 3, 9}

@@ -75,7 +75,9 @@ class Model:
         queries = [*self.chance.sample(list(self.values), min(4, len(self.values))), self.centre]
         assert equal_refs(segments, queries) == {q: self.values[q] for q in queries if q in self.values}
         if self.kind.has_distance:
-            assert as_pairs(segments.near(as_values(queries), radius)) == brute_force(self.values, queries, radius)
+            assert as_pairs(segments.near(as_values(queries), radius)) == brute_force(
+                self.values, queries, radius, self.kind.metric
+            )
 
 
 @settings(max_examples=25)

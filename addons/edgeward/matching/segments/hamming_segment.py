@@ -10,7 +10,18 @@ from edgeward.matching.segments.band_search import Bands
 from edgeward.matching.segments.bucket_sort import bucket_sort
 from edgeward.matching.segments.row_scan import NearRows, near_among, scan_rows
 from edgeward.matching.segments.segment_file import Array, Section, SegmentFile, new_file
-from edgeward.matching.segments.segment_rows import Numbers, Rows, Values, ValueType, Words, copy_rows, words_of
+from edgeward.matching.segments.segment_rows import (
+    HAMMING,
+    WORD_BYTES,
+    Metric,
+    Numbers,
+    Rows,
+    Values,
+    ValueType,
+    Words,
+    copy_rows,
+    words_of,
+)
 
 _KEY_ROWS = 1 << 15
 """Rows whose keys are made together: their words stay in the processor's cache."""
@@ -19,8 +30,9 @@ _KEY_ROWS = 1 << 15
 class HammingSegment:
     """Values that are read from a file in place. Values may repeat."""
 
-    def __init__(self, file: SegmentFile) -> None:
+    def __init__(self, file: SegmentFile, metric: Metric = HAMMING) -> None:
         self.file = file
+        self._metric = metric
         self.values: Values = file.arrays["values"]
         self.refs = file.arrays["refs"]
         self._words = words_of(self.values)
@@ -37,14 +49,15 @@ class HammingSegment:
         queries = words_of(values)
         bands, scan_cost = self._bands, len(self) * SCAN_COST
         if bands is None or bands.layout.cost(radius, len(self)) > scan_cost:
-            yield from scan_rows(self._words, queries, radius)
+            yield from scan_rows(self._words, queries, radius, self._metric)
             return
         costly: list[int] = []
-        for numbers, rows in bands.candidates(bands.layout.keys(values), radius, scan_cost, costly):
-            yield near_among(self._words, queries, numbers, rows, radius)
+        keys = bands.layout.keys(values[:, self._metric.leading_words * WORD_BYTES :])
+        for numbers, rows in bands.candidates(keys, radius, scan_cost, costly):
+            yield near_among(self._words, queries, numbers, rows, radius, self._metric)
         if costly:
             places = np.array(costly)
-            for numbers, rows, apart in scan_rows(self._words, queries[places], radius):
+            for numbers, rows, apart in scan_rows(self._words, queries[places], radius, self._metric):
                 yield places[numbers], rows, apart
 
     def equal(self, values: Values) -> Iterator[tuple[Numbers, Numbers]]:
@@ -63,17 +76,20 @@ def write_hamming_segment(path: Path, kind: ValueType, count: int, rows: Iterabl
     """
     if count >> 32:
         raise ValueError(f"{count} rows are too many for a segment")
-    layout = best_layout(count, kind.bits)
+    leading = kind.metric.leading_words
+    layout = best_layout(count, kind.bits - leading * 8 * WORD_BYTES)
     sections = {"values": Section("|u1", (count, kind.size)), "refs": Section("<u8", (count,))}
     if layout:
         sections["table"] = Section("<u4", (layout.bands, (1 << layout.width) + 1))
         sections["order"] = Section("<u4", (layout.bands, count))
-    facts = {"signal": kind.signal, "bits": kind.bits, "layout": layout._asdict() if layout else None}
+    facts = {"signal": kind.signal, "bits": kind.bits, "leading_words": leading}
+    if layout:
+        facts["layout"] = layout._asdict()
     with new_file(path, facts, sections) as writer:
         for _ in copy_rows(rows, writer.arrays["values"], writer.arrays["refs"]):
             yield 0.0
         if layout:
-            words = words_of(writer.arrays["values"])
+            words = words_of(writer.arrays["values"])[:, leading:]
             for band in range(layout.bands):
                 for _ in _sort_by_band(layout, band, words, writer.arrays["table"][band], writer.arrays["order"][band]):
                     yield band / layout.bands

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from edgeward.matching.segments.row_scan import scan_rows
-from edgeward.matching.segments.segment_rows import Changes, Numbers, Refs, Rows, Values, words_of
+from edgeward.matching.segments.segment_rows import Changes, Metric, Numbers, Refs, Rows, Values, words_of
 
 _INITIAL_CAPACITY = 64
 
@@ -57,7 +57,7 @@ class RecentChanges:
             self._rows[value] = first + row
         self._count = end  # last: a search sees whole rows
 
-    def near(self, values: Values, radius: int) -> Iterator[tuple[Numbers, Refs, Numbers]]:
+    def near(self, values: Values, radius: int, metric: Metric) -> Iterator[tuple[Numbers, Refs, Numbers]]:
         """The added values within the radius of each of `values`: positions, references, distances; in pieces.
 
         What is changed meanwhile is found too, so that a value whose reference is replaced is never missed.
@@ -65,7 +65,7 @@ class RecentChanges:
         queries, done = words_of(values), 0
         while done < (end := self._count):
             rows = words_of(self._values[done:end])
-            for numbers, found, distances in scan_rows(rows, queries, radius):
+            for numbers, found, distances in scan_rows(rows, queries, radius, metric):
                 there = self._adds[found + done]
                 yield numbers[there], self._refs[done:][found[there]], distances[there]
             done = end

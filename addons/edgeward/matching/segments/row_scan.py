@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgeward.matching.segments.segment_rows import Numbers, Words
+from edgeward.matching.segments.segment_rows import HAMMING, Metric, Numbers, Words
 
 type NearRows = tuple[Numbers, Numbers, Numbers]
 """Positions of queries, rows within the radius, and their distances, of equal length."""
@@ -20,19 +20,21 @@ WORDS_PER_PIECE = 1 << 21
 """Words that are compared in one step: some two milliseconds."""
 
 
-def near_among(rows: Words, queries: Words, numbers: Numbers, found: Numbers, radius: int) -> NearRows:
+def near_among(
+    rows: Words, queries: Words, numbers: Numbers, found: Numbers, radius: int, metric: Metric = HAMMING
+) -> NearRows:
     """The candidates (position of the query, row) that lie within the radius; each once."""
     values = np.take(rows, found, axis=0)
     single = len(queries) == 1
     apart = np.zeros(len(found), np.uint8)
-    for word in range(min(FIRST_WORDS, rows.shape[1])):
+    for word in range(metric.leading_words, min(metric.leading_words + FIRST_WORDS, rows.shape[1])):
         wanted = queries[0, word] if single else np.take(queries[:, word], numbers)
         apart += np.bitwise_count(values[:, word] ^ wanted)
     near = np.flatnonzero(apart <= radius)
     if not len(near):
         return near, near, near
     numbers, found = numbers[near], found[near]
-    distances = _distances(values[near], queries[numbers])
+    distances = _distances(values[near], queries[numbers], metric)
     kept = np.flatnonzero(distances <= radius)
     if len(kept) > 1:
         pairs = numbers[kept] * np.int64(len(rows)) + found[kept]
@@ -40,19 +42,22 @@ def near_among(rows: Words, queries: Words, numbers: Numbers, found: Numbers, ra
     return numbers[kept], found[kept], distances[kept]
 
 
-def scan_rows(rows: Words, queries: Words, radius: int) -> Iterator[NearRows]:
+def scan_rows(rows: Words, queries: Words, radius: int, metric: Metric = HAMMING) -> Iterator[NearRows]:
     """Every pair within the radius, in pieces of a few milliseconds. A piece may be empty."""
-    words = rows.shape[1]
-    first = FIRST_WORDS if radius <= MAX_RADIUS_BY_FIRST_WORDS else words
+    leading = metric.leading_words
+    first = slice(leading, leading + FIRST_WORDS if radius <= MAX_RADIUS_BY_FIRST_WORDS else None)
     pieces: list[NearRows] = []
     pairs = 0
     for start in range(0, len(rows), ROWS_PER_BLOCK):
         block = rows[start : start + ROWS_PER_BLOCK]
-        columns = np.ascontiguousarray(block[:, :first].T)
+        columns = np.ascontiguousarray(block[:, first].T)
         for number, query in enumerate(queries):
-            near, distances = _near_in_block(block, columns, query, radius)
+            near = _near_by_columns(columns, query[first], radius)
             if len(near):
-                pieces.append((np.full(len(near), number), near + start, distances))
+                distances = _distances(block[near], query, metric)
+                kept = distances <= radius
+                near = near[kept]
+                pieces.append((np.full(len(near), number), near + start, distances[kept]))
             pairs += len(block)
             if pairs * len(columns) >= WORDS_PER_PIECE:
                 yield _joined(pieces)
@@ -60,22 +65,22 @@ def scan_rows(rows: Words, queries: Words, radius: int) -> Iterator[NearRows]:
     yield _joined(pieces)
 
 
-def _near_in_block(block: Words, columns: Words, query: Words, radius: int) -> tuple[Numbers, Numbers]:
-    """The rows of a block within the radius, with their distances. `columns` are the first words of all rows."""
+def _near_by_columns(columns: Words, query: Words, radius: int) -> Numbers:
+    """The rows that are within the radius by the words that lie in columns."""
     apart = np.zeros(columns.shape[1], np.uint16)
-    for column, wanted in zip(columns, query, strict=False):
+    for column, wanted in zip(columns, query, strict=True):
         apart += np.bitwise_count(column ^ wanted)
-    near = np.flatnonzero(apart <= radius)
-    if len(columns) == len(query) or not len(near):
-        return near, apart[near].astype(np.int64)
-    distances = _distances(block[near], query)
-    kept = distances <= radius
-    return near[kept], distances[kept]
+    return np.flatnonzero(apart <= radius)
 
 
-def _distances(rows: Words, others: Words) -> Numbers:
-    """The number of bits in which rows differ from others."""
-    return np.bitwise_count(rows ^ others).sum(axis=1, dtype=np.int64)
+def _distances(rows: Words, others: Words, metric: Metric) -> Numbers:
+    """How far rows are from others."""
+    counts = np.bitwise_count(rows ^ others)
+    leading = metric.leading_words
+    distances = counts[:, leading:].sum(axis=1, dtype=np.int64)
+    if leading:
+        np.maximum(distances, metric.weight * counts[:, :leading].sum(axis=1, dtype=np.int64), out=distances)
+    return distances
 
 
 def _joined(pieces: list[NearRows]) -> NearRows:

@@ -19,6 +19,21 @@ type Numbers = NDArray[np.int64]
 """Positions of queries, or of rows."""
 
 
+class Metric(NamedTuple):
+    """How far two values are apart: the number of bits in which they differ.
+
+    If a value has leading words, it is a value of another type before the words that bands are made of, and the
+    distance is the larger one of the two: `weight` times the differing bits of the leading words, and those of the
+    others. So is that of `pdq-dhash`.
+    """
+
+    leading_words: int = 0
+    weight: int = 0
+
+
+HAMMING = Metric()
+
+
 @dataclass(frozen=True, slots=True)
 class ValueType:
     """What the rows of a segment are.
@@ -26,17 +41,21 @@ class ValueType:
     Attributes:
         signal: signal type, such as "pdq" or "md5".
         bits: length of a value.
-        has_distance: values are searched by Hamming distance; without it only for equality.
+        has_distance: values are searched by distance; without it only for equality.
+        metric: that distance.
     """
 
     signal: str
     bits: int
     has_distance: bool
+    metric: Metric = HAMMING
 
     def __post_init__(self) -> None:
         unit = 8 * WORD_BYTES if self.has_distance else 8
         if self.bits <= 0 or self.bits % unit:
             raise ValueError(f"{self.bits} bits are not a multiple of {unit}")
+        if self.metric.leading_words * 8 * WORD_BYTES >= self.bits:
+            raise ValueError(f"{self.bits} bits have no word after {self.metric.leading_words}")
 
     @property
     def size(self) -> int:

@@ -113,7 +113,7 @@ class SegmentSet:
                 there = each.removed.without(rows)
                 yield numbers[there], each.segment.refs[rows[there]], distances[there]
         # Last: a value that was added again meanwhile is removed from its segment, but found here.
-        yield from recent.near(values, radius)
+        yield from recent.near(values, radius, self.kind.metric)
 
     def equal(self, values: Values) -> Iterator[tuple[Numbers, Refs]]:
         """The values that are listed: their positions in `values`, and references; in pieces as by `near`."""
@@ -201,6 +201,7 @@ def open_segment(path: Path, kind: ValueType) -> HammingSegment | DigestSegment:
         DamagedSegment: it is damaged, or of another type or length.
     """
     file = SegmentFile(path)
-    if (file.facts.get("signal"), file.facts.get("bits")) != (kind.signal, kind.bits):
+    facts = (file.facts.get("signal"), file.facts.get("bits"), file.facts.get("leading_words", 0))
+    if facts != (kind.signal, kind.bits, kind.metric.leading_words):
         raise DamagedSegment(f"{path}: it is not of {kind.signal} of {kind.bits} bits")
-    return HammingSegment(file) if kind.has_distance else DigestSegment(file)
+    return HammingSegment(file, kind.metric) if kind.has_distance else DigestSegment(file)
