@@ -25,10 +25,10 @@ from tests.matching.segments.examples import (
 )
 
 from edgeward.errors import DamagedSegment
-from edgeward.matching.segments import segment_set
+from edgeward.matching.segments import segment_file, segment_set
 from edgeward.matching.segments.compaction import build
 from edgeward.matching.segments.manifest import MANIFEST
-from edgeward.matching.segments.segment_rows import ValueType
+from edgeward.matching.segments.segment_rows import Rows, ValueType
 from edgeward.matching.segments.segment_set import SegmentSet
 
 
@@ -203,6 +203,25 @@ def test_damage_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(DamagedSegment, match=MANIFEST):
         segments.refresh()
     assert contents(segments) == before
+
+
+def test_all_pages_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards every page of the files is mapped in this process."""
+    monkeypatch.setattr(segment_file, "CHECKED_BYTES", 1 << 19)
+    values = np.random.default_rng(0).integers(0, 256, (30_000, 32), np.uint8)
+    list(build(tmp_path, PDQ, 1, len(values), [Rows(values, np.arange(len(values), dtype=np.uint64))]))
+    segments = SegmentSet(tmp_path, PDQ)
+    (path,) = tmp_path.glob("*.segment")
+    before = mapped_bytes(path)
+    assert len(list(segments.read_ahead())) > 1
+    assert before < mapped_bytes(path) == path.stat().st_size
+
+
+def mapped_bytes(path: Path) -> int:
+    """How much of a file is in this process's page tables."""
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    next(line for line in lines if line.endswith(str(path)))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
 
 
 def test_a_digest_has_no_distance(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class Compaction:
     def __init__(self, segments: SegmentSet, *, whole: bool = False) -> None:
         """Note what there is to compact: all changes that were applied. `whole`: into one segment.
 
+        This goes over to the present manifest, which takes no time if `segments.refresh_steps` was run before.
+
         Raises:
             Conflict: another process compacts this directory, or a version is applied in part.
             DamagedSegment: the present manifest or one of its files is damaged.

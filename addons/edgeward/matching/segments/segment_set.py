@@ -139,6 +139,11 @@ class SegmentSet:
         for each in self._segments:
             yield from each.segment.file.verify()
 
+    def read_ahead(self) -> Iterator[None]:
+        """Read all files once, in steps (`SegmentFile.read_ahead`). Searches before that take milliseconds more."""
+        for each in self._segments:
+            yield from each.segment.file.read_ahead()
+
     def refresh(self) -> bool:
         """Go over to the present manifest's segments. Returns whether there was a new one."""
         return run_to_end(self.refresh_steps())
