@@ -206,7 +206,7 @@ def test_a_cache_that_no_controller_has_is_told() -> None:
     shown["summary"] |= {"owed": {"gone": 1}, "refused": {"old": 1}, "absent": ["gone", "old"]}
     text = _ParsedPage(render(shown)).text
     assert "Not gone: no controller has a cache that owes purges" in text and "unreachable" not in text
-    assert "gone: no controller has it in [[caches]]" in text and "edgeward caches forget" in text
-    assert "status 403; no controller has it" in text and "retried" not in text
+    assert "gone: no live controller has it in [[caches]]" in text and "edgeward caches forget" in text
+    assert "status 403; no live controller has it" in text and "retried" not in text
     shown["summary"] |= {"owed": {"gone": 1, "edge": 1}}
     assert "a cache is unreachable" in _ParsedPage(render(shown)).text

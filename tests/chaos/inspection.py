@@ -4,7 +4,7 @@ import http.client
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -121,25 +121,45 @@ class Inspection:
 
     def listed(self) -> list[Picture]:
         """Pictures that any entry of the list names."""
-        values: set[str] = set()
+        entries = self._entries()
+        return [picture for picture in self._pictures if {picture.sha256, picture.pdq} & entries.keys()]
+
+    def _entries(self) -> dict[str, str]:
+        """The id of each entry of the list, by its hash."""
+        entries: dict[str, str] = {}
         cursor, first = 0, True
         while cursor or first:
             page = self._admin.call("GET", f"/lists/{LIST}/entries?cursor={cursor}&limit={PAGE}")
-            values.update(entry["value"] for entry in page["entries"])
+            entries.update({entry["value"]: entry["id"] for entry in page["entries"]})
             cursor, first = page["cursor"], False
-        return [picture for picture in self._pictures if {picture.sha256, picture.pdq} & values]
+        return entries
 
     def left(self) -> list[Copy]:
-        """Copies of listed pictures that a cache still holds, under any request that was ever made."""
+        """Copies of listed pictures that a cache still holds, under any request that was ever made.
+
+        Without those of which Edgeward says that they may be there: it has noticed that sightings were lost, and every
+        receipt of the picture says "unknown". An operator would have to empty the caches.
+        """
+        entries = self._entries()
+        listed = [picture for picture in self._pictures if {picture.sha256, picture.pdq} & entries.keys()]
         probes = [
             (name, picture, variant)
-            for picture in self.listed()
+            for picture in listed
             for variant in self._requests.get(picture.number, ())
             for name in self._deployment.caches
         ]
         with ThreadPoolExecutor(PROBE_THREADS) as pool:
-            held = pool.map(self._holds, probes)
-            return [probe for probe, holds in zip(probes, held, strict=True) if holds]
+            held = [probe for probe, holds in zip(probes, pool.map(self._holds, probes), strict=True) if holds]
+        pictures = {picture.number: picture for _, picture, _ in held}
+        unknown = {number for number, picture in pictures.items() if self._is_unknown(picture, entries)}
+        return [copy for copy in held if copy[1].number not in unknown]
+
+    def _is_unknown(self, picture: Picture, entries: Mapping[str, str]) -> bool:
+        """Whether everything says that copies of the picture may be left."""
+        if not self._admin.call("POST", "/store/refill", {"why": "chaos"})["sightings_lost"]:
+            return False
+        ids = [entries[value] for value in (picture.sha256, picture.pdq) if value in entries]
+        return all(self._admin.call("GET", f"/entries/{each}/receipt?limit=1")["state"] == "unknown" for each in ids)
 
     def _holds(self, probe: Copy) -> bool:
         name, _, variant = probe

@@ -204,7 +204,7 @@ def test_a_list_that_blocks_nothing_is_named(api: Api, edgeward: Run, file: Path
     [
         ({**DONE, "owed": {"edge": 2}}, "edge still owes 2 purges"),
         ({**DONE, "refused": {"edge": 2}}, "edge refuses 2 purges"),
-        ({**DONE, "owed": {"edge": 2}, "absent": ["edge"]}, "edge owes 2 purges, and no controller has it"),
+        ({**DONE, "owed": {"edge": 2}, "absent": ["edge"]}, "edge owes 2 purges, and no live controller has it"),
         ({**DONE, "purge": {**GONE, "unknowns": ["edge: 2 targets were forgotten"]}}, "edge: 2 targets were forgotten"),
         (
             {**DONE, "active": False, "waiting_for": [], "silent": [{"name": "edge2/proxy/7#a1", "seconds": 4.2}]},

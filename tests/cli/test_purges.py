@@ -265,5 +265,5 @@ def test_a_cache_that_no_controller_has_is_told(api: Api, edgeward: Run) -> None
         assert "`edgeward caches forget gone`" in ended.err and "`edgeward caches forget old`" in ended.err
         assert "retried" not in ended.out + ended.err
     rows = {line.split()[0]: line for line in edgeward("purges", PURGE["id"]).out.splitlines() if line}
-    assert "not sent yet; no controller has it in [[caches]]" in rows["gone"]
-    assert "status 403; no controller has it in [[caches]]" in rows["old"]
+    assert "not sent yet; no live controller has it in [[caches]]" in rows["gone"]
+    assert "status 403; no live controller has it in [[caches]]" in rows["old"]

@@ -91,7 +91,7 @@ def test_nothing_is_retried_at_a_cache_that_nobody_has(capsys: pytest.CaptureFix
     assert status_of({**ACTIVE, "purge": purge}) is Exit.FOUND
     near, gone = capsys.readouterr().err.splitlines()
     assert near == "edgeward: near still owes 1 purge, to be retried: see `edgeward purges`"
-    assert gone.startswith("edgeward: gone owes 2 purges and has refused 1 purge, and no controller has it in")
+    assert gone.startswith("edgeward: gone owes 2 purges and has refused 1 purge, and no live controller has it in")
     assert "retried" not in gone and "`edgeward caches forget gone`" in gone
 
 

@@ -22,5 +22,5 @@ async def test_each_is_named_with_what_helps(store: Store, tmp_path: Path) -> No
         elsewhere, nowhere = await check_nodes(services)
         assert (elsewhere.about, elsewhere.health) == ("elsewhere", Health.WARN)
         assert (nowhere.about, nowhere.health) == ("nowhere", Health.FAIL)
-        assert "it owes 1 purge, and no controller has it" in nowhere.detail
+        assert "it owes 1 purge, and no live controller has it" in nowhere.detail
         assert "edgeward caches forget nowhere" in nowhere.fix

@@ -32,12 +32,12 @@ async def test_two_controllers_of_one_name(store: Store, tmp_path: Path) -> None
     async with running_services(store, tmp_path) as services:
         own, other = shared_settings(services.config), Controllers(store)
         for _ in range(2):
-            await services.orders.controllers.say("edge:8081", own)
-            await other.say("edge:8081", own | {"purge.keep_days": "1.0"})
-        await services.orders.controllers.say("edge:8081", own)
+            await services.orders.controllers.say("edge:8081#1", own)
+            await other.say("edge:8081#2", own | {"purge.keep_days": "1.0"})
+        await services.orders.controllers.say("edge:8081#1", own)
         name, days = check_shared_settings(services)
         assert (name.health, name.fix) == (Health.WARN, NAME_FIX)
-        assert days.detail == "purge.keep_days differs: 30.0 at edge:8081, 1.0 at edge:8081 (another machine)"
+        assert days.detail == "purge.keep_days differs: 30.0 at edge:8081#1, 1.0 at edge:8081#2"
 
 
 async def test_a_loopback_address_on_two_machines(store: Store, tmp_path: Path) -> None:

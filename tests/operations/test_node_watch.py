@@ -25,7 +25,7 @@ async def test_what_they_owe_is_counted_and_said_once(store: Store, caplog: pyte
     }
     assert values == {"here": 0, "elsewhere": 0, "nowhere": 1}
     (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("cache nowhere owes or refuses purges, and no controller has it in [[caches]]")
+    assert said.startswith("cache nowhere owes or refuses purges, and no live controller has it in [[caches]]")
     assert "`edgeward caches forget nowhere`" in said
     await orders.take("nowhere", "c", 1, 10)
     await finish(orders, "nowhere", order_id)

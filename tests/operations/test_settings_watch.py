@@ -44,11 +44,11 @@ async def test_a_difference_is_told_once(store: Store, caplog: pytest.LogCapture
 
 async def test_another_controller_of_the_same_name_is_told_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     """Machines with equal host names: in the log with what to do, and by the metric."""
-    one, two = watch(store, "edge:8081"), watch(store, "edge:8081", "elsewhere", sightings={"keep_days": 1.0})
+    one, two = watch(store, "edge:8081#1"), watch(store, "edge:8081#2", "elsewhere", sightings={"keep_days": 1.0})
     for each in (one, two, one, two, one):
         await each.look()
-    told = [record.getMessage() for record in caplog.records if "are named" in record.getMessage()]
-    assert told == [f"two live controllers are named edge:8081: {NAME_FIX}"] * 2, "each says so once"
+    told = [record.getMessage() for record in caplog.records if "is named" in record.getMessage()]
+    assert told == [f"more than one live controller is named edge:8081: {NAME_FIX}"] * 2, "each says so once"
     assert metric_value("edgeward_settings_mismatch", setting="controller.name") == 1
 
 
@@ -127,7 +127,7 @@ async def test_a_controller_that_ends_lets_its_caches_go(services: Services) -> 
     await carry_out(services)
     await carry_out(services, cache="third")
     said = statement((await add_up(services, [order_id])).summary(complete=True))
-    assert "second owes 1 purge, and no controller has it in [[caches]]" in said
+    assert "second owes 1 purge, and no live controller has it in [[caches]]" in said
     assert "goes on trying" not in said
 
 

@@ -46,25 +46,41 @@ async def test_one_that_died(store: Store) -> None:
         assert await store.redis.hlen(key) == await store.redis.hlen(settings) == left
 
 
-async def test_two_of_one_name(store: Store) -> None:
-    """Two machines with equal host names and ports know of each other: what differs, and that the other's caches are
-    not left alone when one ends. One that was restarted is no second one."""
-    one, two = Controllers(store), Controllers(store)
-    await one.say("edge:8081", HERE)
+async def test_several_of_one_name(store: Store) -> None:
+    """Machines with equal host names and ports know of each other, however many, and in whatever turn they look: what
+    differs, and which caches are not left alone when one ends. One that is restarted is no second one."""
+    three = {f"edge:8081#{number}": Controllers(store) for number in range(3)}
+    settings = dict(zip(three, (HERE, THERE, THERE), strict=True))
     restarted = Controllers(store)
-    await restarted.say("edge:8081", HERE)
-    await restarted.say("edge:8081", HERE)
-    assert not restarted.shares_name
-    await two.say("edge:8081", THERE)
-    await one.say("edge:8081", HERE)
-    await two.say("edge:8081", THERE)
-    for each in (one, two):
+    for _ in range(3):
+        await restarted.say("edge:8081#0", HERE)
+        assert not restarted.shares_name
+    for _ in range(3):
+        for name, each in three.items():
+            await each.say(name, settings[name])
+    for each in three.values():
         assert each.shares_name
         assert each.differing_caches().keys() == {"edge"}
-    assert one.caches_elsewhere == {"edge", "second"}
-    await one.leave("edge:8081")
-    await two.say("edge:8081", THERE)
-    assert two.shares_name, "its record was removed by the one that ended, not by the time"
+        (found,) = each.differing
+        assert found.values == {name: known["caches.edge.url"] for name, known in settings.items()}
+        assert "second" in each.caches_elsewhere
+    await three["edge:8081#0"].leave("edge:8081#0")
+    await three["edge:8081#1"].say("edge:8081#1", THERE)
+    assert (three["edge:8081#1"].differing, three["edge:8081#1"].shares_name) == ([], True)
+    await three["edge:8081#2"].leave("edge:8081#2")
+    await three["edge:8081#1"].say("edge:8081#1", THERE)
+    assert not three["edge:8081#1"].shares_name
+
+
+async def test_one_that_was_moved(store: Store) -> None:
+    """One that was killed and started at another place, as a container is, is no second controller of its name; but
+    until it is certainly gone its settings count."""
+    before, after = Controllers(store), Controllers(store)
+    await before.say("edge:8081#0", THERE)
+    for _ in range(3):
+        await after.say("edge:8081#1", HERE)
+        assert not after.shares_name
+        assert after.differing_caches().keys() == {"edge"}
 
 
 async def test_a_restart_and_a_loss(store: Store) -> None:

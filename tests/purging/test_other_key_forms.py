@@ -60,17 +60,17 @@ async def test_a_copy_under_another_key_is_found_and_told(
 ) -> None:
     """It is purged, the outcome is not called verified, and from then on every purge of that cache has these forms."""
     cache, mismatches = started(cold, code), KeyMismatches(store, ScheduleClock(store))
-    driver, forms = driver_for(settings(cache)), OtherKeyForms("edge", mismatches)
+    driver, forms = driver_for(settings(cache)), OtherKeyForms("keyed", mismatches)
     for path in ("/a", "/b"):
         request(cache, path, headers)
         assert request(cache, path, headers) == "HIT"
     (found,) = await purge(forms, driver, order("/a"))
     assert (found.delivery, found.detail, found.count) == (Delivery.DELIVERED, UNDER_ANOTHER_KEY, 1)
     assert request(cache, "/a", headers) == "MISS"
-    assert (await mismatches.all())["edge"].headers == (header,)
-    assert metric_value("edgeward_cache_key_mismatch", cache="edge") == 1
+    assert (await mismatches.all())["keyed"].headers == (header,)
+    assert metric_value("edgeward_cache_key_mismatch", cache="keyed") == 1
     # Another controller learns of it, and also purges what was not seen lately.
-    other = OtherKeyForms("edge", mismatches)
+    other = OtherKeyForms("keyed", mismatches)
     await other.refresh()
     (found,) = await purge(other, driver, order("/b", 2 * SEEN_SECONDS))
     assert (found.delivery, found.count) == (Delivery.DELIVERED, 1)

@@ -32,6 +32,7 @@ from edgeward.retromatch.forgotten_purges import ForgottenPurges, ForgottenPurge
 from edgeward.retromatch.worker import RetromatchWorker
 from edgeward.settings.cache_settings import tag_headers
 from edgeward.settings.config import Config
+from edgeward.settings.own_network import place_id
 from edgeward.sightings.prune_worker import PruneWorker
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
@@ -126,7 +127,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
     config, orders = services.config, services.orders
     return [
         ClockWatch(services.store, _expired_sightings(services).look),
-        SettingsWatch(orders, config, consumer),
+        SettingsWatch(orders, config, f"{consumer}#{place_id(config.state_dir)}"),
         *purgers(orders, config, consumer),
         services.hashers,
         services.replica,

@@ -19,6 +19,6 @@ def _finding(cache: CacheState) -> Finding:
     fix = f"add it to [[caches]] again; if it is gone for good with all its copies: edgeward caches forget {cache.name}"
     owed = cache.pending + cache.refused
     if not owed:
-        return warn(cache.name, "configured", "it receives purges, and no controller has it in [[caches]]", fix)
-    detail = f"it owes {counted(owed, 'purge')}, and no controller has it in [[caches]]: copies may be left in it"
+        return warn(cache.name, "configured", "it receives purges, and no live controller has it in [[caches]]", fix)
+    detail = f"it owes {counted(owed, 'purge')}, and no live controller has it in [[caches]]: copies may be left in it"
     return fail(cache.name, "configured", detail, fix)

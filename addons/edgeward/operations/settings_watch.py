@@ -23,7 +23,7 @@ class SettingsWatch:
     """Looks every WATCH_SECONDS, in a controller, and says which settings this one has.
 
     Args:
-        controller: its name among all.
+        controller: its name among all, with "#" and an id of its place.
         network: in which its loopback addresses are meant. Default: that of this process.
     """
 
@@ -79,7 +79,8 @@ class SettingsWatch:
         self._told = differing
         shares_name = self._orders.controllers.shares_name
         if shares_name and not self._told_of_name:
-            logger.warning("two live controllers are named %s: %s", self._controller, NAME_FIX)
+            name = self._controller.partition("#")[0]
+            logger.warning("more than one live controller is named %s: %s", name, NAME_FIX)
         self._told_of_name = shares_name
         counts = Counter(each.kind for each in differing)
         if shares_name:

@@ -2,12 +2,14 @@
 
 {purges}:controllers          hash: controller -> "<when it said so last, Unix seconds> <digest of its settings>"
 {purges}:controller-settings  hash: digest -> those settings as JSON
+
+A controller is known by its host name and port, and after "#" by an id of its place: machines may have equal names. One
+that is restarted in its place is the same. (Controllers of earlier releases have no such id.)
 """
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,29 +21,22 @@ from edgeward.types.accepted_purges import ANOTHER_CACHE
 
 LIVE_SECONDS = 15.0
 """A controller says so each second."""
-REMEMBERED_VALUES = 10
-"""What this controller said last is remembered, to know it again."""
-OTHER_OF_THE_NAME = " (another machine)"
-"""Follows the name of a controller where two have the same."""
 KEPT_SECONDS = 3600.0
 """One that has not said so for this long is forgotten."""
 
-# KEYS: controllers, settings. ARGV: controller, now, digest, forget those before, what it said last
-# -> 1 if the settings are missing; all controllers with their values; what was said before under this name
+# KEYS: controllers, settings. ARGV: controller, now, digest, forget those before
+# -> 1 if the settings are missing; all controllers with their values
 _SAY = """
-local before = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
 local controllers, used = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #controllers, 2 do
   local at, digest = string.match(controllers[i + 1], '(%S+) (%S+)')
   if tonumber(at) < tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], controllers[i]) else used[digest] = true end
 end
--- Another controller of this name may live: its settings are read next.
-if before and before ~= ARGV[5] then used[string.match(before, '%S+ (%S+)')] = true end
 for _, digest in ipairs(redis.call('HKEYS', KEYS[2])) do
   if not used[digest] then redis.call('HDEL', KEYS[2], digest) end
 end
-return {redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0, controllers, before}
+return {redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0, controllers}
 """
 
 
@@ -51,7 +46,7 @@ class Controllers:
     Attributes:
         differing: what differs between the live ones, as of the last `say`.
         caches_elsewhere: names of the caches that live ones other than this have, as of then.
-        shares_name: whether another live one has the same name as this: equal host names and admin ports.
+        shares_name: whether another live one has the same name as this, but for its place.
     """
 
     def __init__(self, store: Store) -> None:
@@ -64,34 +59,28 @@ class Controllers:
         self.differing: Sequence[SettingDifference] = ()
         self.caches_elsewhere: frozenset[str] = frozenset()
         self.shares_name = False
-        # The latest, also those whose answer was lost.
-        self._written: deque[bytes] = deque(maxlen=REMEMBERED_VALUES)
-        # The digest of the other one's settings, and when it was seen last.
-        self._namesake: tuple[str, float] = ("", 0.0)
+        # By controller of this name what it had said when it was first seen. It lives once it says more.
+        self._first: dict[str, bytes] = {}
 
     async def say(self, name: str, settings: Mapping[str, str]) -> None:
         """The controller `name` lives, and has these settings. Learn what others have."""
         text = json.dumps(settings, sort_keys=True)
         digest, now = hashlib.sha256(text.encode()).hexdigest(), self._store.clock.now()
-        last = self._written[-1] if self._written else b""
-        args: list[Arg] = [name, f"{now:.3f}", digest, f"{now - KEPT_SECONDS:.3f}", last]
-        self._written.append(f"{now:.3f} {digest}".encode())
-        missing, found, before = await self._store.run(_SAY, [self._key, self._settings_key], args)
+        args: list[Arg] = [name, f"{now:.3f}", digest, f"{now - KEPT_SECONDS:.3f}"]
+        missing, found = await self._store.run(_SAY, [self._key, self._settings_key], args)
         if missing:
             await self._redis.hset(self._settings_key, digest, text)
-        # The first time it is what this controller said before a restart.
-        if before and last and before not in self._written:
-            self._namesake = (before.decode().split()[1], now)
-        self.shares_name = bool(self._namesake[0]) and abs(now - self._namesake[1]) < LIVE_SECONDS
-        digests = {}
-        for controller, value in zip(found[::2], found[1::2], strict=True):
-            at, each = value.decode().split()
-            if abs(now - float(at)) < LIVE_SECONDS:
-                digests[controller.decode()] = each
-        if self.shares_name:
-            digests[name + OTHER_OF_THE_NAME] = self._namesake[0]
-        live = {each: known for each, value in digests.items() if (known := await self._settings(value))}
-        self.differing = differences({**live, name: settings})
+        values = {name: f"{now:.3f} {digest}".encode()}
+        values |= {each.decode(): value for each, value in zip(found[::2], found[1::2], strict=True)}
+        live = {name: settings}
+        for each, value in values.items():
+            at, other = value.decode().split()
+            is_live = each != name and abs(now - float(at)) < LIVE_SECONDS
+            if is_live and (known := await self._settings(other)):
+                live[each] = known
+        self._first = {each: self._first.get(each, values[each]) for each in live if _is_namesake(each, name)}
+        self.shares_name = any(values[each] != first for each, first in self._first.items())
+        self.differing = differences({_shown(each, live): known for each, known in live.items()})
         others = (names_of_caches(known) for each, known in live.items() if each != name)
         self.caches_elsewhere = frozenset(cache for names in others for cache in names)
 
@@ -112,7 +101,7 @@ class Controllers:
         return names_of_caches(settings or {})
 
     async def leave(self, name: str) -> None:
-        """The controller ends."""
+        """The controller has ended."""
         await self._redis.hdel(self._key, name)
 
     def differing_caches(self) -> dict[str, str]:
@@ -134,3 +123,17 @@ class Controllers:
             else result
             for result in results
         ]
+
+
+def _base(name: str) -> str:
+    return name.partition("#")[0]
+
+
+def _is_namesake(name: str, other: str) -> bool:
+    """Whether two controllers have one name, at different places."""
+    return name != other and _base(name) == _base(other)
+
+
+def _shown(name: str, live: Collection[str]) -> str:
+    """The name as people know it, with the place where that is needed to tell it from others."""
+    return name if any(_is_namesake(each, name) for each in live) else _base(name)

@@ -28,6 +28,12 @@ def network_id() -> str:
     return hashlib.sha256(f"edgeward {where} {namespace}".encode()).hexdigest()[:8]
 
 
+def place_id(directory: Path) -> str:
+    """Eight hex digits, the same for all processes that share a `state_dir` in one network, from a machine's boot to
+    the next."""
+    return hashlib.sha256(f"{network_id()} {directory.absolute()}".encode()).hexdigest()[:8]
+
+
 def is_local(host: str) -> bool:
     """Whether a host, without its port, is the machine that asks: "localhost", 127.1, ::1, 0.0.0.0. Other names are not
     resolved."""
