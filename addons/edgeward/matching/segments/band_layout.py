@@ -46,7 +46,7 @@ class BandLayout(NamedTuple):
         in_bands = np.unpackbits(values, axis=1)[:, : self.bands * self.width]
         # Bit b + m j of a value is bit j of band b.
         per_band = in_bands.reshape(len(values), self.width, self.bands)
-        keys: Numbers = np.einsum("vjb,j->vb", per_band, _powers(self.width), dtype=np.int64)
+        keys: Numbers = _powers(self.width) @ per_band
         return keys
 
     def keys_of(self, band: int, columns: NDArray[np.uint64]) -> NDArray[np.uint64]:
