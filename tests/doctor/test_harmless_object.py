@@ -17,10 +17,12 @@ from edgeward.doctor.finding import Health
 from edgeward.doctor.harmless_object import (
     is_listed,
     latest_harmless,
+    purge_again,
     was_purged,
     with_own_query,
     without_own_query,
 )
+from edgeward.doctor.key_variants import VARIANTS
 from edgeward.operations import entries, lists, takedowns
 from edgeward.operations.services import Services
 from edgeward.operations.takedowns import Requester, TakedownRequest
@@ -68,7 +70,7 @@ async def test_a_listed_image_is_never_chosen(services: Services, mode: Mode) ->
     assert await latest_harmless(services) is None
 
 
-async def test_what_was_purged_lately_is_chosen_last(services: Services) -> None:
+async def test_what_was_purged_lately_is_not_chosen(services: Services) -> None:
     """A takedown purges it, and its repeats do so again; its origin may have it no longer."""
     now = services.store.clock.now()
     await see(services, "/old.jpg", "a", now - 20)
@@ -83,7 +85,7 @@ async def test_what_was_purged_lately_is_chosen_last(services: Services) -> None
     await eventually(is_purged)
     assert await latest_harmless(services) == target("/old.jpg")
     await services.orders.place([PurgeOrder(target("/"), Cause.MANUAL, now, scope=Scope.PREFIX)])
-    assert await latest_harmless(services) == target("/new.jpg?v=1")  # all were purged: the newest
+    assert await latest_harmless(services) is None
 
 
 @pytest.mark.parametrize(
@@ -145,3 +147,16 @@ async def test_requests_of_earlier_runs_do_not_pile_up(services: Services) -> No
     """The sighting that a run leaves is tested as the URL that clients use."""
     await see(services, with_own_query(with_own_query(target("/a.jpg?v=1"))).path, "a", time.time())
     assert await latest_harmless(services) == target("/a.jpg?v=1")
+
+
+async def test_what_a_test_has_stored_of_a_target_that_was_taken_down_is_purged(services: Services) -> None:
+    """In every variant that was tried. Nothing is purged of one that nobody took down."""
+    asked = target("/a.jpg")
+    await purge_again(services, asked)
+    assert await services.orders.recent(10) == []
+    order = PurgeOrder(asked, Cause.TAKEDOWN, services.store.clock.now())
+    await services.orders.place([order])
+    await purge_again(services, asked)
+    placed = [each.target for each, _ in await services.orders.recent(100)]
+    assert placed.count(asked) == 1 + sum(not headers for headers in VARIANTS)
+    assert len(placed) == 1 + len(VARIANTS)

@@ -136,9 +136,9 @@ async def test_start_and_end(store: Store) -> None:
     one = watch(store, "one")
     await one.start()
     key = store.key("{purges}", "controllers")
-    assert await store.redis.hkeys(key) == [b"one"]
+    assert b"one" in await store.redis.hkeys(key)
     await one.close()
-    assert await store.redis.hkeys(key) == []
+    assert b"one" not in await store.redis.hkeys(key)
     away = SettingsWatch(Orders(Store("redis://127.0.0.1:1", "test", 200)), Config(), "away")
     await away.start()
     await away.close()

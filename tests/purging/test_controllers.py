@@ -1,7 +1,10 @@
 """What controllers know of each other's settings, and what they then say of purges."""
 
+import pytest
+from tests.conftest import STORE_TIMEOUT_MS
 from tests.purging.samples import plain_order
 from tests.purging.scripted import ScriptedCache, cache
+from tests.support.stepping_store import SteppingStore
 
 from edgeward.purging import controllers as module
 from edgeward.purging.controllers import KEPT_SECONDS, LIVE_SECONDS, Controllers
@@ -33,17 +36,49 @@ async def test_what_differs_is_known_to_both(store: Store) -> None:
     assert (one.differing, one.caches_elsewhere) == ([], frozenset())
 
 
-async def test_one_that_died(store: Store) -> None:
-    """It counts no longer after LIVE_SECONDS; after an hour nothing of it is on record."""
+async def age(store: Store, name: str, seconds: float) -> None:
+    """As if the controller had said nothing for so long."""
+    key = store.key("{purges}", "controllers")
+    at, digest = (await store.redis.hget(key, name)).split()
+    await store.redis.hset(key, name, b"%.6f %s" % (float(at) - seconds, digest))
+
+
+async def test_one_that_is_silent(store: Store) -> None:
+    """Its settings count on, as its worker may still serve from another cache, until an operator says that it serves
+    nothing, or for KEPT_SECONDS. That it has a cache counts for LIVE_SECONDS."""
     one, two = Controllers(store), Controllers(store)
-    await two.say("two", THERE)
-    key, settings = store.key("{purges}", "controllers"), store.key("{purges}", "controller-settings")
-    for age, left in ((LIVE_SECONDS + 1, 2), (KEPT_SECONDS + 1, 1)):
-        digest = (await store.redis.hget(key, "two")).split()[1]
-        await store.redis.hset(key, "two", b"%.3f %s" % (store.clock.now() - age, digest))
-        await one.say("one", HERE)
+    for forgotten in (False, True):
+        await two.say("edge2:8081#0", THERE)
+        await age(store, "edge2:8081#0", LIVE_SECONDS + 1)
+        await one.say("edge1:8081#0", HERE)
+        (found,) = one.differing
+        assert found.values == {"edge1:8081": '"http://a"', "edge2:8081 (not heard from)": '"http://b"'}
+        assert one.caches_elsewhere == frozenset()
+        if forgotten:
+            await one.forget_silent("edge1")
+            await one.say("edge1:8081#0", HERE)
+            assert one.differing
+            await one.forget_silent("edge2")
+        else:
+            await age(store, "edge2:8081#0", KEPT_SECONDS)
+        await one.say("edge1:8081#0", HERE)
         assert one.differing == []
-        assert await store.redis.hlen(key) == await store.redis.hlen(settings) == left
+        assert await store.redis.hlen(store.key("{purges}", "controller-settings")) == 1
+
+
+@pytest.mark.parametrize("step", [7200.0, -7200.0, 40 * 86400.0])
+async def test_a_step_of_the_stores_clock(stepping: SteppingStore, step: float) -> None:
+    """It hides no controller from another, not for a moment."""
+    store = await Store.connect(stepping.url, f"step{step}", STORE_TIMEOUT_MS)
+    one, two = Controllers(store), Controllers(store)
+    await one.say("one", HERE)
+    await two.say("two", THERE)
+    await stepping.step_and_wait(store, step)
+    await one.say("one", HERE)
+    assert one.differing_caches().keys() == {"edge"}
+    await two.say("two", THERE)
+    assert two.differing_caches().keys() == {"edge"}
+    await store.close()
 
 
 async def test_several_of_one_name(store: Store) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.store.server import Server, bundled
+from tests.supervisor.mounts import fill, small_disk
 from tests.support.programs import require
 
 from edgeward.errors import StoreUnavailable
@@ -104,3 +105,12 @@ async def test_an_end_without_a_word(stopped: Server) -> None:
     assert stopped.process
     stopped.kill()
     assert end_of_server(stopped.directory, stopped.process.pid) == ""
+
+
+def test_an_end_on_a_full_disk(tmp_path: Path) -> None:
+    """The server could not even write why it ended."""
+    with small_disk(tmp_path / "state", megabytes=1):
+        assert end_of_server(tmp_path / "state", 1) == ""
+        fill(tmp_path / "state")
+        said = end_of_server(tmp_path / "state", 1)
+        assert said == f"no space is left on the disk of {tmp_path / 'state'}: make room there"

@@ -1,5 +1,7 @@
 """URLs of stores: what they stand for, and which are refused."""
 
+from pathlib import Path
+
 import pytest
 
 from edgeward.store.store_address import StoreKind, hide_password, parse_address
@@ -32,10 +34,12 @@ def test_addresses_of_ipv6() -> None:
     assert parse_address("redis+cluster://[::1]:7000,[fe80::2]:7001").hosts == (("::1", 7000), ("fe80::2", 7001))
 
 
-def test_tls() -> None:
+def test_tls(tmp_path: Path) -> None:
     """With rediss+ servers and sentinels are both spoken to by TLS, by the same rules."""
-    address = parse_address("rediss+sentinel://a/edge?ssl_ca_certs=/ca.pem&ssl_check_hostname=no")
-    tls = {"ssl": True, "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    address = parse_address(f"rediss+sentinel://a/edge?ssl_ca_certs={ca}&ssl_check_hostname=no")
+    tls = {"ssl": True, "ssl_ca_certs": str(ca), "ssl_check_hostname": False}
     assert (address.options, address.sentinel_options) == (tls, tls)
 
 
@@ -77,3 +81,11 @@ def test_impossible_urls(url: str, message: str) -> None:
 def test_passwords_are_hidden(url: str, shown: str) -> None:
     """What is shown of a URL never holds its password."""
     assert hide_password(url) == shown
+
+
+@pytest.mark.parametrize("url", ["rediss://a/0", "rediss+sentinel://a/edge", "rediss+cluster://a"])
+def test_a_file_of_tls_that_is_not_there(url: str, tmp_path: Path) -> None:
+    """It is named before anything connects."""
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        with pytest.raises(ValueError, match=f"^has {name}={tmp_path}/missing.pem: no such file or directory$"):
+            parse_address(f"{url}?{name}={tmp_path}/missing.pem")

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 
 from edgeward.doctor.cache import INVENTED_HOST, cache_upstream, check_cache
@@ -9,7 +10,7 @@ from edgeward.doctor.cached_object import NOT_STORED, OWN_OBJECTS
 from edgeward.doctor.client_path import check_client_path, check_origins
 from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
-from edgeward.doctor.harmless_object import is_listed, latest_harmless, was_purged
+from edgeward.doctor.harmless_object import is_listed, latest_harmless, purge_again, was_purged
 from edgeward.doctor.hashers import check_hashers
 from edgeward.doctor.known_keys import apply_findings, check_known_keys
 from edgeward.doctor.lists import check_lists
@@ -53,6 +54,9 @@ async def examine(services: Services, target: Target | None = None) -> list[Find
     )
     findings += [finding for result in results for finding in result]
     findings = await _explained(services, target, findings)
+    if target is not None:
+        with suppress(*STORE_AWAY):  # said already
+            await purge_again(services, target)
     findings += await _check_keys(services, findings)
     findings += check_processes()
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]

@@ -4,16 +4,17 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edgeward.doctor.key_variants import VARIANTS
 from edgeward.operations.services import Services
 from edgeward.sightings.sightings import SightingRecord
-from edgeward.types import PurgeOrder, Scope, Target
+from edgeward.types import Cause, PurgeOrder, Scope, Target
 
 QUERY_NAME = "edgeward-doctor"
 LATEST_IMAGES = 50
 """Images among which one is looked for that matches nothing."""
 LATEST_ORDERS = 500
-PURGED_SECONDS = 900.0
-"""What an order purged within this time may be purged again at any moment, by a repeat."""
+PURGED_SECONDS = 86400.0
+"""What an order purged within this time may be purged again at any moment, by a repeat; and somebody wants it gone."""
 
 
 def with_own_query(target: Target) -> Target:
@@ -40,25 +41,37 @@ def without_own_query(target: Target) -> Target:
 
 
 async def latest_harmless(services: Services) -> Target | None:
-    """A target of one of the images seen last that matches no entry: purged, it is fetched again. None: there is none.
+    """A target of one of the images seen last that matches no entry, and was not purged lately. None: there is none.
 
-    A listed image would be purged by Edgeward itself while it is looked for, and each request for it is an incident.
-    One that was purged lately may be purged again, and its origin may have it no longer: others go before it.
+    A cache that is tested stores it again. A listed image would be purged by Edgeward itself while it is looked for,
+    and each request for it is an incident. One that was purged may have been taken down, though no list has it.
     """
     if not services.replica.ready:
         return None
     found = await services.sightings.find(limit=LATEST_IMAGES)
     listed = await _listed(services, found)
-    harmless = [each for each in found if each.sha256 not in listed]
     orders = await _latest_orders(services)
-    harmless.sort(key=lambda each: any(_purges(order, each.target, each.sha256) for order in orders))
-    return without_own_query(harmless[0].target) if harmless else None
+    for each in found:
+        target = without_own_query(each.target)
+        if each.sha256 not in listed and not any(_purges(order, target, each.sha256) for order in orders):
+            return target
+    return None
 
 
 async def was_purged(services: Services, target: Target) -> bool:
     """Whether Edgeward has purged this target lately, or an image that was seen there is listed now."""
     orders = await _latest_orders(services)
     return any(_purges(order, target, "") for order in orders) or await is_listed(services, target)
+
+
+async def purge_again(services: Services, target: Target) -> None:
+    """Order purges of all that a test may have stored of a target, if it was listed or taken down meanwhile."""
+    if not await was_purged(services, target):
+        return
+    now = services.store.clock.now()
+    varies = [tuple((name.lower(), value) for name, value in headers) for headers in VARIANTS]
+    orders = [PurgeOrder(replace(target, vary=vary), Cause.LISTING, now, by="key check") for vary in varies]
+    await services.orders.place(orders)
 
 
 async def is_listed(services: Services, target: Target) -> bool:

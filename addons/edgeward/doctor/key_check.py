@@ -3,18 +3,16 @@
 import logging
 import time
 from collections import Counter
-from dataclasses import replace
 
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.doctor.cache import cache_upstream, check_cached_object
 from edgeward.doctor.examination import own_object
-from edgeward.doctor.harmless_object import is_listed, latest_harmless
-from edgeward.doctor.key_variants import VARIANTS
+from edgeward.doctor.harmless_object import latest_harmless, purge_again
 from edgeward.doctor.known_keys import find_other_key, take_back
 from edgeward.operations.services import Services
 from edgeward.purging.key_records import NOTHING_KNOWN, KeyMismatch
 from edgeward.settings.cache_settings import SelfHostedCache
-from edgeward.types import Cause, PurgeOrder, Target
+from edgeward.types import Target
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +80,7 @@ class KeyCheck:
         """Check one cache with this object, and record what was found."""
         upstream = cache_upstream(self._services.config)
         findings, headers = await check_cached_object(cache, target, upstream)
-        if await is_listed(self._services, target):
-            # It was listed meanwhile, and may be stored again since its purge.
-            await self._purge(target)
+        await purge_again(self._services, target)
         mismatches = self._services.orders.key_mismatches
         # Clients are served by this cache alone, and an image that they just got was not met by a purge.
         doubted = await mismatches.take_doubt(cache.name) and upstream is not None
@@ -93,10 +89,3 @@ class KeyCheck:
             logger.error("cache %s: %s. %s", cache.name, wrong.detail, wrong.fix)
         elif await take_back(mismatches, cache.name, findings):
             logger.info("cache %s: its key is that of purges again", cache.name)
-
-    async def _purge(self, target: Target) -> None:
-        """Order purges of all that a check may have stored."""
-        now = self._services.store.clock.now()
-        varies = [tuple((name.lower(), value) for name, value in headers) for headers in VARIANTS]
-        orders = [PurgeOrder(replace(target, vary=vary), Cause.LISTING, now, by="key check") for vary in varies]
-        await self._services.orders.place(orders)

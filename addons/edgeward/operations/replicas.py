@@ -41,6 +41,8 @@ async def forget(services: Services, name: str, who: str, why: str) -> list[str]
     if gone:
         await services.audit_trail.note("replica.forget", who, why, name=name, processes=", ".join(gone))
         gone = await membership.forget(gone)
+        for machine in sorted({each.partition("/")[0] for each in gone if each.split("/")[1:2] == ["controller"]}):
+            await services.orders.controllers.forget_silent(machine)
     if not gone:
         raise Conflict(f"{name}: it is live, heard from {min(each.age for each in members):.1f} s ago; stop it first")
     return gone

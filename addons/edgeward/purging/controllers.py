@@ -1,6 +1,7 @@
 """The live controllers and the settings that they must share.
 
-{purges}:controllers          hash: controller -> "<when it said so last, Unix seconds> <digest of its settings>"
+{purges}:controllers          hash: controller -> "<when it said so last> <digest of its settings>"; and the lease clock
+                              by which that is counted (store/lease_clock.py)
 {purges}:controller-settings  hash: digest -> those settings as JSON
 
 A controller is known by its host name and port, and after "#" by an id of its place: machines may have equal names. One
@@ -15,36 +16,69 @@ from typing import Any
 
 from edgeward.caches import Purged
 from edgeward.settings.shared_settings import SettingDifference, differences, names_of_caches
-from edgeward.store.connection import Arg, Store
+from edgeward.store.connection import Store
+from edgeward.store.lease_clock import lease_clock
 from edgeward.types import Delivery
 from edgeward.types.accepted_purges import ANOTHER_CACHE
 
 LIVE_SECONDS = 15.0
 """A controller says so each second."""
-KEPT_SECONDS = 3600.0
-"""One that has not said so for this long is forgotten."""
+KEPT_SECONDS = 7 * 86400.0
+"""One that has not said so for this long is forgotten. Until then its settings count, unless it ended orderly or an
+operator says that it serves nothing any more: its worker may still serve from a cache that no other controller has."""
+SAY_SECONDS, MAX_GAP = 1.0, 2.5
+"""About the time between two controllers that say so, and the longest that the lease clock takes for such."""
+NOT_HEARD_FROM = " (not heard from)"
+"""Follows the name of a controller that is silent."""
 
-# KEYS: controllers, settings. ARGV: controller, now, digest, forget those before
-# -> 1 if the settings are missing; all controllers with their values
-_SAY = """
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
-local controllers, used = redis.call('HGETALL', KEYS[1]), {}
-for i = 1, #controllers, 2 do
-  local at, digest = string.match(controllers[i + 1], '(%S+) (%S+)')
-  if tonumber(at) < tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], controllers[i]) else used[digest] = true end
+# KEYS: controllers, settings. ARGV: controller, digest, seconds after which a silent one is forgotten
+# -> 1 if the settings are missing; the time; all controllers with their values
+_SAY = (
+    lease_clock(MAX_GAP, SAY_SECONDS)
+    + """
+local clock, now = lease_clock(KEYS[1])
+set_lease_clock(KEYS[1], clock, now)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.6f', clock) .. ' ' .. ARGV[2])
+local fields, controllers, used = redis.call('HGETALL', KEYS[1]), {}, {}
+for i = 1, #fields, 2 do
+  local at, digest = string.match(fields[i + 1], '(%S+) (%S+)')
+  if at and clock - tonumber(at) > tonumber(ARGV[3]) then
+    redis.call('HDEL', KEYS[1], fields[i])
+  elseif at then
+    used[digest] = true
+    controllers[#controllers + 1] = fields[i]
+    controllers[#controllers + 1] = fields[i + 1]
+  end
 end
 for _, digest in ipairs(redis.call('HKEYS', KEYS[2])) do
   if not used[digest] then redis.call('HDEL', KEYS[2], digest) end
 end
-return {redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0, controllers}
+return {redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0, string.format('%.6f', clock), controllers}
 """
+)
+
+
+# KEYS: controllers. ARGV: host name, seconds after which one is silent
+_FORGET_SILENT = (
+    lease_clock(MAX_GAP, SAY_SECONDS)
+    + """
+local clock, fields = lease_clock(KEYS[1]), redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  local at = string.match(fields[i + 1], '(%S+) %S+')
+  local host = string.match(fields[i], '^(.*):%d+')
+  if at and host == ARGV[1] and clock - tonumber(at) >= tonumber(ARGV[2]) then
+    redis.call('HDEL', KEYS[1], fields[i])
+  end
+end
+"""
+)
 
 
 class Controllers:
     """Those on record.
 
     Attributes:
-        differing: what differs between the live ones, as of the last `say`.
+        differing: what differs between those on record, as of the last `say`.
         caches_elsewhere: names of the caches that live ones other than this have, as of then.
         shares_name: whether another live one has the same name as this, but for its place.
     """
@@ -65,24 +99,27 @@ class Controllers:
     async def say(self, name: str, settings: Mapping[str, str]) -> None:
         """The controller `name` lives, and has these settings. Learn what others have."""
         text = json.dumps(settings, sort_keys=True)
-        digest, now = hashlib.sha256(text.encode()).hexdigest(), self._store.clock.now()
-        args: list[Arg] = [name, f"{now:.3f}", digest, f"{now - KEPT_SECONDS:.3f}"]
-        missing, found = await self._store.run(_SAY, [self._key, self._settings_key], args)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        keys = [self._key, self._settings_key]
+        missing, now, found = await self._store.run(_SAY, keys, [name, digest, KEPT_SECONDS])
         if missing:
             await self._redis.hset(self._settings_key, digest, text)
-        values = {name: f"{now:.3f} {digest}".encode()}
-        values |= {each.decode(): value for each, value in zip(found[::2], found[1::2], strict=True)}
-        live = {name: settings}
+        values = {each.decode(): value for each, value in zip(found[::2], found[1::2], strict=True)}
+        known, live = {name: settings}, {name}
         for each, value in values.items():
             at, other = value.decode().split()
-            is_live = each != name and abs(now - float(at)) < LIVE_SECONDS
-            if is_live and (known := await self._settings(other)):
-                live[each] = known
+            if each != name and (others := await self._settings(other)):
+                known[each] = others
+                live |= {each} if float(now) - float(at) < LIVE_SECONDS else set()
         self._first = {each: self._first.get(each, values[each]) for each in live if _is_namesake(each, name)}
         self.shares_name = any(values[each] != first for each, first in self._first.items())
-        self.differing = differences({_shown(each, live): known for each, known in live.items()})
-        others = (names_of_caches(known) for each, known in live.items() if each != name)
-        self.caches_elsewhere = frozenset(cache for names in others for cache in names)
+        self.differing = differences({_shown(each, known, each in live): value for each, value in known.items()})
+        elsewhere = (names_of_caches(known[each]) for each in live - {name})
+        self.caches_elsewhere = frozenset(cache for names in elsewhere for cache in names)
+
+    async def forget_silent(self, machine: str) -> None:
+        """Forget those of a machine (its host name) that are not heard from: they serve nothing any more."""
+        await self._store.run(_FORGET_SILENT, [self._key], [machine, LIVE_SECONDS])
 
     async def _settings(self, digest: str) -> Mapping[str, str] | None:
         """The settings with this digest; None if they are not on record any more."""
@@ -134,6 +171,7 @@ def _is_namesake(name: str, other: str) -> bool:
     return name != other and _base(name) == _base(other)
 
 
-def _shown(name: str, live: Collection[str]) -> str:
+def _shown(name: str, known: Collection[str], is_live: bool) -> str:
     """The name as people know it, with the place where that is needed to tell it from others."""
-    return name if any(_is_namesake(each, name) for each in live) else _base(name)
+    shown = name if any(_is_namesake(each, name) for each in known) else _base(name)
+    return shown if is_live else shown + NOT_HEARD_FROM

@@ -24,6 +24,7 @@ type Arg = str | bytes | int | float
 STORE_AWAY: tuple[type[Exception], ...] = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
+    exceptions.InvalidResponse,
     exceptions.ReadOnlyError,
     exceptions.OutOfMemoryError,
     exceptions.ClusterError,

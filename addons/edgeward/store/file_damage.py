@@ -10,6 +10,8 @@ from pathlib import Path
 from edgeward.errors import StoreUnavailable
 from edgeward.store import embedded
 
+LEAST_FREE_BYTES = 64 * 1024
+"""With less a server can't start."""
 MAX_WORDS = 300
 """Characters of the server's words that are shown."""
 
@@ -26,10 +28,10 @@ _CUT = re.compile(r"Truncating the (AOF|append)|loaded anyway because aof-load-t
 
 
 def end_of_server(state_dir: Path, pid: int) -> str:
-    """Why the server with this process id ended, and what to do; "" if it wrote nothing about that."""
+    """Why the server with this process id ended, and what to do; "" if nothing is known about that."""
     lines = [line for line in _lines(state_dir, pid) if not _NO_REASON.match(line)]
     if not lines:
-        return ""
+        return _full_disk(state_dir)
     told = [line for line in lines if _DAMAGED.search(line) or _NEWER.search(line)] or lines[-1:]
     words = f"it says: {'; '.join(told)[:MAX_WORDS]}"
     if any(map(_NEWER.search, told)):
@@ -37,6 +39,15 @@ def end_of_server(state_dir: Path, pid: int) -> str:
     if any(map(_DAMAGED.search, told)):
         return f"{words}. {_repair(state_dir, words)}"
     return words
+
+
+def _full_disk(state_dir: Path) -> str:
+    """A server on a full disk can't even write why it ended; "" if there is room."""
+    try:
+        free = shutil.disk_usage(state_dir).free
+    except OSError:
+        return ""
+    return f"no space is left on the disk of {state_dir.absolute()}: make room there" if free < LEAST_FREE_BYTES else ""
 
 
 def warning_of_start(state_dir: Path, pid: int) -> str:

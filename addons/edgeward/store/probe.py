@@ -153,6 +153,15 @@ _EXPLANATIONS: tuple[tuple[str, str, str, str], ...] = (
      "allow the user all commands on its keys (ACL SETUSER), see docs/deployment.md"),
     ("NO PERMISSIONS", "permissions", "this user may not use a command or key that Edgeward needs",
      "allow the user all commands on its keys (ACL SETUSER), see docs/deployment.md"),
+    ("CERTIFICATE HAS EXPIRED", "tls", "the server's certificate has expired", "give the server a new one"),
+    ("CERTIFICATE REQUIRED", "tls", "the server wants a certificate of this client",
+     "write ?ssl_certfile=FILE&ssl_keyfile=FILE at the end of store.url"),
+    ("SELF-SIGNED", "tls", "the server's certificate is signed by nobody that ssl_ca_certs names",
+     "write ?ssl_ca_certs=FILE at the end of store.url, with the certificate of who signed it"),
+    ("SELF SIGNED", "tls", "the server's certificate is signed by nobody that ssl_ca_certs names",
+     "write ?ssl_ca_certs=FILE at the end of store.url, with the certificate of who signed it"),
+    ("UNABLE TO GET LOCAL ISSUER", "tls", "the server's certificate is signed by nobody that ssl_ca_certs names",
+     "write ?ssl_ca_certs=FILE at the end of store.url, with the certificate of who signed it"),
     ("CERTIFICATE", "tls", "the server's certificate is not valid for store.url", "give ssl_ca_certs, or correct it"),
     ("WRONG_VERSION_NUMBER", "tls", "the server does not speak TLS", "write redis:// and not rediss://"),
     ("RECORD_LAYER", "tls", "the server does not speak TLS", "write redis:// and not rediss://"),
@@ -186,6 +195,9 @@ _EXPLANATIONS: tuple[tuple[str, str, str, str], ...] = (
 def _explain(error: Exception, tls: bool) -> ProbeStep:
     """The meaning of an error. Its own message is not shown where it may hold keys."""
     text = f"{type(error).__name__} {error} {error.__cause__ or ''}".upper()
+    if tls and any(part in text for part in ("CLOSED BY SERVER", "CONNECTION RESET")):
+        fix = "if it wants a certificate of this client: ?ssl_certfile=FILE&ssl_keyfile=FILE at the end of store.url"
+        return ProbeStep("tls", "the server ends the connection after the TLS handshake", fix)
     for part, check, detail, fix in _EXPLANATIONS:
         if part in text:
             return ProbeStep(check, detail, fix)

@@ -1,10 +1,12 @@
 """Where the store is, as told by its URL: one server, a Sentinel set, or a cluster."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio.connection import URL_QUERY_ARGUMENT_PARSERS, parse_url
 
@@ -12,6 +14,7 @@ from edgeward.settings.secret_types import hide_secrets
 
 SENTINEL_PORT = 26379
 SERVER_PORT = 6379
+TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
 SERVER_OPTIONS = frozenset({"username", "password", "client_name"})
@@ -53,12 +56,23 @@ def parse_address(url: str) -> StoreAddress:
         ValueError: the URL is invalid. The message holds no password.
     """
     parts = urlsplit(url)
+    _check_tls_files(parts.query)
     if parts.scheme in ("redis+sentinel", "rediss+sentinel"):
         return _sentinel(url, parts)
     if parts.scheme in ("redis+cluster", "rediss+cluster"):
         return _cluster(url, parts)
     _check_server(url, parts)
     return StoreAddress(url, StoreKind.SERVER)
+
+
+def _check_tls_files(query: str) -> None:
+    """Refuse a file that can't be read: redis-py says so without its name, and when it connects."""
+    for name, path in parse_qsl(query):
+        if name in TLS_FILES:
+            try:
+                Path(path).open("rb").close()
+            except OSError as error:
+                raise ValueError(f"has {name}={path}: {os.strerror(error.errno or 0).lower()}") from None
 
 
 def _check_server(url: str, parts: SplitResult) -> None:
