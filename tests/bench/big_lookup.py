@@ -54,8 +54,9 @@ def measure(effort: Effort) -> Section:
             built += _build(directory / kind.signal, kind, random_values(kind.size), count)
         rows += _machine(directory, built, count)
     how = (
-        f"CPU time of `SegmentSet.near` for one PDQ, radius {RADIUS}, with {RECENT:,} recent changes, after `read_ahead`, against "
-        "faiss's `IndexBinaryFlat.range_search` with one thread; and that of its `IndexBinaryMultiHash` "
+        f"CPU time of `SegmentSet.near` for one PDQ, radius {RADIUS}, with {RECENT:,} recent changes, after "
+        "`read_ahead`, against faiss's `IndexBinaryFlat.range_search` with one thread; and that of its "
+        "`IndexBinaryMultiHash` "
         f"({HASHMAPS} hash maps of {HASHMAP_BITS} bits, one flip), which finds as much. Half of the values looked up "
         "are listed ones with 0 to 64 bits changed, half are drawn like the listed ones. Recall: of all that faiss's "
         "flat index finds, the share that is found at the same distance; nothing else may be found. Skewed: "
