@@ -10,6 +10,7 @@
     │   ├── PreconditionFailed      it was changed since the caller read it
     │   ├── NotFound                there is no such list, entry, order or token
     │   └── Forbidden               the token is unknown, or its role does not allow this
+    ├── DamagedSegment              a file of the index is damaged, cut short or foreign (exit 1)
     └── Unavailable                 a service that is needed can't be reached (exit 3)
         ├── LaterRelease            a later release of Edgeward has written what is needed
         ├── StoreUnavailable        Redis
@@ -84,6 +85,10 @@ class NotFound(UserError):
 
 class Forbidden(UserError):
     """The token is unknown, or its role does not allow this."""
+
+
+class DamagedSegment(EdgewardError):
+    """A file of the index is damaged, cut short or foreign. The message begins with its path."""
 
 
 class Unavailable(EdgewardError):

@@ -13,7 +13,7 @@ type Measure = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure. `full` stays under twelve minutes in all, `quick` near two."""
+    """How long to measure. `full` stays under sixteen minutes in all, `quick` near three."""
 
     seconds: float
     """CPU measurements: seconds for each row."""

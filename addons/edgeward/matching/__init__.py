@@ -1,4 +1,4 @@
-"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O.
+"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O, except for files in `segments`.
 
 linear_scan        every value compared with every query
 bands              candidates by one band of bits (multi-index hashing)
@@ -10,5 +10,6 @@ append_only_index  values of millions of images, which are only added
 distances          indexes for a signal type's own distance; the index for each type
 list_index         the entries of one list
 time_slicing       long searches that let the event loop run
+segments/          values in files that all processes of a machine share; not used by a matcher yet
 matcher            all lists of this process, and the verdict
 """
