@@ -69,6 +69,13 @@ def _import(api: Api, query: str) -> Answer:
     return api.ask("POST", f"/lists/a/imports?{query}", MD5.encode(), "text/plain")
 
 
+def _cancelled(api: Api) -> Answer:
+    """Of an import that takes seconds."""
+    lines = "\n".join(f"md5:{number:032x}" for number in range(1, 20_001))
+    job = api.ask("POST", f"/lists/a/imports?{urlencode({'reason': WHY})}", lines.encode(), "text/plain").json["job"]
+    return api.ask("DELETE", f"/jobs/{job['id']}", why=WHY)
+
+
 def _act(api: Api) -> str:
     return str(api.post("/lists/a/entries", {"hashes": ["md5:" + "2" * 32]}).json["act"])
 
@@ -88,6 +95,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
         _entry(api) and api.post("/lists/a/removals", {"hashes": [MD5], "why": WHY})
     ),
     "POST lists/{name}/imports": lambda api: _import(api, urlencode({"reason": WHY, "wait": "verified"})),
+    "DELETE jobs/{id}": _cancelled,
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST purges": lambda api: api.post("/purges", URLS),
@@ -135,7 +143,7 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     assert {line[1] for line in lines} == {who}
     # What an import lists is noted without the address: its first line has it.
     assert any(line[2] == "127.0.0.1" for line in lines)
-    assert "imports" in name or all(line[2] for line in lines)
+    assert "imports" in name or "jobs" in name or all(line[2] for line in lines)
     assert all(began - 60 < line[4] < time.time() + 60 for line in lines)
     assert name in WITHOUT_WHY or any(WHY in line[3] for line in lines)
 

@@ -181,7 +181,11 @@ class ImportWorker(JobWorker):
             changes = await self._changes_of(job.id, entries, version_before)
         if job.purge_again:
             added = {change.entry.id for change in changes if change.entry}
-            await self._jobs.list_again(job, [entry.id for entry in entries if entry.id not in added])
+            known = [entry.id for entry in entries if entry.id not in added]
+            if is_first:
+                # What they led to before is no purge of this import.
+                await self._jobs.note_earlier(job.id, await self._orders.ids_of_entries(known))
+            await self._jobs.list_again(job, known)
         await self._jobs.note_listed(job.id, number, [change.version for change in changes])
 
     async def _changes_of(self, job_id: str, entries: list[Entry], version: int) -> list[Change]:
