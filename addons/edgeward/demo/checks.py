@@ -16,6 +16,7 @@ from typing import Any
 from edgeward.demo.edge import until
 from edgeward.demo.http_client import HOST, HttpResponse
 from edgeward.demo.photos import Photo, builtin_photos, first_distinct, photos_in, smaller_webp
+from edgeward.demo.programme_list import OTHERS, programme_list
 from edgeward.demo.report import Report
 from edgeward.demo.stack import Placement, Stack
 from edgeward.errors import EdgewardError, Exit
@@ -83,6 +84,7 @@ class DemoChecks:
         self._edge.create_list("removed")
         self._check_listing()
         self._check_other_photo()
+        self._check_import()
         self._check_allowlist()
         self._check_outage()
 
@@ -157,6 +159,27 @@ class DemoChecks:
         fetched = self._stack.origin.fetches(self._b.path)
         hit = _is_unchanged(self._b, answer) and answer.header("X-Cache") == "HIT" and fetched == 1
         self._check("B stays a cache hit", hit, answer.seconds, f"{fetched} fetch from the origin")
+
+    def _check_import(self) -> None:
+        """A file as a programme ships it lists B. What another radius would match is asked; then it is undone."""
+        self._edge.create_list("programme")
+        file, began = programme_list([self._b.body]), time.perf_counter()
+        wait = "?wait=verified&timeout=30&reason=demonstration"
+        job = self._edge.api("POST", f"/lists/programme/imports{wait}", body=file)["job"]
+        left_out = sum(each["count"] for each in job["left_out"])
+        said = f"{job['format_title']}: {job['added']} hashes, {left_out} of a video left out"
+        listed = job["format"] == "ncmec" and job["state"] == "done" and job["added"] == 2 * (1 + OTHERS)
+        self._check("a programme's file is imported", listed, time.perf_counter() - began, said)
+        answer = self._stack.get(self._b.path)
+        self._check("B is blocked by it", is_blocked(self._b, answer), answer.seconds, f"HTTP {answer.status}")
+        self._check_gone("B is gone from Varnish", self._b, began)
+        found = self._edge.api("GET", "/lists/programme/what-if?radius=pdq=40")
+        said = f"{found['would_match']} of {found['images']} images seen"
+        self._check("what-if says what it would match", found["would_match"] == 1, detail=said)
+        undone = self._edge.api("DELETE", f"/acts/{job['id']}?why=demonstration")
+        self._check("the import is undone", undone["act"]["removed"] == job["added"])
+        answer = self._stack.get(self._b.path)
+        self._check("B passes again", _is_unchanged(self._b, answer), answer.seconds, f"HTTP {answer.status}")
 
     def _check_allowlist(self) -> None:
         """An allowlist lets A pass although it is still on the block list."""
