@@ -91,6 +91,8 @@ def test_what_the_purges_met(caches: dict[str, CacheTotal], found: str) -> None:
         (ReceiptState.PLACING, {}, "more purges will follow, 7 purges so far"),
         (ReceiptState.PURGING, {"a": _total(owed=2)}, "not gone yet: a owes 2 purges"),
         (ReceiptState.OWED, {"a": _total(owed=1)}, "not gone: a owes 1 purge, and does not answer"),
+        (ReceiptState.OWED, {"a": _total(owed=1), "b": _total(refused=2)}, "goes on trying; b refuses 2 purges"),
+        (ReceiptState.PURGING, {"a": _total(owed=1), "b": _total(refused=1)}, "a owes 1 purge; b refuses 1 purge"),
         (ReceiptState.REFUSED, {"a": _total(refused=2)}, "not gone: a refuses 2 purges; fix its access rules"),
         (ReceiptState.ACCEPTED, {"cf": _total(delivered=1)}, "accepted, not verified: every purge was carried out; cf"),
         (ReceiptState.UNKNOWN, {"a": _total(forgotten=1)}, "not known to be gone: a: 1 target was forgotten"),

@@ -62,9 +62,10 @@ def _state(summary: OrderSummary) -> str:
         case ReceiptState.PLACING:
             return f"more purges will follow, {counted(summary.orders, 'purge')} so far"
         case ReceiptState.PURGING:
-            return f"not gone yet: {_owed(summary, '')}"
+            return f"not gone yet: {_owed(summary, '')}{_refused_too(summary)}"
         case ReceiptState.OWED:
-            return f"not gone: {_owed(summary, ', and does not answer; Edgeward goes on trying')}"
+            owed = _owed(summary, ", and does not answer; Edgeward goes on trying")
+            return f"not gone: {owed}{_refused_too(summary)}"
         case ReceiptState.REFUSED:
             return f"not gone: {refusals(summary)}"
         case ReceiptState.UNKNOWN:
@@ -86,6 +87,11 @@ def _state(summary: OrderSummary) -> str:
             return f"found nothing: every cache that Edgeward is told of was asked where purges look ({names})"
         case ReceiptState.GONE:
             return _gone(summary)
+
+
+def _refused_too(summary: OrderSummary) -> str:
+    """The caches that refuse purges, where others owe some."""
+    return f"; {refusals(summary)}" if summary.refused else ""
 
 
 def _known(summary: OrderSummary) -> str:
