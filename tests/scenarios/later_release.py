@@ -48,8 +48,8 @@ _APPENDED = {
 _order_to_json = order_to_json
 
 
-def order_to_json(order):
-    return _order_to_json(order)[:-1] + ',"region":["eu"]}'
+def order_to_json(order, nonce=""):
+    return _order_to_json(order, nonce)[:-1] + ',"region":["eu"]}'
 """,
     "incidents.py": """
 _fields_before = _fields
