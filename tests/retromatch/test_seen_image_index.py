@@ -90,3 +90,10 @@ def test_an_image_that_cannot_be_read_hides_no_other() -> None:
     assert near_ids(index, Signal("md5", "ab" * 16), 0) == ids("a")
     assert near_ids(index, Signal("md5", "cd" * 16), 0) == set()
     assert near_ids(index, Signal("sha256", image("b").sha256), 0) == ids("b")
+
+
+def test_an_image_counts_once() -> None:
+    """However often it is announced."""
+    index = seen(image("a"), image("b"), image("a", Signal("phash", "0f" * 8)))
+    assert (len(index), index.distinct()) == (3, 2)
+    assert SeenImageIndex().distinct() == 0

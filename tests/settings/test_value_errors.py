@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from edgeward.api import requests
+from edgeward.api import lookup_queries, requests
 from edgeward.settings.config import Config
 from edgeward.settings.value_errors import FORMS, SENTENCES, TABLE_TYPES, describe
 
 MODELS = [
     Config,
-    *(each for _, each in inspect.getmembers(requests, inspect.isclass) if issubclass(each, BaseModel)),
+    *(
+        each
+        for module in (requests, lookup_queries)
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, BaseModel)
+    ),
 ]
 ERRORS_OF_TYPE = {
     "str": {"string_type", "string_unicode"},

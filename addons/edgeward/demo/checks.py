@@ -167,15 +167,15 @@ class DemoChecks:
         wait = "?wait=verified&timeout=30&reason=demonstration"
         job = self._edge.api("POST", f"/lists/programme/imports{wait}", body=file)["job"]
         left_out = sum(each["count"] for each in job["left_out"])
-        said = f"{job['format_title']}: {job['added']} hashes, {left_out} of a video left out"
+        detail = f"{job['format_title']}: {job['added']} hashes, {left_out} of a video left out"
         listed = job["format"] == "ncmec" and job["state"] == "done" and job["added"] == 2 * (1 + OTHERS)
-        self._check("a programme's file is imported", listed, time.perf_counter() - began, said)
+        self._check("a programme's file is imported", listed, time.perf_counter() - began, detail)
         answer = self._stack.get(self._b.path)
         self._check("B is blocked by it", is_blocked(self._b, answer), answer.seconds, f"HTTP {answer.status}")
         self._check_gone("B is gone from Varnish", self._b, began)
         found = self._edge.api("GET", "/lists/programme/what-if?radius=pdq=40")
-        said = f"{found['would_match']} of {found['images']} images seen"
-        self._check("what-if says what it would match", found["would_match"] == 1, detail=said)
+        detail = f"{found['would_match']} of {found['images']} images seen"
+        self._check("what-if says what it would match", found["would_match"] == 1, detail=detail)
         undone = self._edge.api("DELETE", f"/acts/{job['id']}?why=demonstration")
         self._check("the import is undone", undone["act"]["removed"] == job["added"])
         answer = self._stack.get(self._b.path)

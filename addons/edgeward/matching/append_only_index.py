@@ -84,3 +84,9 @@ class AppendOnlyIndex:
         padded = np.zeros((count, self._words * WORD_BYTES), np.uint8)
         padded[:, -self.size :] = np.frombuffer(values, np.uint8).reshape(count, self.size)
         return np.ascontiguousarray(padded.view(">u8").astype(np.uint64).T)
+
+
+def count_distinct(ids: bytes, size: int) -> int:
+    """How many different ids of `size` bytes, a multiple of 8, are in `ids`, by their first 8 bytes: digests."""
+    words = np.frombuffer(ids, np.uint64)[:: size // WORD_BYTES]
+    return len(np.unique(words))

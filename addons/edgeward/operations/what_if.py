@@ -82,7 +82,7 @@ async def what_if(services: Services, name: str, changes: ListChanges, timeout: 
             break
         await search.step([entry for entry_id in some if (entry := entries.get(entry_id))])
         searched += len(some)
-    return search.result(len(ids), searched)
+    return await search.result(len(ids), searched)
 
 
 class _SeenMatches:
@@ -142,11 +142,11 @@ class _SeenMatches:
         nearest = min(distances, default=None)
         return nearest if nearest is not None and nearest <= radius_of(policy, listed.type) else None
 
-    def result(self, entries: int, searched: int) -> WhatIf:
+    async def result(self, entries: int, searched: int) -> WhatIf:
         distances: defaultdict[str, Counter[int]] = defaultdict(Counter)
         for nearest, signal_type in self.nearest.values():
             distances[signal_type][nearest] += 1
-        counts = self._services.retromatch.images_seen, len(self._matching), len(self.nearest)
+        counts = await self._services.retromatch.images_seen(), len(self._matching), len(self.nearest)
         return WhatIf(self._before, self._after, entries, searched, *counts, distances)
 
 

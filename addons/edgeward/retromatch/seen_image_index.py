@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from edgeward.background.readable_records import readable
 from edgeward.hashing.signal_registry import has_distance
-from edgeward.matching.append_only_index import AppendOnlyIndex
+from edgeward.matching.append_only_index import AppendOnlyIndex, count_distinct
 from edgeward.matching.distances import AppendOnlyDistanceIndex, append_only_index_for
 from edgeward.sightings.codec import ID_BYTES, SHA256, image_id, packed_signals
 from edgeward.types import ALWAYS_MATCHED, Signal, View
@@ -36,6 +36,10 @@ class SeenImageIndex:
     def __len__(self) -> int:
         """Number of images that were added."""
         return len(self._ids) // ID_BYTES
+
+    def distinct(self) -> int:
+        """Number of different images. Takes a second for ten million."""
+        return count_distinct(bytes(self._ids), ID_BYTES)
 
     def add(self, images: Sequence[bytes]) -> None:
         """Add packed fingerprints. Of one that can't be read only its SHA-256 is found."""

@@ -42,9 +42,9 @@ class SeenImageSearch:
         self._updating = asyncio.Lock()
         self._rebuilding: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
+    async def count(self) -> int:
         """Number of images in the index."""
-        return len(self._index)
+        return await asyncio.to_thread(self._index.distinct)
 
     @property
     def ready(self) -> bool:

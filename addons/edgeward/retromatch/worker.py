@@ -111,10 +111,9 @@ class RetromatchWorker:
         """
         return await self._seen_image_search.near(signal, radius)
 
-    @property
-    def images_seen(self) -> int:
+    async def images_seen(self) -> int:
         """Number of images in the index."""
-        return len(self._seen_image_search)
+        return await self._seen_image_search.count()
 
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
         """For each search the ids of the images seen that may match it: their fingerprints tell.
