@@ -18,7 +18,7 @@ from tests.support.eventually import until
 from edgeward.background.job_store import LEASE_SECONDS
 from edgeward.background.job_worker import TICK_SECONDS
 
-TOTAL = 20_000
+TOTAL = 8_000
 ROOT = Path(__file__).parents[2]
 
 
