@@ -108,14 +108,33 @@ async def test_several_of_one_name(store: Store) -> None:
 
 
 async def test_one_that_was_moved(store: Store) -> None:
-    """One that was killed and started at another place, as a container is, is no second controller of its name; but
-    until it is certainly gone its settings count."""
-    before, after = Controllers(store), Controllers(store)
+    """One that was killed and started at another place, as after a crash of its machine, is no second controller of its
+    name. Its settings count until it is certainly gone, for its successor and for others."""
+    before, after, other = Controllers(store), Controllers(store), Controllers(store)
     await before.say("edge:8081#0", THERE)
     for _ in range(3):
         await after.say("edge:8081#1", HERE)
+        await other.say("other:8081#0", HERE)
         assert not after.shares_name
-        assert after.differing_caches().keys() == {"edge"}
+        assert after.differing_caches().keys() == other.differing_caches().keys() == {"edge"}
+    await age(store, "edge:8081#0", LIVE_SECONDS + 1)
+    await after.say("edge:8081#1", HERE)
+    await other.say("other:8081#0", HERE)
+    assert after.differing == other.differing == []
+
+
+async def test_a_second_one_that_is_silent(store: Store) -> None:
+    """Both lived at the same time, so neither took the other's place: its settings count on."""
+    one, two, other = Controllers(store), Controllers(store), Controllers(store)
+    for _ in range(2):
+        await two.say("edge:8081#2", THERE)
+        await one.say("edge:8081#1", HERE)
+        await other.say("other:8081#0", HERE)
+    await age(store, "edge:8081#2", LIVE_SECONDS + 1)
+    for name, each in (("edge:8081#1", one), ("other:8081#0", other)):
+        await each.say(name, HERE)
+        (found,) = each.differing
+        assert "edge:8081#2 (not heard from)" in found.values
 
 
 async def test_a_restart_and_a_loss(store: Store) -> None:

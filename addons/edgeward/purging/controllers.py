@@ -93,8 +93,10 @@ class Controllers:
         self.differing: Sequence[SettingDifference] = ()
         self.caches_elsewhere: frozenset[str] = frozenset()
         self.shares_name = False
-        # By controller of this name what it had said when it was first seen. It lives once it says more.
+        # By live controller with a namesake what it had said when it was first seen. It lives once it says more.
         self._first: dict[str, bytes] = {}
+        # Those that lived at the same time as a namesake: neither of them took the other's place.
+        self._twins: set[str] = set()
 
     async def say(self, name: str, settings: Mapping[str, str]) -> None:
         """The controller `name` lives, and has these settings. Learn what others have."""
@@ -111,9 +113,14 @@ class Controllers:
             if each != name and (others := await self._settings(other)):
                 known[each] = others
                 live |= {each} if float(now) - float(at) < LIVE_SECONDS else set()
-        self._first = {each: self._first.get(each, values[each]) for each in live if _is_namesake(each, name)}
-        self.shares_name = any(values[each] != first for each, first in self._first.items())
-        self.differing = differences({_shown(each, known, each in live): value for each, value in known.items()})
+        self._first = {each: self._first.get(each, values[each]) for each in live if _has_namesake(each, live)}
+        advanced = {each for each, first in self._first.items() if values[each] != first}
+        self._twins = (self._twins & known.keys()) | advanced
+        self.shares_name = any(_is_namesake(each, name) for each in self._twins & live)
+        # One that was killed and started at another place (after a crash of the machine, in another container) has a
+        # successor of its name.
+        counting = {each for each in known if each in live or each in self._twins or not _has_namesake(each, live)}
+        self.differing = differences({_shown(each, counting, each in live): known[each] for each in counting})
         elsewhere = (names_of_caches(known[each]) for each in live - {name})
         self.caches_elsewhere = frozenset(cache for names in elsewhere for cache in names)
 
@@ -171,7 +178,11 @@ def _is_namesake(name: str, other: str) -> bool:
     return name != other and _base(name) == _base(other)
 
 
+def _has_namesake(name: str, others: Collection[str]) -> bool:
+    return any(_is_namesake(each, name) for each in others)
+
+
 def _shown(name: str, known: Collection[str], is_live: bool) -> str:
     """The name as people know it, with the place where that is needed to tell it from others."""
-    shown = name if any(_is_namesake(each, name) for each in known) else _base(name)
+    shown = name if _has_namesake(name, known) else _base(name)
     return shown if is_live else shown + NOT_HEARD_FROM
