@@ -102,9 +102,8 @@ class Replica:
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
         announcements = Announcements(store, self.membership)
-        self._reader = StreamReader(
-            store, self._list_store.stream, self.membership.flush_requests, announcements.stream
-        )
+        streams = self._list_store.stream, self.membership.flush_requests, announcements.stream
+        self._reader = StreamReader(store, *streams)
         self._preparation = BatchPreparation(
             self._name,
             batch_files or BatchFiles.temporary(),

@@ -1,8 +1,8 @@
 """A process that writes the files of one batch: `python -m edgeward.matching.batches.write_files DIRECTORY`.
 
-It reads the batch and its data from standard input (file_stream.py), and writes to standard output how much is done: a number from
-0 to 1 on each line. It is a process of its own, since to sort millions of values would slow down one that serves. It ends
-without a trace of the batch if its input is cut short.
+It reads the batch and its data from standard input (file_stream.py), and writes to standard output how much is done: a
+number from 0 to 1 on each line. It is a process of its own, since to sort millions of values would slow down one that
+serves. It ends without a trace of the batch if its input is cut short.
 """
 
 import os
