@@ -137,7 +137,7 @@ async def create(
     profile = {} if request.profile else hash_list.import_profile
     request, reading = request.with_profile(profile) if profile else request, reading or Reading()
     comparison, status = None, None
-    async with _spool(services, request.file) as spool:
+    async with _spool(services, request) as spool:
         file = await _read(services, request, spool, reading)
         if request.dry_run:
             comparison = await compare(services, hash_list, spool, file.counts, reading)
@@ -156,13 +156,14 @@ async def create(
 
 
 @asynccontextmanager
-async def _spool(services: Services, file: BinaryIO) -> AsyncIterator[Spool]:
+async def _spool(services: Services, request: ImportRequest) -> AsyncIterator[Spool]:
     """A spool for one file: in memory if the file is small, else in state_dir."""
+    file = request.file
     small = file.seek(0, io.SEEK_END) <= MEMORY_BYTES
     file.seek(0)
     small = small and not compression_of(file.read(MAGIC_BYTES))
     file.seek(0)
-    spool = Spool(None if small else services.config.state_dir.absolute())
+    spool = Spool(None if small else services.config.state_dir.absolute(), request.list)
     try:
         yield spool
     finally:
