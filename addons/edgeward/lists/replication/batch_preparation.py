@@ -16,15 +16,21 @@ from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.batches.batch_data import BatchData
 from edgeward.matching.batches import file_stream, write_files
 from edgeward.matching.batches.batch_files import BatchFiles
+from edgeward.matching.segments.compaction import DirectoryLock
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Batch
 
 logger = logging.getLogger(__name__)
 
+BUILDING = "building"
+"""Name of the directory whose lock the process has that builds files."""
 POLL_SECONDS = 0.05
 """Pause between two looks at whether another process of the machine has built the files."""
 LOG_SECONDS = 10.0
 """Time between two lines of the log about how much is built."""
+
+
+_NOT_NOW: tuple[type[Exception], ...] = (*STORE_AWAY, Unavailable)
 
 
 class BatchPreparation:
@@ -78,14 +84,14 @@ class BatchPreparation:
             await self._announcements.note(batch.id, self._name, ready=False)
             await self.ensure([batch])
             await self._announcements.note(batch.id, self._name, ready=True)
-        except (*STORE_AWAY, Unavailable) as error:
+        except _NOT_NOW as error:
             # It is tried again when the batch acts.
             logger.warning("the files of a batch can't be made ready now: %s", error)
 
     async def _ensure(self, batch: Batch) -> None:
         while not self.files.has(batch.id):
             try:
-                lock = self.files.lock()
+                lock = DirectoryLock(self.files.directory / BUILDING)
             except Conflict:
                 # Another process of this machine is at it, or at another batch.
                 await asyncio.sleep(POLL_SECONDS)
@@ -115,6 +121,9 @@ class BatchPreparation:
                 await process.wait()
         if status == write_files.NO_DISK:
             raise Unavailable(f"the files of a batch can't be written: {said.result()}")
+        if status == write_files.BUSY:
+            await asyncio.sleep(POLL_SECONDS)
+            return
         if status or not self.files.has(batch.id):
             raise Unavailable(f"the process that writes the files of a batch has failed ({status}): {said.result()}")
         logger.info("built the files of a batch of %d rows, in %.1f s", batch.rows, time.monotonic() - began)
