@@ -49,6 +49,7 @@ class Act:
     """An act, and how far its undo is. Times are Unix seconds, 0 for what has not happened.
 
     Attributes:
+        rows: number of entries that it listed in batches, and that were not listed before.
         known: number of its entries that another act had listed before.
         removed: number of its entries that the undo removed.
         kept: number of its entries that stay, since another act lists them too.
@@ -72,6 +73,7 @@ class Act:
     version: int = 0
     withdrawn: int = 0
     restored: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,4 +213,5 @@ def _parse(act_id: str, fields: Mapping[str, str]) -> Act:
         version=number("version"),
         withdrawn=number("withdrawn"),
         restored=number("restored"),
+        rows=number("rows"),
     )

@@ -6,6 +6,7 @@
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
+{blocklist}:batches:<list>  see batches/batch_store.py
 {blocklist}:act:<id>        see acts.py
 {blocklist}:gone:<list>     see deleted_allowlists.py
 {blocklist}:replicas        see replication/membership.py
@@ -25,6 +26,7 @@ from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
+from edgeward.lists.batches.batch_store import BatchStore
 from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, parse_version, read_entry, read_list, removed_entry
@@ -53,6 +55,7 @@ class ListStore:
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
         withdrawals: what imports take off the lists.
+        batches: those of each list.
         clock: that of the store.
         membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
@@ -67,6 +70,7 @@ class ListStore:
         self.deleted = DeletedAllowlists(store)
         self.withdrawals = Withdrawals(store)
         self.archive = StreamArchive(store, self.stream)
+        self.batches = BatchStore(store)
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
@@ -159,7 +163,8 @@ class ListStore:
             NotFound: there is no such list.
         """
         kept = self.deleted.entries(name), self._demands(name), self.acts.deletions, self.deleted.index
-        keys = self._keys(self._entries(name), *kept)
+        batches = self.batches.key(name), self.batches.removed_key(name), self.batches.old
+        keys = self._keys(self._entries(name), *kept, *batches)
         for _ in range(MAX_ATTEMPTS):
             was = await self._list_json(name) if check else b""
             if check:
@@ -328,10 +333,6 @@ class ListStore:
         if found and parse_version(found[0][0]) > after + 1:
             found = await self.archive.after(f"{after}-0", limit)
         return parse_changes(found)
-
-    async def laggards(self, version: int) -> Laggards:
-        """The replicas that have not applied `version`."""
-        return await self.membership.laggards(version)
 
     async def replicas(self) -> list[LiveReplica]:
         """The live replicas of all machines, with the version that each has reported."""

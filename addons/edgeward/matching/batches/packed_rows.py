@@ -80,7 +80,7 @@ class PackedRows:
         self._details_at = end + (count if has_quality else 0)
         if len(packed) < self._details_at:
             raise DamagedSegment("rows of a batch are cut short")
-        self._packed, self._part, self._count = packed, part, count
+        self._packed, self._part, self._count = packed, part, int(count)
         self.values: NDArray[np.uint8] = np.frombuffer(packed, np.uint8, count * size, _HEADER.size).reshape(-1, size)
         self._qualities = packed[end : self._details_at]
         self._details: dict[str, Sequence[Any]] | None = None

@@ -1,0 +1,60 @@
+"""Lets the batches of lists act in the matcher of a replica."""
+
+from collections.abc import Sequence
+
+from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
+from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.matching.matcher import Matcher
+from edgeward.types import Unreadable
+
+_NONE = StoredBatches(0, (), {})
+
+
+class BatchUpdates:
+    """The batches of one matcher."""
+
+    def __init__(self, matcher: Matcher, batches: BatchStore, preparation: BatchPreparation) -> None:
+        self._matcher, self._store, self._preparation = matcher, batches, preparation
+        self._loaded: dict[str, StoredBatches] = {}
+
+    def of(self, list_name: str) -> StoredBatches:
+        """The batches of a list that act here."""
+        return self._loaded.get(list_name, _NONE)
+
+    async def load(self, list_name: str, keep_others: bool) -> tuple[Sequence[Unreadable], int]:
+        """Let the batches act that a list has in the store.
+
+        Args:
+            keep_others: those that act here and are not in the store go on.
+
+        Returns:
+            Those that can't be read, and how many entries are kept of others.
+
+        Raises:
+            STORE_AWAY: the store is away, or lacks the rows of a batch.
+            Unavailable: the files can't be written.
+        """
+        stored, kept = await self._store.get(list_name), 0
+        if keep_others:
+            stored, kept = _with_others(stored, self.of(list_name))
+        if not stored.batches and list_name not in self._loaded:
+            return stored.unreadable, kept
+        needed = stored.needed()
+        await self._preparation.ensure(needed)
+        await self._matcher.set_batches(list_name, stored.batches, stored.removed, self._preparation.files)
+        self._loaded[list_name] = stored
+        return stored.unreadable, kept
+
+    def forget(self, list_name: str) -> None:
+        """The list is deleted."""
+        self._loaded.pop(list_name, None)
+
+
+def _with_others(stored: StoredBatches, here: StoredBatches) -> tuple[StoredBatches, int]:
+    """The batches of the store with those that are only here, and how many entries those had listed."""
+    there = {batch.id for batch in stored.batches}
+    others = [batch for batch in here.batches if batch.id not in there]
+    batches = sorted([*stored.batches, *others], key=lambda batch: batch.version)
+    removed = here.removed | stored.removed if others else stored.removed
+    kept = sum(batch.rows for batch in others if not batch.undone)
+    return StoredBatches(max(stored.last, here.last), batches, removed, stored.unreadable), kept
