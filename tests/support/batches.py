@@ -38,7 +38,9 @@ def packed_batch(
     for name, size in kinds:
         own = [each for each in entries if (each.signal.type, len(each.signal.value) // 2) == (name, size)]
         own.sort(key=lambda entry: entry.id)
-        data |= writer.part(PartPlan(name, size, len(own)), (as_row(entry, fields.get("why", "")) for entry in own))
+        writer.open_part(PartPlan(name, size, len(own)))
+        data |= writer.add(as_row(entry, fields.get("why", "")) for entry in own)
+        data |= writer.close_part()
     data |= writer.counts()
     masks = [{batch.id: np.isin(np.arange(batch.rows), list(rows)) for batch, rows in some} for some in (adds, removes)]
     data |= mask_data(*masks)

@@ -15,7 +15,7 @@ from edgeward.hashing.signal_registry import distance, has_distance, radius_of
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex, IndexKey
 from edgeward.matching.list_index import ListIndex, index_key
-from edgeward.matching.time_slicing import Steps, run_sliced, run_to_end
+from edgeward.matching.time_slicing import Steps, run_in_slices, run_sliced, run_to_end
 from edgeward.settings.config import SIGNAL_TYPES
 from edgeward.types import (
     ALWAYS_MATCHED,
@@ -149,22 +149,23 @@ class Matcher:
         if entry is not None:
             self._counts[list_name, entry.signal.type] -= gone
 
-    def set_batches(
+    async def set_batches(
         self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int], files: BatchFiles
     ) -> None:
         """Let these be the batches of a list, with the rows removed one by one since: at once or, on an error, not.
+
+        The event loop runs other tasks meanwhile, which may add and remove entries and rows. One at a time for a list.
 
         Raises:
             FileNotFoundError: the files of a batch are not there.
             DamagedSegment: a file is damaged, missing or of another batch.
         """
-        run_to_end(self.set_batches_steps(list_name, batches, removed, files))
+        await run_in_slices(self.set_batches_steps(list_name, batches, removed, files))
 
     def set_batches_steps(
         self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int], files: BatchFiles
     ) -> Steps[None]:
-        """The same in steps of a few milliseconds. All is as before until the last; entries and rows may be added and
-        removed meanwhile. One at a time for each list."""
+        """The same in steps of a few milliseconds. All is as before until the last."""
         index = self._indexes.setdefault(list_name, ListIndex(list_name))
         yield from index.set_batches_steps(batches, removed, files)
         self.change_count += 1

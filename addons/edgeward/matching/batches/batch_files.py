@@ -4,12 +4,17 @@ Files are written under other names and flushed, and the database gets its name 
 process that was killed has left is removed by the next writer. One process of a machine writes at a time.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Collection, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from edgeward.errors import DamagedSegment
+from edgeward.errors import Conflict, DamagedSegment
 from edgeward.matching.batches.batch_database import BatchDatabase, DatabaseWriter, new_database
 from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_counts
 from edgeward.matching.batches.packed_rows import PackedRows
@@ -21,9 +26,14 @@ from edgeward.matching.segments.segment_rows import Rows
 from edgeward.types import Batch
 from edgeward.types.batches import adds_field, counts_field, removes_field, row_field
 
+BATCHES_DIRECTORY = "batches"
+"""Name of the directory in the state directory of a machine."""
 DATABASE_SUFFIX = ".sqlite"
 RECENT_BUCKETS = 32
 """Buckets of all batches that a process keeps decoded: some 100 KB each."""
+BUILDING_LOCK = "building.lock"
+_PAUSE_SECONDS = 0.05
+"""Between two tries to get the lock."""
 _BATCH = "batch"
 """Name of the value that holds the batch itself."""
 
@@ -38,6 +48,24 @@ class BatchFiles:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._buckets = RecentlyUsed[PackedRows](RECENT_BUCKETS)
+
+    @classmethod
+    def temporary(cls) -> Self:
+        """Files in a new directory, which is removed when this object is."""
+        directory = tempfile.mkdtemp(prefix="edgeward-batches-")
+        files = cls(Path(directory))
+        weakref.finalize(files, shutil.rmtree, directory, ignore_errors=True)
+        return files
+
+    def lock(self) -> DirectoryLock:
+        """The right to have files of batches built, which one process of a machine has at a time.
+
+        What builds them may be another process, so `write` has a lock of its own besides.
+
+        Raises:
+            Conflict: another process has it.
+        """
+        return DirectoryLock(self.directory, BUILDING_LOCK)
 
     def has(self, batch_id: str) -> bool:
         """Whether the files of a batch are there."""
@@ -74,7 +102,7 @@ class BatchFiles:
         return search
 
     def write(self, batch: Batch, data: Iterable[tuple[str, bytes]]) -> Iterator[float]:
-        """Write the files of a batch; if they are there, nothing is done.
+        """Write the files of a batch; if they are there, nothing is done. Waits while another process writes.
 
         `data` are all its data under their names, in the order of `fields_of`, without those of buckets that have no
         rows. They are read as they are written: some 100 MB of memory are needed, however many there are.
@@ -82,11 +110,10 @@ class BatchFiles:
         Yields the share that is done, some times a second; close it to give up: the batch has no files then.
 
         Raises:
-            Conflict: another process is writing to the directory.
             DamagedSegment: `data` are not the data of this batch. The message names the batch, and what is wrong.
             OSError: the disk is full, or the directory can't be written to.
         """
-        with DirectoryLock(self.directory):
+        with (yield from self._writing()):
             self._remove_left_overs()
             if self.has(batch.id):
                 return
@@ -98,6 +125,14 @@ class BatchFiles:
             finally:
                 if not self.has(batch.id):
                     self._remove_segments(batch.id)
+
+    def _writing(self) -> Generator[float, None, DirectoryLock]:
+        while True:
+            try:
+                return DirectoryLock(self.directory)
+            except Conflict:
+                yield 0.0
+                time.sleep(_PAUSE_SECONDS)
 
     def _write_parts(self, batch: Batch, source: "_BatchSource") -> Iterator[float]:
         total, done = max(batch.rows, 1), 0

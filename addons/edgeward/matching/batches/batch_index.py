@@ -5,7 +5,7 @@ when something matches it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import NamedTuple
@@ -235,6 +235,14 @@ class BatchIndex:
     def ids(self) -> Iterator[str]:
         """The ids of all listed entries, as of now. Raises DamagedSegment."""
         return self._state.provenance.ids(self._list_name)
+
+    def entry_at(self, batch_id: str, row: int) -> Entry:
+        """The entry of a row, listed or not. Cheap for rows of one bucket after each other. Errors as in `row`."""
+        return self._state.provenance.entry(batch_id, row)
+
+    def rows_of_sources(self, source_ids: Collection[str]) -> Iterator[RowRef]:
+        """The listed rows whose entries have one of these ids of their sources. Reads all rows, a bucket at a time."""
+        return self._state.provenance.rows_of_sources(source_ids)
 
     def row(self, ref: RowRef) -> tuple[Row, Entry]:
         """A row, listed or not, and its entry. Cheap for rows of one bucket after each other.

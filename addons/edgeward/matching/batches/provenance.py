@@ -1,6 +1,6 @@
 """The entries of rows: who listed them, when and why, by the batches that say so."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +66,16 @@ class Provenance:
             packed, first = opened.bucket(part, bucket), opened.bounds(part, bucket)[0]
             for row in rows:
                 yield id_of(list_name, opened.parts[part], packed, row - first)
+
+    def rows_of_sources(self, source_ids: Collection[str]) -> Iterator[RowRef]:
+        """The listed rows that have one of these ids of their sources. Raises DamagedSegment."""
+        for opened, part, bucket, rows in self.listed():
+            if self._batches[opened.id].undone:
+                continue  # the entries of its rows are what other batches say
+            packed, first = opened.bucket(part, bucket), opened.bounds(part, bucket)[0]
+            for row in rows:
+                if packed.row(row - first).source_id in source_ids:
+                    yield RowRef(opened.id, row)
 
     def _entry(self, batch_id: str, row: int, place: RowPlace) -> Entry:
         batch = self._batches[batch_id]
