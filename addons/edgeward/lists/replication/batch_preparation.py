@@ -16,14 +16,11 @@ from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.batches.batch_data import BatchData
 from edgeward.matching.batches import file_stream, write_files
 from edgeward.matching.batches.batch_files import BatchFiles
-from edgeward.matching.segments.compaction import DirectoryLock
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Batch
 
 logger = logging.getLogger(__name__)
 
-BUILDING = "building"
-"""Name of the directory whose lock the process has that builds files."""
 POLL_SECONDS = 0.05
 """Pause between two looks at whether another process of the machine has built the files."""
 LOG_SECONDS = 10.0
@@ -91,7 +88,7 @@ class BatchPreparation:
     async def _ensure(self, batch: Batch) -> None:
         while not self.files.has(batch.id):
             try:
-                lock = DirectoryLock(self.files.directory / BUILDING)
+                lock = self.files.lock()
             except Conflict:
                 # Another process of this machine is at it, or at another batch.
                 await asyncio.sleep(POLL_SECONDS)

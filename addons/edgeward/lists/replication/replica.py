@@ -17,10 +17,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
@@ -106,10 +104,9 @@ class Replica:
         announcements = Announcements(store, self.membership)
         streams = self._list_store.stream, self.membership.flush_requests, announcements.stream
         self._reader = StreamReader(store, *streams)
-        self._own_directory = tempfile.TemporaryDirectory(prefix="edgeward-batches-")
         self._preparation = BatchPreparation(
             self._name,
-            batch_files or BatchFiles(Path(self._own_directory.name)),
+            batch_files or BatchFiles.temporary(),
             self._list_store.batches.data,
             announcements,
             self._heartbeat_if_due,
