@@ -27,6 +27,7 @@ from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
@@ -79,6 +80,7 @@ class Replica:
         membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
+        batch_states: the batches of the store at other times than now.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Replica:
             self._log_name, self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
         )
         self.unreadable = self._updates.unreadable
+        self.batch_states = BatchStates(self._list_store.batches, self._preparation)
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
