@@ -151,6 +151,12 @@ def _undone(state: BatchState) -> str:
     return hashlib.blake2b(" ".join(ids).encode(), digest_size=4).hexdigest()
 
 
+def check_cursor(text: str) -> None:
+    """Raises InvalidValue if it is no cursor of `page`."""
+    if _RowPosition.parse(text) is None:
+        _number(text)
+
+
 def _number(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,20}", text):
         raise InvalidValue("not a cursor of this route", "cursor")

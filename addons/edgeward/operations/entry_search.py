@@ -7,8 +7,8 @@ from math import inf
 
 from edgeward.errors import InvalidValue, NotFound
 from edgeward.hashing import signals
+from edgeward.lists.listed_entries import check_cursor
 from edgeward.operations import lists
-from edgeward.operations.lists import LIST_NAME
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.types import Entry, Fingerprint, Signal, entry_id
@@ -110,8 +110,7 @@ async def scan(services: Services, wanted: EntryFilter, cursor: str, limit: int)
     refuse_changes_after_loss(services)
     names = await _names(services, wanted)
     name, _, at = cursor.partition(":") if cursor else (names[0] if names else "", "", "0")
-    if not re.fullmatch(LIST_NAME, name or "a"):
-        raise InvalidValue("not a cursor of this route", "cursor")
+    check_cursor(at)
     found: list[Entry] = []
     for _ in range(MAX_READ // READ_AT_ONCE):
         if name not in names:  # it was deleted meanwhile

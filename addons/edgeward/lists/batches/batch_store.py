@@ -181,10 +181,9 @@ class BatchStore:
         return changes
 
     async def old_of(self, list_name: str) -> Sequence[Batch]:
-        """The batches that were on a list, are undone, and are not forgotten yet; or are those of an earlier list of
-        that name."""
+        """The undone batches of a list that are not on its record any more, and not forgotten yet."""
         read = [read_batch(list_name, text.partition(b" ")[2]) for text in await self._redis.hvals(self.old)]
-        return [each for each in read if isinstance(each, Batch) and each.list == list_name]
+        return [each for each in read if isinstance(each, Batch) and each.list == list_name and each.undone]
 
     async def find_old(self, entry_id: str) -> tuple[Batch, Entry] | None:
         """An entry by its id, of a batch that is on no list any more and not forgotten yet."""

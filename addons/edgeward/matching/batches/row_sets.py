@@ -11,7 +11,7 @@ from edgeward.matching.batches.batch_index import BatchState
 from edgeward.matching.batches.listed_rows import ListedRows
 from edgeward.matching.batches.open_batch import OpenBatch
 from edgeward.matching.segments.segment_rows import Numbers, Values
-from edgeward.types import Entry, Part, RowRef
+from edgeward.types import Entry, Part, RowRef, Signal
 
 VALUES_PER_LOOK = 10_000
 """Values that are looked for together."""
@@ -78,17 +78,32 @@ def rows_where(state: BatchState, wanted: Callable[[Entry], bool]) -> ListedRows
 
 def places_of(state: BatchState, entries: Iterable[Entry]) -> Numbers:
     """The places of the listed rows that have the values of these entries."""
-    by_kind: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    for entry in entries:
-        kind = entry.signal.type, len(entry.signal.value) // 2
+    by_kind = _by_kind(state, (entry.signal for entry in entries))
+    found = [listed_places(state, signal_type, values)[1] for signal_type, values, _ in by_kind]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+def rows_of_signals(state: BatchState, signals: Iterable[Signal]) -> dict[Signal, RowRef]:
+    """By signal, the listed rows that have the values of these signals."""
+    found: dict[Signal, RowRef] = {}
+    for signal_type, values, some in _by_kind(state, signals):
+        located = state.locate(signal_type, values.shape[1], values)
+        for number in np.flatnonzero(located.on).tolist():
+            found[some[number]] = RowRef(located.batches[int(located.batch[number])], int(located.row[number]))
+    return found
+
+
+def _by_kind(state: BatchState, signals: Iterable[Signal]) -> Iterator[tuple[str, Values, Sequence[Signal]]]:
+    """Signals of the types and lengths that batches have, some at a time: the type, and the values."""
+    by_kind: defaultdict[tuple[str, int], list[Signal]] = defaultdict(list)
+    for signal in signals:
+        kind = signal.type, len(signal.value) // 2
         if kind in state.segments:
-            by_kind[kind].append(entry.signal.value)
-    found = [np.zeros(0, np.int64)]
-    for (signal_type, size), values in by_kind.items():
-        for some in batched(values, VALUES_PER_LOOK):
-            wanted = np.frombuffer(bytes.fromhex("".join(some)), np.uint8).reshape(-1, size)
-            found.append(listed_places(state, signal_type, wanted)[1])
-    return np.concatenate(found)
+            by_kind[kind].append(signal)
+    for (signal_type, size), of_kind in by_kind.items():
+        for some in batched(of_kind, VALUES_PER_LOOK):
+            text = "".join([each.value for each in some])
+            yield signal_type, np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, size), some
 
 
 def listed_places(state: BatchState, signal_type: str, values: Values) -> tuple[Numbers, Numbers]:
@@ -115,11 +130,17 @@ def bucket_by_bucket(state: BatchState, rows: ListedRows) -> Iterator[BucketRows
                     yield BucketRows(opened, part, some, opened.bucket(number, bucket).values[some - first])
 
 
+def row_pieces(state: BatchState, rows: ListedRows) -> Iterator[list[tuple[RowRef, Entry]]]:
+    """The rows of a set with their entries, a bucket at a time. Raises DamagedSegment."""
+    for each in bucket_by_bucket(state, rows):
+        refs = [RowRef(each.opened.id, row) for row in each.rows.tolist()]
+        yield [(ref, state.provenance.entry(ref.batch, ref.row)) for ref in refs]
+
+
 def entries_of(state: BatchState, rows: ListedRows) -> Iterator[Entry]:
     """The entries of the rows of a set, in order. Raises DamagedSegment."""
-    for each in bucket_by_bucket(state, rows):
-        for row in each.rows.tolist():
-            yield state.provenance.entry(each.opened.id, row)
+    for piece in row_pieces(state, rows):
+        yield from (entry for _, entry in piece)
 
 
 def refs_of(state: BatchState, rows: ListedRows) -> Sequence[RowRef]:
