@@ -1,8 +1,8 @@
 """Makes the batch of an import: compares its rows with the list, and writes what is new of them into the store.
 
 A row that is listed already, with the same source id, tags and quality, is only marked in a mask of the batch that has
-it. Any other is a row of the new batch; if the old batches have the same value, their row is taken off in the same step.
-So each value is listed once, and undoing the import leaves what was before.
+it. Any other is a row of the new batch; if an old batch has the same value, its row is taken off in the same step. So
+each value is listed once, and undoing the import leaves what was before.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ class BatchMaker:
         return not was
 
     async def _withdraw(self) -> int:
-        """Mark the listed rows that the file withdraws, by hash or by the id that their source gave. Returns how many."""
+        """Mark the listed rows that the file withdraws, by hash or by the id of their source. Returns how many."""
         count = 0
         for number in range(self._job.withdrawal_chunks):
             signals = await self._jobs.withdrawn_signals(self._job, number)

@@ -2,9 +2,8 @@
 any controller can continue another one's job, and nothing is counted twice.
 
 {jobs}:record:<id>  hash: the job as JSON, and its progress (see background/job_store.py)
-{jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed; those of a batch as pieces (batch_rows.py)
-{jobs}:withdrawals:<id>  list: ids of the entries that the file withdraws, in chunks, as JSON; of a batch their types and
-                    values
+{jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed; of a batch in pieces (batch_rows.py)
+{jobs}:withdrawals:<id>  list: ids of the entries that the file withdraws, in chunks, as JSON; of a batch the hashes
 {jobs}:sources:<id> list: the source ids of which it withdraws all entries, in chunks, as JSON
 {jobs}:ranges:<id>  list: for each chunk that is listed, the first and the last version of its changes
 {jobs}:orders:<id>  list: ids of the purge orders that followed from them
@@ -22,7 +21,9 @@ from typing import Any, Self
 
 from edgeward.background.job_store import JobRecord, JobStore
 from edgeward.background.readable_records import readable
+from edgeward.errors import NotFound
 from edgeward.imports import job_scripts
+from edgeward.imports.staged_entries import entry_of, staged_row
 from edgeward.lists import withdrawals
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import CHUNK_SIZE
@@ -175,7 +176,7 @@ class ImportJobs:
             off = ([signal.type, signal.value] for signal in withdrawn)
             count = await self._stage_pieces(job.id, iter(pieces))
         else:
-            count = await self._stage(job.id, "chunks", (_row(each) for each in hashes), job.size)
+            count = await self._stage(job.id, "chunks", map(staged_row, hashes), job.size)
         staged = {
             "chunks": count,
             "withdrawals": await self._stage(job.id, "withdrawals", off, withdrawals.CHUNK_SIZE),
@@ -231,7 +232,8 @@ class ImportJobs:
         listed them."""
         text = await self._redis.lindex(self.job_store.key("chunks", job.id), number)
         rows = json.loads(text) if text else []
-        return [_entry(job, *row) for row in rows]
+        like = Entry(job.list, Signal("", ""), job.reason, job.by, job.at, job.id)
+        return [entry_of(like, row) for row in rows]
 
     async def piece(self, job_id: str, number: int) -> bytes:
         """One of the pieces of an import that is listed as a batch. Raises NotFound: it is not there any more."""
@@ -390,24 +392,3 @@ def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
         prepared=count(b"prepared"),
     )
     return ImportJob.from_json(record.job), progress
-
-
-def _row(parsed: ParsedHash) -> list[object]:
-    """One entry to list, as it is staged. Earlier releases read the first four, and pass over the rest."""
-    signal = parsed.signal
-    row: list[object] = [signal.type, signal.value, signal.quality, parsed.reason]
-    return [*row, parsed.source_id, parsed.tags] if parsed.source_id or parsed.tags else row
-
-
-def _entry(
-    job: ImportJob,
-    signal_type: str,
-    value: str,
-    quality: int | None,
-    reason: str,
-    source_id: str = "",
-    tags: Sequence[str] = (),
-    *_: object,
-) -> Entry:
-    signal = Signal(signal_type, value, quality)
-    return Entry(job.list, signal, reason or job.reason, job.by, job.at, job.id, source_id, tuple(tags))

@@ -1,4 +1,4 @@
-"""Carries out imports: lists their entries chunk by chunk, or all in one step as a batch (batch_listing.py), collects the
+"""Carries out imports: lists their entries chunk by chunk, or in one step as a batch (batch_listing.py), collects the
 purge orders that follow from them, and then takes off the list what the file withdraws.
 
 If a controller dies, another continues with the same chunk. The changes made since that chunk was begun tell
