@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeward.imports.batch_rows import Piece, pieces_of, read_piece
+from edgeward.imports.batch_rows import PIECE_ROWS, Piece, pieces_of, read_piece
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
 from edgeward.lists.batches.batch_data import BatchData
 from edgeward.lists.batches.batch_store import Numbers
@@ -21,7 +21,7 @@ from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.batch_writer import BatchWriter, PartPlan, mask_data
 from edgeward.matching.batches.packed_rows import PackedRows, Row
 from edgeward.matching.matcher import Matcher
-from edgeward.types import Batch, Signal, entry_id
+from edgeward.types import Batch, RowRef, Signal, entry_id
 
 type Masks = dict[str, NDArray[np.bool_]]
 """By the id of a batch, a value for each of its rows."""
@@ -71,18 +71,18 @@ class BatchMaker:
 
     async def make(self) -> MadeBatch:
         """Write the data, and return the batch."""
-        known = rows = 0
+        known = done = 0
         # What it withdraws first: if a later row lists it after all, the spool has left it out there.
         withdrawn = await self._withdraw()
         for pieces in pieces_of(self._job.parts):
             if pieces:
-                part = PartPlan(pieces[0].signal_type, pieces[0].size, sum(1000 for _ in pieces))
-                self._writer.open_part(part)
+                most = PIECE_ROWS * len(pieces)
+                self._writer.open_part(PartPlan(pieces[0].signal_type, pieces[0].size, most))
             for piece in pieces:
                 split = await self._split(piece)
-                known, rows = known + split.known, rows + len(split.own)
+                known, done = known + split.known, done + PIECE_ROWS
                 await self._data.write(self._id, await asyncio.to_thread(self._writer.add, split.own))
-                await self._jobs.note_prepared(self._job.id, piece.number)
+                await self._jobs.note_prepared(self._job.id, min(done, self._job.total))
                 await self._check()
             if pieces:
                 await self._data.write(self._id, self._writer.close_part())
@@ -130,7 +130,7 @@ class BatchMaker:
         return entry_id(self._job.list, Signal(signal_type, row.value.hex())) in self._single
 
     def _says_the_same(self, batch_id: str, place: int, new: Row) -> bool:
-        entry = self._index.entry_at(batch_id, place)
+        _, entry = self._index.row(RowRef(batch_id, place))
         return (entry.source_id, entry.tags, entry.signal.quality) == (new.source_id, new.tags, new.quality)
 
     def _mark(self, masks: Masks, batch_id: str, row: int) -> bool:

@@ -192,6 +192,8 @@ class Matcher:
         self.version = change.version
         if change.entry and change.op in ("entry.add", "entry.set"):
             self.add_entry(change.entry)
+        elif change.entry and change.row and change.op == "entry.remove":
+            self.remove_rows(change.entry.list, [change.row])
         elif change.entry and change.op == "entry.remove":
             self.remove_entry(change.entry.list, change.entry.id)
         elif change.list and change.op == "list.set":
