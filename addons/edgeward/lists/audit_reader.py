@@ -80,8 +80,8 @@ class AuditLine:
         act: id of the act that listed the entries.
         count: number of changes.
         versions: of the lists, made by the first and the last of them; (0, 0): no change of the lists.
-        about: for a change of one entry its id and hash; for one of a policy the new values; for a batch, or the undo of
-            one, how many entries that added, removed and so on; else as it was noted.
+        about: for a change of one entry its id and hash; for one of a policy the new values; for a batch, or its undo,
+            how many entries that added, removed and so on; else as it was noted.
     """
 
     op: str
@@ -274,8 +274,8 @@ def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
             about = {"entry": id_of, "hash": f"{signal['type']}:{signal['value']}"}
             return AuditLine(op, who, at, origin, why, name, str(signal.get("act", "")), 1, versions, about, at)
         if batch := _parsed(fields.get(b"batch", b"")):
-            about, act = _numbers(op, fields), str(batch.get("act", ""))
-            return AuditLine(op, who, at, origin, why, str(batch["list"]), act, 1, versions, about, at)
+            name, act = str(batch["list"]), str(batch.get("act", ""))
+            return AuditLine(op, who, at, origin, why, name, act, 1, versions, _numbers(op, fields), at)
         if of_list := _parsed(fields.get(b"list", b"")):
             policy = _changed_policy(of_list, fields) if op == "list.set" else {}
             return AuditLine(op, who, at, origin, why, str(of_list["name"]), "", 1, versions, policy, at)
@@ -285,8 +285,8 @@ def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
 
 
 def _numbers(op: str, fields: Mapping[bytes, bytes]) -> dict[str, int]:
-    """How many entries a batch adds, finds on the list and takes off, or how many its undo removes, keeps and puts back;
-    {} if that is not on record."""
+    """How many entries a batch adds, finds listed and takes off, or its undo removes, keeps and puts back; {}: that is
+    not on record."""
     words = ("removed", "kept", "restored") if op == "list.batch_undo" else ("added", "listed_before", "withdrawn")
     numbers = _text(fields, b"numbers").split()
     return dict(zip(words, map(int, numbers), strict=True)) if numbers else {}

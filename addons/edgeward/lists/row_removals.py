@@ -4,10 +4,11 @@ import asyncio
 import secrets
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from edgeward.errors import Conflict, NotFound
+from edgeward.errors import Conflict
 from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.batches.batch_store import BatchesChanged, Numbers, StoredBatches
 from edgeward.lists.list_store import ListStore
@@ -15,7 +16,7 @@ from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.matching.batches.batch_index import BatchState
 from edgeward.matching.batches.listed_rows import ListedRows
 from edgeward.matching.batches.row_sets import entries_of, find_rows, places_of, refs_of, size_of, switch_off
-from edgeward.store.connection import Store
+from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Batch, Change, Entry
 from edgeward.types.batches import removes_field
 
@@ -121,11 +122,11 @@ class RowRemovals:
             await self._announcements.announce(batch)
             await self._announcements.wait_ready(batch.id)
             change = await self._batches.commit(batch, stored.last, Numbers(0, 0, sum(counts.values())))
-        except (Conflict, NotFound):
-            await self._batches.data.discard(batch.id)
-            raise
         finally:
-            await self._announcements.forget(batch.id)
+            # If the store is away, what is left is a mask, which takes little.
+            with suppress(*STORE_AWAY):
+                await self._announcements.forget(batch.id)
+                await self._batches.discard(list_name, batch.id)
         return change.version
 
 

@@ -1,4 +1,4 @@
-"""Carries out undos: takes back all that one act listed, some entries at a time and each of its batches in one step, and
+"""Carries out undos: takes back all that one act listed, single entries some at a time and each batch in one step, and
 puts back what it withdrew.
 
 An undo is a durable job under the id of its act. If a controller dies, another goes on with what is left.

@@ -44,8 +44,8 @@ class Comparison:
 async def compare(
     services: Services, hash_list: HashList, spool: Spool, counts: SpoolCounts, reading: Reading
 ) -> Comparison:
-    """Compare a file with its list, as the store has single entries and this process those of batches; and its new hashes
-    with what was seen."""
+    """Compare a file with its list, as the store has single entries and this process those of batches; and what is new
+    of it with what was seen."""
     reading.begin("comparing", counts.total + counts.withdrawn)
     search = EffectSearch(services, hash_list)
     listed = _Listed(services, hash_list.name)

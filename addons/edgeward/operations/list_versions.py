@@ -27,8 +27,8 @@ async def diff(services: Services, name: str, first: int, last: int | None) -> A
         raise InvalidValue(f"{end} does not exist: the lists are at version {current}", "last")
     if first > end:
         raise InvalidValue(f"{first} is after {end}: give the earlier version first", "first")
-    has_batches = any(await services.list_store.batches.count([name])) or await services.list_store.batches.old_of(name)
-    states = services.replica.batch_states
+    batches, states = services.list_store.batches, services.replica.batch_states
+    has_batches = (await batches.get(name)).batches or await batches.old_of(name)
     of_rows = partial(states.between, name, first, end) if has_batches else None
     async for some in differences(services.store, name, first, end, of_rows):
         yield some

@@ -97,10 +97,13 @@ return removed
 )
 
 COUNT = """
--- keys: the batches of each list -> how many each has, undone ones too
+-- keys: the batches of each list -> how many of each are not undone
 local counts = {}
 for i = 1, #KEYS do
-  counts[i] = math.max(0, redis.call('HLEN', KEYS[i]) - redis.call('HEXISTS', KEYS[i], ''))
+  counts[i] = 0
+  for _, batch in ipairs(redis.call('HVALS', KEYS[i])) do
+    if string.find(batch, '^%d+ 0 ') then counts[i] = counts[i] + 1 end
+  end
 end
 return counts
 """

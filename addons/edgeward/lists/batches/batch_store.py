@@ -104,7 +104,7 @@ class BatchStore:
         return StoredBatches(last, batches, refs, unreadable)
 
     async def count(self, list_names: Sequence[str]) -> list[int]:
-        """How many batches each list has, undone ones too."""
+        """How many batches of each list act: undone ones are taken off its record in time."""
         counts: list[int] = await self._store.run(batch_scripts.COUNT, [self.key(name) for name in list_names])
         return counts
 
@@ -180,18 +180,14 @@ class BatchStore:
                 changes.append(Change(version, "entry.remove", who, float(at), why, entry=entry, row=ref))
         return changes
 
-    async def old_of(self, list_name: str) -> Sequence[Batch]:
-        """The undone batches of a list that are not on its record any more, and not forgotten yet."""
-        read = [read_batch(list_name, text.partition(b" ")[2]) for text in await self._redis.hvals(self.old)]
-        return [each for each in read if isinstance(each, Batch) and each.list == list_name and each.undone]
+    async def all_old(self) -> Sequence[Batch]:
+        """The batches that are on the record of no list any more, and not forgotten yet."""
+        read = [read_batch("", text.partition(b" ")[2]) for text in await self._redis.hvals(self.old)]
+        return [each for each in read if isinstance(each, Batch)]
 
-    async def find_old(self, entry_id: str) -> tuple[Batch, Entry] | None:
-        """An entry by its id, of a batch that is on no list any more and not forgotten yet."""
-        for text in await self._redis.hvals(self.old):
-            batch = read_batch("", text.partition(b" ")[2])
-            if isinstance(batch, Batch) and (found := await self.data.find(batch, [entry_id])):
-                return batch, found[entry_id][1]
-        return None
+    async def old_of(self, list_name: str) -> Sequence[Batch]:
+        """Those of a list that are undone: they were on its record."""
+        return [each for each in await self.all_old() if each.list == list_name and each.undone]
 
     async def drop_undone(self, list_name: str) -> None:
         """Take undone batches off the record of a list of which no other batch adds a row."""

@@ -27,6 +27,7 @@ from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_refill import BatchRefill
 from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
@@ -80,7 +81,7 @@ class Replica:
         membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
-        batch_states: the batches of the store at other times than now.
+        batch_states: the batches of the store, at any time.
     """
 
     def __init__(
@@ -106,16 +107,10 @@ class Replica:
         announcements = Announcements(store, self.membership)
         streams = self._list_store.stream, self.membership.flush_requests, announcements.stream
         self._reader = StreamReader(store, *streams)
-        self._preparation = BatchPreparation(
-            self._name,
-            batch_files or BatchFiles.temporary(),
-            self._list_store.batches.data,
-            announcements,
-            self._heartbeat_if_due,
-        )
-        self._updates = MatcherUpdates(
-            self._log_name, self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
-        )
+        data, files = self._list_store.batches.data, batch_files or BatchFiles.temporary()
+        self._preparation = BatchPreparation(self._name, files, data, announcements, self._heartbeat_if_due)
+        updates = self._log_name, self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
+        self._updates = MatcherUpdates(*updates)
         self.unreadable = self._updates.unreadable
         self.batch_states = BatchStates(self._list_store.batches, self._preparation)
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
@@ -146,7 +141,8 @@ class Replica:
             after_defect="loading again",
             outage_log=self._outage_log,
         )
-        self._refill_offer = RefillOffer(store, self.matcher, self._name, self._loop)
+        batch_refill = BatchRefill(store, self.matcher, self._list_store.batches, self._updates.batches, files)
+        self._refill_offer = RefillOffer(store, self.matcher, batch_refill, self._name, self._loop)
 
     @property
     def version(self) -> int:
