@@ -181,7 +181,7 @@ async def _wanted_of(listed: Sequence[Entry], wanted: Callable[[Entry], bool]) -
 async def _would_remove(services: Services, found: Sequence[Entry], count: int) -> EntriesRemoved:
     """`found`: all entries, or the first of them if there are `count`."""
     version = await services.list_store.version()
-    change = ChangeStatus.of(version, await services.list_store.membership.laggards(version))
+    change = ChangeStatus.of(version, await services.list_store.laggards(version))
     shown = found[:MAX_REPORTED]
     gone = {entry.id for entry in found}
     still = await still_blocked.by_signals(services, [entry.signal for entry in shown], count, gone)
