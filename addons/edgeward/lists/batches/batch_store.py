@@ -109,6 +109,11 @@ class BatchStore:
         counts: list[int] = await self.store.run(batch_scripts.COUNT, [self.key(name) for name in list_names])
         return counts
 
+    async def most_listed(self, list_name: str) -> int:
+        """How many entries the batches of a list may list, at most: the rows of those that act or are added."""
+        stored = await self.get(list_name)
+        return sum(batch.rows for batch in stored.needed())
+
     async def commit(self, batch: Batch, last: int, numbers: Numbers) -> Change:
         """Make a batch act whose data are written.
 
