@@ -80,7 +80,7 @@ class _BatchSearch:
             entry = await self._listed_by(batch)
             if entry and removal:
                 return RemovedEntry(entry, removal)
-        if change.op == "list.batch_add" and batch.removes and not await self._row_in(batch):
+        if change.op == "list.batch_add" and batch.removes and not await self._listed_by(batch):
             entry = await self._marked(batch, batch.removes, removes_field)
             return RemovedEntry(entry, change) if entry else None
         return None

@@ -10,14 +10,23 @@ from typing import NamedTuple
 
 from edgeward.errors import Conflict
 from edgeward.lists.batches.announcements import Announcements
-from edgeward.lists.batches.batch_store import BatchesChanged, Numbers, StoredBatches
+from edgeward.lists.batches.batch_store import BatchesChanged, Numbers, RemovedRow, StoredBatches
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.matching.batches.batch_index import BatchState
 from edgeward.matching.batches.listed_rows import ListedRows
-from edgeward.matching.batches.row_sets import entries_of, find_rows, places_of, refs_of, size_of, switch_off
+from edgeward.matching.batches.row_sets import (
+    copies_of,
+    entries_of,
+    find_rows,
+    places_of,
+    refs_of,
+    size_of,
+    switch_off,
+    with_copies,
+)
 from edgeward.store.connection import STORE_AWAY, Store
-from edgeward.types import Batch, Change, Entry
+from edgeward.types import Batch, Change, Entry, RowRef
 from edgeward.types.batches import removes_field
 
 MAX_SINGLE = 1000
@@ -62,7 +71,7 @@ class RowRemovals:
                 return []
             stored, state = await self._states.now(list_name)
             refs = await asyncio.to_thread(find_rows, state, list_name, ids)
-            rows = [(ref, state.provenance.entry(ref.batch, ref.row)) for ref in refs]
+            rows = await asyncio.to_thread(_removed_rows, state, refs)
             try:
                 return await self._batches.remove_rows(list_name, rows, stored.last, who, why) if rows else []
             except BatchesChanged:
@@ -101,9 +110,10 @@ class RowRemovals:
                 return chosen
             try:
                 if total > MAX_SINGLE:
-                    version = await self._commit(list_name, rows, stored, who, why)
+                    all_rows = await asyncio.to_thread(with_copies, state, rows)
+                    version = await self._commit(list_name, all_rows, total, stored, who, why)
                 else:
-                    some = [(ref, state.provenance.entry(ref.batch, ref.row)) for ref in refs_of(state, rows)]
+                    some = await asyncio.to_thread(_removed_rows, state, refs_of(state, rows))
                     changes = await self._batches.remove_rows(list_name, some, stored.last, who, why)
                     version = changes[-1].version if changes else 0
             except BatchesChanged:
@@ -111,8 +121,15 @@ class RowRemovals:
             return chosen._replace(version=version)
         raise _too_many_changes(list_name)
 
-    async def _commit(self, list_name: str, rows: ListedRows, stored: StoredBatches, who: str, why: str) -> int:
-        """Make a batch act that takes these rows off. Returns its version. Raises BatchesChanged, NotFound."""
+    async def _commit(
+        self, list_name: str, rows: ListedRows, total: int, stored: StoredBatches, who: str, why: str
+    ) -> int:
+        """Make a batch act that takes these rows off, of which `total` are listed. Returns its version.
+
+        Raises:
+            NotFound: there is no such list any more.
+            BatchesChanged: its batches have changed.
+        """
         counts = {batch_id: rows.count(batch_id, 0, 8 * len(rows.of(batch_id))) for batch_id in rows.bases}
         counts = {batch_id: count for batch_id, count in counts.items() if count}
         batch = Batch(secrets.token_hex(8), list_name, who, self._clock.now(), why, removes=counts)
@@ -121,13 +138,21 @@ class RowRemovals:
             await self._batches.data.write(batch.id, data)
             await self._announcements.announce(batch)
             await self._announcements.wait_ready(batch.id)
-            change = await self._batches.commit(batch, stored.last, Numbers(0, 0, sum(counts.values())))
+            change = await self._batches.commit(batch, stored.last, Numbers(0, 0, total))
         finally:
             # If the store is away, what is left is a mask, which takes little.
             with suppress(*STORE_AWAY):
                 await self._announcements.forget(batch.id)
                 await self._batches.discard(list_name, batch.id)
         return change.version
+
+
+def _removed_rows(state: BatchState, refs: Sequence[RowRef]) -> list[RemovedRow]:
+    rows = []
+    for ref in refs:
+        entry = state.provenance.entry(ref.batch, ref.row)
+        rows.append(RemovedRow(ref, entry, [each for each in copies_of(state, entry.signal) if each != ref]))
+    return rows
 
 
 def _chosen(state: BatchState, choice: Choice, singles: Sequence[Entry], limit: int) -> tuple[ListedRows, ChosenRows]:

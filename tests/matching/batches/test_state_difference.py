@@ -9,7 +9,7 @@ from tests.support.batches import written_batch
 
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchState
-from edgeward.matching.batches.row_sets import entries_of, size_of
+from edgeward.matching.batches.row_sets import copies_of, entries_of, size_of
 from edgeward.matching.batches.state_difference import StateDifference, effect_of_undo, state_of
 from edgeward.types import Batch, Entry, RowRef, Signal
 
@@ -35,7 +35,7 @@ class Lists:
         return state_of("a", batches, self.removed, self.files)
 
     def list(self, entries: list[Entry], withdrawn: list[Entry] | None = None) -> Batch:
-        """An import: what is listed with the same source id is added, other copies are replaced."""
+        """An import: what is listed with the same source id is added, and all other copies are taken off."""
         self.version += 1
         state, own = self.state(), list[Entry]()
         adds, removes = {each.id: set[int]() for each in self.batches}, {each.id: set[int]() for each in self.batches}
@@ -44,11 +44,11 @@ class Lists:
             known = state.provenance.entry(ref.batch, ref.row) if ref else None
             if ref and each in entries and known and known.source_id == each.source_id:
                 adds[ref.batch].add(ref.row)
-                continue
-            if ref:
-                removes[ref.batch].add(ref.row)
-            if each in entries:
+            elif each in entries:
                 own.append(each)
+            for copy in copies_of(state, each.signal):
+                if copy.row not in adds[copy.batch]:
+                    removes[copy.batch].add(copy.row)
         some = [[(each, masks[each.id]) for each in self.batches if masks[each.id]] for masks in (adds, removes)]
         act = f"act-{self.version}"
         of = {"list": "a", "by": "ann", "at": 1.0, "act": act, "version": self.version}
@@ -91,6 +91,7 @@ def test_differences_are_those_of_the_lists(lists: Lists) -> None:
         chosen = rng.choice(lists.batches)
         before, after = lists.state(), lists.state(chosen.id)
         was, is_ = listed(before), listed(after)
+        assert (size_of(before.listed), size_of(after.listed)) == (len(was), len(is_))
         difference = StateDifference(before, after)
         assert {each.id for each in entries_of(before, difference.removed)} == was.keys() - is_.keys(), step
         assert {each.id for each in entries_of(after, difference.added)} == is_.keys() - was.keys(), step

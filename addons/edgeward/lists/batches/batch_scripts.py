@@ -77,18 +77,19 @@ REMOVE_ROWS = (
     + """
 -- key 4: the batches of the list, 5: its removed rows
 -- name of the list, version of the last change of the batches for which the rows were found, then for each row (id of
--- its batch, "BATCH:ROW", json of its entry)
+-- its batch, "BATCH:ROW", others with its value, json of its entry)
 -- -> {at, number of a removed row from 0, version, ...}, without those whose batch is not there, and those that were
 -- removed since the batches changed last; {}: they have changed since
 local last = tonumber(redis.call('HGET', KEYS[4], '') or 0)
 if last ~= tonumber(ARGV[4]) then return {} end
 local was, removed = redis.call('HGET', KEYS[3], ARGV[3]), {at}
-for i = 5, #ARGV, 3 do
+for i = 5, #ARGV, 4 do
   local before = tonumber(redis.call('HGET', KEYS[5], ARGV[i + 1]) or 0)
   if redis.call('HEXISTS', KEYS[4], ARGV[i]) == 1 and before <= last then
-    local version = record('entry.remove', 'entry', ARGV[i + 2], was, false, ARGV[i + 1])
+    local version = record('entry.remove', 'entry', ARGV[i + 3], was, false, ARGV[i + 1])
+    for copy in string.gmatch(ARGV[i + 2], '%S+') do redis.call('HSET', KEYS[5], copy, version) end
     redis.call('HSET', KEYS[5], ARGV[i + 1], version)
-    removed[#removed + 1] = (i - 5) / 3
+    removed[#removed + 1] = (i - 5) / 4
     removed[#removed + 1] = version
   end
 end

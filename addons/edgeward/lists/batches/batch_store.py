@@ -68,6 +68,22 @@ class Undone(NamedTuple):
     outcomes: Sequence[tuple[str, Entry, str]] = ()
 
 
+class RemovedRow(NamedTuple):
+    """A row that is taken off a list by itself, and its entry.
+
+    Attributes:
+        copies: other rows with its value, which are not listed. They stay so if what took them off is undone.
+    """
+
+    ref: RowRef
+    entry: Entry
+    copies: Sequence[RowRef] = ()
+
+    def arguments(self) -> tuple[str, ...]:
+        """For the script."""
+        return self.ref.batch, str(self.ref), " ".join(map(str, self.copies)), self.entry.to_json()
+
+
 class BatchStore:
     """Reads and changes the batches of lists. Each change is atomic and recorded; when the call returns it is on disk.
 
@@ -162,10 +178,9 @@ class BatchStore:
         return version
 
     async def remove_rows(
-        self, list_name: str, rows: Sequence[tuple[RowRef, Entry]], last: int, who: str, why: str = ""
+        self, list_name: str, rows: Sequence[RemovedRow], last: int, who: str, why: str = ""
     ) -> list[Change]:
-        """Take single rows off their list, each with the entry that it is. Those that were removed already are left
-        out.
+        """Take single rows off their list. Those that were removed already are left out.
 
         Args:
             last: the version of the last change of the list's batches for which the rows were found.
@@ -176,14 +191,14 @@ class BatchStore:
         keys = [*self._changes, self.key(list_name), self.removed_key(list_name)]
         changes: list[Change] = []
         for some in batched(rows, ROWS_PER_CALL):
-            args = [text for ref, entry in some for text in (ref.batch, str(ref), entry.to_json())]
+            args = [text for row in some for text in row.arguments()]
             given: list[str | int] = [signed(who), why, list_name, last, *args]
             if not (reply := await self.store.run_durably(batch_scripts.REMOVE_ROWS, keys, given)):
                 raise BatchesChanged(f"the batches of the list {list_name!r} have changed: try again")
             at, *done = reply
             for number, version in zip(done[::2], done[1::2], strict=True):
-                ref, entry = some[number]
-                changes.append(Change(version, "entry.remove", who, float(at), why, entry=entry, row=ref))
+                row = some[number]
+                changes.append(Change(version, "entry.remove", who, float(at), why, entry=row.entry, row=row.ref))
         return changes
 
     async def all_old(self) -> Sequence[Batch]:

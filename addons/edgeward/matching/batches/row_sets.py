@@ -106,6 +106,25 @@ def _by_kind(state: BatchState, signals: Iterable[Signal]) -> Iterator[tuple[str
             yield signal_type, np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, size), some
 
 
+def with_copies(state: BatchState, rows: ListedRows) -> ListedRows:
+    """These rows, and all others that have the same values, listed or not."""
+    found = no_rows(state)
+    found.bits[:] = rows.bits
+    for each in bucket_by_bucket(state, rows):
+        copies = state.copies(each.part.type, each.part.size, each.values)
+        bases = np.array([found.bases[batch_id] for batch_id in copies.batches], np.int64)
+        switch_on(found, bases[copies.batch] + copies.row)
+    return found
+
+
+def copies_of(state: BatchState, signal: Signal) -> list[RowRef]:
+    """All rows that have the value of a signal, listed or not."""
+    values = np.frombuffer(bytes.fromhex(signal.value), np.uint8)[None, :]
+    found = state.copies(signal.type, values.shape[1], values)
+    pairs = zip(found.batch.tolist(), found.row.tolist(), strict=True)
+    return [RowRef(found.batches[owner], row) for owner, row in pairs]
+
+
 def listed_places(state: BatchState, signal_type: str, values: Values) -> tuple[Numbers, Numbers]:
     """The positions of those values, all of one type, that are listed, and the places of their rows."""
     located = state.locate(signal_type, values.shape[1], values)
