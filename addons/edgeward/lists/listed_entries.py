@@ -27,21 +27,28 @@ ENTRIES_PER_SLICE = 10_000
 class _RowPosition:
     """A place among the rows of a list's batches: a batch by its version, and the number of a row.
 
-    `undone` stands for the batches that were undone then. Once others are, rows before this place may be listed again,
-    and it is begun anew.
+    `batches` stands for those of the list up to the version `until` that were not undone. Once one of them is, rows
+    before this place may be listed again, and it is begun anew.
     """
 
-    undone: str
+    batches: str
+    until: int
     version: int = 0
     row: int = 0
 
     def __str__(self) -> str:
-        return f"{self.undone}.{self.version}.{self.row}"
+        return f"{self.batches}.{self.until}.{self.version}.{self.row}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        found = re.fullmatch(r"([0-9a-f]{8})\.([0-9]{1,18})\.([0-9]{1,18})", text)
-        return cls(found[1], int(found[2]), int(found[3])) if found else None
+        found = re.fullmatch(r"([0-9a-f]{8})\.([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,18})", text)
+        return cls(found[1], *map(int, found.groups()[1:])) if found else None
+
+    @classmethod
+    def in_state(cls, state: BatchState, version: int = 0, row: int = 0) -> Self:
+        """This place, as of a state; without one, the first."""
+        until = max((batch.version for batch in state.folded.batches), default=0)
+        return cls(_acting(state, until), until, version, row)
 
 
 class ListedEntries:
@@ -74,17 +81,15 @@ class ListedEntries:
             found = []
             await self._list_store.get_list(list_name)
         state = self._matcher.batches(list_name).state
-        if position is None or position.undone != _undone(state):
-            position = _RowPosition(_undone(state))
-        start = position.version, position.row
+        start = (position.version, position.row) if position and _is_valid(position, state) else (0, 0)
         rows, end = await asyncio.to_thread(entries_from, state, start, limit - len(found))
         single = self._matcher.single_entries(list_name)
         found += [single.get(entry.id, entry) for entry in rows]
-        return found, str(_RowPosition(position.undone, *end)) if end else "0"
+        return found, str(_RowPosition.in_state(state, *end)) if end else "0"
 
     def _first_row(self, list_name: str) -> _RowPosition | None:
         state = self._matcher.batches(list_name).state
-        return _RowPosition(_undone(state)) if state.counts.total() else None
+        return _RowPosition.in_state(state) if state.counts.total() else None
 
     async def all_of(self, list_name: str, unreadable: dict[str, Unreadable]) -> AsyncGenerator[list[Entry]]:
         """All entries of a list, each once, some at a time; none for an unknown list.
@@ -146,8 +151,14 @@ def _rows_of(state: BatchState, entries: Sequence[Entry]) -> set[str]:
     return {entry.id for entry in entries if state.ref_of(entry.signal)}
 
 
-def _undone(state: BatchState) -> str:
-    ids = sorted(batch.id for batch in state.folded.batches if batch.undone)
+def _is_valid(position: _RowPosition, state: BatchState) -> bool:
+    """Whether none of the batches that a place is among is undone."""
+    return position.batches == _acting(state, position.until)
+
+
+def _acting(state: BatchState, until: int) -> str:
+    """A digest of the batches up to a version that are not undone."""
+    ids = [batch.id for batch in state.folded.batches if not batch.undone and batch.version <= until]
     return hashlib.blake2b(" ".join(ids).encode(), digest_size=4).hexdigest()
 
 
