@@ -100,7 +100,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
         import_worker=ImportWorker(store, import_jobs, list_store, replica, retromatch, orders),
-        undo_worker=UndoWorker(store, list_store),
+        undo_worker=UndoWorker(store, list_store, replica),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         store_watch=StoreWatch(store),
     )

@@ -26,6 +26,8 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_refill import BatchRefill
+from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
@@ -80,6 +82,7 @@ class Replica:
         unreadable: what of the store does not act here, as this release can't read it.
         preparation: gets the files of batches ready.
         start_seconds: how long `start` waits for the lists; None: until they are loaded.
+        batch_states: the batches of the store, at any time.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Replica:
         own = self.matcher, self._list_store, self._heartbeat_if_due, self.preparation
         self._updates = MatcherUpdates(self._log_name, *own)
         self.unreadable = self._updates.unreadable
+        self.batch_states = BatchStates(self._list_store.batches, self.preparation)
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
@@ -137,7 +141,8 @@ class Replica:
             after_defect="loading again",
             outage_log=self._outage_log,
         )
-        self._refill_offer = RefillOffer(store, self.matcher, self._name, self._loop)
+        batch_refill = BatchRefill(store, self.matcher, self._list_store.batches, self._updates.batches, files)
+        self._refill_offer = RefillOffer(store, self.matcher, batch_refill, self._name, self._loop)
 
     @property
     def version(self) -> int:
