@@ -18,7 +18,7 @@ def test_holds_entries_by_id() -> None:
     index, first, again = ListIndex("a"), Entry("a", PDQ, "first"), Entry("a", PDQ, "again")
     assert [index.add(each) for each in (first, again)] == [True, False]
     assert index.entries == {first.id: again}
-    assert [index.remove(first.id), index.remove(first.id)] == [again, None]
+    assert [index.remove(first.id), index.remove(first.id)] == [(again, True), (None, False)]
     assert not index.entries and not index.index_keys
 
 

@@ -18,7 +18,7 @@ def md5(number: int) -> Signal:
 
 
 async def compared(services: Services, *rows: ParsedHash | WithdrawnSource, reading: Reading) -> Comparison:
-    spool = Spool(None)
+    spool = Spool(None, "ncii")
     for row in rows:
         spool.add(row)
     try:

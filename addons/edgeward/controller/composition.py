@@ -17,6 +17,7 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
+from edgeward.matching.batches.batch_files import BATCHES_DIRECTORY, BatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.operations.expired_sightings import ExpiredSightings
 from edgeward.operations.node_watch import NodeWatch
@@ -64,6 +65,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         f"{socket.gethostname()}/controller/{os.getpid()}",
         Matcher(config.hashing.min_quality, config.hashing.signals),
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
+        BatchFiles(config.state_dir.absolute() / BATCHES_DIRECTORY),
     )
     sightings, orders, list_store = (
         Sightings(store, config.sightings),
@@ -94,7 +96,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         replica=replica,
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
-        import_worker=ImportWorker(import_jobs, list_store, retromatch, orders),
+        import_worker=ImportWorker(store, import_jobs, list_store, replica, retromatch, orders),
         undo_worker=UndoWorker(store, list_store),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         store_watch=StoreWatch(store),

@@ -344,7 +344,7 @@ class ListStore:
         Returns:
             Those that have not, and the silent ones that may not have.
         """
-        return await self._wait(lambda: self.laggards(version), timeout)
+        return await self._wait(lambda: self.membership.laggards(version), timeout)
 
     async def wait_flushed(self, timeout: float) -> Laggards:
         """Wait until all that the live replicas know by now is in the store, at most `timeout` seconds.

@@ -7,7 +7,7 @@ batch acts everywhere within milliseconds of its commit, whatever its length.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edgeward.lists.replication.membership import Membership
@@ -50,11 +50,11 @@ class Announcements:
         await self._redis.hset(self._ready(batch_id), replica, "ready" if ready else "seen")
         await self._redis.expire(self._ready(batch_id), KEEP_SECONDS)
 
-    async def wait_ready(self, batch_id: str, check: Callable[[], object] | None = None) -> list[str]:
+    async def wait_ready(self, batch_id: str, check: Callable[[], Awaitable[object]] | None = None) -> list[str]:
         """Wait until every live replica is ready for a batch that was announced just now.
 
         Args:
-            check: called again and again meanwhile. What it raises is raised.
+            check: awaited again and again meanwhile. What it raises is raised.
 
         Returns:
             The names of those that are not: of an earlier release, or too slow.
@@ -69,7 +69,7 @@ class Announcements:
             if not unready or waited > READY_SECONDS or (not seen and waited > SEEN_SECONDS):
                 return unready
             if check is not None:
-                check()
+                await check()
             await asyncio.sleep(POLL_SECONDS)
 
     async def forget(self, batch_id: str) -> None:

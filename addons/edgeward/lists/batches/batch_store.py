@@ -125,6 +125,12 @@ class BatchStore:
         version = int(done[0])
         return Change(version, "list.batch_add", batch.by, float(done[1]), batch.why, batch=batch.as_of(version))
 
+    async def discard(self, list_name: str, batch_id: str) -> None:
+        """Remove the data of a batch, unless it is committed."""
+        is_there = await self._redis.hexists(self.key(list_name), batch_id)
+        if not is_there and not await self._redis.hexists(self.old, batch_id):
+            await self.data.discard(batch_id)
+
     async def undo(self, act: Act, batch_id: str, counts: Undone) -> int | None:
         """Undo a batch. `undone_by` and `undone_why` of the act are in the record of the change. Returns its version;
         None: it is undone already, or not there any more."""

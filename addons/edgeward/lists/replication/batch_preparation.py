@@ -27,6 +27,9 @@ LOG_SECONDS = 10.0
 """Time between two lines of the log about how much is built."""
 
 
+_NOT_NOW: tuple[type[Exception], ...] = (*STORE_AWAY, Unavailable)
+
+
 class BatchPreparation:
     """The files of batches, for one replica.
 
@@ -78,7 +81,7 @@ class BatchPreparation:
             await self._announcements.note(batch.id, self._name, ready=False)
             await self.ensure([batch])
             await self._announcements.note(batch.id, self._name, ready=True)
-        except (*STORE_AWAY, Unavailable) as error:
+        except _NOT_NOW as error:
             # It is tried again when the batch acts.
             logger.warning("the files of a batch can't be made ready now: %s", error)
 
@@ -115,6 +118,9 @@ class BatchPreparation:
                 await process.wait()
         if status == write_files.NO_DISK:
             raise Unavailable(f"the files of a batch can't be written: {said.result()}")
+        if status == write_files.BUSY:
+            await asyncio.sleep(POLL_SECONDS)
+            return
         if status or not self.files.has(batch.id):
             raise Unavailable(f"the process that writes the files of a batch has failed ({status}): {said.result()}")
         logger.info("built the files of a batch of %d rows, in %.1f s", batch.rows, time.monotonic() - began)

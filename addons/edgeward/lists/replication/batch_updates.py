@@ -1,12 +1,21 @@
 """Lets the batches of lists act in the matcher of a replica."""
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import Sequence
 
+from edgeward.errors import Conflict, DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
 from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.matching.matcher import Matcher
-from edgeward.types import Unreadable
+from edgeward.matching.time_slicing import run_in_slices
+from edgeward.types import Batch, Unreadable
 
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+"""How often the files of a list's batches are opened, with what is damaged built anew in between."""
 _NONE = StoredBatches(0, (), {})
 
 
@@ -39,11 +48,32 @@ class BatchUpdates:
             stored, kept = _with_others(stored, self.of(list_name))
         if not stored.batches and list_name not in self._loaded:
             return stored.unreadable, kept
-        needed = stored.needed()
-        await self._preparation.ensure(needed)
-        await self._matcher.set_batches(list_name, stored.batches, stored.removed, self._preparation.files)
+        for tried in range(MAX_TRIES):
+            await self._preparation.ensure(stored.needed())
+            steps = self._matcher.set_batches_steps(list_name, stored.needed(), stored.removed, self._preparation.files)
+            try:
+                await run_in_slices(steps)
+                break
+            except (FileNotFoundError, DamagedSegment) as error:
+                if tried == MAX_TRIES - 1:
+                    raise Unavailable(f"the files of a batch can't be read: {error}") from error
+                logger.error("the files of a batch are built again: %s", error)
+                await self._remove_damaged(stored.needed())
         self._loaded[list_name] = stored
         return stored.unreadable, kept
+
+    async def _remove_damaged(self, batches: Sequence[Batch]) -> None:
+        """Remove the files of those of the batches that can't be opened."""
+        files = self._preparation.files
+        for batch in batches:
+            try:
+                files.open(batch)
+            except FileNotFoundError:
+                continue
+            except DamagedSegment:
+                with contextlib.suppress(Conflict):  # another process is writing: the next try removes them
+                    files.remove(batch.id)
+            await asyncio.sleep(0)
 
     def forget(self, list_name: str) -> None:
         """The list is deleted."""

@@ -34,7 +34,7 @@ class StreamReader:
         for a flush request or when a heartbeat is due."""
         if self._redis is None:
             self._redis = await self._store.blocking()
-        positions = {
+        positions: dict[Any, Any] = {
             self._changes: f"{version}-0",
             self._flush_requests: self.flush_request,
             self._announcements: self._announcement,

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from edgeward.errors import Conflict
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.file_stream import read_batch, read_data
 
@@ -16,6 +17,8 @@ NICENESS = 10
 """Processes that serve go first."""
 CUT_SHORT = 3
 """Exit status if the input was cut short: whoever started it has ended, or the store."""
+BUSY = 5
+"""Exit status if another process is writing to the directory."""
 NO_DISK = 4
 """Exit status if the files can't be written; standard error says why."""
 
@@ -30,6 +33,8 @@ def main(directory: str) -> int:
             sys.stdout.flush()
     except EOFError:
         return CUT_SHORT
+    except Conflict:
+        return BUSY
     except OSError as error:
         sys.stderr.write(f"{directory}: {error.strerror or error}\n")
         return NO_DISK
