@@ -112,8 +112,9 @@ class OrderPlanner:
             await self._progress.record_step(change.version, step, _orders_of(near, placed))
             searched = True
             yield
-        lost = await self.lost_purges.purge([change] if searched else [])
-        await self._progress.record_step(change.version, LAST_STEP, lost)
+        if searched:
+            lost = await self.lost_purges.purge([change])
+            await self._progress.record_step(change.version, LAST_STEP, lost)
 
     async def _batch_search(self, change: Change, batch: Batch) -> RowSearch:
         """The search for images near the rows that a batch, or its undo, has switched on."""

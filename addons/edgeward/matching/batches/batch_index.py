@@ -108,6 +108,11 @@ class BatchIndex:
         return self._state.counts.total()
 
     @property
+    def state(self) -> BatchState:
+        """What a search reads, as of the last fold. Rows of it may be switched off."""
+        return self._state
+
+    @property
     def batches(self) -> Sequence[Batch]:
         """The batches that were folded, in the order of their versions."""
         return self._state.folded.batches
