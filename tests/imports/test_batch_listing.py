@@ -80,7 +80,9 @@ async def test_an_import_is_one_change(controller: Controller) -> None:
     found = {entry.signal: entry for entry in entries.values()}
     assert found.keys() == {row.signal for row in rows}
     assert all(found[row.signal].source_id == row.source_id for row in rows)
-    assert {(entry.act, entry.reason, entry.added_by) for entry in found.values()} == {(job.id, "daily list", "importer")}
+    assert {(entry.act, entry.reason, entry.added_by) for entry in found.values()} == {
+        (job.id, "daily list", "importer")
+    }
     _, progress = await controller.jobs.get(job.id)
     assert (progress.added, progress.chunks_listed, progress.chunks_matched) == (ROWS, 1, 1)
 

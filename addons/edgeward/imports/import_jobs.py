@@ -101,6 +101,7 @@ class ImportJob:
         """A job as stored. Raises LaterRelease if only a later release can carry it out."""
         data = json.loads(text)
         check_version(data, "an import")
+        data["parts"] = tuple(map(tuple, data.get("parts", ())))
         return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})
 
 

@@ -334,6 +334,10 @@ class ListStore:
             found = await self.archive.after(f"{after}-0", limit)
         return parse_changes(found)
 
+    async def laggards(self, version: int) -> Laggards:
+        """The replicas that have not applied `version`."""
+        return await self.membership.laggards(version)
+
     async def replicas(self) -> list[LiveReplica]:
         """The live replicas of all machines, with the version that each has reported."""
         return await self.membership.live_replicas()
@@ -344,7 +348,7 @@ class ListStore:
         Returns:
             Those that have not, and the silent ones that may not have.
         """
-        return await self._wait(lambda: self.membership.laggards(version), timeout)
+        return await self._wait(lambda: self.laggards(version), timeout)
 
     async def wait_flushed(self, timeout: float) -> Laggards:
         """Wait until all that the live replicas know by now is in the store, at most `timeout` seconds.

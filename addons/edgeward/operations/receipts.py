@@ -110,7 +110,7 @@ async def _entry(services: Services, entry_id: str) -> tuple[Entry, Change | Non
 async def _applied(services: Services) -> ChangeStatus:
     # The version of the entry's own change is not stored. The current version is at least as high.
     version = await services.list_store.version()
-    return ChangeStatus.of(version, await services.list_store.membership.laggards(version))
+    return ChangeStatus.of(version, await services.list_store.laggards(version))
 
 
 async def _page(services: Services, ids: Sequence[str], summary: OrderSummary, cursor: int, limit: int) -> OrdersPage:

@@ -153,7 +153,7 @@ async def _on_list(services: Services, list_name: str, wanted: Callable[[Entry],
 
 async def _would_remove(services: Services, found: Sequence[Entry]) -> EntriesRemoved:
     version = await services.list_store.version()
-    change = ChangeStatus.of(version, await services.list_store.membership.laggards(version))
+    change = ChangeStatus.of(version, await services.list_store.laggards(version))
     shown = found[:MAX_REPORTED]
     gone = {entry.id for entry in found}
     still = await still_blocked.by_signals(services, [entry.signal for entry in shown], len(found), gone)

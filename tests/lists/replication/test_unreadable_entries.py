@@ -53,7 +53,7 @@ async def test_other_entries_act(list_store: ListStore, replica: Replica, store:
 
 
 async def _lag(list_store: ListStore, version: int, count: int) -> bool:
-    return len(await list_store.membership.laggards(version)) == count
+    return len(await list_store.laggards(version)) == count
 
 
 async def test_damaged_entries_hold_nothing_back(list_store: ListStore, replica: Replica, store: Store) -> None:
@@ -65,7 +65,7 @@ async def test_damaged_entries_hold_nothing_back(list_store: ListStore, replica:
     assert (len(again.unreadable), again.unreadable.any_later) == (1, False)
     assert "are damaged" in again.unreadable.reason
     await eventually(lambda: _lag(list_store, change.version, 0))
-    assert await list_store.membership.laggards(NEVER) != []
+    assert await list_store.laggards(NEVER) != []
     await again.close()
 
 

@@ -34,7 +34,7 @@ class Announcements:
 
     def __init__(self, store: Store, membership: Membership) -> None:
         self._store, self._membership = store, membership
-        self.stream = store.key("{blocklist}", "announced")
+        self.stream = announced_stream(store)
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
 
@@ -75,6 +75,11 @@ class Announcements:
     async def forget(self, batch_id: str) -> None:
         """The batch is committed, or given up."""
         await self._redis.unlink(self._ready(batch_id))
+
+
+def announced_stream(store: Store) -> str:
+    """The key of the announcements."""
+    return store.key("{blocklist}", "announced")
 
 
 def announced_batches(records: Any) -> list[Batch]:

@@ -71,10 +71,11 @@ class BatchStore:
 
     Attributes:
         data: their rows.
+        store: where they are.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store, self._acts = store, Acts(store)
+        self.store, self._acts = store, Acts(store)
         self.data = BatchData(store)
         self.old = store.key("{blocklist}", "old_batches")
         self._changes = [store.key("{blocklist}", name) for name in ("version", "changes", "lists")]
@@ -83,11 +84,11 @@ class BatchStore:
 
     def key(self, list_name: str) -> str:
         """The key of the batches of a list."""
-        return self._store.key("{blocklist}", "batches", list_name)
+        return self.store.key("{blocklist}", "batches", list_name)
 
     def removed_key(self, list_name: str) -> str:
         """The key of its removed rows."""
-        return self._store.key("{blocklist}", "removed", list_name)
+        return self.store.key("{blocklist}", "removed", list_name)
 
     async def get(self, list_name: str) -> StoredBatches:
         """The batches of a list; none for an unknown one."""
@@ -103,7 +104,7 @@ class BatchStore:
 
     async def count(self, list_names: Sequence[str]) -> list[int]:
         """How many batches each list has, undone ones too."""
-        counts: list[int] = await self._store.run(batch_scripts.COUNT, [self.key(name) for name in list_names])
+        counts: list[int] = await self.store.run(batch_scripts.COUNT, [self.key(name) for name in list_names])
         return counts
 
     async def commit(self, batch: Batch, last: int, numbers: Numbers) -> Change:
@@ -119,7 +120,7 @@ class BatchStore:
         """
         keys = [*self._changes, self.key(batch.list), self._acts.keys(batch.act)[0], self._acts.deletions]
         args = (signed(batch.by), batch.why, batch.list, batch.act, batch.id, batch.to_json(), last, *numbers)
-        done = await self._store.run_durably(batch_scripts.COMMIT, keys, args)
+        done = await self.store.run_durably(batch_scripts.COMMIT, keys, args)
         if isinstance(done[0], bytes):
             raise _refusal(done[0], batch)
         version = int(done[0])
@@ -136,7 +137,7 @@ class BatchStore:
         None: it is undone already, or not there any more."""
         keys = [*self._changes, self.key(act.list), self._acts.keys(act.id)[0]]
         args = (signed(act.undone_by), act.undone_why, act.id, batch_id, *counts)
-        version: int | None = await self._store.run_durably(batch_scripts.UNDO, keys, args)
+        version: int | None = await self.store.run_durably(batch_scripts.UNDO, keys, args)
         return version
 
     async def remove_rows(
@@ -148,7 +149,7 @@ class BatchStore:
         changes: list[Change] = []
         for some in batched(rows, ROWS_PER_CALL):
             args = [text for ref, entry in some for text in (ref.batch, str(ref), entry.to_json())]
-            at, *done = await self._store.run_durably(
+            at, *done = await self.store.run_durably(
                 batch_scripts.REMOVE_ROWS, keys, (signed(who), why, list_name, *args)
             )
             for number, version in zip(done[::2], done[1::2], strict=True):
@@ -167,18 +168,18 @@ class BatchStore:
     async def drop_undone(self, list_name: str) -> None:
         """Take undone batches off the record of a list of which no other batch adds a row."""
         stored = await self.get(list_name)
-        needed, at = {each.id for each in stored.needed()}, f"{self._store.clock.now():.6f}"
+        needed, at = {each.id for each in stored.needed()}, f"{self.store.clock.now():.6f}"
         for batch in stored.batches:
             if batch.id not in needed:
                 keys = [self.key(list_name), self.old, self.data.key(batch.id)]
-                await self._store.run_even_if_full(batch_scripts.DROP, keys, [batch.id, at])
+                await self.store.run_even_if_full(batch_scripts.DROP, keys, [batch.id, at])
 
     async def forget_old(self, before: float) -> None:
         """Forget old batches that are on no list since before then, Unix seconds."""
         for batch_id, text in (await self._redis.hgetall(self.old)).items():
             if float(text.partition(b" ")[0]) < before:
                 keys = [self.old, self.data.key(batch_id.decode())]
-                await self._store.run_even_if_full(batch_scripts.FORGET, keys, [batch_id.decode()])
+                await self.store.run_even_if_full(batch_scripts.FORGET, keys, [batch_id.decode()])
 
 
 def _refusal(reason: bytes, batch: Batch) -> Exception:

@@ -14,9 +14,10 @@ from edgeward import metrics
 from edgeward.errors import Conflict, StoreUnavailable, Unavailable
 from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.batches.batch_data import BatchData
+from edgeward.lists.replication.membership import Membership
 from edgeward.matching.batches import file_stream, write_files
 from edgeward.matching.batches.batch_files import BatchFiles
-from edgeward.store.connection import STORE_AWAY
+from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Batch
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,13 @@ class BatchPreparation:
         self,
         name: str,
         files: BatchFiles,
-        data: BatchData,
-        announcements: Announcements,
+        store: Store,
+        membership: Membership,
         between: Callable[[], Awaitable[None]],
     ) -> None:
         self.files = files
-        self._name, self._data, self._announcements, self._between = name, data, announcements, between
+        self._name, self._between = name, between
+        self._data, self._announcements = BatchData(store), Announcements(store, membership)
         self._tasks = dict[str, asyncio.Task[None]]()
 
     async def ensure(self, batches: Sequence[Batch]) -> None:
@@ -107,7 +109,7 @@ class BatchPreparation:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send(batch, process))
                 tasks.create_task(self._show_progress(batch, process))
-                said = tasks.create_task(_read_all(process))
+                errors = tasks.create_task(_read_errors(process))
             status = await process.wait()
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
@@ -117,12 +119,12 @@ class BatchPreparation:
                     process.kill()
                 await process.wait()
         if status == write_files.NO_DISK:
-            raise Unavailable(f"the files of a batch can't be written: {said.result()}")
+            raise Unavailable(f"the files of a batch can't be written: {errors.result()}")
         if status == write_files.BUSY:
             await asyncio.sleep(POLL_SECONDS)
             return
         if status or not self.files.has(batch.id):
-            raise Unavailable(f"the process that writes the files of a batch has failed ({status}): {said.result()}")
+            raise Unavailable(f"the process that writes the files of a batch has failed ({status}): {errors.result()}")
         logger.info("built the files of a batch of %d rows, in %.1f s", batch.rows, time.monotonic() - began)
 
     async def _send(self, batch: Batch, process: asyncio.subprocess.Process) -> None:
@@ -159,7 +161,7 @@ class BatchPreparation:
                 logger.info("building the files of a batch of %d rows: %.0f %%", batch.rows, 100 * float(line))
 
 
-async def _read_all(process: asyncio.subprocess.Process) -> str:
+async def _read_errors(process: asyncio.subprocess.Process) -> str:
     """What a process says to standard error, its last line: at most a few hundred characters."""
     assert process.stderr is not None
     text = (await process.stderr.read()).decode(errors="replace").strip()

@@ -23,7 +23,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
@@ -101,19 +100,11 @@ class Replica:
         self._name = f"{name}#{secrets.token_hex(3)}"
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
-        announcements = Announcements(store, self.membership)
-        streams = self._list_store.stream, self.membership.flush_requests, announcements.stream
-        self._reader = StreamReader(store, *streams)
-        self._preparation = BatchPreparation(
-            self._name,
-            batch_files or BatchFiles.temporary(),
-            self._list_store.batches.data,
-            announcements,
-            self._heartbeat_if_due,
-        )
-        self._updates = MatcherUpdates(
-            self._log_name, self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
-        )
+        self._reader = StreamReader(store, self._list_store.stream, self.membership.flush_requests)
+        files = batch_files or BatchFiles.temporary()
+        self._preparation = BatchPreparation(self._name, files, store, self.membership, self._heartbeat_if_due)
+        own = self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
+        self._updates = MatcherUpdates(self._log_name, *own)
         self.unreadable = self._updates.unreadable
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False

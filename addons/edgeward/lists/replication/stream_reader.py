@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from edgeward.lists.batches.announcements import announced_batches
+from edgeward.lists.batches.announcements import announced_batches, announced_stream
 from edgeward.lists.replication.membership import HEARTBEAT_SECONDS
 from edgeward.lists.stored_lists import parse_changes
 from edgeward.store.connection import Redis, Store
@@ -15,16 +15,16 @@ class StreamReader:
     """Reads three streams with one command, on a connection of its own.
 
     Args:
-        changes, flush_requests, announcements: the keys of the streams.
+        changes, flush_requests: the keys of two of them.
 
     Attributes:
         flush_request: id of the last flush request that was read.
         flush_version: the version of the lists when it was made.
     """
 
-    def __init__(self, store: Store, changes: str, flush_requests: str, announcements: str) -> None:
-        self._store = store
-        self._changes, self._flush_requests, self._announcements = changes, flush_requests, announcements
+    def __init__(self, store: Store, changes: str, flush_requests: str) -> None:
+        self._store, self._changes, self._flush_requests = store, changes, flush_requests
+        self._announcements = announced_stream(store)
         self.flush_request, self.flush_version = b"0-0", 0
         self._announcement = b"0-0"
         self._redis: Redis | None = None

@@ -81,7 +81,8 @@ class DatabaseWriter:
     def __init__(self, path: Path) -> None:
         self._path, self._added = path, 0
         partial_path(path).unlink(missing_ok=True)
-        self._connection = sqlite3.connect(partial_path(path), check_same_thread=False, isolation_level=None)
+        with self._errors():
+            self._connection = sqlite3.connect(partial_path(path), check_same_thread=False, isolation_level=None)
         partial_path(path).chmod(0o600)
         # Until the file has its name, nobody reads it: it needs no journal, and is flushed once, at the end.
         for setting in (
@@ -119,8 +120,13 @@ class DatabaseWriter:
         partial_path(self._path).unlink(missing_ok=True)
 
     def _run(self, statement: str, *values: object) -> None:
-        try:
+        with self._errors():
             self._connection.execute(statement, values)
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        try:
+            yield
         except sqlite3.OperationalError as error:
             full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
             raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self._path)) from error
