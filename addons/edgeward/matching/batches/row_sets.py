@@ -48,6 +48,20 @@ def switch_off(rows: ListedRows, places: Numbers) -> None:
     np.bitwise_and.at(rows.bits, places >> 3, ~(0x80 >> (places & 7)).astype(np.uint8))
 
 
+def take_out(rows: ListedRows, refs: Iterable[RowRef]) -> None:
+    """Take out these rows."""
+    switch_off(rows, np.array([rows.bases[ref.batch] + ref.row for ref in refs], np.int64))
+
+
+def not_listed_in(before: BatchState, state: BatchState) -> ListedRows:
+    """The listed rows of a state whose values no row had that was listed before. Raises DamagedSegment."""
+    found = no_rows(state)
+    for each in bucket_by_bucket(state, state.listed):
+        new = np.delete(each.rows, listed_places(before, each.part.type, each.values)[0])
+        switch_on(found, new + found.bases[each.opened.id])
+    return found
+
+
 def rows_of_act(state: BatchState, act: str) -> ListedRows:
     """The listed rows whose entries this act has listed: those of its batches, and those of undone ones that it was the
     first to add."""
