@@ -95,8 +95,8 @@ async def test_what_is_listed_again_by_an_undo_is_on_a_later_page(services: Serv
 
 
 async def test_an_undo_takes_back_a_batch(services: Services, files: BatchFiles) -> None:
-    """What it alone listed goes, what others list too stays as theirs, and what it had withdrawn is back. All is counted
-    once, and the first ones are named. History and differences tell so."""
+    """What it alone listed goes, what others list too stays as theirs, and what it had withdrawn is back. All is
+    counted once, and the first ones are named. History and differences tell so."""
     old = await listed(services, files, [entry(number, "s") for number in range(10)], "job-1")
     rows = {number: row for row, number in enumerate(await in_order(services, old))}
     adds = [(old, [rows[1], rows[2]])]

@@ -45,6 +45,8 @@ from edgeward.takedowns.worker import TakedownWorker
 HASHERS = 1
 """Hasher processes for images sent to the API. They come one at a time."""
 DAY_SECONDS = 86400
+LISTS_SECONDS = 2.0
+"""How long a controller waits for long lists before its API answers. Until they are loaded its status says so."""
 
 
 class Worker(Protocol):
@@ -67,6 +69,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
         BatchFiles(config.state_dir.absolute() / BATCHES_DIRECTORY),
     )
+    replica.start_seconds = LISTS_SECONDS
     sightings, orders, list_store = (
         Sightings(store, config.sightings),
         Orders(store),

@@ -80,6 +80,8 @@ class Replica:
         membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
+        preparation: gets the files of batches ready.
+        start_seconds: how long `start` waits for the lists; None: until they are loaded.
         batch_states: the batches of the store, at any time.
     """
 
@@ -93,6 +95,7 @@ class Replica:
     ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
+        self.start_seconds: float | None = None
         self.freshness = Freshness()
         self.on_change: list[Callable[[Change], None]] = []
         self.on_store_loss: list[Callable[[], None]] = []
@@ -105,11 +108,11 @@ class Replica:
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
         self._reader = StreamReader(store, self._list_store.stream, self.membership.flush_requests)
         files = batch_files or BatchFiles.temporary()
-        self._preparation = BatchPreparation(self._name, files, store, self.membership, self._heartbeat_if_due)
-        own = self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
+        self.preparation = BatchPreparation(self._name, files, store, self.membership, self._heartbeat_if_due)
+        own = self.matcher, self._list_store, self._heartbeat_if_due, self.preparation
         self._updates = MatcherUpdates(self._log_name, *own)
         self.unreadable = self._updates.unreadable
-        self.batch_states = BatchStates(self._list_store.batches, self._preparation)
+        self.batch_states = BatchStates(self._list_store.batches, self.preparation)
         # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
         self._loaded = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
@@ -167,9 +170,12 @@ class Replica:
         return self._loss_watch.asked_history
 
     async def start(self) -> None:
-        """Return when the lists are loaded. If the store is unavailable, return not ready, and keep trying."""
+        """Return when the lists are loaded. If the store is unavailable, or loading takes longer than `start_seconds`,
+        return not ready, and go on."""
         await self._loop.start()
-        await self._attempted.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.start_seconds):
+                await self._attempted.wait()
 
     async def close(self) -> None:
         """Stop following, and leave the membership."""
@@ -178,7 +184,7 @@ class Replica:
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
         await self._refill_offer.close()
-        await self._preparation.close()
+        await self.preparation.close()
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
@@ -260,7 +266,7 @@ class Replica:
             if not self._loaded:
                 return
             changes, announced = await self._reader.read(self.version, CHANGES_PER_READ)
-            self._preparation.announced(announced)
+            self.preparation.announced(announced)
             if changes:
                 # Before they are applied: the store may have lost its data, and these belong to another history.
                 await self._heartbeat()
