@@ -74,7 +74,7 @@ async def test_a_search_ends(list_store: ListStore, store: Store, monkeypatch: p
 
 
 async def test_what_batches_took_off_is_found(list_store: ListStore, store: Store) -> None:
-    """A batch that withdraws, the undo of one that had listed it or one of its rows, a single removal, and the deletion of
+    """A batch that withdraws, the undo of one that listed it or one of its rows, a single removal, and the deletion of
     its list: each with the entry as it was. What a batch lists anew, or lists still, is not removed by it."""
     listed = [replace(entry("a", number), source_id=f"s{number}") for number in range(8)]
     old = await list_batch(list_store, listed, act="act-1", why="order 17")

@@ -11,7 +11,7 @@ from edgeward.store.connection import Store
 
 
 async def test_what_is_missing_is_written_once(store: Store, list_store: ListStore, replica: Replica) -> None:
-    """Batches with their rows, versions and single removals; a batch that is there stays as it is. Nothing is written to
+    """Batches with their rows, versions and single removals; one that is there stays as it is. Nothing is written to
     a list that is gone."""
     batches = list_store.batches
     lost = await list_batch(list_store, [entry("a", number) for number in range(20)])
