@@ -107,18 +107,15 @@ class Replica:
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
         self._reader = StreamReader(store, self._list_store.stream, self.membership.flush_requests)
-        files = batch_files or BatchFiles.temporary()
-        self.preparation = BatchPreparation(self._name, files, store, self.membership, self._heartbeat_if_due)
-        own = self.matcher, self._list_store, self._heartbeat_if_due, self.preparation
-        self._updates = MatcherUpdates(self._log_name, *own)
+        files, between = batch_files or BatchFiles.temporary(), self._heartbeat_if_due
+        self.preparation = BatchPreparation(self._name, files, store, self.membership, between)
+        self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, between, self.preparation)
         self.unreadable = self._updates.unreadable
         self.batch_states = BatchStates(self._list_store.batches, self.preparation)
-        # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
-        self._loaded = False
+        # Whether the matcher holds what the store holds up to `version`. After a loss of data it is ready without.
+        self._loaded = self._keeps_others = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
-        self._keeps_others, self._highest_version = False, 0
-        self._history = StoreHistory(0, None)
-        self._next_count = 0.0
+        self._history, self._highest_version, self._next_count = StoreHistory(0, None), 0, 0.0
         self._applied_at: float | None = None
         # The last flush request of whose version the lists are.
         self._settle_request = self._reader.flush_request
