@@ -84,7 +84,7 @@ async def of_ids(services: Services, asked: RemovalRequest, ids: Sequence[str]) 
     distinct = list(dict.fromkeys(ids))
     if asked.dry_run:
         on_list = services.replica.matcher.entries(asked.list)
-        found = [entry for each in distinct if (entry := on_list.get(each))]
+        found = await asyncio.to_thread(lambda: [entry for each in distinct if (entry := on_list.get(each))])
         return await _would_remove(services, found, len(found))
     return await _removed(services, await _remove(services, asked, distinct))
 

@@ -125,6 +125,12 @@ def rows_of_signals(state: BatchState, signals: Iterable[Signal]) -> dict[Signal
     return found
 
 
+def entries_of_signals(state: BatchState, signals: Iterable[Signal]) -> list[Entry]:
+    """The entries of the listed rows that have the values of these signals. Raises DamagedSegment."""
+    refs = sorted(rows_of_signals(state, signals).values())  # a bucket at a time
+    return [state.provenance.entry(ref.batch, ref.row) for ref in refs]
+
+
 def _by_kind(state: BatchState, signals: Iterable[Signal]) -> Iterator[tuple[str, Values, Sequence[Signal]]]:
     """Signals of the types and lengths that batches have, some at a time: the type, and the values."""
     by_kind: defaultdict[tuple[str, int], list[Signal]] = defaultdict(list)
