@@ -10,6 +10,7 @@ from tests.support.eventually import eventually
 from edgeward.background import job_store, job_worker
 from edgeward.lists import list_store as module
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.store.connection import Store
 
@@ -25,10 +26,10 @@ async def is_done(list_store: ListStore, act_id: str) -> bool:
     return bool((await list_store.acts.get(act_id)).done_at)
 
 
-async def test_an_undo_is_carried_out(store: Store, list_store: ListStore) -> None:
+async def test_an_undo_is_carried_out(store: Store, list_store: ListStore, replica: Replica) -> None:
     """With who asked for it and why in the record of each change."""
     await list_store.add_entries([entry("a", n) for n in range(25)], "bob", "", "act-1")
-    worker = UndoWorker(store, list_store)
+    worker = UndoWorker(store, list_store, replica)
     await worker.start()
     await worker.begin("act-1", "ann", "a mistake")
     await eventually(lambda: is_done(list_store, "act-1"), "the undo")
@@ -40,7 +41,7 @@ async def test_an_undo_is_carried_out(store: Store, list_store: ListStore) -> No
 
 @pytest.mark.parametrize("steps", [1, 3])
 async def test_a_killed_worker_is_replaced(
-    store: Store, list_store: ListStore, monkeypatch: pytest.MonkeyPatch, steps: int
+    store: Store, list_store: ListStore, replica: Replica, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     """A worker dies after some steps: another takes back the rest, and counts every entry once."""
     monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.1)
@@ -58,7 +59,7 @@ async def test_a_killed_worker_is_replaced(
         return result
 
     monkeypatch.setattr(first_store, "undo_some", stops)
-    first, second = UndoWorker(store, first_store), UndoWorker(store, list_store)
+    first, second = UndoWorker(store, first_store, replica), UndoWorker(store, list_store, replica)
     await first.start()
     await first.begin("act-1", "ann", "")
     await reached.wait()
@@ -71,10 +72,10 @@ async def test_a_killed_worker_is_replaced(
     assert (await list_store.acts.get("act-1")).removed == 45
 
 
-async def test_an_undo_of_nothing_ends(store: Store, list_store: ListStore) -> None:
+async def test_an_undo_of_nothing_ends(store: Store, list_store: ListStore, replica: Replica) -> None:
     """The undo of an act that is gone from the store, or undone already, ends at once. Nothing is left of an undo but
     the record of its act."""
-    worker = UndoWorker(store, list_store)
+    worker = UndoWorker(store, list_store, replica)
     await list_store.add_entries([entry("a", 1)], "bob", "", "act-1")
     await worker.start()
     for act_id in ("act-none", "act-1", "act-1"):

@@ -45,6 +45,8 @@ from edgeward.takedowns.worker import TakedownWorker
 HASHERS = 1
 """Hasher processes for images sent to the API. They come one at a time."""
 DAY_SECONDS = 86400
+LISTS_SECONDS = 2.0
+"""How long a controller waits for long lists before its API answers. Until they are loaded its status says so."""
 
 
 class Worker(Protocol):
@@ -67,6 +69,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
         BatchFiles(config.state_dir.absolute() / BATCHES_DIRECTORY),
     )
+    replica.start_seconds = LISTS_SECONDS
     sightings, orders, list_store = (
         Sightings(store, config.sightings),
         Orders(store),
@@ -97,7 +100,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
         import_worker=ImportWorker(store, import_jobs, list_store, replica, retromatch, orders),
-        undo_worker=UndoWorker(store, list_store),
+        undo_worker=UndoWorker(store, list_store, replica),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         store_watch=StoreWatch(store),
     )

@@ -1,12 +1,13 @@
 """Makes the batch of an import: compares its rows with the list, and writes what is new of them into the store.
 
 A row that is listed already, with the same source id, tags and quality, is only marked in a mask of the batch that has
-it. Any other is a row of the new batch; if an old batch has the same value, its row is taken off in the same step. So
-each value is listed once, and undoing the import leaves what was before.
+it. Any other is a row of the new batch. All other rows with these values are taken off in the same step, also those
+that are off already: they stay so if what took them off is undone. So each value is listed once, and undoing the import
+leaves what was before.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.batch_writer import BatchWriter, PartPlan, mask_data
 from edgeward.matching.batches.packed_rows import PackedRows, Row
 from edgeward.matching.matcher import Matcher
+from edgeward.matching.segments.segment_rows import Values
 from edgeward.types import Batch, RowRef, Signal, entry_id
 
 type Masks = dict[str, NDArray[np.bool_]]
@@ -109,6 +111,7 @@ class BatchMaker:
 
     def _compare(self, rows: PackedRows, piece: Piece) -> _Split:
         located = self._index.locate(piece.signal_type, piece.size, rows.values)
+        added = dict[int, tuple[str, int]]()
         split = _Split([], 0)
         for number, (owner, place, is_on) in enumerate(
             zip(located.batch.tolist(), located.row.tolist(), located.on.tolist(), strict=True)
@@ -118,11 +121,19 @@ class BatchMaker:
             split.known += is_on or self._is_single(piece.signal_type, row)
             if is_on and not self._job.purge_again and self._says_the_same(batch_id, place, row):
                 self._mark(self._adds, batch_id, place)
-                continue
-            if batch_id:
-                self._mark(self._removes, batch_id, place)
-            split.own.append(row)
+                added[number] = batch_id, place
+            else:
+                split.own.append(row)
+        self._replace(piece.signal_type, rows.values, added)
         return split
+
+    def _replace(self, signal_type: str, values: Values, added: Mapping[int, tuple[str, int]]) -> None:
+        """Mark all other rows with these values, listed or not: if what took one off the list is undone, it must not be
+        listed besides that of this batch. `added`: by position of the value, the row that the batch adds."""
+        copies = self._index.state.copies(signal_type, values.shape[1], values)
+        for number, owner, row in zip(copies.number.tolist(), copies.batch.tolist(), copies.row.tolist(), strict=True):
+            if added.get(number) != (batch_id := copies.batches[owner], row):
+                self._mark(self._removes, batch_id, row)
 
     def _is_single(self, signal_type: str, row: Row) -> bool:
         if not self._single:
@@ -166,10 +177,12 @@ class BatchMaker:
             for place in np.flatnonzero(located.on).tolist():
                 batch_id = located.batches[int(located.batch[place])]
                 count += self._mark(self._removes, batch_id, int(located.row[place]))
+            self._replace(signal_type, values, {})
         return count
 
     def _withdraw_sources(self, sources: Collection[str]) -> int:
-        return sum(self._mark(self._removes, ref.batch, ref.row) for ref in self._index.rows_of_sources(sources))
+        found = [self._index.row(ref)[1].signal for ref in self._index.rows_of_sources(sources)]
+        return self._withdraw_signals(found)
 
 
 def _by_part(signals: Iterable[Signal]) -> Iterator[tuple[tuple[str, int], list[Signal]]]:

@@ -247,7 +247,9 @@ class ListStore:
             changes.append(change)
         return changes
 
-    async def undo_some(self, act: Act, cursor: int = 0) -> tuple[bool, int]:
+    async def undo_some(
+        self, act: Act, cursor: int = 0, in_batches: Mapping[str, Entry] | None = None
+    ) -> tuple[bool, int]:
         """Take back up to UNDO_CHUNK_SIZE entries of an act, in one step: those that no other act lists are removed.
 
         From the first call on, the act can't list any more. `undone_by` and `undone_why` of the act are in the record
@@ -255,21 +257,15 @@ class ListStore:
 
         Args:
             cursor: where the call before ended, or 0.
+            in_batches: by id, those of its entries that batches list too: they stay on the list.
 
         Returns:
             Whether more is to do, and the cursor.
         """
         keys = self._keys(*self.acts.keys(act.id), self._entries(act.list), self._demands(act.list))
-        args = (
-            signed(act.undone_by),
-            act.undone_why,
-            act.id,
-            act.list,
-            self.acts.prefix,
-            UNDO_CHUNK_SIZE,
-            cursor,
-            MAX_REPORTED,
-        )
+        args: list[str | int] = [signed(act.undone_by), act.undone_why, act.id, act.list, self.acts.prefix]
+        args += [UNDO_CHUNK_SIZE, cursor, MAX_REPORTED]
+        args += [text for id_, entry in (in_batches or {}).items() for text in (id_, entry.to_json(), entry.act)]
         done = await self._store.run(act_scripts.UNDO, [*keys, self.acts.outcome(act.id)], args)
         if done is None:
             raise NotFound(f"no act has the ID {act.id!r}")

@@ -4,7 +4,8 @@ The first keys of every script are the version, the stream of changes and the ha
 and why. Who may be followed by a NUL and a network address: from where (audit_trail.py).
 Ids in the stream are "<version>-0": Redis itself refuses a version that is not above all others.
 The field `again` says that an entry which is added was on the list before (relisting.py).
-The field `row` says which row of a batch was removed (types/batches.py).
+The field `row` says which row of a batch was removed (types/batches.py); `numbers` how many entries a batch adds, finds
+listed and takes off, or how many its undo removes, keeps and puts back: three numbers.
 The field `was` of a record holds what the change replaced: the list before its policy changed, or before it lost an
 entry. Retromatching needs it, to find what matches now and did not before.
 
@@ -34,7 +35,7 @@ restore_version(KEYS[1], KEYS[2])
 local time = redis.call('TIME')
 local at = time[1] .. '.' .. string.format('%06d', time[2])
 local who, origin = string.match(ARGV[1], '^(%Z*)%z?(.*)$')
-local function record(op, what, json, was, again, row)
+local function record(op, what, json, was, again, row, numbers)
   local version = redis.call('INCR', KEYS[1])
   local fields = {'op', op, 'who', who, 'at', at, 'why', ARGV[2], what, json}
   if origin ~= '' then
@@ -52,6 +53,10 @@ local function record(op, what, json, was, again, row)
   if row then
     fields[#fields + 1] = 'row'
     fields[#fields + 1] = row
+  end
+  if numbers then
+    fields[#fields + 1] = 'numbers'
+    fields[#fields + 1] = numbers
   end
   redis.call('XADD', KEYS[2], version .. '-0', unpack(fields))
   return version

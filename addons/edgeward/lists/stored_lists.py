@@ -40,7 +40,7 @@ def read_batch(list_name: str, text: bytes) -> Batch | Unreadable:
     version, _, rest = text.partition(b" ")
     undone, _, json_text = rest.partition(b" ")
     try:
-        return Batch.from_json(json_text, int(version), undone == b"1")
+        return Batch.from_json(json_text, int(version), int(undone))
     except DECODE_ERRORS as error:
         return _unreadable("batch", list_name, text, error)
 

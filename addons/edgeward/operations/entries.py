@@ -84,10 +84,14 @@ async def add(
     now, act = services.store.clock.now(), act or new_act_id()
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
+    batches = services.replica.matcher.batches(list_name)
+    in_batches = {id_ for id_, entry in entries.items() if len(batches) and batches.ref_of(entry.signal)}
     changes = await services.list_store.add_entries(list(entries.values()), who, reason, act)
     known = entries.keys() - {change.entry.id for change in changes if change.entry}
     # What is on the list already is matched and purged again: a copy may have been stored since.
     changes += await list_again(services.store, list_name, sorted(known), who, reason)
+    # What a batch lists is now a single entry too: it stays if the act of the batch is undone.
+    known |= in_batches
     version = changes[-1].version if changes else await services.list_store.version()
     change = await wait_applied(services.list_store, version)
     purge = None if timeout is None else await wait_purged(services, version, changes, known, timeout)

@@ -41,6 +41,11 @@ from edgeward.store.connection import Store
 logger = logging.getLogger(__name__)
 
 
+LISTS_SECONDS = 2.0
+"""How long a worker waits for long lists before it serves. policy.not_ready decides about images until they are
+loaded."""
+
+
 class Runtime:
     """`async with Runtime(config) as runtime`: runtime.gate is ready to be added to a mitmproxy Master.
 
@@ -78,6 +83,7 @@ class Runtime:
         applied_lists = AppliedListsFile(state_dir / APPLIED_LISTS_FILE)
         batch_files = BatchFiles(state_dir / BATCHES_DIRECTORY)
         self.replica = Replica(store, replica_name(), matcher, applied_lists, batch_files)
+        self.replica.start_seconds = LISTS_SECONDS
         pool = HasherPool(config.hashing)
         memory = BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory)

@@ -57,6 +57,7 @@ class Batch:
             withdrawn, and those that rows of this batch replace. Done before `adds`.
         version: the version of the lists that it made; 0 before that.
         undone: whether its act is undone: then it says nothing. Its rows are kept while other batches add them.
+        undone_version: the version of the lists that undid it; 0 if none did, or that is not known.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Batch:
     removes: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
     undone: bool = False
+    undone_version: int = 0
 
     @property
     def rows(self) -> int:
@@ -103,8 +105,8 @@ class Batch:
         return json.dumps(data, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str | bytes, version: int = 0, undone: bool = False) -> Self:
-        """A batch as stored.
+    def from_json(cls, text: str | bytes, version: int = 0, undone_version: int = 0) -> Self:
+        """A batch as stored; undone if there is a version that undid it.
 
         Raises:
             LaterRelease: only a later release can read it.
@@ -123,7 +125,8 @@ class Batch:
             adds={str(name): int(count) for name, count in data.get("adds", {}).items()},
             removes={str(name): int(count) for name, count in data.get("removes", {}).items()},
             version=version,
-            undone=undone,
+            undone=bool(undone_version),
+            undone_version=undone_version,
         )
 
     def as_of(self, version: int, undone: bool = False) -> "Batch":

@@ -3,6 +3,7 @@
 {blocklist}:batch:<id>  hash: names and values as types/batches.py describes them
 """
 
+import zlib
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
@@ -56,6 +57,21 @@ class BatchData:
         """One of the data of a batch; None if it does not have it."""
         found = await self._redis.hget(self.key(batch_id), name)
         return None if found is None else bytes(found)
+
+    async def has_row(self, name: str, batch_id: str, row: int) -> bool:
+        """Whether a row is in a mask, the data of this name of a batch; False if it does not have it.
+
+        Raises:
+            DamagedSegment: the mask can't be read.
+        """
+        compressed = await self.value(batch_id, name)
+        if compressed is None:
+            return False
+        try:
+            mask = zlib.decompressobj().decompress(compressed, row // 8 + 1)
+        except zlib.error:
+            raise DamagedSegment(f"{name} of the batch {batch_id} can't be read") from None
+        return row // 8 < len(mask) and bool(mask[row // 8] & 0x80 >> row % 8)
 
     async def find(self, batch: Batch, ids: Collection[str]) -> dict[str, tuple[RowRef, Entry]]:
         """By id, those of these entries that a batch has a row for, as its own rows say. They need not be listed.

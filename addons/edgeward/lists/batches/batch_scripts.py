@@ -27,7 +27,8 @@ if act ~= '' then
   end
 end
 if (redis.call('HGET', KEYS[4], '') or '0') ~= ARGV[7] then return {'changed', list} end
-local version = record('list.batch_add', 'batch', ARGV[6], redis.call('HGET', KEYS[3], list))
+local numbers = table.concat({ARGV[8], ARGV[9], ARGV[10]}, ' ')
+local version = record('list.batch_add', 'batch', ARGV[6], redis.call('HGET', KEYS[3], list), nil, nil, numbers)
 redis.call('HSET', KEYS[4], ARGV[5], version .. ' 0 ' .. ARGV[6], '', version)
 if act ~= '' then
   redis.call('HINCRBY', KEYS[5], 'rows', ARGV[8])
@@ -41,20 +42,32 @@ return {version, at}
 UNDO = (
     RECORD
     + """
--- key 4: the batches of the list, 5: the record of the act
--- id of the act, id of the batch, and how many entries are removed, stay since others list them, and are put back
--- -> its version, or nil: it is not there, or undone already
+-- key 4: the batches of the list, 5: the record of the act, 6: what became of its entries
+-- id of the act, id of the batch, version of the last change of the batches for which the numbers were computed, how
+-- many entries are removed, stay since others list them, and are put back; number of entries of each kind that are
+-- reported, and then of each such entry (kind, json of the entry, the act that lists it)
+-- -> its version; 0: it is not there, or undone already; -1: the batches have changed since
 local found = redis.call('HGET', KEYS[4], ARGV[4])
-if not found then return false end
-local made, undone, json = string.match(found, '^(%d+) (%d) (.*)$')
-if undone == '1' then return false end
+if not found then return 0 end
+local made, undone, json = string.match(found, '^(%d+) (%d+) (.*)$')
+if undone ~= '0' then return 0 end
+if (redis.call('HGET', KEYS[4], '') or '0') ~= ARGV[5] then return -1 end
 local list = redis.call('HGET', KEYS[3], cjson.decode(json)['list'])
-local version = record('list.batch_undo', 'batch', json, list)
-redis.call('HSET', KEYS[4], ARGV[4], made .. ' 1 ' .. json, '', version)
+local numbers = table.concat({ARGV[6], ARGV[7], ARGV[8]}, ' ')
+local version = record('list.batch_undo', 'batch', json, list, nil, nil, numbers)
+redis.call('HSET', KEYS[4], ARGV[4], string.format('%s %.0f %s', made, version, json), '', version)
 redis.call('HSET', KEYS[5], 'version', version)
-redis.call('HINCRBY', KEYS[5], 'removed', ARGV[5])
-redis.call('HINCRBY', KEYS[5], 'kept', ARGV[6])
-redis.call('HINCRBY', KEYS[5], 'restored', ARGV[7])
+local left = {}
+for i, kind in ipairs({'removed', 'kept', 'restored'}) do
+  left[kind] = tonumber(ARGV[9]) - tonumber(redis.call('HGET', KEYS[5], kind) or 0)
+  redis.call('HINCRBY', KEYS[5], kind, ARGV[5 + i])
+end
+for i = 10, #ARGV, 3 do
+  if left[ARGV[i]] > 0 then
+    left[ARGV[i]] = left[ARGV[i]] - 1
+    redis.call('RPUSH', KEYS[6], cjson.encode({what = ARGV[i], entry = ARGV[i + 1], act = ARGV[i + 2]}))
+  end
+end
 return version
 """
 )
@@ -63,17 +76,20 @@ REMOVE_ROWS = (
     RECORD
     + """
 -- key 4: the batches of the list, 5: its removed rows
--- name of the list, then for each row (id of its batch, "BATCH:ROW", json of its entry)
+-- name of the list, version of the last change of the batches for which the rows were found, then for each row (id of
+-- its batch, "BATCH:ROW", others with its value, json of its entry)
 -- -> {at, number of a removed row from 0, version, ...}, without those whose batch is not there, and those that were
--- removed since the batches changed last
+-- removed since the batches changed last; {}: they have changed since
 local last = tonumber(redis.call('HGET', KEYS[4], '') or 0)
+if last ~= tonumber(ARGV[4]) then return {} end
 local was, removed = redis.call('HGET', KEYS[3], ARGV[3]), {at}
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 4 do
   local before = tonumber(redis.call('HGET', KEYS[5], ARGV[i + 1]) or 0)
   if redis.call('HEXISTS', KEYS[4], ARGV[i]) == 1 and before <= last then
-    local version = record('entry.remove', 'entry', ARGV[i + 2], was, false, ARGV[i + 1])
+    local version = record('entry.remove', 'entry', ARGV[i + 3], was, false, ARGV[i + 1])
+    for copy in string.gmatch(ARGV[i + 2], '%S+') do redis.call('HSET', KEYS[5], copy, version) end
     redis.call('HSET', KEYS[5], ARGV[i + 1], version)
-    removed[#removed + 1] = (i - 4) / 3
+    removed[#removed + 1] = (i - 5) / 4
     removed[#removed + 1] = version
   end
 end
@@ -82,10 +98,13 @@ return removed
 )
 
 COUNT = """
--- keys: the batches of each list -> how many each has, undone ones too
+-- keys: the batches of each list -> how many of each are not undone
 local counts = {}
 for i = 1, #KEYS do
-  counts[i] = math.max(0, redis.call('HLEN', KEYS[i]) - redis.call('HEXISTS', KEYS[i], ''))
+  counts[i] = 0
+  for _, batch in ipairs(redis.call('HVALS', KEYS[i])) do
+    if string.find(batch, '^%d+ 0 ') then counts[i] = counts[i] + 1 end
+  end
 end
 return counts
 """

@@ -1,7 +1,7 @@
 """The batches of each list in the store.
 
-{blocklist}:batches:<list>  hash: id of a batch -> "VERSION UNDONE JSON", UNDONE is 0 or 1; "" -> the version of the
-                            last change of them
+{blocklist}:batches:<list>  hash: id of a batch -> "VERSION UNDONE JSON", UNDONE is the version that undid it, or 0;
+                            "" -> the version of the last change of them
 {blocklist}:batch:<id>      its data (batch_data.py)
 {blocklist}:removed:<list>  hash: "BATCH:ROW" -> the version of the list that removed the row
 {blocklist}:old_batches     hash: id of a batch that is undone, or whose list is deleted, and is kept for a time to be
@@ -13,7 +13,7 @@ from itertools import batched
 from typing import Any, NamedTuple
 
 from edgeward.errors import Conflict, NotFound
-from edgeward.lists.acts import Act, Acts
+from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.batches import batch_scripts
 from edgeward.lists.batches.batch_data import BatchData
@@ -21,7 +21,7 @@ from edgeward.lists.stored_lists import read_batch
 from edgeward.store.connection import Store
 from edgeward.types import Batch, Change, Entry, RowRef, Unreadable
 
-ROWS_PER_CALL = 500
+ROWS_PER_CALL = 1000
 """Rows that one script call removes: it blocks the store for about 10 ms."""
 
 
@@ -59,11 +59,29 @@ class Numbers(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """What the undo of a batch does: how many entries are removed, stay on the list, and are put back."""
+    """What the undo of a batch does: how many entries are removed, stay on the list, and are put back; and what becomes
+    of the first of each: "removed", "kept" or "restored", with the act that lists them then."""
 
     removed: int
     kept: int
     restored: int
+    outcomes: Sequence[tuple[str, Entry, str]] = ()
+
+
+class RemovedRow(NamedTuple):
+    """A row that is taken off a list by itself, and its entry.
+
+    Attributes:
+        copies: other rows with its value, which are not listed. They stay so if what took them off is undone.
+    """
+
+    ref: RowRef
+    entry: Entry
+    copies: Sequence[RowRef] = ()
+
+    def arguments(self) -> tuple[str, ...]:
+        """For the script."""
+        return self.ref.batch, str(self.ref), " ".join(map(str, self.copies)), self.entry.to_json()
 
 
 class BatchStore:
@@ -103,9 +121,14 @@ class BatchStore:
         return StoredBatches(last, batches, refs, unreadable)
 
     async def count(self, list_names: Sequence[str]) -> list[int]:
-        """How many batches each list has, undone ones too."""
+        """How many batches of each list act: undone ones are taken off its record in time."""
         counts: list[int] = await self.store.run(batch_scripts.COUNT, [self.key(name) for name in list_names])
         return counts
+
+    async def most_listed(self, list_name: str) -> int:
+        """How many entries the batches of a list may list, at most: the rows of those that act or are added."""
+        stored = await self.get(list_name)
+        return sum(batch.rows for batch in stored.needed())
 
     async def commit(self, batch: Batch, last: int, numbers: Numbers) -> Change:
         """Make a batch act whose data are written.
@@ -132,38 +155,60 @@ class BatchStore:
         if not is_there and not await self._redis.hexists(self.old, batch_id):
             await self.data.discard(batch_id)
 
-    async def undo(self, act: Act, batch_id: str, counts: Undone) -> int | None:
-        """Undo a batch. `undone_by` and `undone_why` of the act are in the record of the change. Returns its version;
-        None: it is undone already, or not there any more."""
-        keys = [*self._changes, self.key(act.list), self._acts.keys(act.id)[0]]
-        args = (signed(act.undone_by), act.undone_why, act.id, batch_id, *counts)
-        version: int | None = await self.store.run_durably(batch_scripts.UNDO, keys, args)
+    async def undo(self, act: Act, batch_id: str, last: int, done: Undone) -> int:
+        """Undo a batch. `undone_by` and `undone_why` of the act are in the record of the change.
+
+        Args:
+            last: the version of the last change of the list's batches for which it was computed what is `done`.
+
+        Returns:
+            The version of the undo; 0: it is undone already, or not there any more.
+
+        Raises:
+            BatchesChanged: they have changed since.
+        """
+        keys = [*self._changes, self.key(act.list), self._acts.keys(act.id)[0], self._acts.outcome(act.id)]
+        outcomes = [text for what, entry, by in done.outcomes for text in (what, entry.to_json(), by)]
+        numbers = done.removed, done.kept, done.restored
+        args: list[str | int] = [signed(act.undone_by), act.undone_why, act.id, batch_id, last, *numbers, MAX_REPORTED]
+        args += outcomes
+        version = int(await self.store.run_durably(batch_scripts.UNDO, keys, args))
+        if version < 0:
+            raise BatchesChanged(f"the batches of the list {act.list!r} have changed: try again")
         return version
 
     async def remove_rows(
-        self, list_name: str, rows: Sequence[tuple[RowRef, Entry]], who: str, why: str = ""
+        self, list_name: str, rows: Sequence[RemovedRow], last: int, who: str, why: str = ""
     ) -> list[Change]:
-        """Take single rows off their list, each with the entry that it is. Those that were removed already are left
-        out."""
+        """Take single rows off their list. Those that were removed already are left out.
+
+        Args:
+            last: the version of the last change of the list's batches for which the rows were found.
+
+        Raises:
+            BatchesChanged: they have changed since. Rows before may be removed.
+        """
         keys = [*self._changes, self.key(list_name), self.removed_key(list_name)]
         changes: list[Change] = []
         for some in batched(rows, ROWS_PER_CALL):
-            args = [text for ref, entry in some for text in (ref.batch, str(ref), entry.to_json())]
-            at, *done = await self.store.run_durably(
-                batch_scripts.REMOVE_ROWS, keys, (signed(who), why, list_name, *args)
-            )
+            args = [text for row in some for text in row.arguments()]
+            given: list[str | int] = [signed(who), why, list_name, last, *args]
+            if not (reply := await self.store.run_durably(batch_scripts.REMOVE_ROWS, keys, given)):
+                raise BatchesChanged(f"the batches of the list {list_name!r} have changed: try again")
+            at, *done = reply
             for number, version in zip(done[::2], done[1::2], strict=True):
-                ref, entry = some[number]
-                changes.append(Change(version, "entry.remove", who, float(at), why, entry=entry, row=ref))
+                row = some[number]
+                changes.append(Change(version, "entry.remove", who, float(at), why, entry=row.entry, row=row.ref))
         return changes
 
-    async def find_old(self, entry_id: str) -> tuple[Batch, Entry] | None:
-        """An entry by its id, of a batch that is on no list any more and not forgotten yet."""
-        for text in await self._redis.hvals(self.old):
-            batch = read_batch("", text.partition(b" ")[2])
-            if isinstance(batch, Batch) and (found := await self.data.find(batch, [entry_id])):
-                return batch, found[entry_id][1]
-        return None
+    async def all_old(self) -> Sequence[Batch]:
+        """The batches that are on the record of no list any more, and not forgotten yet."""
+        read = [read_batch("", text.partition(b" ")[2]) for text in await self._redis.hvals(self.old)]
+        return [each for each in read if isinstance(each, Batch)]
+
+    async def old_of(self, list_name: str) -> Sequence[Batch]:
+        """Those of a list that are undone: they were on its record."""
+        return [each for each in await self.all_old() if each.list == list_name and each.undone]
 
     async def drop_undone(self, list_name: str) -> None:
         """Take undone batches off the record of a list of which no other batch adds a row."""

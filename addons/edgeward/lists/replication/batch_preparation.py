@@ -37,6 +37,9 @@ class BatchPreparation:
     Args:
         name: of the replica.
         between: awaited again and again during long work: sends the replica's heartbeats.
+
+    Attributes:
+        progress: share of the rows whose files are built that this process waits for, 0 to 1; None: it waits for none.
     """
 
     def __init__(
@@ -51,6 +54,9 @@ class BatchPreparation:
         self._name, self._between = name, between
         self._data, self._announcements = BatchData(store), Announcements(store, membership)
         self._tasks = dict[str, asyncio.Task[None]]()
+        self.progress: float | None = None
+        # Of those that are waited for: the share that came before the present batch, and that of it.
+        self._before, self._each = 0.0, 1.0
 
     async def ensure(self, batches: Sequence[Batch]) -> None:
         """Return when this machine has the files of all these batches.
@@ -59,8 +65,14 @@ class BatchPreparation:
             STORE_AWAY: the store is away, or lacks data of a batch.
             Unavailable: the files can't be written.
         """
-        for batch in batches:
+        missing = [batch for batch in batches if not self.files.has(batch.id)]
+        total, done = max(1, sum(batch.rows for batch in missing)), 0
+        for batch in missing:
+            self._before, self._each = done / total, batch.rows / total
             await self._ensure(batch)
+            done += batch.rows
+        self.progress = None
+        metrics.batch_files_built_ratio.set(1)
 
     def announced(self, batches: Sequence[Batch]) -> None:
         """Get the files of announced batches ready, in tasks."""
@@ -108,7 +120,7 @@ class BatchPreparation:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send(batch, process))
-                tasks.create_task(self._show_progress(batch, process))
+                tasks.create_task(self._show_progress(process))
                 errors = tasks.create_task(_read_errors(process))
             status = await process.wait()
         except ExceptionGroup as group:
@@ -150,15 +162,16 @@ class BatchPreparation:
         if not found:
             raise StoreUnavailable(f"the store lacks the data of the batch {batch.id}")
 
-    async def _show_progress(self, batch: Batch, process: asyncio.subprocess.Process) -> None:
+    async def _show_progress(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         logged = time.monotonic()
         async for line in process.stdout:
-            metrics.batch_files_built_ratio.set(float(line))
+            self.progress = self._before + self._each * float(line)
+            metrics.batch_files_built_ratio.set(self.progress)
             await self._between()
             if time.monotonic() - logged > LOG_SECONDS:
                 logged = time.monotonic()
-                logger.info("building the files of a batch of %d rows: %.0f %%", batch.rows, 100 * float(line))
+                logger.info("building the files of batches of entries: %.0f %%", 100 * self.progress)
 
 
 async def _read_errors(process: asyncio.subprocess.Process) -> str:

@@ -30,6 +30,10 @@ class BatchUpdates:
         """The batches of a list that act here."""
         return self._loaded.get(list_name, _NONE)
 
+    def acting(self, list_name: str) -> int:
+        """How many batches of a list act here."""
+        return sum(not batch.undone for batch in self.of(list_name).batches)
+
     async def load(self, list_name: str, keep_others: bool) -> tuple[Sequence[Unreadable], int]:
         """Let the batches act that a list has in the store.
 

@@ -32,6 +32,7 @@ class MatcherUpdates:
         kept: lists and entries that the last snapshot did not have, and that were kept. An entry that came in a batch
             counts too.
         unreadable: what could not be read. What is in memory of it stays.
+        batches: those of all lists.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class MatcherUpdates:
         preparation: BatchPreparation,
     ) -> None:
         self._name, self._matcher, self._list_store = name, matcher, list_store
-        self._between_slices, self._batches = between_slices, BatchUpdates(matcher, list_store.batches, preparation)
+        self._between_slices, self.batches = between_slices, BatchUpdates(matcher, list_store.batches, preparation)
         self.kept = (0, 0)
         self.unreadable = UnreadableEntries()
 
@@ -92,7 +93,7 @@ class MatcherUpdates:
 
     async def _load_batches(self, list_name: str, keep_others: bool = False) -> int:
         """Let the batches act that a list has in the store. Returns the number of entries of others that are kept."""
-        unreadable, kept = await self._batches.load(list_name, keep_others)
+        unreadable, kept = await self.batches.load(list_name, keep_others)
         for each in unreadable:
             self._note(each)
         return kept
@@ -142,7 +143,7 @@ class MatcherUpdates:
         short = [
             name
             for name, count, of_batches in zip(names, counts, batches, strict=True)
-            if count < len(self._matcher.single_entries(name)) or of_batches < len(self._batches.of(name).batches)
+            if count < len(self._matcher.single_entries(name)) or of_batches < self.batches.acting(name)
         ]
         return version, short
 
@@ -157,7 +158,7 @@ class MatcherUpdates:
     async def _delete_list(self, name: str) -> None:
         await self._remove_entries(name, set(self._matcher.single_entries(name)))
         self._matcher.delete_list(name)
-        self._batches.forget(name)
+        self.batches.forget(name)
 
     async def _remove_entries(self, list_name: str, ids: set[str]) -> None:
         for some in batched(ids, SLICE):

@@ -26,6 +26,8 @@ from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_refill import BatchRefill
+from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
@@ -78,6 +80,9 @@ class Replica:
         membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
+        preparation: gets the files of batches ready.
+        start_seconds: how long `start` waits for the lists; None: until they are loaded.
+        batch_states: the batches of the store, at any time.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Replica:
     ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
+        self.start_seconds: float | None = None
         self.freshness = Freshness()
         self.on_change: list[Callable[[Change], None]] = []
         self.on_store_loss: list[Callable[[], None]] = []
@@ -101,17 +107,15 @@ class Replica:
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
         self._reader = StreamReader(store, self._list_store.stream, self.membership.flush_requests)
-        files = batch_files or BatchFiles.temporary()
-        self._preparation = BatchPreparation(self._name, files, store, self.membership, self._heartbeat_if_due)
-        own = self.matcher, self._list_store, self._heartbeat_if_due, self._preparation
-        self._updates = MatcherUpdates(self._log_name, *own)
+        files, between = batch_files or BatchFiles.temporary(), self._heartbeat_if_due
+        self.preparation = BatchPreparation(self._name, files, store, self.membership, between)
+        self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, between, self.preparation)
         self.unreadable = self._updates.unreadable
-        # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
-        self._loaded = False
+        self.batch_states = BatchStates(self._list_store.batches, self.preparation)
+        # Whether the matcher holds what the store holds up to `version`. After a loss of data it is ready without.
+        self._loaded = self._keeps_others = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
-        self._keeps_others, self._highest_version = False, 0
-        self._history = StoreHistory(0, None)
-        self._next_count = 0.0
+        self._history, self._highest_version, self._next_count = StoreHistory(0, None), 0, 0.0
         self._applied_at: float | None = None
         # The last flush request of whose version the lists are.
         self._settle_request = self._reader.flush_request
@@ -134,7 +138,8 @@ class Replica:
             after_defect="loading again",
             outage_log=self._outage_log,
         )
-        self._refill_offer = RefillOffer(store, self.matcher, self._name, self._loop)
+        batch_refill = BatchRefill(store, self.matcher, self._list_store.batches, self._updates.batches, files)
+        self._refill_offer = RefillOffer(store, self.matcher, batch_refill, self._name, self._loop)
 
     @property
     def version(self) -> int:
@@ -162,9 +167,12 @@ class Replica:
         return self._loss_watch.asked_history
 
     async def start(self) -> None:
-        """Return when the lists are loaded. If the store is unavailable, return not ready, and keep trying."""
+        """Return when the lists are loaded. If the store is unavailable, or loading takes longer than `start_seconds`,
+        return not ready, and go on."""
         await self._loop.start()
-        await self._attempted.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.start_seconds):
+                await self._attempted.wait()
 
     async def close(self) -> None:
         """Stop following, and leave the membership."""
@@ -173,7 +181,7 @@ class Replica:
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
         await self._refill_offer.close()
-        await self._preparation.close()
+        await self.preparation.close()
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
@@ -255,7 +263,7 @@ class Replica:
             if not self._loaded:
                 return
             changes, announced = await self._reader.read(self.version, CHANGES_PER_READ)
-            self._preparation.announced(announced)
+            self.preparation.announced(announced)
             if changes:
                 # Before they are applied: the store may have lost its data, and these belong to another history.
                 await self._heartbeat()

@@ -53,6 +53,22 @@ class Located(NamedTuple):
     on: NDArray[np.bool_]
 
 
+class Copies(NamedTuple):
+    """All rows that have some values, listed or not; of equal length but for `batches`.
+
+    Attributes:
+        batches: ids of batches.
+        number: position of a value among those searched for.
+        batch: position in `batches` of the batch that has the row.
+        row: its number there.
+    """
+
+    batches: Sequence[str]
+    number: Numbers
+    batch: Numbers
+    row: Numbers
+
+
 class SearchedSegment(NamedTuple):
     """A segment, and the ids of the batches whose rows it has."""
 
@@ -91,6 +107,10 @@ class BatchState:
         """`BatchIndex.locate` as of this state."""
         return _locate_in(self, signal_type, size, values)
 
+    def copies(self, signal_type: str, size: int, values: Values) -> Copies:
+        """All rows with these values. One that is not listed may be once more if another batch is undone."""
+        return _copies_in(self, signal_type, size, values)
+
 
 class BatchIndex:
     """The batches of one list. Each value that is listed is on in one row.
@@ -109,7 +129,7 @@ class BatchIndex:
 
     @property
     def state(self) -> BatchState:
-        """What a search reads, as of the last fold. Rows of it may be switched off."""
+        """All that a search reads now. Rows may be switched off in it."""
         return self._state
 
     @property
@@ -301,6 +321,20 @@ def _locate_in(state: BatchState, signal_type: str, size: int, values: Values) -
             chosen = numbers[there]
             batch[chosen], row[chosen], on[chosen] = known[owners[there]], rows[there], listed[there]
     return Located(ids, batch, row, on)
+
+
+def _copies_in(state: BatchState, signal_type: str, size: int, values: Values) -> Copies:
+    """`BatchState.copies` of a state."""
+    ids = list(state.opened)
+    number_of = {batch_id: number for number, batch_id in enumerate(ids)}
+    found = [(np.zeros(0, np.int64),) * 3]
+    for each in state.segments.get((signal_type, size), ()):
+        known = np.array([number_of.get(batch_id, -1) for batch_id in each.batches], np.int64)
+        for numbers, refs in each.search.equal(values):
+            owners, rows, places = _places(state.listed, each.batches, refs)
+            there = np.flatnonzero(places >= 0)
+            found.append((numbers[there], known[owners[there]], rows[there]))
+    return Copies(ids, *(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def _places(listed: ListedRows, batches: Sequence[str], refs: Refs) -> tuple[Numbers, Numbers, Numbers]:

@@ -1,7 +1,7 @@
 """A batch whose files are open: its rows, its masks, and the search for its values."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgeward.matching.batches.listed_rows import Bits, read_bits
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch
 from edgeward.types import Batch, Part, Signal, entry_id
-from edgeward.types.batches import adds_field, counts_field, removes_field, row_field
+from edgeward.types.batches import adds_field, counts_field, fields_of, removes_field, row_field
 
 
 class RowPlace(NamedTuple):
@@ -64,7 +64,7 @@ class OpenBatch:
     ) -> None:
         """Raises DamagedSegment."""
         self.id, self.parts, self.rows, self.searches = batch.id, batch.parts, batch.rows, searches
-        self._database, self._buckets = database, buckets
+        self._batch, self._database, self._buckets = batch, database, buckets
         self._starts = [self._read_starts(number) for number in range(len(batch.parts))]
 
     def _read_starts(self, number: int) -> NDArray[np.int64]:
@@ -130,6 +130,18 @@ class OpenBatch:
             if low < len(rows) and id_of(list_name, part, rows, low) == wanted:
                 return first + low
         return None
+
+    def data(self) -> Iterator[tuple[str, bytes]]:
+        """All data of the batch, in the order of `fields_of`, as they were written. Raises DamagedSegment."""
+        empty = {
+            row_field(number, bucket)
+            for number, part in enumerate(self.parts)
+            for bucket, count in enumerate(np.diff(self._starts[number]).tolist())
+            if not count
+        }
+        for name in fields_of(self._batch):
+            if name not in empty:
+                yield name, self._database.read(name)
 
     def adds(self, batch_id: str, rows: int) -> Bits:
         """Which of the `rows` rows of an earlier batch this one adds. Raises DamagedSegment."""
