@@ -6,14 +6,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.retromatch.bench import Bench
 from tests.support.eventually import eventually
 from tests.support.real_caches import image, target
-from tests.support.stored_batches import list_batch
+from tests.support.stored_batches import list_batch as commit_batch
 
-from edgeward.lists.batches.batch_store import Undone
+from edgeward.lists.batches.batch_store import RemovedRow, Undone
 from edgeward.retromatch import search_cost
 from edgeward.retromatch.progress import Progress
 from edgeward.store.connection import Store
@@ -61,6 +62,10 @@ def digests(*names: str) -> list[Entry]:
     return listed(*(image(name).signals[0] for name in names))
 
 
+async def list_batch(bench: Bench, entries: Sequence[Entry], **fields: Any) -> Batch:
+    return await commit_batch(bench.list_store, entries, bench.replica.preparation.files, **fields)
+
+
 async def orders_of(bench: Bench, version: int) -> list[PurgeOrder]:
     await eventually(lambda: bench.is_matched(version))
     return [order for order, _ in await bench.orders.get_many(await bench.retromatch.orders_of(version) or [])]
@@ -75,9 +80,8 @@ async def undo(bench: Bench, batch: Batch) -> int:
     """Undo a batch, as the undo of its act does. Returns the version."""
     await bench.list_store.acts.declare(batch.act, batch.list, batch.by, batch.why)
     act = await bench.list_store.acts.get(batch.act)
-    version = await bench.list_store.batches.undo(replace(act, undone_by="bea"), batch.id, Undone(0, 0, 0))
-    assert version is not None
-    return version
+    last = (await bench.list_store.batches.get(batch.list)).last
+    return await bench.list_store.batches.undo(replace(act, undone_by="bea"), batch.id, last, Undone(0, 0, 0))
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -96,7 +100,7 @@ async def test_purges_what_a_batch_lists(bench: Bench, start: Start, before: boo
     if before:
         await start()
     entries = listed(NEAR, MD5, replace(MD5, value="cd" * 16), Signal("phash", "0" * 16))
-    batch = await list_batch(bench.list_store, entries, by="ann", why="a list", at=time.time())
+    batch = await list_batch(bench, entries, by="ann", why="a list", at=time.time())
     orders = await orders_of(bench, batch.version)
     assert sorted(order.target.path for order in orders) == ["/1", "/2", "/md5"]
     (change,) = await bench.list_store.changes(batch.version - 1, 1)
@@ -118,7 +122,7 @@ async def test_a_list_that_is_not_enforced(bench: Bench, start: Start) -> None:
     watched = HashList("watched", mode=Mode.MONITOR)
     await bench.list_store.create_list(watched, "tester")
     await bench.list_store.add_entries(listed(image("b").signals[0], on="watched"), "tester")
-    batch = await list_batch(bench.list_store, listed(NEAR, on="watched"))
+    batch = await list_batch(bench, listed(NEAR, on="watched"))
     assert await paths(bench, batch) == []
     enforced = await bench.list_store.set_list(replace(watched, mode=Mode.ENFORCE), "tester")
     assert await paths(bench, enforced) == ["/row", "/single"]
@@ -130,7 +134,7 @@ async def test_a_greater_radius(bench: Bench, start: Start) -> None:
     await start()
     await bench.see("/1", image("a", PDQ))
     await bench.list_store.set_list(HashList("bad", radius={"pdq": 0}), "tester")
-    assert await paths(bench, await list_batch(bench.list_store, listed(NEAR))) == []
+    assert await paths(bench, await list_batch(bench, listed(NEAR))) == []
     assert await paths(bench, await bench.list_store.set_list(HashList("bad", radius={"pdq": 1}), "tester")) == ["/1"]
 
 
@@ -140,14 +144,14 @@ async def test_rows_that_were_listed_before(bench: Bench, start: Start) -> None:
     await start()
     for name in "abc":
         await bench.see(f"/{name}", image(name, Signal("pdq", name * 64, 90)))
-    first = await list_batch(bench.list_store, listed(*(Signal("pdq", name * 64, 90) for name in "abc")))
+    first = await list_batch(bench, listed(*(Signal("pdq", name * 64, 90) for name in "abc")))
     assert await paths(bench, first) == ["/a", "/b", "/c"]
     row_of = {
         bench.replica.matcher.batches("bad").row(RowRef(first.id, row))[1].signal.value[0]: row for row in range(3)
     }
-    withdrawal = await list_batch(bench.list_store, [], list="bad", removes=[(first, [row_of["b"]])])
+    withdrawal = await list_batch(bench, [], list="bad", removes=[(first, [row_of["b"]])])
     assert await paths(bench, withdrawal) == []
-    again = await list_batch(bench.list_store, [], list="bad", adds=[(first, [row_of["a"], row_of["b"]])])
+    again = await list_batch(bench, [], list="bad", adds=[(first, [row_of["a"], row_of["b"]])])
     assert await paths(bench, again) == ["/b"]
 
 
@@ -156,12 +160,13 @@ async def test_the_undo_of_a_withdrawal(bench: Bench, start: Start) -> None:
     await start()
     for name in "abc":
         await bench.see(f"/{name}", image(name))
-    first = await list_batch(bench.list_store, digests("a", "b", "c"), act="import-1")
+    first = await list_batch(bench, digests("a", "b", "c"), act="import-1")
     assert await paths(bench, first) == ["/a", "/b", "/c"]
-    withdrawal = await list_batch(bench.list_store, [], list="bad", act="import-2", removes=[(first, [0, 1])])
+    withdrawal = await list_batch(bench, [], list="bad", act="import-2", removes=[(first, [0, 1])])
     ref = RowRef(first.id, 0)
     entry = bench.replica.matcher.batches("bad").row(ref)[1]
-    (removed,) = await bench.list_store.batches.remove_rows("bad", [(ref, entry)], "tester")
+    removed_row = RemovedRow(ref, entry)
+    (removed,) = await bench.list_store.batches.remove_rows("bad", [removed_row], withdrawal.version, "tester")
     assert await paths(bench, withdrawal) == await paths(bench, removed) == []
     put_back = bench.replica.matcher.batches("bad").row(RowRef(first.id, 1))[1]
     (path,) = [f"/{name}" for name in "abc" if image(name).sha256 == put_back.signal.value]
@@ -196,7 +201,7 @@ async def test_another_controller_continues(bench: Bench, start: Start, monkeypa
     signals = {f"/{number}": Signal("pdq", chance.randbytes(32).hex(), 90) for number in range(30)}
     for path, signal in signals.items():
         await bench.see(path, image(path, signal))
-    batch = await list_batch(bench.list_store, listed(*signals.values()))
+    batch = await list_batch(bench, listed(*signals.values()))
     await kill_at_step(bench, start, monkeypatch, 3)
     before = [order.target.path for order, _ in await bench.orders.recent(100)]
     assert 0 < len(before) < 30
@@ -227,11 +232,14 @@ async def test_entries_do_not_wait_for_a_batch(bench: Bench, start: Start, monke
         steps.append(step)
 
     monkeypatch.setattr(Progress, "record_step", record)
-    batch = await list_batch(bench.list_store, listed(MD5, PDQ))
+    batch = await list_batch(bench, listed(MD5, PDQ))
     await start()
     await eventually(lambda: bool(added))
     assert await bench.paths(added[0]) == ["/now"]
     assert not await bench.is_matched(batch.version)
+    assert await bench.retromatch.version() < batch.version
+    assert await bench.retromatch.are_matched([added[0].version])
+    assert not await bench.retromatch.are_matched([batch.version, added[0].version])
     goes_on.set()
     assert await paths(bench, batch) == ["/row"]
     await eventually(lambda: bench.is_matched(added[0].version + 1))
@@ -245,7 +253,7 @@ async def test_two_controllers_match_a_batch_once(bench: Bench) -> None:
     pair = [bench.retromatch, bench.another("two")]
     for each in pair:
         await each.start()
-    batches = [await list_batch(bench.list_store, digests(name)) for name in "abcdef"]
+    batches = [await list_batch(bench, digests(name)) for name in "abcdef"]
     assert [await paths(bench, batch) for batch in batches] == [[f"/{name}"] for name in "abcdef"]
     for each in pair:
         await each.close()
@@ -263,7 +271,7 @@ async def test_what_is_seen_while_a_batch_is_committed(bench: Bench, start: Star
             await bench.see(f"/{name}", image(name))
 
     seeing = asyncio.create_task(see_all())
-    batch = await list_batch(bench.list_store, digests(*names))
+    batch = await list_batch(bench, digests(*names))
     found = await paths(bench, batch)
     await seeing
     late = [name for name in names if f"/{name}" not in found]
@@ -276,10 +284,10 @@ async def test_hosts_of_lost_sightings(bench: Bench, start: Start) -> None:
     await start()
     await bench.sightings.forgotten.remember_lost({target("/x"): 3})
     entries = digests("a", "b")
-    batch = await list_batch(bench.list_store, entries, at=time.time())
+    batch = await list_batch(bench, entries, at=time.time())
     (order,) = await orders_of(bench, batch.version)
     assert (order.scope, order.target.path, order.forgotten, order.by) == (Scope.PREFIX, "/", 3, "ann")
     assert await bench.orders.lost.of_list("bad", batch.at, batch.at) == [order.id]
     assert await bench.orders.lost.of_list("bad", batch.at - 3600, batch.at - 3600) == []
-    withdrawal = await list_batch(bench.list_store, [], list="bad", removes=[(batch, [0])])
+    withdrawal = await list_batch(bench, [], list="bad", removes=[(batch, [0])])
     assert await paths(bench, withdrawal) == []
