@@ -15,7 +15,7 @@ from tests.support.batches import packed_batch, written_batch
 from edgeward.errors import Conflict, DamagedSegment
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex
-from edgeward.matching.segments.compaction import DirectoryLock
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.types import Batch, Entry
 
 chance = random.Random(8)

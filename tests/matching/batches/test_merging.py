@@ -16,7 +16,7 @@ from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.merged_segments import MANIFEST, read_merged
 from edgeward.matching.batches.merging import merge, plan
-from edgeward.matching.segments.compaction import DirectoryLock
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.types import Batch, Entry, RowRef
 
 chance = random.Random(4)

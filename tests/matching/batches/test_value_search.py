@@ -13,7 +13,7 @@ from edgeward.hashing import signal_registry
 from edgeward.hashing.signal_registry import listable_types
 from edgeward.hashing.signal_types import ListedType
 from edgeward.matching.batches.value_search import ValueSearch, value_type
-from edgeward.matching.segments.compaction import write_segment
+from edgeward.matching.segments.segment_writing import write_segment
 
 chance = random.Random(5)
 
