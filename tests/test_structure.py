@@ -54,7 +54,7 @@ CONFINED = {
     "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},
     "pillow_heif": {"hashing/decoding/decoders.py"},
     "imagehash": {"hashing"},
-    "numpy": {"hashing", "matching", "imports/batch_maker.py"},
+    "numpy": {"hashing", "matching", "retromatch", "imports/batch_maker.py"},
     "skimage": {"demo/photos.py"},
     "pydantic": {"settings", "api", "cli/toml.py"},
     "prometheus_client": {"metrics.py", "metrics_files.py", "metrics_exposition.py", "api/health.py"},
@@ -327,7 +327,7 @@ WAITING_ITSELF = {
     "demo/test_edge.py",  # tests the product's own `until`
     # Loops that make a load with pauses, and wait for nothing:
     *("caches/test_cdn_client.py", "caches/test_raw_http.py"),
-    *("lists/replication/test_replica.py", "purging/test_purger_shares.py"),
+    *("lists/replication/test_replica.py", "purging/test_purger_shares.py", "bench/long_lists.py"),
 }
 
 

@@ -17,10 +17,10 @@ from tests.bench.synthetic_sightings import running
 from tests.bench.synthetic_values import photographs_changed, random_values
 from tests.support.eventually import until
 
-from edgeward.demo.edge import Edge, Settings
+from edgeward.demo.edge import ApiError, Edge, Settings
 from edgeward.demo.http_client import ask
 from edgeward.demo.origin import Origin
-from edgeward.errors import Unavailable
+from edgeward.errors import ApiUnavailable, Unavailable
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal
@@ -29,7 +29,7 @@ LIST, IMPORTED = "long", "imported"
 WORKERS = 4
 TIMES_LARGEST = 10
 """So many times the largest list of the other rooms: 10 million values of each type."""
-IMAGE_BYTES = 100_000
+IMAGE_BYTES = 1_000_000
 CHANGES = 100
 PATIENCE_SECONDS = 900.0
 IN_STORE, PRIVATE, SHARED = Budget("<=", 4000), Budget("<=", 60), Budget("<=", 2500)
@@ -67,7 +67,7 @@ def measure(effort: Effort) -> Section:
 
 def _private_of_empty(directory: Path, settings: Settings) -> float:
     with _started(directory / "empty", settings) as edge:
-        until(lambda: len(edge.api("GET", "/status")["replicas"]) > WORKERS, PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), "all processes", PATIENCE_SECONDS)
         return max(map(_private, edge.run_file["processes"]["proxy"]))
 
 
@@ -79,14 +79,14 @@ def _rows(
     yield Row(f"{name}: in the store", quantity(used, "MB"), "", used, "MB", IN_STORE)
     origin.put("/first.jpg", of_bytes(IMAGE_BYTES, 0))
     with _started(directory / "edge", settings) as edge:
-        built = until(lambda: _judged(edge), PATIENCE_SECONDS)
+        built = until(lambda: _judged(edge), "the first image judged", PATIENCE_SECONDS)
         yield Row(f"{name}: new machine", quantity(built, "s"), "", built, "s", BUILT)
         shared = sum(path.stat().st_size for path in (directory / "edge").rglob("*.segment")) / 1e6
         yield Row(f"{name}: shared memory at most", quantity(shared, "MB"), "", shared, "MB", SHARED)
     with _started(directory / "edge", settings) as edge:
-        again = until(lambda: _judged(edge), PATIENCE_SECONDS)
+        again = until(lambda: _judged(edge), "the first image judged", PATIENCE_SECONDS)
         yield Row(f"{name}: restart, first image", quantity(again, "s"), "", again, "s", RESTARTED)
-        until(lambda: len(edge.api("GET", "/status")["replicas"]) > WORKERS, PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), "all processes", PATIENCE_SECONDS)
         yield _applied(f"{name}: a change, p99", asyncio.run(_changes(url, CHANGES)))
         with _load(edge, origin) as before:
             time.sleep(10)
@@ -115,7 +115,7 @@ def _import(edge: Edge, url: str, lines: int) -> Iterator[Row]:
     began = time.perf_counter()
     answer = edge.call("POST", f"/lists/{IMPORTED}/imports", body=body, timeout=PATIENCE_SECONDS)
     job = answer.json()["job"]["id"]
-    until(lambda: edge.api("GET", f"/jobs/{job}")["state"] == "done", PATIENCE_SECONDS)
+    until(lambda: edge.api("GET", f"/jobs/{job}")["state"] == "done", "the import", PATIENCE_SECONDS)
     seconds = time.perf_counter() - began
     ended.set()
     changing.join()
@@ -132,7 +132,7 @@ def _request(what: str, edge: Edge, path: str) -> Row:
     if (answer := edge.call("DELETE", path, timeout=PATIENCE_SECONDS)).status >= 400:
         raise Unavailable(f"DELETE {path}: {answer.status} {answer.body[:200]!r}")
     if answer.status == 202:
-        until(lambda: edge.api("GET", path)["done_at"] is not None, PATIENCE_SECONDS)
+        until(lambda: edge.api("GET", path)["done_at"] is not None, "the undo", PATIENCE_SECONDS)
     seconds = time.perf_counter() - began
     return Row(what, quantity(seconds, "s"), "", seconds, "s", IMPORT_SECONDS)
 
@@ -190,6 +190,15 @@ def _load(edge: Edge, origin: Origin) -> Iterator[list[float]]:
     finally:
         ended.set()
         thread.join()
+
+
+def _is_complete(edge: Edge) -> bool:
+    """Whether the controller and all workers have loaded the lists."""
+    try:
+        status = edge.api("GET", "/status")
+    except (ApiUnavailable, ApiError):
+        return False
+    return bool(status["ready"]) and len(status["replicas"]) > WORKERS
 
 
 def _judged(edge: Edge) -> bool:

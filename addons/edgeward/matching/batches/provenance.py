@@ -38,7 +38,7 @@ class Provenance:
             IndexError: it has no such row.
             DamagedSegment: a file is damaged.
         """
-        return self._entry(batch_id, row, self._opened[batch_id].place_of(row))
+        return self.entry_in(batch_id, row, self._opened[batch_id].place_of(row))
 
     def matched(self, ref: RowRef) -> Entry:
         """The entry of a row that something matches. If the row is damaged, it is what its batch says of all its rows:
@@ -51,14 +51,16 @@ class Provenance:
                 self._damaged.add(ref.batch)
                 logger.error("%s: entries of its batch that match lack what their source says", error)
         batch = self._batches[ref.batch]
-        said_by = (self._first_that_adds(batch, ref.row) if batch.undone else None) or batch
+        batch_of_entry = (self._first_that_adds(batch, ref.row) if batch.undone else None) or batch
         signal = Signal(batch.part_of(ref.row).type, self._opened[ref.batch].value_of(ref.row).hex())
-        return Entry(said_by.list, signal, said_by.why, said_by.by, said_by.at, said_by.act)
+        return Entry(
+            batch_of_entry.list, signal, batch_of_entry.why, batch_of_entry.by, batch_of_entry.at, batch_of_entry.act
+        )
 
     def row(self, ref: RowRef) -> tuple[Row, Entry]:
         """A row, and its entry. Errors as in `entry`."""
         place = self._opened[ref.batch].place_of(ref.row)
-        return place.rows.row(place.number), self._entry(ref.batch, ref.row, place)
+        return place.rows.row(place.number), self.entry_in(ref.batch, ref.row, place)
 
     def listed(self) -> Iterator[tuple[OpenBatch, int, int, Sequence[int]]]:
         """The listed rows of each bucket that has some: batch, number of the part, of the bucket, and the rows."""
@@ -78,7 +80,7 @@ class Provenance:
         for opened, part, bucket, rows in self.listed():
             packed, first = opened.bucket(part, bucket), opened.bounds(part, bucket)[0]
             for row in rows:
-                yield self._entry(opened.id, row, RowPlace(part, packed, row - first))
+                yield self.entry_in(opened.id, row, RowPlace(part, packed, row - first))
 
     def ids(self, list_name: str) -> Iterator[str]:
         """The ids of the entries of all listed rows, a bucket at a time. Raises DamagedSegment."""
@@ -93,11 +95,11 @@ class Provenance:
             if self._batches[opened.id].undone:
                 continue  # the entries of its rows are what other batches say
             packed, first = opened.bucket(part, bucket), opened.bounds(part, bucket)[0]
-            for row in rows:
-                if packed.row(row - first).source_id in source_ids:
-                    yield RowRef(opened.id, row)
+            wanted = set(packed.of_sources(source_ids))
+            yield from (RowRef(opened.id, row) for row in rows if row - first in wanted)
 
-    def _entry(self, batch_id: str, row: int, place: RowPlace) -> Entry:
+    def entry_in(self, batch_id: str, row: int, place: RowPlace) -> Entry:
+        """The entry of a row that lies there. Raises DamagedSegment."""
         batch = self._batches[batch_id]
         adder = self._first_that_adds(batch, row) if batch.undone else None
         if adder is None:
