@@ -165,10 +165,16 @@ async def test_they_are_removed(services: Services, files: BatchFiles, monkeypat
     assert (would.count, numbers(would.entries), await services.list_store.version()) == (7, [*range(3, 10)], version)
     many = await removals.of_source(services, asked, "u")
     assert (many.count, numbers(many.entries), many.change.version) == (7, [*range(3, 10)], version + 1)
+    await entries.add(services, "a", [entry(0).signal], "cat", "of a case")
+    start = await services.list_store.version()
     few = await removals.of_act(services, replace(asked, why="few"), "job-2")
-    assert (few.count, numbers(few.entries), few.change.version) == (3, [0, 1, 2], version + 4)
-    assert numbers(list(services.replica.matcher.entries("a").values())) == [*range(10, 15), *range(16, 20)]
+    assert (few.count, numbers(few.entries), few.change.version) == (2, [1, 2], start + 3)
+    assert await differing(services, start, start + 3) == [("-", 1), ("-", 2)]
+    left = [0, *range(10, 15), *range(16, 20)]
+    assert numbers(list(services.replica.matcher.entries("a").values())) == left
     await undo.undo(services, "job-2", "bob", "")
-    assert numbers(list(services.replica.matcher.entries("a").values())) == [*range(10, 15), *range(16, 20)]
-    kinds = [(each.kind, each.removed) for each in (await list_history.of_list(services, "a", None, 100)).lines]
-    assert kinds[:4] == [("undo", 0), ("removal", 3), ("removal", 7), ("removal", 1)]
+    assert numbers(list(services.replica.matcher.entries("a").values())) == left
+    lines = (await list_history.of_list(services, "a", None, 100)).lines
+    kinds = [(each.kind, each.added, each.removed) for each in lines]
+    assert kinds[:3] == [("undo", 0, 0), ("removal", 0, 3), ("add", 1, 0)]
+    assert kinds[3:5] == [("removal", 0, 7), ("removal", 0, 1)]
