@@ -54,7 +54,7 @@ CONFINED = {
     "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},
     "pillow_heif": {"hashing/decoding/decoders.py"},
     "imagehash": {"hashing"},
-    "numpy": {"hashing", "matching", "imports/batch_maker.py"},
+    "numpy": {"hashing", "matching", "retromatch", "imports/batch_maker.py"},
     "skimage": {"demo/photos.py"},
     "pydantic": {"settings", "api", "cli/toml.py"},
     "prometheus_client": {"metrics.py", "metrics_files.py", "metrics_exposition.py", "api/health.py"},

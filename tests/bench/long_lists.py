@@ -15,12 +15,11 @@ from tests.bench.pictures import of_bytes
 from tests.bench.synthetic_batches import write_batch
 from tests.bench.synthetic_sightings import running
 from tests.bench.synthetic_values import photographs_changed, random_values
-from tests.support.eventually import until
 
-from edgeward.demo.edge import Edge, Settings
+from edgeward.demo.edge import ApiError, Edge, Settings, until
 from edgeward.demo.http_client import ask
 from edgeward.demo.origin import Origin
-from edgeward.errors import Unavailable
+from edgeward.errors import ApiUnavailable, Unavailable
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal
@@ -29,7 +28,7 @@ LIST, IMPORTED = "long", "imported"
 WORKERS = 4
 TIMES_LARGEST = 10
 """So many times the largest list of the other rooms: 10 million values of each type."""
-IMAGE_BYTES = 100_000
+IMAGE_BYTES = 1_000_000
 CHANGES = 100
 PATIENCE_SECONDS = 900.0
 IN_STORE, PRIVATE, SHARED = Budget("<=", 4000), Budget("<=", 60), Budget("<=", 2500)
@@ -67,7 +66,7 @@ def measure(effort: Effort) -> Section:
 
 def _private_of_empty(directory: Path, settings: Settings) -> float:
     with _started(directory / "empty", settings) as edge:
-        until(lambda: len(edge.api("GET", "/status")["replicas"]) > WORKERS, PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), PATIENCE_SECONDS)
         return max(map(_private, edge.run_file["processes"]["proxy"]))
 
 
@@ -86,7 +85,7 @@ def _rows(
     with _started(directory / "edge", settings) as edge:
         again = until(lambda: _judged(edge), PATIENCE_SECONDS)
         yield Row(f"{name}: restart, first image", quantity(again, "s"), "", again, "s", RESTARTED)
-        until(lambda: len(edge.api("GET", "/status")["replicas"]) > WORKERS, PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), PATIENCE_SECONDS)
         yield _applied(f"{name}: a change, p99", asyncio.run(_changes(url, CHANGES)))
         with _load(edge, origin) as before:
             time.sleep(10)
@@ -190,6 +189,15 @@ def _load(edge: Edge, origin: Origin) -> Iterator[list[float]]:
     finally:
         ended.set()
         thread.join()
+
+
+def _is_complete(edge: Edge) -> bool:
+    """Whether the controller and all workers have loaded the lists."""
+    try:
+        status = edge.api("GET", "/status")
+    except (ApiUnavailable, ApiError):
+        return False
+    return bool(status["ready"]) and len(status["replicas"]) > WORKERS
 
 
 def _judged(edge: Edge) -> bool:

@@ -21,6 +21,7 @@ from edgeward.retromatch.search_scope import (
     policy_extents,
     prefix_chunks,
 )
+from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.sightings.sightings import Sightings
 from edgeward.types import Batch, Change, Entry, HashList, ListKind, Mode
@@ -131,7 +132,7 @@ class OrderPlanner:
             else:
                 adds = {each: await data.value(batch.id, adds_field(each)) for each in batch.adds}
                 rows = await asyncio.to_thread(added_rows, batch, adds, index)
-        return RowSearch(self._seen_image_search, index, rows, full_extents(hash_list))
+        return RowSearch(self._index_of_seen, index, rows, full_extents(hash_list))
 
     async def _policy_steps(
         self, change: Change, extents: Mapping[str, SearchExtent], done: str
@@ -152,8 +153,11 @@ class OrderPlanner:
             yield step, set[str]().union(*await self._seen_image_search.near_each(searches))
         index = self._replica.matcher.batches(change.list.name)
         rows = await asyncio.to_thread(all_rows, index)
-        async for found in RowSearch(self._seen_image_search, index, rows, extents).steps(done):
+        async for found in RowSearch(self._index_of_seen, index, rows, extents).steps(done):
             yield found
+
+    def _index_of_seen(self) -> SeenImageIndex:
+        return self._seen_image_search.index
 
     async def _entries_of(self, hash_list: HashList, op: str) -> Mapping[str, Entry]:
         """The list's single entries by id; for an allowlist also those that it had when it was deleted.

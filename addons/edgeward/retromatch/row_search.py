@@ -6,7 +6,7 @@ controller goes on with the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -19,8 +19,7 @@ from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.retromatch import search_cost
 from edgeward.retromatch.row_sets import RowSet
 from edgeward.retromatch.search_scope import SearchExtent, indexed_extent
-from edgeward.retromatch.seen_image_index import PREFIXES
-from edgeward.retromatch.seen_image_search import SeenImageSearch
+from edgeward.retromatch.seen_image_index import PREFIXES, SeenImageIndex
 from edgeward.types import COMPOSITE_TYPE, Entry
 
 FIRST_LETTER = "r"
@@ -64,13 +63,18 @@ class RowSearch:
     """The images seen that are near some rows of the batches of a list.
 
     Args:
+        seen: gives the index of the images seen as it is at that moment.
         index: the batches of the list.
         sets: the rows.
         extents: by signal type, how far to search. Rows of other types match nothing.
     """
 
     def __init__(
-        self, seen: SeenImageSearch, index: BatchIndex, sets: Sequence[RowSet], extents: Mapping[str, SearchExtent]
+        self,
+        seen: Callable[[], SeenImageIndex],
+        index: BatchIndex,
+        sets: Sequence[RowSet],
+        extents: Mapping[str, SearchExtent],
     ) -> None:
         self._seen, self._index, self._sets, self._extents = seen, index, sets, extents
         self._by_id = {each.batch.id: each for each in sets}
@@ -107,7 +111,7 @@ class RowSearch:
     def _images_are_cheaper(self, kind: Kind) -> bool:
         if not _can_search_by_images(kind):
             return False
-        rows, images = self._count(kind), self._seen.index.count_of(*kind, self._extents[kind[0]].views)
+        rows, images = self._count(kind), self._seen().count_of(*kind, self._extents[kind[0]].views)
         listed = self._index.counts().get(kind[0], 0)
         return search_cost.by_images(images, listed) < search_cost.by_rows(rows, images)
 
@@ -116,7 +120,7 @@ class RowSearch:
 
     def _by_rows(self, kind: Kind, last: tuple[int, int] | None) -> Iterator[Step]:
         """By rows, a number of buckets in each step; one step if no image has such values."""
-        indexed, index = indexed_extent(kind[0], self._extents[kind[0]]), self._seen.index
+        indexed, index = indexed_extent(kind[0], self._extents[kind[0]]), self._seen()
         images = index.count_of(indexed.type, indexed.bytes or kind[1], indexed.views)
         if not images:
             yield str(Position(kind, False, (self._sets[-1].batch.version, LAST_BUCKET))), set()
@@ -130,20 +134,20 @@ class RowSearch:
                 after = last[1]
             for bucket, values in _joined(_values_of(each, kind, after), rows_per_step):
                 indexed_values = values[:, : indexed.bytes]
-                found = self._seen.index.near_any(indexed.type, indexed_values, indexed.radius, indexed.views)
+                found = self._seen().near_any(indexed.type, indexed_values, indexed.radius, indexed.views)
                 yield str(Position(kind, False, (version, bucket))), found
 
     def _by_images(self, kind: Kind, last: tuple[int, int] | None) -> Iterator[Step]:
         """By images, those of some prefixes of ids in each step."""
         (signal_type, size), (radius, views) = kind, self._extents[kind[0]]
-        images = self._seen.index.count_of(*kind, views)
+        images = self._seen().count_of(*kind, views)
         listed = self._index.counts().get(signal_type, 0)
         each = max(1, PREFIXES * search_cost.images_per_step(listed) // max(images, 1))
         start = 0 if last is None else last[0] + 1
         while start < PREFIXES:
             stop = min(start + each, PREFIXES)
             found = set[str]()
-            for values, ids in self._seen.index.values_of(signal_type, size, views, start, stop):
+            for values, ids in self._seen().values_of(signal_type, size, views, start, stop):
                 for piece in self._index.near(
                     (signal_type, 8 * size), [value.tobytes().hex() for value in values], radius
                 ):

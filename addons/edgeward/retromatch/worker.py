@@ -147,6 +147,14 @@ class RetromatchWorker:
         await self._group.ensure()
         return int((await self._group.reached()).partition("-")[0])
 
+    async def are_matched(self, versions: Sequence[int]) -> bool:
+        """Whether these changes, in order, are matched. Earlier ones, such as a long batch, need not be."""
+        if not versions or await self.version() >= versions[-1]:
+            return True
+        if await self.orders_of(versions[-1]) is None:
+            return False
+        return None not in await self.orders_of_each(versions)
+
     async def owes_nothing(self) -> bool:
         """Whether every change is matched."""
         return (await self._group.owed()).count == 0
@@ -198,8 +206,11 @@ class RetromatchWorker:
             self._claimed = time.monotonic()
         # It lives, though it holds nothing: what it takes now is its own.
         await self._group.hold(self._consumer)
+        return await self._new_changes(BLOCK_MS)
+
+    async def _new_changes(self, block_ms: int) -> list[PendingChange]:
+        """Changes that no controller has taken. Waits for one."""
         batch: list[PendingChange] = []
-        block_ms = BLOCK_MS
         while len(batch) < CHANGES_PER_BATCH:
             items = await self._group.take(self._consumer, CHANGES_PER_READ, block_ms)
             batch += await self._matchable(items)
@@ -275,12 +286,11 @@ class RetromatchWorker:
     async def _match_arrivals(self, held: set[str]) -> list[PendingChange]:
         """Match the changes of entries that were made meanwhile: they must not wait for a long list. Returns the
         others, which this controller holds now."""
-        items = await self._group.take(self._consumer, CHANGES_PER_READ, 1)
-        arrivals = await self._matchable(items)
+        await self._show_progress()
+        arrivals = await self._new_changes(block_ms=1)
         if not arrivals:
             return []
         held |= _item_ids(arrivals)
-        await self._show_progress()
         await self._bring_up_to_date(arrivals[-1].change.version)
         await self._match_short(arrivals, {}, held)
         return [each for each in arrivals if _is_long(each.change)]

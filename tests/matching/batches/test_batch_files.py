@@ -212,3 +212,28 @@ def test_temporary_files_are_removed() -> None:
     assert directory.is_dir()
     del files
     assert not directory.exists()
+
+
+def test_masks_are_checked(tmp_path: Path) -> None:
+    """A damaged mask is found by a check, not when files are opened: there it costs time."""
+    files = BatchFiles(tmp_path)
+    old = written_batch(files, ENTRIES)
+    batch, data = packed_batch(ENTRIES[:3], adds=[(old, range(100, 200))])
+    list(files.write(batch, data.items()))
+    files.check(batch)
+    path = tmp_path / f"{batch.id}.sqlite"
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(data[f"adds:{old.id}"]) + 2] ^= 1
+    path.write_bytes(whole)
+    files.open(batch)
+    with pytest.raises(DamagedSegment, match=rf"{path}: adds:{old.id} does not match its checksum"):
+        files.check(batch)
+
+
+def test_batches_that_are_there_are_known(tmp_path: Path) -> None:
+    """With their parts; one whose file is damaged, or of a later release, is left out."""
+    files = BatchFiles(tmp_path)
+    batches = [written_batch(files, entries(5, chance)) for _ in range(3)]
+    assert files.names() == {batch.id for batch in batches}
+    (tmp_path / f"{batches[0].id}.sqlite").write_bytes(b"x")
+    assert {batch.id: batch.parts for batch in files.batches()} == {batch.id: batch.parts for batch in batches[1:]}

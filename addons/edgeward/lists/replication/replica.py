@@ -181,7 +181,7 @@ class Replica:
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
         await self._refill_offer.close()
-        await self.preparation.close()
+        await self._updates.batches.close()
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
