@@ -148,6 +148,17 @@ async def test_the_undo_of_a_single_entry_leaves_the_batch(services: Services, f
     assert entries.find(services, entry(2).id).act == "job-1"
 
 
+async def test_an_import_whose_record_is_lost_is_undone(services: Services, files: BatchFiles) -> None:
+    """The store lost its act, and has its batch back: that tells who listed what, when and why."""
+    await listed(services, files, [entry(number) for number in range(5)], "job-1", by="ana", why="order 17")
+    await services.store.redis.delete(services.list_store.acts.keys("job-1")[0])
+    status = await undo.get(services, "job-1")
+    assert (status.act.by, status.act.why, status.act.at, status.listed) == ("ana", "order 17", 1000.0, 5)
+    result = await undo.undo(services, "job-1", "bob", "")
+    assert (result.act.by, result.act.rows, result.act.removed) == ("ana", 5, 5)
+    assert len(services.replica.matcher.entries("a")) == 0
+
+
 async def test_they_are_removed(services: Services, files: BatchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by its id, and all of an act or a source: singly if they are few, in one version if they are many. What was
     replaced before does not come back by an undo. A dry run removes nothing."""

@@ -83,7 +83,7 @@ async def test_rows_are_removed_with_their_copies(list_store: ListStore) -> None
 
 
 async def test_batches_work_on_every_kind_of_store(spread: Store) -> None:
-    """With Sentinel and on a cluster too. Undone ones, and those of a deleted list, go aside, and then are forgotten."""
+    """With Sentinel and on a cluster too. Undone ones, and those of a deleted list, go aside and then are forgotten."""
     list_store = ListStore(spread)
     batches = list_store.batches
     await list_store.create_list(HashList("a"), "me")
