@@ -280,8 +280,10 @@ async def test_what_is_seen_while_a_batch_is_committed(bench: Bench, start: Star
 
 
 async def test_hosts_of_lost_sightings(bench: Bench, start: Start) -> None:
-    """A batch purges them once, and its entries have that order on record; a withdrawal purges none."""
+    """A batch purges them once, and its entries have that order on record; a withdrawal purges none, and so does a
+    batch of a list that only monitors."""
     await start()
+    await bench.list_store.create_list(HashList("watched", mode=Mode.MONITOR), "tester")
     await bench.sightings.forgotten.remember_lost({target("/x"): 3})
     entries = digests("a", "b")
     batch = await list_batch(bench, entries, at=time.time())
@@ -291,3 +293,5 @@ async def test_hosts_of_lost_sightings(bench: Bench, start: Start) -> None:
     assert await bench.orders.lost.of_list("bad", batch.at - 3600, batch.at - 3600) == []
     withdrawal = await list_batch(bench, [], list="bad", removes=[(batch, [0])])
     assert await paths(bench, withdrawal) == []
+    assert await paths(bench, await list_batch(bench, listed(PDQ, on="watched"))) == []
+    assert not await bench.retromatch.lost_purges.is_due("watched")
