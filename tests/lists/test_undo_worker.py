@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.lists.entries import entry
 from tests.support.eventually import eventually
+from tests.support.stored_batches import list_batch
 
 from edgeward.background import job_store, job_worker
 from edgeward.lists import list_store as module
@@ -87,3 +88,52 @@ async def test_an_undo_of_nothing_ends(store: Store, list_store: ListStore, repl
 
     await eventually(none_is_left, "the end of all undos")
     await worker.close()
+
+
+async def test_batches_are_undone_once(
+    store: Store, list_store: ListStore, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker dies after the first batch of an act: another undoes the second, and each entry is counted once. What
+    another batch lists too stays. A batch that came meanwhile is taken into account."""
+    monkeypatch.setattr(job_store, "LEASE_SECONDS", 0.1)
+    await list_batch(list_store, [entry("a", number) for number in range(10)], act="act-1")
+    await list_batch(list_store, [entry("a", number) for number in range(10, 15)], act="act-1")
+    await list_store.add_entries([entry("a", 20)], "ann", "", "act-1")
+    first_store = ListStore(store)
+    undo, reached = first_store.batches.undo, asyncio.Event()
+
+    async def stops(*args: Any) -> int:
+        version = await undo(*args)
+        reached.set()
+        await asyncio.Event().wait()
+        return version
+
+    monkeypatch.setattr(first_store.batches, "undo", stops)
+    first = UndoWorker(store, first_store, replica)
+    await first.start()
+    await first.begin("act-1", "bob", "")
+    await reached.wait()
+    await first.close()
+    assert [batch.undone for batch in (await list_store.batches.get("a")).batches] == [False, True]
+    # As an import would: it knows the row, and adds it.
+    one = (await list_store.batches.get("a")).batches[0]
+    (row,) = (await list_store.batches.data.find(one, [entry("a", 4).id])).values()
+    undo_in_time = list_store.batches.undo
+
+    async def too_late(*args: Any) -> int:
+        monkeypatch.setattr(list_store.batches, "undo", undo_in_time)
+        await list_batch(list_store, [], list="a", act="act-2", adds=[(one, [row[0].row])])
+        return await undo_in_time(*args)
+
+    monkeypatch.setattr(list_store.batches, "undo", too_late)
+    second = UndoWorker(store, list_store, replica)
+    await second.start()
+    await eventually(lambda: is_done(list_store, "act-1"), "the undo by the second worker")
+    await second.close()
+    act = await list_store.acts.get("act-1")
+    assert (act.removed, act.kept, act.rows, await list_store.acts.count_added(act)) == (15, 1, 15, 0)
+    assert await replica.wait_version(act.version, 60.0)
+    (left,) = replica.matcher.entries("a").values()
+    assert (left.signal, left.act) == (entry("a", 4).signal, "act-2")
+    changes = [change.op for change in await list_store.changes(0)]
+    assert changes.count("list.batch_undo") == 2

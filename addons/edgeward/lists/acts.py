@@ -192,10 +192,10 @@ class Acts:
 
 def from_entries(act_id: str, entries: Sequence[Entry], batches: Sequence[Batch] = ()) -> Act | None:
     """What the single entries and the batches of an act, all on one list, say of it; None: there are none."""
-    said = [Act(act_id, each.list, each.added_by, each.added_at, each.reason) for each in entries]
-    said += [Act(act_id, each.list, each.by, each.at, each.why) for each in batches]
+    acts = [Act(act_id, each.list, each.added_by, each.added_at, each.reason) for each in entries]
+    acts += [Act(act_id, each.list, each.by, each.at, each.why) for each in batches]
     rows = sum(batch.rows for batch in batches)
-    return replace(min(said, key=lambda act: act.at), rows=rows) if said else None
+    return replace(min(acts, key=lambda act: act.at), rows=rows) if acts else None
 
 
 def _parse(act_id: str, fields: Mapping[str, str]) -> Act:

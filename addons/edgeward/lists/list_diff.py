@@ -5,14 +5,12 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from edgeward.background.stream_archive import Item, StreamArchive
 from edgeward.errors import UserError
 from edgeward.lists.known_entries import known_entries
 from edgeward.lists.stored_lists import parse_version, read_entry
 from edgeward.matching.batches.batch_index import BatchState
-from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, switch_off
+from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, take_out
 from edgeward.matching.batches.state_difference import StateDifference
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal, entry_id
@@ -96,8 +94,7 @@ def _take_out(rows: StateDifference, changed: Mapping[str, _Changed]) -> None:
     for signal, each in signals.items():
         each.was, each.is_ = each.was or signal in before, each.is_ or signal in after
     for refs, some in ((before, rows.removed), (after, rows.added)):
-        places = [some.bases[ref.batch] + ref.row for ref in refs.values()]
-        switch_off(some, np.array(places, np.int64))
+        take_out(some, refs.values())
 
 
 async def _of_rows(

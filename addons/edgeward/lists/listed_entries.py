@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Self
 
-import numpy as np
-
 from edgeward.errors import InvalidValue
 from edgeward.lists.distinct_ids import DistinctIds
 from edgeward.lists.list_store import ListStore
 from edgeward.matching.batches.batch_index import BatchState
-from edgeward.matching.batches.row_sets import bucket_by_bucket, entries_from, listed_places, places_of
+from edgeward.matching.batches.row_sets import entries_from, not_listed_in, places_of, row_pieces
 from edgeward.matching.matcher import Matcher
 from edgeward.types import Entry, Unreadable
 
@@ -137,11 +135,9 @@ class ListedEntries:
 
 
 def _pieces(state: BatchState, before: BatchState | None) -> Iterator[list[Entry]]:
-    for some in bucket_by_bucket(state, state.listed):
-        rows = some.rows
-        if before is not None:
-            rows = np.delete(rows, listed_places(before, some.part.type, some.values)[0])
-        yield [state.provenance.entry(some.opened.id, row) for row in rows.tolist()]
+    rows = state.listed if before is None else not_listed_in(before, state)
+    for piece in row_pieces(state, rows):
+        yield [entry for _, entry in piece]
 
 
 def _rows_of(state: BatchState, entries: Sequence[Entry]) -> set[str]:

@@ -107,6 +107,8 @@ class _BatchSearch:
         return self._known[list_name]
 
     async def _row_in(self, batch: Batch) -> tuple[RowRef, Entry] | None:
+        if not await self._batches.data.exists(batch.id):  # it is forgotten
+            return None
         return (await self._batches.data.find(batch, [self._id])).get(self._id)
 
 

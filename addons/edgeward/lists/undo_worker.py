@@ -4,6 +4,7 @@ puts back what it withdrew.
 An undo is a durable job under the id of its act. If a controller dies, another goes on with what is left.
 """
 
+import asyncio
 import json
 import logging
 from dataclasses import replace
@@ -16,6 +17,7 @@ from edgeward.lists.audit_trail import request_from, request_origin
 from edgeward.lists.batches.batch_store import BatchesChanged, Undone
 from edgeward.lists.list_store import UNDO_CHUNK_SIZE, ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.matching.batches.row_sets import entries_of_signals
 from edgeward.store.connection import Store
 from edgeward.types import Entry
 from edgeward.types.later_releases import check_version
@@ -66,11 +68,14 @@ class UndoWorker(JobWorker):
 
     async def _in_batches(self, act: Act) -> dict[str, Entry]:
         """By id, those of the entries that the next step takes back which batches list too."""
-        index = self._replica.matcher.batches(act.list)
-        if not len(index):
+        matcher = self._replica.matcher
+        state, single = matcher.batches(act.list).state, matcher.single_entries(act.list)
+        if not state.counts.total():
             return {}
         ids = await self._list_store.acts.next_added(act.id, UNDO_CHUNK_SIZE)
-        return {id_: entry for id_ in ids if (entry := index.find(id_)) and entry.act != act.id}
+        signals = [entry.signal for id_ in ids if (entry := single.get(id_))]
+        found = await asyncio.to_thread(entries_of_signals, state, signals)
+        return {entry.id: entry for entry in found if entry.act != act.id}
 
     async def _undo_batch(self, act: Act) -> bool:
         """Undo the last batch of an act that is not undone, in one step. Returns whether there may be others."""

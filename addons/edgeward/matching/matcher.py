@@ -172,6 +172,11 @@ class Matcher:
         if self._indexes.get(list_name) is index:  # else the list was deleted meanwhile
             self._count(list_name, index)
 
+    def use_merged(self, files: BatchFiles) -> None:
+        """Search the merged segments of batches that there are now. What is found stays the same."""
+        for index in self._indexes.values():
+            index.batches.use_merged(files)
+
     def remove_rows(self, list_name: str, refs: Iterable[RowRef]) -> None:
         """Take rows of batches off a list; unknown ones are ignored."""
         self.change_count += 1

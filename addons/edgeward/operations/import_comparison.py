@@ -1,7 +1,7 @@
 """What a file would change of its list, for a dry run: nothing is written."""
 
 import asyncio
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
@@ -9,7 +9,7 @@ from edgeward.imports.reading import Reading
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.known_entries import known_entries
 from edgeward.matching.batches.packed_rows import Row
-from edgeward.matching.batches.row_sets import rows_of_signals, rows_where, size_of
+from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, rows_of_sources
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
 from edgeward.operations.services import Services
 from edgeward.types import Entry, HashList, Signal, entry_id
@@ -104,18 +104,14 @@ async def _of_sources(services: Services, hash_list: HashList, spool: Spool, rea
     state = services.replica.matcher.batches(hash_list.name).state
     single = services.replica.matcher.single_entries(hash_list.name)
     chunks = batched(spool.sources(), SOURCES_PER_SCAN)
-    while some := await asyncio.to_thread(_next, chunks):
-        sources = set(some)
+    while sources := set(await asyncio.to_thread(_next, chunks)):
         async for found in services.list_store.withdrawals.of_sources(hash_list.name, sources, act=""):
             reading.check()
             count += sum(not spool.has(each.signal) for each in found)
-
-        def is_withdrawn(entry: Entry, sources: Set[str] = sources) -> bool:
+        pieces = row_pieces(state, await asyncio.to_thread(rows_of_sources, state, sources))
+        while piece := await asyncio.to_thread(next, pieces, None):
             reading.check()
-            return entry.source_id in sources and entry.id not in single and not spool.has(entry.signal)
-
-        if state.counts.total():
-            count += size_of(await asyncio.to_thread(rows_where, state, is_withdrawn))
+            count += sum(entry.id not in single and not spool.has(entry.signal) for _, entry in piece)
     return count
 
 

@@ -9,7 +9,7 @@ from edgeward.errors import NotFound
 from edgeward.hashing.signal_registry import hashable_types
 from edgeward.lists.list_store import CHUNK_SIZE
 from edgeward.lists.row_removals import Choice
-from edgeward.matching.batches.row_sets import rows_of_act, rows_where
+from edgeward.matching.batches.row_sets import rows_of_act, rows_of_sources
 from edgeward.operations import entries, image_hashing, still_blocked, undo
 from edgeward.operations.services import Services
 from edgeward.operations.still_blocked import StillBlocked
@@ -84,7 +84,7 @@ async def of_ids(services: Services, asked: RemovalRequest, ids: Sequence[str]) 
     distinct = list(dict.fromkeys(ids))
     if asked.dry_run:
         on_list = services.replica.matcher.entries(asked.list)
-        found = [entry for each in distinct if (entry := on_list.get(each))]
+        found = await asyncio.to_thread(lambda: [entry for each in distinct if (entry := on_list.get(each))])
         return await _would_remove(services, found, len(found))
     return await _removed(services, await _remove(services, asked, distinct))
 
@@ -129,7 +129,8 @@ async def of_source(services: Services, asked: RemovalRequest, source_id: str) -
     def wanted(entry: Entry) -> bool:
         return entry.source_id == source_id
 
-    return await _of_many(services, asked, {"source_id": source_id}, wanted, lambda state: rows_where(state, wanted))
+    about = {"source_id": source_id}
+    return await _of_many(services, asked, about, wanted, lambda state: rows_of_sources(state, {source_id}))
 
 
 async def _of_many(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from edgeward.errors import Conflict, DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
+from edgeward.lists.replication.batch_merging import BatchMerging
 from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.matching.matcher import Matcher
 from edgeward.matching.time_slicing import run_in_slices
@@ -24,6 +25,7 @@ class BatchUpdates:
 
     def __init__(self, matcher: Matcher, batches: BatchStore, preparation: BatchPreparation) -> None:
         self._matcher, self._store, self._preparation = matcher, batches, preparation
+        self._merging = BatchMerging(matcher, preparation.files)
         self._loaded: dict[str, StoredBatches] = {}
 
     def of(self, list_name: str) -> StoredBatches:
@@ -64,6 +66,7 @@ class BatchUpdates:
                 logger.error("the files of a batch are built again: %s", error)
                 await self._remove_damaged(stored.needed())
         self._loaded[list_name] = stored
+        await self._merging.start()
         return stored.unreadable, kept
 
     async def _remove_damaged(self, batches: Sequence[Batch]) -> None:
@@ -71,13 +74,18 @@ class BatchUpdates:
         files = self._preparation.files
         for batch in batches:
             try:
-                files.open(batch)
+                files.check(batch)
             except FileNotFoundError:
                 continue
             except DamagedSegment:
                 with contextlib.suppress(Conflict):  # another process is writing: the next try removes them
                     files.remove(batch.id)
             await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """End what gets files ready, or merges them."""
+        await self._preparation.close()
+        await self._merging.close()
 
     def forget(self, list_name: str) -> None:
         """The list is deleted."""

@@ -120,12 +120,12 @@ class Replica:
         # The last flush request of whose version the lists are.
         self._settle_request = self._reader.flush_request
         self._report = AppliedVersionReport(self._report_early)
-        # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
+        # A response that nobody can judge yet must not hold back what is applied.
         self._settled = AppliedVersionReport(self._report_early)
         self._judged_request = b"0-0"
         self._heartbeat_lock, self._heartbeat_due = asyncio.Lock(), 0.0
         self.membership.on_older_state = self._tell_of_loss
-        # For those who wait: the first attempt to load has ended; the version has changed.
+        # The first attempt to load has ended; the version has changed.
         self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
         self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
         self._loop = WorkerLoop(
@@ -181,7 +181,7 @@ class Replica:
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
         await self._refill_offer.close()
-        await self.preparation.close()
+        await self._updates.batches.close()
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()

@@ -4,18 +4,20 @@ Files are written under other names and flushed, and the database gets its name 
 process that was killed has left is removed by the next writer. One process of a machine writes at a time.
 """
 
+import logging
 import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from edgeward.errors import Conflict, DamagedSegment
+from edgeward.errors import Conflict, DamagedSegment, LaterRelease
 from edgeward.matching.batches.batch_database import BatchDatabase, DatabaseWriter, new_database
+from edgeward.matching.batches.merged_segments import OpenMerged, Stamp, is_of_merged, open_merged, stamp
 from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_counts
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch, value_type
@@ -26,12 +28,14 @@ from edgeward.matching.segments.segment_rows import Rows
 from edgeward.types import Batch
 from edgeward.types.batches import adds_field, counts_field, removes_field, row_field
 
+logger = logging.getLogger(__name__)
+
 BATCHES_DIRECTORY = "batches"
 """Name of the directory in the state directory of a machine."""
 DATABASE_SUFFIX = ".sqlite"
 RECENT_BUCKETS = 32
 """Buckets of all batches that a process keeps decoded: some 100 KB each."""
-BUILDING_LOCK = "building.lock"
+BUILDING_LOCK, MERGING_LOCK = "building.lock", "merging.lock"
 _PAUSE_SECONDS = 0.05
 """Between two tries to get the lock."""
 _BATCH = "batch"
@@ -48,6 +52,9 @@ class BatchFiles:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._buckets = RecentlyUsed[PackedRows](RECENT_BUCKETS)
+        self._known = dict[str, Batch]()
+        self._merged: Sequence[OpenMerged] = ()
+        self._merged_stamp: Stamp = None
 
     @classmethod
     def temporary(cls) -> Self:
@@ -57,10 +64,10 @@ class BatchFiles:
         weakref.finalize(files, shutil.rmtree, directory, ignore_errors=True)
         return files
 
-    def lock(self) -> DirectoryLock:
-        """The right to have files of batches built, which one process of a machine has at a time.
+    def lock(self, name: str = BUILDING_LOCK) -> DirectoryLock:
+        """The right to have files of batches built, or merged, which one process of a machine has at a time.
 
-        What builds them may be another process, so `write` has a lock of its own besides.
+        What does so may be another process, so `write` and `merge` have locks of their own besides.
 
         Raises:
             Conflict: another process has it.
@@ -80,19 +87,59 @@ class BatchFiles:
         """
         path = self._database(batch.id)
         database = BatchDatabase(path)
-        found = Batch.from_json(database.read(_BATCH))
+        found = self._batch_in(database)
         if (found.id, found.parts) != (batch.id, batch.parts):
             raise DamagedSegment(f"{path}: it is of another batch")
-        searches = [self._open_part(batch, number) for number in range(len(batch.parts))]
+        searches = [self.open_part(batch, number) if part.rows else None for number, part in enumerate(batch.parts)]
         try:
             return OpenBatch(batch, database, searches, self._buckets)
         except DamagedSegment as error:
             raise DamagedSegment(_beginning_with(path, str(error))) from None
 
-    def _open_part(self, batch: Batch, number: int) -> ValueSearch | None:
+    def check(self, batch: Batch) -> None:
+        """Open the files of a batch, and read its masks. Errors as in `open`."""
+        opened = self.open(batch)
+        for name in (*map(adds_field, batch.adds), *map(removes_field, batch.removes)):
+            opened.check(name)
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches whose files are there, as they were when those were written. Damaged ones are left out."""
+        for path in self.directory.glob(f"*{DATABASE_SUFFIX}"):
+            if path.stem not in self._known:
+                try:
+                    self._known[path.stem] = self._batch_in(BatchDatabase(path))
+                except (DamagedSegment, FileNotFoundError):
+                    continue
+            yield self._known[path.stem]
+
+    def merged(self) -> Sequence[OpenMerged]:
+        """The merged segments that there are now; the same object as before if there are no others.
+
+        If one is damaged, there are none: the segments of batches say the same.
+        """
+        if stamp(self.directory) != self._merged_stamp:
+            try:
+                known = {each.merged.file: each for each in self._merged}
+                self._merged_stamp, opened = open_merged(self.directory, known)
+                self._merged = tuple(opened.values())
+            except DamagedSegment as error:
+                logger.warning("%s; more segments are searched instead", error)
+                self._merged_stamp, self._merged = stamp(self.directory), ()
+        return self._merged
+
+    def names(self) -> frozenset[str]:
+        """The ids of the batches whose files are there."""
+        return frozenset(path.stem for path in self.directory.glob(f"*{DATABASE_SUFFIX}"))
+
+    def _batch_in(self, database: BatchDatabase) -> Batch:
+        try:
+            return Batch.from_json(database.read(_BATCH))
+        except (LaterRelease, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedSegment(f"{database.path}: its batch can't be read: {error}") from None
+
+    def open_part(self, batch: Batch, number: int) -> ValueSearch:
+        """The segment of a part of a batch, which has rows. Errors as in `open`."""
         part, path = batch.parts[number], self._segment(batch.id, number)
-        if not part.rows:
-            return None
         try:
             search = ValueSearch(path, part.type, part.size)
         except FileNotFoundError:
@@ -174,7 +221,8 @@ class BatchFiles:
         """Remove what is not whole. Only for the holder of the lock."""
         for path in self.directory.iterdir():
             without_database = path.suffix == SEGMENT_SUFFIX and not self.has(path.name.partition(".")[0])
-            if path.suffix == PARTIAL_SUFFIX or without_database:
+            is_partial = path.suffix == PARTIAL_SUFFIX and not is_of_merged(path.name)
+            if is_partial or without_database:
                 path.unlink()
 
     def _remove_segments(self, batch_id: str) -> None:

@@ -6,7 +6,7 @@ when something matches it.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import batched
 from typing import NamedTuple
 
@@ -17,11 +17,13 @@ from edgeward.hashing.signal_registry import has_distance
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.folding import NOTHING, Folded, fold
 from edgeward.matching.batches.listed_rows import ListedRows
+from edgeward.matching.batches.merged_segments import OpenMerged
 from edgeward.matching.batches.open_batch import OpenBatch
 from edgeward.matching.batches.packed_rows import Row
 from edgeward.matching.batches.provenance import Provenance
+from edgeward.matching.batches.searched_segments import SearchedSegment, ValueKind, choose_segments
 from edgeward.matching.batches.value_search import ValueSearch
-from edgeward.matching.segments.segment_rows import Numbers, Refs, Values, ValueType
+from edgeward.matching.segments.segment_rows import Numbers, Values, ValueType
 from edgeward.matching.time_slicing import Steps, run_to_end
 from edgeward.types import Batch, Entry, RowRef, Signal
 
@@ -32,9 +34,6 @@ type NearEntry = tuple[int, Entry, int]
 
 ENTRIES_PER_PIECE = 8
 """Entries that are read together: each may take a part of a millisecond."""
-ROW_BITS = np.uint64(32)
-"""A reference is the number of a batch among those of its segment, and below it the row."""
-_ROW_MASK = np.uint64((1 << 32) - 1)
 
 
 class Located(NamedTuple):
@@ -69,19 +68,13 @@ class Copies(NamedTuple):
     row: Numbers
 
 
-class SearchedSegment(NamedTuple):
-    """A segment, and the ids of the batches whose rows it has."""
-
-    search: ValueSearch
-    batches: Sequence[str]
-
-
 @dataclass(frozen=True, slots=True)
 class BatchState:
     """All that a search reads, as of one fold.
 
     Attributes:
         opened: the batches by id.
+        merged: the merged segments that there were.
         segments: by signal type and bytes of a value, where values are.
         counts: how many rows are on, by signal type and bytes of a value.
         removed_before: of the rows that were switched off since the state before, how many this one knows of.
@@ -89,8 +82,9 @@ class BatchState:
 
     folded: Folded
     opened: Mapping[str, OpenBatch]
-    segments: Mapping[tuple[str, int], Sequence[SearchedSegment]]
-    counts: Counter[tuple[str, int]]
+    merged: Sequence[OpenMerged]
+    segments: Mapping[ValueKind, Sequence[SearchedSegment]]
+    counts: Counter[ValueKind]
     provenance: Provenance
     removed_before: int = 0
 
@@ -175,7 +169,14 @@ class BatchIndex:
             opened[batch.id] = known if known and known.parts == batch.parts else files.open(batch)
             yield
         folded = yield from fold(batches, removed, opened, before)
-        return (yield from _state_steps(folded, opened, already))
+        return (yield from _state_steps(folded, opened, files.merged(), already))
+
+    def use_merged(self, files: BatchFiles) -> None:
+        """Search the merged segments that there are now. What is found stays the same."""
+        if (merged := files.merged()) is not self._state.merged:
+            state = self._state
+            segments = choose_segments(_needed(state.folded, state.opened), merged)
+            self._state = replace(state, merged=merged, segments=segments)
 
     def commit(self, state: BatchState) -> Sequence[RowRef]:
         """Go over to a state. Rows that were removed since it was begun to be prepared are switched off in it, too.
@@ -206,9 +207,10 @@ class BatchIndex:
         return were_on
 
     def exact(self, signal: Signal) -> Entry | None:
-        """The listed entry of exactly this type and value. Raises DamagedSegment: its files are damaged."""
-        ref = self.ref_of(signal)
-        return self._state.provenance.entry(ref.batch, ref.row) if ref else None
+        """The listed entry of exactly this type and value. If its row is damaged, it is what its batch says of all."""
+        state = self._state
+        ref = state.ref_of(signal)
+        return state.provenance.matched(ref) if ref else None
 
     def ref_of(self, signal: Signal) -> RowRef | None:
         """The listed row of exactly this type and value."""
@@ -217,10 +219,7 @@ class BatchIndex:
     def near(self, key: IndexKey, values: Sequence[str], radius: int) -> Iterator[list[NearEntry]]:
         """The listed entries within `radius` of each value, in pieces that take a few milliseconds each.
 
-        Some pairs may come twice.
-
-        Raises:
-            DamagedSegment: a file is damaged.
+        Some pairs may come twice. If a row is damaged, its entry is what its batch says of all.
         """
         state, (signal_type, bits) = self._state, key
         segments = state.segments.get((signal_type, bits // 8), ())
@@ -228,15 +227,15 @@ class BatchIndex:
             return
         wanted = ValueType(signal_type, bits, False).parse(values)
         found: dict[RowRef, Entry] = {}
-        for batches, search in ((each.batches, each.search) for each in segments):
-            for numbers, refs, distances in search.near(wanted, radius):
-                owners, rows, there = _on(state.listed, batches, refs)
+        for segment in segments:
+            for numbers, refs, distances in segment.search.near(wanted, radius):
+                owners, rows, there = segment.listed(state.listed, refs)
                 hits = sorted(zip(owners, rows, numbers[there].tolist(), distances[there].tolist(), strict=True))
                 if not hits:
                     yield []
                 for some in batched(hits, ENTRIES_PER_PIECE):
                     yield [
-                        (number, _entry(state, found, RowRef(batches[owner], row)), distance)
+                        (number, _entry(state, found, RowRef(segment.batches[owner], row)), distance)
                         for owner, row, number, distance in some
                     ]
 
@@ -295,7 +294,7 @@ def _ref_in(state: BatchState, signal: Signal) -> RowRef | None:
         return None
     for each in segments:
         for _, refs in each.search.equal(value):
-            owners, rows, _ = _on(state.listed, each.batches, refs)
+            owners, rows, _ = each.listed(state.listed, refs)
             if rows:
                 return RowRef(each.batches[owners[0]], rows[0])
     return None
@@ -313,13 +312,14 @@ def _locate_in(state: BatchState, signal_type: str, size: int, values: Values) -
     for each in state.segments.get((signal_type, size), ()):
         known = np.array([number_of.get(batch_id, -1) for batch_id in each.batches], np.int64)
         for numbers, refs in each.search.equal(values):
-            owners, rows, places = _places(state.listed, each.batches, refs)
+            owners, rows, places = each.places(state.listed, refs)
             listed = np.zeros(len(refs), np.bool_)
             there = np.flatnonzero(places >= 0)
             listed[there] = state.listed.at(places[there])
-            there = there[listed[there] | ((batch[numbers[there]] < 0) & ~undone[known[owners[there]]])]
-            chosen = numbers[there]
-            batch[chosen], row[chosen], on[chosen] = known[owners[there]], rows[there], listed[there]
+            may_be_again = ~listed[there] & (batch[numbers[there]] < 0) & ~undone[known[owners[there]]]
+            for some in (there[may_be_again], there[listed[there]]):  # a value may have both kinds of rows here
+                chosen = numbers[some]
+                batch[chosen], row[chosen], on[chosen] = known[owners[some]], rows[some], listed[some]
     return Located(ids, batch, row, on)
 
 
@@ -331,33 +331,16 @@ def _copies_in(state: BatchState, signal_type: str, size: int, values: Values) -
     for each in state.segments.get((signal_type, size), ()):
         known = np.array([number_of.get(batch_id, -1) for batch_id in each.batches], np.int64)
         for numbers, refs in each.search.equal(values):
-            owners, rows, places = _places(state.listed, each.batches, refs)
+            owners, rows, places = each.places(state.listed, refs)
             there = np.flatnonzero(places >= 0)
             found.append((numbers[there], known[owners[there]], rows[there]))
     return Copies(ids, *(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def _places(listed: ListedRows, batches: Sequence[str], refs: Refs) -> tuple[Numbers, Numbers, Numbers]:
-    """Position in `batches`, row, and place among all bits (-1: the batch is gone) of each reference."""
-    owners, rows = (refs >> ROW_BITS).astype(np.int64), (refs & _ROW_MASK).astype(np.int64)
-    bases = np.array([listed.bases.get(batch_id, -1) for batch_id in batches], np.int64)[owners]
-    return owners, rows, np.where(bases < 0, -1, bases + rows)
-
-
-def _on(listed: ListedRows, batches: Sequence[str], refs: Refs) -> tuple[list[int], list[int], Numbers]:
-    """Those of the references whose rows are listed: positions in `batches`, rows, and positions in `refs`."""
-    if not len(refs):
-        return [], [], np.zeros(0, np.int64)
-    owners, rows, places = _places(listed, batches, refs)
-    there = np.flatnonzero(places >= 0)
-    there = there[listed.at(places[there])]
-    return owners[there].tolist(), rows[there].tolist(), there
-
-
 def _entry(state: BatchState, found: dict[RowRef, Entry], ref: RowRef) -> Entry:
     entry = found.get(ref)
     if entry is None:
-        entry = found[ref] = state.provenance.entry(ref.batch, ref.row)
+        entry = found[ref] = state.provenance.matched(ref)
     return entry
 
 
@@ -365,15 +348,24 @@ def _state(folded: Folded, opened: Mapping[str, OpenBatch]) -> BatchState:
     return run_to_end(_state_steps(folded, opened))
 
 
-def _state_steps(folded: Folded, opened: Mapping[str, OpenBatch], removed_before: int = 0) -> Steps[BatchState]:
-    segments: dict[tuple[str, int], list[SearchedSegment]] = {}
-    counts = Counter[tuple[str, int]]()
+def _state_steps(
+    folded: Folded, opened: Mapping[str, OpenBatch], merged: Sequence[OpenMerged] = (), removed_before: int = 0
+) -> Steps[BatchState]:
+    counts = Counter[ValueKind]()
+    for batch in folded.batches:
+        for part in batch.parts:
+            counts[part.type, part.size] += folded.listed.count(batch.id, part.first, part.first + part.rows)
+        yield
+    segments = choose_segments(_needed(folded, opened), merged)
+    return BatchState(folded, opened, merged, segments, counts, Provenance(folded, opened), removed_before)
+
+
+def _needed(folded: Folded, opened: Mapping[str, OpenBatch]) -> Mapping[ValueKind, Mapping[str, ValueSearch]]:
+    """The segments of the batches whose rows are listed, or may be if others are undone; by what they are of."""
+    needed: dict[ValueKind, dict[str, ValueSearch]] = {}
+    acting = {name for batch in folded.batches if not batch.undone for name in (batch.id, *batch.adds)}
     for batch in folded.batches:
         for part, search in zip(batch.parts, opened[batch.id].searches, strict=True):
-            key = part.type, part.size
-            counts[key] += (on := folded.listed.count(batch.id, part.first, part.first + part.rows))
-            # Without listed rows it is needed for `locate` alone, and only while the batch is not undone.
-            if search and (on or not batch.undone):
-                segments.setdefault(key, []).append(SearchedSegment(search, (batch.id,)))
-        yield
-    return BatchState(folded, opened, segments, counts, Provenance(folded, opened), removed_before)
+            if search and batch.id in acting:
+                needed.setdefault((part.type, part.size), {})[batch.id] = search
+    return needed

@@ -143,6 +143,14 @@ class OpenBatch:
             if name not in empty:
                 yield name, self._database.read(name)
 
+    def value_of(self, row: int) -> bytes:
+        """The value of a row, from its segment: slower than to read the row. Raises IndexError."""
+        number, _ = self.bucket_number(row)
+        search = self.searches[number]
+        assert search is not None
+        segment = search.segment
+        return bytes(segment.values[np.flatnonzero(segment.refs == row)[0]].tobytes())
+
     def adds(self, batch_id: str, rows: int) -> Bits:
         """Which of the `rows` rows of an earlier batch this one adds. Raises DamagedSegment."""
         return self._mask(adds_field(batch_id), rows)
@@ -150,6 +158,10 @@ class OpenBatch:
     def removes(self, batch_id: str, rows: int) -> Bits:
         """Which of the `rows` rows of an earlier batch this one takes off the list. Raises DamagedSegment."""
         return self._mask(removes_field(batch_id), rows)
+
+    def check(self, name: str) -> None:
+        """Read data. Raises DamagedSegment."""
+        self._database.read(name)
 
     def _mask(self, name: str, rows: int) -> Bits:
         try:

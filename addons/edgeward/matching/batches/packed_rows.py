@@ -7,7 +7,7 @@ to. `PackedRows` reads values without reading the rest.
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,6 +104,11 @@ class PackedRows:
 
         value, tags = self.values[number].tobytes(), tuple(detail("tags"))
         return Row(value, signal.quality, detail("reason"), detail("source_id"), tags)
+
+    def of_sources(self, source_ids: Collection[str]) -> list[int]:
+        """The numbers of the rows that have one of these ids of their sources. Raises DamagedSegment."""
+        column = self._read_details().get("source_id", ())
+        return [number for number, source_id in enumerate(column) if source_id in source_ids]
 
     def entry(self, number: int, batch: Batch) -> Entry:
         """The entry of a row of this batch, by its number in the bucket. Raises DamagedSegment."""

@@ -1,7 +1,7 @@
 """Sets of rows of a list's batches, as bits: those of one act, those that entries have, and how to read them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import batched, pairwise
 from typing import NamedTuple
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from edgeward.matching.batches.batch_index import BatchState
 from edgeward.matching.batches.listed_rows import ListedRows
-from edgeward.matching.batches.open_batch import OpenBatch
+from edgeward.matching.batches.open_batch import OpenBatch, RowPlace
+from edgeward.matching.batches.packed_rows import PackedRows
+from edgeward.matching.batches.provenance import Provenance
 from edgeward.matching.segments.segment_rows import Numbers, Values
 from edgeward.types import Entry, Part, RowRef, Signal
 
@@ -20,12 +22,20 @@ ROWS_PER_LOOK = 100_000
 
 
 class BucketRows(NamedTuple):
-    """Some rows of one bucket of a batch."""
+    """Some rows of one bucket of a batch, which is one of a part and begins with row `first`."""
 
     opened: OpenBatch
     part: Part
     rows: Numbers
     values: Values
+    bucket: PackedRows
+    first: int
+
+    def entries(self, provenance: Provenance) -> list[Entry]:
+        """Their entries, in order. Raises DamagedSegment."""
+        number = self.opened.parts.index(self.part)
+        places = ((row, RowPlace(number, self.bucket, row - self.first)) for row in self.rows.tolist())
+        return [provenance.entry_in(self.opened.id, row, place) for row, place in places]
 
 
 def no_rows(state: BatchState) -> ListedRows:
@@ -46,6 +56,20 @@ def switch_on(rows: ListedRows, places: Numbers) -> None:
 def switch_off(rows: ListedRows, places: Numbers) -> None:
     """Take out the rows at these places."""
     np.bitwise_and.at(rows.bits, places >> 3, ~(0x80 >> (places & 7)).astype(np.uint8))
+
+
+def take_out(rows: ListedRows, refs: Iterable[RowRef]) -> None:
+    """Take out these rows."""
+    switch_off(rows, np.array([rows.bases[ref.batch] + ref.row for ref in refs], np.int64))
+
+
+def not_listed_in(before: BatchState, state: BatchState) -> ListedRows:
+    """The listed rows of a state whose values no row had that was listed before. Raises DamagedSegment."""
+    found = no_rows(state)
+    for each in bucket_by_bucket(state, state.listed):
+        new = np.delete(each.rows, listed_places(before, each.part.type, each.values)[0])
+        switch_on(found, new + found.bases[each.opened.id])
+    return found
 
 
 def rows_of_act(state: BatchState, act: str) -> ListedRows:
@@ -71,8 +95,16 @@ def rows_where(state: BatchState, wanted: Callable[[Entry], bool]) -> ListedRows
     """The listed rows whose entries are wanted. Reads all entries: some microseconds for each."""
     found = no_rows(state)
     for each in bucket_by_bucket(state, state.listed):
-        rows = [row for row in each.rows.tolist() if wanted(state.provenance.entry(each.opened.id, row))]
-        switch_on(found, np.array(rows, np.int64) + found.bases[each.opened.id])
+        chosen = np.array([wanted(entry) for entry in each.entries(state.provenance)], np.bool_)
+        switch_on(found, each.rows[chosen] + found.bases[each.opened.id])
+    return found
+
+
+def rows_of_sources(state: BatchState, source_ids: Collection[str]) -> ListedRows:
+    """The listed rows that have one of these ids of their sources. Raises DamagedSegment."""
+    found = no_rows(state)
+    refs = state.provenance.rows_of_sources(source_ids)
+    switch_on(found, np.array([found.bases[ref.batch] + ref.row for ref in refs], np.int64))
     return found
 
 
@@ -91,6 +123,12 @@ def rows_of_signals(state: BatchState, signals: Iterable[Signal]) -> dict[Signal
         for number in np.flatnonzero(located.on).tolist():
             found[some[number]] = RowRef(located.batches[int(located.batch[number])], int(located.row[number]))
     return found
+
+
+def entries_of_signals(state: BatchState, signals: Iterable[Signal]) -> list[Entry]:
+    """The entries of the listed rows that have the values of these signals. Raises DamagedSegment."""
+    refs = sorted(rows_of_signals(state, signals).values())  # a bucket at a time
+    return [state.provenance.entry(ref.batch, ref.row) for ref in refs]
 
 
 def _by_kind(state: BatchState, signals: Iterable[Signal]) -> Iterator[tuple[str, Values, Sequence[Signal]]]:
@@ -146,14 +184,15 @@ def bucket_by_bucket(state: BatchState, rows: ListedRows) -> Iterator[BucketRows
                 continue
             for bucket, (first, stop) in enumerate(pairwise(opened.edges(number).tolist())):
                 if first < stop and len(some := rows.numbers(batch.id, first, stop)):
-                    yield BucketRows(opened, part, some, opened.bucket(number, bucket).values[some - first])
+                    rows_there = opened.bucket(number, bucket)
+                    yield BucketRows(opened, part, some, rows_there.values[some - first], rows_there, first)
 
 
 def row_pieces(state: BatchState, rows: ListedRows) -> Iterator[list[tuple[RowRef, Entry]]]:
     """The rows of a set with their entries, a bucket at a time. Raises DamagedSegment."""
     for each in bucket_by_bucket(state, rows):
         refs = [RowRef(each.opened.id, row) for row in each.rows.tolist()]
-        yield [(ref, state.provenance.entry(ref.batch, ref.row)) for ref in refs]
+        yield list(zip(refs, each.entries(state.provenance), strict=True))
 
 
 def entries_of(state: BatchState, rows: ListedRows) -> Iterator[Entry]:
