@@ -195,7 +195,7 @@ async def kill_at_step(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPat
 async def test_another_controller_continues(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does the remaining steps of a batch, in the same direction, and the version has the orders of all steps."""
     monkeypatch.setattr(search_cost, "rows_per_step", lambda _: 5)
-    monkeypatch.setattr(search_cost, "images_per_step", lambda _: 5)
+    monkeypatch.setattr(search_cost, "images_per_step", lambda *_: 5)
     monkeypatch.setattr("edgeward.matching.batches.packed_rows.ROWS_PER_BUCKET", 4)
     chance = random.Random(1)
     signals = {f"/{number}": Signal("pdq", chance.randbytes(32).hex(), 90) for number in range(30)}
