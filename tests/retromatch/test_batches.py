@@ -14,9 +14,11 @@ from tests.support.eventually import eventually
 from tests.support.real_caches import image, target
 from tests.support.stored_batches import list_batch as commit_batch
 
+from edgeward.errors import DamagedSegment
 from edgeward.lists.batches.batch_store import RemovedRow, Undone
 from edgeward.retromatch import search_cost
 from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.store.connection import Store
 from edgeward.types import Batch, Cause, Change, Entry, HashList, Mode, PurgeOrder, RowRef, Scope, Signal
 
@@ -244,6 +246,29 @@ async def test_entries_do_not_wait_for_a_batch(bench: Bench, start: Start, monke
     assert await paths(bench, batch) == ["/row"]
     await eventually(lambda: bench.is_matched(added[0].version + 1))
     await eventually(bench.retromatch.owes_nothing)
+
+
+async def test_a_batch_that_cannot_be_matched(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again and again, and holds up no entry; once it can be matched, it is."""
+    await bench.see("/now", image("now"))
+    await bench.see("/row", image("row", MD5))
+    tries, damaged = list[int](), [True]
+    near_any = SeenImageIndex.near_any
+
+    def fail(self: SeenImageIndex, *args: Any) -> set[str]:
+        tries.append(1)
+        if damaged:
+            raise DamagedSegment("a file is damaged")
+        return near_any(self, *args)
+
+    monkeypatch.setattr(SeenImageIndex, "near_any", fail)
+    batch = await list_batch(bench, listed(MD5))
+    await start()
+    await eventually(lambda: len(tries) > 1)
+    assert await bench.paths(await bench.add(image("now").signals[0])) == ["/now"]
+    assert not await bench.is_matched(batch.version)
+    damaged.clear()
+    assert await paths(bench, batch) == ["/row"]
 
 
 async def test_two_controllers_match_a_batch_once(bench: Bench) -> None:
