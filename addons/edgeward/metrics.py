@@ -162,6 +162,7 @@ blocklist_lag_seconds = _latest(
     "edgeward_blocklist_lag_seconds",
     "Seconds since the longest disconnected process on this machine heard from the store: the age of its lists.",
 )
+list_expires = _latest("edgeward_list_expires_timestamp_seconds", "When a list is turned off, Unix seconds.", ["list"])
 entry_matches_max = Gauge(
     "edgeward_entry_matches_max_per_minute",
     "Matches of the entry that matched most in the last full minute, in the busiest process of this machine.",

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import partial
 from itertools import batched
 from typing import NamedTuple
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.policy.list_limits import mode_below, verdict_at
 from edgeward.purging.image_orders import image_orders
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.forgotten_purges import ForgottenPurges
@@ -17,7 +19,7 @@ from edgeward.retromatch.search_scope import ID_PREFIX_DIGITS, Search, entry_sea
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.sightings.codec import ID_BYTES
 from edgeward.sightings.sightings import Sightings
-from edgeward.types import Cause, Change, Entry, Fingerprint, HashList, ListKind, PurgeOrder
+from edgeward.types import Cause, Change, Entry, Fingerprint, HashList, ListKind, PurgeOrder, Target
 
 ENTRIES_PER_STEP = 2000
 """Entries that one step matches when a list's policy has changed. After each step another controller can continue."""
@@ -131,23 +133,23 @@ class OrderPlanner:
         pending: Sequence[PendingChange],
         near: Mapping[int, Iterable[str]],
         placed: PlacedOrders,
-        decided_by: Mapping[str, str],
+        decided_by: Mapping[str, Set[str]],
     ) -> None:
         """An order names the entry that decides. Note it for the other new entries that match the same image."""
         others: dict[str, list[str]] = {}
         for change, _ in pending:
             if change.op == "entry.add" and change.entry:
                 for image in near.get(change.version, ()):
-                    if decided_by.get(image, change.entry.id) != change.entry.id:
+                    if image in decided_by and change.entry.id not in decided_by[image]:
                         others.setdefault(image, []).append(change.entry.id)
         await self._orders.shared.share_each([(placed[image], entries) for image, entries in others.items()])
 
-    async def _place_orders(self, change_of_image: Mapping[str, Change], placed: PlacedOrders) -> dict[str, str]:
+    async def _place_orders(self, change_of_image: Mapping[str, Change], placed: PlacedOrders) -> dict[str, Set[str]]:
         """Place orders for those of the images that are blocked by now, and add them to `placed`.
 
-        Returns by image the id of the entry that decides.
+        Returns by image the ids of the entries that decide.
         """
-        decided_by: dict[str, str] = {}
+        decided_by: dict[str, Set[str]] = {}
         for ids in batched(sorted(change_of_image.keys() - placed.keys()), IMAGES_PER_PLACEMENT):
             blocked = await self._blocked(await self._sightings.images_by_id(ids))
             orders: list[list[PurgeOrder]] = []
@@ -155,28 +157,66 @@ class OrderPlanner:
                 reads = (self._orders_for(image, entry, change_of_image[_id(image)]) for image, entry in chunk)
                 orders += await asyncio.gather(*reads)
             order_ids = iter(await self._purges.place([order for orders_of_one in orders for order in orders_of_one]))
-            for (image, entry), orders_of_image in zip(blocked, orders, strict=True):
+            for (image, _), orders_of_image in zip(blocked, orders, strict=True):
                 placed[_id(image)] = [next(order_ids) for _ in orders_of_image]
-                decided_by[_id(image)] = entry.id
+                decided_by[_id(image)] = {order.entry_id for order in orders_of_image}
         return decided_by
 
-    async def _blocked(self, images: Iterable[Fingerprint]) -> list[tuple[Fingerprint, Entry]]:
-        """The images that the lists block by now, each with the entry that decides."""
-        blocked = []
-        began = time.monotonic()
+    async def _blocked(self, images: Iterable[Fingerprint]) -> list[tuple[Fingerprint, Entry | None]]:
+        """The images that the lists block by now, each with the entry that decides; None: it depends on the target."""
+        blocked: list[tuple[Fingerprint, Entry | None]] = []
+        matcher, began = self._replica.matcher, time.monotonic()
         for image in images:
-            verdict = await self._replica.matcher.verdict_async(image)
-            if verdict.blocks and verdict.match:
+            matches = await matcher.matches_async(image)
+            if matcher.depends_on_target(matches):
+                blocked.append((image, None))
+            elif (verdict := matcher.verdict_from(matches)).blocks and verdict.match:
                 blocked.append((image, verdict.match.entry))
             if time.monotonic() - began > MAX_LOOP_SECONDS:
                 await asyncio.sleep(0)
                 began = time.monotonic()
         return blocked
 
-    async def _orders_for(self, image: Fingerprint, entry: Entry, change: Change) -> list[PurgeOrder]:
+    async def _orders_for(self, image: Fingerprint, entry: Entry | None, change: Change) -> list[PurgeOrder]:
+        """The orders for one image. `entry`: blocks it; None: that depends on the target."""
         seen_at = dict(await self._sightings.targets(image.sha256))
         # Read after the targets: one that is forgotten meanwhile is found there or here.
         forgotten = await self._sightings.forgotten.of_image(image.sha256)
+        if entry is not None:
+            return self._orders_by(entry, image, change, seen_at, forgotten, tags=self._tags)
+        deciding = await self._deciding(image, seen_at, forgotten)
+        # A purge by tag removes the image everywhere, so it must be blocked wherever it was seen.
+        tags = self._tags and None not in deciding.values()
+        orders: list[PurgeOrder] = []
+        for each in dict.fromkeys(filter(None, deciding.values())):
+            targets = {target: at for target, at in seen_at.items() if deciding[target] is each}
+            prefixes = {prefix: count for prefix, count in forgotten.items() if deciding[prefix] is each}
+            orders += self._orders_by(each, image, change, targets, prefixes, tags=tags and not orders)
+        return orders
+
+    async def _deciding(
+        self, image: Fingerprint, targets: Iterable[Target], prefixes: Iterable[Target]
+    ) -> dict[Target, Entry | None]:
+        """By target, and by prefix of forgotten ones, the entry that blocks an image there; None where none does."""
+        matcher = self._replica.matcher
+        matches = matcher.first_of_each_list(await matcher.matches_async(image))
+        verdicts = {prefix: matcher.verdict_from(matches, partial(mode_below, prefix=prefix)) for prefix in prefixes}
+        verdicts |= {target: verdict_at(matcher, matches, target) for target in targets}
+        return {
+            target: verdict.match.entry if verdict.blocks and verdict.match else None
+            for target, verdict in verdicts.items()
+        }
+
+    def _orders_by(
+        self,
+        entry: Entry,
+        image: Fingerprint,
+        change: Change,
+        seen_at: Mapping[Target, float],
+        forgotten: Mapping[Target, int],
+        *,
+        tags: bool,
+    ) -> list[PurgeOrder]:
         return image_orders(
             image.sha256,
             seen_at,
@@ -186,7 +226,7 @@ class OrderPlanner:
             entry_id=entry.id,
             why=change.why,
             by=change.who,
-            tags=self._tags,
+            tags=tags,
             forgotten=forgotten,
             seen_at=seen_at,
         )
