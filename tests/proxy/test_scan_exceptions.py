@@ -85,3 +85,23 @@ async def test_a_record_from_before_is_not_asked_for(start_worker: StartWorker) 
     assert worker.upstream.seen == []
     assert await repeater.repeat(b"http\r\n/b.jpg\r\nhost: img.test", 10) is Repeated.JUDGED
     assert len(worker.upstream.seen) == 1
+
+
+async def test_another_host_is_no_way_around(start_worker: StartWorker) -> None:
+    """Neither a second Host, nor a target in absolute-form that names another host than Host does, gets an image of a
+    scanned host past the lists; so it is with a list that acts at some hosts alone."""
+    body = jpeg("coffee")
+    for policy in ({"scan_exceptions": [{"hosts": ["law.test"]}]}, {}):
+        worker = await start_worker(**policy)
+        worker.upstream.put("/a.jpg", body, *IMAGE)
+        worker.upstream.put("http://img.test/a.jpg", body, *IMAGE)
+        await worker.list(sha256(body), **({} if policy else {"hosts": ("img.test",)}))
+        statuses = {}
+        for name, head in (
+            ("plain", "GET /a.jpg HTTP/1.1\r\nHost: law.test"),
+            ("absolute", "GET http://img.test/a.jpg HTTP/1.1\r\nHost: law.test"),
+            ("two hosts", "GET /a.jpg HTTP/1.1\r\nHost: law.test\r\nHost: img.test"),
+            ("port", "GET /a.jpg HTTP/1.1\r\nHost: IMG.test.:81"),
+        ):
+            statuses[name] = (await worker.raw(f"{head}\r\n\r\n".encode())).status
+        assert statuses == {"plain": 200, "absolute": 451, "two hosts": 400, "port": 451}
