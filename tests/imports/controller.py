@@ -24,6 +24,7 @@ class Controller:
     """One controller. Nothing of it is started."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self.jobs, self.list_store, self.orders = ImportJobs(store), ListStore(store), Orders(store)
         self.sightings = Sightings(store, SightingsSettings())
         self.replica = Replica(store, "controller")
@@ -31,7 +32,9 @@ class Controller:
 
     def import_worker(self, jobs: ImportJobs | None = None, list_store: ListStore | None = None) -> ImportWorker:
         """A new worker, on other jobs or lists than the controller's own where they are given."""
-        return ImportWorker(jobs or self.jobs, list_store or self.list_store, self.retromatch, self.orders)
+        return ImportWorker(
+            self.store, jobs or self.jobs, list_store or self.list_store, self.replica, self.retromatch, self.orders
+        )
 
     async def create_job(self, count: int = TOTAL, purge_again: bool = False) -> ImportJob:
         """An import of the first `count` signals."""

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import Any
 
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, InvalidValue
 from edgeward.hashing.signal_registry import listable_types
+from edgeward.imports.batch_rows import PIECE_ROWS, staged_pieces
 from edgeward.imports.import_jobs import ImportJob, ImportProgress
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
-from edgeward.imports.spool import Spool
+from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
 from edgeward.lists.formats.hash_files import BadLines
 from edgeward.operations import caches, entries, undo
@@ -32,10 +33,12 @@ from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
 from edgeward.store.connection import STORE_AWAY
-from edgeward.types import FINAL_IMPORT_STATES, ImportState
+from edgeward.types import FINAL_IMPORT_STATES, HashList, ImportState, ListKind
 
 POLL_SECONDS = (0.01, 0.25)
 """Pause between two looks at an import: the first, and the longest."""
+BATCH_ROWS = 5000
+"""From so many rows on an import is listed as a batch: its entries are not kept in the memory of every process."""
 MEMORY_BYTES = 4 * 1024 * 1024
 """A file of up to this size is not kept on disk, so that an entry can be listed whatever happens to state_dir."""
 
@@ -138,12 +141,12 @@ async def create(
     profile = {} if request.profile else hash_list.import_profile
     request, reading = request.with_profile(profile) if profile else request, reading or Reading()
     comparison, status = None, None
-    async with _spool(services, request.file) as spool:
+    async with _spool(services, request) as spool:
         file = await _read(services, request, spool, reading)
         if request.dry_run:
             comparison = await compare(services, hash_list, spool, file.counts, reading)
         else:
-            job = await _record(services, request, spool, file, who, reading)
+            job = await _record(services, request, hash_list, spool, file, who, reading)
     reading.begin("done")
     if not request.dry_run:
         status = await get(services, job.id, timeout)
@@ -157,13 +160,14 @@ async def create(
 
 
 @asynccontextmanager
-async def _spool(services: Services, file: BinaryIO) -> AsyncIterator[Spool]:
+async def _spool(services: Services, request: ImportRequest) -> AsyncIterator[Spool]:
     """A spool for one file: in memory if the file is small, else in state_dir."""
+    file = request.file
     small = file.seek(0, io.SEEK_END) <= MEMORY_BYTES
     file.seek(0)
     small = small and not compression_of(file.read(MAGIC_BYTES))
     file.seek(0)
-    spool = Spool(None if small else services.config.state_dir.absolute())
+    spool = Spool(None if small else services.config.state_dir.absolute(), request.list)
     try:
         yield spool
     finally:
@@ -249,10 +253,17 @@ async def recent(services: Services, limit: int) -> list[ImportStatus]:
 
 
 async def _record(
-    services: Services, request: ImportRequest, spool: Spool, file: ReadFile, who: str, reading: Reading
+    services: Services,
+    request: ImportRequest,
+    hash_list: HashList,
+    spool: Spool,
+    file: ReadFile,
+    who: str,
+    reading: Reading,
 ) -> ImportJob:
     """Record the job that lists the hashes, and takes off the list what the file withdraws."""
     counts, now = file.counts, services.store.clock.now()
+    is_batch = await _is_batch(services, hash_list, counts)
     job = ImportJob(
         request.list,
         who,
@@ -263,14 +274,17 @@ async def _record(
         purge_again=request.purge_again,
         withdrawals=counts.withdrawn,
         sources=counts.sources,
+        **(_of_batch(counts, await asyncio.to_thread(spool.parts)) if is_batch else {}),
     )
     reading.begin("recording", counts.total + counts.withdrawn)
     # The act first: from now on the import can be undone, and is of this very list.
     await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     # Once this returns the job is durable: if this controller dies, another lists its entries.
     try:
-        hashes, withdrawn = _counted(spool.hashes(), reading), _counted(spool.withdrawn(), reading)
-        await services.import_jobs.create(job, hashes, withdrawn, spool.sources())
+        hashes = () if is_batch else _counted(spool.hashes(), reading)
+        pieces = _counted(staged_pieces(spool), reading, PIECE_ROWS) if is_batch else ()
+        withdrawn = _counted(spool.withdrawn(), reading)
+        await services.import_jobs.create(job, hashes, withdrawn, spool.sources(), pieces)
     except BaseException:
         # What was staged would fill the store for an hour. If the store is away, it expires then.
         with suppress(*STORE_AWAY):
@@ -283,11 +297,26 @@ async def _record(
     return job
 
 
-def _counted[T](items: Iterator[T], reading: Reading) -> Iterator[T]:
+async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts) -> bool:
+    """Whether an import is listed as one batch: a long one, or one that takes off what came in batches."""
+    if hash_list.kind is not ListKind.BLOCK:
+        return False
+    if counts.total + counts.withdrawn >= BATCH_ROWS:
+        return True
+    return (
+        bool(counts.withdrawn or counts.sources) and (await services.list_store.batches.count([hash_list.name]))[0] > 0
+    )
+
+
+def _of_batch(counts: SpoolCounts, parts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+    return {"is_batch": True, "parts": parts, "size": max(1, counts.total)}
+
+
+def _counted[T](items: Iterator[T], reading: Reading, of_each: int = 1) -> Iterator[T]:
     """The items, counted as they are recorded."""
     for item in items:
         reading.check()
-        reading.done += 1
+        reading.done = min(reading.done + of_each, reading.total or reading.done + of_each)
         yield item
 
 

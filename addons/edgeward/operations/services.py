@@ -9,7 +9,9 @@ from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.listed_entries import ListedEntries
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.row_removals import RowRemovals
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.purging.orders import Orders
@@ -53,6 +55,16 @@ class Services:
     undo_worker: UndoWorker
     hashers: HasherPool
     store_watch: StoreWatch
+
+    @property
+    def listed_entries(self) -> ListedEntries:
+        """The entries of the lists, read some at a time."""
+        return ListedEntries(self.list_store, self.replica.matcher)
+
+    @property
+    def row_removals(self) -> RowRemovals:
+        """What takes rows of batches off the lists."""
+        return RowRemovals(self.store, self.list_store, self.replica.batch_states)
 
     @property
     def caches(self) -> list[str]:

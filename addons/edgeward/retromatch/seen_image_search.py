@@ -119,6 +119,11 @@ class SeenImageSearch:
                 await asyncio.to_thread(search_group, numbers)
         return near
 
+    @property
+    def index(self) -> SeenImageIndex:
+        """The index as it is now. It can be searched in threads; a rebuild takes another one into its place."""
+        return self._index
+
     def _must_be_rebuilt(self) -> bool:
         now = time.monotonic()
         is_due = now - self._built_at > REBUILD_SECONDS and now - self._rebuild_began > REBUILD_RETRY_SECONDS
