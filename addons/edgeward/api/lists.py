@@ -27,6 +27,7 @@ async def create(request: web.Request) -> web.Response:
         description=body.description,
         rotations=body.rotations,
         geometry=body.geometry,
+        protect=body.protect,
     )
     created = await lists.create(context.services(request), new, context.caller(request).name, body.why)
     headers = {"ETag": lists.entity_tag(created.status.hash_list)}
@@ -46,7 +47,8 @@ async def change(request: web.Request) -> web.Response:
     With If-Match, only if the policy is still the one that has this entity tag.
     """
     body = await requests.parse_body(request, requests.ListPatchBody)
-    changes = ListChanges(body.mode, body.action, body.radius, body.description, body.rotations, body.geometry)
+    flags = body.rotations, body.geometry, body.protect
+    changes = ListChanges(body.mode, body.action, body.radius, body.description, *flags)
     services, who = context.services(request), context.caller(request).name
     name, if_match = request.match_info["name"], requests.if_match(request)
     changed = await lists.change(services, name, changes, who, body.why, if_match)

@@ -85,6 +85,7 @@ class ListBody(_Body):
     description: Text = ""
     rotations: bool = False
     geometry: bool = False
+    protect: bool = False
     why: Text = ""
 
 
@@ -97,12 +98,15 @@ class ListPatchBody(_Body):
     description: Text | None = None
     rotations: bool | None = None
     geometry: bool | None = None
+    protect: bool | None = None
     why: Text = ""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if not self.model_fields_set - {"why"}:
-            raise ValueError("nothing to change: give mode, action, radius, description, rotations or geometry")
+            raise ValueError(
+                "nothing to change: give mode, action, radius, description, rotations, geometry or protect"
+            )
         return self
 
 
@@ -160,6 +164,12 @@ class TakedownBody(_Body):
     def _not_empty(self) -> Self:
         takedowns.check_content([*self.urls, *self.prefixes], self.hashes, self.list)
         return self
+
+
+class DecisionBody(_Body):
+    """Of who approves or rejects a held update."""
+
+    why: Text = ""
 
 
 class TokenBody(_Body):

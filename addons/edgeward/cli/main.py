@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "removal": ("undo", "remove"),
     "imports": ("import",),
     "jobs": ("jobs",),
+    "held": ("held", "approve", "reject"),
     "export": ("export",),
     "history": ("history", "diff"),
     "audit": ("audit",),

@@ -111,8 +111,10 @@ class ImportProgress:
         withdrawal_chunks: number of chunks of withdrawn hashes that are carried out.
         source_chunks: number of chunks of withdrawn source ids that are carried out.
         cancelled_by: who cancelled it; "" if nobody did.
-        state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over.
+        state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over;
+            "held" while it waits for a person.
         error: why it failed.
+        held: why a person had, or has, to approve it, as JSON (operations/guard.py); "": it needed no approval.
     """
 
     chunks_listed: int
@@ -128,6 +130,7 @@ class ImportProgress:
     withdrawal_chunks: int = 0
     source_chunks: int = 0
     cancelled_by: str = ""
+    held: str = ""
 
 
 class ImportJobs:
@@ -145,6 +148,7 @@ class ImportJobs:
         hashes: Iterable[ParsedHash],
         withdrawn: Iterable[Signal] = (),
         sources: Iterable[str] = (),
+        held: str = "",
     ) -> None:
         """Record a job durably. What it is to do is written first, so that no worker can begin without it.
 
@@ -154,6 +158,7 @@ class ImportJobs:
             hashes: what is to be listed.
             withdrawn: what is to be taken off the list.
             sources: ids that the source gave: all that has one is taken off the list.
+            held: why a person must approve it first, as JSON; "": it may begin.
 
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
@@ -164,7 +169,7 @@ class ImportJobs:
             "withdrawals": await self._stage(job.id, "withdrawals", ids, withdrawals.CHUNK_SIZE),
             "sources": await self._stage(job.id, "sources", iter(sources), SOURCES_PER_CHUNK),
         }
-        await self.job_store.create(job.id, job.to_json(), job.at, staged=staged)
+        await self.job_store.create(job.id, job.to_json(), job.at, staged=staged, held=held)
 
     async def _stage(self, job_id: str, name: str, items: Iterator[object], size: int) -> int:
         """Write items in chunks of `size`, and return how many chunks."""
@@ -201,6 +206,10 @@ class ImportJobs:
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
         return readable("job", await self.job_store.recent(limit), _parse)
+
+    async def held(self, limit: int) -> list[tuple[ImportJob, ImportProgress]]:
+        """The jobs that wait for a person, oldest first."""
+        return readable("job", await self.job_store.read(await self.job_store.held_ids(limit)), _parse)
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -307,6 +316,10 @@ class ImportJobs:
         found = await self._redis.lrange(self.job_store.key("earlier", job_id), 0, -1)
         return {order_id.decode() for order_id in found}
 
+    async def reject(self, job_id: str, why: str) -> bool:
+        """Close a held job durably: it has failed, for this reason. Returns whether it was held until now."""
+        return await self.job_store.reject(job_id, {"state": "failed", "error": why}, remove=STAGED)
+
     async def finish(self, job_id: str, error: str = "") -> None:
         """Close a job durably: it is done, or failed with this error."""
         state = "failed" if error else "done"
@@ -318,6 +331,8 @@ def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
     state = fields.get(b"state", b"running").decode()
     if state == "running" and record.is_interrupted:
         state = "interrupted"
+    if record.held_at is not None:
+        state = "held"
 
     def count(name: bytes) -> int:
         return int(fields.get(name, 0))
@@ -336,6 +351,7 @@ def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
         withdrawal_chunks=count(b"withdrawal_chunks"),
         source_chunks=count(b"source_chunks"),
         cancelled_by=fields.get(b"cancelled_by", b"").decode(),
+        held=fields.get(b"held", b"").decode(),
     )
     return ImportJob.from_json(record.job), progress
 

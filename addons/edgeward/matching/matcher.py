@@ -160,6 +160,10 @@ class Matcher:
         """`matches`, by the lists at the moment it returns. The event loop runs other tasks meanwhile."""
         return await run_sliced(lambda: self._search(fingerprint), lambda: self.change_count)
 
+    async def matches_among(self, fingerprint: Fingerprint, lists: Mapping[str, HashList]) -> list[Match]:
+        """The same on these lists alone, by these policies in place of their own."""
+        return await run_sliced(lambda: self._search(fingerprint, lists), lambda: self.change_count)
+
     async def verdict_async(self, fingerprint: Fingerprint) -> Verdict:
         """`verdict`, by the lists at the moment it returns. The event loop runs other tasks meanwhile."""
         return self.verdict_from(await self.matches_async(fingerprint))
@@ -182,7 +186,9 @@ class Matcher:
                 return match
         return None
 
-    def _search(self, fingerprint: Fingerprint) -> Generator[None, None, list[Match]]:
+    def _search(
+        self, fingerprint: Fingerprint, lists: Mapping[str, HashList] | None = None
+    ) -> Generator[None, None, list[Match]]:
         """`matches`, in steps of a few milliseconds (time_slicing.py)."""
         signals: Sequence[Signal] = fingerprint.signals
         # Composing takes time, and most installations have no list with such entries.
@@ -190,7 +196,7 @@ class Matcher:
             signals = (*signals, *with_composites(signals))
         queries_by_views: dict[frozenset[View], Queries] = {}  # most lists ask for the same views
         nearest: dict[str, Match] = {}
-        for name, hash_list in self._lists.items():
+        for name, hash_list in (self._lists if lists is None else lists).items():
             index = self._indexes.get(name)
             if index is None or hash_list.mode is Mode.OFF:
                 continue

@@ -9,7 +9,9 @@ from edgeward.imports.reading import Reading
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.known_entries import known_entries
+from edgeward.operations.guard import Judgement, with_reasons
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
+from edgeward.operations.protection import Protection
 from edgeward.operations.services import Services
 from edgeward.types import Entry, HashList, Signal, entry_id
 
@@ -30,6 +32,7 @@ class Comparison:
         not_listed: hashes that the file withdraws and that are not on the list.
         effect: what the new ones would do to what was seen; None if they can do nothing (list off, monitor, allow), or
             the images seen are not read yet.
+        held: why the import would be held until a second person approves it, as sentences.
     """
 
     new: int
@@ -38,6 +41,7 @@ class Comparison:
     withdrawn: int
     not_listed: int
     effect: SeenEffect | None
+    held: Sequence[str] = ()
 
 
 async def compare(
@@ -46,6 +50,7 @@ async def compare(
     """Compare a file with its list as the store has it, and its new hashes with what was seen."""
     reading.begin("comparing", counts.total + counts.withdrawn)
     search = EffectSearch(services, hash_list)
+    protection, protected = Protection(services, hash_list), 0
     effect = search.is_possible
     known = changed = 0
     for_listing = batched(spool.hashes(), HASHES_PER_CALL)
@@ -55,7 +60,9 @@ async def compare(
         known += len(on_list)
         changed += sum(_differs(on_list.get(_id(hash_list, each.signal)), each) for each in some)
         if effect:
-            await search.add([each.signal for each in some if _id(hash_list, each.signal) not in on_list])
+            new = [each.signal for each in some if _id(hash_list, each.signal) not in on_list]
+            protected += await protection.count_hashes(new)
+            await search.add(new)
         reading.done += len(some)
     withdrawn = 0
     for_removal = batched(spool.withdrawn(), HASHES_PER_CALL)
@@ -64,6 +71,7 @@ async def compare(
         ids = [_id(hash_list, each) for each in signals]
         withdrawn += len(await known_entries(services.store, hash_list.name, ids))
         reading.done += len(signals)
+    judgement = await with_reasons(services, Judgement(search.effect, protected_hashes=protected))
     return Comparison(
         new=counts.total - known,
         known=known,
@@ -71,6 +79,7 @@ async def compare(
         withdrawn=withdrawn + await _of_sources(services, hash_list, spool, reading),
         not_listed=counts.withdrawn - withdrawn,
         effect=search.effect if effect else None,
+        held=judgement.reasons,
     )
 
 

@@ -8,6 +8,7 @@ from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.held_changes import HeldChanges, HeldChangeWorker
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.undo_worker import UndoWorker
@@ -44,6 +45,7 @@ class Services:
     takedowns: Takedowns
     takedown_scope: TakedownScope
     import_jobs: ImportJobs
+    held_changes: HeldChanges
     tokens: Tokens
 
     replica: Replica
@@ -51,6 +53,7 @@ class Services:
     takedown_worker: TakedownWorker
     import_worker: ImportWorker
     undo_worker: UndoWorker
+    held_change_worker: HeldChangeWorker
     hashers: HasherPool
     store_watch: StoreWatch
 

@@ -190,6 +190,8 @@ class HashList:
         geometry: also match images that were cropped, rotated by a few degrees or partly covered. Each image then
             needs many more hashes and lookups.
         import_profile: how its files are read, as JSON (operations/import_requests.py); empty: nothing is said of it.
+        protect: of an allowlist: an update that would match one of its entries is held until a second person approves
+            it (operations/guard.py).
         unknown: what only a later release can read of it, as JSON (see later_releases.py).
     """
 
@@ -202,6 +204,7 @@ class HashList:
     rotations: bool = False
     geometry: bool = False
     import_profile: Mapping[str, Any] = field(default_factory=dict)
+    protect: bool = False
     unknown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -225,6 +228,8 @@ class HashList:
         del data["unknown"]
         if not self.import_profile:
             del data["import_profile"]
+        if not self.protect:
+            del data["protect"]
         return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
@@ -257,6 +262,7 @@ class HashList:
             rotations=data.get("rotations", False),
             geometry=data.get("geometry", False),
             import_profile=dict(data.get("import_profile", {})),
+            protect=data.get("protect", False),
             unknown=unknown_fields(data, _LIST_FIELDS, **substituted),
         )
 
