@@ -71,7 +71,7 @@ MAY_EXPIRE = {
     *("purging/key_mismatches.py", "purging/refused_retries.py", "sightings/prune_worker.py"),
     # A step of the store's clock that removes these is said: operations/expired_sightings.py.
     *("sightings/images_and_targets.py", "sightings/url_index.py", "sightings/coded_bodies.py"),
-    "sightings/forgotten_scripts.py",
+    *("sightings/forgotten_scripts.py", "operations/entry_guard.py"),
 }
 """The modules whose keys in the store may expire, also at once: nothing is owed by what is there, and no receipt is
 read from it."""

@@ -15,3 +15,14 @@ held_updates = Gauge(
     registry=registry,
     multiprocess_mode="livemostrecent",
 )
+entries_to_monitor = Counter(
+    "edgeward_entries_set_to_monitor_total",
+    "Entries that were set to monitor, because they matched more than guard.entry_images different images in a day.",
+    registry=registry,
+)
+monitored_entries = Gauge(
+    "edgeward_monitored_entries",
+    "Entries that the guard has set to monitor, and that wait for a person.",
+    registry=registry,
+    multiprocess_mode="livemostrecent",
+)

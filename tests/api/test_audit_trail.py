@@ -16,6 +16,7 @@ from tests.support.edges import SECRET, WEBHOOKS, with_store
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.held_changes import HeldChange, HeldChanges
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Membership
@@ -113,6 +114,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
     "POST held/{id}/approve": lambda api: api.post("/held/chg-approve/approve", {"why": WHY}),
     "POST held/{id}/reject": lambda api: api.post("/held/chg-reject/reject", {"why": WHY}),
+    "POST suspended/{id}/confirm": lambda api: api.post(f"/suspended/{_entry(api)}/confirm", {"why": WHY}),
     "POST purges": lambda api: api.post("/purges", URLS),
     "POST caches/forget": lambda api: api.post("/caches/forget", {"name": "gone", "why": WHY}),
     "POST caches/emptied": lambda api: api.post("/caches/emptied", {"name": "gone", "why": WHY}),
@@ -148,6 +150,9 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     name = f"{route.method} {route.path.removeprefix('/api/v1/')}"
     if name == "POST replicas/forget":
         with_store(controller.config, _leave_a_killed_process)
+    if "suspended" in name:
+        suspended = _entry(controller.api)
+        with_store(controller.config, lambda store: EntryModes(store).suspend("a", suspended, 13, "edgeward", ""))
     if "held" in name:
         with_store(controller.config, _hold_changes)
     version = with_store(controller.config, lambda store: ListStore(store).version())

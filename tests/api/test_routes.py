@@ -16,6 +16,7 @@ from tests.support.edges import SECRET, with_store
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.held_changes import HeldChange, HeldChanges
 from edgeward.lists.list_store import ListStore
@@ -105,6 +106,8 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
         if heading == "GET /api/v1/uploads/{id}":
             upload = _begin_an_upload(api)
             ask_until(lambda: api.get("/uploads/may-2026"), lambda now: now.get("stage") == "receiving")
+        if "/suspended/{id}" in heading:
+            environ["SUSPENDED"] = _suspend_an_entry(controller)
         for example in _examples(section):
             environ["ENTRY"] = entries.pop() if "$ENTRY" in example and "DELETE" in example else "".join(entries[-1:])
             output = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
@@ -129,6 +132,13 @@ async def _begin_an_import(store: Store) -> str:
     await store.redis.hset(jobs.job_store.record(job.id), "cancelled_by", "local")
     await jobs.create(job, [ParsedHash(Signal("md5", "ab" * 16))])
     return job.id
+
+
+def _suspend_an_entry(controller: RunningController) -> str:
+    """On the list of the examples."""
+    listed = controller.api.post("/lists/removed/entries", {"hashes": ["md5:" + "5e" * 16]}).json["entries"][0]
+    with_store(controller.config, lambda store: EntryModes(store).suspend("removed", listed["id"], 13, "edgeward", ""))
+    return str(listed["id"])
 
 
 async def _hold_a_change(store: Store) -> str:

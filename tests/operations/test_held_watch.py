@@ -10,6 +10,7 @@ from edgeward.operations import held_updates, takedowns
 from edgeward.operations.held_watch import HeldWatch
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.store.connection import Store
+from edgeward.types import Entry, HashList
 
 
 def gauge() -> float | None:
@@ -30,3 +31,18 @@ async def test_held_updates_are_counted(store: Store, tmp_path: Path) -> None:
         await watch.look()
         assert gauge() == 0.0
         assert metrics.registry.get_sample_value("edgeward_updates_held_total") == before + 1
+
+
+async def test_suspended_entries_are_counted(store: Store, tmp_path: Path) -> None:
+    """Until they are decided, or removed."""
+    async with guarded(store, tmp_path, {}) as services:
+        await services.list_store.create_list(HashList("a"), "ana")
+        entry = Entry("a", md5(1))
+        await services.list_store.add_entries([entry], "ana")
+        await services.entry_modes.suspend("a", entry.id, 13, "edgeward", "")
+        watch = HeldWatch(services)
+        await watch.look()
+        assert metrics.registry.get_sample_value("edgeward_monitored_entries") == 1.0
+        await services.list_store.remove_entry("a", entry.id, "ana")
+        await watch.look()
+        assert metrics.registry.get_sample_value("edgeward_monitored_entries") == 0.0

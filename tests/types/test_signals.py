@@ -63,3 +63,18 @@ def test_views_of_a_list() -> None:
     assert HashList("a").views == ALWAYS_MATCHED
     assert HashList("a", rotations=True).views == ALWAYS_MATCHED | {View.DIHEDRAL}
     assert HashList("a", geometry=True).views == ALWAYS_MATCHED | {View.GEOMETRY}
+
+
+def test_an_entry_has_its_own_mode() -> None:
+    """Only where it is set; one that only a later release knows blocks, as the list says."""
+    entry = Entry("a", Signal("md5", "0" * 32), mode=Mode.MONITOR)
+    assert Entry.from_json(entry.to_json()) == entry
+    assert "mode" not in Entry("a", Signal("md5", "0" * 32)).to_json()
+    assert Entry.from_json(entry.to_json().replace('"monitor"', '"whim"')).mode is Mode.ENFORCE
+
+
+def test_a_list_may_protect() -> None:
+    """Only where that is set: an earlier release reads the others as it wrote them."""
+    protecting = HashList("a", ListKind.ALLOW, protect=True)
+    assert HashList.from_json(protecting.to_json()) == protecting
+    assert "protect" not in HashList("a", ListKind.ALLOW).to_json()

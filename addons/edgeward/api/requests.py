@@ -167,7 +167,7 @@ class TakedownBody(_Body):
 
 
 class DecisionBody(_Body):
-    """Of who approves or rejects a held update."""
+    """Of who approves or rejects a held update, or confirms an entry."""
 
     why: Text = ""
 

@@ -107,6 +107,7 @@ def entry(value: Entry) -> Json:
         "act": value.act,
         **({"source_id": value.source_id} if value.source_id else {}),
         **({"tags": value.tags} if value.tags else {}),
+        **({"mode": value.mode} if value.mode else {}),
     }
 
 

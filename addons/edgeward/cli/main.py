@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "imports": ("import",),
     "jobs": ("jobs",),
     "held": ("held", "approve", "reject"),
+    "suspensions": ("suspended", "confirm"),
     "export": ("export",),
     "history": ("history", "diff"),
     "audit": ("audit",),

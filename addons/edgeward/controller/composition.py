@@ -13,12 +13,14 @@ from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.held_changes import HeldChanges, HeldChangeWorker
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.entry_guard import EntryGuard
 from edgeward.operations.expired_sightings import ExpiredSightings
 from edgeward.operations.held_watch import HeldWatch
 from edgeward.operations.node_watch import NodeWatch
@@ -93,6 +95,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         takedown_scope=takedown_scope,
         import_jobs=import_jobs,
         held_changes=held_changes,
+        entry_modes=EntryModes(store),
         tokens=Tokens(store),
         replica=replica,
         retromatch=retromatch,
@@ -142,6 +145,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.undo_worker,
         services.held_change_worker,
         HeldWatch(services),
+        EntryGuard(services),
         services.store_watch,
         NodeWatch(orders, services.caches),
         _old_records(services),

@@ -1,8 +1,8 @@
 """All lists and entries of one process, and the verdict on a fingerprint. No I/O.
 
 Precedence: a match of an enforced allowlist wins over all; then the nearest match of an enforced blocklist; then the
-nearest of a monitored blocklist. Lists that are off match nothing. Each list is matched with the views of an image
-that it asks for, within its own radius.
+nearest of a monitored blocklist. An entry that was set to monitor counts as one of a monitored list. Lists that are off
+match nothing. Each list is matched with the views of an image that it asks for, within its own radius.
 """
 
 from collections import Counter
@@ -182,7 +182,7 @@ class Matcher:
     def _first(self, matches: Sequence[Match], kind: ListKind, mode: Mode) -> Match | None:
         for match in matches:
             hash_list = self._lists[match.entry.list]
-            if hash_list.kind is kind and hash_list.mode is mode:
+            if hash_list.kind is kind and _mode_of(match.entry, hash_list) is mode:
                 return match
         return None
 
@@ -244,6 +244,12 @@ def is_near(one: Signal, other: Signal, radius: int, min_quality: int = MIN_PDQ_
     if len(one.value) != len(other.value) or not all(has_enough_quality(each, min_quality) for each in (one, other)):
         return False
     return distance(one.type, one.value, other.value) <= radius
+
+
+def _mode_of(entry: Entry, hash_list: HashList) -> Mode:
+    """What an entry does: its list's mode, unless it was set to monitor itself."""
+    suspended = entry.mode is Mode.MONITOR and hash_list.mode is Mode.ENFORCE and hash_list.kind is ListKind.BLOCK
+    return Mode.MONITOR if suspended else hash_list.mode
 
 
 def _rank(match: Match) -> tuple[bool, int, str, str]:

@@ -1,4 +1,4 @@
-"""Counts the held updates, for the metric."""
+"""Counts the held updates and the entries set to monitor, for the metrics."""
 
 from edgeward import guard_metrics
 from edgeward.background.worker_loop import WorkerLoop
@@ -32,3 +32,4 @@ class HeldWatch:
     async def look(self) -> None:
         """Look once. Raises STORE_AWAY."""
         guard_metrics.held_updates.set(await held_updates.count(self._services))
+        guard_metrics.monitored_entries.set(len(await self._services.entry_modes.suspended()))

@@ -12,10 +12,11 @@ type ProtectedPlace = Annotated[
 
 
 class GuardSettings(Section):
-    """Updates of the lists that would block too much are held until a second person approves them."""
+    """Updates of the lists that would block too much are held until a second person approves them, and entries that
+    match too many different images are set to monitor."""
 
     enabled: bool = True
-    """Whether updates are held."""
+    """Whether updates are held, and entries set to monitor."""
     share: float = Field(default=0.01, gt=0, le=1)
     """Share of the images seen in the last day. An update that would block more is held."""
     min_images: int = Field(default=20, ge=0, le=1_000_000)
@@ -27,3 +28,5 @@ class GuardSettings(Section):
     image there is held."""
     second_person: bool = True
     """Whether another token must approve an update than the one that asked for it."""
+    entry_images: int = Field(default=12, ge=0, le=64)
+    """Different images that one entry may match in a day. With one more it is set to monitor. 0: never."""
