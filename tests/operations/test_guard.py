@@ -91,3 +91,13 @@ async def test_a_judgement_is_read_as_it_was_written() -> None:
     text = one.to_json()
     assert Judgement.from_json(text) == one
     assert Judgement.from_json(text.replace('{"effect":{', '{"more":1,"effect":{"more":2,')) == one
+
+
+def test_a_sample_stands_for_its_upper_bound() -> None:
+    """What it may miss by chance counts; of all images the numbers are what they are."""
+    effect = SeenEffect(images=4, targets=8, recent=4)
+    sampled = Judgement(effect, sampled=100, images=1000)
+    assert [sampled.upper(number) for number in (4, 8)] == [110, 220]
+    assert sampled.images_at_most == 110
+    assert Judgement(SeenEffect(), sampled=100, images=1000).images_at_most == 30
+    assert (Judgement(effect).upper(8), Judgement(effect).images_at_most) == (8, 4)

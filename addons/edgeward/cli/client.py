@@ -102,8 +102,8 @@ class Client:
         """
         return self._send_once("POST", path, query, file, timeout)
 
-    def patch(self, *path: str, body: object) -> Any:
-        return self.send("PATCH", path, None, body)
+    def patch(self, *path: str, body: object, wait: float = 0) -> Any:
+        return self.send("PATCH", path, None, body, wait)
 
     def delete(self, *path: str, query: Query | None = None) -> Any:
         return self.send("DELETE", path, query)

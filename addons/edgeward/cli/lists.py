@@ -15,6 +15,8 @@ from edgeward.quantities import counted
 from edgeward.types import Action, ListKind, Mode
 
 COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "protect", "description")
+JUDGED_SECONDS = 120.0
+"""Longest time that it takes to judge what a change of a policy would block."""
 ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "act", "reason")
 
 
@@ -132,7 +134,8 @@ def _set(args: argparse.Namespace) -> int:
             "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --protect "
             "or --description"
         )
-    answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args))
+    # What a list of millions of entries would block is searched for first.
+    answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args), wait=JUDGED_SECONDS)
     _print_list(args, answer)
     return status_of(answer)
 

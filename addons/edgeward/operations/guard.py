@@ -21,7 +21,7 @@ from edgeward.operations.services import Services
 from edgeward.quantities import counted
 from edgeward.types import HashList, Signal
 
-HASHES_PER_SEARCH = 10_000
+HASHES_PER_SEARCH = 2_000
 EXACT_HASHES = 20_000
 """An update of up to so many hashes is searched for in all images seen."""
 SAMPLED_IMAGES = 4_000
@@ -157,7 +157,7 @@ async def _is_ready(services: Services, total: int) -> bool:
 
 def _reasons_of(services: Services, judged: Judgement) -> list[str]:
     settings, effect, found = services.config.guard, judged.effect, list[str]()
-    least = "about " if judged.sampled else "at least " if effect.unsearched else ""
+    least = "up to about " if judged.sampled else "at least " if effect.unsearched else ""
     images = judged.images_at_most
     if judged.seen and images > settings.min_images and images > settings.share * judged.seen:
         found.append(

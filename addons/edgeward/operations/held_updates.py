@@ -246,7 +246,10 @@ async def _signals_of(services: Services, job: ImportJob) -> AsyncIterator[Seque
 async def judge_policy(services: Services, after: HashList) -> Judgement:
     """What all entries of a list would do under this policy that they do not do now."""
     entries = services.replica.matcher.entries(after.name)
-    return await judge(services, after, len(entries), in_chunks(each.signal for each in list(entries.values())))
+    # The ids: entries may come and go meanwhile.
+    ids = list(entries)
+    signals = (entry.signal for entry_id in ids if (entry := entries.get(entry_id)))
+    return await judge(services, after, len(ids), in_chunks(signals))
 
 
 async def judge_takedown(services: Services, list_name: str, signals: Sequence[Signal]) -> Judgement:
