@@ -1,6 +1,7 @@
 """`held`, `approve`, `reject`, and commands whose update is held."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Api, Ended
@@ -14,6 +15,8 @@ UPDATE = {
     "images": 30, "targets": 40, "hosts": 2, "protected": 0, "protected_hashes": 0, "seen_in_last_day": 700,
     "at_least": True, "sampled": 60, "images_seen": 200, "values": None,
 }  # fmt: skip
+
+DRY_RUN = {"held": ["too much"], "bad": 0, "bad_lines": [], "repeated": 0, "changed": 0, "effect": None}
 
 
 def test_held_updates_are_shown(api: Api, edgeward: Run) -> None:
@@ -57,4 +60,20 @@ def test_a_command_whose_update_is_held_says_so(api: Api, edgeward: Run) -> None
         1,
         True,
         True,
+    )
+
+
+def test_a_held_import_is_not_waited_for(api: Api, edgeward: Run, tmp_path: Path) -> None:
+    """Nor is it said how to undo it: it has done nothing."""
+    file = tmp_path / "hashes.txt"
+    file.write_text("md5:" + "ab" * 16)
+    counts = dict.fromkeys(("total", "bad", "listed", "added", "known", "matched", "orders"), 1)
+    job = {**UPDATE, **counts, "reason": "", "bad_lines": [], "bad": 0, "held": UPDATE}
+    api.answer("POST /api/v1/lists/court/imports", {"job": job}, 202)
+    ended = edgeward("import", "court", str(file), "--wait")
+    assert (ended.status, "to undo" in ended.out, "edgeward approve job-1" in ended.err) == (1, False, True)
+    api.answer("POST /api/v1/lists/court/imports", {"total": 1, "new": 1, "known": 0, **DRY_RUN})
+    assert (
+        "it would be held until a second person approves it: too much"
+        in edgeward("import", "court", str(file), "--dry-run").out
     )

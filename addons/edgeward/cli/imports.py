@@ -107,7 +107,8 @@ def _import(args: argparse.Namespace) -> int:
         print_json(job)
     else:
         print_job(job)
-        if job["total"] or job.get("withdrawals") or job.get("withdrawn_sources"):
+        changes = job["total"] or job.get("withdrawals") or job.get("withdrawn_sources")
+        if changes and job["state"] != ImportState.HELD:
             print(f"to undo this: edgeward undo {job['id']}")
     return _status(args, job)
 

@@ -157,7 +157,8 @@ async def approve(services: Services, update_id: str, who: str, why: str) -> Hel
     update = await _require_held(services, update_id)
     if services.config.guard.second_person and who == update.by:
         raise Forbidden(
-            f"{who!r} has asked for {update_id}: another token must approve it (or guard.second_person is off)"
+            f"{who!r} has asked for {update_id}: another token must approve it (`edgeward token create`), unless "
+            "guard.second_person is off"
         )
     judged = await _judge_again(services, update)
     if _has_grown(update.judgement, judged):
