@@ -117,15 +117,18 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
     await connected.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A real Redis Cluster of six servers, for the whole session. A test that breaks it must heal it."""
+    """A real Redis Cluster of six servers, for the tests of a file. A test that breaks it must heal it.
+
+    It ends with them: servers that watch one another take time of the processor while no test uses them.
+    """
     yield from _running(ClusterNodes(tmp_path_factory.mktemp("cluster")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def redis_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A master, two replicas and three sentinels, for the whole session. A test that breaks them must heal them."""
+    """A master, two replicas and three sentinels, for the tests of a file. A test that breaks them must heal them."""
     yield from _running(SentinelSet(tmp_path_factory.mktemp("sentinels")))
 
 

@@ -55,7 +55,7 @@ CONFINED = {
     "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},
     "pillow_heif": {"hashing/decoding/decoders.py"},
     "imagehash": {"hashing"},
-    "numpy": {"hashing", "matching"},
+    "numpy": {"hashing", "matching", "retromatch", "imports/batch_maker.py"},
     "skimage": {"demo/photos.py"},
     "pydantic": {"settings", "api", "cli/toml.py"},
     "prometheus_client": {*METRICS, "metrics_files.py", "metrics_exposition.py", "api/health.py"},
@@ -64,6 +64,7 @@ CONFINED = {
 """Where each library may be imported: a room, or one file."""
 
 MAY_EXPIRE = {
+    "lists/batches/announcements.py",  # who is ready for a batch: others wait for them a while longer
     *("background/job_store.py", "lists/acts.py"),  # what is staged: whether it is whole is looked at afterwards
     *("lists/replication/refill.py", "store/probe.py", "classifying/claims.py", "proxy/failed_images.py"),
     *("origin_check/host_answers.py", "origin_check/host_problems.py", "origin_check/refilled_targets.py"),

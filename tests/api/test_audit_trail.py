@@ -24,6 +24,7 @@ from edgeward.operations.guard import Judgement
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
+from edgeward.types import Entry, Signal
 
 WHY = "order 17 of the court"
 MD5 = "md5:" + "1" * 32
@@ -151,8 +152,9 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     if name == "POST replicas/forget":
         with_store(controller.config, _leave_a_killed_process)
     if "suspended" in name:
-        suspended = _entry(controller.api)
-        with_store(controller.config, lambda store: EntryModes(store).suspend("a", suspended, 13, "edgeward", ""))
+        _entry(controller.api)
+        suspended = Entry("a", Signal("md5", "1" * 32))
+        with_store(controller.config, lambda store: EntryModes(store).suspend(suspended, 13, "edgeward", ""))
     if "held" in name:
         with_store(controller.config, _hold_changes)
     version = with_store(controller.config, lambda store: ListStore(store).version())

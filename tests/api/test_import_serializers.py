@@ -1,7 +1,8 @@
 """Imports as JSON objects."""
 
 from edgeward.api.import_serializers import import_result, import_status
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile
 from edgeward.imports.spool import SpoolCounts
 from edgeward.lists.formats import BadRow

@@ -24,7 +24,7 @@ from edgeward.lists.replication.membership import Membership
 from edgeward.operations.guard import Judgement
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.store.connection import Store
-from edgeward.types import Signal
+from edgeward.types import Entry, Signal
 
 API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
@@ -136,9 +136,10 @@ async def _begin_an_import(store: Store) -> str:
 
 def _suspend_an_entry(controller: RunningController) -> str:
     """On the list of the examples."""
-    listed = controller.api.post("/lists/removed/entries", {"hashes": ["md5:" + "5e" * 16]}).json["entries"][0]
-    with_store(controller.config, lambda store: EntryModes(store).suspend("removed", listed["id"], 13, "edgeward", ""))
-    return str(listed["id"])
+    entry = Entry("removed", Signal("md5", "5e" * 16))
+    controller.api.post("/lists/removed/entries", {"hashes": ["md5:" + "5e" * 16]})
+    with_store(controller.config, lambda store: EntryModes(store).suspend(entry, 13, "edgeward", ""))
+    return entry.id
 
 
 async def _hold_a_change(store: Store) -> str:

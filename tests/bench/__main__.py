@@ -20,7 +20,7 @@ from tests.bench.measurement import FULL, QUICK, Section, summary, table
 from edgeward.errors import EdgewardError, Exit
 
 ROOMS = (
-    *("hashing", "lookup", "big_lookup", "retromatching", "sightings", "front", "fill", "linger"),
+    *("hashing", "lookup", "big_lookup", "long_lists", "retromatching", "sightings", "front", "fill", "linger"),
     *("origin_removal", "purging", "response_parsing", "takeover", "memory"),
 )
 """Modules of this package with a `measure(effort)`, in the order of the document."""

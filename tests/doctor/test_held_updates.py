@@ -31,7 +31,7 @@ async def test_suspended_entries_are_named(store: Store, tmp_path: Path) -> None
         await services.list_store.create_list(HashList("a"), "ana")
         entry = Entry("a", Signal("md5", "0" * 32))
         await services.list_store.add_entries([entry], "ana")
-        await services.entry_modes.suspend("a", entry.id, 13, "edgeward", "")
+        await services.entry_modes.suspend(entry, 13, "edgeward", "")
         (finding,) = await check_held_updates(services)
         assert (finding.health, finding.check) == (Health.WARN, "suspended")
         assert (f"{entry.id} (a)" in finding.detail, "edgeward confirm ID" in finding.fix) == (True, True)

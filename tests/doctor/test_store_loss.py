@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.lists.entries import entries
 from tests.support.eventually import eventually
+from tests.support.stored_batches import list_batch
 
 from edgeward.doctor.finding import Health
 from edgeward.doctor.store_loss import FIX, NONE_RUNS, check_applied_lists, check_last_refill, check_loss
@@ -61,6 +62,18 @@ async def test_where_nothing_runs_nothing_is_kept_running(store: Store, replica:
     run = {"pid": os.getpid(), "proxy": "127.0.0.1:1", "admin": "127.0.0.1:2", "processes": processes}
     (tmp_path / "run.json").write_text(json.dumps(run))
     assert (await check_applied_lists(tmp_path, store)).fix == FIX
+
+
+async def test_entries_of_batches_are_counted(store: Store, replica: Replica, tmp_path: Path) -> None:
+    """They are no loss while the store has them, and one when it has not."""
+    list_store = ListStore(store)
+    batch = await list_batch(list_store, entries(20))
+    assert await replica.wait_version(batch.version, 60)
+    await replica.close()
+    assert (await check_applied_lists(tmp_path, store)).health is Health.OK
+    await store.redis.delete(list_store.batches.key("a"))
+    finding = await check_applied_lists(tmp_path, store)
+    assert (finding.health, "20 entries are missing" in finding.detail) == (Health.FAIL, True)
 
 
 async def test_an_accepted_loss_is_remembered(store: Store, replica: Replica, tmp_path: Path) -> None:

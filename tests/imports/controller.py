@@ -4,7 +4,8 @@ import time
 
 from tests.support.eventually import eventually
 
-from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.worker import ImportWorker
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import ListStore
@@ -24,6 +25,7 @@ class Controller:
     """One controller. Nothing of it is started."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self.jobs, self.list_store, self.orders = ImportJobs(store), ListStore(store), Orders(store)
         self.sightings = Sightings(store, SightingsSettings())
         self.replica = Replica(store, "controller")
@@ -31,7 +33,9 @@ class Controller:
 
     def import_worker(self, jobs: ImportJobs | None = None, list_store: ListStore | None = None) -> ImportWorker:
         """A new worker, on other jobs or lists than the controller's own where they are given."""
-        return ImportWorker(jobs or self.jobs, list_store or self.list_store, self.retromatch, self.orders)
+        return ImportWorker(
+            self.store, jobs or self.jobs, list_store or self.list_store, self.replica, self.retromatch, self.orders
+        )
 
     async def create_job(self, count: int = TOTAL, purge_again: bool = False) -> ImportJob:
         """An import of the first `count` signals."""

@@ -16,7 +16,7 @@ from edgeward.lists.formats.table import FORMATS
 
 @pytest.fixture
 def spool() -> Iterator[Spool]:
-    made = Spool(None)
+    made = Spool(None, "ncii")
     yield made
     made.close()
 

@@ -20,7 +20,7 @@ def md5(number: int) -> Signal:
 
 @pytest.fixture(params=["memory", "disk"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Spool]:
-    made = Spool(None if request.param == "memory" else tmp_path)
+    made = Spool(None if request.param == "memory" else tmp_path, "ncii")
     yield made
     made.close()
 
@@ -73,14 +73,14 @@ def test_a_withdrawn_source_takes_back_what_came_before_it(spool: Spool) -> None
 
 def test_its_file_has_no_name(tmp_path: Path) -> None:
     """Nothing is left of a spool whose process dies."""
-    made = Spool(tmp_path)
+    made = Spool(tmp_path, "ncii")
     assert list(tmp_path.iterdir()) == []
     made.close()
 
 
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the file can't grow, or the disk must keep some room for others, or state_dir is gone."""
-    made = Spool(tmp_path)
+    made = Spool(tmp_path, "ncii")
     made._database.execute("PRAGMA cache_size = 10")
     made._database.execute("PRAGMA max_page_count = 20")
     with pytest.raises(NoDiskSpace, match="No space left on device; nothing was imported"):
@@ -88,9 +88,9 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             made.add(ParsedHash(md5(number)))
     made.close()
     with pytest.raises(NoDiskSpace, match="No such file"):
-        Spool(tmp_path / "gone")
+        Spool(tmp_path / "gone", "ncii")
     monkeypatch.setattr(module, "ROWS_PER_LOOK", 1000)
-    made = Spool(tmp_path)
+    made = Spool(tmp_path, "ncii")
     monkeypatch.setattr(temporary_files, "KEPT_FREE_SHARE", 1.0)
     monkeypatch.setattr(temporary_files, "KEPT_FREE_BYTES", 2**60)
     with pytest.raises(NoDiskSpace, match=str(tmp_path)):

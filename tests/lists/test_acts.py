@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from tests.lists.entries import entry
 
 from edgeward.errors import Conflict, NotFound, StoreUnavailable
 from edgeward.lists import list_store as module
-from edgeward.lists.acts import ACT_ID, Act, Outcome, new_act_id
+from edgeward.lists.acts import ACT_ID, Act, Outcome, from_entries, new_act_id
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.lua_scripts import MAX_LATER_ACTS
 from edgeward.lists.replication.replica import Replica
@@ -252,10 +253,20 @@ async def test_acts_work_on_every_kind_of_store(spread: Store) -> None:
     assert await listed(list_store) == {entry("a", 1).id: "act-2"}
 
 
+def act_of(listed: Sequence[Entry]) -> Act:
+    act = from_entries("act-1", listed)
+    assert act is not None
+    return act
+
+
+def ids_of(listed: Sequence[Entry]) -> list[str]:
+    return [each.id for each in listed]
+
+
 async def test_an_act_is_restored_once(store: Store, list_store: ListStore) -> None:
     """By however many at the same time: its ids come with its record, and nothing else is left in the store."""
     listed_once = [replace(entry("a", n), added_by="bob", act="act-1") for n in range(3)]
-    await asyncio.gather(*(list_store.acts.restore("act-1", listed_once) for _ in range(5)))
+    await asyncio.gather(*(list_store.acts.restore(act_of(listed_once), ids_of(listed_once)) for _ in range(5)))
     ids, more = await list_store.acts.added("act-1")
     assert (sorted(ids), more) == (sorted(each.id for each in listed_once), False)
     act = await list_store.acts.get("act-1")
@@ -296,6 +307,6 @@ async def test_an_act_is_restored_whole_or_not_at_all(store: Store, list_store: 
 
     list_store.acts._redis = SimpleNamespace(rpush=lost, expire=redis.expire, unlink=redis.unlink)
     with pytest.raises(StoreUnavailable, match="clock was set forwards"):
-        await list_store.acts.restore("act-1", ones)
+        await list_store.acts.restore(act_of(ones), ids_of(ones))
     assert pushed == 1
     assert await store.redis.keys(store.key("{blocklist}", "act:*")) == []

@@ -1,13 +1,17 @@
 """The audit trail, read in a real store."""
 
+from dataclasses import replace
+
 import pytest
 from tests.lists.entries import entry
+from tests.support.stored_batches import list_batch
 
 from edgeward.background import stream_archive
 from edgeward.errors import InvalidValue
 from edgeward.lists import audit_reader as module
 from edgeward.lists.audit_reader import AuditFilter, AuditLine, AuditReader, Position
 from edgeward.lists.audit_trail import AuditTrail, request_from
+from edgeward.lists.batches.batch_store import Undone
 from edgeward.lists.list_store import ListStore
 from edgeward.store.connection import Store
 from edgeward.types import HashList, Mode
@@ -166,3 +170,17 @@ def test_a_position_is_parsed(text: str) -> None:
     assert str(Position(12, "34-5")) == "12.34-5"
     with pytest.raises(InvalidValue, match="cursor"):
         Position.parse(text)
+
+
+async def test_batches_are_lines_with_their_numbers(list_store: ListStore, store: Store) -> None:
+    """What a batch and its undo did, by whom, on which list and for which act."""
+    batch = await list_batch(list_store, [entry("a", number) for number in range(3)], act="act-1")
+    act = replace(await list_store.acts.get("act-1"), undone_by="bob", undone_why="undo of act-1")
+    await list_store.batches.undo(act, batch.id, batch.version, Undone(2, 1, 4))
+    reader = AuditReader(store)
+    page = await reader.before(AuditFilter(list="a", op="list"), await reader.start(await reader.newest()), 10)
+    undone, added = page.lines[:2]
+    assert (added.op, added.who, added.list, added.act) == ("list.batch_add", "ann", "a", "act-1")
+    assert added.about == {"added": 3, "listed_before": 0, "withdrawn": 0}
+    assert (undone.op, undone.who, undone.why, undone.act) == ("list.batch_undo", "bob", "undo of act-1", "act-1")
+    assert undone.about == {"removed": 2, "kept": 1, "restored": 4}

@@ -27,7 +27,7 @@ async def stored(lists: ListStore) -> Entry:
 async def test_an_entry_is_suspended_once(store: Store) -> None:
     """Of two controllers one does it. All else of the entry stays, and the change is on record."""
     lists, modes = await listed(store), EntryModes(store)
-    made = await asyncio.gather(*(modes.suspend("a", ENTRY.id, 13, "edgeward", "too many") for _ in range(4)))
+    made = await asyncio.gather(*(modes.suspend(ENTRY, 13, "edgeward", "too many") for _ in range(4)))
     (change,) = [each for each in made if each]
     after = await stored(lists)
     assert (after.mode, after.added_at, after.source_id, after.tags) == (Mode.MONITOR, ENTRY.added_at, "17", ("x",))
@@ -41,23 +41,23 @@ async def test_a_confirmed_entry_is_not_suspended_again(store: Store) -> None:
     """It is listed again, so that what it matches is purged."""
     lists, modes = await listed(store), EntryModes(store)
     with pytest.raises(Conflict):
-        await modes.confirm("a", ENTRY.id, "bo", "")
-    await modes.suspend("a", ENTRY.id, 13, "edgeward", "")
-    await modes.confirm("a", ENTRY.id, "bo", "seen")
+        await modes.confirm(ENTRY, "bo", "")
+    await modes.suspend(ENTRY, 13, "edgeward", "")
+    await modes.confirm(ENTRY, "bo", "seen")
     assert (await modes.suspended(), (await stored(lists)).mode) == ([], Mode.ENFORCE)
     last = (await lists.changes(0))[-1]
     assert (last.op, last.who, last.why) == ("entry.add", "bo", "seen")
-    assert await modes.suspend("a", ENTRY.id, 13, "edgeward", "") is None
+    assert await modes.suspend(ENTRY, 13, "edgeward", "") is None
     with pytest.raises(Conflict):
-        await modes.confirm("a", ENTRY.id, "bo", "")
+        await modes.confirm(ENTRY, "bo", "")
 
 
 async def test_a_removed_entry_waits_for_nobody(store: Store) -> None:
     """And can be neither suspended nor confirmed."""
     lists, modes = await listed(store), EntryModes(store)
-    await modes.suspend("a", ENTRY.id, 13, "edgeward", "")
+    await modes.suspend(ENTRY, 13, "edgeward", "")
     await lists.remove_entry("a", ENTRY.id, "ana")
     assert await modes.suspended() == []
-    assert await modes.suspend("a", ENTRY.id, 13, "edgeward", "") is None
+    assert await modes.suspend(ENTRY, 13, "edgeward", "") is None
     with pytest.raises(NotFound):
-        await modes.confirm("a", ENTRY.id, "bo", "")
+        await modes.confirm(ENTRY, "bo", "")

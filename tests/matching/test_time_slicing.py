@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator
 
 from edgeward.matching import time_slicing as module
-from edgeward.matching.time_slicing import run_sliced, run_to_end
+from edgeward.matching.time_slicing import SLICE_SECONDS, Steps, run_in_slices, run_sliced, run_to_end
 
 
 class Count:
@@ -62,3 +62,27 @@ async def test_a_change_starts_the_work_anew() -> None:
     assert await run_sliced(count, lambda: changes) == module.MAX_TRIES + 1
     assert count.steps < 10 * (module.MAX_TRIES + 1)
     changing.cancel()
+
+
+async def test_other_tasks_run_between_slices() -> None:
+    """`run_in_slices` returns the result of steps that take long, and others run meanwhile."""
+    others = 0
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    def steps() -> Steps[str]:
+        for _ in range(3):
+            end = time.perf_counter() + 2 * SLICE_SECONDS
+            while time.perf_counter() < end:
+                pass
+            yield
+        return "done"
+
+    task = asyncio.create_task(other())
+    assert await run_in_slices(steps()) == "done"
+    assert others >= 2
+    task.cancel()

@@ -1,5 +1,7 @@
 """An entry that matches many different images, and one that matches many variants of one picture."""
 
+import hashlib
+import io
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -14,8 +16,9 @@ from tests.support.seen_images import see
 
 from edgeward.hashing.fingerprint import fingerprint
 from edgeward.incidents import Incidents
-from edgeward.operations import entries, lists, suspensions
+from edgeward.operations import entries, imports, lists, suspensions, undo
 from edgeward.operations.entry_guard import EntryGuard
+from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.services import Services
 from edgeward.settings.config import HashingSettings
 from edgeward.store.connection import Store
@@ -193,3 +196,26 @@ async def test_a_suspension_that_the_store_has_lost_is_noted_again(services: Ser
     assert await suspensions.index(services) == []
     await match(services, guard, PDQ, photographs[0], decision=Decision.DELIVER, reason=Reason.MONITORED)
     assert [each.entry.id for each in await suspensions.index(services)] == [Entry("a", PDQ).id]
+
+
+async def test_an_entry_of_a_long_import_is_suspended_by_itself(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of its batch go on blocking. It can be confirmed, and an undo of the import takes off both."""
+    monkeypatch.setattr(imports, "BATCH_ROWS", 2)
+    listed, other = (Signal("pdq", hashlib.sha256(text).hexdigest()) for text in (b"one", b"other"))
+    body = f"pdq:{listed.value}\npdq:{other.value}\n".encode()
+    result = await imports.create(services, ImportRequest("a", io.BytesIO(body), "text"), "ana", 30.0)
+    assert result.status is not None and result.status.job.is_batch
+    guard, photographs = EntryGuard(services), [hashed(photograph(name)) for name in PHOTOGRAPHS]
+    assert await match(services, guard, listed, *photographs) is Mode.MONITOR
+
+    def blocks(signal: Signal) -> bool:
+        return services.replica.matcher.verdict(Fingerprint("ab" * 32, "", 9, (signal,))).blocks
+
+    assert (blocks(listed), blocks(other)) == (False, True)
+    await suspensions.confirm(services, Entry("a", listed).id, "bo", "")
+    assert (blocks(listed), blocks(other)) == (True, True)
+    await undo.undo(services, result.status.job.id, "ana", "")
+    assert (blocks(listed), blocks(other)) == (False, False)
+    assert Entry("a", listed).id not in services.replica.matcher.entries("a")

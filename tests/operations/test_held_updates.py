@@ -225,3 +225,21 @@ async def test_a_dry_run_says_that_an_import_would_be_held(services: Services) -
     await imports.create(services, asked, "ana")
     (held,) = await held_updates.index(services)
     assert tuple(comparison.held) == held.judgement.reasons != ()
+
+
+async def test_a_long_import_is_held_too(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is listed in one step. What is on the list of it already is not judged once more."""
+    monkeypatch.setattr(imports, "BATCH_ROWS", 3)
+    status = await imported(services, 1, *range(100, 110))
+    assert (status.job.is_batch, await ended(services, status.job.id)) == (True, "done")
+    held = await imported(services, 1, 2, 3, *range(100, 120))
+    assert (held.job.is_batch, held.state) == (True, "held")
+    (update,) = await held_updates.index(services)
+    assert (update.judgement.effect.images, update.judgement.effect.blocked_already) == (2, 0)
+    approved = await held_updates.approve(services, held.job.id, "bo", "")
+    assert approved.judgement.effect.images == 2
+    assert await ended(services, held.job.id) == "done"
+    assert len(services.replica.matcher.entries("a")) == 23
+    await lists.change(services, "a", ListChanges(mode=Mode.MONITOR), "ana", "")
+    with pytest.raises(UpdateHeld, match="it would block 3 images"):
+        await lists.change(services, "a", ListChanges(mode=Mode.ENFORCE), "ana", "")

@@ -39,7 +39,7 @@ async def test_suspended_entries_are_counted(store: Store, tmp_path: Path) -> No
         await services.list_store.create_list(HashList("a"), "ana")
         entry = Entry("a", md5(1))
         await services.list_store.add_entries([entry], "ana")
-        await services.entry_modes.suspend("a", entry.id, 13, "edgeward", "")
+        await services.entry_modes.suspend(entry, 13, "edgeward", "")
         watch = HeldWatch(services)
         await watch.look()
         assert metrics.registry.get_sample_value("edgeward_monitored_entries") == 1.0

@@ -2,11 +2,13 @@
 
 import pytest
 from tests.support.eventually import eventually
+from tests.support.stored_batches import list_batch
 
 from edgeward.imports.reading import Abandoned, Reading
 from edgeward.imports.spool import Spool
 from edgeward.lists.formats import WithdrawnSource
 from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.matching.batches.batch_files import BATCHES_DIRECTORY, BatchFiles
 from edgeward.operations import lists
 from edgeward.operations.import_comparison import Comparison, compare
 from edgeward.operations.services import Services
@@ -18,7 +20,7 @@ def md5(number: int) -> Signal:
 
 
 async def compared(services: Services, *rows: ParsedHash | WithdrawnSource, reading: Reading) -> Comparison:
-    spool = Spool(None)
+    spool = Spool(None, "ncii")
     for row in rows:
         spool.add(row)
     try:
@@ -63,3 +65,27 @@ async def test_one_that_is_given_up_stops(services: Services) -> None:
     reading.cancelled.set()
     with pytest.raises(Abandoned):
         await compared(services, ParsedHash(md5(1)), reading=reading)
+
+
+async def test_entries_of_batches_are_compared(services: Services) -> None:
+    """With what sources say of them, as single ones are; one that is both counts once."""
+    await lists.create(services, HashList("a"), "ana", "")
+    listed = [Entry("a", md5(number), "", "ana", 1.0, "", f"s{number}", ("x",)) for number in range(10)]
+    files = BatchFiles(services.config.state_dir.absolute() / BATCHES_DIRECTORY)
+    batch = await list_batch(services.list_store, listed, files, act="job-1")
+    changes = await services.list_store.add_entries([Entry("a", md5(2), source_id="other")], "bob")
+    assert await services.replica.wait_version(changes[-1].version, 60)
+    assert batch.rows == 10
+    found = await compared(
+        services,
+        ParsedHash(md5(0), source_id="s0", tags=("x",)),
+        ParsedHash(md5(1), source_id="s1"),
+        ParsedHash(md5(2), source_id="other"),
+        ParsedHash(md5(3), withdrawn=True),
+        ParsedHash(md5(30), withdrawn=True),
+        WithdrawnSource(4, "s4"),
+        WithdrawnSource(5, "s2"),
+        ParsedHash(md5(40)),
+        reading=Reading(),
+    )
+    assert (found.new, found.known, found.changed, found.withdrawn, found.not_listed) == (1, 3, 1, 2, 1)

@@ -10,6 +10,7 @@ from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.operations import import_records, lists
 from edgeward.operations.guard import Judgement
 from edgeward.operations.import_effect import SeenEffect
+from edgeward.operations.import_records import ImportContents
 from edgeward.operations.services import Services
 from edgeward.types import HashList, Signal
 
@@ -27,7 +28,7 @@ async def test_a_held_import_is_recorded_and_not_begun(services: Services) -> No
     """With its act, so that nothing else can take its id."""
     await lists.create(services, HashList("a"), "ana", "")
     job = ImportJob("a", "ana", services.store.clock.now(), 3)
-    await import_records.record(services, job, hashes(), judgement=HELD)
+    await import_records.record(services, job, ImportContents(hashes()), HELD)
     _, progress = await services.import_jobs.get(job.id)
     assert (progress.state, Judgement.from_json(progress.held)) == ("held", HELD)
     assert (await services.list_store.acts.get(job.id)).list == "a"
@@ -38,7 +39,7 @@ async def test_what_can_not_be_recorded_leaves_nothing(services: Services) -> No
     await lists.create(services, HashList("a"), "ana", "")
     job = ImportJob("a", "ana", services.store.clock.now(), 3)
     with pytest.raises(RuntimeError):
-        await import_records.record(services, job, hashes(fail=True))
+        await import_records.record(services, job, ImportContents(hashes(fail=True)))
     for get in (services.import_jobs.get, services.list_store.acts.get):
         with pytest.raises(NotFound):
             await get(job.id)

@@ -41,22 +41,25 @@ async def test_an_import_that_does_not_fit_leaves_nothing(small_store: Store, tm
         await services.list_store.create_list(HashList("bad"), "me")
         await fill(small_store, 3 * MIB)
         with pytest.raises(STORE_FULL):
-            await imports.create(services, request(100_000), "me")
+            await imports.create(services, request(200_000), "me")
         assert await staged(services) == []
         assert await small_store.redis.keys("*:act:job-*") == []
         added = await entries.add(services, "bad", [Signal("md5", "0" * 32)], "", "me")
         assert len(added.entries) == 1
 
 
+@pytest.mark.parametrize(
+    ("count", "room"), [(4900, 3 * MIB), (200_000, 10 * MIB)], ids=["chunk by chunk", "as a batch"]
+)
 async def test_an_import_that_can_not_be_listed_ends(
-    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, room: int
 ) -> None:
     """After a while without room it fails, says how much is listed, and frees what was staged."""
     monkeypatch.setattr(worker, "FULL_SECONDS", 0.2)
     async with running_services(small_store, tmp_path) as services:
         await services.list_store.create_list(HashList("bad"), "me")
-        await fill(small_store, 14 * MIB)
-        result = await imports.create(services, request(60_000), "me")
+        await fill(small_store, room)
+        result = await imports.create(services, request(count), "me")
         assert result.status
 
         async def has_failed() -> bool:
@@ -66,8 +69,9 @@ async def test_an_import_that_can_not_be_listed_ends(
         await eventually(has_failed)
         status = await imports.get(services, result.status.job.id)
         assert "the store is full" in status.progress.error
-        assert f"{status.listed} of 60000 hashes are listed" in status.progress.error
-        assert 0 < status.listed < 60_000
+        assert f"{status.listed} of {count} hashes are listed" in status.progress.error
+        assert (status.listed == 0) if status.job.is_batch else (0 < status.listed < count)
         assert await staged(services) == []
+        assert await small_store.redis.keys("*{blocklist}:batch:*") == []
         added = await entries.add(services, "bad", [Signal("md5", "0" * 32)], "", "me")
         assert len(added.entries) == 1

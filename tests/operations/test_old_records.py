@@ -1,6 +1,7 @@
 """Which records are forgotten when, on a real store whose clock steps."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ from tests.conftest import STORE_TIMEOUT_MS
 from tests.support.controllers import settings
 from tests.support.eventually import eventually
 from tests.support.stepping_store import SteppingStore
+from tests.support.stored_batches import list_batch
 
 from edgeward.background import stream_archive
 from edgeward.background.consumer_group import ConsumerGroup
 from edgeward.controller.composition import compose
 from edgeward.errors import NotFound
 from edgeward.imports.import_jobs import ImportJob
+from edgeward.lists.batches.batch_store import Undone
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.operations import old_records
 from edgeward.operations.old_records import OldRecords
@@ -134,3 +137,29 @@ async def test_old_changes_go_to_the_archive(services: Services, monkeypatch: py
     # With days of no seconds all of the archive is old by now.
     assert await lists.changes(0) == whole[20:]
     assert await trail.archive.after("0-0", 100) == await redis.xrange(services.store.key("{audit}", "records"))
+
+
+async def test_undone_batches_are_forgotten_after_the_audit_trail(services: Services) -> None:
+    """First they are off the record of their list, and no process takes that for a loss; then their rows go."""
+    lists, batches = services.list_store, services.list_store.batches
+    await lists.create_list(HashList("bad"), "me")
+    undone = await list_batch(lists, [Entry("bad", each) for each in SIGNALS], act="act-1")
+    kept = await list_batch(lists, [Entry("bad", Signal("md5", "f" * 32))], act="act-2")
+    act = replace(await lists.acts.get("act-1"), undone_by="me")
+    version = await batches.undo(act, undone.id, kept.version, Undone(3, 0, 0))
+    assert await services.replica.wait_version(version, 60)
+    for keep_days, is_kept in ((1.0, True), (0.0, False)):
+        await OldRecords(
+            services.orders.clock,
+            lists,
+            services.import_jobs,
+            services.takedowns,
+            services.retromatch,
+            services.audit_trail,
+            keep_audit_days=keep_days,
+        ).forget_old()
+        assert [batch.id for batch in (await batches.get("bad")).batches] == [kept.id]
+        assert ([batch.id for batch in await batches.old_of("bad")] == [undone.id]) is is_kept
+        assert await batches.data.exists(undone.id) is is_kept
+    await services.replica.compare_with_store()
+    assert services.replica.loss is None and len(services.replica.matcher.entries("bad")) == 1

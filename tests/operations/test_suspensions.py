@@ -20,7 +20,7 @@ async def test_a_suspended_entry_is_told_from_others(services: Services) -> None
     await entries.add(services, "a", [MD5], "ana", "")
     with pytest.raises(Conflict):
         await suspensions.confirm(services, ID, "bo", "")
-    change = await services.entry_modes.suspend("a", ID, 13, "edgeward", "")
+    change = await services.entry_modes.suspend(Entry("a", MD5), 13, "edgeward", "")
     assert change is not None
     await wait_applied(services.list_store, change.version)
     assert [each.entry.id for each in await suspensions.index(services)] == [ID]

@@ -10,6 +10,7 @@ from tests.support.real_caches import image, target
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.purging.orders import Orders
+from edgeward.retromatch.order_placement import PlacedOrders
 from edgeward.retromatch.order_planner import OrderPlanner, PendingChange
 from edgeward.retromatch.progress import Progress
 from edgeward.retromatch.seen_image_search import SeenImageSearch
@@ -26,14 +27,14 @@ class Bench:
     def __init__(self, store: Store) -> None:
         self.list_store, self.replica = ListStore(store), Replica(store, "controller")
         self.sightings, self.orders = Sightings(store, SightingsSettings()), Orders(store)
-        self.seen_image_search = SeenImageSearch(self.sightings)
+        self.seen_image_search, self.progress = SeenImageSearch(self.sightings), Progress(store)
         self.order_planner = OrderPlanner(
             self.seen_image_search,
             self.replica,
             self.list_store,
             self.sightings,
             self.orders,
-            Progress(store),
+            self.progress,
             tags=False,
         )
 
@@ -42,6 +43,12 @@ class Bench:
 
     async def see_all(self, images: Mapping[str, Fingerprint]) -> None:
         await self.sightings.write([Sighting(target(path), each, time.time(), 0) for path, each in images.items()])
+
+    async def match_policy(self, change: Change, was: HashList, placed: PlacedOrders) -> list[str]:
+        """The ids of the orders that a change of policy led to."""
+        async for _ in self.order_planner.match_in_steps(PendingChange(change, was), placed):
+            pass
+        return await self.progress.step_orders(change.version)
 
     async def catch_up(self, change: Change) -> None:
         assert await self.replica.wait_version(change.version, 60)
@@ -100,7 +107,7 @@ async def test_placed_orders_are_not_placed_again(bench: Bench) -> None:
     placed: dict[str, list[str]] = {}
     orders = await bench.order_planner.match_entries([PendingChange(change, None)], placed)
     was = HashList("bad", mode=Mode.OFF)
-    assert await bench.order_planner.match_policy(PendingChange(policy, was), placed) == orders[change.version] != []
+    assert await bench.match_policy(policy, was, placed) == orders[change.version] != []
     assert len(await bench.orders.recent()) == 1
 
 
@@ -136,7 +143,7 @@ async def test_a_composite_entry_purges_what_was_seen(bench: Bench) -> None:
     was = HashList("bad")
     policy = await bench.list_store.set_list(replace(was, geometry=True), "tester")
     await bench.catch_up(policy)
-    assert len(await bench.order_planner.match_policy(PendingChange(policy, was), placed)) == 2
+    assert len(await bench.match_policy(policy, was, placed)) == 2
     assert placed.keys() == {image(name).sha256[:32] for name in ("near", "cropped")}
 
 
@@ -189,7 +196,7 @@ async def test_a_policy_that_matches_more_purges_the_hosts_of_lost_targets(bench
     policy = await bench.list_store.set_list(HashList("bad", radius={"pdq": 9}), "tester")
     await bench.catch_up(policy)
     await bench.sightings.forgotten.remember_lost({target("/x"): 3})
-    first = await bench.order_planner.match_policy(PendingChange(policy, was), {})
-    assert await bench.order_planner.match_policy(PendingChange(policy, was), {}) == first != []
+    first = await bench.match_policy(policy, was, {})
+    assert await bench.match_policy(policy, was, {}) == first != []
     ((order, _),) = await bench.orders.recent()
     assert (order.scope, order.forgotten, order.started_at) == (Scope.PREFIX, 3, policy.at)

@@ -1,6 +1,8 @@
 """The index of images seen."""
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.support.real_caches import image
 
 from edgeward.retromatch.seen_image_index import SeenImageIndex
@@ -23,6 +25,43 @@ def seen(*images: Fingerprint) -> SeenImageIndex:
 
 def ids(*names: str) -> set[str]:
     return {image(name).sha256[:32] for name in names}
+
+
+def values_of(*signals: Signal) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(bytes.fromhex(each.value) for each in signals), np.uint8).reshape(len(signals), -1)
+
+
+@pytest.mark.parametrize("kind", ["pdq", "md5", "sha256"])
+def test_many_values_find_what_signals_find(kind: str) -> None:
+    """A search for an array of values finds the images that one for each signal finds."""
+    size = {"pdq": 32, "md5": 16, "sha256": 32}[kind]
+    known = [image(str(number), Signal(kind, f"{number:02x}" * size)) for number in range(50)]
+    index = seen(*known)
+    signals = [known[3].signals[0], known[4].signals[0]] if kind == "sha256" else []
+    signals += [Signal(kind, f"{number:02x}" * size) for number in (*range(0, 50, 7), 200)]
+    found = index.near_any(kind, values_of(*signals), 8)
+    assert found >= ids("3", "4") if kind == "sha256" else len(found) > 7
+    each = set[str]().union(*(near_ids(index, signal, 8) for signal in signals))
+    assert found == {image_id for image_id in each if image_id in ids(*map(str, range(50)))}
+    assert index.near_any(kind, values_of(*signals)[:0], 8) == set()
+
+
+def test_values_by_prefixes_of_ids() -> None:
+    """Each value comes once with its image's id, in the range of prefixes that the id is in; only of these views."""
+    signals = {str(number): Signal("pdq", f"{number:02x}" * 32, 90) for number in range(100)}
+    other = Signal("pdq", "aa" * 32, 90, View.DIHEDRAL)
+    index = seen(*(image(name, signal, other) for name, signal in signals.items()))
+    assert index.count_of("pdq", 32, ALWAYS_MATCHED) == 100
+    assert index.count_of("pdq", 32, ALWAYS_MATCHED | {View.DIHEDRAL}) == 200
+    assert index.count_of("sha256", 32, ALWAYS_MATCHED) == 100
+    found = dict[str, str]()
+    for first in range(0, 4096, 1024):
+        for values, image_ids in index.values_of("pdq", 32, ALWAYS_MATCHED, first, first + 1024):
+            assert all(first <= int(each[:3], 16) < first + 1024 for each in image_ids)
+            found |= {each: value.tobytes().hex() for each, value in zip(image_ids, values, strict=True)}
+    assert found == {image(name).sha256[:32]: signal.value for name, signal in signals.items()}
+    (values, _), *_ = index.values_of("pdq", 32, frozenset({View.DIHEDRAL}), 0, 4096)
+    assert {value.tobytes() for value in values} == {b"\xaa" * 32}
 
 
 def test_finds_what_is_near() -> None:

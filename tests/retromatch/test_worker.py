@@ -318,10 +318,10 @@ async def test_controllers_share_an_import(bench: Bench, monkeypatch: pytest.Mon
     shares: list[list[int]] = [[], []]
 
     def noted(share: list[int], step: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        async def match(batch: list[order_planner.PendingChange]) -> None:
+        async def match(batch: list[order_planner.PendingChange], held: set[str]) -> None:
             share.extend(each.change.version for each in batch)
             await eventually(lambda: all(shares))  # neither takes all before the other has taken some
-            await step(batch)
+            await step(batch, held)
 
         return match
 
@@ -347,7 +347,7 @@ async def test_a_change_in_progress_is_not_claimed(bench: Bench, monkeypatch: py
             raise defects.pop()
         await hold(consumer, ids)
 
-    async def endless(_: list[order_planner.PendingChange]) -> None:
+    async def endless(_: list[order_planner.PendingChange], held: set[str]) -> None:
         begun.set()
         await asyncio.Event().wait()
 

@@ -23,12 +23,13 @@ class _ListingRequest(NamedTuple):
 
 async def index(request: web.Request) -> web.Response:
     """GET /lists/{name}/entries"""
-    page = requests.parse_query(request, requests.PageQuery)
+    page = requests.parse_query(request, lookup_queries.ListedQuery)
     services, name = context.services(request), request.match_info["name"]
     refuse_changes_after_loss(services)
-    list_store = services.list_store
-    found, cursor = await list_store.entries(name, page.cursor, page.limit)
-    return web.json_response({"entries": [serializers.entry(entry) for entry in found], "cursor": cursor})
+    found, cursor = await services.listed_entries.page(name, page.cursor, page.limit)
+    shown = [serializers.entry(entry) for entry in found]
+    # A number as long as single entries are read, as in earlier releases.
+    return web.json_response({"entries": shown, "cursor": int(cursor) if cursor.isdecimal() else cursor})
 
 
 async def search(request: web.Request) -> web.Response:

@@ -45,6 +45,12 @@ class AuditQuery(LimitQuery):
     after: Text = ""
 
 
+class ListedQuery(LimitQuery):
+    """`cursor` is 0, or the `cursor` of the previous answer."""
+
+    cursor: Text = "0"
+
+
 class HistoryQuery(LimitQuery):
     """`cursor`: of the previous answer."""
 

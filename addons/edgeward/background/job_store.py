@@ -245,7 +245,7 @@ class JobStore:
         known_id, _, known_digest = known.decode().partition(" ")
         return known_id, known_digest
 
-    async def stage(self, job_id: str, name: str, items: Sequence[str]) -> None:
+    async def stage(self, job_id: str, name: str, items: Sequence[str | bytes]) -> None:
         """Append to a list of a job that is not recorded yet."""
         await self._store.run(_STAGE, [self.key(name, job_id)], [STAGED_SECONDS, *items])
 

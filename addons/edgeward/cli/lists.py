@@ -34,7 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
     delete.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
     add_yes(delete, f"deletes more than {MAX_UNASKED} entries")
     show = _add_name(add_command(group, "show", "show a list and its entries", _show))
-    show.add_argument("--cursor", type=integer, default=0, metavar="N", help="start where the last page ended")
+    show.add_argument("--cursor", default="0", metavar="CURSOR", help="start where the last page ended")
     show.add_argument(
         "--limit",
         type=integer,

@@ -19,6 +19,7 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
+from edgeward.matching.batches.batch_files import BATCHES_DIRECTORY, BatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.operations.entry_guard import EntryGuard
 from edgeward.operations.expired_sightings import ExpiredSightings
@@ -48,6 +49,8 @@ from edgeward.takedowns.worker import TakedownWorker
 HASHERS = 1
 """Hasher processes for images sent to the API. They come one at a time."""
 DAY_SECONDS = 86400
+LISTS_SECONDS = 2.0
+"""How long a controller waits for long lists before its API answers. Until they are loaded its status says so."""
 
 
 class Worker(Protocol):
@@ -68,7 +71,9 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         f"{socket.gethostname()}/controller/{os.getpid()}",
         Matcher(config.hashing.min_quality, config.hashing.signals),
         AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE),
+        BatchFiles(config.state_dir.absolute() / BATCHES_DIRECTORY),
     )
+    replica.start_seconds = LISTS_SECONDS
     sightings, orders, list_store = (
         Sightings(store, config.sightings),
         Orders(store),
@@ -100,8 +105,8 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         replica=replica,
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
-        import_worker=ImportWorker(import_jobs, list_store, retromatch, orders),
-        undo_worker=UndoWorker(store, list_store),
+        import_worker=ImportWorker(store, import_jobs, list_store, replica, retromatch, orders),
+        undo_worker=UndoWorker(store, list_store, replica),
         held_change_worker=HeldChangeWorker(held_changes, list_store),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         store_watch=StoreWatch(store),

@@ -64,6 +64,18 @@ class Edge:
         Raises:
             Unavailable: it ended, or was not ready in time. The message has the end of its log.
         """
+        self.begin()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
+            try:
+                until(self._is_ready, START_SECONDS, PROCESS_PAUSE_SECONDS)
+            except TimeoutError:
+                late = f"edgeward was not ready after {START_SECONDS:.0f} s"
+                raise Unavailable(f"{late}\n{self._end_of_log()}") from None
+            undo.pop_all()
+
+    def begin(self) -> None:
+        """Start it, and do not wait."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EDGEWARD_")}
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, (str(self._source_root), environment.get("PYTHONPATH")))
@@ -77,14 +89,6 @@ class Edge:
                 env=environment,
                 start_new_session=True,
             )
-        with contextlib.ExitStack() as undo:
-            undo.callback(self.stop)
-            try:
-                until(self._is_ready, START_SECONDS, PROCESS_PAUSE_SECONDS)
-            except TimeoutError:
-                late = f"edgeward was not ready after {START_SECONDS:.0f} s"
-                raise Unavailable(f"{late}\n{self._end_of_log()}") from None
-            undo.pop_all()
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:

@@ -2,8 +2,8 @@
 any controller can continue another one's job, and nothing is counted twice.
 
 {jobs}:record:<id>  hash: the job as JSON, and its progress (see background/job_store.py)
-{jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed
-{jobs}:withdrawals:<id>  list: ids of the entries that the file withdraws, in chunks, as JSON
+{jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed; of a batch in pieces (batch_rows.py)
+{jobs}:withdrawals:<id>  list: ids of the entries that the file withdraws, in chunks, as JSON; of a batch the hashes
 {jobs}:sources:<id> list: the source ids of which it withdraws all entries, in chunks, as JSON
 {jobs}:ranges:<id>  list: for each chunk that is listed, the first and the last version of its changes
 {jobs}:orders:<id>  list: ids of the purge orders that followed from them
@@ -21,7 +21,10 @@ from typing import Any, Self
 
 from edgeward.background.job_store import JobRecord, JobStore
 from edgeward.background.readable_records import readable
+from edgeward.errors import NotFound
 from edgeward.imports import job_scripts
+from edgeward.imports.import_progress import ImportProgress
+from edgeward.imports.staged_entries import entry_of, staged_row
 from edgeward.lists import withdrawals
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import CHUNK_SIZE
@@ -35,14 +38,15 @@ KEEP_SECONDS = 30 * 86400
 """How long a finished import is on record, counted from when it was asked for."""
 JOBS_PER_ROUND = 1000
 ORDERS_PER_CALL = 1000
+"""Ids of orders that one script call writes: it must not hold up the store."""
 LISTS = ("chunks", "withdrawals", "sources", "ranges", "orders", "earlier")
 STAGED = ("chunks", "withdrawals", "sources")
 OPEN_JOBS_READ = 1000
 """Open jobs among which a job looks for earlier ones of its list."""
 SOURCES_PER_CHUNK = 10_000
-WITHDRAWING_VERSION = 2
-"""The version of records that has withdrawals: an earlier release would leave them out."""
-"""Ids of orders that one script call writes: it must not hold up the store."""
+WITHDRAWING_VERSION, BATCH_VERSION = 2, 3
+"""The versions of records that have withdrawals, and that are listed as a batch: an earlier release would leave them
+out, or can't read what is staged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class ImportJob:
     `size` is the number of entries in a chunk: each chunk is listed whole or not at all. `purge_again`: what is on the
     list already is matched and purged again. `withdrawals` counts the hashes that the file withdraws, `sources` the
     source ids of which it withdraws everything.
+
+    An import that `is_batch` is listed as one batch (types/batches.py), in one step; then it has one chunk, and `parts`
+    says of the rows that are staged how many there are of each signal type and number of bytes.
     """
 
     list: str
@@ -64,6 +71,8 @@ class ImportJob:
     purge_again: bool = False
     withdrawals: int = 0
     sources: int = 0
+    is_batch: bool = False
+    parts: Sequence[Sequence[Any]] = ()
     id: str = field(default_factory=lambda: ID_PREFIX + secrets.token_hex(8))
 
     @property
@@ -84,7 +93,8 @@ class ImportJob:
         return -(-self.sources // SOURCES_PER_CHUNK)
 
     def to_json(self) -> str:
-        needs = {"needs": WITHDRAWING_VERSION} if self.withdraws else {}
+        needs = {"needs": BATCH_VERSION if self.is_batch else WITHDRAWING_VERSION}
+        needs = needs if self.is_batch or self.withdraws else {}
         return json.dumps(asdict(self) | needs, separators=(",", ":"))
 
     @classmethod
@@ -92,45 +102,8 @@ class ImportJob:
         """A job as stored. Raises LaterRelease if only a later release can carry it out."""
         data = json.loads(text)
         check_version(data, "an import")
+        data["parts"] = tuple(map(tuple, data.get("parts", ())))
         return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """How far an import is.
-
-    Attributes:
-        chunks_listed: number of chunks that are listed.
-        chunks_matched: number of chunks that are matched against all sightings.
-        added: number of entries that the job has added.
-        entries_matched: how many of those are matched against all sightings.
-        versions: the first and the last version of the lists that the job made; None if it made none yet.
-        orders: number of purge orders so far.
-        again: the highest version of the lists at which it has listed something again; 0: it has not.
-        withdrawn: number of entries that it has taken off the list.
-        withdrawal_chunks: number of chunks of withdrawn hashes that are carried out.
-        source_chunks: number of chunks of withdrawn source ids that are carried out.
-        cancelled_by: who cancelled it; "" if nobody did.
-        state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over;
-            "held" while it waits for a person.
-        error: why it failed.
-        held: why a person had, or has, to approve it, as JSON (operations/guard.py); "": it needed no approval.
-    """
-
-    chunks_listed: int
-    chunks_matched: int
-    added: int
-    entries_matched: int
-    versions: tuple[int, int] | None
-    orders: int
-    state: str
-    error: str
-    again: int = 0
-    withdrawn: int = 0
-    withdrawal_chunks: int = 0
-    source_chunks: int = 0
-    cancelled_by: str = ""
-    held: str = ""
 
 
 class ImportJobs:
@@ -148,6 +121,7 @@ class ImportJobs:
         hashes: Iterable[ParsedHash],
         withdrawn: Iterable[Signal] = (),
         sources: Iterable[str] = (),
+        pieces: Iterable[bytes] = (),
         held: str = "",
     ) -> None:
         """Record a job durably. What it is to do is written first, so that no worker can begin without it.
@@ -158,15 +132,21 @@ class ImportJobs:
             hashes: what is to be listed.
             withdrawn: what is to be taken off the list.
             sources: ids that the source gave: all that has one is taken off the list.
+            pieces: of an import that is listed as a batch, in place of `hashes`.
             held: why a person must approve it first, as JSON; "": it may begin.
 
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
         """
-        ids = (entry_id(job.list, signal) for signal in withdrawn)
+        off: Iterator[object] = (entry_id(job.list, signal) for signal in withdrawn)
+        if job.is_batch:
+            off = ([signal.type, signal.value] for signal in withdrawn)
+            count = await self._stage_pieces(job.id, iter(pieces))
+        else:
+            count = await self._stage(job.id, "chunks", map(staged_row, hashes), job.size)
         staged = {
-            "chunks": await self._stage(job.id, "chunks", (_row(each) for each in hashes), job.size),
-            "withdrawals": await self._stage(job.id, "withdrawals", ids, withdrawals.CHUNK_SIZE),
+            "chunks": count,
+            "withdrawals": await self._stage(job.id, "withdrawals", off, withdrawals.CHUNK_SIZE),
             "sources": await self._stage(job.id, "sources", iter(sources), SOURCES_PER_CHUNK),
         }
         await self.job_store.create(job.id, job.to_json(), job.at, staged=staged, held=held)
@@ -182,6 +162,13 @@ class ImportJobs:
         count = 0
         while text := await asyncio.to_thread(next_chunk):
             await self.job_store.stage(job_id, name, [text])
+            count += 1
+        return count
+
+    async def _stage_pieces(self, job_id: str, pieces: Iterator[bytes]) -> int:
+        count = 0
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            await self.job_store.stage(job_id, "chunks", [piece])
             count += 1
         return count
 
@@ -216,11 +203,26 @@ class ImportJobs:
         listed them."""
         text = await self._redis.lindex(self.job_store.key("chunks", job.id), number)
         rows = json.loads(text) if text else []
-        return [_entry(job, *row) for row in rows]
+        like = Entry(job.list, Signal("", ""), job.reason, job.by, job.at, job.id)
+        return [entry_of(like, row) for row in rows]
+
+    async def piece(self, job_id: str, number: int) -> bytes:
+        """One of the pieces of an import that is listed as a batch. Raises NotFound: it is not there any more."""
+        found = await self._redis.lindex(self.job_store.key("chunks", job_id), number)
+        if found is None:
+            raise NotFound(f"the rows of the import {job_id} are not in the store any more")
+        return bytes(found)
 
     async def withdrawals(self, job: ImportJob, number: int) -> list[str]:
         """The ids of the entries of one chunk of withdrawn hashes."""
+        if job.is_batch:
+            return [entry_id(job.list, signal) for signal in await self.withdrawn_signals(job, number)]
         return await self._strings("withdrawals", job, number)
+
+    async def withdrawn_signals(self, job: ImportJob, number: int) -> list[Signal]:
+        """One chunk of the withdrawn hashes of an import that is listed as a batch."""
+        text = await self._redis.lindex(self.job_store.key("withdrawals", job.id), number)
+        return [Signal(signal_type, value) for signal_type, value in json.loads(text)] if text else []
 
     async def sources(self, job: ImportJob, number: int) -> list[str]:
         """One chunk of withdrawn source ids."""
@@ -269,10 +271,23 @@ class ImportJobs:
         before, is_first = await self._store.run(job_scripts.BEGIN, [self.job_store.record(job_id)], [number, version])
         return int(before), bool(is_first)
 
-    async def note_listed(self, job_id: str, number: int, versions: Sequence[int]) -> None:
-        """A chunk is listed, which made these versions, without gaps. Noted twice, it counts once."""
+    async def note_batch(self, job_id: str, batch_id: str) -> str:
+        """The import is going to be this batch, which is not committed yet. Returns the one that it was to be before,
+        or ""."""
+        before = await self._redis.hget(self.job_store.record(job_id), "batch")
+        await self._redis.hset(self.job_store.record(job_id), "batch", batch_id)
+        return (before or b"").decode()
+
+    async def note_prepared(self, job_id: str, rows: int) -> None:
+        """So many rows of the batch are ready to be listed."""
+        await self._redis.hset(self.job_store.record(job_id), "prepared", rows)
+
+    async def note_listed(self, job_id: str, number: int, versions: Sequence[int], added: int | None = None) -> None:
+        """A chunk is listed, which made these versions, without gaps. Noted twice, it counts once. `added`: how many
+        entries it added; None: as many as versions."""
         keys = [self.job_store.record(job_id), self.job_store.key("ranges", job_id)]
-        args = [number, min(versions, default=0), max(versions, default=-1), len(versions)]
+        added = len(versions) if added is None else added
+        args = [number, min(versions, default=0), max(versions, default=-1), added]
         await self._store.run(job_scripts.NOTE_LISTED, keys, args)
 
     async def list_again(self, job: ImportJob, ids: Sequence[str]) -> None:
@@ -286,11 +301,11 @@ class ImportJobs:
         first, _, last = text.partition(b" ")
         return range(int(first), int(last) + 1)
 
-    async def note_matched(self, job_id: str, number: int, versions: int, before: int, orders: Sequence[str]) -> None:
+    async def note_matched(self, job_id: str, number: int, added: int, before: int, orders: Sequence[str]) -> None:
         """A chunk is matched against all sightings. Noted twice, it counts once.
 
         Args:
-            versions: how many versions it made.
+            added: how many entries it added.
             before: how many orders the job had before.
             orders: ids of the orders that followed from it.
         """
@@ -298,7 +313,7 @@ class ImportJobs:
         for start in range(0, max(1, len(orders)), ORDERS_PER_CALL):
             some = orders[start : start + ORDERS_PER_CALL]
             await self._store.run(
-                job_scripts.NOTE_MATCHED, keys, [number, versions, before + start, before + len(orders), *some]
+                job_scripts.NOTE_MATCHED, keys, [number, added, before + start, before + len(orders), *some]
             )
 
     async def orders(self, job_id: str) -> list[str]:
@@ -327,51 +342,4 @@ class ImportJobs:
 
 
 def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
-    fields = record.fields
-    state = fields.get(b"state", b"running").decode()
-    if state == "running" and record.is_interrupted:
-        state = "interrupted"
-    if record.held_at is not None:
-        state = "held"
-
-    def count(name: bytes) -> int:
-        return int(fields.get(name, 0))
-
-    progress = ImportProgress(
-        chunks_listed=count(b"listed"),
-        chunks_matched=count(b"matched"),
-        added=count(b"added"),
-        entries_matched=count(b"searched"),
-        versions=(count(b"first"), count(b"last")) if b"first" in fields else None,
-        orders=count(b"orders"),
-        state=state,
-        error=fields.get(b"error", b"").decode(),
-        again=count(b"again"),
-        withdrawn=count(b"withdrawn"),
-        withdrawal_chunks=count(b"withdrawal_chunks"),
-        source_chunks=count(b"source_chunks"),
-        cancelled_by=fields.get(b"cancelled_by", b"").decode(),
-        held=fields.get(b"held", b"").decode(),
-    )
-    return ImportJob.from_json(record.job), progress
-
-
-def _row(parsed: ParsedHash) -> list[object]:
-    """One entry to list, as it is staged. Earlier releases read the first four, and pass over the rest."""
-    signal = parsed.signal
-    row: list[object] = [signal.type, signal.value, signal.quality, parsed.reason]
-    return [*row, parsed.source_id, parsed.tags] if parsed.source_id or parsed.tags else row
-
-
-def _entry(
-    job: ImportJob,
-    signal_type: str,
-    value: str,
-    quality: int | None,
-    reason: str,
-    source_id: str = "",
-    tags: Sequence[str] = (),
-    *_: object,
-) -> Entry:
-    signal = Signal(signal_type, value, quality)
-    return Entry(job.list, signal, reason or job.reason, job.by, job.at, job.id, source_id, tuple(tags))
+    return ImportJob.from_json(record.job), ImportProgress.of(record)

@@ -30,7 +30,7 @@ end
 """
 
 # KEYS: record, orders
-# ARGV: number of the chunk, number of its versions, position of the first id, number of ids when all are in, ids
+# ARGV: number of the chunk, entries that it added, position of the first id, number of ids when all are in, ids
 NOTE_MATCHED = """
 if tonumber(redis.call('HGET', KEYS[1], 'matched') or 0) ~= tonumber(ARGV[1]) then return end
 -- What another controller left half done is written over.

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from edgeward.imports.temporary_files import no_disk_space, require_free_space
 from edgeward.lists.formats import WithdrawnSource
 from edgeward.lists.formats.hash_files import ParsedHash
-from edgeward.types import Signal
+from edgeward.matching.batches.packed_rows import Row
+from edgeward.types import Signal, entry_id
 
 CACHE_KIB = 64 * 1024
 """Memory for pages of the database."""
@@ -28,14 +29,14 @@ ROWS_PER_LOOK = 50_000
 
 _SCHEMA = """
 CREATE TABLE hashes (
-  type TEXT, value BLOB, quality INT, reason TEXT, source_id TEXT, tags TEXT, withdrawn INT, row INT, conflicts INT,
-  UNIQUE (type, value)
+  type TEXT, size INT, id BLOB, value BLOB, quality INT, reason TEXT, source_id TEXT, tags TEXT, withdrawn INT, row INT,
+  conflicts INT, UNIQUE (type, size, id)
 );
 CREATE TABLE sources (source_id TEXT PRIMARY KEY, row INT) WITHOUT ROWID;
 """
 _ADD_HASH = """
-INSERT INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
-ON CONFLICT (type, value) DO UPDATE SET
+INSERT INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+ON CONFLICT (type, size, id) DO UPDATE SET
   conflicts = conflicts + ((quality, reason, source_id, tags, withdrawn)
     IS NOT (excluded.quality, excluded.reason, excluded.source_id, excluded.tags, excluded.withdrawn)),
   quality = excluded.quality, reason = excluded.reason, source_id = excluded.source_id, tags = excluded.tags,
@@ -68,12 +69,13 @@ class Spool:
 
     Args:
         directory: where its file is; the file has no name. None: in memory, for a small file of hashes.
+        list_name: the list that the file is for.
 
     Every method raises NoDiskSpace if the disk is full or can't be written.
     """
 
-    def __init__(self, directory: Path | None) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path | None, list_name: str) -> None:
+        self._directory, self._list_name = directory, list_name
         self._rows, self._source_rows = 0, 0
         self._types: set[str] = set()
         self._hashes: list[tuple[object, ...]] = []
@@ -94,11 +96,16 @@ class Spool:
             return
         signal = row.signal
         self._types.add(signal.type)
-        hashed = signal.type, bytes.fromhex(signal.value), signal.quality
+        value = bytes.fromhex(signal.value)
+        key = signal.type, len(value), self._id(signal)
         tags = json.dumps(row.tags) if row.tags else ""
-        self._hashes.append((*hashed, row.reason, row.source_id, tags, row.withdrawn, self._rows))
+        self._hashes.append((*key, value, signal.quality, row.reason, row.source_id, tags, row.withdrawn, self._rows))
         if len(self._hashes) >= ROWS_PER_WRITE:
             self._flush()
+
+    def _id(self, signal: Signal) -> bytes:
+        """The id of the entry, which orders the rows of a batch."""
+        return bytes.fromhex(entry_id(self._list_name, signal))
 
     def _flush(self) -> None:
         with self._disk_errors():
@@ -134,6 +141,30 @@ class Spool:
             signal = Signal(signal_type, value.hex(), quality)
             yield ParsedHash(signal, reason, source_id, tuple(json.loads(tags)) if tags else ())
 
+    def parts(self) -> Sequence[tuple[str, int, int]]:
+        """What is to be listed by signal type and bytes of a value: these, and how many there are."""
+        with self._disk_errors():
+            return self._database.execute(
+                "SELECT type, size, count(*) FROM hashes WHERE NOT withdrawn GROUP BY type, size ORDER BY type, size"
+            ).fetchall()
+
+    def rows(self, signal_type: str, size: int) -> Iterator[Row]:
+        """What is to be listed of one type and length, in the order of the ids of the entries."""
+        last = b""
+        while True:
+            with self._disk_errors():
+                found = self._database.execute(
+                    "SELECT id, value, quality, reason, source_id, tags, withdrawn FROM hashes "
+                    "WHERE type = ? AND size = ? AND id > ? ORDER BY id LIMIT ?",
+                    (signal_type, size, last, ROWS_PER_READ),
+                ).fetchall()
+            for _, value, quality, reason, source_id, tags, withdrawn in found:
+                if not withdrawn:
+                    yield Row(value, quality, reason, source_id, tuple(json.loads(tags)) if tags else ())
+            if len(found) < ROWS_PER_READ:
+                return
+            last = found[-1][0]
+
     def withdrawn(self) -> Iterator[Signal]:
         """What is to be taken off the list."""
         for signal_type, value in self._read(
@@ -143,9 +174,11 @@ class Spool:
 
     def has(self, signal: Signal) -> bool:
         """Whether the file lists or withdraws this hash."""
-        key = signal.type, bytes.fromhex(signal.value)
+        key = signal.type, len(signal.value) // 2, self._id(signal)
         with self._disk_errors():
-            found = self._database.execute("SELECT 1 FROM hashes WHERE type = ? AND value = ?", key).fetchone()
+            found = self._database.execute(
+                "SELECT 1 FROM hashes WHERE type = ? AND size = ? AND id = ?", key
+            ).fetchone()
         return found is not None
 
     def sources(self) -> Iterator[str]:

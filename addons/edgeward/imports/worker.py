@@ -1,5 +1,5 @@
-"""Carries out imports: lists their entries chunk by chunk, collects the purge orders that follow from them, and then
-takes off the list what the file withdraws.
+"""Carries out imports: lists their entries chunk by chunk, or in one step as a batch (batch_listing.py), collects the
+purge orders that follow from them, and then takes off the list what the file withdraws.
 
 If a controller dies, another continues with the same chunk. The changes made since that chunk was begun tell
 whether it is listed already.
@@ -13,13 +13,16 @@ from itertools import batched
 from edgeward.background.job_worker import JobWorker
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, NotFound
-from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.imports.batch_listing import BatchListing
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.replica import Replica
 from edgeward.lists.withdrawals import CHUNK_SIZE
 from edgeward.purging.orders import Orders
 from edgeward.retromatch.worker import RetromatchWorker
-from edgeward.store.connection import STORE_FULL
-from edgeward.types import Change, Entry
+from edgeward.store.connection import STORE_FULL, Store
+from edgeward.types import Batch, Change, Entry
 
 MAX_CONCURRENT = 4
 """Imports that one controller carries out at the same time."""
@@ -55,17 +58,27 @@ class _Cancelled(Exception):
 class ImportWorker(JobWorker):
     """The import worker of one controller."""
 
-    def __init__(self, jobs: ImportJobs, list_store: ListStore, retromatch: RetromatchWorker, orders: Orders) -> None:
+    def __init__(
+        self,
+        store: Store,
+        jobs: ImportJobs,
+        list_store: ListStore,
+        replica: Replica,
+        retromatch: RetromatchWorker,
+        orders: Orders,
+    ) -> None:
         super().__init__("imports", jobs.job_store, MAX_CONCURRENT, metric_label="imports")
         self._jobs, self._list_store, self._retromatch, self._orders = jobs, list_store, retromatch, orders
         self._withdrawals = list_store.withdrawals
+        self._batches = BatchListing(store, jobs, list_store, replica, self._get)
 
     async def carry_out(self, job_id: str) -> None:
         """List the chunks of an import one after another, follow them with their orders, and then withdraw."""
         try:
             if not await self._is_next(job_id):
                 return
-            await self._list_all(job_id)
+            job, _ = await self._get(job_id)
+            await (self._list_batch(job) if job.is_batch else self._list_all(job_id))
             await self._withdraw_all(job_id)
             await self._wait_lost_purges(job_id)
         except NotFound as error:
@@ -119,6 +132,39 @@ class ImportWorker(JobWorker):
                 await polling.pause()
             job, progress = await self._get(job_id)
 
+    async def _list_batch(self, job: ImportJob) -> None:
+        """List an import in one step, and follow it with its orders. Raises _NoRoom."""
+        polling, deadline = Polling(*POLL_SECONDS), time.monotonic() + FULL_SECONDS
+        while True:
+            try:
+                batch = await self._batches.commit(job)
+                break
+            except STORE_FULL as error:
+                if time.monotonic() > deadline:
+                    raise _NoRoom(job, (await self._jobs.get(job.id))[1]) from error
+            await polling.pause()
+        if not batch or not job.total:
+            return
+        added = (await self._list_store.acts.get(job.id)).rows
+        await self._jobs.note_listed(job.id, 0, [batch.version], added)
+        _, progress = await self._get(job.id)
+        while progress.chunks_matched < job.chunks:
+            if await self._retromatch.version() >= batch.version:
+                await self._note_orders(job, batch, added)
+            else:
+                await polling.pause()
+            _, progress = await self._get(job.id)
+
+    async def _note_orders(self, job: ImportJob, batch: Batch, added: int) -> None:
+        """Note the orders that followed from a batch, and those that known entries had led to before."""
+        (found,) = await self._retromatch.orders_of_each([batch.version])
+        ids = dict.fromkeys(found or ())
+        if added < job.total:
+            known = [each async for each in self._batches.earlier_orders(job, self._orders)]
+            await self._jobs.note_earlier(job.id, [each for each in known if each not in ids])
+            ids |= dict.fromkeys(known)
+        await self._jobs.note_matched(job.id, 0, added, 0, list(ids))
+
     async def _withdraw_all(self, job_id: str) -> None:
         """Take off the list what the file withdraws. A step that is done once more finds nothing to take off."""
         job, progress = await self._get(job_id)
@@ -136,6 +182,8 @@ class ImportWorker(JobWorker):
         return (await self._list_store.acts.get(job.id)).withdrawn
 
     async def _withdraw(self, job: ImportJob, ids: Iterable[str]) -> None:
+        # The batch has taken its part off; most of what is left is not listed by itself.
+        ids = self._batches.single(job, ids) if job.is_batch else ids
         for some in batched(ids, CHUNK_SIZE):
             await self._withdrawals.withdraw(job.list, some, job.by, job.reason, job.id)
             await self._get(job.id)
@@ -151,7 +199,7 @@ class ImportWorker(JobWorker):
         await self._withdraw_found(job, found)
 
     async def _withdraw_found(self, job: ImportJob, found: Collection[str]) -> None:
-        listed = await self._jobs.lists_any(job, found)
+        listed = await (self._batches if job.is_batch else self._jobs).lists_any(job, found)
         await self._withdraw(job, [each for each in found if each not in listed])
 
     async def _wait_lost_purges(self, job_id: str) -> None:

@@ -66,8 +66,10 @@ UNDO = (
 -- keys 4, 5: the record of the act, the ids of the entries that it added; 6, 7: entries and demands of its list;
 -- 8: what became of its entries
 -- id of the act, name of its list, start of the keys of acts, entries of one call, cursor in the demands, number of
--- entries of each kind that are reported -> {1 if more is to do, cursor}, or nil for an unknown act
-local act, limit, cursor = ARGV[3], tonumber(ARGV[6]), ARGV[7]
+-- entries of each kind that are reported; then for each entry that a batch lists too (id, its json then, the act that
+-- lists it) -> {1 if more is to do, cursor}, or nil for an unknown act
+local act, limit, cursor, in_batch = ARGV[3], tonumber(ARGV[6]), ARGV[7], {}
+for i = 9, #ARGV, 3 do in_batch[ARGV[i]] = {ARGV[i + 1], ARGV[i + 2]} end
 if redis.call('EXISTS', KEYS[4]) == 0 then return false end
 if redis.call('HSETNX', KEYS[4], 'undone_at', at) == 1 then
   redis.call('HSET', KEYS[4], 'undone_by', who, 'undone_why', ARGV[2])
@@ -109,7 +111,7 @@ for _ = 1, limit do
     else
       redis.call('HDEL', KEYS[6], id)
       changed('entry.remove', json, was)
-      report('removed', json, '')
+      if in_batch[id] then report('kept', unpack(in_batch[id])) else report('removed', json, '') end
     end
   end
 end
@@ -210,8 +212,10 @@ RESTORE_ACT = (
     """
 if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('UNLINK', KEYS[4]) end
 if redis.call('LLEN', KEYS[4]) ~= tonumber(table.remove(ARGV)) then return false end
-redis.call('RENAME', KEYS[4], KEYS[3])
-redis.call('PERSIST', KEYS[3])
+if redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('RENAME', KEYS[4], KEYS[3])
+  redis.call('PERSIST', KEYS[3])
+end
 """
     + DECLARE_ACT
 )

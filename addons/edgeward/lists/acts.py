@@ -14,7 +14,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import batched
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from edgeward.background.readable_records import readable
 from edgeward.errors import NotFound, StoreUnavailable
 from edgeward.lists import act_scripts
 from edgeward.store.connection import STORE_AWAY, Store
-from edgeward.types import Entry
+from edgeward.types import Batch, Entry
 
 ID_PREFIX = "act-"
 """Begins the id of an act. A takedown and an import are acts under their own ids."""
@@ -49,6 +49,7 @@ class Act:
     """An act, and how far its undo is. Times are Unix seconds, 0 for what has not happened.
 
     Attributes:
+        rows: number of entries that it listed in batches, and that were not listed before.
         known: number of its entries that another act had listed before.
         removed: number of its entries that the undo removed.
         kept: number of its entries that stay, since another act lists them too.
@@ -72,6 +73,7 @@ class Act:
     version: int = 0
     withdrawn: int = 0
     restored: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +138,19 @@ class Acts:
         """Remove the record of an act that was declared, and has listed nothing."""
         await self._store.run(act_scripts.WITHDRAW_ACT, [*self.keys(act_id)])
 
-    async def restore(self, act_id: str, entries: Sequence[Entry]) -> None:
-        """Record again an act whose record the store has lost, from its entries on one list. Several processes may do
-        so at the same time: the first one counts."""
-        act, (record, added) = from_entries(act_id, entries), self.keys(act_id)
+    async def restore(self, act: Act, ids: Sequence[str]) -> None:
+        """Record again an act whose record the store has lost, with the ids of its single entries. Several processes
+        may do so at the same time: the first one counts."""
+        record, added = self.keys(act.id)
         # Aside until all ids are there: the script then makes them the act's, with its record, or drops them.
         aside = f"{added}:{secrets.token_hex(8)}"
-        fields = [act.list, "by", act.by, "why", act.why, "at", f"{act.at:.6f}"]
+        fields: list[str | int] = [act.list, "by", act.by, "why", act.why, "at", f"{act.at:.6f}", "rows", act.rows]
         try:
-            for some in batched(entries, IDS_PER_CALL):
-                await self._redis.rpush(aside, *(entry.id for entry in some))
+            for some in batched(ids, IDS_PER_CALL):
+                await self._redis.rpush(aside, *some)
                 await self._redis.expire(aside, RESTORE_SECONDS)
             keys = [record, self.deletions, added, aside]
-            if await self._store.run(act_scripts.RESTORE_ACT, keys, [*fields, len(entries)]) is None:
+            if await self._store.run(act_scripts.RESTORE_ACT, keys, [*fields, len(ids)]) is None:
                 raise StoreUnavailable("the store's clock was set forwards while an act was restored: try again")
         except BaseException:
             with suppress(*STORE_AWAY):
@@ -165,9 +167,15 @@ class Acts:
         ids = await self._redis.lrange(self.keys(act_id)[1], 0, MAX_COUNTED)
         return [each.decode() for each in ids[:MAX_COUNTED]], len(ids) > MAX_COUNTED
 
-    async def count_added(self, act_id: str) -> int:
-        """How many entries the act added that its undo has not taken back."""
-        return int(await self._redis.llen(self.keys(act_id)[1]))
+    async def next_added(self, act_id: str, limit: int) -> list[str]:
+        """Ids of the entries that its undo takes back next."""
+        return [each.decode() for each in await self._redis.lrange(self.keys(act_id)[1], 0, limit - 1)]
+
+    async def count_added(self, act: Act) -> int:
+        """How many entries the act added, single ones and rows of batches, that its undo has not taken back. The rows
+        of all its batches count until its undo is done."""
+        single = int(await self._redis.llen(self.keys(act.id)[1]))
+        return single + (0 if act.done_at else act.rows)
 
     async def finish_undo(self, act_id: str) -> None:
         """Record durably that nothing is left to take back."""
@@ -182,10 +190,12 @@ class Acts:
                 await self._store.run_even_if_full(act_scripts.FORGET_ACT, keys, [act_id])
 
 
-def from_entries(act_id: str, entries: Sequence[Entry]) -> Act:
-    """What the entries of an act, all on one list, say of it."""
-    first = min(entries, key=lambda entry: entry.added_at)
-    return Act(act_id, first.list, first.added_by, first.added_at, first.reason)
+def from_entries(act_id: str, entries: Sequence[Entry], batches: Sequence[Batch] = ()) -> Act | None:
+    """What the single entries and the batches of an act, all on one list, say of it; None: there are none."""
+    acts = [Act(act_id, each.list, each.added_by, each.added_at, each.reason) for each in entries]
+    acts += [Act(act_id, each.list, each.by, each.at, each.why) for each in batches]
+    rows = sum(batch.rows for batch in batches)
+    return replace(min(acts, key=lambda act: act.at), rows=rows) if acts else None
 
 
 def _parse(act_id: str, fields: Mapping[str, str]) -> Act:
@@ -211,4 +221,5 @@ def _parse(act_id: str, fields: Mapping[str, str]) -> Act:
         version=number("version"),
         withdrawn=number("withdrawn"),
         restored=number("restored"),
+        rows=number("rows"),
     )

@@ -80,7 +80,8 @@ class AuditLine:
         act: id of the act that listed the entries.
         count: number of changes.
         versions: of the lists, made by the first and the last of them; (0, 0): no change of the lists.
-        about: for a change of one entry its id and hash; for one of a policy the new values; else as it was noted.
+        about: for a change of one entry its id and hash; for one of a policy the new values; for a batch, or its undo,
+            how many entries that added, removed and so on; else as it was noted.
     """
 
     op: str
@@ -258,7 +259,7 @@ def _line(id_: bytes, fields: Mapping[bytes, bytes], wanted: AuditFilter, is_cha
 
 def _object(fields: Mapping[bytes, bytes]) -> bytes:
     """The JSON of what a change is about."""
-    return fields.get(b"entry") or fields.get(b"list") or fields.get(b"about") or b""
+    return next((fields[name] for name in (b"entry", b"list", b"batch", b"about") if fields.get(name)), b"")
 
 
 def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
@@ -272,12 +273,23 @@ def _of_change(id_: bytes, fields: Mapping[bytes, bytes]) -> AuditLine:
             id_of = entry_id(name, Signal(str(signal["type"]), str(signal["value"])))
             about = {"entry": id_of, "hash": f"{signal['type']}:{signal['value']}"}
             return AuditLine(op, who, at, origin, why, name, str(signal.get("act", "")), 1, versions, about, at)
+        if batch := _parsed(fields.get(b"batch", b"")):
+            name, act = str(batch["list"]), str(batch.get("act", ""))
+            return AuditLine(op, who, at, origin, why, name, act, 1, versions, _numbers(op, fields), at)
         if of_list := _parsed(fields.get(b"list", b"")):
             policy = _changed_policy(of_list, fields) if op == "list.set" else {}
             return AuditLine(op, who, at, origin, why, str(of_list["name"]), "", 1, versions, policy, at)
     except DECODE_ERRORS:  # damaged
         pass
     return AuditLine(op, who, at, origin, why, "", "", 1, versions, _parsed(fields.get(b"about", b"")), at)
+
+
+def _numbers(op: str, fields: Mapping[bytes, bytes]) -> dict[str, int]:
+    """How many entries a batch adds, finds listed and takes off, or its undo removes, keeps and puts back; {}: that is
+    not on record."""
+    words = ("removed", "kept", "restored") if op == "list.batch_undo" else ("added", "listed_before", "withdrawn")
+    numbers = _text(fields, b"numbers").split()
+    return dict(zip(words, map(int, numbers), strict=True)) if numbers else {}
 
 
 def _changed_policy(new: Mapping[str, Any], fields: Mapping[bytes, bytes]) -> dict[str, Any]:

@@ -22,11 +22,14 @@ MAX_ATTEMPTS = 100
 SET_MODE = (
     RECORD
     + """
--- key 3: the lists, 4: the entries of the list, 5: the suspended ones
--- id, the entry's json as it was, as it is to be, the suspension as json ("": none), op, "again" or ""
--- -> {version, at}, or nil if the entry is another by now
-if redis.call('HGET', KEYS[4], ARGV[3]) ~= ARGV[4] then return false end
+-- key 3: the lists, 4: the entries of the list, 5: the suspended ones, 6: ids that the entry's act has added
+-- id, the entry's json as it was ("": it is one of a batch alone), as it is to be, the suspension as json ("": none),
+-- op, "again" or "", name of the list -> {version, at}, or nil if the entry is another by now
+if (redis.call('HGET', KEYS[4], ARGV[3]) or '') ~= ARGV[4] then return false end
+if redis.call('HEXISTS', KEYS[3], ARGV[9]) == 0 then return false end
 redis.call('HSET', KEYS[4], ARGV[3], ARGV[5])
+-- A single entry beside that of the batch: the undo of the act takes off both.
+if ARGV[4] == '' then redis.call('RPUSH', KEYS[6], ARGV[3]) end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[5], ARGV[3], ARGV[6]) else redis.call('HDEL', KEYS[5], ARGV[3]) end
 return {record(ARGV[7], 'entry', ARGV[5], nil, ARGV[8] ~= ''), at}
 """
@@ -52,18 +55,21 @@ class EntryModes:
         self._redis: Any = store.redis
         self._suspended = store.key("{blocklist}", "suspended")
 
-    async def suspend(self, list_name: str, entry_id: str, images: int, who: str, why: str) -> Change | None:
+    async def suspend(self, entry: Entry, images: int, who: str, why: str, in_batch: bool = False) -> Change | None:
         """Set an entry to monitor. None: it is not there any more, or a person or another controller has set its mode.
 
-        `images`: how many different ones it has matched.
+        Args:
+            images: how many different ones it has matched.
+            in_batch: it is one of a batch alone. It gets a single entry beside it, which counts.
         """
-        note = json.dumps({"list": list_name, "at": self._store.clock.now(), "images": images}, separators=(",", ":"))
+        at = self._store.clock.now()
+        note = json.dumps({"list": entry.list, "at": at, "images": images}, separators=(",", ":"))
         try:
-            return await self._set(list_name, entry_id, Mode.MONITOR, note, who, why)
+            return await self._set(entry, Mode.MONITOR, note, who, why, in_batch)
         except (NotFound, Conflict):
             return None
 
-    async def confirm(self, list_name: str, entry_id: str, who: str, why: str) -> Change:
+    async def confirm(self, entry: Entry, who: str, why: str) -> Change:
         """Let a suspended entry act as its list says again, and for good: it is not set to monitor once more. What was
         seen is matched against it again, and purged.
 
@@ -71,28 +77,27 @@ class EntryModes:
             NotFound: there is no such entry.
             Conflict: it is not suspended.
         """
-        change = await self._set(list_name, entry_id, Mode.ENFORCE, "", who, why)
-        assert change is not None
-        return change
+        return await self._set(entry, Mode.ENFORCE, "", who, why)
 
-    async def _set(self, list_name: str, entry_id: str, mode: Mode, note: str, who: str, why: str) -> Change:
+    async def _set(self, entry: Entry, mode: Mode, note: str, who: str, why: str, in_batch: bool = False) -> Change:
         keys = [self._store.key("{blocklist}", *parts) for parts in (("version",), ("changes",), ("lists",))]
-        entries = self._store.key("{blocklist}", "entries", list_name)
+        keys += [self._store.key("{blocklist}", "entries", entry.list), self._suspended]
+        keys += [self._store.key("{blocklist}", "act", f"{entry.act}:added")]
         # What an entry that is enforced again matches is purged: it is recorded as listed again.
         op, again = ("entry.set", "") if mode is Mode.MONITOR else ("entry.add", "again")
         wanted = None if mode is Mode.MONITOR else Mode.MONITOR
         for _ in range(MAX_ATTEMPTS):
-            was: bytes | None = await self._redis.hget(entries, entry_id)
-            if was is None:
-                raise NotFound(f"no entry of the list {list_name!r} has the ID {entry_id!r}")
-            entry = read_entry(list_name, was)
-            if not isinstance(entry, Entry) or entry.mode is not wanted:
-                raise Conflict(f"the entry {entry_id} was not set to monitor, or somebody has decided on it")
-            new = replace(entry, mode=mode)
-            args: list[Arg] = [signed(who), why, entry_id, was, new.to_json(), note, op, again]
-            if done := await self._store.run_durably(SET_MODE, [*keys, entries, self._suspended], args):
+            was: bytes | None = await self._redis.hget(keys[3], entry.id)
+            known = read_entry(entry.list, was) if was else entry
+            if was is None and not in_batch:
+                raise NotFound(f"no entry of the list {entry.list!r} has the ID {entry.id!r}")
+            if not isinstance(known, Entry) or known.mode is not wanted:
+                raise Conflict(f"the entry {entry.id} was not set to monitor, or somebody has decided on it")
+            new = replace(known, mode=mode)
+            args: list[Arg] = [signed(who), why, entry.id, was or b"", new.to_json(), note, op, again, entry.list]
+            if done := await self._store.run_durably(SET_MODE, keys, args):
                 return Change(done[0], op, who, float(done[1]), why, entry=new)
-        raise Conflict(f"the entry {entry_id} is changed by others again and again: try again")
+        raise Conflict(f"the entry {entry.id} is changed by others again and again: try again")
 
     async def note_suspended(self, list_name: str, entry_id: str) -> None:
         """Note that an entry waits for a person, unless that is noted: the store may have lost it, and a process has

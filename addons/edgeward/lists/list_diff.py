@@ -1,12 +1,17 @@
 """Which entries a list has at one version and not at another, read from the changes between them."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from edgeward.background.stream_archive import Item, StreamArchive
 from edgeward.errors import UserError
+from edgeward.lists.known_entries import known_entries
 from edgeward.lists.stored_lists import parse_version, read_entry
+from edgeward.matching.batches.batch_index import BatchState
+from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, take_out
+from edgeward.matching.batches.state_difference import StateDifference
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal, entry_id
 from edgeward.types.later_releases import DECODE_ERRORS
@@ -18,7 +23,11 @@ MAX_CHANGED = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An entry that is at the later version only (`is_added`), or at the earlier one only. `version`: of its change."""
+    """An entry that is at the later version only (`is_added`), or at the earlier one only.
+
+    `version`: of its change. For an entry of a batch that of the batch or of its undo, if they are in between; else the
+    later version.
+    """
 
     entry: Entry
     is_added: bool
@@ -27,23 +36,31 @@ class Difference:
 
 @dataclass(slots=True)
 class _Changed:
-    """Whether an entry is on the list before its first change, and after its last one."""
+    """Whether a single entry is on the list before its first change, and after its last one."""
 
     was: bool
     is_: bool
     version: int
+    signal: Signal
 
 
-async def differences(store: Store, list_name: str, first: int, last: int) -> AsyncGenerator[list[Difference]]:
-    """What differs between two versions of a list, some at a time, in the order of the changes. An entry that was
-    added and removed in between is none.
+type RowDifference = Callable[[], Awaitable[StateDifference]]
+"""What differs between the two versions in the rows of the list's batches."""
+
+
+async def differences(
+    store: Store, list_name: str, first: int, last: int, of_rows: RowDifference | None = None
+) -> AsyncGenerator[list[Difference]]:
+    """What differs between two versions of a list, some at a time: single entries in the order of their changes, then
+    those of batches. An entry that was added and removed in between is none.
 
     Args:
         first, last: versions of the lists, of which `last` is not the earlier one.
+        of_rows: None: the list has no batches.
 
     Raises:
         UserError: changes in between are not kept any more, the list was deleted in between, or more than MAX_CHANGED
-            entries changed.
+            single entries changed.
     """
     archive = StreamArchive(store, store.key("{blocklist}", "changes"))
     changed: dict[str, _Changed] = {}
@@ -52,16 +69,53 @@ async def differences(store: Store, list_name: str, first: int, last: int) -> As
             _note(changed, list_name, parse_version(id_), fields)
         if len(changed) > MAX_CHANGED:
             raise UserError(f"more than {MAX_CHANGED} entries changed: give versions that are nearer to each other")
-    differing = {each.version for each in changed.values() if each.was != each.is_}
+    rows = await of_rows() if of_rows else None
+    if rows is not None:
+        await asyncio.to_thread(_take_out, rows, changed)
+    differing = {each.version: each.is_ for each in changed.values() if each.was != each.is_}
     async for items in _between(archive, first, last):
         found = []
         for id_, fields in items:
             if (version := parse_version(id_)) in differing:
                 entry = read_entry(list_name, fields[b"entry"])
                 if isinstance(entry, Entry):
-                    found.append(Difference(entry, fields[b"op"] != b"entry.remove", version))
+                    found.append(Difference(entry, differing[version], version))
         if found:
             yield found
+    if rows is not None:
+        async for found in _of_rows(store, list_name, rows, first, last):
+            yield found
+
+
+def _take_out(rows: StateDifference, changed: Mapping[str, _Changed]) -> None:
+    """Single entries that changed are on the list too where a row has them, and are no differences of rows."""
+    signals = {each.signal: each for each in changed.values()}
+    before, after = rows_of_signals(rows.before, signals), rows_of_signals(rows.after, signals)
+    for signal, each in signals.items():
+        each.was, each.is_ = each.was or signal in before, each.is_ or signal in after
+    for refs, some in ((before, rows.removed), (after, rows.added)):
+        take_out(some, refs.values())
+
+
+async def _of_rows(
+    store: Store, list_name: str, rows: StateDifference, first: int, last: int
+) -> AsyncGenerator[list[Difference]]:
+    """The differences of rows, without those that are single entries too."""
+    for state, some, is_added in ((rows.before, rows.removed, False), (rows.after, rows.added, True)):
+        pieces = row_pieces(state, some)
+        while piece := await asyncio.to_thread(next, pieces, None):
+            single = await known_entries(store, list_name, [entry.id for _, entry in piece])
+            versions = _versions(state, is_added, first, last)
+            found = [Difference(entry, is_added, versions.get(ref.batch, last)) for ref, entry in piece]
+            if found := [each for each in found if each.entry.id not in single]:
+                yield found
+
+
+def _versions(state: BatchState, is_added: bool, first: int, last: int) -> dict[str, int]:
+    """By the id of a batch, the version that made or undid it, if that is one in between."""
+    batches = state.folded.batches
+    versions = {batch.id: batch.version if is_added else batch.undone_version for batch in batches}
+    return {batch_id: version for batch_id, version in versions.items() if first < version <= last}
 
 
 async def _between(archive: StreamArchive, first: int, last: int) -> AsyncGenerator[list[Item]]:
@@ -80,22 +134,24 @@ def _note(changed: dict[str, _Changed], list_name: str, version: int, fields: Ma
     op, entry = fields.get(b"op", b""), fields.get(b"entry", b"")
     if op == b"list.delete" and _name(fields.get(b"list", b"")) == list_name:
         raise UserError(f"the list {list_name!r} was deleted in between, at version {version}: give versions after it")
-    if f'"{list_name}"'.encode() not in entry or not (id_ := _id_on(list_name, entry)):
+    # A row of a batch is no single entry.
+    if b"row" in fields or f'"{list_name}"'.encode() not in entry or not (signal := _signal_on(list_name, entry)):
         return
     # What is listed again was there, and so was what is removed, or becomes another act's.
     was = op != b"entry.add" or b"again" in fields
-    known = changed.setdefault(id_, _Changed(was, was, version))
+    known = changed.setdefault(entry_id(list_name, signal), _Changed(was, was, version, signal))
     known.is_, known.version = op != b"entry.remove", version
 
 
-def _id_on(list_name: str, entry: bytes) -> str:
-    """The id of an entry as stored; "" if it is of another list, or damaged."""
+def _signal_on(list_name: str, entry: bytes) -> Signal | None:
+    """The signal of an entry as stored; None if it is of another list, or damaged."""
     try:
         data = json.loads(entry)
         signal = Signal(data["signal"]["type"], data["signal"]["value"])
-        return entry_id(list_name, signal) if data["list"] == list_name else ""
+        bytes.fromhex(signal.value)
+        return signal if data["list"] == list_name else None
     except DECODE_ERRORS:
-        return ""
+        return None
 
 
 def _name(of_list: bytes) -> str:

@@ -6,6 +6,7 @@
 {blocklist}:lists           name -> HashList as JSON
 {blocklist}:entries:<list>  entry id -> Entry as JSON
 {blocklist}:demands:<list>  entry id -> ids of the later acts that list it too (lua_scripts.py)
+{blocklist}:batches:<list>  see batches/batch_store.py
 {blocklist}:act:<id>        see acts.py
 {blocklist}:gone:<list>     see deleted_allowlists.py
 {blocklist}:replicas        see replication/membership.py
@@ -25,6 +26,7 @@ from edgeward.errors import Conflict, NotFound, StoreUnavailable, UserError
 from edgeward.lists import act_scripts, lua_scripts
 from edgeward.lists.acts import MAX_REPORTED, Act, Acts
 from edgeward.lists.audit_trail import signed
+from edgeward.lists.batches.batch_store import BatchStore
 from edgeward.lists.deleted_allowlists import DeletedAllowlists
 from edgeward.lists.replication.membership import Laggards, LiveReplica, Membership, UnjudgedByReplica
 from edgeward.lists.stored_lists import parse_changes, parse_version, read_entry, read_list, removed_entry
@@ -53,6 +55,7 @@ class ListStore:
         acts: the acts that listed the entries.
         deleted: the entries of deleted allowlists.
         withdrawals: what imports take off the lists.
+        batches: those of each list.
         clock: that of the store.
         membership: the replicas of the lists. Where this process has one, its own: it knows what the store has lost.
     """
@@ -67,6 +70,7 @@ class ListStore:
         self.deleted = DeletedAllowlists(store)
         self.withdrawals = Withdrawals(store)
         self.archive = StreamArchive(store, self.stream)
+        self.batches = BatchStore(store)
 
     def _entries(self, list_name: str) -> str:
         return self._store.key("{blocklist}", "entries", list_name)
@@ -159,7 +163,8 @@ class ListStore:
             NotFound: there is no such list.
         """
         kept = self.deleted.entries(name), self._demands(name), self.acts.deletions, self.deleted.index
-        keys = self._keys(self._entries(name), *kept)
+        batches = self.batches.key(name), self.batches.removed_key(name), self.batches.old
+        keys = self._keys(self._entries(name), *kept, *batches)
         for _ in range(MAX_ATTEMPTS):
             was = await self._list_json(name) if check else b""
             if check:
@@ -242,7 +247,9 @@ class ListStore:
             changes.append(change)
         return changes
 
-    async def undo_some(self, act: Act, cursor: int = 0) -> tuple[bool, int]:
+    async def undo_some(
+        self, act: Act, cursor: int = 0, in_batches: Mapping[str, Entry] | None = None
+    ) -> tuple[bool, int]:
         """Take back up to UNDO_CHUNK_SIZE entries of an act, in one step: those that no other act lists are removed.
 
         From the first call on, the act can't list any more. `undone_by` and `undone_why` of the act are in the record
@@ -250,21 +257,15 @@ class ListStore:
 
         Args:
             cursor: where the call before ended, or 0.
+            in_batches: by id, those of its entries that batches list too: they stay on the list.
 
         Returns:
             Whether more is to do, and the cursor.
         """
         keys = self._keys(*self.acts.keys(act.id), self._entries(act.list), self._demands(act.list))
-        args = (
-            signed(act.undone_by),
-            act.undone_why,
-            act.id,
-            act.list,
-            self.acts.prefix,
-            UNDO_CHUNK_SIZE,
-            cursor,
-            MAX_REPORTED,
-        )
+        args: list[str | int] = [signed(act.undone_by), act.undone_why, act.id, act.list, self.acts.prefix]
+        args += [UNDO_CHUNK_SIZE, cursor, MAX_REPORTED]
+        args += [text for id_, entry in (in_batches or {}).items() for text in (id_, entry.to_json(), entry.act)]
         done = await self._store.run(act_scripts.UNDO, [*keys, self.acts.outcome(act.id)], args)
         if done is None:
             raise NotFound(f"no act has the ID {act.id!r}")

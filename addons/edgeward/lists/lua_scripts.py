@@ -4,6 +4,8 @@ The first keys of every script are the version, the stream of changes and the ha
 and why. Who may be followed by a NUL and a network address: from where (audit_trail.py).
 Ids in the stream are "<version>-0": Redis itself refuses a version that is not above all others.
 The field `again` says that an entry which is added was on the list before (relisting.py).
+The field `row` says which row of a batch was removed (types/batches.py); `numbers` how many entries a batch adds, finds
+listed and takes off, or how many its undo removes, keeps and puts back: three numbers.
 The field `was` of a record holds what the change replaced: the list before its policy changed, or before it lost an
 entry. Retromatching needs it, to find what matches now and did not before.
 
@@ -33,7 +35,7 @@ restore_version(KEYS[1], KEYS[2])
 local time = redis.call('TIME')
 local at = time[1] .. '.' .. string.format('%06d', time[2])
 local who, origin = string.match(ARGV[1], '^(%Z*)%z?(.*)$')
-local function record(op, what, json, was, again)
+local function record(op, what, json, was, again, row, numbers)
   local version = redis.call('INCR', KEYS[1])
   local fields = {'op', op, 'who', who, 'at', at, 'why', ARGV[2], what, json}
   if origin ~= '' then
@@ -47,6 +49,14 @@ local function record(op, what, json, was, again)
   if again then
     fields[#fields + 1] = 'again'
     fields[#fields + 1] = '1'
+  end
+  if row then
+    fields[#fields + 1] = 'row'
+    fields[#fields + 1] = row
+  end
+  if numbers then
+    fields[#fields + 1] = 'numbers'
+    fields[#fields + 1] = numbers
   end
   redis.call('XADD', KEYS[2], version .. '-0', unpack(fields))
   return version
@@ -70,7 +80,7 @@ DELETE_LIST = (
     RECORD
     + """
 -- key 4: its entries, 5: where those of an allowlist are kept for a time, 6: its demands, 7: deletions by list,
--- 8: deleted allowlists
+-- 8: deleted allowlists, 9: its batches, 10: its removed rows, 11: old batches, which stay to be read for a time
 -- name, the list's json as the caller knows it ("": whatever it is)
 -- -> {version, at, json of the list, number of its entries}, nil for an unknown list, or its json if that is not as the
 -- caller knows it
@@ -80,6 +90,11 @@ if ARGV[4] ~= '' and ARGV[4] ~= json then return json end
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('UNLINK', KEYS[6])
 redis.call('HINCRBY', KEYS[7], ARGV[3], 1)
+local batches = redis.call('HGETALL', KEYS[9])
+for i = 1, #batches, 2 do
+  if batches[i] ~= '' then redis.call('HSET', KEYS[11], batches[i], at .. ' ' .. batches[i + 1]) end
+end
+redis.call('UNLINK', KEYS[9], KEYS[10])
 local entries = redis.call('HLEN', KEYS[4])
 if cjson.decode(json)['kind'] == 'allow' and redis.call('EXISTS', KEYS[4]) == 1 then
   redis.call('RENAME', KEYS[4], KEYS[5])

@@ -8,10 +8,12 @@ from typing import Any
 
 from edgeward import metrics
 from edgeward.errors import LaterRelease
-from edgeward.types import Change, Entry, HashList, Signal, Unreadable
+from edgeward.types import Batch, Change, Entry, HashList, RowRef, Signal, Unreadable
 from edgeward.types.later_releases import DECODE_ERRORS, check_version
 
-_OPERATIONS = frozenset({"list.set", "list.delete", "entry.add", "entry.set", "entry.remove"})
+_OPERATIONS = frozenset(
+    {"list.set", "list.delete", "list.batch_add", "list.batch_undo", "entry.add", "entry.set", "entry.remove"}
+)
 _REMOVALS = frozenset({"list.delete", "entry.remove"})
 _OF_LISTS = ("list.", "entry.")
 """All others are lines of the audit trail alone."""
@@ -33,6 +35,16 @@ def read_entry(list_name: str, text: bytes) -> Entry | Unreadable:
         return _unreadable("entry", list_name, text, error)
 
 
+def read_batch(list_name: str, text: bytes) -> Batch | Unreadable:
+    """A batch of the list of this name: "VERSION UNDONE JSON" (batches/batch_store.py)."""
+    version, _, rest = text.partition(b" ")
+    undone, _, json_text = rest.partition(b" ")
+    try:
+        return Batch.from_json(json_text, int(version), int(undone))
+    except DECODE_ERRORS as error:
+        return _unreadable("batch", list_name, text, error)
+
+
 def parse_changes(records: Any) -> list[Change]:
     """The changes in records of the stream, as XRANGE and XREAD return them: pairs of id and fields. None gives []."""
     return [_parse_change(id_, fields) for id_, fields in records or ()]
@@ -48,16 +60,19 @@ def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
     op, json_of_list, json_of_entry = text.get("op", ""), fields.get(b"list"), fields.get(b"entry")
     hash_list: HashList | Unreadable | None = None
     entry: Entry | Unreadable | None = None
+    batch: Batch | Unreadable | None = None
     unreadable: Unreadable | None = None
+    if "batch" in text:
+        batch = read_batch(_list_name(fields[b"batch"], "list"), b"%d 0 %s" % (parse_version(id_), fields[b"batch"]))
     if json_of_list is not None:
         hash_list = read_list(_list_name(json_of_list, "name"), json_of_list)
     if json_of_entry is not None:
         entry = read_entry(_list_name(json_of_entry, "list"), json_of_entry)
-    for each in (hash_list, entry):
+    for each in (hash_list, entry, batch):
         if isinstance(each, Unreadable):
             unreadable = each
     if unreadable is None and op.startswith(_OF_LISTS):
-        unreadable = _new_kind_of_change(op, text, hash_list, entry)
+        unreadable = _new_kind_of_change(op, text, _name_in(hash_list, entry, batch))
     if unreadable is not None:
         hash_list, entry = _what_is_removed(op, json_of_list, json_of_entry)
     return Change(
@@ -70,14 +85,30 @@ def _parse_change(id_: bytes, fields: Mapping[bytes, bytes]) -> Change:
         entry=entry if isinstance(entry, Entry) else None,
         origin=text.get("from", ""),
         unreadable=unreadable,
+        batch=batch if isinstance(batch, Batch) else None,
+        row=_row(text.get("row", "")),
     )
 
 
-def _new_kind_of_change(
-    op: str, text: Mapping[str, str], hash_list: HashList | Unreadable | None, entry: Entry | Unreadable | None
-) -> Unreadable | None:
+def _row(text: str) -> RowRef | None:
+    try:
+        return RowRef.parse(text) if text else None
+    except ValueError:
+        return None
+
+
+def _name_in(*objects: HashList | Entry | Batch | Unreadable | None) -> str:
+    """The name of the list that one of them is, or is on; "" if none of them tells."""
+    for each in objects:
+        if isinstance(each, HashList):
+            return each.name
+        if isinstance(each, Entry | Batch):
+            return each.list
+    return ""
+
+
+def _new_kind_of_change(op: str, text: Mapping[str, str], name: str) -> Unreadable | None:
     """A change of the lists that only a later release can make, or that is damaged."""
-    name = hash_list.name if isinstance(hash_list, HashList) else entry.list if isinstance(entry, Entry) else ""
     try:
         check_version({"needs": int(text["needs"])} if "needs" in text else {}, "a change")
         if op not in _OPERATIONS:

@@ -63,6 +63,11 @@ class AppendOnlyIndex:
                 if len(numbers):
                     yield numbers.tolist(), ids[rows].tolist()
 
+    def pieces(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint32]]]:
+        """All values, an array of (values, bytes of a value), and their ids; SEGMENT_ROWS at a time."""
+        for words, ids in self._filled():
+            yield np.ascontiguousarray(words.T, ">u8").view(np.uint8)[:, -self.size :], ids
+
     def _filled(self) -> list[tuple[Words, NDArray[np.uint32]]]:
         """The segments, the last one without its empty rows."""
         full, rest = divmod(self._count, SEGMENT_ROWS)

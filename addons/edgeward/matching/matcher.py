@@ -6,20 +6,23 @@ match nothing. Each list is matched with the views of an image that it asks for,
 """
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from edgeward.errors import BadSignal
 from edgeward.hashing.composite import is_matchable, with_composites
 from edgeward.hashing.signal_registry import distance, has_distance, radius_of
-from edgeward.matching.list_index import IndexKey, ListIndex, index_key
-from edgeward.matching.time_slicing import run_sliced, run_to_end
+from edgeward.matching.batches.batch_files import BatchFiles
+from edgeward.matching.batches.batch_index import BatchIndex, IndexKey
+from edgeward.matching.list_index import ListIndex, index_key
+from edgeward.matching.time_slicing import Steps, run_in_slices, run_sliced, run_to_end
 from edgeward.settings.config import SIGNAL_TYPES
 from edgeward.types import (
     ALWAYS_MATCHED,
     COMPOSITE_TYPE,
     MIN_PDQ_QUALITY,
     TYPES_WITH_QUALITY,
+    Batch,
     Change,
     Decision,
     Entry,
@@ -29,6 +32,7 @@ from edgeward.types import (
     Match,
     Mode,
     Reason,
+    RowRef,
     Signal,
     Verdict,
     View,
@@ -69,14 +73,30 @@ class Matcher:
         return MappingProxyType(self._lists)
 
     def entries(self, list_name: str) -> Mapping[str, Entry]:
-        """The entries of a list by id; none for an unknown list."""
+        """The entries of a list by id; none for an unknown list. Those of batches are read when they are asked for.
+
+        To read them raises DamagedSegment if a file is damaged.
+        """
         index = self._indexes.get(list_name)
         return index.entries if index else _NO_ENTRIES
 
+    def single_entries(self, list_name: str) -> Mapping[str, Entry]:
+        """The entries of a list by id that came in no batch."""
+        index = self._indexes.get(list_name)
+        return index.single_entries if index else _NO_ENTRIES
+
+    def batches(self, list_name: str) -> BatchIndex:
+        """What is listed of the batches of a list; an empty one if it has none."""
+        index = self._indexes.get(list_name)
+        return index.batches if index else BatchIndex(list_name)
+
     def find(self, entry_id: str) -> Entry | None:
-        """The entry with this id, on any list."""
+        """The entry with this id, on any list. Raises DamagedSegment: a file of a batch is damaged."""
         indexes = self._indexes.values()
-        return next((index.entries[entry_id] for index in indexes if entry_id in index.entries), None)
+        for index in indexes:
+            if found := index.single_entries.get(entry_id):
+                return found
+        return next((found for index in indexes if (found := index.batches.find(entry_id))), None)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """Number of entries by (list name, signal type). A count that fell to 0 stays, so that a metric shows it."""
@@ -125,9 +145,48 @@ class Matcher:
         """Remove an entry; an unknown one is ignored."""
         self.change_count += 1
         index = self._indexes.get(list_name)
-        entry = index.remove(entry_id) if index else None
+        entry, gone = index.remove(entry_id) if index else (None, False)
         if entry is not None:
-            self._counts[list_name, entry.signal.type] -= 1
+            self._counts[list_name, entry.signal.type] -= gone
+
+    async def set_batches(
+        self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int], files: BatchFiles
+    ) -> None:
+        """Let these be the batches of a list, with the rows removed one by one since: at once or, on an error, not.
+
+        The event loop runs other tasks meanwhile, which may add and remove entries and rows. One at a time for a list.
+
+        Raises:
+            FileNotFoundError: the files of a batch are not there.
+            DamagedSegment: a file is damaged, missing or of another batch.
+        """
+        await run_in_slices(self.set_batches_steps(list_name, batches, removed, files))
+
+    def set_batches_steps(
+        self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int], files: BatchFiles
+    ) -> Steps[None]:
+        """The same in steps of a few milliseconds. All is as before until the last."""
+        index = self._indexes.setdefault(list_name, ListIndex(list_name))
+        yield from index.set_batches_steps(batches, removed, files)
+        self.change_count += 1
+        if self._indexes.get(list_name) is index:  # else the list was deleted meanwhile
+            self._count(list_name, index)
+
+    def use_merged(self, files: BatchFiles) -> None:
+        """Search the merged segments of batches that there are now. What is found stays the same."""
+        for index in self._indexes.values():
+            index.batches.use_merged(files)
+
+    def remove_rows(self, list_name: str, refs: Iterable[RowRef]) -> None:
+        """Take rows of batches off a list; unknown ones are ignored."""
+        self.change_count += 1
+        if index := self._indexes.get(list_name):
+            index.remove_rows(refs)
+            self._count(list_name, index)
+
+    def _count(self, list_name: str, index: ListIndex) -> None:
+        for signal_type, number in index.counts().items():
+            self._counts[list_name, signal_type] = number
 
     def apply(self, change: Change) -> None:
         """Make one change of the store's lists and set `version`. Making it again changes nothing.
@@ -138,6 +197,8 @@ class Matcher:
         self.version = change.version
         if change.entry and change.op in ("entry.add", "entry.set"):
             self.add_entry(change.entry)
+        elif change.entry and change.row and change.op == "entry.remove":
+            self.remove_rows(change.entry.list, [change.row])
         elif change.entry and change.op == "entry.remove":
             self.remove_entry(change.entry.list, change.entry.id)
         elif change.list and change.op == "list.set":

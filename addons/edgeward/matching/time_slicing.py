@@ -23,6 +23,20 @@ def run_to_end[Result](steps: Steps[Result]) -> Result:
             return result
 
 
+async def run_in_slices[Result](steps: Steps[Result]) -> Result:
+    """The result of the steps; other tasks run between slices. Those must not disturb the steps."""
+    since = time.perf_counter()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if time.perf_counter() - since > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            since = time.perf_counter()
+
+
 async def run_sliced[Result](
     start: Callable[[], Generator[None, None, Result]], version: Callable[[], object]
 ) -> Result:

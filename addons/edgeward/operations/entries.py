@@ -1,5 +1,6 @@
 """Entries: which signals of an image are fit to be listed; adding and finding entries."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,15 +13,17 @@ from edgeward.imports.import_jobs import ImportJob
 from edgeward.lists.acts import new_act_id
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.relisting import list_again
+from edgeward.matching.batches.row_sets import rows_of_signals
 from edgeward.operations import held_updates, image_hashing, import_records
 from edgeward.operations.guard import in_chunks, judge
 from edgeward.operations.held_updates import UpdateHeld
+from edgeward.operations.import_records import ImportContents
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied, wait_purged
 from edgeward.settings.config import HashingSettings
-from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Entry, Fingerprint, Signal, View
+from edgeward.types import COMPOSITE_TYPE, TYPES_WITH_QUALITY, Entry, Fingerprint, Signal, View, entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,15 @@ async def add(
     now, act = services.store.clock.now(), act or new_act_id()
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
+    state = services.replica.matcher.batches(list_name).state
+    rows = await asyncio.to_thread(rows_of_signals, state, listed)
+    in_batches = {entry_id(list_name, signal) for signal in rows}
     changes = await services.list_store.add_entries(list(entries.values()), who, reason, act)
     known = entries.keys() - {change.entry.id for change in changes if change.entry}
     # What is on the list already is matched and purged again: a copy may have been stored since.
     changes += await list_again(services.store, list_name, sorted(known), who, reason)
+    # What a batch lists is now a single entry too: it stays if the act of the batch is undone.
+    known |= in_batches
     version = changes[-1].version if changes else await services.list_store.version()
     change = await wait_applied(services.list_store, version)
     purge = None if timeout is None else await wait_purged(services, version, changes, known, timeout)
@@ -111,7 +119,7 @@ async def _hold_if_needed(services: Services, list_name: str, listed: Sequence[S
     if judged.is_held:
         signals = list(dict.fromkeys(listed))
         job = ImportJob(list_name, who, services.store.clock.now(), len(signals), reason)
-        await import_records.record(services, job, map(ParsedHash, signals), judgement=judged)
+        await import_records.record(services, job, ImportContents(map(ParsedHash, signals)), judged)
         raise UpdateHeld(held_updates.of_import(*await services.import_jobs.get(job.id)))
 
 

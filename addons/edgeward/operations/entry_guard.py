@@ -23,7 +23,7 @@ from edgeward.hashing.composite import component_types
 from edgeward.hashing.signal_registry import distance
 from edgeward.operations.services import Services
 from edgeward.operations.waiting import wait_applied
-from edgeward.types import ALWAYS_MATCHED, Decision, Fingerprint, Incident, Mode
+from edgeward.types import ALWAYS_MATCHED, Decision, Entry, Fingerprint, Incident, Mode
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class EntryGuard:
                 await self._redis.hset(key, image.sha256[:32], text)
                 await self._redis.expire(key, KEEP_SECONDS)
         if len(known) > limit:
-            await self._suspend(list_name, entry_id, len(known))
+            await self._suspend(entry, len(known))
         on_record = {image.sha256 for image in found}
         return [each for each in unknown if each not in on_record]
 
@@ -129,12 +129,12 @@ class EntryGuard:
                 known[image.decode()] = note["hashes"]
         return known
 
-    async def _suspend(self, list_name: str, entry_id: str, images: int) -> None:
+    async def _suspend(self, entry: Entry, images: int) -> None:
         why = f"it matched {images} different images within a day: more than guard.entry_images"
-        modes = self._services.entry_modes
-        if change := await modes.suspend(list_name, entry_id, images, WHO, why):
+        in_batch = entry.id not in self._services.replica.matcher.single_entries(entry.list)
+        if change := await self._services.entry_modes.suspend(entry, images, WHO, why, in_batch):
             guard_metrics.entries_to_monitor.inc()
-            logger.warning("an entry of the list %r was set to monitor: %s", list_name, why)
+            logger.warning("an entry of the list %r was set to monitor: %s", entry.list, why)
             await wait_applied(self._services.list_store, change.version)
 
 

@@ -7,6 +7,7 @@ from math import inf
 
 from edgeward.errors import InvalidValue, NotFound
 from edgeward.hashing import signals
+from edgeward.lists.listed_entries import check_cursor
 from edgeward.operations import lists
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
@@ -108,20 +109,20 @@ async def scan(services: Services, wanted: EntryFilter, cursor: str, limit: int)
     """
     refuse_changes_after_loss(services)
     names = await _names(services, wanted)
-    name, _, position = cursor.rpartition(":") if cursor else (names[0] if names else "", "", "0")
-    at = _number(position)
+    name, _, at = cursor.partition(":") if cursor else (names[0] if names else "", "", "0")
+    check_cursor(at)
     found: list[Entry] = []
     for _ in range(MAX_READ // READ_AT_ONCE):
         if name not in names:  # it was deleted meanwhile
-            name, at = next((each for each in names if each > name), ""), 0
+            name, at = next((each for each in names if each > name), ""), "0"
         if not name:
             return EntriesFound(found)
         try:
-            some, at = await services.list_store.entries(name, at, READ_AT_ONCE)
+            some, at = await services.listed_entries.page(name, at, READ_AT_ONCE)
         except NotFound:
-            some, at = [], 0
+            some, at = [], "0"
         found += filter(wanted.selects, some)
-        if at == 0:
+        if at == "0":
             name = next((each for each in names if each > name), "")
         if len(found) >= limit:
             break

@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator
 from threading import BoundedSemaphore
 
 from edgeward.errors import LaterRelease, Unavailable
-from edgeward.lists.distinct_ids import DistinctIds
 from edgeward.lists.export_formats import EXPORT_FORMATS
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.types import Unreadable
 
 MAX_RUNNING = 4
-"""Exports that run at the same time: each remembers which entries it has written, up to 30 bytes for each."""
+"""Exports that run at the same time: each remembers which single entries it has written, up to 30 bytes for each."""
 _running = BoundedSemaphore(MAX_RUNNING)
 
 
@@ -38,14 +37,13 @@ async def entries_of(
     if not _running.acquire(blocking=False):
         raise Unavailable(f"{MAX_RUNNING} exports are running: try again later")
     try:
-        written = DistinctIds(max((await services.list_store.counts([list_name]))[1]))
         written_as, unreadable = EXPORT_FORMATS[format_name], dict[str, Unreadable]()
         yield written_as.header
-        async for chunk in services.list_store.scan(list_name, unreadable=unreadable):
+        async for chunk in services.listed_entries.all_of(list_name, unreadable):
             if unreadable:
                 raise _unreadable(list_name)
             wanted = (entry for entry in chunk if signal_type in ("", entry.signal.type))
-            yield "".join(written_as.line(entry) for entry in wanted if written.add(entry.id))
+            yield "".join(written_as.line(entry) for entry in wanted)
     finally:
         _running.release()
 

@@ -4,6 +4,7 @@ The effect is counted by the search of a dry run (import_effect.py). A long upda
 images seen, and the sample's upper bound counts: an update is rather held than let pass.
 """
 
+import asyncio
 import json
 import math
 import time
@@ -15,11 +16,12 @@ from typing import Any, Self
 from edgeward import guard_metrics
 from edgeward.background.polling import Polling
 from edgeward.errors import StoreUnavailable
+from edgeward.matching.batches.row_sets import rows_of_signals
 from edgeward.operations.import_effect import DAY_SECONDS, EffectSearch, SeenEffect, can_block
 from edgeward.operations.protection import Protection
 from edgeward.operations.services import Services
 from edgeward.quantities import counted
-from edgeward.types import HashList, Signal
+from edgeward.types import HashList, Signal, entry_id
 
 HASHES_PER_SEARCH = 2_000
 EXACT_HASHES = 20_000
@@ -140,6 +142,14 @@ async def in_chunks(signals: Iterable[Signal]) -> AsyncIterator[Sequence[Signal]
     """Signals as `judge` reads them."""
     for some in batched(signals, HASHES_PER_SEARCH):
         yield some
+
+
+async def not_listed(services: Services, list_name: str, signals: Sequence[Signal]) -> list[Signal]:
+    """Those of these hashes that are not on a list, as far as this process knows."""
+    matcher = services.replica.matcher
+    single, state = matcher.single_entries(list_name), matcher.batches(list_name).state
+    of_batches = await asyncio.to_thread(rows_of_signals, state, signals)
+    return [each for each in signals if each not in of_batches and entry_id(list_name, each) not in single]
 
 
 async def _is_ready(services: Services, total: int) -> bool:

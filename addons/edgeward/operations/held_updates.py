@@ -6,22 +6,26 @@ applied as it was asked for, by the workers of its kind; it is judged anew first
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import batched, chain
 from typing import Any
 
 from edgeward.background.job_store import JobStore
 from edgeward.errors import Conflict, Forbidden, Held, NotFound
+from edgeward.imports.batch_rows import pieces_of, read_piece
 from edgeward.imports.import_jobs import ID_PREFIX as IMPORT_PREFIX
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.lists.held_changes import ID_PREFIX as CHANGE_PREFIX
 from edgeward.lists.held_changes import ChangeProgress, HeldChange
-from edgeward.operations.guard import HASHES_PER_SEARCH, NO_EFFECT, Judgement, in_chunks, judge
+from edgeward.operations.guard import HASHES_PER_SEARCH, NO_EFFECT, Judgement, in_chunks, judge, not_listed
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.quantities import counted
 from edgeward.takedowns.takedowns import ID_PREFIX as TAKEDOWN_PREFIX
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress
-from edgeward.types import HashList, ListKind, Mode, Signal
+from edgeward.types import Entry, HashList, ListKind, Mode, Signal
 
 MAX_HELD = 1000
 """Held updates of each kind that are shown; all are counted."""
@@ -235,22 +239,27 @@ async def _judge_again(services: Services, update: HeldUpdate) -> Judgement:
 
 async def _signals_of(services: Services, job: ImportJob) -> AsyncIterator[Sequence[Signal]]:
     """The hashes of a held import that are not on the list, some thousand at a time."""
-    on_list, signals = services.replica.matcher.entries(job.list), list[Signal]()
+    if job.is_batch:
+        for piece in chain.from_iterable(pieces_of(job.parts)):
+            rows = read_piece(await services.import_jobs.piece(job.id, piece.number), piece)
+            yield await not_listed(services, job.list, [rows.signal(number) for number in range(len(rows))])
+        return
     for number in range(job.chunks):
-        signals += [each.signal for each in await services.import_jobs.chunk(job, number) if each.id not in on_list]
-        if len(signals) >= HASHES_PER_SEARCH:
-            yield signals
-            signals = []
-    yield signals
+        signals = [each.signal for each in await services.import_jobs.chunk(job, number)]
+        yield await not_listed(services, job.list, signals)
 
 
 async def judge_policy(services: Services, after: HashList) -> Judgement:
     """What all entries of a list would do under this policy that they do not do now."""
-    entries = services.replica.matcher.entries(after.name)
-    # The ids: entries may come and go meanwhile.
-    ids = list(entries)
-    signals = (entry.signal for entry_id in ids if (entry := entries.get(entry_id)))
-    return await judge(services, after, len(ids), in_chunks(signals))
+    total = len(services.replica.matcher.entries(after.name))
+    async with aclosing(services.listed_entries.in_memory(after.name)) as pieces:
+        return await judge(services, after, total, _signals_in(pieces))
+
+
+async def _signals_in(pieces: AsyncIterator[Sequence[Entry]]) -> AsyncIterator[Sequence[Signal]]:
+    async for piece in pieces:
+        for some in batched(piece, HASHES_PER_SEARCH):
+            yield [each.signal for each in some]
 
 
 async def judge_takedown(services: Services, list_name: str, signals: Sequence[Signal]) -> Judgement:

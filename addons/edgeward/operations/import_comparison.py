@@ -7,8 +7,9 @@ from itertools import batched
 
 from edgeward.imports.reading import Reading
 from edgeward.imports.spool import Spool, SpoolCounts
-from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.known_entries import known_entries
+from edgeward.matching.batches.packed_rows import Row
+from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, rows_of_sources
 from edgeward.operations.guard import Judgement, with_reasons
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
 from edgeward.operations.protection import Protection
@@ -47,30 +48,33 @@ class Comparison:
 async def compare(
     services: Services, hash_list: HashList, spool: Spool, counts: SpoolCounts, reading: Reading
 ) -> Comparison:
-    """Compare a file with its list as the store has it, and its new hashes with what was seen."""
+    """Compare a file with its list, as the store has single entries and this process those of batches; and what is new
+    of it with what was seen."""
     reading.begin("comparing", counts.total + counts.withdrawn)
     search = EffectSearch(services, hash_list)
     protection, protected = Protection(services, hash_list), 0
+    listed = _Listed(services, hash_list.name)
     effect = search.is_possible
     known = changed = 0
-    for_listing = batched(spool.hashes(), HASHES_PER_CALL)
-    while some := await asyncio.to_thread(_next, for_listing):
-        reading.check()
-        on_list = await known_entries(services.store, hash_list.name, [_id(hash_list, each.signal) for each in some])
-        known += len(on_list)
-        changed += sum(_differs(on_list.get(_id(hash_list, each.signal)), each) for each in some)
-        if effect:
-            new = [each.signal for each in some if _id(hash_list, each.signal) not in on_list]
-            protected += await protection.count_hashes(new)
-            await search.add(new)
-        reading.done += len(some)
+    for signal_type, size, _ in await asyncio.to_thread(spool.parts):
+        rows = batched(spool.rows(signal_type, size), HASHES_PER_CALL)
+        while some := await asyncio.to_thread(_next, rows):
+            reading.check()
+            signals = [Signal(signal_type, row.value.hex(), row.quality) for row in some]
+            on_list = await listed.entries_of(signals)
+            known += len(on_list)
+            changed += sum(_differs(on_list.get(each), row) for each, row in zip(signals, some, strict=True))
+            if effect:
+                new = [each for each in signals if each not in on_list]
+                protected += await protection.count_hashes(new)
+                await search.add(new)
+            reading.done += len(some)
     withdrawn = 0
     for_removal = batched(spool.withdrawn(), HASHES_PER_CALL)
-    while signals := await asyncio.to_thread(_next, for_removal):
+    while withdrawn_signals := await asyncio.to_thread(_next, for_removal):
         reading.check()
-        ids = [_id(hash_list, each) for each in signals]
-        withdrawn += len(await known_entries(services.store, hash_list.name, ids))
-        reading.done += len(signals)
+        withdrawn += len(await listed.entries_of(withdrawn_signals))
+        reading.done += len(withdrawn_signals)
     judgement = await with_reasons(services, Judgement(search.effect, protected_hashes=protected))
     return Comparison(
         new=counts.total - known,
@@ -83,14 +87,40 @@ async def compare(
     )
 
 
+class _Listed:
+    """What a list has."""
+
+    def __init__(self, services: Services, name: str) -> None:
+        self._store, self._name = services.store, name
+        self._state = services.replica.matcher.batches(name).state
+
+    async def entries_of(self, signals: Sequence[Signal]) -> dict[Signal, Entry | None]:
+        """By signal, those entries that are on the list. None: one that this release can't read."""
+        ids = [entry_id(self._name, signal) for signal in signals]
+        single = await known_entries(self._store, self._name, ids)
+        of_batches = await asyncio.to_thread(self._of_batches, signals)
+        found: dict[Signal, Entry | None] = dict(of_batches)
+        return found | {each: single[id_] for each, id_ in zip(signals, ids, strict=True) if id_ in single}
+
+    def _of_batches(self, signals: Sequence[Signal]) -> dict[Signal, Entry]:
+        refs = rows_of_signals(self._state, signals)
+        return {each: self._state.provenance.entry(ref.batch, ref.row) for each, ref in refs.items()}
+
+
 async def _of_sources(services: Services, hash_list: HashList, spool: Spool, reading: Reading) -> int:
     """How many entries have a withdrawn source id, besides those of which the file has the hash."""
     count = 0
+    state = services.replica.matcher.batches(hash_list.name).state
+    single = services.replica.matcher.single_entries(hash_list.name)
     chunks = batched(spool.sources(), SOURCES_PER_SCAN)
-    while sources := await asyncio.to_thread(_next, chunks):
-        async for found in services.list_store.withdrawals.of_sources(hash_list.name, set(sources), act=""):
+    while sources := set(await asyncio.to_thread(_next, chunks)):
+        async for found in services.list_store.withdrawals.of_sources(hash_list.name, sources, act=""):
             reading.check()
             count += sum(not spool.has(each.signal) for each in found)
+        pieces = row_pieces(state, await asyncio.to_thread(rows_of_sources, state, sources))
+        while piece := await asyncio.to_thread(next, pieces, None):
+            reading.check()
+            count += sum(entry.id not in single and not spool.has(entry.signal) for _, entry in piece)
     return count
 
 
@@ -98,13 +128,8 @@ def _next[T](chunks: Iterator[Sequence[T]]) -> Sequence[T]:
     return next(chunks, ())
 
 
-def _id(hash_list: HashList, signal: Signal) -> str:
-    return entry_id(hash_list.name, signal)
-
-
-def _differs(entry: Entry | None, parsed: ParsedHash) -> bool:
+def _differs(entry: Entry | None, row: Row) -> bool:
     """Whether the file says something else of a hash than its entry on the list does."""
     if entry is None:
         return False
-    in_file = parsed.source_id, parsed.tags, parsed.signal.quality
-    return (entry.source_id, entry.tags, entry.signal.quality) != in_file
+    return (entry.source_id, entry.tags, entry.signal.quality) != (row.source_id, row.tags, row.quality)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
+from edgeward.imports.batch_rows import PIECE_ROWS
 from edgeward.imports.import_jobs import ImportJob
 from edgeward.imports.reading import Reading
 from edgeward.lists.formats.hash_files import ParsedHash
@@ -12,12 +14,19 @@ from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Signal
 
 
+class ImportContents(NamedTuple):
+    """What an import lists and takes off. `pieces`: of one that is listed as a batch, in place of `hashes`."""
+
+    hashes: Iterable[ParsedHash] = ()
+    withdrawn: Iterable[Signal] = ()
+    sources: Iterable[str] = ()
+    pieces: Iterable[bytes] = ()
+
+
 async def record(
     services: Services,
     job: ImportJob,
-    hashes: Iterable[ParsedHash],
-    withdrawn: Iterable[Signal] = (),
-    sources: Iterable[str] = (),
+    contents: ImportContents,
     judgement: Judgement = NO_EFFECT,
     reading: Reading | None = None,
 ) -> None:
@@ -30,8 +39,9 @@ async def record(
     held = judgement.to_json() if judgement.is_held else ""
     # Once this returns the job is durable: if this controller dies, another lists its entries.
     try:
-        counted = _counted(hashes, reading), _counted(withdrawn, reading)
-        await services.import_jobs.create(job, *counted, sources, held)
+        hashes, withdrawn = _counted(contents.hashes, reading), _counted(contents.withdrawn, reading)
+        pieces = _counted(contents.pieces, reading, PIECE_ROWS)
+        await services.import_jobs.create(job, hashes, withdrawn, contents.sources, pieces, held)
     except BaseException:
         # What was staged would fill the store for an hour. If the store is away, it expires then.
         with suppress(*STORE_AWAY):
@@ -45,9 +55,9 @@ async def record(
         await note_held(services, job.id, job.list, job.by, judgement)
 
 
-def _counted[T](items: Iterable[T], reading: Reading) -> Iterator[T]:
+def _counted[T](items: Iterable[T], reading: Reading, of_each: int = 1) -> Iterator[T]:
     """The items, counted as they are recorded."""
     for item in items:
         reading.check()
-        reading.done += 1
+        reading.done = min(reading.done + of_each, reading.total or reading.done + of_each)
         yield item

@@ -8,20 +8,23 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import batched
-from typing import BinaryIO
+from typing import Any
 
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, InvalidValue
 from edgeward.hashing.signal_registry import listable_types
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.batch_rows import staged_pieces
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
-from edgeward.imports.spool import Spool
+from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
 from edgeward.lists.formats.hash_files import BadLines
 from edgeward.operations import caches, entries, import_records, undo
 from edgeward.operations.entry_effect import Effect, effect_of_all
-from edgeward.operations.guard import HASHES_PER_SEARCH, Judgement, judge
+from edgeward.operations.guard import HASHES_PER_SEARCH, Judgement, judge, not_listed
 from edgeward.operations.import_comparison import Comparison, compare
+from edgeward.operations.import_records import ImportContents
 from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.matchability import NotMatching, not_matching_by_type
 from edgeward.operations.order_totals import add_up
@@ -32,10 +35,12 @@ from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
-from edgeward.types import FINAL_IMPORT_STATES, HashList, ImportState, Signal, entry_id
+from edgeward.types import FINAL_IMPORT_STATES, HashList, ImportState, ListKind, Signal
 
 POLL_SECONDS = (0.01, 0.25)
 """Pause between two looks at an import: the first, and the longest."""
+BATCH_ROWS = 5000
+"""From so many rows on an import is listed as a batch: its entries are not kept in the memory of every process."""
 MEMORY_BYTES = 4 * 1024 * 1024
 """A file of up to this size is not kept on disk, so that an entry can be listed whatever happens to state_dir."""
 
@@ -138,16 +143,14 @@ async def create(
     profile = {} if request.profile else hash_list.import_profile
     request, reading = request.with_profile(profile) if profile else request, reading or Reading()
     comparison, status = None, None
-    async with _spool(services, request.file) as spool:
+    async with _spool(services, request) as spool:
         file = await _read(services, request, spool, reading)
         if request.dry_run:
             comparison = await compare(services, hash_list, spool, file.counts, reading)
         else:
             judgement = await _judge(services, hash_list, spool, file.counts.total, reading)
-            job = _job(services, request, file, who)
-            await import_records.record(
-                services, job, spool.hashes(), spool.withdrawn(), spool.sources(), judgement, reading
-            )
+            job = await _job(services, request, hash_list, spool, file, who)
+            await import_records.record(services, job, _contents(job, spool), judgement, reading)
     reading.begin("done")
     if not request.dry_run:
         status = await get(services, job.id, timeout)
@@ -161,13 +164,14 @@ async def create(
 
 
 @asynccontextmanager
-async def _spool(services: Services, file: BinaryIO) -> AsyncIterator[Spool]:
+async def _spool(services: Services, request: ImportRequest) -> AsyncIterator[Spool]:
     """A spool for one file: in memory if the file is small, else in state_dir."""
+    file = request.file
     small = file.seek(0, io.SEEK_END) <= MEMORY_BYTES
     file.seek(0)
     small = small and not compression_of(file.read(MAGIC_BYTES))
     file.seek(0)
-    spool = Spool(None if small else services.config.state_dir.absolute())
+    spool = Spool(None if small else services.config.state_dir.absolute(), request.list)
     try:
         yield spool
     finally:
@@ -253,20 +257,24 @@ async def recent(services: Services, limit: int) -> list[ImportStatus]:
 async def _judge(services: Services, hash_list: HashList, spool: Spool, total: int, reading: Reading) -> Judgement:
     """Judge the hashes that are not on the list yet, as far as this process knows."""
     reading.begin("searching", total)
-    on_list = services.replica.matcher.entries(hash_list.name)
 
     async def new() -> AsyncIterator[Sequence[Signal]]:
-        chunks = batched(spool.hashes(), HASHES_PER_SEARCH)
-        while some := await asyncio.to_thread(lambda: next(chunks, ())):
-            reading.check()
-            yield [each.signal for each in some if entry_id(hash_list.name, each.signal) not in on_list]
-            reading.done += len(some)
+        for signal_type, size, _ in await asyncio.to_thread(spool.parts):
+            chunks = batched(spool.rows(signal_type, size), HASHES_PER_SEARCH)
+            while some := await asyncio.to_thread(next, chunks, ()):
+                reading.check()
+                signals = [Signal(signal_type, row.value.hex(), row.quality) for row in some]
+                yield await not_listed(services, hash_list.name, signals)
+                reading.done += len(some)
 
     return await judge(services, hash_list, total, new())
 
 
-def _job(services: Services, request: ImportRequest, file: ReadFile, who: str) -> ImportJob:
+async def _job(
+    services: Services, request: ImportRequest, hash_list: HashList, spool: Spool, file: ReadFile, who: str
+) -> ImportJob:
     counts = file.counts
+    is_batch = await _is_batch(services, hash_list, counts)
     return ImportJob(
         request.list,
         who,
@@ -277,7 +285,30 @@ def _job(services: Services, request: ImportRequest, file: ReadFile, who: str) -
         purge_again=request.purge_again,
         withdrawals=counts.withdrawn,
         sources=counts.sources,
+        **(_of_batch(counts, await asyncio.to_thread(spool.parts)) if is_batch else {}),
     )
+
+
+def _contents(job: ImportJob, spool: Spool) -> ImportContents:
+    """What a file lists and withdraws, as its job has it."""
+    if job.is_batch:
+        return ImportContents(pieces=staged_pieces(spool), withdrawn=spool.withdrawn(), sources=spool.sources())
+    return ImportContents(spool.hashes(), withdrawn=spool.withdrawn(), sources=spool.sources())
+
+
+async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts) -> bool:
+    """Whether an import is listed as one batch: a long one, or one that takes off what came in batches."""
+    if hash_list.kind is not ListKind.BLOCK:
+        return False
+    if counts.total + counts.withdrawn >= BATCH_ROWS:
+        return True
+    return (
+        bool(counts.withdrawn or counts.sources) and (await services.list_store.batches.count([hash_list.name]))[0] > 0
+    )
+
+
+def _of_batch(counts: SpoolCounts, parts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
+    return {"is_batch": True, "parts": parts, "size": max(1, counts.total)}
 
 
 async def cancel(services: Services, job_id: str, who: str, why: str, timeout: float) -> UndoResult:

@@ -127,6 +127,12 @@ def _read(line: AuditLine) -> HistoryLine | None:
         case "entry.remove" | "entry.set" if undone:
             kind, act = HistoryKind.UNDO, undone[1]
             removed = line.count if line.op == "entry.remove" else 0
+        case "list.batch_undo":
+            kind, act = HistoryKind.UNDO, undone[1] if undone else act
+            added, removed = line.about.get("restored", 0), line.about.get("removed", 0)
+        case "list.batch_add":
+            kind = _kind_of(act) if act else HistoryKind.REMOVAL
+            added, removed = line.about.get("added", 0), line.about.get("withdrawn", 0)
         case "entry.remove":
             kind, act, removed = HistoryKind.REMOVAL, "", line.count
         case _:

@@ -1,6 +1,7 @@
 """Versions of a list compared."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from edgeward.errors import InvalidValue
 from edgeward.lists.list_diff import Difference, differences
@@ -26,5 +27,8 @@ async def diff(services: Services, name: str, first: int, last: int | None) -> A
         raise InvalidValue(f"{end} does not exist: the lists are at version {current}", "last")
     if first > end:
         raise InvalidValue(f"{first} is after {end}: give the earlier version first", "first")
-    async for some in differences(services.store, name, first, end):
+    batches, states = services.list_store.batches, services.replica.batch_states
+    has_batches = (await batches.get(name)).batches or await batches.old_of(name)
+    of_rows = partial(states.between, name, first, end) if has_batches else None
+    async for some in differences(services.store, name, first, end, of_rows):
         yield some

@@ -180,10 +180,11 @@ async def delete(
     """Delete a list with its entries. The result has the list as it was. Raises NotFound and PreconditionFailed."""
     refuse_changes_after_loss(services)
     removed = await get(services, name)
+    rows = removed.total - len(services.replica.matcher.single_entries(name))
     check = None if ANY_VERSION in if_match else lambda old: _require_match(old, if_match)
     done = await services.list_store.delete_list(name, who, why, check)
-    # The live copy may lag behind while entries are added: by the store's count, they are gone too.
-    status = replace(removed, hash_list=done.list or removed.hash_list, deleted=done.entries)
+    # The live copy may lag behind while entries are added: by the store's count of single ones, they are gone too.
+    status = replace(removed, hash_list=done.list or removed.hash_list, deleted=done.entries + rows)
     return ListChanged(status, await wait_applied(services.list_store, done.version))
 
 

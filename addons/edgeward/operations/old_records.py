@@ -1,5 +1,5 @@
-"""Forgets records that are old: finished imports, undone acts, the entries of deleted allowlists, how far retromatching
-has come. Moves the audit trail of earlier days into its archive, and forgets it after audit.keep_days.
+"""Forgets records that are old: finished imports, undone acts and batches, the entries of deleted allowlists, how far
+retromatching has come. Moves the audit trail of earlier days into its archive, and forgets it after audit.keep_days.
 
 None of them expires: if the store's clock were set forwards, they would go at once, and with them what is owed or what
 a receipt says. Nothing is removed while clocks are not to be trusted; see `ScheduleClock.refusal`.
@@ -63,6 +63,10 @@ class OldRecords:
         await self._import_jobs.forget_before(now - KEEP_IMPORTS_SECONDS)
         await self._held_changes.forget_before(now - KEEP_IMPORTS_SECONDS)
         await self._list_store.acts.forget_undone(now - KEEP_ACTS_SECONDS)
+        for each in await self._list_store.lists():
+            await self._list_store.batches.drop_undone(each.name)
+        # They are read to tell what an entry was, and what differs between versions.
+        await self._list_store.batches.forget_old(now - self._keep_audit_seconds)
         if await self._retromatch.owes_nothing():
             await self._list_store.deleted.forget(now - KEEP_DELETED_SECONDS)
         # They collect the orders of their versions.

@@ -1,13 +1,15 @@
 """Removals: entries taken off a list, one by one or all of an image, an act or a programme's record."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 
 from edgeward.errors import NotFound
 from edgeward.hashing.signal_registry import hashable_types
 from edgeward.lists.list_store import CHUNK_SIZE
+from edgeward.lists.row_removals import Choice
+from edgeward.matching.batches.row_sets import rows_of_act, rows_of_sources
 from edgeward.operations import entries, image_hashing, still_blocked, undo
 from edgeward.operations.services import Services
 from edgeward.operations.still_blocked import StillBlocked
@@ -60,8 +62,16 @@ async def of_entry(services: Services, id_: str, list_name: str | None, who: str
     if list_name:
         await services.list_store.get_list(list_name)
     name = list_name or entries.find(services, id_).list
-    change = await services.list_store.remove_entry(name, id_, who, why)
-    return await _removed(services, [change])
+    changes = await _remove(services, RemovalRequest(name, who, why), [id_])
+    if not changes:
+        raise NotFound(f"no entry of the list {name!r} has the ID {id_!r}")
+    return await _removed(services, changes)
+
+
+async def _remove(services: Services, asked: RemovalRequest, ids: Sequence[str]) -> list[Change]:
+    """Remove the single entries and the rows of batches with these ids."""
+    changes = await services.list_store.remove_entries(asked.list, ids, asked.who, asked.why)
+    return [*changes, *await services.row_removals.remove(asked.list, ids, asked.who, asked.why)]
 
 
 async def of_ids(services: Services, asked: RemovalRequest, ids: Sequence[str]) -> EntriesRemoved:
@@ -74,10 +84,9 @@ async def of_ids(services: Services, asked: RemovalRequest, ids: Sequence[str]) 
     distinct = list(dict.fromkeys(ids))
     if asked.dry_run:
         on_list = services.replica.matcher.entries(asked.list)
-        return await _would_remove(services, [on_list[each] for each in distinct if each in on_list])
-    return await _removed(
-        services, await services.list_store.remove_entries(asked.list, distinct, asked.who, asked.why)
-    )
+        found = await asyncio.to_thread(lambda: [entry for each in distinct if (entry := on_list.get(each))])
+        return await _would_remove(services, found, len(found))
+    return await _removed(services, await _remove(services, asked, distinct))
 
 
 async def of_signals(services: Services, asked: RemovalRequest, signals: Sequence[Signal]) -> EntriesRemoved:
@@ -104,36 +113,55 @@ async def of_image(services: Services, asked: RemovalRequest, body: bytes) -> En
 async def of_act(services: Services, asked: RemovalRequest, act: str) -> EntriesRemoved:
     """Remove all entries that an act (a request, a takedown, an import) has listed, whoever else lists them too.
 
-    CHUNK_SIZE at a time, each chunk whole or not at all. There may be none.
+    Single entries are removed CHUNK_SIZE at a time, each chunk whole or not at all, and then those of batches in one
+    step. There may be none.
 
     Raises:
         NotFound: there is no such list.
     """
-    return await _of_many(services, asked, "act", act, lambda entry: entry.act == act)
+    about = {"act": act}
+    return await _of_many(services, asked, about, lambda entry: entry.act == act, lambda state: rows_of_act(state, act))
 
 
 async def of_source(services: Services, asked: RemovalRequest, source_id: str) -> EntriesRemoved:
     """The same for all entries that have this id of a programme's record."""
-    return await _of_many(services, asked, "source_id", source_id, lambda entry: entry.source_id == source_id)
+
+    def wanted(entry: Entry) -> bool:
+        return entry.source_id == source_id
+
+    about = {"source_id": source_id}
+    return await _of_many(services, asked, about, wanted, lambda state: rows_of_sources(state, {source_id}))
 
 
 async def _of_many(
-    services: Services, asked: RemovalRequest, named: str, value: str, wanted: Callable[[Entry], bool]
+    services: Services,
+    asked: RemovalRequest,
+    about: Mapping[str, str],
+    wanted: Callable[[Entry], bool],
+    choice: Choice,
 ) -> EntriesRemoved:
+    """`choice`: the rows of batches whose entries are wanted."""
     await _require_list(services, asked)
-    found = [] if not value else await _on_list(services, asked.list, wanted)
+    if not all(about.values()):
+        return await (_would_remove(services, [], 0) if asked.dry_run else _removed(services, []))
+    singles = list(services.replica.matcher.single_entries(asked.list).values())
+    found = await _wanted_of(singles, wanted)
+    rows = await services.row_removals.choose(asked.list, choice, singles, MAX_REPORTED)
     if asked.dry_run:
-        return await _would_remove(services, found)
-    if found:
-        about = {named: value, "list": asked.list, "entries": len(found)}
-        await services.audit_trail.note("entries.remove", asked.who, asked.why, **about)
-    shown, last, count = list[Change](), list[Change](), 0
+        return await _would_remove(services, [*found, *rows.entries], len(found) + rows.total)
+    if found or rows.entries:
+        noted = {**about, "list": asked.list, "entries": len(found) + rows.total}
+        await services.audit_trail.note("entries.remove", asked.who, asked.why, **noted)
+    who = asked.who, asked.why
+    rows = await services.row_removals.remove_chosen(asked.list, choice, singles, MAX_REPORTED, *who)
+    gone, version, count = list[Entry](), rows.version, rows.total
     for some in batched(found, CHUNK_SIZE):
         ids = [entry.id for entry in some]
         made = await services.list_store.remove_entries(asked.list, ids, asked.who, asked.why)
-        shown += made[: MAX_REPORTED - len(shown)]
-        last, count = made[-1:] or last, count + len(made)
-    return await _removed(services, shown, count, last)
+        gone += [change.entry for change in made[: MAX_REPORTED - len(gone)] if change.entry]
+        version, count = max([version, *(change.version for change in made)]), count + len(made)
+    shown = [*gone, *rows.entries][:MAX_REPORTED]
+    return await _gone(services, shown, count, version)
 
 
 async def _require_list(services: Services, asked: RemovalRequest) -> None:
@@ -142,35 +170,39 @@ async def _require_list(services: Services, asked: RemovalRequest) -> None:
     await services.list_store.get_list(asked.list)
 
 
-async def _on_list(services: Services, list_name: str, wanted: Callable[[Entry], bool]) -> list[Entry]:
-    """The entries of a list that are wanted, in this process's live copy."""
+async def _wanted_of(listed: Sequence[Entry], wanted: Callable[[Entry], bool]) -> list[Entry]:
+    """Those of these entries that are wanted."""
     found: list[Entry] = []
-    for some in batched(list(services.replica.matcher.entries(list_name).values()), ENTRIES_PER_SLICE):
+    for some in batched(listed, ENTRIES_PER_SLICE):
         found += filter(wanted, some)
         await asyncio.sleep(0)
     return found
 
 
-async def _would_remove(services: Services, found: Sequence[Entry]) -> EntriesRemoved:
+async def _would_remove(services: Services, found: Sequence[Entry], count: int) -> EntriesRemoved:
+    """`found`: all entries, or the first of them if there are `count`."""
     version = await services.list_store.version()
     change = ChangeStatus.of(version, await services.list_store.laggards(version))
     shown = found[:MAX_REPORTED]
     gone = {entry.id for entry in found}
-    still = await still_blocked.by_signals(services, [entry.signal for entry in shown], len(found), gone)
-    return EntriesRemoved(shown, len(found), change, still, None, dry_run=True)
+    still = await still_blocked.by_signals(services, [entry.signal for entry in shown], count, gone)
+    return EntriesRemoved(shown, count, change, still, None, dry_run=True)
 
 
-async def _removed(
-    services: Services, changes: Sequence[Change], count: int = 0, last: Sequence[Change] = ()
-) -> EntriesRemoved:
-    """`changes`: the first ones, if there are `count` of them; the last one is the end of `last`."""
-    gone = [change.entry for change in changes if change.entry]
-    total, ending = max(count, len(changes)), last or changes
-    version = ending[-1].version if ending else await services.list_store.version()
-    change = await wait_applied(services.list_store, version)
+async def _removed(services: Services, changes: Sequence[Change]) -> EntriesRemoved:
+    """Of changes, of which two may be of one entry: a single one, and a row of a batch."""
+    gone = {change.entry.id: change.entry for change in reversed(changes) if change.entry}
+    count = len(gone) + sum(change.entry is None for change in changes)
+    version = max((change.version for change in changes), default=0)
+    return await _gone(services, list(reversed(gone.values())), count, version)
+
+
+async def _gone(services: Services, gone: Sequence[Entry], count: int, version: int) -> EntriesRemoved:
+    """`gone`: the first of `count` entries, which are removed by a version of the lists; 0: there were none."""
+    change = await wait_applied(services.list_store, version or await services.list_store.version())
     remaining = await _remaining(services, {entry.act for entry in gone})
-    still = await still_blocked.by_signals(services, [entry.signal for entry in gone], total)
-    return EntriesRemoved(gone, total, change, still, remaining)
+    still = await still_blocked.by_signals(services, [entry.signal for entry in gone], count)
+    return EntriesRemoved(gone, count, change, still, remaining)
 
 
 async def _remaining(services: Services, acts: Collection[str]) -> ActStatus | None:

@@ -11,7 +11,9 @@ from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.held_changes import HeldChanges, HeldChangeWorker
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.listed_entries import ListedEntries
 from edgeward.lists.replication.replica import Replica
+from edgeward.lists.row_removals import RowRemovals
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.purging.orders import Orders
@@ -58,6 +60,16 @@ class Services:
     held_change_worker: HeldChangeWorker
     hashers: HasherPool
     store_watch: StoreWatch
+
+    @property
+    def listed_entries(self) -> ListedEntries:
+        """The entries of the lists, read some at a time."""
+        return ListedEntries(self.list_store, self.replica.matcher)
+
+    @property
+    def row_removals(self) -> RowRemovals:
+        """What takes rows of batches off the lists."""
+        return RowRemovals(self.store, self.list_store, self.replica.batch_states)
 
     @property
     def caches(self) -> list[str]:

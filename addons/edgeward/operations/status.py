@@ -115,7 +115,9 @@ def readiness(services: Services, machine_age: float | None = None) -> Readiness
     """
     replica = services.replica
     age = contact_age if (contact_age := replica.freshness.contact_age) < math.inf else None
-    reasons = [] if replica.ready else ["the lists are not loaded"]
+    progress = replica.preparation.progress
+    built = "" if progress is None else f": {progress:.0%} of their files are built"
+    reasons = [] if replica.ready else [f"the lists are not loaded{built}"]
     store = StoreState.UNKNOWN if age is None else StoreState.CONNECTED
     if age is not None and age > AWAY_SECONDS:
         store = StoreState.AWAY

@@ -33,5 +33,5 @@ async def confirm(services: Services, entry_id: str, who: str, why: str) -> Entr
     """
     refuse_changes_after_loss(services)
     known = entries.find(services, entry_id)
-    change = await services.entry_modes.confirm(known.list, entry_id, who, why)
+    change = await services.entry_modes.confirm(known, who, why)
     return EntryConfirmed(change.entry or known, await wait_applied(services.list_store, change.version))

@@ -4,24 +4,26 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, repeat
 
 from edgeward.background.polling import Polling
 from edgeward.errors import NotFound, UserError
 from edgeward.imports.import_jobs import ID_PREFIX as IMPORT_ID_PREFIX
 from edgeward.lists.acts import Act, Outcome, from_entries
+from edgeward.matching.batches.row_sets import rows_of_act, size_of
 from edgeward.operations import still_blocked
 from edgeward.operations.services import Services
 from edgeward.operations.still_blocked import StillBlocked
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, wait_applied
 from edgeward.takedowns.takedowns import ID_PREFIX as TAKEDOWN_ID_PREFIX
-from edgeward.types import FINAL_IMPORT_STATES, Entry
+from edgeward.types import FINAL_IMPORT_STATES, Batch, Entry
 
 UNDO_SECONDS = 30.0
 """How long a request waits for an undo. Then it goes on in the background."""
 ENTRIES_PER_SLICE = 10_000
 """Entries that are looked at in one slice: that takes about a millisecond."""
+ROWS_OF_PART = 1000
 POLL_SECONDS = (0.003, 0.1)
 """Pause between two looks at whether an undo is done: the first, and the longest."""
 
@@ -66,13 +68,16 @@ async def get(services: Services, act_id: str) -> ActStatus:
         act = await services.list_store.acts.get(act_id)
     except NotFound:
         # The store may have lost its record. It is recorded again by its undo, not by who only asks.
-        if not (found := await entries_of(services, act_id)):
+        singles, batches = await _singles_of(services, act_id), _batches_of(services, act_id)
+        if (lost := from_entries(act_id, singles, batches)) is None:
             raise NotFound(_no_act(act_id)) from None
-        return ActStatus(from_entries(act_id, found), len(found), False, len(found))
+        listed = len(singles) + await _count_rows(services, lost)
+        return ActStatus(lost, listed, False, listed)
     ids, more = await services.list_store.acts.added(act_id)
-    on_list = services.replica.matcher.entries(act.list)
-    listed = sum(entry_id in on_list and on_list[entry_id].act == act_id for entry_id in ids)
-    return ActStatus(act, listed, more, await services.list_store.acts.count_added(act_id))
+    single = services.replica.matcher.single_entries(act.list)
+    listed = sum(entry_id in single and single[entry_id].act == act_id for entry_id in ids)
+    listed += await _count_rows(services, act)
+    return ActStatus(act, listed, more, await services.list_store.acts.count_added(act))
 
 
 async def undo(services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS) -> UndoResult:
@@ -114,9 +119,10 @@ async def _has_record(services: Services, act_id: str) -> bool:
     try:
         await acts.get(act_id)
     except NotFound:
-        if not (found := await entries_of(services, act_id)):
+        singles = await _singles_of(services, act_id)
+        if (lost := from_entries(act_id, singles, _batches_of(services, act_id))) is None:
             return False
-        await acts.restore(act_id, found)
+        await acts.restore(lost, [entry.id for entry in singles])
     return True
 
 
@@ -151,15 +157,37 @@ def _no_act(act_id: str) -> str:
 
 
 async def entries_of(services: Services, act_id: str) -> list[Entry]:
-    """The entries of an act in this process's live copy of the lists."""
+    """The single entries of an act in this process's live copy of the lists, and of each of its batches the first ones
+    of each signal type."""
+    found = await _singles_of(services, act_id)
+    for batch in _batches_of(services, act_id):
+        provenance = services.replica.matcher.batches(batch.list).state.provenance
+        for part in batch.parts:
+            some = range(part.first, part.first + min(part.rows, ROWS_OF_PART))
+            found += await asyncio.to_thread(list, map(provenance.entry, repeat(batch.id), some))
+    return found
+
+
+async def _singles_of(services: Services, act_id: str) -> list[Entry]:
     found: list[Entry] = []
-    if not act_id:
-        return found
-    for name in list(services.replica.matcher.lists):
-        for some in batched(list(services.replica.matcher.entries(name).values()), ENTRIES_PER_SLICE):
+    for name in list(services.replica.matcher.lists) if act_id else ():
+        for some in batched(list(services.replica.matcher.single_entries(name).values()), ENTRIES_PER_SLICE):
             found += [entry for entry in some if entry.act == act_id]
             await asyncio.sleep(0)
     return found
+
+
+def _batches_of(services: Services, act_id: str) -> list[Batch]:
+    """The batches of an act that are not undone."""
+    matcher = services.replica.matcher
+    batches = [batch for name in list(matcher.lists) if act_id for batch in matcher.batches(name).batches]
+    return [batch for batch in batches if batch.act == act_id and not batch.undone]
+
+
+async def _count_rows(services: Services, act: Act) -> int:
+    """How many rows are listed as entries of an act."""
+    state = services.replica.matcher.batches(act.list).state
+    return await asyncio.to_thread(lambda: size_of(rows_of_act(state, act.id))) if state.folded.batches else 0
 
 
 def _require_unfinished(act_id: str, finished: bool, lists: bool) -> None:

@@ -109,9 +109,10 @@ async def wait_applied(list_store: ListStore, version: int) -> ChangeStatus:
 async def wait_purged(
     services: Services, version: int, changes: Sequence[Change], known: Set[str], timeout: float
 ) -> PurgeStatus:
-    """Wait until `version` is retromatched and every cache has carried out or refused every resulting order.
+    """Wait until `changes` are retromatched and every cache has carried out or refused every resulting order.
 
     Args:
+        version: of the lists, after the changes. All up to it are waited for if some entries were known.
         changes: the changes whose orders are waited for.
         known: ids of entries that were listed before. All orders they ever led to are waited for.
         timeout: seconds, for both steps together.
@@ -121,7 +122,7 @@ async def wait_purged(
     lists = sorted({entry.list for entry in listed})
     judging = asyncio.create_task(wait_judged(services, timeout), name="wait for unjudged responses")
     try:
-        matched = await _wait_matched(services, version, lists, deadline)
+        matched = await _wait_matched(services, version, changes, known, lists, deadline)
         unjudged = await judging
     finally:
         judging.cancel()
@@ -157,9 +158,11 @@ async def ids_of_takedown(services: Services, takedown: Takedown) -> list[str]:
 async def is_matched(services: Services, version: int, lists: Iterable[str]) -> bool:
     """Whether no more orders will follow from entries of these lists: all changes up to `version` are retromatched, and
     no purge of a host where sightings were lost is due."""
-    if await services.retromatch.version() < version:
-        return False
-    return not any([await services.retromatch.lost_purges.is_due(name) for name in lists])
+    return await services.retromatch.version() >= version and not await _is_due(services, lists)
+
+
+async def _is_due(services: Services, lists: Iterable[str]) -> bool:
+    return any([await services.retromatch.lost_purges.is_due(name) for name in lists])
 
 
 def _entries_of(services: Services, changes: Sequence[Change], known: Set[str]) -> list[Entry]:
@@ -168,12 +171,27 @@ def _entries_of(services: Services, changes: Sequence[Change], known: Set[str]) 
     return [entry for entry in (*found, *(change.entry for change in changes)) if entry]
 
 
-async def _wait_matched(services: Services, version: int, lists: Iterable[str], deadline: float) -> bool:
-    # Only when retromatching has passed the version are all orders known that the caches must carry out.
-    polling = Polling(*POLL_SECONDS)
-    while not (matched := await is_matched(services, version, lists)) and time.monotonic() < deadline:
+async def _wait_matched(
+    services: Services,
+    version: int,
+    changes: Sequence[Change],
+    known: Set[str],
+    lists: Iterable[str],
+    deadline: float,
+) -> bool:
+    """Wait until all orders are known that the caches must carry out. Returns whether they are."""
+    versions, lists, polling = [change.version for change in changes], list(lists), Polling(*POLL_SECONDS)
+
+    async def matched() -> bool:
+        if known or not versions:
+            # Known entries may still lead to orders by an earlier change.
+            return await is_matched(services, version, lists)
+        # New ones do not wait for a long batch before them.
+        return await services.retromatch.are_matched(versions) and not await _is_due(services, lists)
+
+    while not (done := await matched()) and time.monotonic() < deadline:
         await polling.pause()
-    return matched
+    return done
 
 
 async def wait_taken_down(services: Services, takedown_id: str, timeout: float, verified: bool) -> TakedownSummary:

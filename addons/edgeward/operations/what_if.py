@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import batched
 
@@ -74,15 +75,16 @@ async def what_if(services: Services, name: str, changes: ListChanges, timeout: 
     before = (await lists.get(services, name)).hash_list
     lists.check_radius(changes.radius or {})
     search = _SeenMatches(services, before, changes.applied_to(before))
-    entries = services.replica.matcher.entries(name)
-    ids = list(entries)
-    searched = 0
-    for some in batched(ids, ENTRIES_PER_STEP):
-        if time.monotonic() >= deadline or len(search.nearest) >= MAX_IMAGES:
-            break
-        await search.step([entry for entry_id in some if (entry := entries.get(entry_id))])
-        searched += len(some)
-    return await search.result(len(ids), searched)
+    total, searched = len(services.replica.matcher.entries(name)), 0
+    async with aclosing(services.listed_entries.in_memory(name)) as pieces:
+        async for piece in pieces:
+            for some in batched(piece, ENTRIES_PER_STEP):
+                if time.monotonic() >= deadline or len(search.nearest) >= MAX_IMAGES:
+                    return await search.result(total, searched)
+                await search.step(some)
+                searched += len(some)
+    # It may have become longer or shorter meanwhile.
+    return await search.result(searched, searched)
 
 
 class _SeenMatches:

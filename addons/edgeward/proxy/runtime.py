@@ -16,6 +16,7 @@ from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.incidents import Incidents
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
+from edgeward.matching.batches.batch_files import BATCHES_DIRECTORY, BatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.served_reporter import ServedReporter
@@ -38,6 +39,11 @@ from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 
 logger = logging.getLogger(__name__)
+
+
+LISTS_SECONDS = 2.0
+"""How long a worker waits for long lists before it serves. policy.not_ready decides about images until they are
+loaded."""
 
 
 class Runtime:
@@ -73,8 +79,11 @@ class Runtime:
         await clock_watch.start()
         stack.push_async_callback(clock_watch.close)
         matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
-        applied_lists = AppliedListsFile(config.state_dir.absolute() / APPLIED_LISTS_FILE)
-        self.replica = Replica(store, replica_name(), matcher, applied_lists)
+        state_dir = config.state_dir.absolute()
+        applied_lists = AppliedListsFile(state_dir / APPLIED_LISTS_FILE)
+        batch_files = BatchFiles(state_dir / BATCHES_DIRECTORY)
+        self.replica = Replica(store, replica_name(), matcher, applied_lists, batch_files)
+        self.replica.start_seconds = LISTS_SECONDS
         pool = HasherPool(config.hashing)
         memory = BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory)

@@ -97,7 +97,8 @@ class LostPurges:
             new, Cause.LISTING, first.at, entry_id=next(iter(added), ""), why=first.why, by=first.who
         )
         ids = [*reused, *await self._place(orders)]
-        if few := len(added) <= MAX_SHARED:
+        # The entries of a batch are not counted one by one.
+        if few := len(added) <= MAX_SHARED and not any(change.batch for change in changes):
             await self._orders.shared.share(ids, added)
         for name, since in _covered_by_list(changes).items():
             if not few or since == ANY_TIME:
@@ -198,6 +199,10 @@ def _covered(change: Change) -> tuple[str, float]:
     """The entries that a change made block more: of which list, and added since when."""
     if change.op == "entry.add" and change.entry:
         return change.entry.list, min(change.entry.added_at, change.at)
+    if change.batch:
+        # Rows of earlier batches that are listed again, or put back, were added when those say.
+        only_own = change.op == "list.batch_add" and not change.batch.adds
+        return change.batch.list, min(change.batch.at, change.at) if only_own else ANY_TIME
     if change.list and change.list.kind is not ListKind.ALLOW:
         return change.list.name, ANY_TIME
     # An allowlist protects less: what is on any list may block more.

@@ -1,37 +1,36 @@
 """From changes of the lists to the purge orders that they lead to, for all images that were seen before."""
 
 import asyncio
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import batched
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
-from edgeward.purging.image_orders import image_orders
 from edgeward.purging.orders import Orders
-from edgeward.retromatch.forgotten_purges import ForgottenPurges
 from edgeward.retromatch.lost_purges import LostPurges
+from edgeward.retromatch.order_placement import OrderPlacement, PlacedOrders
 from edgeward.retromatch.progress import Progress
-from edgeward.retromatch.search_scope import ID_PREFIX_DIGITS, Search, entry_search, policy_extents, prefix_chunks
+from edgeward.retromatch.row_search import FIRST_LETTER, RowSearch, Step
+from edgeward.retromatch.row_sets import RowSet, added_rows, all_rows, restored_rows
+from edgeward.retromatch.search_scope import (
+    ID_PREFIX_DIGITS,
+    Search,
+    SearchExtent,
+    entry_search,
+    full_extents,
+    policy_extents,
+    prefix_chunks,
+)
+from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.retromatch.seen_image_search import SeenImageSearch
-from edgeward.sightings.codec import ID_BYTES
 from edgeward.sightings.sightings import Sightings
-from edgeward.types import Cause, Change, Entry, Fingerprint, HashList, ListKind, PurgeOrder
+from edgeward.types import Batch, Change, Entry, HashList, ListKind, Mode
+from edgeward.types.batches import adds_field, removes_field
 
 ENTRIES_PER_STEP = 2000
 """Entries that one step matches when a list's policy has changed. After each step another controller can continue."""
-IMAGES_PER_PLACEMENT = 250
-"""Images whose orders are placed together."""
-CONCURRENT_READS = 8
-"""Images whose targets are read at the same time."""
 LAST_STEP = "~"
-"""Comes after every step of a change of policy, as names of steps are hexadecimal."""
-MAX_LOOP_SECONDS = 0.01
-"""How long verdicts may occupy the event loop without a pause."""
-
-type PlacedOrders = dict[str, list[str]]
-"""By image (first half of its SHA-256) the ids of its orders."""
+"""Comes after every step, as names of steps are hexadecimal, or begin with FIRST_LETTER."""
 
 
 class PendingChange(NamedTuple):
@@ -58,8 +57,8 @@ class OrderPlanner:
         tags: bool,
     ) -> None:
         self._seen_image_search, self._replica, self._list_store = seen_image_search, replica, list_store
-        self._sightings, self._orders, self._progress, self._tags = sightings, orders, progress, tags
-        self._purges = ForgottenPurges(sightings.store, sightings.forgotten, orders)
+        self._orders, self._progress = orders, progress
+        self._placement = OrderPlacement(replica.matcher, sightings, orders, tags)
         self.lost_purges = LostPurges(sightings.store, sightings.forgotten, orders)
 
     async def match_entries(self, pending: Sequence[PendingChange], placed: PlacedOrders) -> dict[int, list[str]]:
@@ -79,7 +78,7 @@ class OrderPlanner:
         for change, _ in pending:
             for image in near.get(change.version, ()):
                 change_of_image.setdefault(image, change)
-        decided_by = await self._place_orders(change_of_image, placed)
+        decided_by = await self._placement.place(change_of_image, placed)
         await self._share(pending, near, placed, decided_by)
         lost = await self.lost_purges.purge([change for change, _ in pending if change.version in searches])
         return {
@@ -88,38 +87,84 @@ class OrderPlanner:
             for change, _ in pending
         }
 
-    async def match_policy(self, pending: PendingChange, placed: PlacedOrders) -> list[str]:
-        """The ids of the orders that a change of a list's policy led to. Continues after the last recorded step."""
-        change, list_before = pending
-        extents = policy_extents(change, list_before)
-        if not extents or not change.list:
-            return []
-        entries = await self._entries_of(change.list, change.op)
+    async def match_in_steps(self, pending: PendingChange, placed: PlacedOrders) -> AsyncGenerator[None]:
+        """Match a batch, or a change of a list's policy. Yields after each step; then other work may be done.
+
+        What is done is recorded by step, with the ids of its orders (Progress.orders_of). Continues after the last step
+        on record. Images in `placed` get no further orders; the images that do are added to it.
+
+        Raises:
+            DamagedSegment: a file of a batch is damaged.
+        """
+        change = pending.change
         done = await self._progress.last_step(change.version)
         if done == LAST_STEP:
-            return await self._progress.step_orders(change.version)
+            return
+        search = await self._batch_search(change, change.batch) if change.batch else None
+        steps = search.steps(done) if search else self._policy_steps(change, policy_extents(*pending), done)
+        matched, searched = set[str](), bool(done)
+        async for step, found in steps:
+            near = found - matched
+            matched |= near
+            if search:
+                await self._placement.place_and_share(near, change, placed, search.wants)
+            else:
+                await self._placement.place(dict.fromkeys(near, change), placed)
+            await self._progress.record_step(change.version, step, _orders_of(near, placed))
+            searched = True
+            yield
+        if searched:
+            lost = await self.lost_purges.purge([change])
+            await self._progress.record_step(change.version, LAST_STEP, lost)
+
+    async def _batch_search(self, change: Change, batch: Batch) -> RowSearch:
+        """The search for images near the rows that a batch, or its undo, has switched on."""
+        matcher, rows = self._replica.matcher, list[RowSet]()
+        hash_list, index = (
+            matcher.lists.get(batch.list, HashList(batch.list, mode=Mode.OFF)),
+            matcher.batches(batch.list),
+        )
+        if hash_list.mode is Mode.ENFORCE and hash_list.kind is ListKind.BLOCK:
+            data = self._list_store.batches.data
+            if change.op == "list.batch_undo":
+                removes = {each: await data.value(batch.id, removes_field(each)) for each in batch.removes}
+                rows = await asyncio.to_thread(restored_rows, removes, index)
+            else:
+                adds = {each: await data.value(batch.id, adds_field(each)) for each in batch.adds}
+                rows = await asyncio.to_thread(added_rows, batch, adds, index)
+        return RowSearch(self._index_of_seen, index, rows, full_extents(hash_list))
+
+    async def _policy_steps(
+        self, change: Change, extents: Mapping[str, SearchExtent], done: str
+    ) -> AsyncIterator[Step]:
+        """The images near all that the list has."""
+        if not extents or not change.list:
+            return
+        entries = await self._entries_of(change.list, change.op)
 
         def remaining_steps() -> list[tuple[str, list[str]]]:
             ids = [entry_id for entry_id in entries if entry_id[:ID_PREFIX_DIGITS] > done]
             return list(prefix_chunks(ids, ENTRIES_PER_STEP))
 
-        # In a thread: ten million entries take seconds.
-        for step, ids in await asyncio.to_thread(remaining_steps):
+        # In a thread: a million entries take a part of a second.
+        for step, ids in [] if done.startswith(FIRST_LETTER) else await asyncio.to_thread(remaining_steps):
             signals = [entry.signal for entry_id in ids if (entry := entries.get(entry_id))]
             searches = [Search(signal, *extents[signal.type]) for signal in signals if signal.type in extents]
-            near = set[str]().union(*await self._seen_image_search.near_each(searches))
-            await self._place_orders(dict.fromkeys(near, change), placed)
-            await self._progress.record_step(change.version, step, _orders_of(near, placed))
-        lost = await self.lost_purges.purge([change] if entries else [])
-        await self._progress.record_step(change.version, LAST_STEP, lost)
-        return await self._progress.step_orders(change.version)
+            yield step, set[str]().union(*await self._seen_image_search.near_each(searches))
+        index = self._replica.matcher.batches(change.list.name)
+        rows = await asyncio.to_thread(all_rows, index)
+        async for found in RowSearch(self._index_of_seen, index, rows, extents).steps(done):
+            yield found
+
+    def _index_of_seen(self) -> SeenImageIndex:
+        return self._seen_image_search.index
 
     async def _entries_of(self, hash_list: HashList, op: str) -> Mapping[str, Entry]:
-        """The list's entries by id; for an allowlist also those that it had when it was deleted.
+        """The list's single entries by id; for an allowlist also those that it had when it was deleted.
 
         A later change may have deleted the allowlist already: its entries are then found only among the deleted ones.
         """
-        live = self._replica.matcher.entries(hash_list.name)
+        live = self._replica.matcher.single_entries(hash_list.name)
         if hash_list.kind is not ListKind.ALLOW:
             return live
         chunks = self._list_store.scan(hash_list.name, deleted=True)
@@ -142,59 +187,6 @@ class OrderPlanner:
                         others.setdefault(image, []).append(change.entry.id)
         await self._orders.shared.share_each([(placed[image], entries) for image, entries in others.items()])
 
-    async def _place_orders(self, change_of_image: Mapping[str, Change], placed: PlacedOrders) -> dict[str, str]:
-        """Place orders for those of the images that are blocked by now, and add them to `placed`.
-
-        Returns by image the id of the entry that decides.
-        """
-        decided_by: dict[str, str] = {}
-        for ids in batched(sorted(change_of_image.keys() - placed.keys()), IMAGES_PER_PLACEMENT):
-            blocked = await self._blocked(await self._sightings.images_by_id(ids))
-            orders: list[list[PurgeOrder]] = []
-            for chunk in batched(blocked, CONCURRENT_READS):
-                reads = (self._orders_for(image, entry, change_of_image[_id(image)]) for image, entry in chunk)
-                orders += await asyncio.gather(*reads)
-            order_ids = iter(await self._purges.place([order for orders_of_one in orders for order in orders_of_one]))
-            for (image, entry), orders_of_image in zip(blocked, orders, strict=True):
-                placed[_id(image)] = [next(order_ids) for _ in orders_of_image]
-                decided_by[_id(image)] = entry.id
-        return decided_by
-
-    async def _blocked(self, images: Iterable[Fingerprint]) -> list[tuple[Fingerprint, Entry]]:
-        """The images that the lists block by now, each with the entry that decides."""
-        blocked = []
-        began = time.monotonic()
-        for image in images:
-            verdict = await self._replica.matcher.verdict_async(image)
-            if verdict.blocks and verdict.match:
-                blocked.append((image, verdict.match.entry))
-            if time.monotonic() - began > MAX_LOOP_SECONDS:
-                await asyncio.sleep(0)
-                began = time.monotonic()
-        return blocked
-
-    async def _orders_for(self, image: Fingerprint, entry: Entry, change: Change) -> list[PurgeOrder]:
-        seen_at = dict(await self._sightings.targets(image.sha256))
-        # Read after the targets: one that is forgotten meanwhile is found there or here.
-        forgotten = await self._sightings.forgotten.of_image(image.sha256)
-        return image_orders(
-            image.sha256,
-            seen_at,
-            Cause.LISTING,
-            # The entry may be newer than the change of policy: the linger time then begins with the entry.
-            change.at if change.entry else max(change.at, entry.added_at),
-            entry_id=entry.id,
-            why=change.why,
-            by=change.who,
-            tags=self._tags,
-            forgotten=forgotten,
-            seen_at=seen_at,
-        )
-
 
 def _orders_of(images: Iterable[str], placed: PlacedOrders) -> list[str]:
     return [order_id for image in sorted(images) for order_id in placed.get(image, ())]
-
-
-def _id(image: Fingerprint) -> str:
-    return image.sha256[: 2 * ID_BYTES]

@@ -87,16 +87,34 @@ def full_extents(hash_list: HashList) -> dict[str, SearchExtent]:
     return {kind: SearchExtent(radius_of(hash_list, kind), hash_list.views) for kind in hashable_types()}
 
 
-def indexed_search(search: Search) -> Search:
+class IndexedExtent(NamedTuple):
+    """How the index of seen images is searched for values of a type: for which signals of images, how far, and with how
+    many of a value's bytes (None: all)."""
+
+    type: str
+    radius: int
+    views: frozenset[View]
+    bytes: int | None = None
+
+
+def indexed_extent(signal_type: str, extent: SearchExtent) -> IndexedExtent:
     """The search as the index of seen images can make it: a composite value is searched by its dhash.
 
     Images hold no composite values, only their components. The dhash of every picture is among the views that always
     match, for any view of its PDQ. It finds more than matches; the verdict decides.
     """
-    signal, radius, _ = search
+    if signal_type != COMPOSITE_TYPE:
+        return IndexedExtent(signal_type, *extent)
+    return IndexedExtent("dhash", extent.radius // DHASH_WEIGHT, ALWAYS_MATCHED, DHASH_BYTES)
+
+
+def indexed_search(search: Search) -> Search:
+    """The same for one value."""
+    signal, extent = search.signal, SearchExtent(search.radius, search.views)
     if signal.type != COMPOSITE_TYPE:
         return search
-    return Search(Signal("dhash", signal.value[: 2 * DHASH_BYTES]), radius // DHASH_WEIGHT)
+    kind, radius, views, size = indexed_extent(signal.type, extent)
+    return Search(Signal(kind, signal.value[: 2 * (size or 0)]), radius, views)
 
 
 def prefix_chunks(ids: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:

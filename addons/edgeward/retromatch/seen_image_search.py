@@ -138,6 +138,11 @@ class SeenImageSearch:
         """The ids of `count` of the images in the index, chosen at random; of all, if there are no more."""
         return await asyncio.to_thread(self._index.sample_ids, count)
 
+    @property
+    def index(self) -> SeenImageIndex:
+        """The index as it is now. It can be searched in threads; a rebuild takes another one into its place."""
+        return self._index
+
     def _must_be_rebuilt(self) -> bool:
         now = time.monotonic()
         is_due = now - self._built_at > REBUILD_SECONDS and now - self._rebuild_began > REBUILD_RETRY_SECONDS

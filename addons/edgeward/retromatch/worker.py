@@ -1,8 +1,8 @@
 """Retromatching: each change of the lists is matched against all sightings, and what it made listed is purged.
 
 The consumer group "retro" hands the changes out, so that several controllers share them. If a controller dies, another
-claims its changes; a change of policy continues after the last step that was recorded. Each controller has its own
-index of the images seen.
+claims its changes; a change of policy or a batch continues after the last step that was recorded. Between two such
+steps the entries are matched that were added meanwhile. Each controller has its own index of the images seen.
 
 Nothing is missed when an image is listed and seen at the same time. The index catches up with the sightings after the
 change is known. A sighting that is written later was judged with the change applied, or its recorder matches it again.
@@ -13,8 +13,9 @@ import logging
 import math
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 from edgeward import metrics
 from edgeward.background.consumer_group import ConsumerGroup, Item
@@ -24,14 +25,15 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.stored_lists import parse_changes, read_list
 from edgeward.purging.orders import Orders
-from edgeward.retromatch.order_planner import OrderPlanner, PendingChange, PlacedOrders
+from edgeward.retromatch.order_placement import PlacedOrders
+from edgeward.retromatch.order_planner import OrderPlanner, PendingChange
 from edgeward.retromatch.progress import Progress
 from edgeward.retromatch.search_scope import Search
 from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.types import Fingerprint, HashList, Signal
+from edgeward.types import Change, Fingerprint, HashList, Signal
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ import, so that several controllers share it."""
 CHANGES_PER_READ = 250
 """Changes in one answer of the store: a few milliseconds of parsing."""
 BLOCK_MS = 1000
+MAX_WAITING = 100
+"""Batches and changes of policy that a controller has taken and not matched yet, beyond which it takes no more changes
+between the steps of one."""
 CLAIM_SECONDS = 5.0
 """Changes whose lease was not renewed for this long are taken over: their controller is dead."""
 RENEWAL_SECONDS = 1.0
@@ -140,11 +145,24 @@ class RetromatchWorker:
         """The same for many versions."""
         return await self._progress.orders_of(versions)
 
+    def order_pieces(self, version: int, after: int = 0) -> AsyncIterator[list[str]]:
+        """The ids of the orders that a version led to so far, without the first `after`, in pieces of 1,000: a batch
+        may lead to hundreds of thousands. Later ids come after those that are there; some may come twice."""
+        return self._progress.order_pieces(version, after)
+
     async def version(self) -> int:
         """The version up to which all controllers together have matched all changes. Purges of hosts of lost sightings
         may still be due: see LostPurges.is_due."""
         await self._group.ensure()
         return int((await self._group.reached()).partition("-")[0])
+
+    async def are_matched(self, versions: Sequence[int]) -> bool:
+        """Whether these changes, in order, are matched. Earlier ones, such as a long batch, need not be."""
+        if not versions or await self.version() >= versions[-1]:
+            return True
+        if await self.orders_of(versions[-1]) is None:
+            return False
+        return None not in await self.orders_of_each(versions)
 
     async def owes_nothing(self) -> bool:
         """Whether every change is matched."""
@@ -168,16 +186,20 @@ class RetromatchWorker:
         if not batch:
             await self._seen_image_search.refresh()
             return
-        async with self._leases_renewed(batch):
-            version = batch[-1].change.version
-            while not await self._replica.wait_version(version, OWN_REPLICA_WAIT_SECONDS):
-                logger.warning("retromatch: waiting until this process has lists of version %d", version)
-            # A worker records what it judged by older lists before it reports that it has applied these. After this
-            # wait, all such sightings are on record.
-            if late := await self._list_store.wait_applied(version, MAX_REPLICA_WAIT_SECONDS):
-                logger.warning("retromatch: %d processes lag behind; they match their sightings again", len(late))
-            await self._seen_image_search.refresh()
-            await self._match(batch)
+        held = _item_ids(batch)
+        async with self._leases_renewed(held):
+            await self._bring_up_to_date(batch[-1].change.version)
+            await self._match(batch, held)
+
+    async def _bring_up_to_date(self, version: int) -> None:
+        """Wait until this process has the lists of this version, and the index all sightings judged by older ones."""
+        while not await self._replica.wait_version(version, OWN_REPLICA_WAIT_SECONDS):
+            logger.warning("retromatch: waiting until this process has lists of version %d", version)
+        # A worker records what it judged by older lists before it reports that it has applied these. After this
+        # wait, all such sightings are on record.
+        if late := await self._list_store.wait_applied(version, MAX_REPLICA_WAIT_SECONDS):
+            logger.warning("retromatch: %d processes lag behind; they match their sightings again", len(late))
+        await self._seen_image_search.refresh()
 
     async def _show_progress(self) -> None:
         """Set the metrics of what is matched, and of what is not."""
@@ -193,8 +215,11 @@ class RetromatchWorker:
             self._claimed = time.monotonic()
         # It lives, though it holds nothing: what it takes now is its own.
         await self._group.hold(self._consumer)
+        return await self._new_changes(BLOCK_MS)
+
+    async def _new_changes(self, block_ms: int) -> list[PendingChange]:
+        """Changes that no controller has taken. Waits for one."""
         batch: list[PendingChange] = []
-        block_ms = BLOCK_MS
         while len(batch) < CHANGES_PER_BATCH:
             items = await self._group.take(self._consumer, CHANGES_PER_READ, block_ms)
             batch += await self._matchable(items)
@@ -229,13 +254,12 @@ class RetromatchWorker:
         return [each for each in batch if each.change.version not in left]
 
     @asynccontextmanager
-    async def _leases_renewed(self, batch: Sequence[PendingChange]) -> AsyncIterator[None]:
-        """Keep other controllers from claiming these changes meanwhile."""
-        ids = [f"{pending.change.version}-0" for pending in batch]
+    async def _leases_renewed(self, held: Collection[str]) -> AsyncIterator[None]:
+        """Keep other controllers from claiming changes meanwhile. `held`: their ids, at any time."""
 
         async def renew() -> None:
             await asyncio.sleep(RENEWAL_SECONDS)
-            await self._group.hold(self._consumer, ids)
+            await self._group.hold(self._consumer, sorted(held))
 
         # A batch goes on without its leases: matched twice, it does no harm.
         loop = WorkerLoop(
@@ -251,26 +275,63 @@ class RetromatchWorker:
         finally:
             await loop.close()
 
-    async def _match(self, batch: Sequence[PendingChange]) -> None:
+    async def _match(self, batch: Sequence[PendingChange], held: set[str]) -> None:
+        """Match changes. `held` has the ids of those that this controller holds; it is kept up to date."""
         placed: PlacedOrders = {}
         # Entries go first, all together: an image that an entry and a new policy both list is attributed to the entry.
+        await self._match_short(batch, placed, held)
+        waiting = deque((pending, placed) for pending in batch if _is_long(pending.change))
+        while waiting:
+            pending, placed = waiting.popleft()
+            began = time.perf_counter()
+            async with aclosing(self._order_planner.match_in_steps(pending, placed)) as steps:
+                async for _ in steps:
+                    if len(waiting) < MAX_WAITING:
+                        waiting += [(each, {}) for each in await self._match_arrivals(held)]
+            await self._progress.record_stepped(pending.change.version)
+            await self._acknowledge([pending.change.version], held)
+            metrics.retro_match_seconds.observe(time.perf_counter() - began)
+
+    async def _match_arrivals(self, held: set[str]) -> list[PendingChange]:
+        """Match the changes of entries that were made meanwhile: they must not wait for a long list. Returns the
+        others, which this controller holds now."""
+        await self._show_progress()
+        arrivals = await self._new_changes(block_ms=1)
+        if not arrivals:
+            return []
+        held |= _item_ids(arrivals)
+        await self._bring_up_to_date(arrivals[-1].change.version)
+        await self._match_short(arrivals, {}, held)
+        return [each for each in arrivals if _is_long(each.change)]
+
+    async def _match_short(self, batch: Sequence[PendingChange], placed: PlacedOrders, held: set[str]) -> None:
+        """Match all changes that take no steps, together."""
         if entries := [pending for pending in batch if pending.change.entry]:
             began = time.perf_counter()
-            await self._record(await self._order_planner.match_entries(entries, placed))
+            await self._record(await self._order_planner.match_entries(entries, placed), held)
             metrics.retro_match_seconds.observe(time.perf_counter() - began)
         # A refill is a line of the audit trail alone.
-        await self._record({each.change.version: [] for each in batch if not (each.change.entry or each.change.list)})
-        for pending in batch:
-            if pending.change.list:
-                began = time.perf_counter()
-                orders = await self._order_planner.match_policy(pending, placed)
-                await self._record({pending.change.version: orders})
-                metrics.retro_match_seconds.observe(time.perf_counter() - began)
+        nothing = [each.change.version for each in batch if not (each.change.entry or _is_long(each.change))]
+        await self._record({version: [] for version in nothing}, held)
 
-    async def _record(self, orders: Mapping[int, Sequence[str]]) -> None:
+    async def _record(self, orders: Mapping[int, Sequence[str]], held: set[str]) -> None:
         """Record by version the orders, and acknowledge the changes: in this order, so that a crash loses neither."""
         await self._progress.record_matched(orders)
-        await self._group.acknowledge([f"{version}-0" for version in orders])
+        await self._acknowledge(list(orders), held)
+
+    async def _acknowledge(self, versions: Sequence[int], held: set[str]) -> None:
+        ids = [f"{version}-0" for version in versions]
+        await self._group.acknowledge(ids)
+        held.difference_update(ids)
+
+
+def _item_ids(batch: Sequence[PendingChange]) -> set[str]:
+    return {f"{pending.change.version}-0" for pending in batch}
+
+
+def _is_long(change: Change) -> bool:
+    """Whether a change is matched in steps: a batch, or a change of policy."""
+    return bool(change.batch or change.list)
 
 
 def _parse(items: Sequence[Item]) -> list[PendingChange]:

@@ -180,7 +180,7 @@ class TakedownSteps:
         """Wait until the new entries are matched against all sightings, and add the orders that followed."""
         versions = await self._listing_versions(takedown)
         polling = Polling(*POLL_SECONDS)
-        while versions and await self._retromatch.version() < versions[-1]:
+        while not await self._retromatch.are_matched(versions):
             await polling.pause()
         while versions and await self._retromatch.lost_purges.is_due(takedown.list):
             await polling.pause()

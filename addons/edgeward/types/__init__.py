@@ -10,11 +10,13 @@ target      what a cache stores a response under: URL and varying request header
 sighting    a target served an image with this fingerprint at this time
 purge order remove a target from every cache; kept in the store until each cache has done it
 outcome     the result of one order at one cache node
+batch       many entries of one list that are added, or taken off, in one step
 incident    a record for people: a block, a match in monitor mode, or an image that a classifier wants reviewed
 
 Times are Unix seconds (float). Hash values are lower-case hexadecimal.
 """
 
+from edgeward.types.batches import Batch, Part, RowRef
 from edgeward.types.choices import (
     ALWAYS_MATCHED,
     FINAL_IMPORT_STATES,
@@ -79,6 +81,7 @@ __all__ = [
     "UNKNOWN_KEY_HEADERS",
     "UNKNOWN_VARY",
     "Action",
+    "Batch",
     "Cause",
     "Change",
     "Decision",
@@ -94,9 +97,11 @@ __all__ = [
     "Met",
     "Mode",
     "Outcome",
+    "Part",
     "PurgeOrder",
     "Reason",
     "Role",
+    "RowRef",
     "Scope",
     "Sighting",
     "Signal",

@@ -14,8 +14,8 @@ from typing import Any
 
 from edgeward.errors import LaterRelease
 
-RECORD_VERSION = 2
-"""The version of records that this release reads and writes. 2: imports that withdraw hashes."""
+RECORD_VERSION = 3
+"""The version of records that this release reads and writes. 2: imports that withdraw hashes. 3: batches."""
 DECODE_ERRORS = (KeyError, ValueError, TypeError, AttributeError)
 """What reading a record raises that is damaged or was written by a later release."""
 

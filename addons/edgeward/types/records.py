@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from edgeward.types.batches import Batch, RowRef
 from edgeward.types.choices import Cause, Decision, Delivery, Met, Reason, Scope, View
 from edgeward.types.later_releases import Unreadable
 from edgeward.types.signals import Entry, Fingerprint, HashList
@@ -238,13 +239,15 @@ class Incident:
 class Change:
     """One change of the lists, which is also one line of their audit trail: who, when, what, why.
 
-    `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "entry.add", "entry.remove", or
-    "entry.set": the act of the entry was undone, and another act lists it too; or the entry was set to monitor.
-    "store.refill" and "store.caches_emptied" are lines of the audit trail alone.
+    `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "list.batch_add",
+    "list.batch_undo", "entry.add", "entry.remove", or "entry.set": the act of the entry was undone, and another act
+    lists it too; or the entry was set to monitor. "store.refill" and "store.caches_emptied" are lines of the audit
+    trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
     `unreadable`: this release can't make the change, or, if it is a removal, could not read what is removed.
     `entries` is how many a list had that was just deleted, counted in the same step; it is not stored.
+    `batch` is the one that was added or undone; `row` the row of a batch which an entry was that is removed.
     """
 
     version: int
@@ -257,3 +260,5 @@ class Change:
     origin: str = field(default="", compare=False)
     unreadable: Unreadable | None = field(default=None, compare=False)
     entries: int = field(default=0, compare=False)
+    batch: Batch | None = None
+    row: RowRef | None = None

@@ -1,11 +1,15 @@
 """Writing lists, entries and changes into a matcher."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from tests.lists.entries import entries, entry, image
 
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication import matcher_updates as module
+from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
+from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.types import Entry, HashList, Mode, Signal
 
@@ -18,6 +22,14 @@ class Slices:
 
     async def __call__(self) -> None:
         self.count += 1
+
+
+def updates_of(
+    matcher: Matcher, list_store: ListStore, between_slices: Callable[[], Awaitable[None]], name: str = "one"
+) -> MatcherUpdates:
+    store, files = list_store.batches.store, BatchFiles.temporary()
+    preparation = BatchPreparation(name, files, store, list_store.membership, between_slices)
+    return MatcherUpdates(name, matcher, list_store, between_slices, preparation)
 
 
 def names(matcher: Matcher, list_name: str = "a") -> set[str]:
@@ -33,7 +45,7 @@ async def test_a_snapshot_replaces_what_was_there(list_store: ListStore, keep_ot
     for name in ("a", "old"):
         matcher.set_list(HashList(name))
         matcher.add_entry(entry(name, 9))
-    await MatcherUpdates("one", matcher, list_store, Slices()).load_snapshot(keep_others)
+    await updates_of(matcher, list_store, Slices()).load_snapshot(keep_others)
     others = {entry("a", 9).id} if keep_others else set()
     assert names(matcher) == {entry("a", 1).id, entry("a", 2).id} | others
     assert matcher.lists["a"].mode is Mode.MONITOR
@@ -49,7 +61,7 @@ async def test_changes_are_applied_in_order(list_store: ListStore) -> None:
     await list_store.add_entries([entry("b", 3)], "me")
     await list_store.delete_list("b", "me")
     matcher = Matcher()
-    updates = MatcherUpdates("one", matcher, list_store, Slices())
+    updates = updates_of(matcher, list_store, Slices())
     for change in await list_store.changes(0):
         await updates.apply(change)
         assert matcher.version == change.version
@@ -66,7 +78,7 @@ async def test_a_long_list_is_deleted_in_slices(list_store: ListStore, monkeypat
     async def between_slices() -> None:
         versions.append(matcher.version)
 
-    updates = MatcherUpdates("one", matcher, list_store, between_slices)
+    updates = updates_of(matcher, list_store, between_slices)
     for change in await list_store.changes(0):
         await updates.apply(change)
     await updates.apply(await list_store.delete_list("a", "me"))
@@ -80,10 +92,10 @@ async def test_a_bad_entry_is_skipped(list_store: ListStore, caplog: pytest.LogC
     bad = Entry("a", Signal("pdq", "x" * 64))
     changes = await list_store.add_entries([bad, entry("a", 1)], "me")
     loaded, following = Matcher(), Matcher()
-    await MatcherUpdates("loaded", loaded, list_store, Slices()).load_snapshot(keep_others=False)
+    await updates_of(loaded, list_store, Slices(), "loaded").load_snapshot(keep_others=False)
     following.set_list(HashList("a"))
     for change in changes:
-        await MatcherUpdates("following", following, list_store, Slices()).apply(change)
+        await updates_of(following, list_store, Slices(), "following").apply(change)
     for matcher in (loaded, following):
         assert matcher.verdict(image(entry("a", 1))).blocks
     for name in ("loaded", "following"):

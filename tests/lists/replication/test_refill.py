@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.lists.entries import entries, entry, image
 from tests.support.eventually import eventually
+from tests.support.stored_batches import list_batch
 
 from edgeward import metrics
 from edgeward.lists.list_store import ListStore
@@ -63,6 +64,25 @@ async def test_everything_comes_back_with_its_provenance(
         assert {each.id: each async for chunk in list_store.scan(name) for each in chunk} == known
     assert await list_store.version() > version
     assert holder.ready
+
+
+async def test_batches_come_back(own: tuple[Store, ListStore, Replica], holder: Replica) -> None:
+    """After FLUSHALL the entries that came in batches are in the store again, and act in a process that starts then."""
+    store, list_store, _ = own
+    batch = await list_batch(list_store, entries(50), act="act-1")
+    assert await holder.wait_version(batch.version, 60)
+    listed = dict(holder.matcher.entries("a"))
+    await store.redis.flushall()
+    await loss_noticed(holder)
+    assert holder.loss and holder.loss.entries == 1555
+    await refilled(store, holder)
+    record = await Refill(store).last()
+    assert record and record.entries == 1555
+    other = Replica(store, "other")
+    await other.start()
+    assert dict(other.matcher.entries("a")) == dict(holder.matcher.entries("a")) == listed
+    await other.close()
+    assert (await list_store.batches.get("a")).batches == [batch]
 
 
 async def test_versions_never_come_again(own: tuple[Store, ListStore, Replica], holder: Replica) -> None:

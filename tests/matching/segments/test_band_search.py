@@ -68,6 +68,20 @@ def test_rows_that_share_all_bands_are_given_up() -> None:
     assert {number for numbers, _ in pieces for number in numbers.tolist()} <= {0, 2}
 
 
+def test_equal_rows_are_in_the_smallest_bucket() -> None:
+    """Only the rows of one bucket are candidates; a value whose buckets are all crowded is handed back."""
+    keys = np.random.default_rng(0).integers(0, 1 << 16, (1000, 4))
+    keys[:200, 1:] = 5
+    keys[300:] = 5
+    costly: list[int] = []
+    queries = np.concatenate((keys[[0, 250]], [[5, 5, 5, 5]]))
+    pieces = list(bands_of(keys).equal_candidates(queries, 100, costly))
+    assert costly == [2]
+    pairs = {pair for numbers, rows in pieces for pair in zip(numbers.tolist(), rows.tolist(), strict=True)}
+    assert {(0, 0), (1, 250)} <= pairs
+    assert len(pairs) < 10
+
+
 def test_few_rows_are_given_up_sooner() -> None:
     """A query is handed back if its candidates alone cost more than to compare all rows."""
     keys = np.random.default_rng(0).integers(0, 1 << 16, (1000, 4))

@@ -126,18 +126,27 @@ def in_memory(kind: ValueType, rows: list[bytes]) -> HammingSegment:
         path.unlink(missing_ok=True)
 
 
-def test_equal_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`equal` finds every row with exactly that value."""
-    force_bands(monkeypatch)
+@pytest.mark.parametrize("kind", [PDQ, COMPOSITE])
+@pytest.mark.parametrize("candidates", [0, 1, 1000])
+@pytest.mark.parametrize("bands", [True, False])
+def test_equal_values(
+    kind: ValueType, candidates: int, bands: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`equal` finds every row with exactly that value, of few values and of many, in crowded buckets and others."""
+    if bands:
+        force_bands(monkeypatch)
+    monkeypatch.setattr(hamming_segment, "MAX_EQUAL_CANDIDATES", candidates)
+    monkeypatch.setattr(hamming_segment, "VALUES_PER_PIECE", 50)
     chance = random.Random(3)
-    rows = [chance.randbytes(32) for _ in range(200)]
+    rows = [chance.randbytes(kind.size) for _ in range(200)]
     rows += rows[50:60]
-    segment = HammingSegment(SegmentFile(written(tmp_path / "a", PDQ, rows)))
-    queries = [*rows[:60], chance.randbytes(32)]
-    found = [pair for piece in segment.equal(as_values(queries)) for pair in zip(*map(list, piece), strict=True)]
-    assert sorted(found) == sorted(
-        (n, row) for n, query in enumerate(queries) for row, v in enumerate(rows) if v == query
-    )
+    segment = HammingSegment(SegmentFile(written(tmp_path / "a", kind, rows)), kind.metric)
+    many = [*rows[:60], chance.randbytes(kind.size), rows[150], *rows[50:60]]
+    for queries in (many, many[55:70]):
+        found = [pair for piece in segment.equal(as_values(queries)) for pair in zip(*map(list, piece), strict=True)]
+        assert sorted(found) == sorted(
+            (n, row) for n, query in enumerate(queries) for row, v in enumerate(rows) if v == query
+        )
 
 
 def test_pieces_are_small(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.matching.segments.examples import as_pairs, as_values, brute_force, flipped
 
 from edgeward.matching.segments import row_scan
-from edgeward.matching.segments.row_scan import near_among, scan_rows
+from edgeward.matching.segments.row_scan import equal_rows, near_among, scan_rows
 from edgeward.matching.segments.segment_rows import words_of
 
 
@@ -30,3 +30,18 @@ def test_every_pair_within_the_radius(bits: int, radius: int, monkeypatch: pytes
     piece = near_among(words, wanted, numbers[twice], found[twice], radius)
     assert len(piece[0]) == len(expected)
     assert as_pairs([piece]) == expected
+
+
+def test_equal_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pair of equal values is found once, also if values repeat on both sides, end in zeros, or all differ."""
+    monkeypatch.setattr(row_scan, "ROWS_PER_LOOKUP", 10)
+    chance = random.Random(4)
+    some = [bytes(16), b"\xff" * 16, *(chance.randbytes(15) + b"\0" for _ in range(10))]
+    for rows, values in (
+        (chance.choices(some, k=45), chance.choices(some, k=30)),
+        (some, [chance.randbytes(16) for _ in range(7)]),
+    ):
+        pieces = list(equal_rows(as_values(rows), as_values(values)))
+        found = [pair for piece in pieces for pair in zip(*(part.tolist() for part in piece), strict=True)]
+        expected = [(n, row) for row in range(len(rows)) for n in range(len(values)) if rows[row] == values[n]]
+        assert sorted(found) == sorted(expected)

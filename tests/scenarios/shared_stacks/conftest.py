@@ -1,11 +1,9 @@
 """One stack for each placement and kind of cache, shared by all scenarios below here: each leaves it as it found it.
 
-To start a stack takes seconds. One process runs all these tests (tests/conftest.py), and stacks end with the last test.
+To start a stack takes seconds. One process runs all these tests (tests/conftest.py), one kind of cache after the other.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+from collections.abc import Iterator
 
 import pytest
 from tests.scenarios.assertions import assert_no_defects
@@ -13,7 +11,15 @@ from tests.scenarios.stacks import add_lists, stack_with_lists
 from tests.support.programs import require
 
 from edgeward.demo.caches import SERVERS, CacheServer, Varnish
+from edgeward.demo.edge import Settings
 from edgeward.demo.stack import Stack
+
+SETTINGS: Settings = {
+    "proxy": {"workers": 1},
+    "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5, "check_keys_seconds": 0},
+    "hashing": {"data_uris": True},
+}
+"""Of the stacks with each kind of cache."""
 
 
 @pytest.fixture(scope="package")
@@ -30,30 +36,16 @@ def fill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="package")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[type[CacheServer]], Stack]]:
-    """Returns the stack for a kind of cache: started at the first call, and kept. All have hashing.data_uris."""
-    settings = {
-        "proxy": {"workers": 1},
-        "purge": {"repeat_seconds": [0.5, 1.5], "backoff_max_seconds": 0.5, "check_keys_seconds": 0},
-        "hashing": {"data_uris": True},
-    }
-    with ExitStack() as running:
-
-        @cache
-        def stack_of(kind: type[CacheServer]) -> Stack:
-            directory = tmp_path_factory.mktemp(kind.driver)
-            stack = running.enter_context(Stack(directory, "front", kind, settings, beside=[Varnish]))
-            add_lists(stack)
-            running.callback(assert_no_defects, stack)
-            return stack
-
-        yield stack_of
-
-
 @pytest.fixture(scope="package", params=SERVERS, ids=lambda kind: kind.driver)
-def stack(request: pytest.FixtureRequest, stacks: Callable[[type[CacheServer]], Stack]) -> Stack:
-    """client -> Edgeward -> a cache -> origin, with each kind of cache in turn and a Varnish beside it."""
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """client -> Edgeward -> a cache -> origin, with hashing.data_uris and a Varnish beside the cache.
+
+    One kind of cache after the other: a stack that waits for its turn takes time of the processor too.
+    """
+    kind: type[CacheServer] = request.param
     require("varnishd")
-    require(request.param.program)
-    return stacks(request.param)
+    require(kind.program)
+    with Stack(tmp_path_factory.mktemp(kind.driver), "front", kind, SETTINGS, beside=[Varnish]) as stack:
+        add_lists(stack)
+        yield stack
+        assert_no_defects(stack)

@@ -7,9 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from tests.scenarios.pictures import fresh
-from tests.support.programs import require
 
-from edgeward.demo.caches import CacheServer, Varnish
+from edgeward.demo.caches import Varnish
 from edgeward.demo.photos import Photo
 from edgeward.demo.stack import Stack
 
@@ -19,11 +18,8 @@ PAGE = b"<!doctype html><p>hello<img src='/a.jpg'>" * 100
 NOT_IMAGE = 'edgeward_responses_total{reason="not_image",verdict="deliver"}'
 
 
-@pytest.fixture(scope="module")
-def with_data_uris(stacks: Callable[[type[CacheServer]], Stack]) -> Stack:
-    """A front stack that hashes images in data: URIs of HTML and CSS."""
-    require("varnishd")
-    return stacks(Varnish)
+with_varnish = pytest.mark.parametrize("stack", [Varnish], indirect=True, ids=["varnish"])
+"""With the stack of one cache only: `stack` hashes images in data: URIs of HTML and CSS, `front` does not."""
 
 
 def _uri(photo: Photo) -> str:
@@ -80,25 +76,27 @@ def test_an_svg_that_was_seen_is_purged_when_its_image_is_listed(front: Stack) -
     assert front.get(photo.path).status == 451
 
 
+@with_varnish
 @pytest.mark.parametrize(("wrapped", "content_type"), [(_page, "text/html; charset=utf-8"), (_sheet, "text/css")])
-def test_inside_a_page(with_data_uris: Stack, front: Stack, wrapped: Wrap, content_type: str) -> None:
+def test_inside_a_page(stack: Stack, front: Stack, wrapped: Wrap, content_type: str) -> None:
     """Only with hashing.data_uris: then the page is answered like the image."""
     photo, other = fresh(), fresh()
-    for stack in (with_data_uris, front):
-        stack.edge.add_image("removed", photo.body)
+    for site in (stack, front):
+        site.edge.add_image("removed", photo.body)
         for each in (photo, other):
-            stack.origin.put(each.path, wrapped(each), content_type)
-        assert stack.get(other.path).body == wrapped(other)
+            site.origin.put(each.path, wrapped(each), content_type)
+        assert site.get(other.path).body == wrapped(other)
     for headers in ({}, {"Range": "bytes=0-9"}, {"Accept_Encoding": "gzip"}):
-        assert with_data_uris.get(photo.path, **headers).status == 451
+        assert stack.get(photo.path, **headers).status == 451
     assert front.get(photo.path).status == 200
 
 
-def test_pages_without_images_pass(with_data_uris: Stack) -> None:
+@with_varnish
+def test_pages_without_images_pass(stack: Stack) -> None:
     """Unchanged, and counted as not_image."""
-    with_data_uris.origin.put("/plain.html", PAGE, "text/html")
-    before = with_data_uris.edge.metric(NOT_IMAGE)
+    stack.origin.put("/plain.html", PAGE, "text/html")
+    before = stack.edge.metric(NOT_IMAGE)
     for _ in range(2):
-        answer = with_data_uris.get("/plain.html")
+        answer = stack.get("/plain.html")
         assert (answer.status, answer.body) == (200, PAGE)
-    assert with_data_uris.edge.metric(NOT_IMAGE) == before + 2
+    assert stack.edge.metric(NOT_IMAGE) == before + 2

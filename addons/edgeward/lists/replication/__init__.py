@@ -2,6 +2,10 @@
 
 replica          a copy that loads the lists, follows their changes and reports the version that it has applied
 matcher_updates  writes lists, entries and changes into the matcher of a replica
+stream_reader    reads the changes, and what else a replica follows
+batch_updates    lets the batches of lists act in its matcher
+batch_merging    lets it search merged segments
+batch_preparation  gets their files ready on this machine
 applied_version  holds a version back until it may be reported
 membership       which replicas are alive, and what each has reported
 store_loss       whether the store still has what this process, or this machine, knew

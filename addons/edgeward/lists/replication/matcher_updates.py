@@ -9,6 +9,8 @@ from itertools import batched
 from edgeward import metrics
 from edgeward.errors import BadSignal
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_updates import BatchUpdates
 from edgeward.lists.replication.unreadable_entries import UnreadableEntries
 from edgeward.matching.matcher import Matcher
 from edgeward.types import Change, HashList, Unreadable
@@ -27,15 +29,22 @@ class MatcherUpdates:
         between_slices: awaited again and again during long work: sends the replica's heartbeats.
 
     Attributes:
-        kept: lists and entries that the last snapshot did not have, and that were kept.
+        kept: lists and entries that the last snapshot did not have, and that were kept. An entry that came in a batch
+            counts too.
         unreadable: what could not be read. What is in memory of it stays.
+        batches: those of all lists.
     """
 
     def __init__(
-        self, name: str, matcher: Matcher, list_store: ListStore, between_slices: Callable[[], Awaitable[None]]
+        self,
+        name: str,
+        matcher: Matcher,
+        list_store: ListStore,
+        between_slices: Callable[[], Awaitable[None]],
+        preparation: BatchPreparation,
     ) -> None:
         self._name, self._matcher, self._list_store = name, matcher, list_store
-        self._between_slices = between_slices
+        self._between_slices, self.batches = between_slices, BatchUpdates(matcher, list_store.batches, preparation)
         self.kept = (0, 0)
         self.unreadable = UnreadableEntries()
 
@@ -52,6 +61,7 @@ class MatcherUpdates:
             self._note(each)
         for hash_list in lists:
             others = await self._load_list(hash_list)
+            entries_kept += await self._load_batches(hash_list.name, keep_others)
             if keep_others:
                 entries_kept += len(others)
             else:
@@ -79,7 +89,14 @@ class MatcherUpdates:
             await self._between_slices()
         for each in unreadable.values():
             self._note(each)
-        return set(self._matcher.entries(hash_list.name)) - loaded - unreadable.keys()
+        return set(self._matcher.single_entries(hash_list.name)) - loaded - unreadable.keys()
+
+    async def _load_batches(self, list_name: str, keep_others: bool = False) -> int:
+        """Let the batches act that a list has in the store. Returns the number of entries of others that are kept."""
+        unreadable, kept = await self.batches.load(list_name, keep_others)
+        for each in unreadable:
+            self._note(each)
+        return kept
 
     async def apply(self, change: Change) -> None:
         """Apply a change. The matcher gets its version at the very end. One that can't be read is noted."""
@@ -95,6 +112,9 @@ class MatcherUpdates:
                 # Its entries could not be loaded without it.
                 self.unreadable.forget_list(change.list.name)
                 await self._load_list(change.list)
+                await self._load_batches(change.list.name)
+        elif change.batch and change.batch.list in self._matcher.lists:
+            await self._load_batches(change.batch.list)
         if change.op == "list.delete" and change.list:
             # The matcher would remove all entries of a long list at a stretch.
             await self._delete_list(change.list.name)
@@ -114,6 +134,19 @@ class MatcherUpdates:
             )  # fmt: skip
         return hash_list
 
+    async def short_lists(self) -> tuple[int, list[str]]:
+        """The version of the store's lists, and the names of those that have fewer entries or batches there than here,
+        if that is the version here."""
+        names = list(self._matcher.lists)
+        batches = await self._list_store.batches.count(names)
+        version, counts = await self._list_store.counts(names)
+        short = [
+            name
+            for name, count, of_batches in zip(names, counts, batches, strict=True)
+            if count < len(self._matcher.single_entries(name)) or of_batches < self.batches.acting(name)
+        ]
+        return version, short
+
     def set_gauges(self) -> None:
         """Set the metrics of what the matcher holds."""
         metrics.blocklist_version.set(self._matcher.version)
@@ -123,8 +156,9 @@ class MatcherUpdates:
             metrics.not_matchable_entries.labels(list_name, signal_type).set(number)
 
     async def _delete_list(self, name: str) -> None:
-        await self._remove_entries(name, set(self._matcher.entries(name)))
+        await self._remove_entries(name, set(self._matcher.single_entries(name)))
         self._matcher.delete_list(name)
+        self.batches.forget(name)
 
     async def _remove_entries(self, list_name: str, ids: set[str]) -> None:
         for some in batched(ids, SLICE):

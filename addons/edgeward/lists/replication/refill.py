@@ -15,13 +15,14 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import batched
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from edgeward.background.readable_records import readable
 from edgeward.errors import Conflict
 from edgeward.lists import lua_scripts
 from edgeward.lists.audit_trail import signed
 from edgeward.lists.list_store import CHUNK_SIZE, ListStore
+from edgeward.lists.replication.batch_refill import BatchRefill
 from edgeward.lists.replication.membership import Membership
 from edgeward.lists.replication.store_loss import ACCEPTED, REFILLED
 from edgeward.matching.matcher import Matcher
@@ -111,6 +112,20 @@ class RefillRecord:
     version: int
 
 
+class RefillSource(NamedTuple):
+    """The process that writes its lists back.
+
+    Attributes:
+        applied: the greatest version that it has applied.
+        name: of its replica, for the audit trail.
+    """
+
+    matcher: Matcher
+    batches: BatchRefill
+    applied: int
+    name: str
+
+
 class Refill:
     """Offers, requests and writes of one store."""
 
@@ -159,32 +174,33 @@ class Refill:
         current, replaced = await redis.hmget(self._history, "id", f"replaced:{other}")
         return (current or b"").decode(), (replaced or b"").decode()
 
-    async def write_back(self, matcher: Matcher, applied: int, request: RefillRequest, name: str, history: str) -> int:
-        """Write all lists and entries of `matcher` that the store lacks. Returns the version after it.
+    async def write_back(self, source: RefillSource, request: RefillRequest, history: str) -> int:
+        """Write all lists and entries of a process that the store lacks. Returns the version after it.
 
         Entries keep their provenance: who listed them, when and why.
 
         Args:
-            applied: the greatest version that the replica has applied.
-            name: of the replica, for the audit trail.
             history: id of the history that was lost.
 
         Raises:
             STORE_AWAY: what is written stays; the next request continues.
         """
         holdings = await self.holdings()
-        floor = max([applied, *(holding.version for holding in holdings.values())])
+        floor = max([source.applied, *(holding.version for holding in holdings.values())])
         version = await self._store.run(_RAISE_VERSION, (self._version, self._changes), (floor,))
         who = request.who
-        why = f"refilled from memory by {name} at version {version}" + (f": {request.why}" if request.why else "")
+        why = f"refilled from memory by {source.name} at version {version}" + (
+            f": {request.why}" if request.why else ""
+        )
         lists = entries = 0
-        for hash_list in list(matcher.lists.values()):
+        for hash_list in list(source.matcher.lists.values()):
             try:
                 await self._list_store.create_list(hash_list, who, why)
                 lists += 1
             except Conflict:
                 pass  # the store has it
-            for chunk in batched(list(matcher.entries(hash_list.name).values()), CHUNK_SIZE):
+            entries += await source.batches.write_back(hash_list.name)
+            for chunk in batched(list(source.matcher.single_entries(hash_list.name).values()), CHUNK_SIZE):
                 entries += len(await self._list_store.add_entries(chunk, who, why))
         return await self._finish(REFILLED, who, why, (lists, entries), [history])
 

@@ -5,7 +5,8 @@ import logging
 import time
 
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.lists.replication.refill import Holding, Refill, RefillRequest
+from edgeward.lists.replication.batch_refill import BatchRefill
+from edgeward.lists.replication.refill import Holding, Refill, RefillRequest, RefillSource
 from edgeward.lists.replication.store_loss import StoreLoss
 from edgeward.matching.matcher import Matcher
 from edgeward.store.connection import STORE_AWAY, Store
@@ -18,8 +19,9 @@ REFILL_RETRY_SECONDS = 5.0
 class RefillOffer:
     """Offers the lists of one matcher. `name`: that of the replica; `loop`: counts and logs what fails."""
 
-    def __init__(self, store: Store, matcher: Matcher, name: str, loop: WorkerLoop) -> None:
+    def __init__(self, store: Store, matcher: Matcher, batches: BatchRefill, name: str, loop: WorkerLoop) -> None:
         self._refill, self._matcher, self._name, self._loop = Refill(store), matcher, name, loop
+        self._batches = batches
         self._task: asyncio.Task[None] | None = None
         self._done = ""
         self._due = 0.0
@@ -39,8 +41,9 @@ class RefillOffer:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _write_back(self, request: RefillRequest, highest_version: int, lost_history: str) -> None:
+        source = RefillSource(self._matcher, self._batches, highest_version, self._name)
         try:
-            version = await self._refill.write_back(self._matcher, highest_version, request, self._name, lost_history)
+            version = await self._refill.write_back(source, request, lost_history)
         except STORE_AWAY as error:
             self._loop.report_failure(error)  # the next heartbeat begins again: the request is still there
         except Exception as error:  # noqa: BLE001  nobody awaits this task: its defect is counted and logged here

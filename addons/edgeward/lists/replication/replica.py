@@ -19,13 +19,15 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
+from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_refill import BatchRefill
+from edgeward.lists.replication.batch_states import BatchStates
 from edgeward.lists.replication.freshness import Freshness, now
 from edgeward.lists.replication.matcher_updates import MatcherUpdates
 from edgeward.lists.replication.membership import (
@@ -38,10 +40,11 @@ from edgeward.lists.replication.membership import (
 from edgeward.lists.replication.own_membership import OwnMembership
 from edgeward.lists.replication.refill_offer import RefillOffer
 from edgeward.lists.replication.store_loss import REFILLED, AppliedListsFile, StoreLoss, StoreLossWatch
+from edgeward.lists.replication.stream_reader import StreamReader
 from edgeward.lists.replication.unjudged_report import UnjudgedReport
-from edgeward.lists.stored_lists import parse_changes
+from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.matcher import Matcher
-from edgeward.store.connection import STORE_AWAY, Redis, Store
+from edgeward.store.connection import STORE_AWAY, Store
 from edgeward.types import Change
 
 logger = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ class Replica:
     Args:
         name: of this process among all. Two replicas may have the same name: each adds a random suffix.
         applied_lists: where this machine records what it applied; None: nowhere.
+        batch_files: where this machine has the files of batches; None: in a directory that ends with this process.
 
     Attributes:
         ready: whether the matcher holds complete lists, and may be used.
@@ -73,17 +77,25 @@ class Replica:
         settle: awaited, in a task of its own, before this process says that all responses are judged which were
             unjudged when it read a flush request, but those that it calls stuck. By then the lists of that request,
             `flush_version`, are applied.
-        flush_version: the version of the lists when the last flush request was made.
         membership: that of this copy among all.
         unjudged: what is not judged now.
         unreadable: what of the store does not act here, as this release can't read it.
+        preparation: gets the files of batches ready.
+        start_seconds: how long `start` waits for the lists; None: until they are loaded.
+        batch_states: the batches of the store, at any time.
     """
 
     def __init__(
-        self, store: Store, name: str, matcher: Matcher | None = None, applied_lists: AppliedListsFile | None = None
+        self,
+        store: Store,
+        name: str,
+        matcher: Matcher | None = None,
+        applied_lists: AppliedListsFile | None = None,
+        batch_files: BatchFiles | None = None,
     ) -> None:
         self.matcher = matcher or Matcher()
         self.ready = False
+        self.start_seconds: float | None = None
         self.freshness = Freshness()
         self.on_change: list[Callable[[Change], None]] = []
         self.on_store_loss: list[Callable[[], None]] = []
@@ -94,27 +106,27 @@ class Replica:
         self._name = f"{name}#{secrets.token_hex(3)}"
         self._log_name = f"replica {self._name}"
         self._store, self._list_store, self.membership = store, ListStore(store), OwnMembership(store, applied_lists)
-        self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, self._heartbeat_if_due)
+        self._reader = StreamReader(store, self._list_store.stream, self.membership.flush_requests)
+        files, between = batch_files or BatchFiles.temporary(), self._heartbeat_if_due
+        self.preparation = BatchPreparation(self._name, files, store, self.membership, between)
+        self._updates = MatcherUpdates(self._log_name, self.matcher, self._list_store, between, self.preparation)
         self.unreadable = self._updates.unreadable
-        # Whether the matcher holds what the store holds up to `version`. It may be ready without: after a loss of data.
-        self._loaded = False
+        self.batch_states = BatchStates(self._list_store.batches, self.preparation)
+        # Whether the matcher holds what the store holds up to `version`. After a loss of data it is ready without.
+        self._loaded = self._keeps_others = False
         self._loss_watch = StoreLossWatch(self.matcher, applied_lists)
-        self._keeps_others, self._highest_version = False, 0
-        self._history = StoreHistory(0, None)
-        self._next_count = 0.0
+        self._history, self._highest_version, self._next_count = StoreHistory(0, None), 0, 0.0
         self._applied_at: float | None = None
-        self._flush_request, self.flush_version = b"0-0", 0
-        # The last one of whose version the lists are.
-        self._settle_request = self._flush_request
+        # The last flush request of whose version the lists are.
+        self._settle_request = self._reader.flush_request
         self._report = AppliedVersionReport(self._report_early)
-        # Apart from the other: a response that nobody can judge yet must not hold back what is applied.
+        # A response that nobody can judge yet must not hold back what is applied.
         self._settled = AppliedVersionReport(self._report_early)
         self._judged_request = b"0-0"
         self._heartbeat_lock, self._heartbeat_due = asyncio.Lock(), 0.0
         self.membership.on_older_state = self._tell_of_loss
-        # For those who wait: the first attempt to load has ended; the version has changed.
+        # The first attempt to load has ended; the version has changed.
         self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
-        self._reader: Redis | None = None
         self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
         self._loop = WorkerLoop(
             self._log_name,
@@ -126,12 +138,18 @@ class Replica:
             after_defect="loading again",
             outage_log=self._outage_log,
         )
-        self._refill_offer = RefillOffer(store, self.matcher, self._name, self._loop)
+        batch_refill = BatchRefill(store, self.matcher, self._list_store.batches, self._updates.batches, files)
+        self._refill_offer = RefillOffer(store, self.matcher, batch_refill, self._name, self._loop)
 
     @property
     def version(self) -> int:
         """The version that is applied."""
         return self.matcher.version
+
+    @property
+    def flush_version(self) -> int:
+        """The version of the lists when the last flush request was made."""
+        return self._reader.flush_version
 
     @property
     def loaded(self) -> bool:
@@ -149,9 +167,12 @@ class Replica:
         return self._loss_watch.asked_history
 
     async def start(self) -> None:
-        """Return when the lists are loaded. If the store is unavailable, return not ready, and keep trying."""
+        """Return when the lists are loaded. If the store is unavailable, or loading takes longer than `start_seconds`,
+        return not ready, and go on."""
         await self._loop.start()
-        await self._attempted.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.start_seconds):
+                await self._attempted.wait()
 
     async def close(self) -> None:
         """Stop following, and leave the membership."""
@@ -160,13 +181,12 @@ class Replica:
         async with self._heartbeat_lock:  # a heartbeat that is cut off could reach the store after `leave`
             await self._loop.close()
         await self._refill_offer.close()
+        await self._updates.batches.close()
         if self._loaded:
             self._loss_watch.record(self.version, at_once=True)
         await self._report.close()
         await self._settled.close()
-        if self._reader is not None:
-            await self._reader.aclose()
-            self._reader = None
+        await self._reader.close()
         await self.membership.leave(self._name, self.unjudged().under_way)
 
     async def wait_version(self, version: int, timeout: float) -> bool:
@@ -242,7 +262,8 @@ class Replica:
             await self._count_if_due()
             if not self._loaded:
                 return
-            changes = await self._read_changes()
+            changes, announced = await self._reader.read(self.version, CHANGES_PER_READ)
+            self.preparation.announced(announced)
             if changes:
                 # Before they are applied: the store may have lost its data, and these belong to another history.
                 await self._heartbeat()
@@ -262,24 +283,6 @@ class Replica:
             for change in changes:
                 for callback in self.on_change:
                     callback(change)
-
-    async def _read_changes(self) -> list[Change]:
-        """The next changes. Returns early, perhaps with none, for a flush request or when a heartbeat is due."""
-        if self._reader is None:
-            self._reader = await self._store.blocking()
-        changes, flush_requests = self._list_store.stream, self.membership.flush_requests
-        async with asyncio.timeout(HEARTBEAT_SECONDS + self._store.timeout):
-            reply: Any = await self._reader.xread(
-                {changes: f"{self.version}-0", flush_requests: self._flush_request},
-                count=CHANGES_PER_READ,
-                block=int(HEARTBEAT_SECONDS * 1000),
-            )
-        found = {stream.decode(): records for stream, records in reply}
-        if flush_requests in found:
-            self._flush_request, fields = found[flush_requests][-1]
-            # Of an earlier version of Edgeward: without.
-            self.flush_version = int(fields.get(b"version", 0))
-        return parse_changes(found.get(changes))
 
     def _misses_some_before(self, changes: Sequence[Change]) -> bool:
         """Whether versions between the one applied and these were trimmed from the stream."""
@@ -303,10 +306,10 @@ class Replica:
             self._version_changed.notify_all()
 
     def _update_reports(self) -> None:
-        self._report.update(self.version, self._flush_request, self.before_report)
+        self._report.update(self.version, self._reader.flush_request, self.before_report)
         # What is listed and not applied yet has judged nothing.
         if self.version >= self.flush_version:
-            self._settle_request = self._flush_request
+            self._settle_request = self._reader.flush_request
         self._settled.update(0, self._settle_request, self.settle)
 
     async def _report_early(self) -> None:
@@ -386,12 +389,10 @@ class Replica:
         if not self._loaded or self.loss is not None or time.monotonic() < self._next_count:
             return
         self._next_count = time.monotonic() + COUNT_SECONDS
-        names = list(self.matcher.lists)
-        version, counts = await self._list_store.counts(names)
+        version, missing = await self._updates.short_lists()
         # Otherwise a change was made meanwhile: the next count decides.
         if version != self.version or not self._loaded:
             return
-        missing = [name for name, count in zip(names, counts, strict=True) if count < len(self.matcher.entries(name))]
         if missing:
             logger.error(
                 "%s: the store has fewer entries than it recorded, on %d lists: this process keeps its lists",

@@ -106,6 +106,19 @@ class Bands:
                 else:
                     yield from chosen.pieces(self._order, np.array([query]))
 
+    def equal_candidates(self, keys: Numbers, most: int, costly: list[int]) -> Candidates:
+        """Pieces of candidates for equality: the rows of the smallest bucket of each query.
+
+        A query whose buckets all have more than `most` rows gets none: its position is added to `costly`.
+        """
+        nothing, top = flip_masks_below(self.layout.width, 0), flip_masks(self.layout.width, 0)
+        together = max(1, PROBES_TOGETHER // self.layout.bands)
+        for start in range(0, len(keys), together):
+            runs = self._lookup(keys[start : start + together], nothing, top, 1)
+            few = np.flatnonzero(runs.counts <= most)
+            costly += (np.flatnonzero(runs.counts > most) + start).tolist()
+            yield from Runs(runs.starts[few], runs.counts[few], 1).pieces(self._order, few + start)
+
     def _lookup(self, keys: Numbers, below: Numbers, top: Numbers, bands: int) -> Runs:
         """The buckets for each query: with the masks `below` in all bands, and `top` in those with the fewest rows."""
         every = np.broadcast_to(np.arange(self.layout.bands), keys.shape)

@@ -38,14 +38,14 @@ MAX_REMOVED_SHARE = 1 / 4
 class DirectoryLock:
     """The right to write to a directory of segments, which one process has at a time. Makes the directory."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take it.
+    def __init__(self, directory: Path, name: str = LOCK) -> None:
+        """Take it. `name` is that of the lock's file.
 
         Raises:
             Conflict: another process has it.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -120,7 +120,7 @@ def _sort_within_prefixes(arrays: Mapping[str, Array]) -> Iterator[None]:
 
 def _sorted_order(values: Values) -> Numbers:
     """The order that sorts values: by their first eight bytes, and by all if some share those."""
-    keys = np.ascontiguousarray(values[:, :_KEY_BYTES]).view(">u8").astype(np.uint64).reshape(-1)
+    keys = _first_bytes(values, _KEY_BYTES).view(">u8").astype(np.uint64).reshape(-1)
     order = np.argsort(keys)
     keys = keys[order]
     if (keys[1:] == keys[:-1]).any():
@@ -130,8 +130,17 @@ def _sorted_order(values: Values) -> Numbers:
 
 def _prefixes(values: Values, prefix_bits: int) -> NDArray[np.uint64]:
     """The first bits of each value as a number."""
-    first = np.ascontiguousarray(values[:, :_PREFIX_BYTES]).view(">u4").astype(np.uint64).reshape(-1)
+    first = _first_bytes(values, _PREFIX_BYTES).view(">u4").astype(np.uint64).reshape(-1)
     first >>= np.uint64(8 * _PREFIX_BYTES - prefix_bits)
+    return first
+
+
+def _first_bytes(values: Values, number: int) -> Values:
+    """The first bytes of each value, with zeros after those of shorter ones."""
+    if values.shape[1] >= number:
+        return np.ascontiguousarray(values[:, :number])
+    first = np.zeros((len(values), number), np.uint8)
+    first[:, : values.shape[1]] = values
     return first
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from edgeward.matching.segments.band_layout import SCAN_COST, BandLayout, best_layout
 from edgeward.matching.segments.band_search import Bands
 from edgeward.matching.segments.bucket_sort import bucket_sort
-from edgeward.matching.segments.row_scan import NearRows, near_among, scan_rows
+from edgeward.matching.segments.row_scan import NearRows, equal_rows, near_among, scan_rows
 from edgeward.matching.segments.segment_file import Array, Section, SegmentFile, new_file
 from edgeward.matching.segments.segment_rows import (
     HAMMING,
@@ -23,6 +23,12 @@ from edgeward.matching.segments.segment_rows import (
     words_of,
 )
 
+MIN_VALUES_TO_SORT = 32
+"""Fewer values are searched for equality one by one, as if by distance."""
+MAX_EQUAL_CANDIDATES = 1000
+"""Rows that are compared for one value to find equal ones. If there are more, values are sorted, and found by that."""
+VALUES_PER_PIECE = 1 << 12
+"""Values whose keys are made together, to find equal ones: some milliseconds."""
 _KEY_ROWS = 1 << 15
 """Rows whose keys are made together: their words stay in the processor's cache."""
 
@@ -62,7 +68,26 @@ class HammingSegment:
 
     def equal(self, values: Values) -> Iterator[tuple[Numbers, Numbers]]:
         """Every pair (position in `values`, row) of equal values, in pieces of a few milliseconds."""
-        return ((numbers, rows) for numbers, rows, _ in self.near(values, 0))
+        if len(values) < MIN_VALUES_TO_SORT:
+            yield from ((numbers, rows) for numbers, rows, _ in self.near(values, 0))
+            return
+        costly: list[int] = []
+        if self._bands:
+            for start in range(0, len(values), VALUES_PER_PIECE):
+                yield from self._equal_by_bands(self._bands, values[start : start + VALUES_PER_PIECE], start, costly)
+        places = np.array(costly, np.int64) if self._bands else np.arange(len(values))
+        if len(places):
+            yield from ((places[numbers], rows) for numbers, rows in equal_rows(self.values, values[places]))
+
+    def _equal_by_bands(
+        self, bands: Bands, values: Values, first: int, costly: list[int]
+    ) -> Iterator[tuple[Numbers, Numbers]]:
+        queries, given_up = words_of(values), list[int]()
+        keys = bands.layout.keys(values[:, self._metric.leading_words * WORD_BYTES :])
+        for numbers, rows in bands.equal_candidates(keys, MAX_EQUAL_CANDIDATES, given_up):
+            places, found, _ = near_among(self._words, queries, numbers, rows, 0, self._metric)
+            yield places + first, found
+        costly += [first + number for number in given_up]
 
 
 def write_hamming_segment(path: Path, kind: ValueType, count: int, rows: Iterable[Rows]) -> Iterator[float]:

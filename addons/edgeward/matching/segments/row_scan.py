@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgeward.matching.segments.segment_rows import HAMMING, Metric, Numbers, Words
+from edgeward.matching.segments.segment_rows import HAMMING, Metric, Numbers, Values, Words
 
 type NearRows = tuple[Numbers, Numbers, Numbers]
 """Positions of queries, rows within the radius, and their distances, of equal length."""
@@ -18,6 +18,8 @@ MAX_RADIUS_BY_FIRST_WORDS = 40
 """With a larger radius many values are still near after their first words, so all words are compared at once."""
 WORDS_PER_PIECE = 1 << 21
 """Words that are compared in one step: some two milliseconds."""
+ROWS_PER_LOOKUP = 1 << 12
+"""Rows that are looked up among sorted values in one step: some two milliseconds."""
 
 
 def near_among(
@@ -63,6 +65,25 @@ def scan_rows(rows: Words, queries: Words, radius: int, metric: Metric = HAMMING
                 yield _joined(pieces)
                 pieces, pairs = [], 0
     yield _joined(pieces)
+
+
+def equal_rows(rows: Values, values: Values) -> Iterator[tuple[Numbers, Numbers]]:
+    """Every pair (position in `values`, row) of equal values, in pieces of a few milliseconds.
+
+    Each row is looked up among the sorted values, so the time does not depend on how they are distributed.
+    """
+    texts = np.ascontiguousarray(values).view(f"S{values.shape[1]}").reshape(-1)
+    order = np.argsort(texts, kind="stable")
+    texts = texts[order]
+    for start in range(0, len(rows), ROWS_PER_LOOKUP):
+        wanted = np.ascontiguousarray(rows[start : start + ROWS_PER_LOOKUP]).view(texts.dtype).reshape(-1)
+        first = np.searchsorted(texts, wanted)
+        there = np.flatnonzero(first < len(texts))
+        there = there[texts[first[there]] == wanted[there]]
+        first, counts = first[there], np.searchsorted(texts, wanted[there], "right") - first[there]
+        # Equal values lie side by side: the first of each, and how many follow it.
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        yield order[np.repeat(first, counts) + offsets], np.repeat(there, counts) + start
 
 
 def _near_by_columns(columns: Words, query: Words, radius: int) -> Numbers:

@@ -1,0 +1,77 @@
+"""The batches of lists as the store records them, read through the files of this machine: what an undo would do, and
+what was listed at another version."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
+from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.matching.batches.batch_index import BatchState
+from edgeward.matching.batches.state_difference import StateDifference, UndoEffect, effect_of_undo, state_of
+from edgeward.types import Batch, Entry, RowRef
+
+
+class BatchStates:
+    """States of the batches of one store. Each is computed anew, in a thread."""
+
+    def __init__(self, batches: BatchStore, preparation: BatchPreparation) -> None:
+        self._batches, self._preparation = batches, preparation
+
+    async def now(self, list_name: str) -> tuple[StoredBatches, BatchState]:
+        """The batches of a list, and their state.
+
+        Raises:
+            STORE_AWAY: the store is away, or lacks data of a batch.
+            Unavailable: the files can't be written.
+            DamagedSegment: one of them is damaged.
+        """
+        stored = await self._batches.get(list_name)
+        return stored, await self._state(list_name, stored.needed(), stored.removed)
+
+    async def effect_of_undo(
+        self, stored: StoredBatches, batch: Batch, singles: Sequence[Entry], limit: int
+    ) -> UndoEffect:
+        """What the undo of one of the batches of a list would do; see `state_difference.effect_of_undo`. Errors as in
+        `now`."""
+        batches = stored.needed()
+        without = [replace(each, undone=True) if each.id == batch.id else each for each in batches]
+        before = await self._state(batch.list, batches, stored.removed)
+        after = await self._state(batch.list, without, stored.removed)
+        return await asyncio.to_thread(effect_of_undo, before, after, batch, singles, limit)
+
+    async def between(self, list_name: str, first: int, last: int) -> StateDifference:
+        """What differs between two versions of the lists. Errors as in `now`.
+
+        Of a row that was removed by itself more than once it is known when that was last.
+        """
+        stored = await self._batches.get(list_name)
+        old = await self._batches.old_of(list_name)
+        batches = sorted([*stored.batches, *old], key=lambda each: each.version)
+        # What was undone before, and is added by none that came later, says nothing at either version.
+        batches = [each for each in batches if each.version <= last and not _was_over(each, batches, first)]
+
+        def state_at(version: int) -> Callable[[], BatchState]:
+            then = [replace(each, undone=not _acts_at(each, version)) for each in batches]
+            removed = {ref: at for ref, at in stored.removed.items() if at <= version}
+            return lambda: state_of(list_name, then, removed, self._preparation.files)
+
+        await self._preparation.ensure(batches)
+        before = await asyncio.to_thread(state_at(first))
+        after = await asyncio.to_thread(state_at(last))
+        return await asyncio.to_thread(StateDifference, before, after)
+
+    async def _state(self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int]) -> BatchState:
+        await self._preparation.ensure(batches)
+        return await asyncio.to_thread(state_of, list_name, batches, removed, self._preparation.files)
+
+
+def _acts_at(batch: Batch, version: int) -> bool:
+    """Whether a batch was made by a version, and not undone."""
+    return batch.version <= version and not (batch.undone and batch.undone_version <= version)
+
+
+def _was_over(batch: Batch, batches: Sequence[Batch], version: int) -> bool:
+    """Whether a batch was undone at a version, and no other adds its rows."""
+    over = batch.undone and batch.undone_version <= version
+    return over and not any(batch.id in each.adds for each in batches)

@@ -1,0 +1,116 @@
+"""Imports that are listed as batches: in one step, and taken back in one."""
+
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
+
+import pytest
+from tests.imports.controller import Controller
+from tests.support.eventually import eventually
+
+from edgeward.background import job_worker
+from edgeward.imports.batch_rows import staged_pieces
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.spool import Spool
+from edgeward.lists.formats import WithdrawnSource
+from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.store.connection import Store
+from edgeward.types import HashList, Signal
+
+ROWS = 2500
+
+
+@pytest.fixture
+async def controller(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Controller]:
+    """One whose replica, retromatch worker and import worker run."""
+    monkeypatch.setattr(job_worker, "TICK_SECONDS", 0.05)
+    made = Controller(store)
+    await made.list_store.create_list(HashList("bad"), "tester")
+    async with AsyncExitStack() as stack:
+        for part in (made.replica, made.retromatch):
+            await part.start()
+            stack.push_async_callback(part.close)
+        worker = made.import_worker()
+        await worker.start()
+        stack.push_async_callback(worker.close)
+        yield made
+
+
+def hashes(count: int, seed: int = 1, source: str = "") -> list[ParsedHash]:
+    """Half of them PDQs, half MD5s."""
+    chance = random.Random(seed)
+    signals = [
+        Signal("pdq", chance.randbytes(32).hex(), 80) if number % 2 else Signal("md5", chance.randbytes(16).hex())
+        for number in range(count)
+    ]
+    return [ParsedHash(each, "", f"{source}{number}" if source else "") for number, each in enumerate(signals)]
+
+
+async def run(controller: Controller, rows: Iterable[ParsedHash | WithdrawnSource], why: str = "x") -> ImportJob:
+    """Import rows as a batch, and wait until that is done."""
+    spool = Spool(None, "bad")
+    for row in rows:
+        spool.add(row)
+    counts = spool.finish()
+    job = ImportJob(
+        "bad", "importer", 1.0, counts.total, why, size=max(1, counts.total), withdrawals=counts.withdrawn,
+        sources=counts.sources, is_batch=True, parts=spool.parts(),
+    )  # fmt: skip
+    await controller.list_store.acts.declare(job.id, job.list, job.by, job.reason)
+    await controller.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool))
+    spool.close()
+    await eventually(lambda: finished(controller, job))
+    _, progress = await controller.jobs.get(job.id)
+    assert (progress.state, progress.error) == ("done", "")
+    return job
+
+
+async def finished(controller: Controller, job: ImportJob) -> bool:
+    return (await controller.jobs.get(job.id))[1].state in ("done", "failed")
+
+
+async def test_an_import_is_one_change(controller: Controller) -> None:
+    """All entries act at once, with what the file says of each; and the job says how many it added."""
+    rows = hashes(ROWS, source="s")
+    before = await controller.list_store.version()
+    job = await run(controller, rows, "daily list")
+    assert await controller.list_store.version() == before + 1
+    entries = controller.replica.matcher.entries("bad")
+    assert len(entries) == ROWS
+    found = {entry.signal: entry for entry in entries.values()}
+    assert found.keys() == {row.signal for row in rows}
+    assert all(found[row.signal].source_id == row.source_id for row in rows)
+    assert {(entry.act, entry.reason, entry.added_by) for entry in found.values()} == {
+        (job.id, "daily list", "importer")
+    }
+    _, progress = await controller.jobs.get(job.id)
+    assert (progress.added, progress.chunks_listed, progress.chunks_matched) == (ROWS, 1, 1)
+
+
+async def test_a_second_import_of_the_same_adds_what_is_new(controller: Controller) -> None:
+    """Known rows are not stored again, and changed ones replace those of before."""
+    first = hashes(ROWS, source="s")
+    await run(controller, first)
+    changed = ParsedHash(first[0].signal, "", "another id")
+    job = await run(controller, [changed, *first[1:], *hashes(10, seed=2)])
+    entries = controller.replica.matcher.entries("bad")
+    assert len(entries) == ROWS + 10
+    assert {entry.source_id for entry in entries.values() if entry.signal == changed.signal} == {"another id"}
+    batch = (await controller.list_store.batches.get("bad")).batches[-1]
+    assert (batch.act, batch.rows) == (job.id, 11)
+    _, progress = await controller.jobs.get(job.id)
+    assert progress.added == 10
+
+
+async def test_withdrawals_are_part_of_the_step(controller: Controller) -> None:
+    """Hashes and source ids that a file withdraws are off the list with the version that lists the others."""
+    first = hashes(ROWS, source="s")
+    await run(controller, first)
+    before = await controller.list_store.version()
+    new = hashes(5, seed=3)
+    off = ParsedHash(first[7].signal, withdrawn=True)
+    job = await run(controller, [*new, off, WithdrawnSource(1, "s8"), WithdrawnSource(2, "s9")])
+    assert await controller.list_store.version() == before + 1
+    left = {entry.signal for entry in controller.replica.matcher.entries("bad").values()}
+    assert left == {row.signal for row in [*first, *new]} - {first[number].signal for number in (7, 8, 9)}
+    assert (await controller.list_store.acts.get(job.id)).withdrawn == 3
