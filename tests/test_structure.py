@@ -29,6 +29,7 @@ ROWS = (
     {"lists"},
     {"access", "sightings"},
     {"incidents", "purging"},
+    {"policy"},
     {"retromatch"},
     {"imports", "takedowns", "origin_check", "classifying"},
     {"proxy", "operations"},

@@ -179,7 +179,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     services: Any = SimpleNamespace(
         retromatch=Retromatch(), orders=Orders(), list_store=Lists(), sightings=SimpleNamespace(forgotten=Forgotten()),
         replica=SimpleNamespace(loss=None), store=SimpleNamespace(clock=SimpleNamespace(now=time.time)),
-        caches=(), accepted_is_enough=(), config=SimpleNamespace(caches=()),
+        caches=(), accepted_is_enough=(), config=SimpleNamespace(caches=(), scan_exceptions=()),
     )  # fmt: skip
     status = await waiting.wait_purged(services, 7, [], set(), 600.0)
     assert status.matched

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.confirmation import MAX_UNASKED, add_yes, confirm
+from edgeward.cli.list_limits import add_limit_options, given_limits, in_words
 from edgeward.cli.options import Subparsers, add_command, add_group, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_table
 from edgeward.cli.wait_options import status_of
@@ -14,7 +15,7 @@ from edgeward.errors import Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types import Action, ListKind, Mode
 
-COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "description")
+COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "limits", "description")
 ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "act", "reason")
 
 
@@ -78,6 +79,7 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
         action=BooleanOptionalAction,
         help="also match images that are cropped, rotated by a few degrees or partly covered (costs many lookups)",
     )
+    add_limit_options(parser)
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
@@ -95,7 +97,7 @@ def _policy(args: argparse.Namespace) -> dict[str, Any]:
     """The policy options that were given. The API decides about the others."""
     given = {name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry")}
     given["radius"] = dict(args.radius) if args.radius else None
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None} | given_limits(args)
 
 
 def _lists(args: argparse.Namespace) -> int:
@@ -122,7 +124,8 @@ def _set(args: argparse.Namespace) -> int:
     body = _policy(args)
     if not body:
         raise UserError(
-            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry or --description"
+            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --hosts, --paths, "
+            "--share, --expires, --min-quality or --description"
         )
     answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args))
     _print_list(args, answer)
@@ -173,7 +176,7 @@ def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
 
 def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
     flags = {name: "yes" if hash_list[name] else "no" for name in ("rotations", "geometry")}
-    return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"])}
+    return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"]), "limits": in_words(hash_list)}
 
 
 def _comma_separated(numbers: dict[str, int]) -> str:

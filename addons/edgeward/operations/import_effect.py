@@ -13,8 +13,9 @@ from edgeward.hashing.composite import is_matchable
 from edgeward.hashing.signal_registry import radius_of
 from edgeward.matching.matcher import Matcher, has_enough_quality
 from edgeward.operations.services import Services
+from edgeward.policy.list_limits import Place, verdict_at
 from edgeward.retromatch.search_scope import Search
-from edgeward.types import Entry, Fingerprint, HashList, ListKind, Mode, Reason, Signal
+from edgeward.types import Entry, Fingerprint, HashList, ListKind, Mode, Reason, Signal, Verdict
 
 SEARCH_SECONDS = 60.0
 """Longest time that the search of one file takes."""
@@ -66,7 +67,7 @@ class EffectSearch:
         can_match = [
             each
             for each in signals
-            if is_matchable(each.type, matcher.types) and has_enough_quality(each, matcher.min_quality)
+            if is_matchable(each.type, matcher.types) and has_enough_quality(each, matcher.quality_of(self._list))
         ]
         effect, began = self.effect, time.monotonic()
         if self._seconds > SEARCH_SECONDS or len(self._decided) > MAX_IMAGES:
@@ -94,12 +95,25 @@ class EffectSearch:
         if not (await new.verdict_async(image)).blocks:
             return SeenEffect()
         self._decided.add(image.sha256[:32])
-        now = await matcher.verdict_async(image)
-        if now.blocks:
-            return SeenEffect(blocked_already=1)
-        if now.reason is Reason.ALLOWLISTED:
-            return SeenEffect(allowed=1)
-        return SeenEffect(images=1, targets=len(await self._services.sightings.targets(image.sha256)))
+        targets = [target for target, _ in await self._services.sightings.targets(image.sha256)]
+        matches = await matcher.matches_async(image)
+        if not self._list.is_limited and not matcher.depends_on_target(matches):
+            return _effect(matcher.verdict_from(matches), len(targets))
+        # The list itself has no match here, but what it does not act on is not its doing.
+        acts = [target for target in targets if Place.of(target).has_mode(self._list) is Mode.ENFORCE]
+        effects = [_effect(verdict_at(matcher, matches, target), 1) for target in acts]
+        if new_targets := sum(effect.targets for effect in effects):
+            return SeenEffect(images=1, targets=new_targets)
+        return effects[0] if effects else SeenEffect()
+
+
+def _effect(now: Verdict, targets: int) -> SeenEffect:
+    """Of entries that would block an image at so many targets, where this is the verdict now."""
+    if now.blocks:
+        return SeenEffect(blocked_already=1)
+    if now.reason is Reason.ALLOWLISTED:
+        return SeenEffect(allowed=1)
+    return SeenEffect(images=1, targets=targets)
 
 
 def _sum(one: SeenEffect, other: SeenEffect) -> SeenEffect:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from edgeward.errors import InvalidValue, PreconditionFailed
 from edgeward.hashing.composite import is_matchable
 from edgeward.hashing.signal_registry import default_radius, max_radius, types_with_distance
+from edgeward.operations.list_limits import check_policy
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, wait_applied
@@ -59,6 +60,11 @@ class ListChanges:
     description: str | None = None
     rotations: bool | None = None
     geometry: bool | None = None
+    hosts: tuple[str, ...] | None = None
+    paths: tuple[str, ...] | None = None
+    share: float | None = None
+    expires_at: float | None = None
+    min_quality: int | None = None
 
     def applied_to(self, old: HashList) -> HashList:
         """The list with these changes."""
@@ -117,12 +123,13 @@ async def create(services: Services, new: HashList, who: str, why: str) -> ListC
     """Create an empty list.
 
     Raises:
-        InvalidValue: its name or a radius is not allowed.
+        InvalidValue: its name, a radius or a limit is not allowed.
         Conflict: the name is taken.
     """
     refuse_changes_after_loss(services)
     check_name(new.name)
     check_radius(new.radius)
+    check_policy(new, services.store.clock.now())
     done = await services.list_store.create_list(new, who, why)
     active = await wait_applied(services.list_store, done.version)
     return ListChanged(_status_of(services, new), active)
@@ -137,7 +144,7 @@ async def change(
         if_match: entity tags of the policies that may be changed; see `entity_tag`.
 
     Raises:
-        InvalidValue: a radius is not allowed.
+        InvalidValue: a radius or a limit is not allowed.
         NotFound: there is no such list.
         PreconditionFailed: its policy has none of the entity tags.
     """
@@ -145,7 +152,8 @@ async def change(
     check_radius(changes.radius or {})
 
     def changed(old: HashList) -> HashList:
-        return changes.applied_to(_require_match(old, if_match))
+        new = changes.applied_to(_require_match(old, if_match))
+        return check_policy(new, services.store.clock.now(), old)
 
     done = await services.list_store.change_list(name, changed, who, why)
     active = await wait_applied(services.list_store, done.version)
