@@ -73,7 +73,8 @@ def ref_of(index: ListIndex, entry: Entry) -> RowRef:
     return ref
 
 
-def test_an_entry_of_both_kinds_counts_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", range(1, 6))
+def test_an_entry_of_both_kinds_counts_once(step: int, tmp_path: Path) -> None:
     """Whether it is added, removed or taken off a batch first, before a fold or during one."""
     index, files, rows, batch = rows_and_single(tmp_path)
     assert index.counts() == {"pdq": 32, "md5": 10}
@@ -89,7 +90,8 @@ def test_an_entry_of_both_kinds_counts_once(tmp_path: Path) -> None:
     assert (len(index.entries), index.counts()["pdq"]) == (40, 30)
     # The same between the steps of a fold.
     steps = index.set_batches_steps([batch], dict.fromkeys(removed, 2), files)
-    next(steps)
+    for _ in range(step):
+        next(steps)
     assert index.remove(rows[1].id)[0]
     assert not index.add(rows[20])
     assert not index.add(rows[21])

@@ -93,6 +93,11 @@ class Matcher:
         index = self._indexes.get(list_name)
         return index.single_entries if index else _NO_ENTRIES
 
+    def in_both(self, list_name: str) -> Mapping[str, Entry]:
+        """Those of them, by id, that are listed in a batch too."""
+        index = self._indexes.get(list_name)
+        return index.in_both if index else _NO_ENTRIES
+
     def batches(self, list_name: str) -> BatchIndex:
         """What is listed of the batches of a list; an empty one if it has none."""
         index = self._indexes.get(list_name)

@@ -21,10 +21,10 @@ from edgeward.matching.batches.merged_segments import OpenMerged, Stamp, is_of_m
 from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_counts
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch, value_type
-from edgeward.matching.segments.compaction import DirectoryLock, write_segment
-from edgeward.matching.segments.manifest import SEGMENT_SUFFIX
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX
 from edgeward.matching.segments.segment_rows import Rows
+from edgeward.matching.segments.segment_writing import write_segment
 from edgeward.types import Batch
 from edgeward.types.batches import adds_field, counts_field, removes_field, row_field
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 BATCHES_DIRECTORY = "batches"
 """Name of the directory in the state directory of a machine."""
-DATABASE_SUFFIX = ".sqlite"
+DATABASE_SUFFIX, SEGMENT_SUFFIX = ".sqlite", ".segment"
 RECENT_BUCKETS = 32
 """Buckets of all batches that a process keeps decoded: some 100 KB each."""
 BUILDING_LOCK, MERGING_LOCK = "building.lock", "merging.lock"
