@@ -134,3 +134,18 @@ async def test_incidents_of_a_later_release_are_read(store: Store) -> None:
         await store.redis.xadd(store.key("incidents"), {"incident": json.dumps({**data, **more})})
     assert [replace(each, id="") for each in await incidents.recent()] == [known, known]
     assert await incidents.first("e1", 0.0) is not None
+
+
+async def test_incidents_are_followed(store: Store) -> None:
+    """In pages, oldest first; after the last one the position stays."""
+    incidents = Incidents(store)
+    assert await incidents.since("", 9) == ([], "")
+    made = [
+        Incident(1.0, Decision.BLOCK, Reason.MATCH, target(f"/{n}"), "ab" * 32, "l", "e", "pdq", n) for n in range(3)
+    ]
+    ids = await incidents.add(made)
+    first, position = await incidents.since("", 2)
+    assert ([each.distance for each in first], position) == ([0, 1], ids[1])
+    rest, position = await incidents.since(position, 2)
+    assert ([each.distance for each in rest], position) == ([2], ids[2])
+    assert await incidents.since(position, 2) == ([], ids[2])

@@ -38,6 +38,7 @@ UNITS = (
     "_processes",
     "_down",
     "_restarts",
+    "_updates",
 )
 ALLOWED_LABELS = {
     "way", "verdict", "reason", "source", "result", "cause", "role", "hook", "list", "signal", "cache", "outcome",

@@ -21,7 +21,7 @@ ROWS = (
     {"types"},
     {"metrics_files", "process_states", "descriptors"},
     {"metrics", "listening_sockets", "plug_ins"},
-    {"settings", "metrics_exposition"},
+    {"settings", "metrics_exposition", "guard_metrics"},
     {"store", "isolation", "caches"},
     {"background"},
     {"hashing"},
@@ -42,6 +42,7 @@ ROWS = (
 )
 """Rooms from the ground up: a module imports only from its own room and from rows above its own in this table."""
 
+METRICS = ("metrics.py", "guard_metrics.py")
 CONFINED = {
     "mitmproxy": {"proxy"},
     "defusedxml": {"hashing"},
@@ -58,7 +59,7 @@ CONFINED = {
     "numpy": {"hashing", "matching", "retromatch", "imports/batch_maker.py"},
     "skimage": {"demo/photos.py"},
     "pydantic": {"settings", "api", "cli/toml.py"},
-    "prometheus_client": {"metrics.py", "metrics_files.py", "metrics_exposition.py", "api/health.py"},
+    "prometheus_client": {*METRICS, "metrics_files.py", "metrics_exposition.py", "api/health.py"},
     "brotli": {"hashing/content_codings.py"},
 }
 """Where each library may be imported: a room, or one file."""
@@ -72,7 +73,7 @@ MAY_EXPIRE = {
     *("purging/key_mismatches.py", "purging/refused_retries.py", "sightings/prune_worker.py"),
     # A step of the store's clock that removes these is said: operations/expired_sightings.py.
     *("sightings/images_and_targets.py", "sightings/url_index.py", "sightings/coded_bodies.py"),
-    "sightings/forgotten_scripts.py",
+    *("sightings/forgotten_scripts.py", "operations/entry_guard.py"),
 }
 """The modules whose keys in the store may expire, also at once: nothing is owed by what is there, and no receipt is
 read from it."""

@@ -10,6 +10,7 @@
     │   ├── PreconditionFailed      it was changed since the caller read it
     │   ├── NotFound                there is no such list, entry, order or token
     │   └── Forbidden               the token is unknown, or its role does not allow this
+    ├── Held                        it would block too much: it waits for a second person (exit 1)
     ├── DamagedSegment              a file of the index is damaged, cut short or foreign (exit 1)
     └── Unavailable                 a service that is needed can't be reached (exit 3)
         ├── LaterRelease            a later release of Edgeward has written what is needed
@@ -85,6 +86,11 @@ class NotFound(UserError):
 
 class Forbidden(UserError):
     """The token is unknown, or its role does not allow this."""
+
+
+class Held(EdgewardError):
+    """What was asked for would block or purge too much: it waits for a second person, and nothing of it is applied.
+    The admin API answers 202."""
 
 
 class DamagedSegment(EdgewardError):

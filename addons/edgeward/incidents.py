@@ -89,6 +89,12 @@ class Incidents:
         """The latest `limit` incidents, newest first."""
         return await self._parse(await self._redis.xrevrange(self._stream, count=limit))
 
+    async def since(self, after: str, limit: int) -> tuple[list[Incident], str]:
+        """Up to `limit` incidents after a position ("" begins with the oldest), oldest first, and the position of the
+        last one. Those that can't be read are left out."""
+        items = await self._redis.xrange(self._stream, f"({after}" if after else "-", "+", count=limit)
+        return await self._parse(items), items[-1][0].decode() if items else after
+
     async def first(self, entry_id: str, since: float, decision: Decision | None = None) -> Incident | None:
         """The oldest incident still kept of an entry that was listed at `since` (Unix seconds), or None.
 

@@ -16,10 +16,15 @@ from tests.support.edges import SECRET, WEBHOOKS, with_store
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.entry_modes import EntryModes
+from edgeward.lists.held_changes import HeldChange, HeldChanges
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Membership
+from edgeward.operations.guard import Judgement
+from edgeward.operations.import_effect import SeenEffect
 from edgeward.purging.orders import Orders
 from edgeward.store.connection import Store
+from edgeward.types import Entry, Signal
 
 WHY = "order 17 of the court"
 MD5 = "md5:" + "1" * 32
@@ -34,7 +39,9 @@ type Line = tuple[str, str, str, str, float]
 
 @pytest.fixture(scope="module")
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
-    config = settings(redis_url, Path(tmp_path_factory.mktemp("audit")), webhooks=WEBHOOKS)
+    config = settings(
+        redis_url, Path(tmp_path_factory.mktemp("audit")), webhooks=WEBHOOKS, guard={"second_person": False}
+    )
     with RunningController(config) as running:
         running.api.post("/lists", {"name": "a"})
         with_store(config, _prepare)
@@ -45,6 +52,14 @@ async def _prepare(store: Store) -> None:
     """A cache that no controller has in its settings."""
     await Orders(store).ensure_group("gone")
     await store.redis.hset(store.key("{purges}", "nodes"), "gone", f"{store.clock.now() - 100:.3f}")
+
+
+async def _hold_changes(store: Store) -> None:
+    """One to approve, and one to reject."""
+    for name in ("chg-approve", "chg-reject"):
+        values, at = {"description": "d"}, time.time()
+        change = HeldChange("a", values, "local", at, origin="127.0.0.1", id=name)
+        await HeldChanges(store).create(change, Judgement(SeenEffect(), ("too much",)).to_json())
 
 
 async def _leave_a_killed_process(store: Store) -> None:
@@ -98,6 +113,9 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "DELETE jobs/{id}": _cancelled,
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
+    "POST held/{id}/approve": lambda api: api.post("/held/chg-approve/approve", {"why": WHY}),
+    "POST held/{id}/reject": lambda api: api.post("/held/chg-reject/reject", {"why": WHY}),
+    "POST suspended/{id}/confirm": lambda api: api.post(f"/suspended/{_entry(api)}/confirm", {"why": WHY}),
     "POST purges": lambda api: api.post("/purges", URLS),
     "POST caches/forget": lambda api: api.post("/caches/forget", {"name": "gone", "why": WHY}),
     "POST caches/emptied": lambda api: api.post("/caches/emptied", {"name": "gone", "why": WHY}),
@@ -133,6 +151,12 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     name = f"{route.method} {route.path.removeprefix('/api/v1/')}"
     if name == "POST replicas/forget":
         with_store(controller.config, _leave_a_killed_process)
+    if "suspended" in name:
+        _entry(controller.api)
+        suspended = Entry("a", Signal("md5", "1" * 32))
+        with_store(controller.config, lambda store: EntryModes(store).suspend(suspended, 13, "edgeward", ""))
+    if "held" in name:
+        with_store(controller.config, _hold_changes)
     version = with_store(controller.config, lambda store: ListStore(store).version())
     before = set(_lines(controller, version))
     began = time.time()

@@ -1,7 +1,8 @@
 """Imports as JSON objects."""
 
 from edgeward.api.import_serializers import import_result, import_status
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile
 from edgeward.imports.spool import SpoolCounts
 from edgeward.lists.formats import BadRow
@@ -18,8 +19,9 @@ FILE = ReadFile(
 
 def test_a_dry_run() -> None:
     """What is in the file, and what it would do; the numbers are "at least" where not all was searched for."""
-    effect = SeenEffect(images=1, targets=2, searched=2, unsearched=1)
-    shown = import_result(ImportResult(FILE, Comparison(1, 2, 1, 2, 0, effect), None, profile={"format": "csv"}))
+    effect = SeenEffect(images=1, targets=2, searched=2, unsearched=1, protected=3)
+    compared = Comparison(1, 2, 1, 2, 0, effect, ["too much"])
+    shown = import_result(ImportResult(FILE, compared, None, profile={"format": "csv"}))
     assert shown == {
         "total": 3,
         "format": "csv",
@@ -50,7 +52,9 @@ def test_a_dry_run() -> None:
             "searched": 2,
             "unsearched": 1,
             "at_least": True,
+            "protected": 3,
         },
+        "held": ["too much"],
     }
     assert import_result(ImportResult(FILE, Comparison(1, 2, 1, 2, 0, None), None))["effect"] is None
 

@@ -16,11 +16,15 @@ from tests.support.edges import SECRET, with_store
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.lists.held_changes import HeldChange, HeldChanges
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Membership
+from edgeward.operations.guard import Judgement
+from edgeward.operations.import_effect import SeenEffect
 from edgeward.store.connection import Store
-from edgeward.types import Signal
+from edgeward.types import Entry, Signal
 
 API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
@@ -97,9 +101,13 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
             with_store(controller.config, _leave_a_killed_process)
         if heading == "DELETE /api/v1/jobs/{id}":
             environ["JOB"] = with_store(controller.config, _begin_an_import)
+        if "/held/{id}" in heading:
+            environ["HELD"] = with_store(controller.config, _hold_a_change)
         if heading == "GET /api/v1/uploads/{id}":
             upload = _begin_an_upload(api)
             ask_until(lambda: api.get("/uploads/may-2026"), lambda now: now.get("stage") == "receiving")
+        if "/suspended/{id}" in heading:
+            environ["SUSPENDED"] = _suspend_an_entry(controller)
         for example in _examples(section):
             environ["ENTRY"] = entries.pop() if "$ENTRY" in example and "DELETE" in example else "".join(entries[-1:])
             output = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
@@ -124,6 +132,21 @@ async def _begin_an_import(store: Store) -> str:
     await store.redis.hset(jobs.job_store.record(job.id), "cancelled_by", "local")
     await jobs.create(job, [ParsedHash(Signal("md5", "ab" * 16))])
     return job.id
+
+
+def _suspend_an_entry(controller: RunningController) -> str:
+    """On the list of the examples."""
+    entry = Entry("removed", Signal("md5", "5e" * 16))
+    controller.api.post("/lists/removed/entries", {"hashes": ["md5:" + "5e" * 16]})
+    with_store(controller.config, lambda store: EntryModes(store).suspend(entry, 13, "edgeward", ""))
+    return entry.id
+
+
+async def _hold_a_change(store: Store) -> str:
+    """One that another token has asked for."""
+    change = HeldChange("removed", {"description": "a trial"}, "ana", time.time())
+    await HeldChanges(store).create(change, Judgement(SeenEffect(), ("it is a trial",)).to_json())
+    return change.id
 
 
 def _begin_an_upload(api: Api) -> socket.socket:

@@ -251,3 +251,37 @@ async def test_a_job_is_finished_once(store: Store) -> None:
     await jobs.finish("one", {"state": "done"})
     await jobs.finish("one", {"state": "failed"})
     assert (await jobs.get("one")).fields == {b"state": b"done"}
+
+
+async def test_a_held_job_is_no_workers(store: Store) -> None:
+    """Until it is released; then it is claimed as any other, with what was noted of the decision."""
+    jobs = job_store(store)
+    await jobs.stage("one", "parts", ["a", "b"])
+    await jobs.create("one", "1", NOW, "key", "digest", staged={"parts": 2}, held="{too much}")
+    assert await jobs.create("two", "2", NOW, "key", "digest") == ("one", "digest")
+    held = await jobs.get("one")
+    assert (held.held_at, held.lease_end, held.fields) == (pytest.approx(NOW), None, {b"held": b"{too much}"})
+    assert (await jobs.claim(9, []), await jobs.held_ids(9), await jobs.count_held()) == ([], ["one"], 1)
+    assert await jobs.finished_before(NOW + 1, 9) == []
+    await jobs.note_held("one", "{more}")
+    assert await jobs.release("one", {"by": "bo"})
+    assert not await jobs.release("one", {"by": "eve"})
+    await jobs.note_held("one", "{late}")
+    assert (await jobs.get("one")).fields == {b"held": b"{more}", b"by": b"bo"}
+    assert (await jobs.claim(9, []), await jobs.count_held()) == (["one"], 0)
+
+
+async def test_a_rejected_job_is_over(store: Store) -> None:
+    """It is never claimed, what was staged for it is gone, and it is forgotten as any other."""
+    jobs = job_store(store)
+    await jobs.stage("one", "parts", ["a"])
+    await jobs.create("one", "1", NOW, staged={"parts": 1}, held="{}")
+    assert await jobs.reject("one", {"state": "failed"}, remove=["parts"])
+    assert not await jobs.release("one", {})
+    record = await jobs.get("one")
+    assert (record.held_at, record.lengths["parts"], record.fields[b"state"]) == (None, 0, b"failed")
+    assert (await jobs.claim(9, []), await jobs.finished_before(NOW + 1, 9)) == ([], ["one"])
+    await jobs.create("two", "2", NOW, held="{}")
+    for name in ("one", "two"):
+        await jobs.forget(name)
+    assert await stored(store) == {"clock"}

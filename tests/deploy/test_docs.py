@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from edgeward import __version__, metrics
+from edgeward import __version__, guard_metrics, metrics
 from edgeward.cli.main import parser
 from edgeward.errors import UserError
 from edgeward.settings.loading import load
@@ -117,6 +117,7 @@ def test_every_metric_is_documented() -> None:
     """docs/metrics.md has a section for each metric, no other, with its type, its labels and its help text."""
     page = (ROOT / "docs" / "metrics.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^#|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert guard_metrics.registry is metrics.registry
     registered = {registered_name(metric): metric for metric in metrics.registry._collector_to_names}
     assert sections.keys() == registered.keys()
     for name, metric in registered.items():

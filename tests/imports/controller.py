@@ -4,7 +4,8 @@ import time
 
 from tests.support.eventually import eventually
 
-from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.worker import ImportWorker
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.list_store import ListStore

@@ -10,7 +10,8 @@ from redis.exceptions import ResponseError
 from edgeward.background import job_store
 from edgeward.errors import LaterRelease, NotFound
 from edgeward.imports import import_jobs as module
-from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.store.connection import Store
 from edgeward.types import Entry, Signal, entry_id

@@ -276,3 +276,31 @@ def test_malformed_entries_are_refused() -> None:
     assert not one.counts()
     one.add_entry(replace(bad, signal=pdq()))
     assert one.verdict(image(pdq())).blocks
+
+
+def test_an_entry_may_be_set_to_monitor() -> None:
+    """Alone: others of its list go on blocking. On a list that is off, and on an allowlist, it does what its list
+    says."""
+    one = matcher(HashList("a"), HashList("b"), HashList("fine", ListKind.ALLOW))
+    one.add_entry(Entry("a", pdq(), mode=Mode.MONITOR))
+    verdict = one.verdict(image(SHA, pdq()))
+    assert (verdict.decision, verdict.reason) == (Decision.DELIVER, Reason.MONITORED)
+    one.add_entry(Entry("b", pdq(), mode=Mode.ENFORCE))
+    assert one.verdict(image(SHA, pdq())).blocks
+    one.set_list(HashList("b", mode=Mode.MONITOR))
+    assert one.verdict(image(SHA, pdq())).reason is Reason.MONITORED
+    one.set_list(HashList("a", mode=Mode.OFF))
+    one.set_list(HashList("b", mode=Mode.OFF))
+    assert one.verdict(image(SHA, pdq())).reason is Reason.NO_MATCH
+    one.add_entry(Entry("fine", pdq(), mode=Mode.MONITOR))
+    assert one.verdict(image(SHA, pdq())).reason is Reason.ALLOWLISTED
+
+
+async def test_some_lists_can_be_matched_by_other_policies() -> None:
+    """By those alone, in whatever mode they are."""
+    one = matcher(HashList("a", mode=Mode.OFF, radius={"pdq": 4}), HashList("b"))
+    for name in ("a", "b"):
+        one.add_entry(Entry(name, pdq()))
+    policies = {"a": HashList("a", radius={"pdq": 9}), "gone": HashList("gone")}
+    assert [each.entry.list for each in await one.matches_among(image(SHA, pdq(9)), policies)] == ["a"]
+    assert await one.matches_among(image(SHA, pdq(10)), policies) == []

@@ -1,46 +1,15 @@
 """What new entries would do to what was seen."""
 
-import time
-
 import pytest
-from tests.support.eventually import eventually
+from tests.support.seen_images import md5, see, seen_image
 
 from edgeward.operations import import_effect as module
 from edgeward.operations import lists
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
 from edgeward.operations.services import Services
-from edgeward.types import Entry, Fingerprint, HashList, ListKind, Mode, Sighting, Signal, Target
+from edgeward.types import Entry, HashList, ListKind, Mode, Signal
 
 PDQ = "0f" * 32
-
-
-def image(number: int, pdq: str = "") -> Fingerprint:
-    sha256 = f"{number:032x}" * 2
-    signals = [Signal("sha256", sha256), Signal("md5", f"{number:032x}")]
-    return Fingerprint(sha256, "image/jpeg", 9, (*signals, *([Signal("pdq", pdq, 100)] if pdq else [])))
-
-
-async def see(services: Services, *images: Fingerprint, targets: int = 1) -> None:
-    seen = [
-        Sighting(Target("http", "photos.example", f"/{each.sha256}/{number}"), each, time.time(), 0)
-        for each in images
-        for number in range(targets)
-    ]
-    await services.sightings.write(seen)
-
-    async def is_ready() -> bool:
-        return services.retromatch.ready
-
-    async def is_known() -> bool:
-        near = await services.retromatch.near(images[-1].signals[1], 0)
-        return any(each.sha256 == images[-1].sha256 for each in near)
-
-    await eventually(is_ready)
-    await eventually(is_known)
-
-
-def md5(number: int) -> Signal:
-    return Signal("md5", f"{number:032x}")
 
 
 async def test_what_would_be_blocked_and_purged(services: Services) -> None:
@@ -50,7 +19,7 @@ async def test_what_would_be_blocked_and_purged(services: Services) -> None:
     await lists.create(services, HashList("old"), "ana", "")
     await lists.create(services, HashList("fine", ListKind.ALLOW), "ana", "")
     near, far = PDQ[:-2] + "f0", PDQ[:-6] + "f0f0f0"
-    await see(services, image(1), image(2, near), image(3, far), image(4), image(5), targets=2)
+    await see(services, seen_image(1), seen_image(2, near), seen_image(3, far), seen_image(4), seen_image(5), targets=2)
     await services.list_store.add_entries([Entry("old", md5(4)), Entry("fine", md5(5))], "ana")
     version = await services.list_store.version()
     await services.list_store.wait_applied(version, 30.0)
@@ -82,10 +51,10 @@ async def test_a_long_search_says_that_it_is_cut(services: Services, monkeypatch
 async def test_a_list_has_an_effect_where_it_acts(services: Services) -> None:
     """Of the targets of an image only those are counted; and a limited list that blocks some of them already counts for
     these alone."""
-    limited = HashList("a", paths=(f"/{image(1).sha256}/0", f"/{image(2).sha256}/"))
+    limited = HashList("a", paths=(f"/{seen_image(1).sha256}/0", f"/{seen_image(2).sha256}/"))
     await lists.create(services, limited, "ana", "")
-    await lists.create(services, HashList("old", paths=(f"/{image(2).sha256}/0",)), "ana", "")
-    await see(services, image(1), image(2), image(3), targets=3)
+    await lists.create(services, HashList("old", paths=(f"/{seen_image(2).sha256}/0",)), "ana", "")
+    await see(services, seen_image(1), seen_image(2), seen_image(3), targets=3)
     await services.list_store.add_entries([Entry("old", md5(2))], "ana")
     await services.list_store.wait_applied(await services.list_store.version(), 30.0)
     found = {}

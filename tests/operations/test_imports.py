@@ -15,7 +15,8 @@ from tests.support.list_entries import entry_count
 from tests.support.services import carry_out
 
 from edgeward.errors import Conflict, InvalidValue, NotFound, UserError
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import Abandoned, Reading
 from edgeward.lists.formats.hash_files import BadLines, ParsedHash
 from edgeward.operations import import_requests, imports, lists, undo

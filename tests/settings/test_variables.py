@@ -18,6 +18,7 @@ ARRAYS = ("caches", "hosts", "webhooks", "classifiers", "scan_exceptions")
 GIVEN: dict[str, Any] = {
     "store.replicas": 0, "sightings.max_bytes": 2**33,
     "policy.blocked_by": "https://a.example/why", "admin.hosts": ["a.example"],
+    "guard.protected": ["a.example/logo/"],
     "caches": [{"name": "v", "driver": "varnish", "url": "http://127.0.0.1:1"}],
     "hosts": [{"name": "*", "origin": "http://10.0.0.1"}],
     "webhooks": [{"name": "w", "secret": "a secret of some length", "hosts": ["*"]}],

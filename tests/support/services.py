@@ -24,7 +24,7 @@ async def running_services(store: Store, state_dir: Path) -> AsyncIterator[Servi
     """Services with CACHES, whose live lists and background work run; no hasher does."""
     services = compose(settings("unix:///unused", state_dir, caches=CACHES), store, "tests")
     workers: list[Worker] = [services.replica, services.retromatch, services.takedown_worker, services.import_worker]
-    workers.append(services.undo_worker)
+    workers += [services.undo_worker, services.held_change_worker]
     for name in services.caches:
         await services.orders.ensure_group(name)  # as a purger does when it starts
     async with AsyncExitStack() as stack:

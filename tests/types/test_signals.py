@@ -81,3 +81,18 @@ def test_a_list_without_limits_is_stored_as_before() -> None:
         assert lifted.to_json() == plain.to_json()
     assert not plain.is_limited
     assert not replace(plain, min_quality=80).is_limited
+
+
+def test_an_entry_has_its_own_mode() -> None:
+    """Only where it is set; one that only a later release knows blocks, as the list says."""
+    entry = Entry("a", Signal("md5", "0" * 32), mode=Mode.MONITOR)
+    assert Entry.from_json(entry.to_json()) == entry
+    assert "mode" not in Entry("a", Signal("md5", "0" * 32)).to_json()
+    assert Entry.from_json(entry.to_json().replace('"monitor"', '"whim"')).mode is Mode.ENFORCE
+
+
+def test_a_list_may_protect() -> None:
+    """Only where that is set: an earlier release reads the others as it wrote them."""
+    protecting = HashList("a", ListKind.ALLOW, protect=True)
+    assert HashList.from_json(protecting.to_json()) == protecting
+    assert "protect" not in HashList("a", ListKind.ALLOW).to_json()

@@ -1,7 +1,8 @@
 """Imports as JSON objects. docs/api.md describes each key."""
 
-from edgeward.api import serializers
+from edgeward.api import held_serializers, serializers
 from edgeward.api.serializers import Json
+from edgeward.operations import held_updates
 from edgeward.operations.import_comparison import Comparison
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.operations.imports import ImportResult, ImportStatus
@@ -40,6 +41,7 @@ def _comparison(value: Comparison) -> Json:
         "withdrawn": value.withdrawn,
         "not_listed": value.not_listed,
         "effect": _effect(value.effect) if value.effect else None,
+        "held": list(value.held),
     }
 
 
@@ -53,12 +55,14 @@ def _effect(value: SeenEffect) -> Json:
         "searched": value.searched,
         "unsearched": value.unsearched,
         "at_least": value.unsearched > 0,
+        "protected": value.protected,
     }
 
 
 def import_status(value: ImportStatus) -> Json:
     """`listed`: how many of `total` entries are on the list, `added` by this job or `known` before."""
     job, progress = value.job, value.progress
+    held = held_updates.of_import(job, progress)
     return {
         "id": job.id,
         "kind": "import",
@@ -69,6 +73,7 @@ def import_status(value: ImportStatus) -> Json:
         "state": value.state,
         "error": progress.error,
         "cancelled_by": progress.cancelled_by,
+        **({"held": held_serializers.held_update(held)} if held.is_held else {}),
         "total": job.total,
         "listed": value.listed,
         "added": progress.added,

@@ -30,6 +30,7 @@ class ListBody(JsonBody):
     description: Text = ""
     rotations: bool = False
     geometry: bool = False
+    protect: bool = False
     hosts: Hosts = ()
     paths: Paths = ()
     share: Share = ALL_TARGETS
@@ -51,6 +52,7 @@ class ListPatchBody(JsonBody):
     description: Text | None = None
     rotations: bool | None = None
     geometry: bool | None = None
+    protect: bool | None = None
     hosts: Hosts | None = None
     paths: Paths | None = None
     share: Share | None = None

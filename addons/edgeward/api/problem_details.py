@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edgeward import metrics
 from edgeward.access.tokens import Unauthenticated
+from edgeward.api import held_serializers
 from edgeward.api.context import services
 from edgeward.api.requests import BadBody, Malformed, Misdirected, TooMuch, WrongType
 from edgeward.errors import (
@@ -21,6 +22,7 @@ from edgeward.errors import (
     Unavailable,
     UserError,
 )
+from edgeward.operations.held_updates import UpdateHeld
 from edgeward.store.connection import STORE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         logger.warning("%s: the store is unavailable: %s", route_of(request), type(error).__name__)
         detail = _loading_detail(request) or store_detail(request.method, route_of(request))
         return problem(503, "Store unavailable", detail, _urn("StoreUnavailable"))
+    except UpdateHeld as held:
+        return web.json_response({"held": held_serializers.held_update(held.update)}, status=202)
     except EdgewardError as error:
         return _edgeward_problem(error)
     # A defect in a handler must not end as aiohttp's own page. It is counted as status 500 in api_requests.

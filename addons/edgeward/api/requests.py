@@ -138,6 +138,12 @@ class TakedownBody(JsonBody):
         return self
 
 
+class DecisionBody(JsonBody):
+    """Of who approves or rejects a held update, or confirms an entry."""
+
+    why: Text = ""
+
+
 class TokenBody(JsonBody):
     name: Annotated[str, AfterValidator(tokens.check_name)]
     role: Role

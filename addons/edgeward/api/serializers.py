@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from edgeward.access.tokens import Token
+from edgeward.api.held_serializers import held_update
+from edgeward.operations import held_updates
 from edgeward.operations.entries import EntriesAdded
 from edgeward.operations.lists import ListChanged, ListStatus
 from edgeward.operations.matchability import NotMatching
@@ -85,6 +87,7 @@ def list_status(value: ListStatus) -> Json:
         "description": policy.description,
         "rotations": policy.rotations,
         "geometry": policy.geometry,
+        "protect": policy.protect,
         "hosts": policy.hosts,
         "paths": policy.paths,
         "share": policy.share,
@@ -111,6 +114,7 @@ def entry(value: Entry) -> Json:
         "act": value.act,
         **({"source_id": value.source_id} if value.source_id else {}),
         **({"tags": value.tags} if value.tags else {}),
+        **({"mode": value.mode} if value.mode else {}),
     }
 
 
@@ -211,6 +215,7 @@ def incident(value: Incident) -> Json:
 
 def takedown(value: TakedownStatus) -> Json:
     asked = value.takedown
+    held = held_updates.of_takedown(asked, value.progress)
     return {
         "id": asked.id,
         "at": asked.at,
@@ -224,6 +229,7 @@ def takedown(value: TakedownStatus) -> Json:
         "state": value.state,
         "orders": value.summary.orders.orders if value.summary else value.progress.orders,
         "error": value.progress.error,
+        **({"held": held_update(held)} if held.is_held else {}),
         **(_takedown_details(value, value.summary) if value.summary else {}),
     }
 
@@ -322,6 +328,7 @@ def system_status(value: SystemStatus) -> Json:
         "replicas": [asdict(each) for each in value.replicas],
         "silent": [asdict(each) for each in value.silent],
         "settings_differ": [asdict(each) for each in value.differing],
+        "held_updates": value.held,
         "caches": [asdict(each) for each in value.caches],
         "retro_version": value.retromatch_version,
         "uptime_seconds": round(value.uptime_seconds, 3),

@@ -3,6 +3,7 @@
 {NAME}:record:<id>  hash: the job as JSON, and its progress
 {NAME}:index        id -> when the job was created, Unix seconds
 {NAME}:open         id -> when its lease ends, by the lease clock: jobs that are not finished
+{NAME}:held         id -> when it was held, Unix seconds: jobs that wait for a person, and that no worker may take
 {NAME}:clock        the lease clock, see store/lease_clock.py; it goes on with each `claim`
 {NAME}:key:<key>    "<id> <digest>": the job that was created under an idempotency key
 {NAME}:<list>:<id>  lists that belong to a job, if its room has any
@@ -32,25 +33,31 @@ CLAIM_SECONDS, MAX_CLAIM_GAP = 1.0, 2.5
 
 # One script, so that a job is never open without its record or what was staged for it, and no two jobs get the same
 # idempotency key.
-# KEYS: record, open, index, then the idempotency key if there is one, then staged lists
-# ARGV: id, time, name of the JSON's field, JSON, digest ("": no idempotency key), then the lengths of the staged lists
+# KEYS: record, open, index, held, then the idempotency key if there is one, then staged lists
+# ARGV: id, time, name of the JSON's field, JSON, digest ("": no idempotency key), why it is held ("": it is not), then
+# the lengths of the staged lists
 # -> nil; "<id> <digest>" of the job with the idempotency key; or 0 if something staged is gone
 _CREATE = """
 if redis.call('HEXISTS', KEYS[1], 'discarded') == 1 then return redis.error_reply('DISCARDED the job was given up') end
-local first_list = 4
+local first_list = 5
 if ARGV[5] ~= '' then
-  local known = redis.call('GET', KEYS[4])
+  local known = redis.call('GET', KEYS[5])
   if known then return known end
-  first_list = 5
+  first_list = 6
 end
 if redis.call('HEXISTS', KEYS[1], ARGV[3]) == 0 then
   for i = first_list, #KEYS do
-    if redis.call('LLEN', KEYS[i]) ~= tonumber(ARGV[6 + i - first_list]) then return 0 end
+    if redis.call('LLEN', KEYS[i]) ~= tonumber(ARGV[7 + i - first_list]) then return 0 end
   end
 end
-if ARGV[5] ~= '' then redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. ARGV[5]) end
+if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[1] .. ' ' .. ARGV[5]) end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
-redis.call('ZADD', KEYS[2], 0, ARGV[1])
+if ARGV[6] == '' then
+  redis.call('ZADD', KEYS[2], 0, ARGV[1])
+else
+  redis.call('HSET', KEYS[1], 'held', ARGV[6])
+  redis.call('ZADD', KEYS[4], ARGV[2], ARGV[1])
+end
 redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
 for i = first_list, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return false
@@ -109,12 +116,28 @@ for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 """
 
-# KEYS: record, open, index, then lists and the idempotency key if there is one. ARGV: id
+# One of all who decide on a held job: the first. Of the others nothing is written.
+# KEYS: record, held, open, then lists to remove. ARGV: id, "1": it is opened to workers, then fields and values
+_DECIDE = """
+if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+if ARGV[2] == '1' then redis.call('ZADD', KEYS[3], 0, ARGV[1]) end
+for i = 4, #KEYS do redis.call('UNLINK', KEYS[i]) end
+return 1
+"""
+
+# KEYS: record, held. ARGV: id, why it is held
+_NOTE_HELD = """
+if redis.call('ZSCORE', KEYS[2], ARGV[1]) then redis.call('HSET', KEYS[1], 'held', ARGV[2]) end
+"""
+
+# KEYS: record, open, index, held, then lists and the idempotency key if there is one. ARGV: id
 _FORGET = """
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('UNLINK', KEYS[1])
-for i = 4, #KEYS do redis.call('UNLINK', KEYS[i]) end
+for i = 5, #KEYS do redis.call('UNLINK', KEYS[i]) end
 """
 
 
@@ -128,6 +151,7 @@ class JobRecord:
         lease_end: by the lease clock; 0 where no worker has had the job yet, None where it is finished.
         lengths: number of items in each of its lists.
         clock: the lease clock, as the last `claim` of any worker set it.
+        held_at: when it was held, Unix seconds, if it still waits for a person; else None.
     """
 
     job: bytes
@@ -135,6 +159,7 @@ class JobRecord:
     lease_end: float | None
     lengths: Mapping[str, int]
     clock: float = field(default=0.0, compare=False)
+    held_at: float | None = None
 
     @property
     def is_interrupted(self) -> bool:
@@ -166,6 +191,7 @@ class JobStore:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
         self._open = self.key("open")
+        self._held = self.key("held")
         self._index = self.key("index")
         self._clock = self.key("clock")
 
@@ -178,7 +204,14 @@ class JobStore:
         return self.key("record", job_id)
 
     async def create(
-        self, job_id: str, job: str, at: float, key: str = "", digest: str = "", staged: Mapping[str, int] | None = None
+        self,
+        job_id: str,
+        job: str,
+        at: float,
+        key: str = "",
+        digest: str = "",
+        staged: Mapping[str, int] | None = None,
+        held: str = "",
     ) -> tuple[str, str] | None:
         """Record a job and open it to workers. It is safe when this returns (see `Store.run_durably`).
 
@@ -188,6 +221,7 @@ class JobStore:
             key: an idempotency key; "" is none. If a job has it already, nothing is written.
             digest: tells whether two jobs with the same key ask for the same.
             staged: by the name of a list, how many items were staged for the job.
+            held: why no worker may take it before `release`, as JSON; "": it is opened to them.
 
         Returns:
             (id, digest) of the job that has the key already, else None.
@@ -197,10 +231,10 @@ class JobStore:
                 and nothing was written.
         """
         staged = staged or {}
-        keys = [self.record(job_id), self._open, self._index]
+        keys = [self.record(job_id), self._open, self._index, self._held]
         keys += [self.key("key", key)] if key else []
         keys += [self.key(name, job_id) for name in staged]
-        args: list[Arg] = [job_id, f"{at:.6f}", self._json_field, job, digest if key else "", *staged.values()]
+        args: list[Arg] = [job_id, f"{at:.6f}", self._json_field, job, digest if key else "", held, *staged.values()]
         known = await self._store.run_durably(_CREATE, keys, args)
         if known is None:
             return None
@@ -231,15 +265,16 @@ class JobStore:
             for job_id in job_ids:
                 pipe.hgetall(self.record(job_id))
                 pipe.zscore(self._open, job_id)
+                pipe.zscore(self._held, job_id)
                 for key in self._list_keys(job_id):
                     pipe.llen(key)
             pipe.hget(self._clock, "clock")
             *answers, clock = await pipe.execute()
         found: list[JobRecord] = []
-        for fields, lease_end, *lengths in batched(answers, 2 + len(self._lists)):
+        for fields, lease_end, held_at, *lengths in batched(answers, 3 + len(self._lists)):
             if job := fields.pop(self._json_field.encode(), None):
                 by_list = dict(zip(self._lists, lengths, strict=True))
-                found.append(JobRecord(job, fields, lease_end, by_list, float(clock or 0)))
+                found.append(JobRecord(job, fields, lease_end, by_list, float(clock or 0), held_at))
         return found
 
     async def get(self, job_id: str) -> JobRecord:
@@ -271,6 +306,35 @@ class JobStore:
         """End the lease of a job that this release can't carry out: a worker of a later one takes it at once."""
         await self._store.run(_LEAVE, [self._open], [job_id])
 
+    async def release(self, job_id: str, fields: Mapping[str, str], to_workers: bool = True) -> bool:
+        """Release a held job durably, and write these fields to its record in the same step.
+
+        Returns:
+            Whether it was held: if not, somebody else has decided, and nothing is written.
+        """
+        return await self._decide(job_id, fields, to_workers, ())
+
+    async def reject(self, job_id: str, fields: Mapping[str, str], remove: Sequence[str] = ()) -> bool:
+        """Close a held job durably, so that it is never carried out; see `finish` and `release`."""
+        return await self._decide(job_id, fields, False, remove)
+
+    async def _decide(self, job_id: str, fields: Mapping[str, str], opens: bool, remove: Sequence[str]) -> bool:
+        keys = [self.record(job_id), self._held, self._open, *(self.key(name, job_id) for name in remove)]
+        args: list[Arg] = [job_id, int(opens), *(text for pair in fields.items() for text in pair)]
+        return bool(await self._store.run_durably_even_if_full(_DECIDE, keys, args))
+
+    async def note_held(self, job_id: str, held: str) -> None:
+        """Write anew why a job is held, if it still is."""
+        await self._store.run_durably(_NOTE_HELD, [self.record(job_id), self._held], [job_id, held])
+
+    async def held_ids(self, limit: int) -> list[str]:
+        """Ids of the held jobs, oldest first, at most `limit`."""
+        return [job_id.decode() for job_id in await self._redis.zrange(self._held, 0, limit - 1)]
+
+    async def count_held(self) -> int:
+        """How many jobs wait for a person."""
+        return int(await self._redis.zcard(self._held))
+
     async def finish(self, job_id: str, fields: Mapping[str, str], remove: Sequence[str] = ()) -> None:
         """Close a job durably: no worker gets it any more. A job that is closed already stays as it is.
 
@@ -289,8 +353,13 @@ class JobStore:
         async with self._store.pipeline() as pipe:
             for job_id in ids:
                 pipe.zscore(self._open, job_id)
-            leases = await pipe.execute()
-        return [job_id.decode() for job_id, lease_end in zip(ids, leases, strict=True) if lease_end is None]
+                pipe.zscore(self._held, job_id)
+            scores = await pipe.execute()
+        return [
+            job_id.decode()
+            for job_id, lease_end, held_at in zip(ids, scores[::2], scores[1::2], strict=True)
+            if lease_end is None and held_at is None
+        ]
 
     async def open_ids(self, limit: int) -> list[str]:
         """Ids of jobs that are not finished, at most `limit`."""
@@ -305,7 +374,7 @@ class JobStore:
 
         `key`: its idempotency key, if it has one.
         """
-        keys = [self.record(job_id), self._open, self._index, *self._list_keys(job_id)]
+        keys = [self.record(job_id), self._open, self._index, self._held, *self._list_keys(job_id)]
         keys += [self.key("key", key)] if key else []
         await self._store.run(_FORGET, keys, [job_id])
 

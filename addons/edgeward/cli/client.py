@@ -21,6 +21,7 @@ from edgeward.errors import (
     Conflict,
     EdgewardError,
     Forbidden,
+    Held,
     NotFound,
     UserError,
 )
@@ -101,8 +102,8 @@ class Client:
         """
         return self._send_once("POST", path, query, file, timeout)
 
-    def patch(self, *path: str, body: object) -> Any:
-        return self.send("PATCH", path, None, body)
+    def patch(self, *path: str, body: object, wait: float = 0) -> Any:
+        return self.send("PATCH", path, None, body, wait)
 
     def delete(self, *path: str, query: Query | None = None) -> Any:
         return self.send("DELETE", path, query)
@@ -122,6 +123,7 @@ class Client:
         Raises:
             ApiUnavailable: no response, or the API can't do it now.
             UserError: Forbidden, NotFound, Conflict or another refusal, with the API's message.
+            Held: it waits for a second person.
         """
         try:
             return self._send_once(method, path, query, body, wait)
@@ -235,6 +237,8 @@ class Client:
             data = json.loads(body) if body else None
         except ValueError:
             raise ApiUnavailable(f"{self.url} answered {status} without JSON: it is not an admin API") from None
+        if status == HTTPStatus.ACCEPTED and isinstance(data, dict) and data.keys() == {"held"}:
+            raise Held(data["held"]["statement"])
         if 200 <= status < 300:
             return data
         problem = data if isinstance(data, dict) else {}

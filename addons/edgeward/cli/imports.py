@@ -107,7 +107,8 @@ def _import(args: argparse.Namespace) -> int:
         print_json(job)
     else:
         print_job(job)
-        if job["total"] or job.get("withdrawals") or job.get("withdrawn_sources"):
+        changes = job["total"] or job.get("withdrawals") or job.get("withdrawn_sources")
+        if changes and job["state"] != ImportState.HELD:
             print(f"to undo this: edgeward undo {job['id']}")
     return _status(args, job)
 
@@ -224,6 +225,7 @@ def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
         )
     if effect := answer.get("effect"):
         lines.append(_effect_line(effect))
+    lines += [f"it would be held until a second person approves it: {reason}" for reason in answer.get("held", ())]
     return lines
 
 
@@ -248,7 +250,9 @@ def _nothing_in(file: str) -> str:
 def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any], bar: ProgressBar) -> dict[str, Any]:
     """Wait until the job has ended and its purges are carried out. `--timeout` is the longest time without progress."""
     last_progress, last_change = -1, time.monotonic()
-    while job["state"] not in FINAL_IMPORT_STATES and time.monotonic() - last_change < args.timeout:
+    while (
+        job["state"] not in (*FINAL_IMPORT_STATES, ImportState.HELD) and time.monotonic() - last_change < args.timeout
+    ):
         progress = job["listed"] + job["matched"] + job.get("withdrawn", 0)
         if progress != last_progress:
             last_progress, last_change = progress, time.monotonic()
@@ -276,6 +280,10 @@ def _show_progress(job: dict[str, Any], bar: ProgressBar) -> None:
 def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
     if job["state"] == ImportState.FAILED:
         print_note(f"the import failed: {job['error']}")
+        return Exit.FOUND
+    if job["state"] == ImportState.HELD:
+        print_note(job["held"]["statement"])
+        print_note(f"see `edgeward held {job['id']}`; `edgeward approve {job['id']}` applies it")
         return Exit.FOUND
     if not job["total"] and not job.get("withdrawals") and not job.get("withdrawn_sources"):
         print_note(_nothing_in(args.file))

@@ -15,7 +15,12 @@ from edgeward.errors import Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types import Action, ListKind, Mode
 
-COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "limits", "description")
+COLUMNS = (
+    *("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "protect", "limits"),
+    "description",
+)
+JUDGED_SECONDS = 120.0
+"""Longest time that it takes to judge what a change of a policy would block."""
 ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "act", "reason")
 
 
@@ -79,6 +84,11 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
         action=BooleanOptionalAction,
         help="also match images that are cropped, rotated by a few degrees or partly covered (costs many lookups)",
     )
+    parser.add_argument(
+        "--protect",
+        action=BooleanOptionalAction,
+        help="of an allowlist: an update that would match one of its entries is held until a second person approves it",
+    )
     add_limit_options(parser)
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
@@ -95,7 +105,9 @@ def _radius(text: str) -> tuple[str, int | None]:
 
 def _policy(args: argparse.Namespace) -> dict[str, Any]:
     """The policy options that were given. The API decides about the others."""
-    given = {name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry")}
+    given = {
+        name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry", "protect")
+    }
     given["radius"] = dict(args.radius) if args.radius else None
     return {name: value for name, value in given.items() if value is not None} | given_limits(args)
 
@@ -124,10 +136,11 @@ def _set(args: argparse.Namespace) -> int:
     body = _policy(args)
     if not body:
         raise UserError(
-            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --hosts, --paths, "
-            "--share, --expires, --min-quality or --description"
+            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --protect, "
+            "--hosts, --paths, --share, --expires, --min-quality or --description"
         )
-    answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args))
+    # What a list of millions of entries would block is searched for first.
+    answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args), wait=JUDGED_SECONDS)
     _print_list(args, answer)
     return status_of(answer)
 
@@ -175,7 +188,7 @@ def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
 
 
 def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
-    flags = {name: "yes" if hash_list[name] else "no" for name in ("rotations", "geometry")}
+    flags = {name: "yes" if hash_list.get(name) else "no" for name in ("rotations", "geometry", "protect")}
     return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"]), "limits": in_words(hash_list)}
 
 

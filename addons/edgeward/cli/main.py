@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "removal": ("undo", "remove"),
     "imports": ("import",),
     "jobs": ("jobs",),
+    "held": ("held", "approve", "reject"),
+    "suspensions": ("suspended", "confirm"),
     "export": ("export",),
     "history": ("history", "diff"),
     "audit": ("audit",),

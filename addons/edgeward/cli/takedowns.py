@@ -130,6 +130,10 @@ def _status(args: argparse.Namespace, answer: dict[str, Any]) -> Exit:
     if answer["error"]:
         print_note(answer["error"])
         return Exit.FOUND
+    if held := answer.get("held"):
+        print_note(held["statement"])
+        print_note(f"see `edgeward held {answer['id']}`; `edgeward approve {answer['id']}` applies it")
+        return Exit.FOUND
     status = Exit.DONE
     if answer["state"] != "placing":
         status = _report_unmatched(answer.get("unmatched", ()), answer["purge"], args.wait)

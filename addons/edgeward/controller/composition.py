@@ -13,13 +13,17 @@ from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.entry_modes import EntryModes
+from edgeward.lists.held_changes import HeldChanges, HeldChangeWorker
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.replication.store_loss import APPLIED_LISTS_FILE, AppliedListsFile
 from edgeward.lists.undo_worker import UndoWorker
 from edgeward.matching.batches.batch_files import BATCHES_DIRECTORY, BatchFiles
 from edgeward.matching.matcher import Matcher
+from edgeward.operations.entry_guard import EntryGuard
 from edgeward.operations.expired_sightings import ExpiredSightings
+from edgeward.operations.held_watch import HeldWatch
 from edgeward.operations.node_watch import NodeWatch
 from edgeward.operations.old_records import OldRecords
 from edgeward.operations.services import Services
@@ -77,7 +81,7 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         ListStore(store, replica.membership),
     )
     replica.membership.remember_loss = sightings.forgotten.remember_store_loss
-    takedowns, import_jobs = Takedowns(store), ImportJobs(store)
+    takedowns, import_jobs, held_changes = Takedowns(store), ImportJobs(store), HeldChanges(store)
     # If a cache stores images under tags, the orders for an image include one by its tag: it removes copies under URLs
     # that were never seen too.
     tags = bool(tag_headers(config.caches))
@@ -96,12 +100,15 @@ def compose(config: Config, store: Store, consumer: str) -> Services:
         takedowns=takedowns,
         takedown_scope=takedown_scope,
         import_jobs=import_jobs,
+        held_changes=held_changes,
+        entry_modes=EntryModes(store),
         tokens=Tokens(store),
         replica=replica,
         retromatch=retromatch,
         takedown_worker=TakedownWorker(takedowns, steps, orders, config.purge.keep_days * DAY_SECONDS),
         import_worker=ImportWorker(store, import_jobs, list_store, replica, retromatch, orders),
         undo_worker=UndoWorker(store, list_store, replica),
+        held_change_worker=HeldChangeWorker(held_changes, list_store),
         hashers=HasherPool(config.hashing.model_copy(update={"processes": HASHERS})),
         store_watch=StoreWatch(store),
     )
@@ -117,6 +124,7 @@ def _old_records(services: Services) -> OldRecords:
         services.orders.clock,
         services.list_store,
         services.import_jobs,
+        services.held_changes,
         services.takedowns,
         services.retromatch,
         services.audit_trail,
@@ -141,6 +149,9 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.takedown_worker,
         services.import_worker,
         services.undo_worker,
+        services.held_change_worker,
+        HeldWatch(services),
+        EntryGuard(services),
         services.store_watch,
         NodeWatch(orders, services.caches),
         _old_records(services),

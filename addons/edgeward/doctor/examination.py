@@ -12,6 +12,7 @@ from edgeward.doctor.clock import check_step
 from edgeward.doctor.finding import Finding, warn
 from edgeward.doctor.harmless_object import is_listed, latest_harmless, purge_again, was_purged
 from edgeward.doctor.hashers import check_hashers
+from edgeward.doctor.held_updates import check_held_updates
 from edgeward.doctor.known_keys import apply_findings, check_known_keys
 from edgeward.doctor.lists import check_lists
 from edgeward.doctor.match_surge import check_match_surge
@@ -72,6 +73,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *check_shared_settings(services),
             *await _check_data(services),
             *await check_lists(services.list_store, services.replica),
+            *await check_held_updates(services),
             *await check_match_surge(services.incidents),
             *await check_origin_check(services),
         ]

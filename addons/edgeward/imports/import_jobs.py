@@ -23,6 +23,7 @@ from edgeward.background.job_store import JobRecord, JobStore
 from edgeward.background.readable_records import readable
 from edgeward.errors import NotFound
 from edgeward.imports import job_scripts
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.staged_entries import entry_of, staged_row
 from edgeward.lists import withdrawals
 from edgeward.lists.formats.hash_files import ParsedHash
@@ -105,43 +106,6 @@ class ImportJob:
         return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})
 
 
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """How far an import is.
-
-    Attributes:
-        chunks_listed: number of chunks that are listed.
-        chunks_matched: number of chunks that are matched against all sightings.
-        added: number of entries that the job has added.
-        entries_matched: how many of those are matched against all sightings.
-        versions: the first and the last version of the lists that the job made; None if it made none yet.
-        orders: number of purge orders so far.
-        again: the highest version of the lists at which it has listed something again; 0: it has not.
-        withdrawn: number of entries that it has taken off the list.
-        withdrawal_chunks: number of chunks of withdrawn hashes that are carried out.
-        source_chunks: number of chunks of withdrawn source ids that are carried out.
-        cancelled_by: who cancelled it; "" if nobody did.
-        prepared: of an import that is listed as a batch, number of rows that are ready to be listed.
-        state: "running", "done" or "failed"; "interrupted" while no controller has it: another one takes it over.
-        error: why it failed.
-    """
-
-    chunks_listed: int
-    chunks_matched: int
-    added: int
-    entries_matched: int
-    versions: tuple[int, int] | None
-    orders: int
-    state: str
-    error: str
-    again: int = 0
-    withdrawn: int = 0
-    withdrawal_chunks: int = 0
-    source_chunks: int = 0
-    cancelled_by: str = ""
-    prepared: int = 0
-
-
 class ImportJobs:
     """Imports in the store."""
 
@@ -158,6 +122,7 @@ class ImportJobs:
         withdrawn: Iterable[Signal] = (),
         sources: Iterable[str] = (),
         pieces: Iterable[bytes] = (),
+        held: str = "",
     ) -> None:
         """Record a job durably. What it is to do is written first, so that no worker can begin without it.
 
@@ -168,6 +133,7 @@ class ImportJobs:
             withdrawn: what is to be taken off the list.
             sources: ids that the source gave: all that has one is taken off the list.
             pieces: of an import that is listed as a batch, in place of `hashes`.
+            held: why a person must approve it first, as JSON; "": it may begin.
 
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
@@ -183,7 +149,7 @@ class ImportJobs:
             "withdrawals": await self._stage(job.id, "withdrawals", off, withdrawals.CHUNK_SIZE),
             "sources": await self._stage(job.id, "sources", iter(sources), SOURCES_PER_CHUNK),
         }
-        await self.job_store.create(job.id, job.to_json(), job.at, staged=staged)
+        await self.job_store.create(job.id, job.to_json(), job.at, staged=staged, held=held)
 
     async def _stage(self, job_id: str, name: str, items: Iterator[object], size: int) -> int:
         """Write items in chunks of `size`, and return how many chunks."""
@@ -227,6 +193,10 @@ class ImportJobs:
     async def recent(self, limit: int = 100) -> list[tuple[ImportJob, ImportProgress]]:
         """The latest jobs, newest first."""
         return readable("job", await self.job_store.recent(limit), _parse)
+
+    async def held(self, limit: int) -> list[tuple[ImportJob, ImportProgress]]:
+        """The jobs that wait for a person, oldest first."""
+        return readable("job", await self.job_store.read(await self.job_store.held_ids(limit)), _parse)
 
     async def chunk(self, job: ImportJob, number: int) -> list[Entry]:
         """The entries of one chunk. All bear the time and the id of the job: that tells whether it was this job that
@@ -361,6 +331,10 @@ class ImportJobs:
         found = await self._redis.lrange(self.job_store.key("earlier", job_id), 0, -1)
         return {order_id.decode() for order_id in found}
 
+    async def reject(self, job_id: str, why: str) -> bool:
+        """Close a held job durably: it has failed, for this reason. Returns whether it was held until now."""
+        return await self.job_store.reject(job_id, {"state": "failed", "error": why}, remove=STAGED)
+
     async def finish(self, job_id: str, error: str = "") -> None:
         """Close a job durably: it is done, or failed with this error."""
         state = "failed" if error else "done"
@@ -368,28 +342,4 @@ class ImportJobs:
 
 
 def _parse(record: JobRecord) -> tuple[ImportJob, ImportProgress]:
-    fields = record.fields
-    state = fields.get(b"state", b"running").decode()
-    if state == "running" and record.is_interrupted:
-        state = "interrupted"
-
-    def count(name: bytes) -> int:
-        return int(fields.get(name, 0))
-
-    progress = ImportProgress(
-        chunks_listed=count(b"listed"),
-        chunks_matched=count(b"matched"),
-        added=count(b"added"),
-        entries_matched=count(b"searched"),
-        versions=(count(b"first"), count(b"last")) if b"first" in fields else None,
-        orders=count(b"orders"),
-        state=state,
-        error=fields.get(b"error", b"").decode(),
-        again=count(b"again"),
-        withdrawn=count(b"withdrawn"),
-        withdrawal_chunks=count(b"withdrawal_chunks"),
-        source_chunks=count(b"source_chunks"),
-        cancelled_by=fields.get(b"cancelled_by", b"").decode(),
-        prepared=count(b"prepared"),
-    )
-    return ImportJob.from_json(record.job), progress
+    return ImportJob.from_json(record.job), ImportProgress.of(record)

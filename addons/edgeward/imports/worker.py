@@ -14,7 +14,8 @@ from edgeward.background.job_worker import JobWorker
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, NotFound
 from edgeward.imports.batch_listing import BatchListing
-from edgeward.imports.import_jobs import ImportJob, ImportJobs, ImportProgress
+from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.withdrawals import CHUNK_SIZE

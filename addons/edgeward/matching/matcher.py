@@ -1,10 +1,10 @@
 """All lists and entries of one process, and the verdict on a fingerprint. No I/O.
 
 Precedence: a match of an enforced allowlist wins over all; then the nearest match of an enforced blocklist; then the
-nearest of a monitored blocklist. Lists that are off match nothing. Each list is matched with the views of an image
-that it asks for, within its own radius and from its own quality on. A list may act at some targets alone, or be
-enforced at some and monitored at others: whoever knows the target says what mode each list has there
-(policy/list_limits.py).
+nearest of a monitored blocklist. An entry that was set to monitor counts as one of a monitored list. Lists that are off
+match nothing. Each list is matched with the views of an image that it asks for, within its own radius and from its own
+quality on. A list may act at some targets alone, or be enforced at some and monitored at others: whoever knows the
+target says what mode each list has there (policy/list_limits.py).
 """
 
 from collections import Counter
@@ -235,6 +235,10 @@ class Matcher:
         """`matches`, by the lists at the moment it returns. The event loop runs other tasks meanwhile."""
         return await run_sliced(lambda: self._search(fingerprint), lambda: self.change_count)
 
+    async def matches_among(self, fingerprint: Fingerprint, lists: Mapping[str, HashList]) -> list[Match]:
+        """The same on these lists alone, by these policies in place of their own."""
+        return await run_sliced(lambda: self._search(fingerprint, lists), lambda: self.change_count)
+
     async def verdict_async(self, fingerprint: Fingerprint) -> Verdict:
         """`verdict`, by the lists at the moment it returns. The event loop runs other tasks meanwhile."""
         return self.verdict_from(await self.matches_async(fingerprint))
@@ -268,11 +272,13 @@ class Matcher:
     def _first(self, matches: Sequence[Match], kind: ListKind, mode: Mode, mode_of: ModeOf) -> Match | None:
         for match in matches:
             hash_list = self._lists[match.entry.list]
-            if hash_list.kind is kind and mode_of(hash_list) is mode:
+            if hash_list.kind is kind and _mode_of(match.entry, hash_list, mode_of(hash_list)) is mode:
                 return match
         return None
 
-    def _search(self, fingerprint: Fingerprint) -> Generator[None, None, list[Match]]:
+    def _search(
+        self, fingerprint: Fingerprint, lists: Mapping[str, HashList] | None = None
+    ) -> Generator[None, None, list[Match]]:
         """`matches`, in steps of a few milliseconds (time_slicing.py)."""
         signals: Sequence[Signal] = fingerprint.signals
         # Composing takes time, and most installations have no list with such entries.
@@ -281,7 +287,7 @@ class Matcher:
         # Most lists ask for the same views and quality.
         known_queries: dict[tuple[frozenset[View], int], Queries] = {}
         nearest: dict[str, Match] = {}
-        for name, hash_list in self._lists.items():
+        for name, hash_list in (self._lists if lists is None else lists).items():
             index = self._indexes.get(name)
             if index is None or hash_list.mode is Mode.OFF:
                 continue
@@ -335,6 +341,12 @@ def is_near(one: Signal, other: Signal, radius: int, min_quality: int = MIN_PDQ_
     if len(one.value) != len(other.value) or not all(has_enough_quality(each, min_quality) for each in (one, other)):
         return False
     return distance(one.type, one.value, other.value) <= radius
+
+
+def _mode_of(entry: Entry, hash_list: HashList, mode: Mode) -> Mode:
+    """What an entry does on a list that is in this mode: the same, unless it was set to monitor itself."""
+    suspended = entry.mode is Mode.MONITOR and mode is Mode.ENFORCE and hash_list.kind is ListKind.BLOCK
+    return Mode.MONITOR if suspended else mode
 
 
 def _rank(match: Match) -> tuple[bool, int, str, str]:

@@ -9,10 +9,15 @@ from edgeward.hashing import signals
 from edgeward.hashing.composite import component_types, with_composites
 from edgeward.hashing.embedded_images import markup_types
 from edgeward.hashing.signal_registry import hashable_types
+from edgeward.imports.import_jobs import ImportJob
 from edgeward.lists.acts import new_act_id
+from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.relisting import list_again
 from edgeward.matching.batches.row_sets import rows_of_signals
-from edgeward.operations import image_hashing
+from edgeward.operations import held_updates, image_hashing, import_records
+from edgeward.operations.guard import in_chunks, judge
+from edgeward.operations.held_updates import UpdateHeld
+from edgeward.operations.import_records import ImportContents
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
@@ -81,8 +86,10 @@ async def add(
         NotFound: there is no such list.
         Conflict: the act is undone, or is another caller's or another list's.
         Unavailable: the store lost lists that are not restored yet.
+        UpdateHeld: they would block too much: they wait for a second person, as an import.
     """
     refuse_changes_after_loss(services)
+    await _hold_if_needed(services, list_name, listed, who, reason)
     now, act = services.store.clock.now(), act or new_act_id()
     # An entry's id follows from its list and signal, so a signal given twice is one entry.
     entries = {entry.id: entry for entry in (Entry(list_name, signal, reason, who, now) for signal in listed)}
@@ -103,6 +110,17 @@ async def add(
     added = [on_list.get(id_, entry) for id_, entry in entries.items()]
     unmatched = await not_matching(services, [entry.signal for entry in entries.values()], list_name)
     return EntriesAdded(act, added, len(known), change, purge, unmatched)
+
+
+async def _hold_if_needed(services: Services, list_name: str, listed: Sequence[Signal], who: str, reason: str) -> None:
+    """Raises UpdateHeld if these signals must be approved. They are recorded as an import of them alone."""
+    on = await services.list_store.get_list(list_name)
+    judged = await judge(services, on, len(listed), in_chunks(listed))
+    if judged.is_held:
+        signals = list(dict.fromkeys(listed))
+        job = ImportJob(list_name, who, services.store.clock.now(), len(signals), reason)
+        await import_records.record(services, job, ImportContents(map(ParsedHash, signals)), judged)
+        raise UpdateHeld(held_updates.of_import(*await services.import_jobs.get(job.id)))
 
 
 def signals_of_hashes(services: Services, hashes: Sequence[str], quality: int | None = None) -> list[Signal]:

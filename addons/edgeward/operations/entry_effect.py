@@ -17,7 +17,7 @@ MAX_PROTECTED = 1000
 class Effect(StrEnum):
     BLOCKS = "blocks"
     MONITORS = "monitors"
-    """Its list is in monitor mode: matches are recorded, and nothing is blocked or purged."""
+    """Its list is in monitor mode, or it is itself: matches are recorded, and nothing is blocked or purged."""
     OFF = "off"
     """Its list is off, or is gone."""
     PROTECTS = "protects"
@@ -32,6 +32,8 @@ class Effect(StrEnum):
 
 async def effect_of(services: Services, entry: Entry) -> Effect:
     """By the current lists of this process."""
+    if entry.mode is Mode.MONITOR and _by_policy(services.replica.matcher.lists.get(entry.list)) is Effect.BLOCKS:
+        return Effect.MONITORS
     return await effect_of_all(services, entry.list, [entry.signal])
 
 

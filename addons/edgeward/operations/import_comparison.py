@@ -10,7 +10,9 @@ from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.known_entries import known_entries
 from edgeward.matching.batches.packed_rows import Row
 from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, rows_of_sources
+from edgeward.operations.guard import Judgement, with_reasons
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
+from edgeward.operations.protection import Protection
 from edgeward.operations.services import Services
 from edgeward.types import Entry, HashList, Signal, entry_id
 
@@ -31,6 +33,7 @@ class Comparison:
         not_listed: hashes that the file withdraws and that are not on the list.
         effect: what the new ones would do to what was seen; None if they can do nothing (list off, monitor, allow), or
             the images seen are not read yet.
+        held: why the import would be held until a second person approves it, as sentences.
     """
 
     new: int
@@ -39,6 +42,7 @@ class Comparison:
     withdrawn: int
     not_listed: int
     effect: SeenEffect | None
+    held: Sequence[str] = ()
 
 
 async def compare(
@@ -48,6 +52,7 @@ async def compare(
     of it with what was seen."""
     reading.begin("comparing", counts.total + counts.withdrawn)
     search = EffectSearch(services, hash_list)
+    protection, protected = Protection(services, hash_list), 0
     listed = _Listed(services, hash_list.name)
     effect = search.is_possible
     known = changed = 0
@@ -60,7 +65,9 @@ async def compare(
             known += len(on_list)
             changed += sum(_differs(on_list.get(each), row) for each, row in zip(signals, some, strict=True))
             if effect:
-                await search.add([each for each in signals if each not in on_list])
+                new = [each for each in signals if each not in on_list]
+                protected += await protection.count_hashes(new)
+                await search.add(new)
             reading.done += len(some)
     withdrawn = 0
     for_removal = batched(spool.withdrawn(), HASHES_PER_CALL)
@@ -68,6 +75,7 @@ async def compare(
         reading.check()
         withdrawn += len(await listed.entries_of(withdrawn_signals))
         reading.done += len(withdrawn_signals)
+    judgement = await with_reasons(services, Judgement(search.effect, protected_hashes=protected))
     return Comparison(
         new=counts.total - known,
         known=known,
@@ -75,6 +83,7 @@ async def compare(
         withdrawn=withdrawn + await _of_sources(services, hash_list, spool, reading),
         not_listed=counts.withdrawn - withdrawn,
         effect=search.effect if effect else None,
+        held=judgement.reasons,
     )
 
 

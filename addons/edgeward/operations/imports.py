@@ -4,23 +4,27 @@ import asyncio
 import io
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import batched
 from typing import Any
 
 from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, InvalidValue
 from edgeward.hashing.signal_registry import listable_types
-from edgeward.imports.batch_rows import PIECE_ROWS, staged_pieces
-from edgeward.imports.import_jobs import ImportJob, ImportProgress
+from edgeward.imports.batch_rows import staged_pieces
+from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
 from edgeward.lists.formats.hash_files import BadLines
-from edgeward.operations import caches, entries, undo
+from edgeward.operations import caches, entries, import_records, undo
 from edgeward.operations.entry_effect import Effect, effect_of_all
+from edgeward.operations.guard import HASHES_PER_SEARCH, Judgement, judge, not_listed
 from edgeward.operations.import_comparison import Comparison, compare
+from edgeward.operations.import_records import ImportContents
 from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.list_limits import limits_in_words
 from edgeward.operations.matchability import NotMatching, not_matching_by_type
@@ -32,8 +36,7 @@ from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
-from edgeward.store.connection import STORE_AWAY
-from edgeward.types import FINAL_IMPORT_STATES, HashList, ImportState, ListKind
+from edgeward.types import FINAL_IMPORT_STATES, HashList, ImportState, ListKind, Signal
 
 POLL_SECONDS = (0.01, 0.25)
 """Pause between two looks at an import: the first, and the longest."""
@@ -146,7 +149,9 @@ async def create(
         if request.dry_run:
             comparison = await compare(services, hash_list, spool, file.counts, reading)
         else:
-            job = await _record(services, request, hash_list, spool, file, who, reading)
+            judgement = await _judge(services, hash_list, spool, file.counts.total, reading)
+            job = await _job(services, request, hash_list, spool, file, who)
+            await import_records.record(services, job, _contents(job, spool), judgement, reading)
     reading.begin("done")
     if not request.dry_run:
         status = await get(services, job.id, timeout)
@@ -203,7 +208,7 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     polling = Polling(*POLL_SECONDS)
     while True:
         job, progress = await services.import_jobs.get(job_id)
-        if progress.state in FINAL_IMPORT_STATES or time.monotonic() >= deadline:
+        if progress.state in (*FINAL_IMPORT_STATES, ImportState.HELD) or time.monotonic() >= deadline:
             break
         await polling.pause()
     # An import that has not ended by the deadline still says what is owed so far.
@@ -216,7 +221,7 @@ async def get(services: Services, job_id: str, timeout: float | None = None) -> 
     missing += Counter(await services.orders.wait_done(ids, absent, 0.0))
     refused = await services.orders.count_refused(ids, list(missing))
     owed = missing - Counter(refused)
-    if timeout is None or progress.state == ImportState.FAILED:
+    if timeout is None or progress.state in (ImportState.FAILED, ImportState.HELD):
         return ImportStatus(job, progress, owed, refused, [name for name in absent if missing[name]])
     unjudged = await wait_judged(services, max(0.0, deadline - time.monotonic()))
     change = await wait_applied(services.list_store, await services.list_store.version())
@@ -252,22 +257,31 @@ async def recent(services: Services, limit: int) -> list[ImportStatus]:
     return [ImportStatus(*each) for each in await services.import_jobs.recent(limit)]
 
 
-async def _record(
-    services: Services,
-    request: ImportRequest,
-    hash_list: HashList,
-    spool: Spool,
-    file: ReadFile,
-    who: str,
-    reading: Reading,
+async def _judge(services: Services, hash_list: HashList, spool: Spool, total: int, reading: Reading) -> Judgement:
+    """Judge the hashes that are not on the list yet, as far as this process knows."""
+    reading.begin("searching", total)
+
+    async def new() -> AsyncIterator[Sequence[Signal]]:
+        for signal_type, size, _ in await asyncio.to_thread(spool.parts):
+            chunks = batched(spool.rows(signal_type, size), HASHES_PER_SEARCH)
+            while some := await asyncio.to_thread(next, chunks, ()):
+                reading.check()
+                signals = [Signal(signal_type, row.value.hex(), row.quality) for row in some]
+                yield await not_listed(services, hash_list.name, signals)
+                reading.done += len(some)
+
+    return await judge(services, hash_list, total, new())
+
+
+async def _job(
+    services: Services, request: ImportRequest, hash_list: HashList, spool: Spool, file: ReadFile, who: str
 ) -> ImportJob:
-    """Record the job that lists the hashes, and takes off the list what the file withdraws."""
-    counts, now = file.counts, services.store.clock.now()
+    counts = file.counts
     is_batch = await _is_batch(services, hash_list, counts)
-    job = ImportJob(
+    return ImportJob(
         request.list,
         who,
-        now,
+        services.store.clock.now(),
         counts.total,
         request.reason,
         file.bad_count,
@@ -276,25 +290,13 @@ async def _record(
         sources=counts.sources,
         **(_of_batch(counts, await asyncio.to_thread(spool.parts)) if is_batch else {}),
     )
-    reading.begin("recording", counts.total + counts.withdrawn)
-    # The act first: from now on the import can be undone, and is of this very list.
-    await services.list_store.acts.declare(job.id, job.list, job.by, job.reason)
-    # Once this returns the job is durable: if this controller dies, another lists its entries.
-    try:
-        hashes = () if is_batch else _counted(spool.hashes(), reading)
-        pieces = _counted(staged_pieces(spool), reading, PIECE_ROWS) if is_batch else ()
-        withdrawn = _counted(spool.withdrawn(), reading)
-        await services.import_jobs.create(job, hashes, withdrawn, spool.sources(), pieces)
-    except BaseException:
-        # What was staged would fill the store for an hour. If the store is away, it expires then.
-        with suppress(*STORE_AWAY):
-            if await services.import_jobs.discard(job.id):
-                await services.list_store.acts.withdraw(job.id)
-        raise
-    services.import_worker.wake()
-    numbers = {"total": job.total, "withdrawals": job.withdrawals, "sources": job.sources}
-    await services.audit_trail.note("import.create", who, request.reason, job=job.id, list=job.list, **numbers)
-    return job
+
+
+def _contents(job: ImportJob, spool: Spool) -> ImportContents:
+    """What a file lists and withdraws, as its job has it."""
+    if job.is_batch:
+        return ImportContents(pieces=staged_pieces(spool), withdrawn=spool.withdrawn(), sources=spool.sources())
+    return ImportContents(spool.hashes(), withdrawn=spool.withdrawn(), sources=spool.sources())
 
 
 async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts) -> bool:
@@ -312,14 +314,6 @@ def _of_batch(counts: SpoolCounts, parts: Sequence[tuple[str, int, int]]) -> dic
     return {"is_batch": True, "parts": parts, "size": max(1, counts.total)}
 
 
-def _counted[T](items: Iterator[T], reading: Reading, of_each: int = 1) -> Iterator[T]:
-    """The items, counted as they are recorded."""
-    for item in items:
-        reading.check()
-        reading.done = min(reading.done + of_each, reading.total or reading.done + of_each)
-        yield item
-
-
 async def cancel(services: Services, job_id: str, who: str, why: str, timeout: float) -> UndoResult:
     """Stop an import at the next chunk, and take back what it has done: see `undo.undo`.
 
@@ -328,6 +322,8 @@ async def cancel(services: Services, job_id: str, who: str, why: str, timeout: f
         Conflict: it has ended.
     """
     _, progress = await services.import_jobs.get(job_id)
+    if progress.state == ImportState.HELD:
+        raise Conflict(f"{job_id} is held, and has done nothing: `edgeward reject {job_id}` ends it")
     if progress.state in FINAL_IMPORT_STATES and not progress.cancelled_by:
         raise Conflict(f"{job_id} has ended: `edgeward undo {job_id}` takes back what it has done")
     await services.import_jobs.note_cancelled(job_id, who)

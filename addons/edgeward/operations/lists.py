@@ -8,11 +8,16 @@ from dataclasses import dataclass, fields, replace
 from edgeward.errors import InvalidValue, PreconditionFailed
 from edgeward.hashing.composite import is_matchable
 from edgeward.hashing.signal_registry import default_radius, max_radius, types_with_distance
+from edgeward.lists.held_changes import ChangeProgress, HeldChange
+from edgeward.operations import held_updates
+from edgeward.operations.guard import note_held
+from edgeward.operations.held_updates import UpdateHeld
 from edgeward.operations.list_limits import check_policy
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, wait_applied
-from edgeward.types import Action, HashList, Mode
+from edgeward.retromatch.search_scope import policy_extents
+from edgeward.types import Action, Change, HashList, Mode
 
 LIST_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 ANY_VERSION = "*"
@@ -60,6 +65,7 @@ class ListChanges:
     description: str | None = None
     rotations: bool | None = None
     geometry: bool | None = None
+    protect: bool | None = None
     hosts: tuple[str, ...] | None = None
     paths: tuple[str, ...] | None = None
     share: float | None = None
@@ -147,9 +153,12 @@ async def change(
         InvalidValue: a radius or a limit is not allowed.
         NotFound: there is no such list.
         PreconditionFailed: its policy has none of the entity tags.
+        UpdateHeld: it would block too much: it waits for a second person.
     """
     refuse_changes_after_loss(services)
     check_radius(changes.radius or {})
+    before = await services.list_store.get_list(name)
+    await _hold_if_needed(services, before, changes.applied_to(_require_match(before, if_match)), who, why)
 
     def changed(old: HashList) -> HashList:
         new = changes.applied_to(_require_match(old, if_match))
@@ -158,6 +167,19 @@ async def change(
     done = await services.list_store.change_list(name, changed, who, why)
     active = await wait_applied(services.list_store, done.version)
     return ListChanged(_status_of(services, done.list or HashList(name)), active)
+
+
+async def _hold_if_needed(services: Services, before: HashList, after: HashList, who: str, why: str) -> None:
+    """Raises UpdateHeld if a change of policy must be approved. Only one that makes more match is judged."""
+    change = Change(0, "list.set", who, 0.0, why, list=after)
+    if not policy_extents(change, before):
+        return
+    judged = await held_updates.judge_policy(services, after)
+    if judged.is_held:
+        held = HeldChange.between(before, after, who, services.store.clock.now(), why)
+        await services.held_changes.create(held, judged.to_json())
+        await note_held(services, held.id, held.list, who, judged)
+        raise UpdateHeld(held_updates.of_change(held, ChangeProgress("held", judged.to_json())))
 
 
 async def delete(

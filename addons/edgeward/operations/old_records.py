@@ -11,6 +11,7 @@ from edgeward.imports.import_jobs import ImportJobs
 from edgeward.lists.acts import KEEP_SECONDS as KEEP_ACTS_SECONDS
 from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.deleted_allowlists import KEEP_SECONDS as KEEP_DELETED_SECONDS
+from edgeward.lists.held_changes import HeldChanges
 from edgeward.lists.list_store import ListStore
 from edgeward.purging.schedule_clock import ScheduleClock
 from edgeward.retromatch.worker import RetromatchWorker
@@ -31,13 +32,14 @@ class OldRecords:
         clock: ScheduleClock,
         list_store: ListStore,
         import_jobs: ImportJobs,
+        held_changes: HeldChanges,
         takedowns: Takedowns,
         retromatch: RetromatchWorker,
         audit_trail: AuditTrail,
         keep_audit_days: float,
     ) -> None:
         self._clock, self._list_store, self._retromatch = clock, list_store, retromatch
-        self._import_jobs, self._takedowns = import_jobs, takedowns
+        self._import_jobs, self._held_changes, self._takedowns = import_jobs, held_changes, takedowns
         self._audit_trail, self._keep_audit_seconds = audit_trail, keep_audit_days * DAY_SECONDS
         self._loop = WorkerLoop(
             "old records",
@@ -59,6 +61,7 @@ class OldRecords:
             return
         now = self._clock.store_time()
         await self._import_jobs.forget_before(now - KEEP_IMPORTS_SECONDS)
+        await self._held_changes.forget_before(now - KEEP_IMPORTS_SECONDS)
         await self._list_store.acts.forget_undone(now - KEEP_ACTS_SECONDS)
         for each in await self._list_store.lists():
             await self._list_store.batches.drop_undone(each.name)

@@ -8,6 +8,8 @@ from edgeward.imports.import_jobs import ImportJobs
 from edgeward.imports.worker import ImportWorker
 from edgeward.incidents import Incidents
 from edgeward.lists.audit_trail import AuditTrail
+from edgeward.lists.entry_modes import EntryModes
+from edgeward.lists.held_changes import HeldChanges, HeldChangeWorker
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.listed_entries import ListedEntries
 from edgeward.lists.replication.replica import Replica
@@ -46,6 +48,8 @@ class Services:
     takedowns: Takedowns
     takedown_scope: TakedownScope
     import_jobs: ImportJobs
+    held_changes: HeldChanges
+    entry_modes: EntryModes
     tokens: Tokens
 
     replica: Replica
@@ -53,6 +57,7 @@ class Services:
     takedown_worker: TakedownWorker
     import_worker: ImportWorker
     undo_worker: UndoWorker
+    held_change_worker: HeldChangeWorker
     hashers: HasherPool
     store_watch: StoreWatch
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgeward.lists.replication.membership import LiveReplica, SilentReplica
-from edgeward.operations import caches
+from edgeward.operations import caches, held_updates
 from edgeward.operations.caches import Configured
 from edgeward.operations.services import Services
 from edgeward.origin_check.host_problems import HostProblems, HostState
@@ -89,6 +89,7 @@ class SystemStatus:
         sightings_memory: the store's memory, and its limit for sightings.
         silent: the processes that are not heard from and are not known to have ended.
         differing: the settings that all controllers must share, and that differ between live ones.
+        held: updates of the lists that wait for a second person.
     """
 
     lists: int
@@ -103,6 +104,7 @@ class SystemStatus:
     origins: OriginStatus
     silent: Sequence[SilentReplica] = ()
     differing: Sequence[SettingDifference] = ()
+    held: int = 0
 
 
 def readiness(services: Services, machine_age: float | None = None) -> Readiness:
@@ -163,6 +165,7 @@ async def system_status(services: Services) -> SystemStatus:
         origins=await _origin_status(services),
         silent=await services.list_store.membership.silent_replicas(),
         differing=services.orders.controllers.differing,
+        held=await held_updates.count(services),
     )
 
 

@@ -81,6 +81,6 @@ async def _match(
     found = [(match, lists[match.entry.list]) for match in left if match.entry.list in lists]
     found.sort(key=lambda each: (each[0].distance, each[0].entry.id))
     enforced = [each for each in found if each[1].mode is Mode.ENFORCE]
-    blocking = [each for each in enforced if each[1].kind is ListKind.BLOCK]
+    blocking = [each for each in enforced if each[1].kind is ListKind.BLOCK and each[0].entry.mode is not Mode.MONITOR]
     allowed = next((each for each in enforced if each[1].kind is ListKind.ALLOW), None)
     return StillBlocked(blocking[:MAX_MATCHES], allowed, checked, unchecked)

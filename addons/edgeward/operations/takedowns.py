@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from edgeward import metrics
 from edgeward.errors import InvalidValue, NotFound
-from edgeward.operations import cache_keys, caches, entry_effect
+from edgeward.operations import cache_keys, caches, entry_effect, held_updates
+from edgeward.operations.guard import note_held
 from edgeward.operations.matchability import NotMatching, not_matching
 from edgeward.operations.services import Services
 from edgeward.operations.store import note_loss, refuse_changes_after_loss
@@ -66,6 +67,8 @@ class TakedownState(StrEnum):
     """More orders will follow."""
     PLACED = "placed"
     """All orders are placed."""
+    HELD = "held"
+    """It would block or purge too much: a second person must approve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class TakedownStatus:
 
     @property
     def state(self) -> TakedownState:
+        if self.progress.is_held:
+            return TakedownState.HELD
         return TakedownState.PLACED if self.progress.placed_at else TakedownState.PLACING
 
 
@@ -139,12 +144,15 @@ async def create(
         on = await services.list_store.get_list(request.list)
     await note_loss(services)
     new = _new_takedown(request, requester, await services.list_store.version(), services.store.clock.now())
-    takedown, is_new = await services.takedowns.create(new)
+    judged = await held_updates.judge_takedown(services, request.list, request.signals)
+    takedown, is_new = await services.takedowns.create(new, judged.to_json() if judged.is_held else "")
     if is_new:  # a retry under the same key is neither counted nor carried out twice
         metrics.takedowns.labels(takedown.way).inc()
         await services.audit_trail.note(
             "takedown.create", takedown.by, takedown.why, takedown=takedown.id, way=takedown.way, list=takedown.list
         )
+        if judged.is_held:
+            await note_held(services, takedown.id, takedown.list, takedown.by, judged)
         services.takedown_worker.wake()
     seconds = PLACING_SECONDS if timeout is None else timeout
     summary = await wait_taken_down(services, takedown.id, seconds, verified=timeout is not None)

@@ -205,7 +205,7 @@ async def wait_taken_down(services: Services, takedown_id: str, timeout: float, 
     polling = Polling(*TAKEDOWN_POLL_SECONDS)
     while True:
         takedown, progress = await services.takedowns.get(takedown_id)
-        if progress.placed_at or time.monotonic() >= deadline:
+        if progress.placed_at or progress.is_held or time.monotonic() >= deadline:
             break
         await polling.pause()
     ids = await ids_of_takedown(services, takedown)

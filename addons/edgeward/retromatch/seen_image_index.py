@@ -3,6 +3,7 @@
 It takes about 100 bytes per image, and 36 more for each value of a view that only some lists ask for.
 """
 
+import random
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,13 @@ class SeenImageIndex:
     def distinct(self) -> int:
         """Number of different images. Takes a second for ten million."""
         return count_distinct(bytes(self._ids), ID_BYTES)
+
+    def sample_ids(self, count: int) -> list[str]:
+        """The ids of `count` different images, chosen at random; of all, if there are no more. An image that was added
+        more than once is chosen more often."""
+        rows = random.sample(range(len(self)), min(len(self), 2 * count))
+        ids = dict.fromkeys(self._ids[row * ID_BYTES : (row + 1) * ID_BYTES].hex() for row in rows)
+        return list(ids)[:count]
 
     def add(self, images: Sequence[bytes]) -> None:
         """Add packed fingerprints. Of one that can't be read only its SHA-256 is found."""

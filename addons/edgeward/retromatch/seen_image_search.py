@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from itertools import batched
 
 from edgeward import metrics
 from edgeward.errors import StoreUnavailable
@@ -21,12 +22,33 @@ from edgeward.types import ALWAYS_MATCHED, COMPOSITE_TYPE, MIN_PDQ_QUALITY, Fing
 
 logger = logging.getLogger(__name__)
 
+IMAGES_PER_READ = 250
 REBUILD_SECONDS = 86400.0
 """How often the index is rebuilt, to forget images that have expired in the store."""
 REBUILD_RETRY_SECONDS = 600.0
 """After a rebuild that failed the next one begins no sooner."""
 MAX_COMPARISONS_ON_LOOP = 500
 """A search of up to this many comparisons (about 10 microseconds) runs on the event loop, a longer one in a thread."""
+
+
+async def search_index(index: SeenImageIndex, searches: Sequence[Search]) -> list[set[str]]:
+    """For each search the ids of the images in an index that may match it."""
+    searches = [indexed_search(search) for search in searches]
+    near: list[set[str]] = [set() for _ in searches]
+
+    def search_group(numbers: Sequence[int]) -> None:
+        _, radius, views = searches[numbers[0]]
+        signals = [searches[number].signal for number in numbers]
+        for position, image in index.near_each(signals, radius, views):
+            near[numbers[position]].add(image)
+
+    for numbers in search_groups(dict(enumerate(searches))):
+        signal, _, views = searches[numbers[0]]
+        if index.comparisons(signal, views) * len(numbers) <= MAX_COMPARISONS_ON_LOOP:
+            search_group(numbers)
+        else:
+            await asyncio.to_thread(search_group, numbers)
+    return near
 
 
 class SeenImageSearch:
@@ -102,22 +124,19 @@ class SeenImageSearch:
 
         Some may have expired meanwhile, or turn out not to match when their whole fingerprint is compared.
         """
-        searches = [indexed_search(search) for search in searches]
-        near: list[set[str]] = [set() for _ in searches]
+        return await search_index(self._index, searches)
 
-        def search_group(numbers: Sequence[int]) -> None:
-            _, radius, views = searches[numbers[0]]
-            signals = [searches[number].signal for number in numbers]
-            for position, image in self._index.near_each(signals, radius, views):
-                near[numbers[position]].add(image)
+    async def sample(self, count: int) -> SeenImageIndex:
+        """An index of `count` of the images in the index, chosen at random; of all, if there are no more."""
+        sample = SeenImageIndex()
+        ids = await asyncio.to_thread(self._index.sample_ids, count)
+        for some in batched(ids, IMAGES_PER_READ):
+            sample.add(await self._sightings.packed_by_id(some))
+        return sample
 
-        for numbers in search_groups(dict(enumerate(searches))):
-            signal, _, views = searches[numbers[0]]
-            if self._index.comparisons(signal, views) * len(numbers) <= MAX_COMPARISONS_ON_LOOP:
-                search_group(numbers)
-            else:
-                await asyncio.to_thread(search_group, numbers)
-        return near
+    async def sample_ids(self, count: int) -> list[str]:
+        """The ids of `count` of the images in the index, chosen at random; of all, if there are no more."""
+        return await asyncio.to_thread(self._index.sample_ids, count)
 
     @property
     def index(self) -> SeenImageIndex:

@@ -29,6 +29,7 @@ from edgeward.retromatch.order_placement import PlacedOrders
 from edgeward.retromatch.order_planner import OrderPlanner, PendingChange
 from edgeward.retromatch.progress import Progress
 from edgeward.retromatch.search_scope import Search
+from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.retromatch.seen_image_search import SeenImageSearch
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
@@ -119,6 +120,14 @@ class RetromatchWorker:
     async def images_seen(self) -> int:
         """Number of images in the index."""
         return await self._seen_image_search.count()
+
+    async def sample(self, count: int) -> SeenImageIndex:
+        """An index of `count` of the images seen, chosen at random; of all, if there are no more."""
+        return await self._seen_image_search.sample(count)
+
+    async def sample_ids(self, count: int) -> list[str]:
+        """The ids of as many of them."""
+        return await self._seen_image_search.sample_ids(count)
 
     async def near_each(self, searches: Sequence[Search]) -> list[set[str]]:
         """For each search the ids of the images seen that may match it: their fingerprints tell.

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from edgeward import plug_ins
 from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
+from edgeward.settings.guard_settings import GuardSettings
 from edgeward.settings.import_settings import ImportSettings
 from edgeward.settings.scan_settings import ScanException
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
@@ -361,6 +362,7 @@ class Config(Section):
     audit: AuditSettings = AuditSettings()
     admin: AdminSettings = AdminSettings()
     imports: ImportSettings = ImportSettings()
+    guard: GuardSettings = GuardSettings()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":

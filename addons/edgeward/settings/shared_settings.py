@@ -20,6 +20,7 @@ SAME_CACHE = frozenset({"tier", "accepted_is_enough", "serves", "tags", "bans"})
 """Of a cache: where these differ, the same cache is purged all the same."""
 SHARED = {
     "audit": ("keep_days",),
+    "guard": ("enabled", "share", "min_images", "targets", "protected", "second_person", "entry_images"),
     "hashing": ("signals", "min_quality"),
     "purge": ("keep_days", "repeat_seconds"),
     "sightings": ("keep_days", "refresh_seconds", "max_bytes"),

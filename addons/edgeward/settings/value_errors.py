@@ -12,6 +12,9 @@ FORMS = {
     r"^[A-Za-z0-9_.-]{1,64}$": "must be 1 to 64 of A-Z, a-z, 0-9, _ . -",
     r"^[A-Za-z0-9_.@-]{1,64}$": "must be 1 to 64 of A-Z, a-z, 0-9, _ . @ -",
     r"^[A-Za-z0-9*_.\[\]:-]{1,255}$": "must be a host (HOST or HOST:PORT), or * for every host",
+    r"^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{1,5})?(/[^\s]{0,2000})?$": (
+        "must be a host, or a host with the beginning of a path"
+    ),
     r"^(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)$": "must be a host name without a port, *.HOST, or *",
     r"^[a-z][a-z0-9_-]{0,31}$": "must be 1 to 32 of a-z, 0-9, _ -, beginning with a letter",
     r"^(/[A-Za-z0-9_.-]+)+$": "must be a path such as /souin-api/souin",

@@ -138,8 +138,21 @@ class Sightings:
         """The images with these SHA-256 (hex), or first halves of them. Those not on record are left out."""
         found = []
         for chunk in batched(ids, IMAGES_PER_READ):
-            found += [packed for packed in await self._images.packed([image_id(each) for each in chunk]) if packed]
+            found += await self.packed_by_id(chunk)
         return readable("fingerprint", found, unpack_fingerprint)
+
+    async def packed_by_id(self, ids: Sequence[str]) -> list[bytes]:
+        """The same as packed fingerprints."""
+        return [packed for packed in await self._images.packed([image_id(each) for each in ids]) if packed]
+
+    async def seen_since(self, ids: Sequence[str], at: float) -> int:
+        """How many of the images with these SHA-256 (hex), or first halves of them, were seen at or after `at`, Unix
+        seconds."""
+        seen: set[bytes] = set()
+        async for packed, targets in self._images.targets([image_id(each) for each in ids]):
+            if any(last_seen(stored) >= at for field, stored in targets.items() if field):
+                seen.add(image_id(packed))
+        return len(seen)
 
     async def newest(self) -> str:
         """The position of the latest image in the stream, from which `new_images` can continue."""

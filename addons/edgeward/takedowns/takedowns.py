@@ -115,6 +115,8 @@ class TakedownProgress:
         unseen: how much of it was never seen, so that only what it names itself was purged.
         error: what of it could not be done, or "".
         summary: what became of it, as JSON, once that does not change any more; "" before. See `note_summary`.
+        is_held: whether it waits for a person.
+        held: why it was held, as JSON; "" if it was not.
     """
 
     placed_at: float = 0.0
@@ -123,6 +125,8 @@ class TakedownProgress:
     error: str = ""
     unseen: int = 0
     summary: str = ""
+    is_held: bool = False
+    held: str = ""
 
 
 class Takedowns:
@@ -134,8 +138,11 @@ class Takedowns:
         # Any: redis-py's types allow for decoded answers too; ours are bytes.
         self._redis: Any = store.redis
 
-    async def create(self, takedown: Takedown) -> tuple[Takedown, bool]:
+    async def create(self, takedown: Takedown, held: str = "") -> tuple[Takedown, bool]:
         """Record a takedown durably, to be carried out.
+
+        Args:
+            held: why a person must approve it first, as JSON; "": it may begin.
 
         Returns:
             The takedown as it is in the store, and whether it is new: not if it was asked for before under its key.
@@ -144,7 +151,8 @@ class Takedowns:
             Conflict: something else was asked for under the same idempotency key.
         """
         digest = takedown.digest
-        known = await self.job_store.create(takedown.id, takedown.to_json(), takedown.at, takedown.key, digest)
+        text, key = takedown.to_json(), takedown.key
+        known = await self.job_store.create(takedown.id, text, takedown.at, key, digest, held=held)
         if known is None:
             return takedown, True
         known_id, known_digest = known
@@ -163,6 +171,15 @@ class Takedowns:
     async def recent(self, limit: int = 100) -> list[tuple[Takedown, TakedownProgress]]:
         """The latest takedowns, newest first."""
         return readable("job", await self.job_store.recent(limit), _parse)
+
+    async def held(self, limit: int) -> list[tuple[Takedown, TakedownProgress]]:
+        """Those that wait for a person, oldest first."""
+        return readable("job", await self.job_store.read(await self.job_store.held_ids(limit)), _parse)
+
+    async def reject(self, takedown_id: str, why: str) -> bool:
+        """Close a held takedown durably. Returns whether it was held until now."""
+        done = {"placed_at": f"{self._store.clock.now():.6f}", "trouble": why}
+        return await self.job_store.reject(takedown_id, done)
 
     async def orders(self, takedown_id: str, start: int = 0, limit: int = ORDERS_PER_CALL) -> list[str]:
         """Ids of its orders from number `start` on, in the order in which they were placed."""
@@ -242,5 +259,7 @@ def _parse(record: JobRecord) -> tuple[Takedown, TakedownProgress]:
         orders=record.lengths["orders"],
         unseen=record.lengths["unseen"],
         summary=record.fields.get(b"summary", b"").decode(),
+        is_held=record.held_at is not None,
+        held=record.fields.get(b"held", b"").decode(),
     )
     return Takedown.from_json(record.job), progress

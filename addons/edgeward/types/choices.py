@@ -209,6 +209,8 @@ class ImportState(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     """No controller has it: another one takes it over."""
+    HELD = "held"
+    """It would block too much: a second person must approve it."""
     DONE = "done"
     FAILED = "failed"
 

@@ -244,7 +244,8 @@ class Change:
 
     `version` counts changes from 1 without gaps. `op` is "list.set", "list.delete", "list.batch_add",
     "list.batch_undo", "entry.add", "entry.remove", or "entry.set": the act of the entry was undone, and another act
-    lists it too. "store.refill" and "store.caches_emptied" are lines of the audit trail alone.
+    lists it too; or the entry was set to monitor. "store.refill" and "store.caches_emptied" are lines of the audit
+    trail alone.
     `list` or `entry` holds the changed object: as it is after the change, or as it was before a removal.
     `origin` is the network address from which it was asked for; "" if it is not known.
     `unreadable`: this release can't make the change, or, if it is a removal, could not read what is removed.

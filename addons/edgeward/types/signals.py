@@ -81,7 +81,7 @@ class Fingerprint:
         return cls(sha256, media_type, size, signals, data.get("width", 0), data.get("height", 0), flaw)
 
 
-_SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act", "source_id", "tags"})
+_SIGNAL_FIELDS = frozenset({"type", "value", "quality", "view", "frame", "act", "source_id", "tags", "mode"})
 _ENTRY_FIELDS = frozenset({"list", "signal", "reason", "added_by", "added_at"})
 
 
@@ -106,6 +106,8 @@ class Entry:
 
     `act` is the id of the request, takedown or import that listed it, "" if that was before acts were recorded.
     `source_id` is the id that the programme which the hash came from gave it, "" for none; `tags` are its labels there.
+    `mode` overrides that of its list: MONITOR if it matched too many different images, and ENFORCE if a person has
+    decided on it since (lists/entry_modes.py). An earlier release passes over it, and goes on blocking.
     `unknown` is what only a later release can read of it, as JSON (see later_releases.py).
     """
 
@@ -117,6 +119,7 @@ class Entry:
     act: str = ""
     source_id: str = ""
     tags: tuple[str, ...] = ()
+    mode: Mode | None = None
     unknown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -124,9 +127,9 @@ class Entry:
         return entry_id(self.list, self.signal)
 
     def to_json(self) -> str:
-        """The act, the source's id and the tags are in the object of the signal: there earlier versions ignore unknown
-        keys, so that machines can be upgraded one after another."""
-        more = {"act": self.act, "source_id": self.source_id, "tags": self.tags}
+        """The act, the source's id, the tags and the mode are in the object of the signal: there earlier versions
+        ignore unknown keys, so that machines can be upgraded one after another."""
+        more = {"act": self.act, "source_id": self.source_id, "tags": self.tags, "mode": self.mode}
         signal = self.signal.to_dict() | {name: value for name, value in more.items() if value}
         # By hand: for millions of entries `asdict` takes longer than all else.
         data = {
@@ -157,7 +160,8 @@ class Entry:
         is_known = len(data) == len(_ENTRY_FIELDS) and signal.keys() <= _SIGNAL_FIELDS and "view" not in signal
         unknown = "" if is_known else _unknown_of_entry(data, read)
         listed_by = data["reason"], data["added_by"], data["added_at"], act
-        return cls(data["list"], read, *listed_by, source_id, tags, unknown)
+        mode = known_or(signal["mode"], Mode.ENFORCE) if "mode" in signal else None
+        return cls(data["list"], read, *listed_by, source_id, tags, mode, unknown)
 
 
 COMPOSITE_TYPE = "pdq-dhash"
@@ -197,6 +201,8 @@ class HashList:
         geometry: also match images that were cropped, rotated by a few degrees or partly covered. Each image then
             needs many more hashes and lookups.
         import_profile: how its files are read, as JSON (operations/import_requests.py); empty: nothing is said of it.
+        protect: of an allowlist: an update that would match one of its entries is held until a second person approves
+            it (operations/guard.py).
         hosts: where it acts, as written by policy/written_limits.py: a host in ASCII and lower case without a port, or
             "*." and one, for all hosts below it; () for every host.
         paths: beginnings of the paths below which it acts, percent-encoded; () for every path.
@@ -220,6 +226,7 @@ class HashList:
     share: float = ALL_TARGETS
     expires_at: float = 0.0
     min_quality: int = 0
+    protect: bool = False
     unknown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -290,6 +297,7 @@ class HashList:
             share=float(data.get("share", ALL_TARGETS)),
             expires_at=float(data.get("expires_at", 0.0)),
             min_quality=int(data.get("min_quality", 0)),
+            protect=data.get("protect", False),
             unknown=unknown_fields(data, _LIST_FIELDS, **substituted),
         )
 
@@ -302,6 +310,7 @@ _LEFT_OUT: Mapping[str, Any] = {
     "share": ALL_TARGETS,
     "expires_at": 0.0,
     "min_quality": 0,
+    "protect": False,
 }
 """Fields that a record does not have while they have these values: it reads as earlier releases wrote it."""
 
