@@ -1,53 +1,44 @@
-"""The data of batches in the store."""
+"""The data of batches in a real store."""
 
-import pytest
-from tests.lists.entries import entries, entry
+from tests.lists.entries import entry
 from tests.support.batches import packed_batch
-from tests.support.stored_batches import list_batch
 
-from edgeward.errors import DamagedSegment
-from edgeward.lists.list_store import ListStore
+from edgeward.lists.batches.batch_data import BatchData
 from edgeward.store.connection import Store
-from edgeward.types.batches import adds_field, counts_field
+from edgeward.types import Entry, RowRef, Signal
+from edgeward.types.batches import adds_field
 
 
-async def test_what_is_written_is_read(list_store: ListStore) -> None:
-    """All of it in order; a value by its name; nothing once it is discarded."""
-    data = list_store.batches.data
-    batch, packed = packed_batch([*entries(3000), entry("a", 1)], by="ann", at=1.0)
-    await data.write(batch.id, packed.items())
-    assert [item async for item in data.read(batch)] == list(packed.items())
-    assert await data.value(batch.id, counts_field(0)) == packed[counts_field(0)]
-    assert (await data.value(batch.id, "none"), await data.exists(batch.id)) == (None, True)
+async def test_data_are_read_as_they_were_written(store: Store) -> None:
+    """In their order, and gone once they are discarded."""
+    old, _ = packed_batch([entry(number=number) for number in range(3)], by="me", at=1.0)
+    batch, written = packed_batch([entry(number=number) for number in range(3000)], adds=[(old, [0, 2])])
+    data = BatchData(store)
+    assert not await data.exists(batch.id)
+    await data.write(batch.id, written.items())
+    assert [pair async for pair in data.read(batch)] == list(written.items())
+    name = adds_field(old.id)
+    assert [await data.has_row(name, batch.id, row) for row in (0, 1, 2, 3, 99)] == [True, False, True, False, False]
+    assert not await data.has_row(adds_field("other"), batch.id, 0)
+    assert await data.value(batch.id, "rows:9:9") is None
     await data.discard(batch.id)
-    assert ([item async for item in data.read(batch)], await data.exists(batch.id)) == ([], False)
+    assert not await data.exists(batch.id)
 
 
-async def test_entries_are_found_in_their_buckets(list_store: ListStore, store: Store) -> None:
-    """By their ids, with the row and what the batch says of it. Without its counts that is an error that names it."""
-    data, listed = list_store.batches.data, [*entries(2500), entry("a", 7)]
-    batch = await list_batch(list_store, listed, act="act-1", why="order 17")
-    wanted = [listed[3], listed[2000], listed[2500]]
-    found = await data.find(batch, [*(each.id for each in wanted), "0" * 20])
+async def test_entries_are_found_by_their_ids(store: Store) -> None:
+    """With the number of their row; ids that no row has are left out."""
+    entries = [Entry("a", Signal("md5", f"{number:032x}"), source_id=f"s{number}") for number in range(2500)]
+    entries += [Entry("a", Signal("pdq", f"{number:064x}", 50)) for number in range(10)]
+    batch, written = packed_batch(entries, by="me", at=1.0, act="act-1")
+    data = BatchData(store)
+    await data.write(batch.id, written.items())
+    wanted = [entries[number] for number in (0, 1234, 2499, 2505)]
+    found = await data.find(batch, [*(each.id for each in wanted), "f" * 20])
     assert found.keys() == {each.id for each in wanted}
     for each in wanted:
-        ref, entry_there = found[each.id]
-        assert (ref.batch, entry_there.signal, entry_there.act) == (batch.id, each.signal, "act-1")
-        assert entry_there.reason == "order 17"
-        assert batch.part_of(ref.row).type == each.signal.type
-    assert len({ref.row for ref, _ in found.values()}) == 3
-    await store.redis.hdel(data.key(batch.id), counts_field(0))
-    with pytest.raises(DamagedSegment, match=batch.id):
-        await data.find(batch, [wanted[0].id])
-
-
-async def test_a_row_of_a_mask(list_store: ListStore, store: Store) -> None:
-    """Is in it or not; one beyond its end, and of a mask that is not there, is not. A damaged one is an error."""
-    old = await list_batch(list_store, [entry("a", number) for number in range(20)])
-    new = await list_batch(list_store, [], list="a", adds=[(old, [0, 9, 19])])
-    data, name = list_store.batches.data, adds_field(old.id)
-    assert [row for row in range(25) if await data.has_row(name, new.id, row)] == [0, 9, 19]
-    assert not await data.has_row("adds:none", new.id, 0)
-    await store.redis.hset(data.key(new.id), name, b"no mask")
-    with pytest.raises(DamagedSegment, match=name):
-        await data.has_row(name, new.id, 0)
+        ref, entry_found = found[each.id]
+        assert (entry_found.signal, entry_found.source_id, entry_found.act) == (each.signal, each.source_id, "act-1")
+        part = batch.part_of(ref.row)
+        assert (part.type, ref.batch) == (each.signal.type, batch.id)
+    assert len({ref for ref, _ in found.values()}) == 4
+    assert all(isinstance(ref, RowRef) for ref, _ in found.values())

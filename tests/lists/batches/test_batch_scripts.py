@@ -1,32 +1,25 @@
-"""What the scripts of batches write into the stream of changes; test_batch_store.py has what they do."""
+"""The scripts of batches, where their callers can't get: numbers that are noted, and what a second call does."""
 
-import json
-from dataclasses import replace
-
-from tests.lists.entries import entry
-from tests.support.stored_batches import list_batch
-
-from edgeward.lists.audit_trail import request_from
-from edgeward.lists.batches.batch_store import RemovedRow, Undone
-from edgeward.lists.list_store import ListStore
+from edgeward.lists.batches import batch_scripts
 from edgeward.store.connection import Store
 
 
-async def test_each_change_is_on_record(list_store: ListStore, store: Store) -> None:
-    """Who, from where, why, the list as it was, the batch, and the numbers of entries."""
-    with request_from("192.0.2.7"):
-        batch = await list_batch(list_store, [entry("a", number) for number in range(3)], act="act-1")
-    (found,) = (await list_store.batches.data.find(batch, [entry("a", 1).id])).values()
-    await list_store.batches.remove_rows("a", [RemovedRow(*found)], batch.version, "cy", "single")
-    act = replace(await list_store.acts.get("act-1"), undone_by="bob", undone_why="a mistake")
-    await list_store.batches.undo(act, batch.id, batch.version, Undone(2, 0, 1))
-    added, removed, undone = [fields for _, fields in await store.redis.xrange(list_store.stream)][-3:]
-    assert (added[b"op"], added[b"who"], added[b"from"], added[b"why"]) == (
-        *(b"list.batch_add", b"ann", b"192.0.2.7", b"a reason"),
-    )
-    assert added[b"numbers"] == b"3 0 0"
-    assert json.loads(added[b"batch"])["id"] == batch.id
-    assert json.loads(added[b"was"])["name"] == "a"
-    assert (removed[b"op"], removed[b"who"], removed[b"row"].decode()) == (b"entry.remove", b"cy", str(found[0]))
-    assert (undone[b"op"], undone[b"who"], undone[b"why"]) == (b"list.batch_undo", b"bob", b"a mistake")
-    assert undone[b"numbers"] == b"2 0 1"
+async def test_a_batch_is_dropped_and_forgotten_once(store: Store) -> None:
+    """It moves aside as it was, and its data go when it is forgotten."""
+    batches, old, data = (store.key("{blocklist}", *name) for name in (("batches", "a"), ("old",), ("batch", "b1")))
+    await store.redis.hset(batches, mapping={"b1": "3 4 {}", "": "4"})
+    await store.redis.hset(data, mapping={"rows:0:0": "x"})
+    assert await store.run(batch_scripts.DROP, [batches, old, data], ["b1", "12.5"]) == 1
+    assert await store.run(batch_scripts.DROP, [batches, old, data], ["b1", "13.5"]) == 0
+    assert await store.redis.hgetall(old) == {b"b1": b"12.5 3 4 {}"}
+    assert await store.redis.hgetall(batches) == {b"": b"4"}
+    assert await store.run(batch_scripts.FORGET, [old, data], ["b1"]) == 1
+    assert await store.run(batch_scripts.FORGET, [old, data], ["b1"]) == 0
+    assert not await store.redis.exists(data)
+
+
+async def test_only_batches_that_act_are_counted(store: Store) -> None:
+    """Not undone ones, nor the version beside them."""
+    keys = [store.key("{blocklist}", "batches", name) for name in ("a", "b")]
+    await store.redis.hset(keys[0], mapping={"b1": "3 0 {}", "b2": "4 5 {}", "b3": "6 0 {}", "": "6"})
+    assert await store.run(batch_scripts.COUNT, keys) == [2, 0]
