@@ -265,7 +265,7 @@ class Matcher:
     def first_of_each_list(self, matches: Sequence[Match]) -> tuple[Match, ...]:
         """Those of the matches that any verdict can name, in the same order: of each list the first one, and the first
         one of an entry that was set to monitor, or was not."""
-        first: dict[tuple[str, Mode], Match] = {}
+        first: dict[tuple[str, Mode | None], Match] = {}
         for match in matches:
             first.setdefault((match.entry.list, match.entry.mode), match)
         return tuple(first.values())
