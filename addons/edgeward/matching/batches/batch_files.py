@@ -4,7 +4,9 @@ Files are written under other names and flushed, and the database gets its name 
 process that was killed has left is removed by the next writer. One process of a machine writes at a time.
 """
 
+import contextlib
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -204,14 +206,24 @@ class BatchFiles:
             self._database(batch_id).unlink(missing_ok=True)
             self._remove_segments(batch_id)
 
-    def remove_others(self, keep: Collection[str]) -> int:
+    def mark_used(self, batch_ids: Iterable[str]) -> None:
+        """Note that the files of these batches are in use. Those that are not there are passed over."""
+        for batch_id in batch_ids:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self._database(batch_id))
+
+    def remove_others(self, keep: Collection[str], unused_seconds: float = 0.0) -> int:
         """Remove the files of all batches but those with these ids; returns how many batches had some.
+
+        `unused_seconds`: those stay, too, that were written or marked as used within so many seconds.
 
         Raises:
             Conflict: another process is writing to the directory.
         """
         with DirectoryLock(self.directory):
+            before = time.time() - unused_seconds
             others = [path for path in self.directory.glob(f"*{DATABASE_SUFFIX}") if path.stem not in keep]
+            others = [path for path in others if path.stat().st_mtime <= before]
             for path in others:
                 path.unlink()
             self._remove_left_overs()

@@ -34,13 +34,16 @@ class ListedRows:
         self.bits: Bits = np.zeros(end // 8, np.uint8)
 
     def of(self, batch_id: str) -> Bits:
-        """The bits of a batch, to be changed in place. Those after its last row mean nothing."""
+        """The bits of a batch, to be changed in place. Those after its last row are 0, and must stay so."""
         first = self.bases[batch_id] // 8
         return self.bits[first : first + -(-self._rows[batch_id] // 8)]
 
     def set_all(self, batch_id: str) -> None:
         """Switch on all rows of a batch."""
-        self.of(batch_id)[:] = 0xFF
+        bits, count = self.of(batch_id), self._rows[batch_id]
+        bits[:] = 0xFF
+        if count % 8:
+            bits[-1] = 0xFF << (8 - count % 8) & 0xFF
 
     def switch_off(self, batch_id: str, row: int) -> bool:
         """Switch off a row; returns whether it was on. A row that there is not is ignored."""
