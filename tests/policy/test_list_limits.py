@@ -154,6 +154,18 @@ def test_the_first_match_of_each_list_decides_as_all_do() -> None:
     assert not lists.depends_on_target([match for match in matches if match.entry.list != "a"])
 
 
+def test_an_entry_that_was_set_to_monitor_hides_no_other() -> None:
+    """On a list that does not act everywhere, of which only the first matches are kept: a farther entry of it still
+    blocks, and one that is alone is only recorded."""
+    lists = matcher(HashList("a", paths=("/x/",)))
+    lists.add_entry(Entry("a", pdq(1), mode=Mode.MONITOR))
+    alone = lists.first_of_each_list(lists.matches(image(pdq())))
+    assert verdict_at(lists, alone, at("/x/1")).reason is Reason.MONITORED
+    lists.add_entry(Entry("a", pdq(9)))
+    both = lists.first_of_each_list(lists.matches(image(pdq())))
+    assert [verdict_at(lists, both, at(path)).reason for path in ("/x/1", "/y/1")] == [Reason.MATCH, Reason.NO_MATCH]
+
+
 def test_a_list_may_ask_for_more_quality() -> None:
     """Of the image and of the entry, and never for less than hashing.min_quality."""
     for of_list, of_image, of_entry, expected in (

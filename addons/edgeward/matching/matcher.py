@@ -263,10 +263,11 @@ class Matcher:
         return any(self._lists[match.entry.list].is_limited for match in matches)
 
     def first_of_each_list(self, matches: Sequence[Match]) -> tuple[Match, ...]:
-        """Those of the matches that any verdict can name: at most one of each list, in the same order."""
-        first: dict[str, Match] = {}
+        """Those of the matches that any verdict can name, in the same order: of each list the first one, and the first
+        one of an entry that was set to monitor, or was not."""
+        first: dict[tuple[str, Mode | None], Match] = {}
         for match in matches:
-            first.setdefault(match.entry.list, match)
+            first.setdefault((match.entry.list, match.entry.mode), match)
         return tuple(first.values())
 
     def _first(self, matches: Sequence[Match], kind: ListKind, mode: Mode, mode_of: ModeOf) -> Match | None:
