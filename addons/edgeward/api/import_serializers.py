@@ -5,6 +5,7 @@ from edgeward.api.serializers import Json
 from edgeward.operations.import_comparison import Comparison
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.operations.imports import ImportResult, ImportStatus
+from edgeward.operations.synchronization import Synchronization
 
 
 def import_result(value: ImportResult) -> Json:
@@ -26,6 +27,7 @@ def import_result(value: ImportResult) -> Json:
         "withdrawals": counts.withdrawn,
         "withdrawn_sources": counts.sources,
         "not_matching": serializers.not_matching(value.not_matching),
+        **({"sync": _synchronization(value.synchronization)} if value.synchronization else {}),
     }
     if value.status is not None:
         return {"job": {**import_status(value.status), **report}}
@@ -40,6 +42,17 @@ def _comparison(value: Comparison) -> Json:
         "withdrawn": value.withdrawn,
         "not_listed": value.not_listed,
         "effect": _effect(value.effect) if value.effect else None,
+    }
+
+
+def _synchronization(value: Synchronization) -> Json:
+    return {
+        "source": value.source,
+        "listed": value.listed,
+        "unchanged": value.unchanged,
+        "missing": value.missing,
+        "kept": value.kept,
+        "too_large": value.too_large,
     }
 
 

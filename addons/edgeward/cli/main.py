@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "entries": ("add",),
     "entry_search": ("entries",),
     "removal": ("undo", "remove"),
-    "imports": ("import",),
+    "imports": ("import", "sync"),
     "jobs": ("jobs",),
     "export": ("export",),
     "history": ("history", "diff"),

@@ -45,6 +45,10 @@ WITHDRAWING_VERSION = 2
 """Ids of orders that one script call writes: it must not hold up the store."""
 
 
+def new_job_id() -> str:
+    return ID_PREFIX + secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportJob:
     """An import. `at` is Unix seconds, `total` counts entries, `bad` the lines that were left out.
@@ -64,7 +68,7 @@ class ImportJob:
     purge_again: bool = False
     withdrawals: int = 0
     sources: int = 0
-    id: str = field(default_factory=lambda: ID_PREFIX + secrets.token_hex(8))
+    id: str = field(default_factory=new_job_id)
 
     @property
     def chunks(self) -> int:
