@@ -16,9 +16,11 @@ from edgeward.cli import toml
 from edgeward.cli.config import shown
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_of, parse_cache
-from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import Config, HostSettings, WebhookSettings
 from edgeward.settings.descriptions import descriptions
 from edgeward.settings.loading import load
+from edgeward.settings.source_settings import ListSourceSettings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "edgeward.toml"
@@ -29,6 +31,7 @@ TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "hosts": (HostSettings,),
     "webhooks": (WebhookSettings,),
     "classifiers": (ClassifierSettings,),
+    "list_sources": (ListSourceSettings,),
 }
 """The arrays of tables, each with the models of its tables."""
 

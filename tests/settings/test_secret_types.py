@@ -16,6 +16,7 @@ from edgeward.settings.config import Config, HostSettings, WebhookSettings
 from edgeward.settings.loading import load
 from edgeward.settings.secret_types import MASK, Secret, SecretUrl, hide_secrets, masked
 from edgeward.settings.setting_types import is_secret, may_hold_secret
+from edgeward.settings.source_settings import ListSourceSettings
 
 HUSH = "hush-hush-hush-hush-hush"
 """In every secret, password and token of these tests."""
@@ -23,6 +24,7 @@ MODELS: dict[str, type[BaseModel]] = {
     **{driver_of(kind): kind for kind in CACHE_TYPES},
     "webhooks": WebhookSettings,
     "hosts": HostSettings,
+    "list_sources": ListSourceSettings,
     **{
         name: type(field.default) for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)
     },
@@ -31,6 +33,12 @@ POSSIBLE: dict[str, Any] = {
     "zone": "0" * 32, "service": "s", "distribution": "D", "project": "p", "url_map": "m", "hosts": ["*"],
 }  # fmt: skip
 """Values of required keys that are no secrets."""
+NEEDED_WITH: dict[tuple[str, str], dict[str, Any]] = {
+    ("list_sources", "password"): {"username": "u", "location": "http://a.example"},
+    ("list_sources", "token"): {"location": "http://a.example"},
+    ("list_sources", "signature"): {"public_key": "RWQ4IGJ5dGVzLm3DNPvEHSbR7k7kPCEHUBsrW5Q8M6b0iRn2yVFwQ9cE"},
+}
+"""By table and key, the keys that it needs besides."""
 URLS = {
     "store": f"redis+sentinel://u:{HUSH}@a:1,b:2/s?sentinel_password={HUSH}&password={HUSH}",
     "path": f"/purge?url={{url}}&api_key={HUSH}&access-token={HUSH}",
@@ -61,8 +69,9 @@ def table(name: str, **values: Any) -> dict[str, Any]:
 
 def config_data(name: str, **values: Any) -> dict[str, Any]:
     """Settings with one table."""
-    if name in ("webhooks", "hosts"):
-        return {name: [table(name, **values)]}
+    if name in ("webhooks", "hosts", "list_sources"):
+        needed = {key: value for each in values for key, value in NEEDED_WITH.get((name, each), {}).items()}
+        return {name: [table(name, **{**needed, **values})]}
     return (
         {"caches": [table(name, **values)]} if "driver" in MODELS[name].model_fields else {name: table(name, **values)}
     )

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "entry_search": ("entries",),
     "removal": ("undo", "remove"),
     "imports": ("import", "sync"),
+    "sources": ("sources",),
     "jobs": ("jobs",),
     "export": ("export",),
     "history": ("history", "diff"),

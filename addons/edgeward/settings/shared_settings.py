@@ -96,6 +96,8 @@ def shared_settings(config: Config, network: str = "") -> dict[str, str]:
         found |= _networks("hosts", host.name, host, network)
     for sender in config.webhooks:
         found |= _table("webhooks", sender.name, sender)
+    for source in config.list_sources:
+        found |= _table("list_sources", source.name, source)
     return found
 
 
