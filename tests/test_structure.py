@@ -49,7 +49,7 @@ CONFINED = {
     "aiohttp": {"api", "controller", "caches", "sources/source_client.py"},
     "aiolimiter": {"caches"},
     "cryptography": {"caches/google_token.py", "sources/file_checks.py"},
-    "yarl": {"caches/cdn_client.py"},
+    "yarl": {"caches/cdn_client.py", "sources/source_client.py"},
     "h11": {"proxy"},
     "idna": {"sightings/url_host.py"},
     "PIL": {"hashing", "classifying/classifier.py", "classifying/input_image.py", "demo/photos.py"},

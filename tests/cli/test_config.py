@@ -19,6 +19,7 @@ from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_
 from edgeward.settings.classifier_settings import ClassifierSettings
 from edgeward.settings.config import Config, HostSettings, WebhookSettings
 from edgeward.settings.descriptions import descriptions
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.loading import load
 from edgeward.settings.source_settings import ListSourceSettings
 
@@ -32,6 +33,7 @@ TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "webhooks": (WebhookSettings,),
     "classifiers": (ClassifierSettings,),
     "list_sources": (ListSourceSettings,),
+    "exchanges": (ExchangeSettings,),
 }
 """The arrays of tables, each with the models of its tables."""
 

@@ -13,6 +13,7 @@ from edgeward.cli.main import main
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
 from edgeward.settings.config import Config, HostSettings, WebhookSettings
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.loading import load
 from edgeward.settings.secret_types import MASK, Secret, SecretUrl, hide_secrets, masked
 from edgeward.settings.setting_types import is_secret, may_hold_secret
@@ -25,6 +26,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "webhooks": WebhookSettings,
     "hosts": HostSettings,
     "list_sources": ListSourceSettings,
+    "exchanges": ExchangeSettings,
     **{
         name: type(field.default) for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)
     },
@@ -34,6 +36,11 @@ POSSIBLE: dict[str, Any] = {
 }  # fmt: skip
 """Values of required keys that are no secrets."""
 NEEDED_WITH: dict[tuple[str, str], dict[str, Any]] = {
+    ("exchanges", "url"): {"type": "tat", "username": "u", "password": HUSH},
+    ("exchanges", "password"): {"type": "tat", "username": "u"},
+    ("exchanges", "token"): {"type": "threatexchange", "privacy_group": 7},
+    ("exchanges", "subscription_key"): {"type": "stopncii", "function_key": HUSH},
+    ("exchanges", "function_key"): {"type": "stopncii", "subscription_key": HUSH},
     ("list_sources", "password"): {"username": "u", "location": "http://a.example"},
     ("list_sources", "token"): {"location": "http://a.example"},
     ("list_sources", "signature"): {"public_key": "RWQ4IGJ5dGVzLm3DNPvEHSbR7k7kPCEHUBsrW5Q8M6b0iRn2yVFwQ9cE"},
@@ -69,7 +76,7 @@ def table(name: str, **values: Any) -> dict[str, Any]:
 
 def config_data(name: str, **values: Any) -> dict[str, Any]:
     """Settings with one table."""
-    if name in ("webhooks", "hosts", "list_sources"):
+    if name in ("webhooks", "hosts", "list_sources", "exchanges"):
         needed = {key: value for each in values for key, value in NEEDED_WITH.get((name, each), {}).items()}
         return {name: [table(name, **{**needed, **values})]}
     return (

@@ -1,5 +1,6 @@
 """The sources that the settings name."""
 
+import time
 from pathlib import Path
 
 from edgeward.settings.config import Config
@@ -12,4 +13,4 @@ def test_sources_of_the_settings(tmp_path: Path) -> None:
     config = Config.model_validate({"list_sources": [{"name": "iwf", "list": "a", "location": "list.csv"}]})
     found = configured_sources(config)
     assert [*found] == ["iwf"]
-    assert isinstance(fetcher_of(found["iwf"], tmp_path), ListFile)
+    assert isinstance(fetcher_of(found["iwf"], tmp_path, time.time), ListFile)

@@ -17,6 +17,7 @@ from edgeward import plug_ins
 from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
 from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.import_settings import ImportSettings
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
@@ -336,6 +337,8 @@ class Config(Section):
     """Models of the operator that look at images on no list. An array of tables."""
     list_sources: Annotated[tuple[ListSourceSettings, ...], Field(strict=False)] = ()
     """Files of hashes that are imported by themselves. An array of tables."""
+    exchanges: Annotated[tuple[ExchangeSettings, ...], Field(strict=False)] = ()
+    """Hash programmes whose own interface is pulled. An array of tables."""
     hashing: HashingSettings = HashingSettings()
     policy: PolicySettings = PolicySettings()
     purge: PurgeSettings = PurgeSettings()
@@ -347,11 +350,13 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":
-        for key in ("caches", "hosts", "webhooks", "classifiers", "list_sources"):
+        for key in ("caches", "hosts", "webhooks", "classifiers", "list_sources", "exchanges"):
             names = [plain_host(table.name) if key == "hosts" else table.name for table in getattr(self, key)]
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
                 raise ValueError(f"{key}: the name {repeated[0]!r} is used twice")
+        if both := {each.name for each in self.list_sources} & {each.name for each in self.exchanges}:
+            raise ValueError(f"exchanges: the name {min(both)!r} is that of one of list_sources")
         return self
 
     def origin_of(self, host: str) -> str | None:

@@ -98,6 +98,8 @@ def shared_settings(config: Config, network: str = "") -> dict[str, str]:
         found |= _table("webhooks", sender.name, sender)
     for source in config.list_sources:
         found |= _table("list_sources", source.name, source)
+    for exchange in config.exchanges:
+        found |= _table("exchanges", exchange.name, exchange)
     return found
 
 

@@ -6,6 +6,7 @@
     source_client    an HTTP client that is bounded in time and bytes, and keeps credentials where they belong
     file_checks      the checksum and the signature of a file
     list_files       one file: fetched, checked, and told from the one before
+    exchanges/       programmes whose own interface is pulled, page by page
     pull             one pull: what was fetched becomes an import
     source_worker    pulls each source when it is due, in one controller
     source_reports   the sources for people: state, age, "pull now"

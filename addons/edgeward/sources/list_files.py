@@ -28,6 +28,7 @@ class Fetched(NamedTuple):
         format: of the file; "" if that is for the importer to find out.
         problems: what could not be fetched, and is tried again; for people.
         more: there is more to be fetched at once.
+        whole: the file is all that the source has now: what it lacks is withdrawn.
     """
 
     file: BinaryIO | None
@@ -35,6 +36,7 @@ class Fetched(NamedTuple):
     format: str = ""
     problems: tuple[str, ...] = ()
     more: bool = False
+    whole: bool = False
 
 
 class ListFile:

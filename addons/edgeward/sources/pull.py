@@ -145,7 +145,7 @@ def _request(
         job_id=job_id,
     )
     if not isinstance(settings, ListSourceSettings):
-        return request
+        return replace(request, sync=fetched.whole)
     options = ReadOptions(
         columns={name.lower(): column for name, column in settings.map.items()},
         delimiter=import_requests.check_separator(settings.separator),

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 from urllib.parse import urljoin, urlsplit
 
+from yarl import URL
+
 from edgeward.caches.connection_errors import describe_error
 from edgeward.caches.retry_after import retry_after
 from edgeward.imports.temporary_files import require_free_space, unnamed_file
@@ -140,7 +142,9 @@ class SourceClient:
     ) -> SourceAnswer:
         assert self._session is not None
         own = self._credentials.headers if _origin(url) == self._origin else {}
-        request = self._session.request(method, url, headers={**headers, **own}, data=body, allow_redirects=False)
+        # As it is written: a signed URL stays valid.
+        target = URL(url, encoded=True)
+        request = self._session.request(method, target, headers={**headers, **own}, data=body, allow_redirects=False)
         async with request as response:
             file, size = await self._body(url, response, limit)
             found = {name.lower(): value for name, value in response.headers.items()}
@@ -168,11 +172,12 @@ class SourceClient:
             return answer
         answer.body.close()
         if status in (401, 403) and self._credentials.setting:
-            raise SourceFailed(f"{_shown(url)} answers {status}: it refuses {self._credentials.setting}")
+            raise SourceFailed(f"{_shown(url)} answers {status}: it refuses {self._credentials.setting}", None, status)
         if status in (401, 403):
             raise SourceFailed(f"{_shown(url)} answers {status}: it wants credentials, and the settings have none")
         pause = retry_after(answer.headers.get("retry-after", "")) if status in (429, 503) else None
-        raise SourceFailed(f"{_shown(url)} answers {status}", pause)
+        may_be = f": it may refuse {self._credentials.setting}" if status == 400 and self._credentials.setting else ""
+        raise SourceFailed(f"{_shown(url)} answers {status}{may_be}", pause, status)
 
     def _redirected(self, method: str, url: str, location: str) -> str:
         """Where a redirect leads. Raises SourceFailed if it is not to be followed."""

@@ -6,9 +6,10 @@ from edgeward.errors import EdgewardError
 class SourceFailed(EdgewardError):
     """A source can't be pulled now, or what it gives can't be used. The text is for people, and holds no secret.
 
-    `retry_after`: seconds after which the server wants to be asked again; None if it does not say.
+    `retry_after`: seconds after which the server wants to be asked again; None if it does not say. `status`: that it
+    answered; 0 without an answer.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.status = retry_after, status

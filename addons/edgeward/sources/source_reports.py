@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from edgeward.errors import NotFound
 from edgeward.operations.services import Services
 from edgeward.quantities import listed
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.secret_types import hide_secrets
 from edgeward.settings.source_settings import ListSourceSettings, SourceSettings
 from edgeward.sources.configured_sources import configured_sources
@@ -90,8 +91,12 @@ async def ask(services: Services, name: str, request: PullRequest, why: str) -> 
 
 
 def _kind(settings: SourceSettings) -> str:
-    return "file" if isinstance(settings, ListSourceSettings) else ""
+    return settings.type if isinstance(settings, ExchangeSettings) else "file"
 
 
 def _place(settings: SourceSettings) -> str:
-    return hide_secrets(settings.location) if isinstance(settings, ListSourceSettings) else ""
+    if isinstance(settings, ListSourceSettings):
+        return hide_secrets(settings.location)
+    assert isinstance(settings, ExchangeSettings)
+    own = f"{settings.type} {settings.environment}" if settings.type == "ncmec" else settings.type
+    return hide_secrets(settings.url or own)

@@ -32,9 +32,9 @@ class SourceWorker:
         self._services = services
         self._sources = configured_sources(services.config)
         self._states = SourceStates(services.store, holder)
-        directory = services.config.state_dir.absolute()
+        directory, now = services.config.state_dir.absolute(), services.store.clock.now
         self._pullers = {
-            name: SourcePuller(services, settings, fetcher_of(settings, directory), self._states)
+            name: SourcePuller(services, settings, fetcher_of(settings, directory, now), self._states)
             for name, settings in self._sources.items()
         }
         self._tasks: dict[str, asyncio.Task[None]] = {}
