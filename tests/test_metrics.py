@@ -23,6 +23,7 @@ UNITS = (
     "_per_minute",
     "_lost",
     "_mismatch",
+    "_stale",
     "_evicts",
     "_refuses_writes",
     "_refused",

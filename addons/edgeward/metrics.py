@@ -34,11 +34,14 @@ def _highest(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
     return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="livemax")
 
 
-responses = Counter(
+def _counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
+    return Counter(name, meaning, labels, registry=registry)
+
+
+responses = _counter(
     "edgeward_responses_total",
     "Responses by verdict (deliver, block, error) and reason. Each response is counted once.",
     ["verdict", "reason"],
-    registry=registry,
 )
 response_seconds = Histogram(
     "edgeward_response_seconds",
@@ -58,44 +61,38 @@ match_seconds = Histogram(
     buckets=_REQUEST_BUCKETS,
     registry=registry,
 )
-fingerprint_lookups = Counter(
+fingerprint_lookups = _counter(
     "edgeward_fingerprint_lookups_total",
     "Judged bodies by the source of their fingerprint: memory, store, hashed.",
     ["source"],
-    registry=registry,
 )
-refetches = Counter(
+refetches = _counter(
     "edgeward_refetches_total",
     "Complete fetches made to judge a partial or bodiless response, by result: image, not_image, failed.",
     ["result"],
-    registry=registry,
 )
 body_memory_bytes = _highest(
     "edgeward_body_memory_bytes",
     "Memory reserved for bodies in the worker that has reserved the most. The limit is proxy.body_memory_mb.",
 )
-body_memory_refusals = Counter(
+body_memory_refusals = _counter(
     "edgeward_body_memory_refusals_total",
     "Bodies that found no memory in time. policy.overloaded decided on them.",
-    registry=registry,
 )
-connections_ended = Counter(
+connections_ended = _counter(
     "edgeward_connections_ended_total",
     "Connections that a limit ended, by reason: client_head, client_ahead, upstream_head, slow_client, slow_upstream, "
     "connections, admin.",
     ["reason"],
-    registry=registry,
 )
-failed_image_requests = Counter(
+failed_image_requests = _counter(
     "edgeward_failed_image_requests_total",
     "Requests for an image on which a hasher had just failed: answered by policy, without another attempt.",
-    registry=registry,
 )
-hasher_restarts = Counter(
+hasher_restarts = _counter(
     "edgeward_hasher_restarts_total",
     "Hasher processes that ended and were replaced, by cause: crashed, timeout.",
     ["cause"],
-    registry=registry,
 )
 hasher_isolation = Gauge(
     "edgeward_hasher_isolation",
@@ -104,11 +101,10 @@ hasher_isolation = Gauge(
     registry=registry,
     multiprocess_mode="livemin",
 )
-classified = Counter(
+classified = _counter(
     "edgeward_classified_total",
     "Images offered to a classifier, by result: labelled (an incident), unlabelled, dropped, failed.",
     ["classifier", "result"],
-    registry=registry,
 )
 classifier_seconds = Histogram(
     "edgeward_classifier_seconds",
@@ -116,6 +112,21 @@ classifier_seconds = Histogram(
     ["classifier"],
     buckets=_REQUEST_BUCKETS,
     registry=registry,
+)
+source_age_seconds = _latest(
+    "edgeward_source_age_seconds",
+    "Time since the last good pull of a source of lists, or since the source is known, in seconds.",
+    ["source"],
+)
+source_stale = _latest(
+    "edgeward_source_stale",
+    "1 if the last good pull of a source is longer ago than its stale_seconds, else 0.",
+    ["source"],
+)
+source_pulls = _counter(
+    "edgeward_source_pulls_total",
+    "Pulls of a source of lists, by result: imported, unchanged, failed.",
+    ["source", "result"],
 )
 processes_down = _latest(
     "edgeward_processes_down",
@@ -127,17 +138,15 @@ process_restarts = _latest(
     "Restarts since `edgeward run` was started, by role: proxy, controller, store. It grows, and is 0 after a start.",
     ["role"],
 )
-process_starts = Counter(
+process_starts = _counter(
     "edgeward_process_starts_total",
     "Starts of Edgeward processes by role: proxy, controller.",
     ["role"],
-    registry=registry,
 )
-gate_errors = Counter(
+gate_errors = _counter(
     "edgeward_gate_errors_total",
     "Caught defects of Edgeward, by hook: a hook of the proxy or a background task. Must stay at 0.",
     ["hook"],
-    registry=registry,
 )
 blocklist_entries = _latest(
     "edgeward_blocklist_entries",
@@ -190,42 +199,36 @@ store_refuses_writes = _highest(
     "edgeward_store_refuses_writes",
     "1 if the store is full, can't write its files, is loading or is a replica, else 0. Set by controllers.",
 )
-store_clock_steps = Counter(
+store_clock_steps = _counter(
     "edgeward_store_clock_steps_total",
     "Steps of the store's clock by more than a second, each counted by every process that noticed.",
-    registry=registry,
 )
 silent_processes = _highest(
     "edgeward_silent_processes",
     "Processes that are not heard from and are not known to have ended. Set by controllers.",
 )
-silent_processes_dropped = Counter(
+silent_processes_dropped = _counter(
     "edgeward_silent_processes_dropped_total",
     "Silent processes that were forgotten because more than 1,000 processes were on record.",
-    registry=registry,
 )
 incidents_dropped = Counter(
     "edgeward_incidents_dropped_total", "Lost incidents: the store was unavailable too long.", registry=registry
 )
-incidents_trimmed = Counter(
+incidents_trimmed = _counter(
     "edgeward_incidents_trimmed_total",
     "Incidents that were removed before their time, because all of them took too much of the store's memory.",
-    registry=registry,
 )
-incident_hits_dropped = Counter(
+incident_hits_dropped = _counter(
     "edgeward_incident_hits_dropped_total",
     "Requests that are missing from the hits of their incident: the store was unavailable too long.",
-    registry=registry,
 )
-coded_bodies_dropped = Counter(
+coded_bodies_dropped = _counter(
     "edgeward_coded_bodies_dropped_total",
     "Compressed forms of images, too many to remember: they are hashed again when they are served again.",
-    registry=registry,
 )
-sightings_dropped = Counter(
+sightings_dropped = _counter(
     "edgeward_sightings_dropped_total",
     "Lost sightings: the store was unavailable too long, or a limit per image, URL or worker was reached.",
-    registry=registry,
 )
 unjudged_pending = Gauge(
     "edgeward_unjudged_pending",
@@ -239,11 +242,10 @@ unjudged_unanswered = Gauge(
     registry=registry,
     multiprocess_mode="livesum",
 )
-unjudged = Counter(
+unjudged = _counter(
     "edgeward_unjudged_total",
     "Requests sent again because their response was not judged, by result: judged, unanswered, purged, dropped.",
     ["result"],
-    registry=registry,
 )
 sightings_forgotten = _latest(
     "edgeward_sightings_forgotten",
@@ -253,22 +255,19 @@ sightings_memory_ratio = _latest(
     "edgeward_sightings_memory_ratio",
     "Store memory in use, of the limit for sightings: from 0.9 on sightings are forgotten, at 1 none is written.",
 )
-matches_purged_by_prefix = Counter(
+matches_purged_by_prefix = _counter(
     "edgeward_matches_purged_by_prefix_total",
     "Targets of listed images, too many to purge one by one: they are purged by prefix where the cache can do that.",
-    registry=registry,
 )
-purges = Counter(
+purges = _counter(
     "edgeward_purges_total",
     "Purges by cache and outcome: verified, delivered (accepted), unsupported, refused, retried, stored_again.",
     ["cache", "outcome"],
-    registry=registry,
 )
-purge_copies = Counter(
+purge_copies = _counter(
     "edgeward_purge_copies_total",
     "Purges that a cache carried out, by what they met: removed (a copy), none, unknown (the cache does not tell).",
     ["cache", "met"],
-    registry=registry,
 )
 cache_key_mismatch = _latest(
     "edgeward_cache_key_mismatch",
@@ -315,17 +314,15 @@ retro_version = _highest(
     "edgeward_retro_version",
     "List version up to which all sightings have been matched.",
 )
-served_images = Counter(
+served_images = _counter(
     "edgeward_served_images_total",
     "Images delivered. Requests to origins are limited to sweep.share times this number, but not in placement fill.",
-    registry=registry,
 )
-sweep_checks = Counter(
+sweep_checks = _counter(
     "edgeward_sweep_checks_total",
     "Targets checked at their origin, by result: same, gone, replaced, private, refused, held, kept, down, unclear, "
     "waiting, unfollowed.",
     ["result"],
-    registry=registry,
 )
 sweep_hosts = _latest(
     "edgeward_sweep_hosts",
@@ -344,33 +341,28 @@ sweep_interval_seconds = Histogram(
     buckets=_INTERVAL_BUCKETS,
     registry=registry,
 )
-sweep_dropped = Counter(
+sweep_dropped = _counter(
     "edgeward_sweep_dropped_total",
     "Served targets that are not followed at their origin, because there are too many.",
-    registry=registry,
 )
 takedowns = Counter("edgeward_takedowns_total", "Takedown requests by way: api, webhook.", ["way"], registry=registry)
-vary_unknown = Counter(
+vary_unknown = _counter(
     "edgeward_vary_unknown_total",
     "Responses whose Vary names more headers, or longer ones, than a sighting holds: their variant is not known.",
-    registry=registry,
 )
-vary_not_stored = Counter(
+vary_not_stored = _counter(
     "edgeward_vary_not_stored_total",
     "Images that Squid must not store in placement fill (no-store), as no purge could name their variant.",
-    registry=registry,
 )
-webhook_refusals = Counter(
+webhook_refusals = _counter(
     "edgeward_webhook_refusals_total",
     "Refused webhook requests by reason: unknown, signature, stale, host, list.",
     ["reason"],
-    registry=registry,
 )
-api_requests = Counter(
+api_requests = _counter(
     "edgeward_api_requests_total",
     "Requests to the admin API by route and status.",
     ["route", "status"],
-    registry=registry,
 )
 
 

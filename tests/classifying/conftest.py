@@ -10,7 +10,8 @@ import pytest
 from tests.hashing.pictures import encoded, photograph
 from tests.support.stand_in import in_this_process, install_model
 
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import HashingSettings
 
 SETTINGS = ClassifierSettings(name="model", sample=1.0, timeout_ms=60_000, memory_mb=600)
 HASHING = HashingSettings()

@@ -16,7 +16,8 @@ from edgeward.classifying import classifier_queue as module
 from edgeward.classifying.claims import Claims
 from edgeward.classifying.classifier_queue import ClassifierQueue, is_sampled
 from edgeward.classifying.process import ClassifierProcess
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import HashingSettings
 from edgeward.store.connection import Store
 from edgeward.types import Fingerprint, Target
 

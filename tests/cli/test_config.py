@@ -16,10 +16,13 @@ from edgeward.cli import toml
 from edgeward.cli.config import shown
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_of, parse_cache
-from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import Config, HostSettings, WebhookSettings
 from edgeward.settings.descriptions import descriptions
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.loading import load
 from edgeward.settings.scan_settings import ScanException
+from edgeward.settings.source_settings import ListSourceSettings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "edgeward.toml"
@@ -31,6 +34,8 @@ TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "webhooks": (WebhookSettings,),
     "classifiers": (ClassifierSettings,),
     "scan_exceptions": (ScanException,),
+    "list_sources": (ListSourceSettings,),
+    "exchanges": (ExchangeSettings,),
 }
 """The arrays of tables, each with the models of its tables."""
 

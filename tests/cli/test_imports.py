@@ -311,6 +311,28 @@ def test_a_dry_run_says_all(api: Api, edgeward: Run, file: Path) -> None:
     assert ended.out.splitlines()[:2] == ["record 7: no", "and 1999 more bad records"]
 
 
+def test_a_whole_list_is_synchronized(api: Api, edgeward: Run, file: Path) -> None:
+    """The source and the permission are sent; what stays and what is missing is said. Nothing to change is no error."""
+    sync = {"source": "iwf", "listed": 9, "unchanged": 6, "missing": 2, "kept": 1, "too_large": ""}
+    job = {**NEW, "total": 0, "sync": sync}
+    api.answer(IMPORTS, {"job": job})
+    ended = edgeward("sync", "court", file, "--source", "iwf", "--allow-large-removal")
+    sent = dict(parse_qsl(urlsplit(api.requests[-1].path).query))
+    assert (sent["sync"], sent["source"], sent["allow_large_removal"]) == ("true", "iwf", "true")
+    assert ended.status == 0
+    assert "of 9 entries of 'iwf' 6 stay, and 2 are missing in the file" in ended.err
+    refused = "the file lacks 8 of the 9 entries"
+    dry = {**{name: job[name] for name in ("total", "bad", "repeated", "bad_lines")}, "sync": sync}
+    api.answer(IMPORTS, {**dry, "sync": {**sync, "too_large": refused}})
+    ended = edgeward("sync", "court", file, "--dry-run")
+    assert (ended.status, "source" in api.requests[-1].path) == (0, False)
+    assert ended.out.splitlines() == [
+        "0 hashes to list, 6 that 'iwf' lists already, 0 repeated, 0 bad lines; nothing was listed",
+        "1 missing entry would stay: others list them too",
+        f"it would be refused without --allow-large-removal: {refused}",
+    ]
+
+
 def test_an_import_that_only_withdraws(api: Api, edgeward: Run, file: Path) -> None:
     """It is no empty file, and says how much was withdrawn."""
     job = {**NEW, "total": 0, "withdrawals": 2, "withdrawn_sources": 0, "withdrawn": 1}

@@ -22,7 +22,10 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *(
             ROOT / "docs" / f"{name}.md"
-            for name in ("architecture", "deployment", "list-formats", "looking-up", "metrics", "replication")
+            for name in (
+                *("architecture", "deployment", "list-formats", "lists", "looking-up", "metrics", "replication"),
+                "sources",
+            )
         ),
     ]
 )

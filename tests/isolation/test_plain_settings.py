@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgeward.isolation.plain_settings import plain_settings
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import HashingSettings
 
 ADDONS = str(Path(__file__).parents[2] / "addons")
 

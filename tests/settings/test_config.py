@@ -20,7 +20,7 @@ def test_two_caches_of_one_name(tmp_path: Path) -> None:
         load(write_config(tmp_path, cache * 2), {})
 
 
-@pytest.mark.parametrize("section", ["caches", "hosts", "webhooks", "classifiers"])
+@pytest.mark.parametrize("section", ["caches", "hosts", "webhooks", "classifiers", "list_sources", "exchanges"])
 def test_two_tables_of_one_name(tmp_path: Path, section: str) -> None:
     """The tables of an array have different names, in every array."""
     more = {
@@ -28,6 +28,8 @@ def test_two_tables_of_one_name(tmp_path: Path, section: str) -> None:
         "hosts": "origin = 'http://a'",
         "webhooks": "secret = '0123456789abcdef'\nhosts = ['*']",
         "classifiers": "sample = 0.5",
+        "list_sources": "list = 'a'\nlocation = 'x'",
+        "exchanges": "list = 'a'\ntype = 'ncmec'\nusername = 'u'\npassword = 'p'",
     }[section]
     with pytest.raises(ConfigError, match=f"{section}: the name 'x' is used twice"):
         load(write_config(tmp_path, f"[[{section}]]\nname = 'x'\n{more}\n" * 2), {})

@@ -13,9 +13,11 @@ from edgeward.cli.main import main
 from edgeward.errors import ConfigError
 from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
 from edgeward.settings.config import Config, HostSettings, WebhookSettings
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.loading import load
 from edgeward.settings.secret_types import MASK, Secret, SecretUrl, hide_secrets, masked
 from edgeward.settings.setting_types import is_secret, may_hold_secret
+from edgeward.settings.source_settings import ListSourceSettings
 
 HUSH = "hush-hush-hush-hush-hush"
 """In every secret, password and token of these tests."""
@@ -23,6 +25,8 @@ MODELS: dict[str, type[BaseModel]] = {
     **{driver_of(kind): kind for kind in CACHE_TYPES},
     "webhooks": WebhookSettings,
     "hosts": HostSettings,
+    "list_sources": ListSourceSettings,
+    "exchanges": ExchangeSettings,
     **{
         name: type(field.default) for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)
     },
@@ -31,6 +35,17 @@ POSSIBLE: dict[str, Any] = {
     "zone": "0" * 32, "service": "s", "distribution": "D", "project": "p", "url_map": "m", "hosts": ["*"],
 }  # fmt: skip
 """Values of required keys that are no secrets."""
+NEEDED_WITH: dict[tuple[str, str], dict[str, Any]] = {
+    ("exchanges", "url"): {"type": "tat", "username": "u", "password": HUSH},
+    ("exchanges", "password"): {"type": "tat", "username": "u"},
+    ("exchanges", "token"): {"type": "threatexchange", "privacy_group": 7},
+    ("exchanges", "subscription_key"): {"type": "stopncii", "function_key": HUSH},
+    ("exchanges", "function_key"): {"type": "stopncii", "subscription_key": HUSH},
+    ("list_sources", "password"): {"username": "u", "location": "http://a.example"},
+    ("list_sources", "token"): {"location": "http://a.example"},
+    ("list_sources", "signature"): {"public_key": "RWQ4IGJ5dGVzLm3DNPvEHSbR7k7kPCEHUBsrW5Q8M6b0iRn2yVFwQ9cE"},
+}
+"""By table and key, the keys that it needs besides."""
 URLS = {
     "store": f"redis+sentinel://u:{HUSH}@a:1,b:2/s?sentinel_password={HUSH}&password={HUSH}",
     "path": f"/purge?url={{url}}&api_key={HUSH}&access-token={HUSH}",
@@ -61,8 +76,9 @@ def table(name: str, **values: Any) -> dict[str, Any]:
 
 def config_data(name: str, **values: Any) -> dict[str, Any]:
     """Settings with one table."""
-    if name in ("webhooks", "hosts"):
-        return {name: [table(name, **values)]}
+    if name in ("webhooks", "hosts", "list_sources", "exchanges"):
+        needed = {key: value for each in values for key, value in NEEDED_WITH.get((name, each), {}).items()}
+        return {name: [table(name, **{**needed, **values})]}
     return (
         {"caches": [table(name, **values)]} if "driver" in MODELS[name].model_fields else {name: table(name, **values)}
     )

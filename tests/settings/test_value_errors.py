@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from edgeward.api import lookup_queries, requests
+from edgeward.api import import_queries, lookup_queries, requests, sources
 from edgeward.settings.config import Config
 from edgeward.settings.value_errors import FORMS, SENTENCES, TABLE_TYPES, describe
 
@@ -15,7 +15,7 @@ MODELS = [
     Config,
     *(
         each
-        for module in (requests, lookup_queries)
+        for module in (requests, lookup_queries, import_queries, sources)
         for _, each in inspect.getmembers(module, inspect.isclass)
         if issubclass(each, BaseModel)
     ),

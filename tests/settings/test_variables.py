@@ -14,7 +14,7 @@ from edgeward.settings.config import Config
 from edgeward.settings.loading import load
 
 REFERENCE = Path(__file__).parents[2] / "config" / "edgeward.toml"
-ARRAYS = ("caches", "hosts", "webhooks", "classifiers", "scan_exceptions")
+ARRAYS = ("caches", "hosts", "webhooks", "classifiers", "scan_exceptions", "list_sources", "exchanges")
 GIVEN: dict[str, Any] = {
     "store.replicas": 0, "sightings.max_bytes": 2**33,
     "policy.blocked_by": "https://a.example/why", "admin.hosts": ["a.example"],
@@ -24,6 +24,8 @@ GIVEN: dict[str, Any] = {
     "webhooks": [{"name": "w", "secret": "a secret of some length", "hosts": ["*"]}],
     "classifiers": [{"name": "c"}],
     "scan_exceptions": [{"hosts": ["a.test"]}],
+    "list_sources": [{"name": "s", "list": "a", "location": "x"}],
+    "exchanges": [{"name": "e", "list": "a", "type": "tat", "username": "u", "password": "p"}],
 }  # fmt: skip
 """Values of settings whose default is empty or not set."""
 

@@ -24,7 +24,9 @@ def patient_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
     """The session's controller, without caches. Tests use lists of different names."""
-    with RunningController(settings(redis_url, tmp_path_factory.mktemp("state"), webhooks=WEBHOOKS)) as running:
+    source = {"name": "removed", "list": "removed", "location": "/nowhere/list.txt"}
+    config = settings(redis_url, tmp_path_factory.mktemp("state"), webhooks=WEBHOOKS, list_sources=[source])
+    with RunningController(config) as running:
         yield running
 
 

@@ -6,6 +6,7 @@ from edgeward.operations import held_updates
 from edgeward.operations.import_comparison import Comparison
 from edgeward.operations.import_effect import SeenEffect
 from edgeward.operations.imports import ImportResult, ImportStatus
+from edgeward.operations.synchronization import Synchronization
 
 
 def import_result(value: ImportResult) -> Json:
@@ -27,6 +28,7 @@ def import_result(value: ImportResult) -> Json:
         "withdrawals": counts.withdrawn,
         "withdrawn_sources": counts.sources,
         "not_matching": serializers.not_matching(value.not_matching),
+        **({"sync": _synchronization(value.synchronization)} if value.synchronization else {}),
     }
     if value.status is not None:
         return {"job": {**import_status(value.status), **report}}
@@ -42,6 +44,17 @@ def _comparison(value: Comparison) -> Json:
         "not_listed": value.not_listed,
         "effect": _effect(value.effect) if value.effect else None,
         "held": list(value.held),
+    }
+
+
+def _synchronization(value: Synchronization) -> Json:
+    return {
+        "source": value.source,
+        "listed": value.listed,
+        "unchanged": value.unchanged,
+        "missing": value.missing,
+        "kept": value.kept,
+        "too_large": value.too_large,
     }
 
 

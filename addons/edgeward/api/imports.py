@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from aiohttp import web
 
-from edgeward.api import context, import_serializers, requests, uploads
+from edgeward.api import context, import_queries, import_serializers, requests, uploads
 from edgeward.operations import import_requests, imports, lists
 from edgeward.operations.import_requests import ImportRequest
 
@@ -15,7 +15,7 @@ FORMATS = {"text/csv": "csv", "application/jsonl": "jsonl", "application/x-ndjso
 
 async def create(request: web.Request) -> web.Response:
     """POST /lists/{name}/imports. If a row is bad nothing is listed, unless the query asks to skip bad rows."""
-    query = requests.parse_query(request, requests.ImportQuery)
+    query = requests.parse_query(request, import_queries.ImportQuery)
     services, name = context.services(request), request.match_info["name"]
     # An unknown list is 404 before a long file is read.
     await lists.get(services, name)
@@ -33,7 +33,7 @@ async def create(request: web.Request) -> web.Response:
     return web.json_response(answer, status=202, headers={"Location": f"/api/v1/jobs/{result.status.job.id}"})
 
 
-def _asked(query: requests.ImportQuery, list_name: str, file: BinaryIO, content_type: str) -> ImportRequest:
+def _asked(query: import_queries.ImportQuery, list_name: str, file: BinaryIO, content_type: str) -> ImportRequest:
     return ImportRequest(
         list=list_name,
         file=file,
@@ -46,4 +46,7 @@ def _asked(query: requests.ImportQuery, list_name: str, file: BinaryIO, content_
         dry_run=query.dry_run,
         purge_again=query.purge_again,
         save_profile=query.save_profile,
+        source=query.source if query.sync else "",
+        sync=query.sync,
+        allow_large_removal=query.allow_large_removal,
     )

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from edgeward.access import tokens
 from edgeward.errors import InvalidValue, UserError
 from edgeward.lists.acts import ACT_ID
-from edgeward.operations import entries, import_requests, imports, lists, takedowns
+from edgeward.operations import entries, lists, takedowns
 from edgeward.settings.value_errors import TABLE_TYPES, describe
 from edgeward.types import Role
 
@@ -242,24 +242,6 @@ class ImageQuery(WaitQuery):
     reason: Text = ""
     act: ActId = ""
     signals: Annotated[str, AfterValidator(_known_types)] = "sha256,pdq"
-
-
-class ImportQuery(WaitQuery):
-    """A file of hashes. Without `format` it is recognised. `upload`: an id by which its progress can be asked for."""
-
-    format: Annotated[str, AfterValidator(import_requests.check_format)] | None = None
-    map: Annotated[str, Field(max_length=10_000), AfterValidator(import_requests.check_columns)] = ""
-    separator: Annotated[str, AfterValidator(import_requests.check_separator)] = ""
-    header: bool | None = None
-    categories: Annotated[str, Field(max_length=10_000)] = ""
-    type: Annotated[str, AfterValidator(imports.check_type)] | None = None
-    quality: Annotated[int, Field(ge=0, le=100)] | None = None
-    reason: Text = ""
-    skip_bad: bool = False
-    dry_run: bool = False
-    purge_again: bool = False
-    save_profile: bool = False
-    upload: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{0,64}$")] = ""
 
 
 def _radius(value: str) -> str:

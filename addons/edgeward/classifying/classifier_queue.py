@@ -15,7 +15,8 @@ from edgeward.classifying.process import ClassifierProcess
 from edgeward.hashing.media_types import DECODABLE
 from edgeward.isolation.exit_status import describe_exit
 from edgeward.isolation.isolated_process import ProcessDied
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import HashingSettings
 from edgeward.store.connection import STORE_AWAY
 from edgeward.types import Fingerprint, Target
 

@@ -6,7 +6,8 @@ from edgeward.classifying import labels
 from edgeward.classifying.labels import Label
 from edgeward.hashing.hash_request import HashRequest
 from edgeward.isolation.isolated_process import IsolatedProcess, ProcessDied
-from edgeward.settings.config import ClassifierSettings, HashingSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import HashingSettings
 
 _WORKER = "edgeward.classifying.worker"
 

@@ -20,7 +20,8 @@ from edgeward.isolation.plain_settings import plain_settings
 from edgeward.isolation.serving import serve
 
 if TYPE_CHECKING:
-    from edgeward.settings.config import ClassifierSettings, HashingSettings
+    from edgeward.settings.classifier_settings import ClassifierSettings
+    from edgeward.settings.config import HashingSettings
 
 NICENESS = 10
 """Below hashers, which requests wait for."""

@@ -1,4 +1,4 @@
-"""`import`: list a file of hashes in the background."""
+"""`import`, `sync`: list a file of hashes in the background."""
 
 import argparse
 import secrets
@@ -24,6 +24,7 @@ UPLOAD_SECONDS = 6 * 3600.0
 """Longest time that the reading of a file takes after it was sent."""
 CHECKED_FIRST_BYTES = 8 * 1024 * 1024
 """Before a file larger than this is sent, it is looked whether the list exists."""
+FLAGS = ("skip_bad", "dry_run", "purge_again", "save_profile", "sync", "allow_large_removal")
 STAGES = {"receiving": "sending", "done": "recording"}
 """Stages of the API by other names: those of the command."""
 
@@ -38,6 +39,28 @@ def add_parser(subparsers: Subparsers) -> None:
         "shows the progress. The file may be compressed (gzip, zstd, zip). A bad row is named, and then nothing is "
         "listed.",
     )
+    _add_options(imported)
+    imported.set_defaults(sync=False, source=None, allow_large_removal=False)
+    synchronized = add_command(
+        subparsers,
+        "sync",
+        "replace what a source has on a list by its new whole list",
+        _import,
+        "Replace what a source has on a list by the file, its new whole list: list what is new, and take off what the "
+        "source had listed and the file lacks. What people or other sources list stays. A file that lacks more than "
+        "30 % of what the source has is refused.",
+    )
+    _add_options(synchronized)
+    synchronized.set_defaults(sync=True)
+    synchronized.add_argument(
+        "--source", metavar="NAME", help="whose list it is, where several fill this list (default: sync)"
+    )
+    synchronized.add_argument(
+        "--allow-large-removal", action="store_true", help="take off more than 30 %% of what the source has, or all"
+    )
+
+
+def _add_options(imported: argparse.ArgumentParser) -> None:
     imported.add_argument("list", metavar="LIST", help="the list's name")
     imported.add_argument("file", metavar="FILE", help='the file ("-": standard input)')
     imported.add_argument("--format", metavar="NAME", help="see docs/list-formats.md (default: it is recognised)")
@@ -85,7 +108,8 @@ def _import(args: argparse.Namespace) -> int:
         "type": args.type,
         "quality": args.quality,
         "reason": args.reason,
-        **{name: "true" for name in ("skip_bad", "dry_run", "purge_again", "save_profile") if getattr(args, name)},
+        "source": args.source,
+        **{name: "true" for name in FLAGS if getattr(args, name)},
     }
     client, bar = Client.find(args), ProgressBar(not args.json)
     file = open_hash_file(args.file)
@@ -174,6 +198,11 @@ def _print_notes(args: argparse.Namespace, answer: dict[str, Any]) -> None:
         print_note(f"left out: {counted(each['count'], 'row')}: {each['what']}")
     if conflicting := answer.get("conflicting"):
         print_note(f"{counted(conflicting, 'row')} of {answer['repeated']} repeated ones differ: the last one counts")
+    if sync := answer.get("sync"):
+        print_note(
+            f"of {counted(sync['listed'], 'entry', 'entries')} of {sync['source']!r} {sync['unchanged']} stay, and "
+            f"{sync['missing']} are missing in the file"
+        )
     print_not_matching(answer)
     unit = answer.get("unit", "line")
     for each in answer["bad_lines"]:
@@ -201,9 +230,10 @@ def _print_dry_run(args: argparse.Namespace, answer: dict[str, Any]) -> int:
         print_json(answer)
     else:
         print("\n".join(dry_run_lines(answer)))
-    if not answer["total"] and not withdraws:
+    found_any = answer["total"] or withdraws or answer.get("sync", {}).get("unchanged")
+    if not found_any:
         print_note(_nothing_in(args.file))
-    return Exit.DONE if (answer["total"] or withdraws) and not answer["bad"] else Exit.FOUND
+    return Exit.DONE if found_any and not answer["bad"] else Exit.FOUND
 
 
 def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
@@ -213,6 +243,8 @@ def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
     if (more := answer["bad"] - len(answer["bad_lines"])) > 0:
         lines.append(f"and {counted(more, f'more bad {unit}')}")
     hashes, bad = counted(answer["total"], "hash", "hashes"), counted(answer["bad"], f"bad {unit}")
+    if sync := answer.get("sync"):
+        hashes = f"{hashes} to list, {sync['unchanged']} that {sync['source']!r} lists already"
     lines.append(f"{hashes}, {answer['repeated']} repeated, {bad}; nothing was listed")
     if "new" in answer:
         changed = f" ({answer['changed']} with another source id, tags or quality: they keep theirs)"
@@ -223,6 +255,10 @@ def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
             f"would withdraw {counted(answer['withdrawn'], 'entry', 'entries')}; "
             f"{counted(answer['not_listed'], 'withdrawn hash', 'withdrawn hashes')} not on the list"
         )
+    if sync and sync["kept"]:
+        lines.append(f"{counted(sync['kept'], 'missing entry', 'missing entries')} would stay: others list them too")
+    if sync and sync["too_large"]:
+        lines.append(f"it would be refused without --allow-large-removal: {sync['too_large']}")
     if effect := answer.get("effect"):
         lines.append(_effect_line(effect))
     lines += [f"it would be held until a second person approves it: {reason}" for reason in answer.get("held", ())]
@@ -285,7 +321,8 @@ def _status(args: argparse.Namespace, job: dict[str, Any]) -> Exit:
         print_note(job["held"]["statement"])
         print_note(f"see `edgeward held {job['id']}`; `edgeward approve {job['id']}` applies it")
         return Exit.FOUND
-    if not job["total"] and not job.get("withdrawals") and not job.get("withdrawn_sources"):
+    is_unchanged = bool(job.get("sync", {}).get("unchanged"))
+    if not job["total"] and not job.get("withdrawals") and not job.get("withdrawn_sources") and not is_unchanged:
         print_note(_nothing_in(args.file))
         return Exit.FOUND
     if not args.wait:

@@ -41,6 +41,7 @@ from edgeward.settings.config import Config
 from edgeward.settings.own_network import place_id
 from edgeward.sightings.prune_worker import PruneWorker
 from edgeward.sightings.sightings import Sightings
+from edgeward.sources.source_worker import SourceWorker
 from edgeward.store.connection import Store
 from edgeward.takedowns.scope import TakedownScope
 from edgeward.takedowns.steps import TakedownSteps
@@ -163,5 +164,6 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
             services.caches,
         ),
         KeyCheck(services),
+        SourceWorker(services, consumer),
         Sweeper(config, sweep_queue(config, services.store), services.sightings, orders, services.hashers),
     ]

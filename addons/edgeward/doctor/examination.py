@@ -22,6 +22,7 @@ from edgeward.doctor.processes import check_processes
 from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.shared_settings import check_shared_settings
+from edgeward.doctor.sources import check_sources
 from edgeward.doctor.store import check_store
 from edgeward.doctor.store_away import check_store_away
 from edgeward.doctor.store_loss import check_last_refill, check_loss
@@ -75,6 +76,7 @@ async def _check_stored(services: Services) -> list[Finding]:
             *await check_lists(services.list_store, services.replica),
             *await check_held_updates(services),
             *await check_match_surge(services.incidents),
+            *await check_sources(services),
             *await check_origin_check(services),
         ]
     except STORE_AWAY:

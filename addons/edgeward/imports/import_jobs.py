@@ -49,6 +49,10 @@ WITHDRAWING_VERSION, BATCH_VERSION = 2, 3
 out, or can't read what is staged."""
 
 
+def new_job_id() -> str:
+    return ID_PREFIX + secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class ImportJob:
     """An import. `at` is Unix seconds, `total` counts entries, `bad` the lines that were left out.
@@ -73,7 +77,7 @@ class ImportJob:
     sources: int = 0
     is_batch: bool = False
     parts: Sequence[Sequence[Any]] = ()
-    id: str = field(default_factory=lambda: ID_PREFIX + secrets.token_hex(8))
+    id: str = field(default_factory=new_job_id)
 
     @property
     def chunks(self) -> int:

@@ -42,6 +42,13 @@ ON CONFLICT (type, size, id) DO UPDATE SET
   quality = excluded.quality, reason = excluded.reason, source_id = excluded.source_id, tags = excluded.tags,
   withdrawn = excluded.withdrawn, row = excluded.row
 """
+# `withdrawn` is 0 for what is to be listed, 1 for what is to be withdrawn, 2 for what the source lists already.
+_FIND = "SELECT withdrawn FROM hashes WHERE type = ? AND size = ? AND id = ?"
+_LEAVE_OUT = """
+UPDATE hashes SET withdrawn = 2
+WHERE type = ? AND size = ? AND id = ? AND withdrawn = 0 AND ? NOT IN (SELECT source_id FROM sources)
+"""
+_ADD_MISSING = "INSERT INTO hashes VALUES (?, ?, ?, ?, NULL, '', '', '', 1, 0, 0)"
 _ADD_SOURCE = "INSERT INTO sources VALUES (?, ?) ON CONFLICT (source_id) DO UPDATE SET row = excluded.row"
 _WITHDRAW_SOURCES = """
 UPDATE hashes SET withdrawn = 1
@@ -62,6 +69,23 @@ class SpoolCounts(NamedTuple):
     @property
     def total(self) -> int:
         return sum(self.by_type.values())
+
+
+class ListedHash(NamedTuple):
+    """A hash that a source has on the list. `alone`: nobody else lists it. `source_id`: that of its entry."""
+
+    signal: Signal
+    alone: bool
+    source_id: str = ""
+
+
+class Compared(NamedTuple):
+    """Of hashes that a source has on the list: those that its file has too, those to be withdrawn, and those that stay
+    since others list them."""
+
+    known: int
+    missing: int
+    kept: int
 
 
 class Spool:
@@ -121,16 +145,45 @@ class Spool:
             (sources,) = self._database.execute("SELECT count(*) FROM sources").fetchone()
             if sources:
                 self._database.execute(_WITHDRAW_SOURCES)
+        return self.count()
+
+    def count(self) -> SpoolCounts:
+        """Count again, after `compare`."""
+        with self._disk_errors():
+            (sources,) = self._database.execute("SELECT count(*) FROM sources").fetchone()
             # One pass, without sorting.
             of_types = "".join(f", total(type = '{each}' AND NOT withdrawn)" for each in sorted(self._types))
             count, conflicting, withdrawn, *listed = map(
                 int,
                 self._database.execute(
-                    f"SELECT count(*), total(conflicts), total(withdrawn){of_types} FROM hashes"  # noqa: S608
+                    "SELECT total(row > 0), total(conflicts), "  # noqa: S608
+                    f"total(withdrawn = 1){of_types} FROM hashes"
                 ).fetchone(),
             )
         by_type = {name: number for name, number in zip(sorted(self._types), listed, strict=True) if number}
         return SpoolCounts(by_type, withdrawn, sources, self._rows - self._source_rows - count, conflicting)
+
+    def compare(self, listed: Sequence[ListedHash], is_whole: bool) -> Compared:
+        """Leave out what a source has on the list already. If the file is its whole list, what is missing is to be
+        withdrawn. A hash may be given twice.
+
+        One whose entry has an id that the file withdraws stays: the withdrawal would take it off the list.
+        """
+        known = missing = kept = 0
+        with self._disk_errors():
+            for signal, alone, source_id in listed:
+                value = bytes.fromhex(signal.value)
+                key = signal.type, len(value), self._id(signal)
+                found = self._database.execute(_FIND, key).fetchone()
+                if found is not None:
+                    known += not found[0]
+                    self._database.execute(_LEAVE_OUT, (*key, source_id))
+                elif is_whole and alone:
+                    missing += 1
+                    self._database.execute(_ADD_MISSING, (*key, value))
+                else:
+                    kept += is_whole
+        return Compared(known, missing, kept)
 
     def hashes(self) -> Iterator[ParsedHash]:
         """What is to be listed, in the order in which the file named it first."""
@@ -168,7 +221,7 @@ class Spool:
     def withdrawn(self) -> Iterator[Signal]:
         """What is to be taken off the list."""
         for signal_type, value in self._read(
-            "SELECT rowid, type, value FROM hashes WHERE rowid > ? AND withdrawn ORDER BY rowid"
+            "SELECT rowid, type, value FROM hashes WHERE rowid > ? AND withdrawn = 1 ORDER BY rowid"
         ):
             yield Signal(signal_type, value.hex())
 

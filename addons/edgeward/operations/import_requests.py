@@ -9,6 +9,13 @@ from edgeward.lists.formats import ReadOptions
 from edgeward.lists.formats.table import FORMATS
 from edgeward.quantities import excerpt
 
+SOURCE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+"""Names of what ships lists."""
+DEFAULT_SOURCE = "sync"
+"""The source of a whole list that is sent without the name of one."""
+LARGE_REMOVAL_SHARE = 0.3
+"""Share of a source's entries of which more are not withdrawn at once unless somebody says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
@@ -25,6 +32,10 @@ class ImportRequest:
         dry_run: only say what is in the file, and what it would do.
         purge_again: match and purge again what is on the list already.
         save_profile: keep how the file is read with the list.
+        source: name of what ships the file; "" for none. What it has listed already is not listed again.
+        sync: the file is the source's whole list: what it had listed and the file lacks is withdrawn.
+        max_removal_share: share of its entries of which more are not withdrawn unless `allow_large_removal`.
+        job_id: of the import; "" for a new one.
     """
 
     list: str
@@ -38,6 +49,11 @@ class ImportRequest:
     dry_run: bool = False
     purge_again: bool = False
     save_profile: bool = False
+    source: str = ""
+    sync: bool = False
+    max_removal_share: float = LARGE_REMOVAL_SHARE
+    allow_large_removal: bool = False
+    job_id: str = ""
 
     @property
     def profile(self) -> dict[str, Any]:

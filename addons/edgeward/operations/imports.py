@@ -14,9 +14,10 @@ from edgeward.background.polling import Polling
 from edgeward.errors import Conflict, InvalidValue
 from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.batch_rows import staged_pieces
-from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.import_jobs import ImportJob, new_job_id
 from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
+from edgeward.imports.source_acts import new_source_act
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
 from edgeward.lists.formats.hash_files import BadLines
@@ -31,6 +32,7 @@ from edgeward.operations.matchability import NotMatching, not_matching_by_type
 from edgeward.operations.order_totals import add_up
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.synchronization import Synchronization, synchronize
 from edgeward.operations.undo import UndoResult
 from edgeward.operations.unjudged_responses import wait_judged
 from edgeward.operations.waiting import ChangeStatus, PurgeStatus, wait_applied
@@ -98,6 +100,7 @@ class ImportResult:
         not_matching: which of the hashes match nothing, and why.
         profile: the profile of the list by which it was read; empty if there is none, or the request says how.
         profile_saved: whether the list has this request's profile now.
+        synchronization: the file beside what its source has listed; None if the request names no source.
     """
 
     file: ReadFile
@@ -106,6 +109,7 @@ class ImportResult:
     not_matching: Sequence[NotMatching] = ()
     profile: Mapping[str, object] = field(default_factory=dict)
     profile_saved: bool = False
+    synchronization: Synchronization | None = None
 
 
 def check_type(signal_type: str) -> str:
@@ -135,6 +139,7 @@ async def create(
         BadLines: the file has bad rows, and they are not to be left out. Nothing is listed.
         NoDiskSpace: state_dir has no room for what was read.
         Abandoned: it was cancelled before it was recorded.
+        LargeRemoval: too much would be withdrawn.
     """
     refuse_changes_after_loss(services)
     hash_list = await services.list_store.get_list(request.list)
@@ -143,9 +148,11 @@ async def create(
         check_type(request.signal_type)
     profile = {} if request.profile else hash_list.import_profile
     request, reading = request.with_profile(profile) if profile else request, reading or Reading()
-    comparison, status = None, None
+    comparison, status, synchronization = None, None, None
     async with _spool(services, request) as spool:
         file = await _read(services, request, spool, reading)
+        if request.source:
+            file, synchronization = await synchronize(services, request, spool, file, reading)
         if request.dry_run:
             comparison = await compare(services, hash_list, spool, file.counts, reading)
         else:
@@ -161,7 +168,7 @@ async def create(
             request.list, lambda old: old.changed(import_profile=request.profile), who, "profile of its imports"
         )
     unmatched = await not_matching_by_type(services, file.counts.by_type, request.list)
-    return ImportResult(file, comparison, status, unmatched, profile, saved)
+    return ImportResult(file, comparison, status, unmatched, profile, saved, synchronization)
 
 
 @asynccontextmanager
@@ -289,6 +296,7 @@ async def _job(
         withdrawals=counts.withdrawn,
         sources=counts.sources,
         **(_of_batch(counts, await asyncio.to_thread(spool.parts)) if is_batch else {}),
+        id=request.job_id or (new_source_act(request.list, request.source) if request.source else new_job_id()),
     )
 
 

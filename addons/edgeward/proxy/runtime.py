@@ -34,7 +34,8 @@ from edgeward.proxy.unjudged_requests import UnjudgedRequests
 from edgeward.proxy.upstream_contact import UpstreamContact
 from edgeward.purging.orders import Orders
 from edgeward.settings.cache_settings import tag_headers
-from edgeward.settings.config import ClassifierSettings, Config
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import Config
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
 

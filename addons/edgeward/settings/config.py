@@ -16,11 +16,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from edgeward import plug_ins
 from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.guard_settings import GuardSettings
 from edgeward.settings.import_settings import ImportSettings
 from edgeward.settings.scan_settings import ScanException
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
+from edgeward.settings.source_settings import ListSourceSettings
 from edgeward.types import COMPONENTS_OF_COMPOSITE, COMPOSITE_TYPE, Flaw, Reason
 
 STORE_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -307,24 +310,6 @@ class WebhookSettings(Section):
     """Lists that the sender may add hashes to."""
 
 
-class ClassifierSettings(Section):
-    """One model of the operator. It looks at images on no list; its labels are for review and block nothing."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
-    """Name of its entry point."""
-    sample: float = Field(default=0.01, ge=0, le=1)
-    """Share of the images on no list that the classifier sees: 0.01 is one per hundred. It sees each image once."""
-    threshold: float = Field(default=0.8, ge=0, le=1)
-    """Minimum score at which a label makes an incident."""
-    memory_mb: int = Field(default=2048, ge=384, le=1_048_576)
-    """Address space limit of its process, in MiB; each proxy worker has one such process. Beyond it an image is
-    skipped."""
-    timeout_ms: int = Field(default=10_000, ge=50, le=600_000)
-    """Maximum time for one image, in milliseconds. A process that takes longer is killed."""
-    queue: int = Field(default=16, ge=1, le=10_000)
-    """Images that may wait for it in one proxy worker, 64 MiB in all. More are skipped."""
-
-
 class AdminSettings(Section):
     """Admin API, /metrics, /healthz and /readyz."""
 
@@ -354,6 +339,10 @@ class Config(Section):
     """Models of the operator that look at images on no list. An array of tables."""
     scan_exceptions: Annotated[tuple[ScanException, ...], Field(strict=False)] = ()
     """URLs at which nothing is scanned. An array of tables."""
+    list_sources: Annotated[tuple[ListSourceSettings, ...], Field(strict=False)] = ()
+    """Files of hashes that are imported by themselves. An array of tables."""
+    exchanges: Annotated[tuple[ExchangeSettings, ...], Field(strict=False)] = ()
+    """Hash programmes whose own interface is pulled. An array of tables."""
     hashing: HashingSettings = HashingSettings()
     policy: PolicySettings = PolicySettings()
     purge: PurgeSettings = PurgeSettings()
@@ -366,11 +355,13 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Config":
-        for key in ("caches", "hosts", "webhooks", "classifiers"):
+        for key in ("caches", "hosts", "webhooks", "classifiers", "list_sources", "exchanges"):
             names = [plain_host(table.name) if key == "hosts" else table.name for table in getattr(self, key)]
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:
                 raise ValueError(f"{key}: the name {repeated[0]!r} is used twice")
+        if both := {each.name for each in self.list_sources} & {each.name for each in self.exchanges}:
+            raise ValueError(f"exchanges: the name {min(both)!r} is that of one of list_sources")
         return self
 
     def origin_of(self, host: str) -> str | None:

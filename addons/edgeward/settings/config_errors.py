@@ -7,18 +7,23 @@ from typing import Any
 from pydantic import BaseModel
 
 from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
-from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.classifier_settings import ClassifierSettings
+from edgeward.settings.config import Config, HostSettings, WebhookSettings
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.scan_settings import ScanException
 from edgeward.settings.secret_types import hide_secrets
 from edgeward.settings.setting_types import may_hold_secret
+from edgeward.settings.source_settings import ListSourceSettings
 from edgeward.settings.value_errors import describe
 
-TABLES_WITH_SECRETS = ("caches", "webhooks")
+TABLES_WITH_SECRETS = ("caches", "webhooks", "list_sources", "exchanges")
 """A table of these is never repeated as a whole."""
 _MODELS = (
     *CACHE_TYPES,
     WebhookSettings,
     HostSettings,
+    ListSourceSettings,
+    ExchangeSettings,
     *(field.annotation for field in Config.model_fields.values() if isinstance(field.default, BaseModel)),
 )
 SECRET_KEYS = frozenset(
@@ -40,6 +45,8 @@ _ARRAYS: Mapping[str, type[BaseModel]] = {
     "webhooks": WebhookSettings,
     "classifiers": ClassifierSettings,
     "scan_exceptions": ScanException,
+    "list_sources": ListSourceSettings,
+    "exchanges": ExchangeSettings,
 }
 """The arrays of tables that have one class each; `caches` has one per driver."""
 

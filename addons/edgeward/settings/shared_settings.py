@@ -98,6 +98,10 @@ def shared_settings(config: Config, network: str = "") -> dict[str, str]:
     found["scan_exceptions"] = _json([each.shown() for each in config.scan_exceptions])
     for sender in config.webhooks:
         found |= _table("webhooks", sender.name, sender)
+    for source in config.list_sources:
+        found |= _table("list_sources", source.name, source)
+    for exchange in config.exchanges:
+        found |= _table("exchanges", exchange.name, exchange)
     return found
 
 

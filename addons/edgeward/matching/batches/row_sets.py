@@ -1,7 +1,7 @@
 """Sets of rows of a list's batches, as bits: those of one act, those that entries have, and how to read them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from itertools import batched, pairwise
 from typing import NamedTuple
 
@@ -89,6 +89,23 @@ def rows_of_act(state: BatchState, act: str) -> ListedRows:
                     found.of(batch.id)[:] |= left & added
                 left &= ~added
     return found
+
+
+def rows_by_acts(state: BatchState, acts: Container[str]) -> tuple[ListedRows, ListedRows]:
+    """The listed rows that batches of these acts list, and those that batches of others list. A row may be in both."""
+    ours, others = no_rows(state), no_rows(state)
+    for batch in state.folded.batches:
+        if batch.undone:
+            continue
+        found = ours if batch.act in acts else others
+        found.set_all(batch.id)
+        for other_id in batch.adds:
+            if (other := state.opened.get(other_id)) is not None:
+                bits = found.of(other_id)
+                bits |= state.opened[batch.id].adds(other_id, other.rows)
+    for found in (ours, others):
+        found.bits &= state.listed.bits
+    return ours, others
 
 
 def rows_where(state: BatchState, wanted: Callable[[Entry], bool]) -> ListedRows:
