@@ -39,12 +39,16 @@ async def _synced(services: Services, numbers: Iterable[int], source: str = "ncm
 
 
 async def _listed(services: Services) -> set[int]:
-    found = [each async for some in services.list_store.scan("a") for each in some]
+    version = await services.list_store.version()
+    assert await services.replica.wait_version(version, 60.0)
+    found = services.replica.matcher.entries("a").values()
     return {int(each.signal.value, 16) - 1 for each in found}
 
 
-@pytest.fixture(autouse=True)
-async def _a_list(services: Services) -> None:
+@pytest.fixture(autouse=True, params=[5000, 1], ids=["entry by entry", "in batches"])
+async def _a_list(services: Services, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports are listed entry by entry, or each as a batch."""
+    monkeypatch.setattr(imports, "BATCH_ROWS", request.param)
     await lists.create(services, HashList("a"), "ana", "")
 
 
