@@ -29,6 +29,7 @@ ROWS = (
     {"lists"},
     {"access", "sightings"},
     {"incidents", "purging"},
+    {"policy"},
     {"retromatch"},
     {"imports", "takedowns", "origin_check", "classifying"},
     {"proxy", "operations"},
@@ -328,7 +329,7 @@ WAITING_ITSELF = {
     "demo/test_edge.py",  # tests the product's own `until`
     # Loops that make a load with pauses, and wait for nothing:
     *("caches/test_cdn_client.py", "caches/test_raw_http.py"),
-    *("lists/replication/test_replica.py", "purging/test_purger_shares.py"),
+    *("lists/replication/test_replica.py", "purging/test_purger_shares.py", "bench/long_lists.py"),
 }
 
 

@@ -160,6 +160,9 @@ def _fields(incident: Incident) -> dict[str, str | int | bytes]:
     # Not in the JSON, where earlier versions do not accept unknown keys: machines are upgraded one after another.
     hits, act = data.pop("hits"), data.pop("act")
     beside: dict[str, str | int | bytes] = {"hits": hits, "act": act}
+    source_id, tags = data.pop("source_id"), data.pop("tags")
+    if source_id or tags:
+        beside["source"] = json.dumps([source_id, tags], separators=(",", ":"))
     if incident.target.length >= LONG_BYTES:
         beside["target"] = pack_target(incident.target)
         data["target"] |= {"path": incident.target.path[:PATH_CHARACTERS], "vary": ()}
@@ -175,5 +178,7 @@ def _incident(stored: Mapping[bytes, bytes]) -> Incident:
     target, view = Target.from_dict(data.pop("target")), known_or(data.pop("view", View.STORED), View.STORED)
     if packed := stored.get(b"target"):
         target = unpack_target(packed)
-    hits, act = int(stored.get(b"hits", 1)), stored.get(b"act", b"").decode()
-    return Incident(decision=decision, reason=reason, target=target, view=view, hits=hits, act=act, **data)
+    data |= {"hits": int(stored.get(b"hits", 1)), "act": stored.get(b"act", b"").decode()}
+    source_id, tags = json.loads(stored.get(b"source", b'["", []]'))
+    data |= {"source_id": source_id, "tags": tuple(tags)}
+    return Incident(decision=decision, reason=reason, target=target, view=view, **data)

@@ -29,6 +29,11 @@ def _latest(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
     return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="livemostrecent")
 
 
+def _highest(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
+    """A gauge with the highest value of any live process."""
+    return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="livemax")
+
+
 responses = Counter(
     "edgeward_responses_total",
     "Responses by verdict (deliver, block, error) and reason. Each response is counted once.",
@@ -65,11 +70,9 @@ refetches = Counter(
     ["result"],
     registry=registry,
 )
-body_memory_bytes = Gauge(
+body_memory_bytes = _highest(
     "edgeward_body_memory_bytes",
     "Memory reserved for bodies in the worker that has reserved the most. The limit is proxy.body_memory_mb.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
 body_memory_refusals = Counter(
     "edgeward_body_memory_refusals_total",
@@ -163,49 +166,38 @@ blocklist_lag_seconds = _latest(
     "edgeward_blocklist_lag_seconds",
     "Seconds since the longest disconnected process on this machine heard from the store: the age of its lists.",
 )
-entry_matches_max = Gauge(
+list_expires = _latest("edgeward_list_expires_timestamp_seconds", "When a list is turned off, Unix seconds.", ["list"])
+entry_matches_max = _highest(
     "edgeward_entry_matches_max_per_minute",
     "Matches of the entry that matched most in the last full minute, in the busiest process of this machine.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
 unreadable_records = Counter(
     "edgeward_unreadable_records_total", "Records that could not be read, by kind.", ["kind"], registry=registry
 )
-blocklist_unreadable_entries = Gauge(
+blocklist_unreadable_entries = _highest(
     "edgeward_blocklist_unreadable_entries",
     "Lists, entries and changes of them that the process with the most of them can't read, so that they do not act.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
-store_lost = Gauge(
+store_lost = _highest(
     "edgeward_store_lost",
     "1 if a process on this machine knows lists or entries that the store lost, else 0.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
-store_evicts = Gauge(
+store_evicts = _highest(
     "edgeward_store_evicts",
     "1 if the store may drop lists and orders to free memory, or has done so, else 0. Set by controllers.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
-store_refuses_writes = Gauge(
+store_refuses_writes = _highest(
     "edgeward_store_refuses_writes",
     "1 if the store is full, can't write its files, is loading or is a replica, else 0. Set by controllers.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
 store_clock_steps = Counter(
     "edgeward_store_clock_steps_total",
     "Steps of the store's clock by more than a second, each counted by every process that noticed.",
     registry=registry,
 )
-silent_processes = Gauge(
+silent_processes = _highest(
     "edgeward_silent_processes",
     "Processes that are not heard from and are not known to have ended. Set by controllers.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
 silent_processes_dropped = Counter(
     "edgeward_silent_processes_dropped_total",
@@ -319,11 +311,9 @@ retro_match_seconds = Histogram(
 )
 retro_images = _latest("edgeward_retro_images", "Images in memory that new entries are matched against.")
 retro_pending = _latest("edgeward_retro_pending", "List changes that are not yet matched against all sightings.")
-retro_version = Gauge(
+retro_version = _highest(
     "edgeward_retro_version",
     "List version up to which all sightings have been matched.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
 served_images = Counter(
     "edgeward_served_images_total",
@@ -384,17 +374,13 @@ api_requests = Counter(
 )
 
 
-clock_skew_seconds = Gauge(
+clock_skew_seconds = _highest(
     "edgeward_clock_skew_seconds",
     "Seconds by which the clocks of this machine and of the store differ, of the process that finds the most.",
-    registry=registry,
-    multiprocess_mode="livemax",
 )
-trimming_refused = Gauge(
+trimming_refused = _highest(
     "edgeward_trimming_refused",
     "1 if a controller removes nothing for its age, by reason: skew (its clock and the store's differ by more than 60 "
     "seconds), step (the store's clock may have stepped within the last day); else 0.",
     ["reason"],
-    registry=registry,
-    multiprocess_mode="livemax",
 )

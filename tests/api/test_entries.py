@@ -1,6 +1,7 @@
 """Entries through the API: listed by hash or by image, shown, removed."""
 
 import io
+import json
 
 import imagehash
 import numpy as np
@@ -111,6 +112,45 @@ def test_entries_are_paged(api: Api, a_list: str) -> None:
         if not cursor:
             break
     assert sorted(set(seen)) == hashes
+
+
+def test_a_long_import_is_read_removed_and_undone(api: Api, a_list: str) -> None:
+    """Its entries are paged, found, removed by source and undone as those of any act; a listing of one of them outlives
+    the undo. History and the receipt of a removed one tell what happened."""
+    lines = [
+        json.dumps({"value": f"{number:032x}", "type": "md5", "source_id": f"s{number % 2}"}) for number in range(5500)
+    ]
+    options = {"wait": "verified", "timeout": 60, "reason": "case 9"}
+    asked = api.ask("POST", f"/lists/{a_list}/imports", "\n".join(lines).encode(), "application/jsonl", **options)
+    job = asked.json["job"]
+    assert (job["state"], job["added"]) == ("done", 5500)
+    seen, cursor, kinds = set[str](), 0, set[type]()
+    while True:
+        page = api.get(f"/lists/{a_list}/entries", cursor=cursor, limit=1000).json
+        seen |= {entry["value"] for entry in page["entries"]}
+        cursor = page["cursor"]
+        if not cursor:
+            break
+        kinds.add(type(cursor))
+    assert (len(seen), kinds, cursor) == (5500, {str}, 0)
+    answer = api.get("/entries", hash=f"md5:{77:032x}").json["entries"]
+    assert [(each["act"], each["source_id"], each["reason"]) for each in answer] == [(job["id"], "s1", "case 9")]
+    again = api.post(f"/lists/{a_list}/entries", {"hashes": [f"md5:{number:032x}" for number in (4, 9999)]}).json
+    assert again["notes"] == ["listed already: 1 of 2 entries"]
+    removed = api.post(f"/lists/{a_list}/removals", {"source_id": "s1"}).json
+    assert removed["count"] == 2750
+    act = api.get(f"/acts/{job['id']}").json
+    assert (act["listed"], act["added"]) == (2749, 5500)
+    undone = api.delete(f"/acts/{job['id']}", why="a mistake").json
+    assert (undone["act"]["removed"], undone["act"]["kept"], undone["state"]) == (2749, 1, "done")
+    assert len(undone["removed"]) == 1000
+    assert api.get(f"/lists/{a_list}").json["entries"] == 2
+    lines_of = [
+        (each["kind"], each["added"], each["removed"]) for each in api.get(f"/lists/{a_list}/history").json["history"]
+    ]
+    assert lines_of[:4] == [("undo", 0, 2749), ("removal", 0, 2750), ("add", 2, 0), ("import", 5500, 0)]
+    receipt = api.get(f"/entries/{undone['removed'][0]['id']}/receipt").json
+    assert receipt["entry"]["act"] == job["id"]
 
 
 def test_a_removed_entry_no_longer_blocks(api: Api, a_list: str) -> None:

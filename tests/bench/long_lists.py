@@ -15,8 +15,9 @@ from tests.bench.pictures import of_bytes
 from tests.bench.synthetic_batches import write_batch
 from tests.bench.synthetic_sightings import running
 from tests.bench.synthetic_values import photographs_changed, random_values
+from tests.support.eventually import until
 
-from edgeward.demo.edge import ApiError, Edge, Settings, until
+from edgeward.demo.edge import ApiError, Edge, Settings
 from edgeward.demo.http_client import ask
 from edgeward.demo.origin import Origin
 from edgeward.errors import ApiUnavailable, Unavailable
@@ -66,7 +67,7 @@ def measure(effort: Effort) -> Section:
 
 def _private_of_empty(directory: Path, settings: Settings) -> float:
     with _started(directory / "empty", settings) as edge:
-        until(lambda: _is_complete(edge), PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), "all processes", PATIENCE_SECONDS)
         return max(map(_private, edge.run_file["processes"]["proxy"]))
 
 
@@ -78,14 +79,14 @@ def _rows(
     yield Row(f"{name}: in the store", quantity(used, "MB"), "", used, "MB", IN_STORE)
     origin.put("/first.jpg", of_bytes(IMAGE_BYTES, 0))
     with _started(directory / "edge", settings) as edge:
-        built = until(lambda: _judged(edge), PATIENCE_SECONDS)
+        built = until(lambda: _judged(edge), "the first image judged", PATIENCE_SECONDS)
         yield Row(f"{name}: new machine", quantity(built, "s"), "", built, "s", BUILT)
         shared = sum(path.stat().st_size for path in (directory / "edge").rglob("*.segment")) / 1e6
         yield Row(f"{name}: shared memory at most", quantity(shared, "MB"), "", shared, "MB", SHARED)
     with _started(directory / "edge", settings) as edge:
-        again = until(lambda: _judged(edge), PATIENCE_SECONDS)
+        again = until(lambda: _judged(edge), "the first image judged", PATIENCE_SECONDS)
         yield Row(f"{name}: restart, first image", quantity(again, "s"), "", again, "s", RESTARTED)
-        until(lambda: _is_complete(edge), PATIENCE_SECONDS)
+        until(lambda: _is_complete(edge), "all processes", PATIENCE_SECONDS)
         yield _applied(f"{name}: a change, p99", asyncio.run(_changes(url, CHANGES)))
         with _load(edge, origin) as before:
             time.sleep(10)
@@ -114,7 +115,7 @@ def _import(edge: Edge, url: str, lines: int) -> Iterator[Row]:
     began = time.perf_counter()
     answer = edge.call("POST", f"/lists/{IMPORTED}/imports", body=body, timeout=PATIENCE_SECONDS)
     job = answer.json()["job"]["id"]
-    until(lambda: edge.api("GET", f"/jobs/{job}")["state"] == "done", PATIENCE_SECONDS)
+    until(lambda: edge.api("GET", f"/jobs/{job}")["state"] == "done", "the import", PATIENCE_SECONDS)
     seconds = time.perf_counter() - began
     ended.set()
     changing.join()
@@ -131,7 +132,7 @@ def _request(what: str, edge: Edge, path: str) -> Row:
     if (answer := edge.call("DELETE", path, timeout=PATIENCE_SECONDS)).status >= 400:
         raise Unavailable(f"DELETE {path}: {answer.status} {answer.body[:200]!r}")
     if answer.status == 202:
-        until(lambda: edge.api("GET", path)["done_at"] is not None, PATIENCE_SECONDS)
+        until(lambda: edge.api("GET", path)["done_at"] is not None, "the undo", PATIENCE_SECONDS)
     seconds = time.perf_counter() - began
     return Row(what, quantity(seconds, "s"), "", seconds, "s", IMPORT_SECONDS)
 

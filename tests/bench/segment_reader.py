@@ -1,4 +1,4 @@
-"""A process that opens segments, reads all of them, and says what memory that takes: DIRECTORY TYPE:BITS:DISTANCE..."""
+"""A process that opens batches, reads all of their segments, and says what memory that takes: DIRECTORY BATCH..."""
 
 import json
 import sys
@@ -7,26 +7,28 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeward.matching.segments.segment_rows import ValueType
-from edgeward.matching.segments.segment_set import SegmentSet
+from edgeward.hashing.signal_registry import has_distance
+from edgeward.matching.batches.batch_files import BatchFiles
+from edgeward.matching.batches.batch_index import BatchIndex
+from edgeward.types import Batch, Signal
 
 SEARCHES = 200
 
 
-def main(directory: Path, names: list[str]) -> None:
-    kinds = [ValueType(signal, int(bits), has_distance == "1") for signal, bits, has_distance in map(split, names)]
+def main(directory: Path, batches: list[Batch]) -> None:
     before = memory()
     started = time.perf_counter()
-    sets = [SegmentSet(directory / kind.signal, kind) for kind in kinds]
+    index = BatchIndex(batches[0].list)
+    index.fold(batches, {}, BatchFiles(directory))
     opened = time.perf_counter() - started
     chance = np.random.default_rng(5)
-    for segments in sets:
-        for each in segments.segments:
-            for array in each.segment.file.arrays.values():
+    for (name, size), segments in index.state.segments.items():
+        for each in segments:
+            for array in each.search.segment.file.arrays.values():
                 array.reshape(-1).view(np.uint8)[::4096].max()
         for _ in range(SEARCHES):
-            value = chance.integers(0, 256, (1, segments.kind.size), np.uint8)
-            list(segments.near(value, 31) if segments.kind.has_distance else segments.equal(value))
+            value = chance.bytes(size).hex()
+            list(index.near((name, 8 * size), [value], 31)) if has_distance(name) else index.exact(Signal(name, value))
     after = memory()
     print(
         json.dumps(
@@ -39,11 +41,6 @@ def main(directory: Path, names: list[str]) -> None:
     )
 
 
-def split(name: str) -> tuple[str, str, str]:
-    signal, bits, has_distance = name.split(":")
-    return signal, bits, has_distance
-
-
 def memory() -> dict[str, int]:
     """What the kernel says of this process's memory, in bytes."""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
@@ -51,4 +48,5 @@ def memory() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    read = [Batch.from_json(text).as_of(number + 1) for number, text in enumerate(sys.argv[2:])]
+    main(Path(sys.argv[1]), read)

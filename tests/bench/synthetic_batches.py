@@ -11,10 +11,11 @@ from tests.bench.synthetic_values import Draw
 from edgeward.lists.batches.batch_store import Numbers
 from edgeward.lists.list_store import ListStore
 from edgeward.matching.batches.batch_writer import BatchWriter, PartPlan
-from edgeward.matching.batches.packed_rows import Row
+from edgeward.matching.batches.packed_rows import ROWS_PER_BUCKET, Row, pack
 from edgeward.matching.segments.segment_rows import Values
 from edgeward.store.connection import Store
-from edgeward.types import Batch, HashList
+from edgeward.types import Batch, HashList, Part
+from edgeward.types.batches import counts_field, row_field
 
 ROWS_TOGETHER = 10_000
 ID_BYTES = 10
@@ -49,3 +50,22 @@ def _in_order(list_name: str, signal_type: str, values: Values) -> Iterator[list
     for start in range(0, len(order), ROWS_TOGETHER):
         some = order[start : start + ROWS_TOGETHER].tolist()
         yield [Row(values[number].tobytes(), None, "", f"s{number}") for number in some]
+
+
+def batch_of_values(
+    list_name: str, signal_type: str, size: int, draw: Draw, count: int
+) -> tuple[Batch, Iterator[tuple[str, bytes]]]:
+    """A batch of `count` values as they are drawn, in any order and without what sources say, and its data."""
+    chance, rows = np.random.default_rng(count), ROWS_PER_BUCKET // 2
+    bits = max(0, (count - 1) // rows).bit_length()
+    counts = [max(0, min(rows, count - bucket * rows)) for bucket in range(1 << bits)]
+    part = Part(signal_type, size, 0, count, bits)
+    batch = Batch(secrets.token_hex(8), list_name, "bench", time.time(), "bench", parts=(part,))
+
+    def data() -> Iterator[tuple[str, bytes]]:
+        yield counts_field(0), np.array(counts, "<u4").tobytes()
+        for bucket, number in enumerate(counts):
+            if number:
+                yield row_field(0, bucket), pack([Row(value.tobytes()) for value in draw(chance, number)], size)
+
+    return batch, data()

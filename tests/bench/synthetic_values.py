@@ -2,7 +2,7 @@
 
 import importlib.util
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,11 @@ from PIL import Image
 from scipy.fft import dctn
 
 from edgeward.errors import UserError
-from edgeward.matching.segments.segment_rows import Rows, Values
+from edgeward.matching.segments.segment_rows import Values
 
 type Draw = Callable[[np.random.Generator, int], Values]
 """Draws a number of values."""
 
-ROWS_PER_PART = 1 << 16
 SAMPLES, FREQUENCIES = 64, 16
 """PDQ keeps the 16 x 16 lowest frequencies of 64 x 64 samples."""
 CROPS_OF_EACH = 1000
@@ -50,14 +49,6 @@ def photographs_changed() -> Draw:
         return np.packbits(changed > 0, axis=1)
 
     return draw
-
-
-def parts(draw: Draw, count: int, seed: int) -> Iterator[Rows]:
-    """`count` values in parts; the reference of each is its position. The same seed gives the same values."""
-    chance = np.random.default_rng(seed)
-    for start in range(0, count, ROWS_PER_PART):
-        some = min(ROWS_PER_PART, count - start)
-        yield Rows(draw(chance, some), np.arange(start, start + some, dtype=np.uint64))
 
 
 def _crops() -> NDArray[np.float32]:

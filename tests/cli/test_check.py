@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.cli.conftest import ENTRY, Api, Ended
@@ -135,3 +136,17 @@ def test_a_wrong_check_asks_nothing(api: Api, edgeward: Run, argv: tuple[str, ..
     with pytest.raises(UserError, match=why):
         edgeward("check", *argv)
     assert api.requests == []
+
+
+def test_the_url_that_is_asked_about_is_sent(api: Api, edgeward: Run, picture: Path) -> None:
+    """With an image in the query, with a hash in the body; a download is asked about at its own URL. A list with
+    another mode there is shown so."""
+    api.answer("POST /api/v1/check", {**BLOCKED, "matches": [{**MATCH, "mode_here": "monitor"}]})
+    ended = edgeward("check", picture, "--hash", "md5:" + "1" * 32, "--at", "http://a.test/x")
+    assert api.requests[0].path.endswith("?at=http%3A%2F%2Fa.test%2Fx")
+    assert api.requests[1].json == {"hash": "md5:" + "1" * 32, "at": "http://a.test/x"}
+    assert "on blocklist court (enforce, here monitor): order 17" in ended.out
+    api.answer("GET /a.jpg", b"bytes")
+    url = api.url.removesuffix("/") + "/a.jpg"
+    edgeward("check", url)
+    assert parse_qs(urlsplit(api.requests[-1].path).query) == {"at": [url]}

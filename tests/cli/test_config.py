@@ -19,6 +19,7 @@ from edgeward.settings.cache_settings import CACHE_TYPES, CacheSettings, driver_
 from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
 from edgeward.settings.descriptions import descriptions
 from edgeward.settings.loading import load
+from edgeward.settings.scan_settings import ScanException
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "edgeward.toml"
@@ -29,6 +30,7 @@ TABLES: dict[str, tuple[type[BaseModel], ...]] = {
     "hosts": (HostSettings,),
     "webhooks": (WebhookSettings,),
     "classifiers": (ClassifierSettings,),
+    "scan_exceptions": (ScanException,),
 }
 """The arrays of tables, each with the models of its tables."""
 

@@ -16,6 +16,8 @@ INCIDENT = {
     "list": "court",
     "entry": ENTRY["id"],
     "act": ENTRY["act"],
+    "source_id": "NCMEC-7",
+    "tags": ["A1", "B2"],
     "type": "pdq",
     "distance": 0,
     "view": "turned",
@@ -45,6 +47,9 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
         "7",
         "-",
         "-",
+        "NCMEC-7",
+        "A1,",
+        "B2",
         "http://host/a.jpg",
     ]
     assert api.requests[0].path.endswith("?limit=4")
@@ -52,11 +57,32 @@ def test_shows_a_table(api: Api, edgeward: Callable[..., Ended]) -> None:
 
 def test_an_incident_of_a_classifier_has_no_match(api: Api, edgeward: Callable[..., Ended]) -> None:
     """A classifier's incident has label and score, and dashes for what only a match has."""
-    nothing = {"list": "", "entry": "", "act": "", "type": "", "view": "stored", "frame": 0}
+    nothing = {
+        "list": "",
+        "entry": "",
+        "act": "",
+        "source_id": "",
+        "tags": [],
+        "type": "",
+        "view": "stored",
+        "frame": 0,
+    }
     classified = {"decision": "deliver", "reason": "classified", "classifier": "model", "label": "a cat", "score": 0.93}
     api.answer("GET /api/v1/incidents", {"incidents": [INCIDENT | nothing | classified]})
     words = edgeward("incidents").out.splitlines()[1].split()
-    assert words[1:] == ["41", "deliver", "classified", *"-------", "model:", "a", "cat", "0.93", "http://host/a.jpg"]
+    assert words[1:] == [
+        "41",
+        "deliver",
+        "classified",
+        *"-------",
+        "model:",
+        "a",
+        "cat",
+        "0.93",
+        "-",
+        "-",
+        "http://host/a.jpg",
+    ]
 
 
 def test_json_is_the_apis_own(api: Api, edgeward: Callable[..., Ended]) -> None:

@@ -22,7 +22,7 @@ def test_lists_shows_a_table(api: Api, edgeward: Run) -> None:
         "enforce",
         "451",
         "1",
-        "pdq=31, phash=6, dhash=6, pdq-dhash=72  yes        no        no       orders",
+        "pdq=31, phash=6, dhash=6, pdq-dhash=72  yes        no        no       -       orders",
     ]
 
 

@@ -77,7 +77,7 @@ def test_a_wrong_value_names_its_option_and_what_is_expected(text: str) -> None:
 
 def test_options_with_a_type_are_found() -> None:
     """The test above sees them."""
-    assert {action.dest for _, action in TYPED} >= {"timeout", "limit", "quality", "cursor", "radius", "mode", "role"}
+    assert {action.dest for _, action in TYPED} >= {"timeout", "limit", "quality", "radius", "mode", "role"}
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "1e3", "0x10", "1_000", "٣", "9" * 5000])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edgeward.cli.times import unix_time
+from edgeward.cli.times import future_time, unix_time
 
 
 def test_times_of_the_calendar_and_ago() -> None:
@@ -23,3 +23,11 @@ def test_anything_else_is_refused(text: str) -> None:
     """The message shows what is right."""
     with pytest.raises(argparse.ArgumentTypeError, match="is not a time, such as 2h"):
         unix_time(text)
+
+
+def test_a_time_to_come() -> None:
+    """So long from now, or ISO 8601."""
+    assert future_time("2026-01-01") == 1767225600
+    assert abs(time.time() + 30 * 86400 - future_time("30d")) < 60
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a time"):
+        future_time("never")

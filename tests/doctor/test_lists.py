@@ -1,11 +1,12 @@
 """Checks of the lists of a running controller."""
 
+import time
 from pathlib import Path
 
 import pytest
 from tests.lists.entries import entries
 from tests.support.controllers import Api
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, until
 from tests.support.services import running_services
 
 from edgeward.doctor.examination import examine
@@ -66,3 +67,22 @@ async def test_lists_that_the_store_lost_are_not_judged(store: Store, tmp_path: 
 
 async def _health(services: Services) -> dict[tuple[str, str], Health]:
     return {(each.about, each.check): each.health for each in await examine(services)}
+
+
+def test_lists_that_end_are_named(api: Api, a_list: str) -> None:
+    """Those that end within a week, and those that have ended until somebody gives them another time."""
+    now = time.time()
+    assert _found(api)["ends"]["detail"] == "no list ends"
+    api.patch(f"/lists/{a_list}", {"expires_at": now + 8 * 86400})
+    assert (_found(api)["ends"]["health"], "not within a week: 1" in _found(api)["ends"]["detail"]) == ("ok", True)
+    api.patch(f"/lists/{a_list}", {"expires_at": now + 3 * 86400 + 60})
+    found = _found(api)["ends"]
+    assert (found["health"], f"{a_list} in 3 days" in found["detail"]) == ("warn", True)
+    api.patch(f"/lists/{a_list}", {"expires_at": now + 1.5})
+    until(lambda: api.get(f"/lists/{a_list}").json["mode"] == "off")
+    found = _found(api)["ends"]
+    assert (found["health"], f"have ended and block nothing: {a_list}" in found["detail"]) == ("warn", True)
+    (turned_off, *_) = api.get(f"/audit?list={a_list}").json["acts"]
+    assert (turned_off["who"], turned_off["about"]) == ("edgeward", {"mode": "off"})
+    api.patch(f"/lists/{a_list}", {"expires_at": 0, "mode": "enforce"})
+    assert _found(api)["ends"]["health"] == "ok"

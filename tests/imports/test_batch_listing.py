@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 from tests.imports.controller import Controller
@@ -12,6 +13,7 @@ from edgeward.background import job_worker
 from edgeward.imports.batch_rows import staged_pieces
 from edgeward.imports.import_jobs import ImportJob
 from edgeward.imports.spool import Spool
+from edgeward.lists.batches.batch_store import Undone
 from edgeward.lists.formats import WithdrawnSource
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.store.connection import Store
@@ -114,3 +116,33 @@ async def test_withdrawals_are_part_of_the_step(controller: Controller) -> None:
     left = {entry.signal for entry in controller.replica.matcher.entries("bad").values()}
     assert left == {row.signal for row in [*first, *new]} - {first[number].signal for number in (7, 8, 9)}
     assert (await controller.list_store.acts.get(job.id)).withdrawn == 3
+
+
+async def test_an_undo_in_the_middle_leaves_each_value_once(controller: Controller) -> None:
+    """Of three imports that say something else of a value, as the last one says. What a fourth withdraws stays off,
+    whatever is undone that had taken off an earlier copy."""
+    batches, matcher = controller.list_store.batches, controller.replica.matcher
+    one = [ParsedHash(row.signal, "", "old") for row in hashes(4)]
+    await run(controller, one)
+    middle = await run(controller, [ParsedHash(row.signal, "", "middle") for row in one])
+    last = await run(controller, [ParsedHash(one[0].signal, "", "last"), ParsedHash(one[1].signal, "", "middle")])
+    gone = await run(controller, [ParsedHash(one[2].signal, withdrawn=True), *hashes(1, seed=4)])
+
+    async def undo(job: ImportJob) -> None:
+        stored = await batches.get("bad")
+        act = replace(await controller.list_store.acts.get(job.id), undone_by="ann")
+        (batch,) = [each for each in stored.batches if each.act == job.id]
+        version = await batches.undo(act, batch.id, stored.last, Undone(0, 0, 0))
+        assert await controller.replica.wait_version(version, 60)
+
+    def listed() -> list[str]:
+        return [found.source_id if (found := by_signal.get(row.signal)) else "" for row in one]
+
+    await undo(middle)
+    by_signal = {entry.signal: entry for entry in matcher.entries("bad").values()}
+    assert len(matcher.entries("bad")) == sum(matcher.counts().values()) == 4
+    assert listed() == ["last", "", "", "old"], "the last one adds the second, and says nothing of it"
+    await undo(last)
+    await undo(gone)
+    by_signal = {entry.signal: entry for entry in matcher.entries("bad").values()}
+    assert listed() == ["old"] * 4

@@ -75,3 +75,13 @@ def test_wrong_lengths_are_refused(values: bytes, ids: list[int]) -> None:
     with pytest.raises(ValueError, match=r"1 ids for 2|9 bytes"):
         index.add(values, ids)
     assert len(index) == 0
+
+
+@pytest.mark.parametrize("size", [5, 8, 32])
+def test_all_values_in_pieces(size: int) -> None:
+    """They come as they were added, with their ids, segment after segment."""
+    index, values = filled(size, 150, random.Random(3))
+    pieces = [([value.tobytes() for value in some], ids.tolist()) for some, ids in index.pieces()]
+    assert [len(ids) for _, ids in pieces] == [64, 64, 22]
+    assert [value for some, _ in pieces for value in some] == values
+    assert [number for _, ids in pieces for number in ids] == list(range(150))

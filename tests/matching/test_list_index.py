@@ -73,7 +73,8 @@ def ref_of(index: ListIndex, entry: Entry) -> RowRef:
     return ref
 
 
-def test_an_entry_of_both_kinds_counts_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", range(1, 7))
+def test_an_entry_of_both_kinds_counts_once(step: int, tmp_path: Path) -> None:
     """Whether it is added, removed or taken off a batch first, before a fold or during one."""
     index, files, rows, batch = rows_and_single(tmp_path)
     assert index.counts() == {"pdq": 32, "md5": 10}
@@ -89,18 +90,18 @@ def test_an_entry_of_both_kinds_counts_once(tmp_path: Path) -> None:
     assert (len(index.entries), index.counts()["pdq"]) == (40, 30)
     # The same between the steps of a fold.
     steps = index.set_batches_steps([batch], dict.fromkeys(removed, 2), files)
-    next(steps)
+    for _ in range(step):
+        next(steps)
     assert index.remove(rows[1].id)[0]
-    assert not index.add(rows[20])
-    assert not index.add(rows[21])
-    index.remove_rows([ref_of(index, rows[20])])
+    assert [index.add(rows[number]) for number in (20, 21, 22)] == [False] * 3
+    index.remove_rows([ref_of(index, rows[number]) for number in (20, 30)])
     for _ in steps:
         pass
     assert len(index.entries) == len(dict(index.entries)) == 40
     assert index.counts() == {"pdq": 30, "md5": 10}
     index.set_batches([], {}, files)
-    assert index.counts() == {"pdq": 4, "md5": 1}
-    assert len(index.entries) == 5
+    assert index.counts() == {"pdq": 5, "md5": 1}
+    assert len(index.entries) == 6
 
 
 def test_single_entries_win(tmp_path: Path) -> None:

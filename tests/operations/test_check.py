@@ -33,7 +33,7 @@ async def test_a_match_comes_with_its_list(services: Services) -> None:
     await entries.add(services, "fine", fingerprint.signals, "ana", "")
     allowed = await check.check(services, fingerprint)
     assert (allowed.decision, allowed.reason) == ("deliver", "allowlisted")
-    assert {hash_list.name: match.entry.list for match, hash_list in allowed.matches} == {"a": "a", "fine": "fine"}
+    assert {hash_list.name: match.entry.list for match, hash_list, _ in allowed.matches} == {"a": "a", "fine": "fine"}
 
 
 async def test_the_policy_decides_about_what_can_not_be_hashed(services: Services) -> None:

@@ -107,7 +107,7 @@ async def test_an_undo_takes_back_a_batch(services: Services, files: BatchFiles)
     assert (added.known, added.entries[0].act) == (1, "act-0000000000000001")
     start = await services.list_store.version()
     status = await undo.get(services, "job-2")
-    assert (status.listed, status.added) == (4, 4)
+    assert (status.listed, status.added) == (3, 4)
     result = await undo.undo(services, "job-2", "bob", "a mistake", TIMEOUT)
     assert (result.act.removed, result.act.kept, result.act.restored, bool(result.act.done_at)) == (2, 4, 1, True)
     assert result.change.active
@@ -148,6 +148,17 @@ async def test_the_undo_of_a_single_entry_leaves_the_batch(services: Services, f
     assert entries.find(services, entry(2).id).act == "job-1"
 
 
+async def test_an_import_whose_record_is_lost_is_undone(services: Services, files: BatchFiles) -> None:
+    """The store lost its act, and has its batch back: that tells who listed what, when and why."""
+    await listed(services, files, [entry(number) for number in range(5)], "job-1", by="ana", why="order 17")
+    await services.store.redis.delete(services.list_store.acts.keys("job-1")[0])
+    status = await undo.get(services, "job-1")
+    assert (status.act.by, status.act.why, status.act.at, status.listed) == ("ana", "order 17", 1000.0, 5)
+    result = await undo.undo(services, "job-1", "bob", "")
+    assert (result.act.by, result.act.rows, result.act.removed) == ("ana", 5, 5)
+    assert len(services.replica.matcher.entries("a")) == 0
+
+
 async def test_they_are_removed(services: Services, files: BatchFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by its id, and all of an act or a source: singly if they are few, in one version if they are many. What was
     replaced before does not come back by an undo. A dry run removes nothing."""
@@ -157,7 +168,7 @@ async def test_they_are_removed(services: Services, files: BatchFiles, monkeypat
     removes = [(old, [rows[each] for each in range(10)])]
     new = [entry(number, "t" if number < 3 else "u") for number in range(10)]
     await listed(services, files, new, "job-2", removes=removes)
-    one = await removals.of_entry(services, entry(15).id, None, "bob", "why")
+    one = await removals.of_entry(services, entry(15).id, None, "bob", "one")
     assert (one.count, numbers(one.entries), one.change.active) == (1, [15], True)
     asked = RemovalRequest("a", "bob", "why")
     version = await services.list_store.version()
@@ -165,10 +176,16 @@ async def test_they_are_removed(services: Services, files: BatchFiles, monkeypat
     assert (would.count, numbers(would.entries), await services.list_store.version()) == (7, [*range(3, 10)], version)
     many = await removals.of_source(services, asked, "u")
     assert (many.count, numbers(many.entries), many.change.version) == (7, [*range(3, 10)], version + 1)
-    few = await removals.of_act(services, asked, "job-2")
-    assert (few.count, numbers(few.entries), few.change.version) == (3, [0, 1, 2], version + 4)
-    assert numbers(list(services.replica.matcher.entries("a").values())) == [*range(10, 15), *range(16, 20)]
+    await entries.add(services, "a", [entry(0).signal], "cat", "of a case")
+    start = await services.list_store.version()
+    few = await removals.of_act(services, replace(asked, why="few"), "job-2")
+    assert (few.count, numbers(few.entries), few.change.version) == (2, [1, 2], start + 3)
+    assert await differing(services, start, start + 3) == [("-", 1), ("-", 2)]
+    left = [0, *range(10, 15), *range(16, 20)]
+    assert numbers(list(services.replica.matcher.entries("a").values())) == left
     await undo.undo(services, "job-2", "bob", "")
-    assert numbers(list(services.replica.matcher.entries("a").values())) == [*range(10, 15), *range(16, 20)]
-    kinds = [(each.kind, each.removed) for each in (await list_history.of_list(services, "a", None, 100)).lines]
-    assert kinds[:2] == [("undo", 0), ("removal", 11)]
+    assert numbers(list(services.replica.matcher.entries("a").values())) == left
+    lines = (await list_history.of_list(services, "a", None, 100)).lines
+    kinds = [(each.kind, each.added, each.removed) for each in lines]
+    assert kinds[:3] == [("undo", 0, 0), ("removal", 0, 3), ("add", 1, 0)]
+    assert kinds[3:5] == [("removal", 0, 7), ("removal", 0, 1)]

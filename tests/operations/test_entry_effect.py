@@ -47,6 +47,11 @@ async def test_the_lowest_quality_is_the_one_of_the_settings(
     entry = await _listed(services, HashList("a"), Signal("pdq", PDQ, quality))
     cannot_match = bool(await not_matching(services, [entry.signal]))
     assert (await effect_of(services, entry), cannot_match) == (effect, effect is Effect.CANNOT_MATCH)
+    # Unless the list itself asks for more.
+    await lists.change(services, "a", lists.ListChanges(min_quality=90), "ana", "")
+    assert await effect_of(services, entry) is Effect.CANNOT_MATCH
+    (why,) = await not_matching(services, [entry.signal], "a")
+    assert "below that of the list (90)" in why.text
 
 
 @pytest.mark.parametrize("signal", [MD5, Signal("pdq", PDQ, 90)])
@@ -58,6 +63,11 @@ async def test_an_allowlist_wins(services: Services, signal: Signal) -> None:
     assert await effect_of(services, blocked) is Effect.PROTECTED
     (note,) = await entry_effect.notes(services, HashList("court"), [signal])
     assert f"press ({allowed.id})" in note
+    await lists.change(services, "press", lists.ListChanges(hosts=("a.test",)), "ana", "")
+    # At other hosts it blocks.
+    assert await effect_of(services, blocked) is Effect.BLOCKS
+    await lists.change(services, "press", lists.ListChanges(hosts=()), "ana", "")
+    assert await effect_of(services, blocked) is Effect.PROTECTED
     await lists.change(services, "press", lists.ListChanges(mode=Mode.MONITOR), "ana", "")
     assert await effect_of(services, blocked) is Effect.BLOCKS
 

@@ -73,7 +73,8 @@ async def test_entries_of_batches_are_compared(services: Services) -> None:
     listed = [Entry("a", md5(number), "", "ana", 1.0, "", f"s{number}", ("x",)) for number in range(10)]
     files = BatchFiles(services.config.state_dir.absolute() / BATCHES_DIRECTORY)
     batch = await list_batch(services.list_store, listed, files, act="job-1")
-    changes = await services.list_store.add_entries([Entry("a", md5(2), source_id="other")], "bob")
+    both = [Entry("a", md5(2), source_id="other"), Entry("a", md5(6))]
+    changes = await services.list_store.add_entries(both, "bob")
     assert await services.replica.wait_version(changes[-1].version, 60)
     assert batch.rows == 10
     found = await compared(
@@ -85,6 +86,7 @@ async def test_entries_of_batches_are_compared(services: Services) -> None:
         ParsedHash(md5(30), withdrawn=True),
         WithdrawnSource(4, "s4"),
         WithdrawnSource(5, "s2"),
+        WithdrawnSource(6, "s6"),
         ParsedHash(md5(40)),
         reading=Reading(),
     )

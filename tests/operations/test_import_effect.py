@@ -46,3 +46,20 @@ async def test_a_long_search_says_that_it_is_cut(services: Services, monkeypatch
     search = EffectSearch(services, hash_list)
     await search.add([md5(1), md5(2), Signal("photodna", "00" * 144)])
     assert search.effect == SeenEffect(unsearched=2)
+
+
+async def test_a_list_has_an_effect_where_it_acts(services: Services) -> None:
+    """Of the targets of an image only those are counted; and a limited list that blocks some of them already counts for
+    these alone."""
+    limited = HashList("a", paths=(f"/{seen_image(1).sha256}/0", f"/{seen_image(2).sha256}/"))
+    await lists.create(services, limited, "ana", "")
+    await lists.create(services, HashList("old", paths=(f"/{seen_image(2).sha256}/0",)), "ana", "")
+    await see(services, seen_image(1), seen_image(2), seen_image(3), targets=3)
+    await services.list_store.add_entries([Entry("old", md5(2))], "ana")
+    await services.list_store.wait_applied(await services.list_store.version(), 30.0)
+    found = {}
+    for number in (1, 2, 3):
+        search = EffectSearch(services, limited)
+        await search.add([md5(number)])
+        found[number] = search.effect.images, search.effect.targets
+    assert found == {1: (1, 1), 2: (1, 2), 3: (0, 0)}

@@ -284,3 +284,16 @@ def test_requests_that_nobody_has_answered_are_said_and_hide_nothing(state: str)
     assert unknowns(summary) == []
     both = summary.with_unjudged(Unjudged(1, pending=2))
     assert (both.state, both.unjudged, both.pending) == ("unknown", 1, 2)
+
+
+def test_what_is_not_scanned_is_said_beside_what_is_gone() -> None:
+    """Copies there are not known, so "every copy that Edgeward knew of" is not all. So it is with what a list of some
+    hosts leaves elsewhere. A purge that is owed says enough."""
+    for state in (ReceiptState.GONE, ReceiptState.FOUND_NOTHING, ReceiptState.ACCEPTED, ReceiptState.NOTHING):
+        summary = _summary(state, edge=_total(none=1, verified=1))
+        text = statement(replace(summary, not_scanned=["law.test", "b.test/x/"]))
+        assert text.endswith(" Nothing is scanned at law.test, b.test/x/: which copies are there is not known."), state
+        text = statement(replace(summary, limited=["The list a acts at a.test alone"]))
+        assert text.endswith(" The list a acts at a.test alone: elsewhere it blocks and purges nothing."), state
+    owed = replace(_summary(ReceiptState.OWED, edge=_total(owed=1)), not_scanned=["law.test"])
+    assert "scanned" not in statement(owed) + statement(_summary(ReceiptState.GONE))

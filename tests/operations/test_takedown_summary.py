@@ -12,6 +12,7 @@ from edgeward.operations.services import Services
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
 from edgeward.operations.takedowns import Requester, TakedownRequest
 from edgeward.purging.orders import PurgeResult
+from edgeward.settings.config import Config
 from edgeward.types import Delivery, Fingerprint, HashList, Mode, Outcome, Scope, Sighting, Signal, Target
 
 HOST = "photos.example"
@@ -207,3 +208,21 @@ async def test_hashes_listed_where_they_block_nothing(services: Services) -> Non
         takedown_id = await _placed(services, TakedownRequest(signals=(NEVER,), list=name))
         found = await _summary(services, takedown_id)
         assert (found.orders.state, found.unmatched) == (state, ["md5:" + "0" * 32])
+
+
+async def test_what_is_not_scanned_is_named_where_it_concerns(services: Services) -> None:
+    """A takedown of URLs concerns their hosts; one of hashes, and a listing, every host."""
+    exceptions = Config.model_validate({"scan_exceptions": [{"hosts": ["law.test", "other.test"]}]}).scan_exceptions
+    config = services.config.model_copy(update={"scan_exceptions": exceptions})
+    there = replace(services, config=config)
+    found = []
+    for request in (
+        TakedownRequest(urls=(Target("http", "law.test", "/a.jpg"),)),
+        TakedownRequest(urls=(Target("http", "img.test", "/a.jpg"),)),
+        TakedownRequest(signals=(Signal("md5", "1" * 32),)),
+    ):
+        made = await takedowns.create(services, request, ANA)
+        status, _ = await takedowns.get(there, made.status.takedown.id)
+        assert status.summary
+        found.append(list(status.summary.orders.not_scanned))
+    assert found == [["law.test"], [], ["law.test", "other.test"]]

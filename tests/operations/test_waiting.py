@@ -18,8 +18,9 @@ from edgeward.operations.services import Services
 from edgeward.purging.cache_nodes import KnownNode
 from edgeward.purging.orders import PurgeResult
 from edgeward.purging.unjudged_orders import Unjudged
+from edgeward.retromatch.progress import Progress
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Delivery, HashList, Outcome, PurgeOrder, Scope, Target, placed_at
+from edgeward.types import Cause, Delivery, Entry, HashList, Outcome, PurgeOrder, Scope, Signal, Target, placed_at
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ async def test_looks_become_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     services: Any = SimpleNamespace(
         retromatch=Retromatch(), orders=Orders(), list_store=Lists(), sightings=SimpleNamespace(forgotten=Forgotten()),
         replica=SimpleNamespace(loss=None), store=SimpleNamespace(clock=SimpleNamespace(now=time.time)),
-        caches=(), accepted_is_enough=(), config=SimpleNamespace(caches=()),
+        caches=(), accepted_is_enough=(), config=SimpleNamespace(caches=(), scan_exceptions=()),
     )  # fmt: skip
     status = await waiting.wait_purged(services, 7, [], set(), 600.0)
     assert status.matched
@@ -197,3 +198,20 @@ async def test_of_forgotten_targets_the_latest_order_counts(services: Services) 
         await services.orders.record_results(name, [PurgeResult(latest, done)])
     status = await waiting.wait_purged(services, 0, [], {"e"}, 0.2)
     assert (status.orders, status.summary.forgotten) == (12, {})
+
+
+async def test_new_entries_do_not_wait_for_earlier_changes(services: Services) -> None:
+    """A long list that is still being matched holds up no answer for others, but that for entries listed before."""
+    await services.list_store.create_list(HashList("a"), "me")
+    await services.retromatch.close()
+    signals = [Signal("md5", f"{number:032x}") for number in range(2)]
+    earlier, later = await services.list_store.add_entries([Entry("a", signal) for signal in signals], "me")
+    await Progress(services.store).record_matched({later.version: []})
+    assert earlier.entry
+
+    async def is_matched(known: frozenset[str]) -> bool:
+        return (await waiting.wait_purged(services, later.version, [later], known, timeout=0.1)).matched
+
+    assert await is_matched(frozenset())
+    assert not await is_matched(frozenset({earlier.entry.id}))
+    assert not (await waiting.wait_purged(services, 99, [], frozenset(), timeout=0.1)).matched

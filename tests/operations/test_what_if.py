@@ -40,11 +40,13 @@ async def test_it_says_what_the_list_then_matches(services: Services) -> None:
     """For each radius the images are those that the list matches once it has it; nothing is changed before."""
     await lists.create(services, HashList("bad", mode=Mode.MONITOR), "ana", "")
     await entries.add(services, "bad", [Signal("pdq", PDQ, 90), Signal("md5", "cd" * 16)], "ana", "")
-    known = [image(bits, pdq(bits)) for bits in range(24, 50)]
+    known = [image(bits, pdq(bits, quality=95)) for bits in range(24, 50)]
     low, turned = image(100, pdq(3, quality=10)), image(101, pdq(0, view=View.DIHEDRAL))
+    known[0] = image(24, pdq(24, quality=70))
     twin = image(102, Signal("md5", "cd" * 16), pdq(40))
     await seen(services, [*known, low, turned, twin])
-    for changes in (ListChanges(radius={"pdq": 40}), ListChanges(radius={"pdq": 24}), ListChanges(rotations=True)):
+    radii = ListChanges(radius={"pdq": 40}), ListChanges(radius={"pdq": 24})
+    for changes in (*radii, ListChanges(rotations=True), ListChanges(min_quality=80), ListChanges(min_quality=91)):
         found = await what_if.what_if(services, "bad", changes, 30.0)
         assert (found.images, found.matching) == (29, 9), "31 - 24 + 1 by their PDQ, one by its MD5"
         expected = {}
@@ -59,7 +61,7 @@ async def test_it_says_what_the_list_then_matches(services: Services) -> None:
             histogram.setdefault(kind, {}).setdefault(distance, 0)
             histogram[kind][distance] += 1
         assert {kind: dict(counts) for kind, counts in found.distances.items()} == histogram
-        undone = ListChanges(radius={"pdq": None}, rotations=False)
+        undone = ListChanges(radius={"pdq": None}, rotations=False, min_quality=0)
         await lists.change(services, "bad", undone, "ana", "")
 
 

@@ -87,9 +87,9 @@ async def start(store: Store, site: Site, pool: HasherPool) -> AsyncIterator[Cal
         {"name": "down.test", "origin": "http://127.0.0.1:1"},
     )
 
-    def make(hosts: Sequence[Any] = hosts_of_site, **sweep: Any) -> Sweep:
+    def make(hosts: Sequence[Any] = hosts_of_site, tables: Any = (), **sweep: Any) -> Sweep:
         settings = {"within_seconds": 3600.0, "per_second": 100.0, "timeout_ms": 60_000, **sweep}
-        made.append(Sweep(store, Config.model_validate({"hosts": [*hosts], "sweep": settings}), pool))
+        made.append(Sweep(store, Config.model_validate({"hosts": [*hosts], "sweep": settings, **dict(tables)}), pool))
         return made[-1]
 
     yield make
@@ -391,3 +391,10 @@ async def test_checks_that_fail_do_not_end_the_sweep(
     await eventually(lambda: defects() == before + 2)
     await sweep.serve(target("/c.jpg"))
     await eventually(lambda: len(checked) == 3)
+
+
+async def test_what_is_not_scanned_is_not_asked_for(start: Callable[..., Sweep], site: Site) -> None:
+    """Also what was seen there before: its body would be compared, and so looked at."""
+    sweep = start(tables={"scan_exceptions": [{"hosts": ["law.test"]}]})
+    await sweep.serve(target(host="law.test"), target())
+    assert (await sweep.step(), site.count("/a.jpg")) == (1, 1)

@@ -1,4 +1,4 @@
-"""What tests do beside a judge: list an image, and wait for what was written."""
+"""What tests do beside a judge: list an image, and wait for what was written. Where images are judged."""
 
 import asyncio
 
@@ -7,7 +7,9 @@ from tests.support.proxy_pictures import sha256
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList
+from edgeward.types import Entry, HashList, Target
+
+TARGET = Target("http", "img.example.org", "/a.jpg")
 
 
 async def fingerprints_stored() -> None:

@@ -14,7 +14,7 @@ from edgeward.proxy.incident_reporter import IncidentReporter
 from edgeward.store.connection import Store
 from edgeward.types import Decision, Entry, Incident, Match, Reason, Signal, Verdict
 
-ENTRY = Entry("bad", Signal("sha256", "ab" * 32), "why", "ana", 1.0, "act-1")
+ENTRY = Entry("bad", Signal("sha256", "ab" * 32), "why", "ana", 1.0, "act-1", "NCMEC-7", ("A1", "B2"))
 BLOCK = Verdict(Decision.BLOCK, Reason.MATCH, Match(ENTRY.signal, ENTRY, 0))
 MONITORED = Verdict(Decision.DELIVER, Reason.MONITORED, BLOCK.match)
 
@@ -56,6 +56,7 @@ async def test_every_request_is_a_hit_of_its_incident(reporter: IncidentReporter
     found = await Incidents(store).recent()
     assert len(found) == 2
     assert {(each.act, each.entry_id, each.list) for each in found} == {("act-1", ENTRY.id, "bad")}
+    assert {(each.source_id, each.tags) for each in found} == {(ENTRY.source_id, ENTRY.tags)}
 
 
 async def test_a_block_is_not_a_hit_of_a_monitored_match(reporter: IncidentReporter, store: Store) -> None:

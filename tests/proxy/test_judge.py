@@ -6,13 +6,14 @@ import hashlib
 import io
 import random
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 from PIL import Image, ImageOps
 from tests.proxy.conftest import HASHING
-from tests.proxy.judging import fingerprints_stored, list_image
+from tests.proxy.judging import TARGET, fingerprints_stored, list_image
 from tests.support.collected import tracked
 from tests.support.eventually import eventually
 from tests.support.proxy_pictures import jpeg, sha256
@@ -51,13 +52,13 @@ async def test_never_hashes_the_same_bytes_twice(
     """The second time the fingerprint comes from memory; in another worker, from the store."""
     hashed, memory, stored = lookups("hashed"), lookups("memory"), lookups("store")
     for _ in range(2):
-        fingerprint, verdict = await judge.judge(jpeg(), ())
+        fingerprint, verdict = await judge.judge(jpeg(), (), TARGET)
     assert fingerprint is not None
     assert verdict.reason is Reason.NO_MATCH
     assert (lookups("hashed"), lookups("memory")) == (hashed + 1, memory + 1)
     await fingerprints_stored()
     other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
-    assert (await other.judge(jpeg(), ()))[0] == fingerprint
+    assert (await other.judge(jpeg(), (), TARGET))[0] == fingerprint
     assert (lookups("hashed"), lookups("store")) == (hashed + 1, stored + 1)
     await other.close()
 
@@ -65,16 +66,16 @@ async def test_never_hashes_the_same_bytes_twice(
 async def test_same_body_at_once_is_hashed_once(judge: Judge) -> None:
     """Clients that ask for a new image at the same time share one hashing."""
     before = lookups("hashed")
-    await asyncio.gather(*(judge.judge(jpeg("rocket"), ()) for _ in range(10)))
+    await asyncio.gather(*(judge.judge(jpeg("rocket"), (), TARGET) for _ in range(10)))
     assert lookups("hashed") == before + 1
 
 
 async def test_a_newer_list_is_matched_anew(judge: Judge, store: Store, replica: Replica) -> None:
     """A remembered verdict holds only for its version of the lists; the image is not decoded again."""
-    assert not (await judge.judge(jpeg(), ()))[1].blocks
+    assert not (await judge.judge(jpeg(), (), TARGET))[1].blocks
     before = lookups("hashed")
     await list_image(store, replica, jpeg())
-    assert (await judge.judge(jpeg(), ()))[1].blocks
+    assert (await judge.judge(jpeg(), (), TARGET))[1].blocks
     assert lookups("hashed") == before
 
 
@@ -88,7 +89,7 @@ async def test_large_bodies_do_not_stall_the_loop(judge: Judge, monkeypatch: pyt
         return hashlib.sha256(body)
 
     monkeypatch.setattr(module, "hashlib", SimpleNamespace(sha256=digest))
-    judging = asyncio.create_task(judge.judge(b"BM" + bytes(module.THREAD_BYTES), ()))
+    judging = asyncio.create_task(judge.judge(b"BM" + bytes(module.THREAD_BYTES), (), TARGET))
     await eventually(begun.is_set)
     let_go.set()
     await judging
@@ -97,19 +98,19 @@ async def test_large_bodies_do_not_stall_the_loop(judge: Judge, monkeypatch: pyt
 async def test_flaws_are_judged_by_policy_but_digests_match_first(judge: Judge, store: Store, replica: Replica) -> None:
     """An image that can't be decoded is delivered by default, unless its digest is listed."""
     broken = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
-    fingerprint, verdict = await judge.judge(broken, ())
+    fingerprint, verdict = await judge.judge(broken, (), TARGET)
     assert fingerprint is not None
     assert (fingerprint.flaw, verdict.decision) == (Flaw.UNDECODABLE, Decision.DELIVER)
     assert verdict.reason is Reason.UNDECODABLE
     await list_image(store, replica, broken)
-    assert (await judge.judge(broken, ()))[1].reason is Reason.MATCH
+    assert (await judge.judge(broken, (), TARGET))[1].reason is Reason.MATCH
 
 
 async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: HasherPool) -> None:
     """Without the store an image is hashed and judged all the same."""
     nowhere = Store("unix:///nonexistent/socket", "x", 100)
     judge = Judge(Config(hashing=HASHING), replica, pool, Sightings(nowhere, SightingsSettings()))
-    fingerprint, verdict = await judge.judge(jpeg("chelsea"), ())
+    fingerprint, verdict = await judge.judge(jpeg("chelsea"), (), TARGET)
     assert fingerprint is not None
     assert verdict.reason is Reason.NO_MATCH
     await judge.close()
@@ -118,7 +119,7 @@ async def test_store_away_costs_nothing_but_the_lookup(replica: Replica, pool: H
 
 async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: Store, replica: Replica) -> None:
     """After longer than a change waits for it, it asks the store before it judges; concurrent requests share that."""
-    await judge.judge(jpeg(), ())
+    await judge.judge(jpeg(), (), TARGET)
     caught: list[float] = []
     original = replica.wait_current
 
@@ -131,7 +132,7 @@ async def test_a_process_that_was_frozen_catches_up_first(judge: Judge, store: S
     async def judged_after_a_freeze() -> None:
         # No await before the judging asks for it: the running replica would hear from the store meanwhile.
         replica.freshness = Freshness()
-        await judge.judge(jpeg(), ())
+        await judge.judge(jpeg(), (), TARGET)
 
     await asyncio.gather(*(judged_after_a_freeze() for _ in range(5)))
     assert len(caught) == 1
@@ -145,10 +146,10 @@ async def test_what_the_store_has_named_is_waited_for(
     monkeypatch.setattr(module, "CATCH_UP_TURNS", (1, 1))
     monkeypatch.setattr(module, "APPLY_TURNS", 1200)
     monkeypatch.setattr(membership, "LEASE_SECONDS", 60.0)
-    await judge.judge(jpeg(), ())
+    await judge.judge(jpeg(), (), TARGET)
     replica.freshness = Freshness()
     replica.freshness.answered(now(), replica.version + 2)
-    judging = asyncio.create_task(judge.judge(jpeg(), ()))
+    judging = asyncio.create_task(judge.judge(jpeg(), (), TARGET))
     done, _ = await asyncio.wait([judging], timeout=0.5)
     assert not done
     await list_image(store, replica, jpeg())  # two changes
@@ -163,7 +164,7 @@ async def test_what_waits_when_the_worker_ends_gets_its_verdict_by_policy(
     monkeypatch.setattr(module, "TURN_SECONDS", 60.0)
     config = Config(hashing=HASHING, policy=PolicySettings(store_stale_seconds=0))
     judge = Judge(config, replica, pool, Sightings(store, SightingsSettings()))
-    await judge.judge(jpeg(), ())
+    await judge.judge(jpeg(), (), TARGET)
     asked = asyncio.Event()
 
     async def never(*_: object) -> NoReturn:
@@ -178,7 +179,7 @@ async def test_what_waits_when_the_worker_ends_gets_its_verdict_by_policy(
             if owner is replica:
                 # No await before the judging asks for it: the running replica would hear from the store meanwhile.
                 patch.setattr(replica, "freshness", Freshness())
-            judging = asyncio.create_task(judge.judge(jpeg("coffee" if owner is pool else "astronaut"), ()))
+            judging = asyncio.create_task(judge.judge(jpeg("coffee" if owner is pool else "astronaut"), (), TARGET))
             await asked.wait()
             await judge.close()
             fingerprint, verdict = await judging
@@ -191,13 +192,13 @@ async def test_texts_are_images_only_if_they_show_one(store: Store, replica: Rep
     sightings = Sightings(store, SightingsSettings())
     judge = Judge(Config(hashing=HASHING), replica, pool, sightings)
     drawing, page = b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<p>hello"
-    assert (await judge.judge(drawing, (), "image/svg+xml"))[1].reason is Reason.NO_MATCH
-    assert (await judge.judge(page, (), "text/xml"))[1].reason is Reason.NOT_IMAGE
-    assert (await judge.judge(page, (), "image/png"))[1].reason is Reason.NO_MATCH
+    assert (await judge.judge(drawing, (), TARGET, "image/svg+xml"))[1].reason is Reason.NO_MATCH
+    assert (await judge.judge(page, (), TARGET, "text/xml"))[1].reason is Reason.NOT_IMAGE
+    assert (await judge.judge(page, (), TARGET, "image/png"))[1].reason is Reason.NO_MATCH
     before = lookups("hashed")
-    assert (await judge.judge(page, (), ""))[1].reason is Reason.NOT_IMAGE
+    assert (await judge.judge(page, (), TARGET, ""))[1].reason is Reason.NOT_IMAGE
     assert lookups("hashed") == before
-    await judge.judge(b"<p>another", (), "text/xml")
+    await judge.judge(b"<p>another", (), TARGET, "text/xml")
     await judge.close()
     stored = {found.size async for found in sightings.images()}
     assert len(drawing) in stored
@@ -212,8 +213,8 @@ async def test_the_same_bytes_as_another_kind_of_text(store: Store, replica: Rep
     body = f"<a b='&#100;ata:;base64,{base64.b64encode(jpeg()).decode()}'".encode()
     for _ in range(2):
         judge = Judge(Config(hashing=settings), replica, pool, Sightings(store, SightingsSettings()))
-        assert (await judge.judge(body, (), "text/css"))[1].reason is Reason.NOT_IMAGE
-        fingerprint, verdict = await judge.judge(body, (), "text/html")
+        assert (await judge.judge(body, (), TARGET, "text/css"))[1].reason is Reason.NOT_IMAGE
+        fingerprint, verdict = await judge.judge(body, (), TARGET, "text/html")
         assert fingerprint is not None
         assert (fingerprint.media_type, verdict.reason) == ("text/html", Reason.NO_MATCH)
         await fingerprints_stored()
@@ -247,18 +248,18 @@ async def test_a_list_that_asks_for_more_has_images_hashed_again(
     """An image is hashed again, once, when a list needs more views; not when it no longer does, nor in another
     worker."""
     body = await list_mirrored(store, replica)
-    assert not (await judge.judge(body, ()))[1].blocks
+    assert not (await judge.judge(body, (), TARGET))[1].blocks
     hashed = lookups("hashed")
     await set_list(store, replica, HashList("staff", rotations=True))
     for _ in range(2):
-        _, verdict = await judge.judge(body, ())
+        _, verdict = await judge.judge(body, (), TARGET)
         assert verdict.match and verdict.match.signal.view is View.DIHEDRAL
     assert lookups("hashed") == hashed + 1
     await fingerprints_stored()
     await set_list(store, replica, HashList("staff"))
     other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
     for each in (judge, other):
-        assert not (await each.judge(body, ()))[1].blocks
+        assert not (await each.judge(body, (), TARGET))[1].blocks
         assert lookups("hashed") == hashed + 1
     await other.close()
 
@@ -277,7 +278,7 @@ async def test_what_a_list_asks_for_while_an_image_is_hashed_counts(
         return found
 
     monkeypatch.setattr(pool, "fingerprint", overtaken)
-    assert (await judge.judge(body, ()))[1].blocks
+    assert (await judge.judge(body, (), TARGET))[1].blocks
 
 
 async def test_matching_against_long_lists_holds_up_no_other_task(
@@ -301,26 +302,26 @@ async def test_matching_against_long_lists_holds_up_no_other_task(
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(other())
-    found = await judge.verdict(seen)
+    found = await judge.verdict(seen, TARGET)
     watching.cancel()
     assert slices > 3
 
     def matched_again(*_: object) -> NoReturn:
         raise AssertionError("it was not remembered")
 
-    monkeypatch.setattr(matcher, "verdict_async", matched_again)
-    assert (await judge.verdict(seen)).reason is Reason.NO_MATCH
-    assert await judge.verdict(seen) is found
+    monkeypatch.setattr(matcher, "matches_async", matched_again)
+    assert (await judge.verdict(seen, TARGET)).reason is Reason.NO_MATCH
+    assert await judge.verdict(seen, TARGET) is found
 
 
 async def test_a_complete_fingerprint_is_stored(judge: Judge, store: Store) -> None:
     """A fingerprint is stored for all workers if nothing is missing from it, whatever its flaw; otherwise not."""
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "grey").save(out, "PNG")
-    fingerprint, verdict = await judge.judge(out.getvalue(), ())
+    fingerprint, verdict = await judge.judge(out.getvalue(), (), TARGET)
     assert fingerprint is not None
     assert (fingerprint.flaw, verdict.reason) == (Flaw.FLAT, Reason.FLAT)
-    broken, _ = await judge.judge(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4, ())
+    broken, _ = await judge.judge(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4, (), TARGET)
     assert broken is not None
     assert broken.flaw is Flaw.UNDECODABLE
     await fingerprints_stored()
@@ -332,7 +333,7 @@ async def test_a_complete_fingerprint_is_stored(judge: Judge, store: Store) -> N
 async def test_a_coding_by_any_name_is_only_unknown(judge: Judge) -> None:
     """Any bytes in Content-Encoding lead to the verdict on an unknown coding, never to a defect."""
     for name in ("\udcff", "\0", "gzip\udc80", "%ff", "x" * 10_000):
-        _, verdict = await judge.judge(jpeg(), (name,))
+        _, verdict = await judge.judge(jpeg(), (name,), TARGET)
         assert verdict.reason is Reason.BAD_CODING
 
 
@@ -348,10 +349,10 @@ async def test_the_collector_finds_little_in_what_is_remembered(
     monkeypatch.setattr(pool, "fingerprint", made)
     before = tracked()
     for number in range(1_000):
-        await judge.judge(b"%d" % number, ())
+        await judge.judge(b"%d" % number, (), TARGET)
     await eventually(lambda: tracked() - before < 6_000, "the collector finds little")
     hashed = lookups("memory")
-    await judge.judge(b"0", ())
+    await judge.judge(b"0", (), TARGET)
     assert lookups("memory") == hashed + 1
 
 
@@ -367,7 +368,28 @@ async def test_equal_verdicts_are_one(
     assert await replica.wait_version(changes[-1].version, 60)
     images = [Fingerprint(name, "image/png", 1, (Signal("sha256", name),)) for name in names]
     for _ in range(2):
-        found = [await judge.verdict(image) for image in images]
+        found = [await judge.verdict(image, TARGET) for image in images]
         assert [verdict.blocks for verdict in found] == [True] * 4 + [False] * 4
         assert len(judge._distinct_verdicts) <= 2
-    assert await judge.verdict(images[6]) is await judge.verdict(images[7])
+    assert await judge.verdict(images[6], TARGET) is await judge.verdict(images[7], TARGET)
+
+
+async def test_a_verdict_depends_on_the_target_where_a_list_does(judge: Judge, replica: Replica, store: Store) -> None:
+    """What was remembered of an image for one target is no verdict for another; a policy that changes is heeded."""
+    list_store = ListStore(store)
+    await list_store.create_list(HashList("staff", hosts=(TARGET.host,)), "test")
+    (change,) = await list_store.add_entries([Entry("staff", sha256(jpeg()))], "test")
+    assert await replica.wait_version(change.version, 60)
+    other = replace(TARGET, host="other.test")
+
+    async def blocked() -> list[bool]:
+        return [(await judge.judge(jpeg(), (), each))[1].blocks for each in (TARGET, other, TARGET, other)]
+
+    assert await blocked() == [True, False, True, False]
+    changed = await list_store.set_list(HashList("staff", hosts=(other.host,)), "test")
+    assert await replica.wait_version(changed.version, 60)
+    assert await blocked() == [False, True, False, True]
+    fingerprint, _ = await judge.judge(jpeg(), (), TARGET)
+    assert fingerprint
+    flawed = replace(fingerprint, flaw=Flaw.TOO_LARGE)
+    assert [(await judge.verdict(flawed, each)).reason for each in (TARGET, other)] == [Reason.TOO_LARGE, Reason.MATCH]

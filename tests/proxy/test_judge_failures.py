@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 from tests.proxy.conftest import HASHING
-from tests.proxy.judging import fingerprints_stored, list_image
+from tests.proxy.judging import TARGET, fingerprints_stored, list_image
 from tests.support.proxy_pictures import jpeg
 
 from edgeward.hashing.hashers.hasher import Hasher
@@ -69,23 +69,23 @@ async def test_an_image_that_hashers_fail_on_is_not_tried_again_at_once(
         failing = Failing(patch, flaw.value)
         poison = jpeg("coffee", 100)
         for _ in range(3):
-            fingerprint, verdict = await judge.judge(poison, ())
+            fingerprint, verdict = await judge.judge(poison, (), TARGET)
             assert fingerprint is not None
             assert (fingerprint.flaw, verdict.reason.value) == (flaw, flaw.value)
         await fingerprints_stored()
         other = Judge(Config(hashing=HASHING), replica, pool, Sightings(store, SightingsSettings()))
         for _ in range(2):
-            assert (await other.judge(poison, ()))[1].reason.value == flaw.value
+            assert (await other.judge(poison, (), TARGET))[1].reason.value == flaw.value
         assert failing.died == 1
         clock.pass_seconds(failed_images.FIRST_PAUSE_SECONDS)
         await forget_published(store)
         for pause in (10, 20, 40):
             failing.died = 0
-            await judge.judge(poison, ())
+            await judge.judge(poison, (), TARGET)
             assert failing.died == 1
             assert judge.failed_images.retry_seconds(fingerprint.sha256) == 2 * pause
             clock.pass_seconds(pause)
-            await judge.judge(poison, ())
+            await judge.judge(poison, (), TARGET)
             assert failing.died == 1
             clock.pass_seconds(pause)
             await forget_published(store)
@@ -99,11 +99,11 @@ async def test_an_image_that_failed_by_accident_gets_its_verdict(
     clock = Clock(monkeypatch)
     with monkeypatch.context() as patch:
         Failing(patch, "crashed")
-        assert (await judge.judge(jpeg("coffee", 99), ()))[1].reason is Reason.CRASHED
+        assert (await judge.judge(jpeg("coffee", 99), (), TARGET))[1].reason is Reason.CRASHED
     await fingerprints_stored()
     clock.pass_seconds(failed_images.FIRST_PAUSE_SECONDS)
     await forget_published(store)
-    assert (await judge.judge(jpeg("coffee", 99), ()))[1].reason is Reason.NO_MATCH
+    assert (await judge.judge(jpeg("coffee", 99), (), TARGET))[1].reason is Reason.NO_MATCH
     assert len(judge.failed_images) == 0
 
 
@@ -113,7 +113,7 @@ async def test_a_failed_image_that_is_listed_is_a_match(
     """By its SHA-256, while it is not tried again."""
     with monkeypatch.context() as patch:
         failing = Failing(patch, "crashed")
-        assert (await judge.judge(jpeg("coffee", 98), ()))[1].reason is Reason.CRASHED
+        assert (await judge.judge(jpeg("coffee", 98), (), TARGET))[1].reason is Reason.CRASHED
         await list_image(store, replica, jpeg("coffee", 98))
-        assert (await judge.judge(jpeg("coffee", 98), ()))[1].reason is Reason.MATCH
+        assert (await judge.judge(jpeg("coffee", 98), (), TARGET))[1].reason is Reason.MATCH
         assert failing.died == 1

@@ -347,3 +347,24 @@ async def test_a_lost_sighting_is_recorded_when_it_comes_again(bench: Bench, mon
     assert bench.recorder.record_sighting(bench.sighting("/1", "a"))
     await bench.recorder.flush()
     assert [each.path for each, _ in await bench.sightings.targets(image("a").sha256)] == ["/1"]
+
+
+async def test_a_sighting_is_matched_again_at_its_target(bench: Bench) -> None:
+    """A list that acts elsewhere orders nothing out; and a match of a limited list has no order by tag."""
+    await bench.list_store.create_list(HashList("limited", paths=("/x/",)), "tester")
+    checked = [bench.sighting(path, "late") for path in ("/x/1", "/y/1")]
+    await bench.list_image("late", on="limited")
+    for each in checked:
+        bench.recorder.record_sighting(each)
+    await bench.recorder.flush()
+    tagging = Recorder(*(bench.sightings, bench.orders, bench.replica, SightingsSettings(), bench.incidents), tags=True)
+    await tagging.start()
+    await bench.list_image("everywhere")
+    for name, path in (("late", "/x/2"), ("everywhere", "/z")):
+        tagging.order_purge(target(path), image(name).sha256, bench.replica.matcher.verdict(image(name)))
+    await tagging.close()
+    await bench.recorder.close()
+    # The retromatching may have met the sighting too: then there are two orders.
+    found = {(order.target.path or "tag", order.sha256) for order, _ in await bench.orders.recent()}
+    late, everywhere = image("late").sha256, image("everywhere").sha256
+    assert found == {("/x/1", late), ("/x/2", late), ("/z", everywhere), ("tag", everywhere)}

@@ -74,7 +74,7 @@ async def test_nothing_is_settled_before_the_lists_of_the_wait_are_applied(
 
     replica.settle = settle
     before = replica._settle_request
-    replica._flush_request, replica.flush_version = b"9999999999999-0", replica.version + 3
+    replica._reader.flush_request, replica._reader.flush_version = b"9999999999999-0", replica.version + 3
     replica._update_reports()
     assert replica._settle_request == before
     replica.matcher.version += 3

@@ -14,9 +14,11 @@ from tests.support.eventually import eventually
 from tests.support.real_caches import image, target
 from tests.support.stored_batches import list_batch as commit_batch
 
+from edgeward.errors import DamagedSegment
 from edgeward.lists.batches.batch_store import RemovedRow, Undone
 from edgeward.retromatch import search_cost
 from edgeward.retromatch.progress import Progress
+from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.store.connection import Store
 from edgeward.types import Batch, Cause, Change, Entry, HashList, Mode, PurgeOrder, RowRef, Scope, Signal
 
@@ -195,7 +197,7 @@ async def kill_at_step(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPat
 async def test_another_controller_continues(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does the remaining steps of a batch, in the same direction, and the version has the orders of all steps."""
     monkeypatch.setattr(search_cost, "rows_per_step", lambda _: 5)
-    monkeypatch.setattr(search_cost, "images_per_step", lambda _: 5)
+    monkeypatch.setattr(search_cost, "images_per_step", lambda *_: 5)
     monkeypatch.setattr("edgeward.matching.batches.packed_rows.ROWS_PER_BUCKET", 4)
     chance = random.Random(1)
     signals = {f"/{number}": Signal("pdq", chance.randbytes(32).hex(), 90) for number in range(30)}
@@ -246,6 +248,29 @@ async def test_entries_do_not_wait_for_a_batch(bench: Bench, start: Start, monke
     await eventually(bench.retromatch.owes_nothing)
 
 
+async def test_a_batch_that_cannot_be_matched(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again and again, and holds up no entry; once it can be matched, it is."""
+    await bench.see("/now", image("now"))
+    await bench.see("/row", image("row", MD5))
+    tries, damaged = list[int](), [True]
+    near_any = SeenImageIndex.near_any
+
+    def fail(self: SeenImageIndex, *args: Any) -> set[str]:
+        tries.append(1)
+        if damaged:
+            raise DamagedSegment("a file is damaged")
+        return near_any(self, *args)
+
+    monkeypatch.setattr(SeenImageIndex, "near_any", fail)
+    batch = await list_batch(bench, listed(MD5))
+    await start()
+    await eventually(lambda: len(tries) > 1)
+    assert await bench.paths(await bench.add(image("now").signals[0])) == ["/now"]
+    assert not await bench.is_matched(batch.version)
+    damaged.clear()
+    assert await paths(bench, batch) == ["/row"]
+
+
 async def test_two_controllers_match_a_batch_once(bench: Bench) -> None:
     """One of them takes it; each image is purged once."""
     for name in "abcdef":
@@ -280,8 +305,10 @@ async def test_what_is_seen_while_a_batch_is_committed(bench: Bench, start: Star
 
 
 async def test_hosts_of_lost_sightings(bench: Bench, start: Start) -> None:
-    """A batch purges them once, and its entries have that order on record; a withdrawal purges none."""
+    """A batch purges them once, and its entries have that order on record; a withdrawal purges none, and so does a
+    batch of a list that only monitors."""
     await start()
+    await bench.list_store.create_list(HashList("watched", mode=Mode.MONITOR), "tester")
     await bench.sightings.forgotten.remember_lost({target("/x"): 3})
     entries = digests("a", "b")
     batch = await list_batch(bench, entries, at=time.time())
@@ -291,3 +318,5 @@ async def test_hosts_of_lost_sightings(bench: Bench, start: Start) -> None:
     assert await bench.orders.lost.of_list("bad", batch.at - 3600, batch.at - 3600) == []
     withdrawal = await list_batch(bench, [], list="bad", removes=[(batch, [0])])
     assert await paths(bench, withdrawal) == []
+    assert await paths(bench, await list_batch(bench, listed(PDQ, on="watched"))) == []
+    assert not await bench.retromatch.lost_purges.is_due("watched")

@@ -64,3 +64,24 @@ async def test_images_that_have_orders_get_no_others(bench: Bench) -> None:
         decided = await placement.place({image_id: changes[0]}, placed)
     assert decided == {}
     assert [order.by for order, _ in await bench.orders.recent()] == ["ann"]
+
+
+async def test_lists_that_act_at_some_targets_decide_there(bench: Bench) -> None:
+    """Each target has the order of the entry that blocks it there, none where no list acts; an image that is blocked
+    nowhere has no order, and none is noted for its entries."""
+    for name, path in (("here", "/x/"), ("there", "/y/")):
+        await bench.list_store.create_list(HashList(name, paths=(path,)), "tester")
+    for path in ("/x/1", "/y/1", "/z/1"):
+        await bench.see(path, image("a", MD5))
+    await bench.see("/z/2", image("b", MD5))
+    here, there = Entry("here", MD5), Entry("there", image("a").signals[0])
+    change = (await bench.list_store.add_entries([here, there], "tester", "why"))[-1]
+    assert await bench.replica.wait_version(change.version, 60)
+    placement = OrderPlacement(bench.replica.matcher, bench.sightings, bench.orders, tags=True)
+    ids, placed = [image(name).sha256[:32] for name in "ab"], dict[str, list[str]]()
+    await placement.place_and_share(ids, change, placed, lambda entry: entry.list == "here")
+    found = {order.target.path: order.entry_id for order, _ in await bench.orders.recent()}
+    assert found == {"/x/1": here.id, "/y/1": there.id}
+    assert (len(placed[ids[0]]), placed[ids[1]]) == (2, [])
+    assert await bench.orders.shared.of_entries([here.id, there.id]) == set()
+    assert await placement.place(dict.fromkeys(ids, change), {}) == {ids[0]: {here.id, there.id}, ids[1]: set()}

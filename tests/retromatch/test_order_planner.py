@@ -18,7 +18,20 @@ from edgeward.settings.config import SightingsSettings
 from edgeward.sightings.codec import image_id
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import Store
-from edgeward.types import Cause, Change, Entry, Fingerprint, HashList, Mode, PurgeOrder, Scope, Sighting, Signal, View
+from edgeward.types import (
+    Cause,
+    Change,
+    Entry,
+    Fingerprint,
+    HashList,
+    Mode,
+    PurgeOrder,
+    Scope,
+    Sighting,
+    Signal,
+    Target,
+    View,
+)
 
 MD5 = Signal("md5", "ab" * 16)
 
@@ -200,3 +213,67 @@ async def test_a_policy_that_matches_more_purges_the_hosts_of_lost_targets(bench
     assert await bench.match_policy(policy, was, {}) == first != []
     ((order, _),) = await bench.orders.recent()
     assert (order.scope, order.forgotten, order.started_at) == (Scope.PREFIX, 3, policy.at)
+
+
+async def test_a_limited_list_purges_where_it_acts(bench: Bench) -> None:
+    """An entry of it places orders for the targets there alone, of which each names the entry that blocks it. Once it
+    acts at more targets, they are purged too; once it acts at fewer, nothing is."""
+    limited = HashList("limited", paths=("/x/",))
+    await bench.list_store.create_list(limited, "tester")
+    seen = image("a", MD5)
+    await bench.see_all(dict.fromkeys(("/x/1", "/x/2", "/y/../x/3", "/y/1", "/z/1"), seen))
+    (change,) = await bench.list_store.add_entries([Entry("limited", MD5)], "tester")
+    await bench.catch_up(change)
+    await bench.order_planner.match_entries([PendingChange(change, None)], {})
+    assert change.entry
+    assert await orders_of(bench, change.entry) == ["/x/1", "/x/2", "/y/../x/3"]
+    wider = replace(limited, paths=("/x/", "/y/"))
+    widened = await bench.list_store.set_list(wider, "tester")
+    await bench.catch_up(widened)
+    placed = await bench.match_policy(widened, limited, {})
+    assert "/y/1" in [order.target.path for order, _ in await bench.orders.get_many(placed)]
+    narrowed = await bench.list_store.set_list(limited, "tester")
+    await bench.catch_up(narrowed)
+    assert await bench.match_policy(narrowed, wider, {}) == []
+    (other,) = await bench.list_store.add_entries([Entry("bad", seen.signals[0])], "tester")
+    await bench.catch_up(other)
+    assert other.entry
+    await bench.order_planner.match_entries([PendingChange(other, None)], {})
+    # Digests of one image are equally near, and lists come by name: "bad" decides everywhere.
+    assert {"/z/1", "/x/1"} <= set(await orders_of(bench, other.entry))
+
+
+async def orders_of(bench: Bench, entry: Entry) -> list[str]:
+    ids = await bench.orders.ids_of_entries([entry.id])
+    return sorted(order.target.path for order, _ in await bench.orders.get_many(ids))
+
+
+async def test_a_purge_by_tag_is_for_what_is_blocked_everywhere(bench: Bench, store: Store) -> None:
+    """It would remove copies where the list does not act."""
+    planner = OrderPlanner(
+        *(bench.seen_image_search, bench.replica, bench.list_store, bench.sightings, bench.orders, Progress(store)),
+        tags=True,
+    )
+    await bench.list_store.create_list(HashList("limited", paths=("/x/",)), "tester")
+    inside, both = image("a", MD5), image("b", Signal("md5", "cd" * 16))
+    await bench.see_all({"/x/1": inside, "/x/2": both})
+    await bench.see_all({"/y/2": both})
+    changes = await bench.list_store.add_entries([Entry("limited", each.signals[1]) for each in (inside, both)], "me")
+    await bench.catch_up(changes[-1])
+    await planner.match_entries([PendingChange(change, None) for change in changes], {})
+    tagged = [order.sha256 for order, _ in await bench.orders.recent() if order.scope is Scope.TAG]
+    assert tagged == [inside.sha256]
+
+
+async def test_forgotten_targets_are_purged_where_a_list_may_act(bench: Bench) -> None:
+    """By prefix: at its hosts, and where the host is not known."""
+    await bench.list_store.create_list(HashList("limited", hosts=("img.test",)), "tester")
+    seen = image("a", MD5)
+    await bench.see("/1", seen)
+    prefixes = [Target("http", host, "/") for host in ("img.test", "other.test")]
+    await bench.sightings.forgotten.count_of_image(image_id(seen.sha256), dict.fromkeys(prefixes, 2))
+    (change,) = await bench.list_store.add_entries([Entry("limited", MD5)], "tester")
+    await bench.catch_up(change)
+    await bench.order_planner.match_entries([PendingChange(change, None)], {})
+    found = {order.target.host for order, _ in await bench.orders.recent() if order.scope is Scope.PREFIX}
+    assert found == {"img.test"}

@@ -109,7 +109,7 @@ def direction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(search_cost, "by_images", lambda *_: 0.0 if by_images else 2.0)
     monkeypatch.setattr(search_cost, "by_rows", lambda *_: 1.0)
     monkeypatch.setattr(search_cost, "rows_per_step", lambda _: 20)
-    monkeypatch.setattr(search_cost, "images_per_step", lambda _: 20)
+    monkeypatch.setattr(search_cost, "images_per_step", lambda *_: 20)
     monkeypatch.setattr(search_cost, "MAX_ROWS", 20)
     return str(request.param)
 

@@ -129,3 +129,17 @@ def test_composite_values_are_searched_by_their_dhash(radius: int, bits: int) ->
     for views in (ALWAYS_MATCHED, TURNED, frozenset(View)):
         assert indexed_search(Search(composite, radius, views)) == expected
         assert indexed_search(Search(PDQ, radius, views)) == Search(PDQ, radius, views)
+
+
+def test_limits() -> None:
+    """A blocklist that acts at more targets, or on lower qualities, and an allowlist that acts at fewer, are searched
+    for all that they match. The opposite makes nothing listed."""
+    limited = {"hosts": ("a.test",), "paths": ("/x/",), "share": 10.0, "min_quality": 80}
+    for name, value in limited.items():
+        for of_list, smaller_lists_more in ((BLOCK, False), (ALLOW, True)):
+            smaller = replace(of_list, **{name: value})
+            lists_more, lists_less = (smaller, of_list) if smaller_lists_more else (of_list, smaller)
+            assert policy_extents(change("list.set", lists_more), lists_less) == FULL, name
+            assert policy_extents(change("list.set", lists_less), lists_more) == {}, name
+            quiet = replace(lists_more, mode=Mode.MONITOR)
+            assert policy_extents(change("list.set", quiet), replace(lists_less, mode=Mode.MONITOR)) == {}

@@ -46,6 +46,14 @@ def test_many_values_find_what_signals_find(kind: str) -> None:
     assert index.near_any(kind, values_of(*signals)[:0], 8) == set()
 
 
+def test_an_image_is_known_by_half_of_its_sha256() -> None:
+    """A value that shares less with it finds nothing."""
+    digest = image("a").sha256
+    index = seen(image("a"), image("b"))
+    for value, found in ((digest[:16] + "0" * 48, set()), (digest[:32] + "0" * 32, ids("a"))):
+        assert index.near_any("sha256", values_of(Signal("sha256", value)), 0) == found
+
+
 def test_values_by_prefixes_of_ids() -> None:
     """Each value comes once with its image's id, in the range of prefixes that the id is in; only of these views."""
     signals = {str(number): Signal("pdq", f"{number:02x}" * 32, 90) for number in range(100)}

@@ -9,7 +9,7 @@ NEEDS_LATER = "needs later"
 """The reason of entries and takedowns that only the later release can read."""
 
 _REPLACED = {
-    "types/later_releases.py": [("RECORD_VERSION = 2\n", "RECORD_VERSION = 3\n")],
+    "types/later_releases.py": [("RECORD_VERSION = 3\n", "RECORD_VERSION = 4\n")],
     "store/layout.py": [("LAYOUT_VERSION = 1\n", "LAYOUT_VERSION = 2\n")],
     "types/choices.py": [
         ('    OFF = "off"\n', '    SHADOW = "shadow"\n    OFF = "off"\n'),
@@ -34,7 +34,7 @@ def _with_more(kind, more):
 
 
 def _needs(text):
-    return {{"needs": 3}} if text == "{NEEDS_LATER}" else {{}}
+    return {{"needs": 4}} if text == "{NEEDS_LATER}" else {{}}
 
 """
 _APPENDED = {

@@ -17,6 +17,7 @@ from edgeward.settings.shared_settings import (
 
 VARNISH = {"name": "v.1", "driver": "varnish", "url": "http://127.0.0.1:6081", "secret": "hidden words"}
 HOST = {"name": "img.example.org", "origin": "http://user:hidden@10.0.0.5:8000"}
+UNSCANNED = {"hosts": ["law.test"]}
 SENDER = {"name": "software", "secret": "sixteen hidden characters", "hosts": ["img.example.org"]}
 
 
@@ -43,6 +44,7 @@ def difference(**sections: Any) -> list[SettingDifference]:
         ({"hosts": [{**HOST, "origin": "http://10.0.0.6"}]}, "hosts.img.example.org.origin", '"http://10.0.0.6"', ""),
         ({"hosts": []}, "hosts.img.example.org.origin", NOT_SET, ""),
         ({"webhooks": [{**SENDER, "hosts": ["*"]}]}, "webhooks.software.hosts", '["*"]', ""),
+        ({"scan_exceptions": [UNSCANNED]}, "scan_exceptions", '[{"hosts": ["law.test"], "paths": []}]', ""),
     ],
 )
 def test_a_setting_that_differs(sections: dict[str, Any], name: str, value: str, cache: str) -> None:
@@ -51,6 +53,7 @@ def test_a_setting_that_differs(sections: dict[str, Any], name: str, value: str,
     assert (found.name, found.values["two"], found.cache) == (name, value, cache)
     assert found.values["one"] != value
     assert str(found) == f"{name} differs: {found.values['one']} at one, {value} at two"
+    assert found.kind.split(".") == [name.split(".")[0], *name.split(".")[1:][-1:]]
     assert "hidden" not in str(found)
 
 
@@ -138,5 +141,5 @@ def test_every_shared_setting_is_documented() -> None:
     for name, keys in SHARED.items():
         for key in keys:
             assert f"`{name}.{key}`" in section or f"`{name}`" in section
-    for table in ("[[caches]]", "[[hosts]]", "[[webhooks]]"):
+    for table in ("[[caches]]", "[[hosts]]", "[[webhooks]]", "[[scan_exceptions]]"):
         assert table in section

@@ -14,7 +14,7 @@ from edgeward.settings.config import Config
 from edgeward.settings.loading import load
 
 REFERENCE = Path(__file__).parents[2] / "config" / "edgeward.toml"
-ARRAYS = ("caches", "hosts", "webhooks", "classifiers")
+ARRAYS = ("caches", "hosts", "webhooks", "classifiers", "scan_exceptions")
 GIVEN: dict[str, Any] = {
     "store.replicas": 0, "sightings.max_bytes": 2**33,
     "policy.blocked_by": "https://a.example/why", "admin.hosts": ["a.example"],
@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "hosts": [{"name": "*", "origin": "http://10.0.0.1"}],
     "webhooks": [{"name": "w", "secret": "a secret of some length", "hosts": ["*"]}],
     "classifiers": [{"name": "c"}],
+    "scan_exceptions": [{"hosts": ["a.test"]}],
 }  # fmt: skip
 """Values of settings whose default is empty or not set."""
 

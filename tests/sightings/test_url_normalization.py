@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeward.sightings.url_normalization import decoded_url, host_matches, normalized, normalized_host, target_of
+from edgeward.sightings.url_normalization import (
+    decoded_url,
+    host_matches,
+    normalized,
+    normalized_host,
+    readings,
+    target_of,
+)
 from edgeward.sightings.url_parsing import parse_url
 from edgeward.types import Target
 
@@ -176,3 +183,21 @@ def test_decoded_url() -> None:
 def test_hosts_are_compared_by_name(host: str, hosts: list[str], matches: bool) -> None:
     """Port, case and a dot at the end make no difference; everything else does."""
     assert host_matches(host, hosts) is matches
+
+
+def test_readings_of_a_path() -> None:
+    """First that which all spellings share, whatever else servers may read in it."""
+    for path in (
+        "/x/a.jpg",
+        "//x/a.jpg?q",
+        "/y/../x/a.jpg",
+        "/y/%2e%2E/x/a.jpg",
+        "/%78/a.jpg#f",
+        "/x;p/a.jpg",
+        "/x%2Fa.jpg",
+    ):
+        assert readings(Target("http", "a.test", path))[0] == b"/x/a.jpg", path
+    assert readings(Target("http", "a.test", "/x/a.jpg")) == (b"/x/a.jpg",)
+    assert set(readings(Target("http", "a.test", "/x/..%2fy;p/%2561"))) >= {
+        *(b"/y/%61", b"/y;p/%61", b"/x/../y;p/%61", b"/y/a", b"/x/..%2fy;p/%61".replace(b"%2f", b"%2F")),
+    }

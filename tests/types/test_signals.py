@@ -1,6 +1,7 @@
 """Fingerprints, entries and lists in JSON, ids of entries, and views of lists."""
 
 import json
+from dataclasses import replace
 
 from edgeward.types import (
     ALWAYS_MATCHED,
@@ -63,6 +64,23 @@ def test_views_of_a_list() -> None:
     assert HashList("a").views == ALWAYS_MATCHED
     assert HashList("a", rotations=True).views == ALWAYS_MATCHED | {View.DIHEDRAL}
     assert HashList("a", geometry=True).views == ALWAYS_MATCHED | {View.GEOMETRY}
+
+
+def test_a_list_without_limits_is_stored_as_before() -> None:
+    """Earlier releases read it. One that they would let act where it does not is left to this one; so is its quality,
+    but not its end, at which a controller turns it off for all."""
+    plain = HashList("a", expires_at=9.5)
+    assert json.loads(plain.to_json()).keys() - json.loads(HashList("a").to_json()).keys() == {"expires_at"}
+    for values in ({"hosts": ("a.test",)}, {"paths": ("/x/",)}, {"share": 50.0}, {"min_quality": 80}):
+        limited = replace(plain, **values)
+        stored = json.loads(limited.to_json())
+        assert stored["needs"] == 3
+        assert HashList.from_json(limited.to_json()) == limited
+        # Lifted, it is as before: no release needs to know more.
+        lifted = HashList.from_json(limited.to_json()).changed(hosts=(), paths=(), share=100.0, min_quality=0)
+        assert lifted.to_json() == plain.to_json()
+    assert not plain.is_limited
+    assert not replace(plain, min_quality=80).is_limited
 
 
 def test_an_entry_has_its_own_mode() -> None:

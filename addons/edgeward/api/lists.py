@@ -3,9 +3,8 @@
 from aiohttp import web
 
 from edgeward.api import context, requests, serializers
+from edgeward.api.list_policies import ListBody, ListPatchBody
 from edgeward.operations import lists
-from edgeward.operations.lists import ListChanges
-from edgeward.types import HashList
 
 
 async def index(request: web.Request) -> web.Response:
@@ -17,19 +16,9 @@ async def index(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     """POST /lists"""
-    body = await requests.parse_body(request, requests.ListBody)
-    new = HashList(
-        name=body.name,
-        kind=body.kind,
-        mode=body.mode,
-        action=body.action,
-        radius=lists.without_defaults(body.radius),
-        description=body.description,
-        rotations=body.rotations,
-        geometry=body.geometry,
-        protect=body.protect,
-    )
-    created = await lists.create(context.services(request), new, context.caller(request).name, body.why)
+    body = await requests.parse_body(request, ListBody)
+    services, who = context.services(request), context.caller(request).name
+    created = await lists.create(services, body.new_list(), who, body.why)
     headers = {"ETag": lists.entity_tag(created.status.hash_list)}
     return web.json_response(serializers.list_changed(created), status=201, headers=headers)
 
@@ -46,12 +35,10 @@ async def change(request: web.Request) -> web.Response:
 
     With If-Match, only if the policy is still the one that has this entity tag.
     """
-    body = await requests.parse_body(request, requests.ListPatchBody)
-    flags = body.rotations, body.geometry, body.protect
-    changes = ListChanges(body.mode, body.action, body.radius, body.description, *flags)
+    body = await requests.parse_body(request, ListPatchBody)
     services, who = context.services(request), context.caller(request).name
     name, if_match = request.match_info["name"], requests.if_match(request)
-    changed = await lists.change(services, name, changes, who, body.why, if_match)
+    changed = await lists.change(services, name, body.changes(), who, body.why, if_match)
     headers = {"ETag": lists.entity_tag(changed.status.hash_list)}
     return web.json_response(serializers.list_changed(changed), headers=headers)
 

@@ -4,6 +4,7 @@ from edgeward.api import serializers
 from edgeward.api.serializers import Json
 from edgeward.operations.check import CheckResult
 from edgeward.types import Fingerprint, HashList, Match
+from edgeward.types.signals import ALL_TARGETS
 
 
 def fingerprint(value: Fingerprint) -> Json:
@@ -32,7 +33,20 @@ def match(value: Match, of: HashList) -> Json:
         "reason": value.entry.reason,
         **({"source_id": value.entry.source_id} if value.entry.source_id else {}),
         **({"tags": value.entry.tags} if value.entry.tags else {}),
+        **_limits(of),
     }
+
+
+def _limits(of: HashList) -> Json:
+    """Where a list acts, if that is not everywhere."""
+    found: Json = {}
+    if of.hosts:
+        found["hosts"] = of.hosts
+    if of.paths:
+        found["paths"] = of.paths
+    if of.share < ALL_TARGETS:
+        found["share"] = of.share
+    return found
 
 
 def check_result(value: CheckResult) -> Json:
@@ -40,6 +54,7 @@ def check_result(value: CheckResult) -> Json:
         "decision": value.decision,
         "reason": value.reason,
         "fingerprint": fingerprint(value.fingerprint),
-        "matches": [match(*each) for each in value.matches],
+        "matches": [{**match(one, of), "mode_here": mode} for one, of, mode in value.matches],
+        "at": value.target.url if value.target else "",
         "version": value.version,
     }

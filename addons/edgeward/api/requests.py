@@ -15,7 +15,7 @@ from edgeward.errors import InvalidValue, UserError
 from edgeward.lists.acts import ACT_ID
 from edgeward.operations import entries, import_requests, imports, lists, takedowns
 from edgeward.settings.value_errors import TABLE_TYPES, describe
-from edgeward.types import Action, ListKind, Mode, Role
+from edgeward.types import Role
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_HASHES = 10_000
@@ -56,7 +56,7 @@ class WrongType(UserError):
     """The route does not accept the body's Content-Type."""
 
 
-class _Body(BaseModel):
+class JsonBody(BaseModel):
     # Strict: JSON has types, so "31" is not a number and 1 is not a boolean.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -73,44 +73,9 @@ def _known_types(value: str) -> str:
 
 type Text = Annotated[str, Field(max_length=2000)]
 type ActId = Annotated[str, Field(pattern=rf"^$|{ACT_ID}")]
-type Radius = Annotated[dict[str, int | None], AfterValidator(lists.check_radius)]
 
 
-class ListBody(_Body):
-    name: Annotated[str, AfterValidator(lists.check_name)]
-    kind: ListKind = ListKind.BLOCK
-    mode: Mode = Mode.ENFORCE
-    action: Action = Action.UNAVAILABLE_FOR_LEGAL_REASONS
-    radius: Radius = {}
-    description: Text = ""
-    rotations: bool = False
-    geometry: bool = False
-    protect: bool = False
-    why: Text = ""
-
-
-class ListPatchBody(_Body):
-    """Keys that are left out keep their value. In `radius`, null restores a type's default."""
-
-    mode: Mode | None = None
-    action: Action | None = None
-    radius: Radius | None = None
-    description: Text | None = None
-    rotations: bool | None = None
-    geometry: bool | None = None
-    protect: bool | None = None
-    why: Text = ""
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if not self.model_fields_set - {"why"}:
-            raise ValueError(
-                "nothing to change: give mode, action, radius, description, rotations, geometry or protect"
-            )
-        return self
-
-
-class HashesBody(_Body):
+class HashesBody(JsonBody):
     """`quality` is that of the hashes whose type has one (pdq, pdq-dhash). `act`: the act that they belong to."""
 
     hashes: Annotated[list[str], Field(min_length=1, max_length=MAX_HASHES)]
@@ -119,7 +84,7 @@ class HashesBody(_Body):
     act: ActId = ""
 
 
-class RemovalBody(_Body):
+class RemovalBody(JsonBody):
     """What is removed: entries by hash or id, all of one act, or all with one id of a programme's record."""
 
     hashes: Annotated[list[str], Field(max_length=MAX_REMOVED)] = []
@@ -136,22 +101,29 @@ class RemovalBody(_Body):
         return self
 
 
-class CheckBody(_Body):
+class CheckBody(JsonBody):
+    """`at`: URL of the target that is asked about."""
+
     hash: str
     quality: Annotated[int, Field(ge=0, le=100)] | None = None
+    at: Text = ""
 
 
-class PurgeBody(_Body):
+class CheckQuery(_Query):
+    at: Text = ""
+
+
+class PurgeBody(JsonBody):
     urls: Annotated[list[str], Field(min_length=1, max_length=MAX_URLS)]
     why: Text = ""
 
 
-class PurgeRetryBody(_Body):
+class PurgeRetryBody(JsonBody):
     cache: Text | None = None
     why: Text = ""
 
 
-class TakedownBody(_Body):
+class TakedownBody(JsonBody):
     """What to remove: URLs, everything below a prefix, images by hash. With `list` the hashes are listed too."""
 
     urls: Annotated[tuple[str, ...], Field(max_length=MAX_URLS)] = ()
@@ -166,31 +138,31 @@ class TakedownBody(_Body):
         return self
 
 
-class DecisionBody(_Body):
+class DecisionBody(JsonBody):
     """Of who approves or rejects a held update, or confirms an entry."""
 
     why: Text = ""
 
 
-class TokenBody(_Body):
+class TokenBody(JsonBody):
     name: Annotated[str, AfterValidator(tokens.check_name)]
     role: Role
 
 
-class ForgetBody(_Body):
+class ForgetBody(JsonBody):
     """`name`: of a process, or of its machine."""
 
     name: Text
     why: Text = ""
 
 
-class DoctorBody(_Body):
+class DoctorBody(JsonBody):
     """`url`: a harmless object that the caches may store."""
 
     url: str | None = None
 
 
-class RefillBody(_Body):
+class RefillBody(JsonBody):
     """`accept_empty`: give up what the store lost. `caches_emptied`: restore nothing; every cache was emptied after the
     repair. `timeout` is in seconds."""
 
@@ -200,12 +172,12 @@ class RefillBody(_Body):
     timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
 
 
-class CacheBody(_Body):
+class CacheBody(JsonBody):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     why: Text = ""
 
 
-class EntryPurgesBody(_Body):
+class EntryPurgesBody(JsonBody):
     """`entries`: ids of entries that were listed by hash; `images`: those of each image. `version` of the lists is
     matched first."""
 
@@ -316,6 +288,7 @@ class WhatIfQuery(_Query):
     radius: Annotated[str, AfterValidator(_radius)] = ""
     rotations: bool | None = None
     geometry: bool | None = None
+    min_quality: Annotated[int, Field(ge=0, le=100)] | None = None
     timeout: Annotated[float, Field(gt=0, le=600)] = 30.0
 
 

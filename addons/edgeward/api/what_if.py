@@ -14,7 +14,9 @@ async def show(request: web.Request) -> web.Response:
     """GET /lists/{name}/what-if"""
     query = requests.parse_query(request, requests.WhatIfQuery)
     radius = requests.radius_of_query(query.radius)
-    changes = ListChanges(radius=radius, rotations=query.rotations, geometry=query.geometry)
+    changes = ListChanges(
+        radius=radius, rotations=query.rotations, geometry=query.geometry, min_quality=query.min_quality
+    )
     services, name = context.services(request), request.match_info["name"]
     return web.json_response(_json(await what_if.what_if(services, name, changes, query.timeout)))
 
@@ -38,4 +40,9 @@ def _json(value: WhatIf) -> Json:
 
 
 def _policy(value: HashList) -> Json:
-    return {"radius": radius_in_force(value), "rotations": value.rotations, "geometry": value.geometry}
+    return {
+        "radius": radius_in_force(value),
+        "rotations": value.rotations,
+        "geometry": value.geometry,
+        "min_quality": value.min_quality,
+    }

@@ -31,6 +31,12 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="TYPE:HEX",
         help="a hash: what would happen to an image that has it (repeatable)",
     )
+    parser.add_argument(
+        "--at",
+        metavar="URL",
+        help="where it is served: lists may act at some hosts and paths alone (a URL that is "
+        "downloaded is asked about at that URL)",
+    )
     parser.add_argument("--quality", type=integer, metavar="N", help="quality 0..100 of the given PDQ hashes, if known")
 
 
@@ -40,34 +46,38 @@ def _check(args: argparse.Namespace) -> int:
     if args.quality is not None and not args.hash:
         raise UserError("check: --quality needs a PDQ hash; give --hash pdq:HEX too")
     client = Client.find(args)
-    answers = [(source, _check_image(client, source)) for source in args.sources]
-    answers += [(text, _check_hash(client, text, args.quality)) for text in args.hash]
+    answers = [(source, _check_image(client, source, args.at)) for source in args.sources]
+    answers += [(text, _check_hash(client, text, args.quality, args.at)) for text in args.hash]
     return print_each(args.json, "source", answers, dict, _print, lambda answer: answer["decision"] == "block")
 
 
-def _check_image(client: Client, source: str) -> dict[str, Any] | EdgewardError:
+def _check_image(client: Client, source: str, at: str | None) -> dict[str, Any] | EdgewardError:
     """The API's answer, or why there is none for this image. Raises as `_ask`."""
     try:
         body = image_sources.read(source)
     except EdgewardError as error:
         return error
-    return _ask(client, source, body)
+    return _ask(client, source, body, at or (source if image_sources.is_url(source) else None))
 
 
-def _check_hash(client: Client, text: str, quality: int | None) -> dict[str, Any] | EdgewardError:
+def _check_hash(client: Client, text: str, quality: int | None, at: str | None) -> dict[str, Any] | EdgewardError:
     """The same for a hash. `quality`: of one whose type has it."""
     has_quality = quality is not None and text.partition(":")[0].strip().lower() in TYPES_WITH_QUALITY
-    return _ask(client, text, {"hash": text, "quality": quality} if has_quality else {"hash": text})
+    more = ({"quality": quality} if has_quality else {}) | ({"at": at} if at else {})
+    return _ask(client, text, {"hash": text, **more})
 
 
-def _ask(client: Client, source: str, body: object) -> dict[str, Any] | EdgewardError:
+def _ask(client: Client, source: str, body: object, at: str | None = None) -> dict[str, Any] | EdgewardError:
     """
+    Args:
+        at: URL of the target that is asked about, where the body does not name it.
+
     Raises:
         EdgewardError: the API answers for no image: it is unavailable, or the token is refused.
     """
     try:
         with image_sources.naming_source(source):
-            answer: dict[str, Any] = client.post("check", body=body)
+            answer: dict[str, Any] = client.post("check", body=body, query={"at": at})
             return answer
     except (Forbidden, Unavailable):
         raise
@@ -82,12 +92,18 @@ def _print(source: str, answer: dict[str, Any]) -> None:
         details = f"{_part_that_matched(match)}{_source(match)}{reason}"
         print(
             f"  {match['type']} at distance {match['distance']} of entry {match['entry']} "
-            f"on {match['kind']}list {match['list']} ({match['mode']}){details}"
+            f"on {match['kind']}list {match['list']} ({_mode(match)}){details}"
         )
     if answer["decision"] == "block":
         for act in dict.fromkeys(match.get("act") for match in answer["matches"] if match["kind"] == "block"):
             if act:
                 print(f"  to take back what {act} listed: edgeward undo {act}")
+
+
+def _mode(match: dict[str, Any]) -> str:
+    """The mode of the list, and that which it has at the URL that was asked about, if that is another."""
+    here = match.get("mode_here", match["mode"])
+    return str(match["mode"]) if here == match["mode"] else f"{match['mode']}, here {here}"
 
 
 def _source(match: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from edgeward.errors import Exit
 
 COLUMNS = (
     *("at", "hits", "decision", "reason", "list", "entry", "act", "type", "distance", "view", "frame", "label"),
-    *("score", "url"),
+    *("score", "source id", "tags", "url"),
 )
 
 
@@ -48,5 +48,7 @@ def _row(incident: dict[str, Any]) -> list[object]:
         *(incident[name] if matched else None for name in ("distance", "view", "frame")),
         f"{incident['classifier']}: {incident['label']}" if labelled else None,
         incident["score"] if labelled else None,
+        incident.get("source_id"),
+        ", ".join(incident.get("tags", ())),
         incident["url"],
     ]

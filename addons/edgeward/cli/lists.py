@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.confirmation import MAX_UNASKED, add_yes, confirm
+from edgeward.cli.list_limits import add_limit_options, given_limits, in_words
 from edgeward.cli.options import Subparsers, add_command, add_group, integer
 from edgeward.cli.output import iso_time, print_fields, print_json, print_table
 from edgeward.cli.wait_options import status_of
@@ -14,7 +15,10 @@ from edgeward.errors import Exit, UserError
 from edgeward.quantities import counted
 from edgeward.types import Action, ListKind, Mode
 
-COLUMNS = ("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "protect", "description")
+COLUMNS = (
+    *("name", "kind", "mode", "action", "entries", "radius", "rotations", "geometry", "protect", "limits"),
+    "description",
+)
 JUDGED_SECONDS = 120.0
 """Longest time that it takes to judge what a change of a policy would block."""
 ENTRY_COLUMNS = ("id", "type", "value", "quality", "added", "by", "act", "reason")
@@ -85,6 +89,7 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
         action=BooleanOptionalAction,
         help="of an allowlist: an update that would match one of its entries is held until a second person approves it",
     )
+    add_limit_options(parser)
     parser.add_argument("--description", metavar="TEXT", help="what the list is for")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
 
@@ -104,7 +109,7 @@ def _policy(args: argparse.Namespace) -> dict[str, Any]:
         name: getattr(args, name) for name in ("mode", "action", "description", "rotations", "geometry", "protect")
     }
     given["radius"] = dict(args.radius) if args.radius else None
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None} | given_limits(args)
 
 
 def _lists(args: argparse.Namespace) -> int:
@@ -131,8 +136,8 @@ def _set(args: argparse.Namespace) -> int:
     body = _policy(args)
     if not body:
         raise UserError(
-            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --protect "
-            "or --description"
+            "list set: nothing to change; give --mode, --action, --radius, --rotations, --geometry, --protect, "
+            "--hosts, --paths, --share, --expires, --min-quality or --description"
         )
     # What a list of millions of entries would block is searched for first.
     answer = Client.find(args).patch("lists", args.name, body=_with_reason(body, args), wait=JUDGED_SECONDS)
@@ -184,7 +189,7 @@ def _print_list(args: argparse.Namespace, hash_list: dict[str, Any]) -> None:
 
 def _readable(hash_list: dict[str, Any]) -> dict[str, Any]:
     flags = {name: "yes" if hash_list.get(name) else "no" for name in ("rotations", "geometry", "protect")}
-    return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"])}
+    return {**hash_list, **flags, "radius": _comma_separated(hash_list["radius"]), "limits": in_words(hash_list)}
 
 
 def _comma_separated(numbers: dict[str, int]) -> str:

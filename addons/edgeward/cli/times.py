@@ -14,8 +14,23 @@ def unix_time(text: str) -> float:
     Returns:
         Unix seconds, from 0 on.
     """
-    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip()):
-        return max(0.0, time.time() - int(ago[1]) * _UNITS[ago[2]])
+    ago = _duration(text)
+    return _moment(text) if ago is None else max(0.0, time.time() - ago)
+
+
+def future_time(text: str) -> float:
+    """The same for a time to come: "30d" is 30 days from now."""
+    duration = _duration(text)
+    return _moment(text) if duration is None else time.time() + duration
+
+
+def _duration(text: str) -> int | None:
+    """Seconds; None if it is no duration."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
+    return int(found[1]) * _UNITS[found[2]] if found else None
+
+
+def _moment(text: str) -> float:
     try:
         found = datetime.fromisoformat(text.strip())
         return max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgeward.cli.client import Client
 from edgeward.cli.lists import add_radius
-from edgeward.cli.options import Subparsers, add_command
+from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import print_json, print_note, print_table
 from edgeward.cli.wait_options import add_timeout
 from edgeward.errors import Exit
@@ -20,10 +20,11 @@ def add_parser(subparsers: Subparsers) -> None:
     command = add_command(
         subparsers,
         "what-if",
-        "say what a list would match with another radius",
+        "say what a list would match with another radius or quality",
         _what_if,
-        "Say how many of the images seen a list matches, and how many it would match with another radius or with more "
-        "views, by their distance. Nothing is changed. The list's mode and the allowlists do not count.",
+        "Say how many of the images seen a list matches, and how many it would match with another radius, with more "
+        "views or from another quality on, by their distance. Nothing is changed. The list's mode, hosts, paths and "
+        "share do not count, and neither do allowlists.",
     )
     command.add_argument("list", metavar="LIST", help="the list's name")
     add_radius(command)
@@ -33,12 +34,15 @@ def add_parser(subparsers: Subparsers) -> None:
     command.add_argument(
         "--geometry", action=BooleanOptionalAction, help="with images that are cropped, turned or partly covered"
     )
+    command.add_argument(
+        "--min-quality", type=integer, metavar="N", help="without PDQs of lower quality, 0..100, listed or seen"
+    )
     add_timeout(command, "end the search after this time (default: 30, at most 600)")
 
 
 def _what_if(args: argparse.Namespace) -> int:
     radius = ",".join(f"{name}={'default' if bits is None else bits}" for name, bits in args.radius or ())
-    query = {"radius": radius or None, "timeout": args.timeout}
+    query = {"radius": radius or None, "min_quality": args.min_quality, "timeout": args.timeout}
     for name in ("rotations", "geometry"):
         value = getattr(args, name)
         query[name] = None if value is None else str(value).lower()

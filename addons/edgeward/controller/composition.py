@@ -31,6 +31,7 @@ from edgeward.operations.settings_watch import SettingsWatch
 from edgeward.operations.store_watch import StoreWatch
 from edgeward.origin_check.queue import sweep_queue
 from edgeward.origin_check.sweeper import Sweeper
+from edgeward.policy.list_expiry import ListExpiry
 from edgeward.purging.orders import Orders
 from edgeward.purging.purger import purgers
 from edgeward.retromatch.forgotten_purges import ForgottenPurges, ForgottenPurgesWorker
@@ -154,6 +155,7 @@ def workers_of(services: Services, consumer: str) -> list[Worker]:
         services.store_watch,
         NodeWatch(orders, services.caches),
         _old_records(services),
+        ListExpiry(orders.clock, services.list_store),
         PruneWorker(services.sightings),
         ForgottenPurgesWorker(
             ForgottenPurges(services.store, services.sightings.forgotten, orders),

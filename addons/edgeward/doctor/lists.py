@@ -15,7 +15,9 @@ DAY_SECONDS = 86400.0
 APPLY_SECONDS = 1.0
 
 
-CHECKS = ("entries", "readable", "types", "age", "replicas")
+END_SECONDS = 7 * DAY_SECONDS
+"""How long before its end a list is named."""
+CHECKS = ("entries", "readable", "types", "ends", "age", "replicas")
 
 
 async def check_lists(list_store: ListStore, replica: Replica) -> list[Finding]:
@@ -26,6 +28,7 @@ async def check_lists(list_store: ListStore, replica: Replica) -> list[Finding]:
         _check_entries(replica.matcher),
         _check_readable(replica),
         _check_types(replica.matcher),
+        _check_ends(replica.matcher, list_store.clock.now()),
         await _check_age(list_store),
         await _check_replicas(list_store),
     ]
@@ -67,6 +70,23 @@ def _check_types(matcher: Matcher) -> Finding:
         detail = f"entries match nothing, because images are not hashed for their type: {unmatched}"
         return warn("lists", "types", detail, fix)
     return ok("lists", "types", "images are hashed for every listed type")
+
+
+def _check_ends(matcher: Matcher, now: float) -> Finding:
+    """Those that have ended, or end soon. One that was turned off by hand before its end is no matter."""
+    ends = [each for each in matcher.lists.values() if each.expires_at]
+    over = [each.name for each in ends if each.expires_at <= now]
+    soon = [
+        f"{each.name} in {_duration(each.expires_at - now)}"
+        for each in ends
+        if now < each.expires_at < now + END_SECONDS and each.mode is not Mode.OFF
+    ]
+    if not (over or soon):
+        return ok("lists", "ends", f"lists that end, not within a week: {len(ends)}" if ends else "no list ends")
+    found = [f"have ended and block nothing: {', '.join(over)}"] if over else []
+    found += [f"end soon: {', '.join(soon)}"] if soon else []
+    fix = "give them a later time (edgeward list set NAME --expires TIME --mode enforce), or delete those that are over"
+    return warn("lists", "ends", f"lists {'; lists '.join(found)}", fix)
 
 
 async def _check_age(list_store: ListStore) -> Finding:

@@ -149,7 +149,7 @@ class ImportWorker(JobWorker):
         await self._jobs.note_listed(job.id, 0, [batch.version], added)
         _, progress = await self._get(job.id)
         while progress.chunks_matched < job.chunks:
-            if await self._retromatch.version() >= batch.version:
+            if await self._retromatch.are_matched([batch.version]):
                 await self._note_orders(job, batch, added)
             else:
                 await polling.pause()
@@ -157,8 +157,9 @@ class ImportWorker(JobWorker):
 
     async def _note_orders(self, job: ImportJob, batch: Batch, added: int) -> None:
         """Note the orders that followed from a batch, and those that known entries had led to before."""
-        (found,) = await self._retromatch.orders_of_each([batch.version])
-        ids = dict.fromkeys(found or ())
+        ids: dict[str, None] = {}
+        async for found in self._retromatch.order_pieces(batch.version):
+            ids |= dict.fromkeys(found)
         if added < job.total:
             known = [each async for each in self._batches.earlier_orders(job, self._orders)]
             await self._jobs.note_earlier(job.id, [each for each in known if each not in ids])

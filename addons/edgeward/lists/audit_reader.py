@@ -27,6 +27,8 @@ MAX_READ = 20_000
 CLOCK_STEP_SECONDS = 3600.0
 """The store's clock may have been set by this much: then lines are not in the order of their times."""
 _POLICY = ("kind", "mode", "action", "radius", "description", "rotations", "geometry")
+_LIMITS: Mapping[str, Any] = {"hosts": [], "paths": [], "share": 100.0, "expires_at": 0.0, "min_quality": 0}
+"""The rest of a policy, with the values that a record leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,9 @@ def _numbers(op: str, fields: Mapping[bytes, bytes]) -> dict[str, int]:
 def _changed_policy(new: Mapping[str, Any], fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """The values of a policy that a change has set; all of a new list."""
     was = _parsed(fields.get(b"was", b""))
-    return {name: new[name] for name in _POLICY if name in new and (name not in was or was[name] != new[name])}
+    changed = {name: new[name] for name in _POLICY if name in new and (name not in was or was[name] != new[name])}
+    limits = {name: new.get(name, default) for name, default in _LIMITS.items()}
+    return changed | {name: value for name, value in limits.items() if value != was.get(name, _LIMITS[name])}
 
 
 def _of_record(fields: Mapping[bytes, bytes]) -> AuditLine:

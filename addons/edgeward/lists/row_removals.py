@@ -92,7 +92,7 @@ class RowRemovals:
 
         Args:
             choice: called in a thread, again if others change the batches meanwhile.
-            singles: the single entries of the list, which are counted elsewhere.
+            singles: the single entries that rows are too, which are counted elsewhere.
             limit: how many entries are returned.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O, except for files in `segments`.
+"""Fingerprint -> Verdict: exact Hamming search, lists and their precedence. No I/O, except for files of `batches`.
 
 linear_scan        every value compared with every query
 bands              candidates by one band of bits (multi-index hashing)
@@ -9,7 +9,9 @@ composite_index    the same index for `pdq-dhash`
 append_only_index  values of millions of images, which are only added
 distances          indexes for a signal type's own distance; the index for each type
 list_index         the entries of one list
+list_entries       all of them by id
 time_slicing       long searches that let the event loop run
-segments/          values in files that all processes of a machine share; not used by a matcher yet
+segments/          values in files that all processes of a machine share
+batches/           the entries of large imports, in such files
 matcher            all lists of this process, and the verdict
 """

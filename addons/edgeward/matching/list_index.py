@@ -53,6 +53,11 @@ class ListIndex:
         return MappingProxyType(self._entries)
 
     @property
+    def in_both(self) -> Mapping[str, Entry]:
+        """The single entries, by id, that are listed in a batch too."""
+        return MappingProxyType(self._both)
+
+    @property
     def entries(self) -> Mapping[str, Entry]:
         """All entries by id. Those of batches are read when they are asked for."""
         return ListEntries(self._entries, self.batches, self._both) if self.batches.batches else self.single_entries

@@ -2,11 +2,14 @@
 
 Precedence: a match of an enforced allowlist wins over all; then the nearest match of an enforced blocklist; then the
 nearest of a monitored blocklist. An entry that was set to monitor counts as one of a monitored list. Lists that are off
-match nothing. Each list is matched with the views of an image that it asks for, within its own radius.
+match nothing. Each list is matched with the views of an image that it asks for, within its own radius and from its own
+quality on. A list may act at some targets alone, or be enforced at some and monitored at others: whoever knows the
+target says what mode each list has there (policy/list_limits.py).
 """
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 
 from edgeward.errors import BadSignal
@@ -40,6 +43,11 @@ from edgeward.types import (
 
 type Queries = dict[IndexKey, dict[str, Signal]]
 """By type and length the values to look up, each with the first signal that has it."""
+type ModeOf = Callable[[HashList], Mode]
+"""The mode of a list at one target."""
+
+OWN_MODE: ModeOf = attrgetter("mode")
+"""At a target where every list acts."""
 
 _NO_ENTRIES: Mapping[str, Entry] = MappingProxyType({})
 
@@ -84,6 +92,11 @@ class Matcher:
         """The entries of a list by id that came in no batch."""
         index = self._indexes.get(list_name)
         return index.single_entries if index else _NO_ENTRIES
+
+    def in_both(self, list_name: str) -> Mapping[str, Entry]:
+        """Those of them, by id, that are listed in a batch too."""
+        index = self._indexes.get(list_name)
+        return index.in_both if index else _NO_ENTRIES
 
     def batches(self, list_name: str) -> BatchIndex:
         """What is listed of the batches of a list; an empty one if it has none."""
@@ -214,7 +227,8 @@ class Matcher:
         return run_to_end(self._search(fingerprint))
 
     def verdict(self, fingerprint: Fingerprint) -> Verdict:
-        """Deliver or block, by the signals there are. Flaws are not judged here: what they mean is policy."""
+        """Deliver or block, by the signals there are, where every list acts. Flaws are not judged here: what they mean
+        is policy."""
         return self.verdict_from(self.matches(fingerprint))
 
     async def matches_async(self, fingerprint: Fingerprint) -> list[Match]:
@@ -229,21 +243,36 @@ class Matcher:
         """`verdict`, by the lists at the moment it returns. The event loop runs other tasks meanwhile."""
         return self.verdict_from(await self.matches_async(fingerprint))
 
-    def verdict_from(self, matches: Sequence[Match]) -> Verdict:
-        """The verdict that follows from all matches of an image. The lists must not have changed since."""
-        if allowed := self._first(matches, ListKind.ALLOW, Mode.ENFORCE):
+    def verdict_from(self, matches: Sequence[Match], mode_of: ModeOf = OWN_MODE) -> Verdict:
+        """The verdict that follows from all matches of an image. The lists must not have changed since.
+
+        Args:
+            mode_of: the mode of each list at the target that it is for.
+        """
+        if allowed := self._first(matches, ListKind.ALLOW, Mode.ENFORCE, mode_of):
             return Verdict(Decision.DELIVER, Reason.ALLOWLISTED, allowed, version=self.version)
-        if blocked := self._first(matches, ListKind.BLOCK, Mode.ENFORCE):
+        if blocked := self._first(matches, ListKind.BLOCK, Mode.ENFORCE, mode_of):
             action = self._lists[blocked.entry.list].action
             return Verdict(Decision.BLOCK, Reason.MATCH, blocked, action, self.version)
-        if monitored := self._first(matches, ListKind.BLOCK, Mode.MONITOR):
+        if monitored := self._first(matches, ListKind.BLOCK, Mode.MONITOR, mode_of):
             return Verdict(Decision.DELIVER, Reason.MONITORED, monitored, version=self.version)
         return Verdict(Decision.DELIVER, Reason.NO_MATCH, version=self.version)
 
-    def _first(self, matches: Sequence[Match], kind: ListKind, mode: Mode) -> Match | None:
+    def depends_on_target(self, matches: Sequence[Match]) -> bool:
+        """Whether the verdict that follows from these matches may differ between targets."""
+        return any(self._lists[match.entry.list].is_limited for match in matches)
+
+    def first_of_each_list(self, matches: Sequence[Match]) -> tuple[Match, ...]:
+        """Those of the matches that any verdict can name: at most one of each list, in the same order."""
+        first: dict[str, Match] = {}
+        for match in matches:
+            first.setdefault(match.entry.list, match)
+        return tuple(first.values())
+
+    def _first(self, matches: Sequence[Match], kind: ListKind, mode: Mode, mode_of: ModeOf) -> Match | None:
         for match in matches:
             hash_list = self._lists[match.entry.list]
-            if hash_list.kind is kind and _mode_of(match.entry, hash_list) is mode:
+            if hash_list.kind is kind and _mode_of(match.entry, hash_list, mode_of(hash_list)) is mode:
                 return match
         return None
 
@@ -255,15 +284,17 @@ class Matcher:
         # Composing takes time, and most installations have no list with such entries.
         if any(number for (_, kind), number in self._counts.items() if kind == COMPOSITE_TYPE):
             signals = (*signals, *with_composites(signals))
-        queries_by_views: dict[frozenset[View], Queries] = {}  # most lists ask for the same views
+        # Most lists ask for the same views and quality.
+        known_queries: dict[tuple[frozenset[View], int], Queries] = {}
         nearest: dict[str, Match] = {}
         for name, hash_list in (self._lists if lists is None else lists).items():
             index = self._indexes.get(name)
             if index is None or hash_list.mode is Mode.OFF:
                 continue
-            if hash_list.views not in queries_by_views:
-                queries_by_views[hash_list.views] = self._queries(signals, hash_list.views)
-            for piece in self._matches_on(index, hash_list, queries_by_views[hash_list.views]):
+            policy = hash_list.views, self.quality_of(hash_list)
+            if policy not in known_queries:
+                known_queries[policy] = self._queries(signals, *policy)
+            for piece in self._matches_on(index, hash_list, known_queries[policy]):
                 for match in piece:
                     key = match.entry.id
                     if key not in nearest or match.distance < nearest[key].distance:
@@ -271,11 +302,15 @@ class Matcher:
                 yield
         return sorted(nearest.values(), key=_rank)
 
-    def _queries(self, signals: Sequence[Signal], views: frozenset[View]) -> Queries:
+    def quality_of(self, hash_list: HashList) -> int:
+        """The quality below which PDQs, listed or seen, match nothing on a list."""
+        return max(self.min_quality, hash_list.min_quality)
+
+    def _queries(self, signals: Sequence[Signal], views: frozenset[View], min_quality: int) -> Queries:
         """The distinct values of the signals in these views, without PDQs of low quality."""
         queries: Queries = {}
         for signal in signals:
-            if signal.view in views and has_enough_quality(signal, self.min_quality):
+            if signal.view in views and has_enough_quality(signal, min_quality):
                 queries.setdefault(index_key(signal), {}).setdefault(signal.value, signal)
         return queries
 
@@ -283,13 +318,14 @@ class Matcher:
         """The matches on one list, in pieces: first by equal digests, then by distance."""
         digests = (signal for key, some in queries.items() if not has_distance(key[0]) for signal in some.values())
         yield [Match(signal, entry, 0) for signal in digests if (entry := index.exact(signal))]
+        min_quality = self.quality_of(hash_list)
         for key in index.index_keys:
             if some := list(queries.get(key, {}).values()):
                 for piece in index.near(key, [each.value for each in some], radius_of(hash_list, key[0])):
                     yield [
                         Match(some[number], entry, distance)
                         for number, entry, distance in piece
-                        if has_enough_quality(entry.signal, self.min_quality)
+                        if has_enough_quality(entry.signal, min_quality)
                     ]
 
 
@@ -307,10 +343,10 @@ def is_near(one: Signal, other: Signal, radius: int, min_quality: int = MIN_PDQ_
     return distance(one.type, one.value, other.value) <= radius
 
 
-def _mode_of(entry: Entry, hash_list: HashList) -> Mode:
-    """What an entry does: its list's mode, unless it was set to monitor itself."""
-    suspended = entry.mode is Mode.MONITOR and hash_list.mode is Mode.ENFORCE and hash_list.kind is ListKind.BLOCK
-    return Mode.MONITOR if suspended else hash_list.mode
+def _mode_of(entry: Entry, hash_list: HashList, mode: Mode) -> Mode:
+    """What an entry does on a list that is in this mode: the same, unless it was set to monitor itself."""
+    suspended = entry.mode is Mode.MONITOR and mode is Mode.ENFORCE and hash_list.kind is ListKind.BLOCK
+    return Mode.MONITOR if suspended else mode
 
 
 def _rank(match: Match) -> tuple[bool, int, str, str]:

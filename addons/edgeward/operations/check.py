@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeward.hashing import signals
+from edgeward.matching.matcher import OWN_MODE
 from edgeward.operations import image_hashing
 from edgeward.operations.services import Services
+from edgeward.policy.list_limits import Place
+from edgeward.policy.unscanned_targets import UnscannedTargets
 from edgeward.settings.config import Config
-from edgeward.types import Decision, Fingerprint, HashList, Match, Reason, Signal, Verdict
+from edgeward.types import Decision, Fingerprint, HashList, Match, Mode, Reason, Signal, Target, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +19,36 @@ class CheckResult:
 
     Attributes:
         reason: if it is that of a flaw, the operator's policy for images with that flaw decided.
-        matches: each match, with its list.
+        matches: each match, with its list, and the mode that the list has at `target`.
+        target: the one that was asked about; None: the verdict is that where every list acts.
         version: version of the lists.
     """
 
     fingerprint: Fingerprint
     decision: Decision
     reason: Reason
-    matches: Sequence[tuple[Match, HashList]]
+    matches: Sequence[tuple[Match, HashList, Mode]]
     version: int
+    target: Target | None = None
 
 
-async def check(services: Services, fingerprint: Fingerprint) -> CheckResult:
-    """Match a fingerprint against the lists, as for an image in transit."""
+async def check(services: Services, fingerprint: Fingerprint, target: Target | None = None) -> CheckResult:
+    """Match a fingerprint against the lists, as for an image in transit at a target.
+
+    Args:
+        target: None: at one where every list acts.
+    """
+    mode_of = Place.of(target).has_mode if target else OWN_MODE
     matcher = services.replica.matcher
     # All matches are shown, so not `verdict_async`. It searches in time slices: other requests go on meanwhile.
     matches = await matcher.matches_async(fingerprint)
-    verdict = matcher.verdict_from(matches)
+    verdict = matcher.verdict_from(matches, mode_of)
     decision, reason = _decide(verdict, fingerprint, services.config)
-    with_lists = [(match, matcher.lists[match.entry.list]) for match in matches]
-    return CheckResult(fingerprint, decision, reason, with_lists, verdict.version)
+    if target and target in UnscannedTargets(services.config.scan_exceptions):
+        decision, reason = Decision.DELIVER, Reason.NOT_SCANNED
+    lists = matcher.lists
+    with_lists = [(match, of := lists[match.entry.list], mode_of(of)) for match in matches]
+    return CheckResult(fingerprint, decision, reason, with_lists, verdict.version, target)
 
 
 async def fingerprint_of_image(services: Services, body: bytes) -> Fingerprint:

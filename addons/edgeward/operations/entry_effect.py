@@ -43,7 +43,7 @@ async def effect_of_all(services: Services, list_name: str, listed: Iterable[Sig
         return by_policy
     protected, found = 0, Effect.BLOCKS
     for signal in listed:
-        if not _can_match(services, signal):
+        if not _can_match(services, list_name, signal):
             found = Effect.PROTECTED if protected else Effect.CANNOT_MATCH
         elif protected < MAX_PROTECTED and await _protecting(services, [signal]):
             protected, found = protected + 1, Effect.PROTECTED
@@ -69,9 +69,11 @@ def _by_policy(of_list: HashList | None) -> Effect:
     return Effect.MONITORS if of_list.mode is Mode.MONITOR else Effect.BLOCKS
 
 
-def _can_match(services: Services, signal: Signal) -> bool:
+def _can_match(services: Services, list_name: str, signal: Signal) -> bool:
     matcher = services.replica.matcher
-    return is_matchable(signal.type, matcher.types) and has_enough_quality(signal, matcher.min_quality)
+    of_list = matcher.lists.get(list_name)
+    min_quality = matcher.quality_of(of_list) if of_list else matcher.min_quality
+    return is_matchable(signal.type, matcher.types) and has_enough_quality(signal, min_quality)
 
 
 async def notes(services: Services, of_list: HashList, listed: Sequence[Signal]) -> list[str]:
@@ -84,11 +86,13 @@ async def notes(services: Services, of_list: HashList, listed: Sequence[Signal])
 
 
 async def _protecting(services: Services, listed: Sequence[Signal]) -> list[Entry]:
-    """The entries of enforced allowlists that match one of these signals."""
+    """The entries of enforced allowlists that match one of these signals, and protect it everywhere."""
     matcher = services.replica.matcher
     digest = next((signal.value for signal in listed if signal.type == "sha256"), "")
     found = await matcher.matches_async(Fingerprint(digest, "", 0, tuple(listed)))
-    enforced = {
-        name for name, each in matcher.lists.items() if each.kind is ListKind.ALLOW and each.mode is Mode.ENFORCE
+    protecting = {
+        name
+        for name, each in matcher.lists.items()
+        if each.kind is ListKind.ALLOW and each.mode is Mode.ENFORCE and not each.is_limited
     }
-    return [match.entry for match in found if match.entry.list in enforced]
+    return [match.entry for match in found if match.entry.list in protecting]

@@ -14,11 +14,12 @@ from edgeward.hashing.signal_registry import radius_of
 from edgeward.matching.matcher import Matcher, has_enough_quality
 from edgeward.operations.protection import Protection
 from edgeward.operations.services import Services
+from edgeward.policy.list_limits import Place, verdict_at
 from edgeward.retromatch.search_scope import Search
 from edgeward.retromatch.seen_image_index import SeenImageIndex
 from edgeward.retromatch.seen_image_search import search_index
 from edgeward.sightings.url_normalization import normalized_host
-from edgeward.types import Entry, Fingerprint, HashList, ListKind, Mode, Reason, Signal
+from edgeward.types import Entry, Fingerprint, HashList, ListKind, Match, Mode, Reason, Signal, Target, Verdict
 
 SEARCH_SECONDS = 60.0
 """Longest time that the search of one file takes."""
@@ -94,7 +95,7 @@ class EffectSearch:
         can_match = [
             each
             for each in signals
-            if is_matchable(each.type, matcher.types) and has_enough_quality(each, matcher.min_quality)
+            if is_matchable(each.type, matcher.types) and has_enough_quality(each, matcher.quality_of(self._list))
         ]
         began = time.monotonic()
         whole = not self._is_over(0.0) and await self._search(can_match, began)
@@ -138,25 +139,49 @@ class EffectSearch:
             return SeenEffect()
         self._decided.add(image.sha256[:32])
         matches = await matcher.matches_async(image)
-        now = matcher.verdict_from(matches)
         protected = int(self._protection.protects(matches))
-        if now.blocks:
-            return SeenEffect(blocked_already=1)
-        if now.reason is Reason.ALLOWLISTED:
-            return SeenEffect(allowed=1, protected=protected)
-        targets = await self._services.sightings.targets(image.sha256)
+        seen = await self._services.sightings.targets(image.sha256)
+        verdicts = self._verdicts(matches, [target for target, _ in seen])
+        at_targets = zip(seen, verdicts, strict=True)
+        purged = [sighting for sighting, verdict in at_targets if verdict and _is_open(verdict)]
+        first = next((verdict for verdict in verdicts if verdict), None)
+        if not seen and not self._list.is_limited:
+            first = matcher.verdict_from(matches)
+        if first is None:
+            return SeenEffect()
+        if not purged and not _is_open(first):
+            return SeenEffect(blocked_already=1) if first.blocks else SeenEffect(allowed=1, protected=protected)
         if not protected:
-            protected = int(any(self._protection.covers(target) for target, _ in targets))
-        hosts = {normalized_host(target.host) for target, _ in targets} - self._hosts
-        new_hosts = list(hosts)[: MAX_HOSTS - len(self._hosts)]
-        self._hosts.update(new_hosts)
+            protected = int(any(self._protection.covers(target) for target, _ in purged))
         return SeenEffect(
             images=1,
-            targets=len(targets),
-            recent=int(any(seen_at >= self._since for _, seen_at in targets)),
+            targets=len(purged),
+            recent=int(any(seen_at >= self._since for _, seen_at in purged)),
             protected=protected,
-            hosts=len(new_hosts),
+            hosts=self._count_hosts([target for target, _ in purged]),
         )
+
+    def _verdicts(self, matches: Sequence[Match], targets: Sequence[Target]) -> list[Verdict | None]:
+        """What the lists say now of an image at each target; None where the list itself does not act."""
+        matcher = self._services.replica.matcher
+        if not self._list.is_limited and not matcher.depends_on_target(matches):
+            return [matcher.verdict_from(matches)] * len(targets)
+        return [
+            verdict_at(matcher, matches, target) if Place.of(target).has_mode(self._list) is Mode.ENFORCE else None
+            for target in targets
+        ]
+
+    def _count_hosts(self, targets: Sequence[Target]) -> int:
+        """How many hosts of these targets were not counted before."""
+        hosts = {normalized_host(target.host) for target in targets} - self._hosts
+        new_hosts = list(hosts)[: MAX_HOSTS - len(self._hosts)]
+        self._hosts.update(new_hosts)
+        return len(new_hosts)
+
+
+def _is_open(verdict: Verdict) -> bool:
+    """Whether a new entry would change it."""
+    return not verdict.blocks and verdict.reason is not Reason.ALLOWLISTED
 
 
 def can_block(hash_list: HashList) -> bool:

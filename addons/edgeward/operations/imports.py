@@ -26,6 +26,7 @@ from edgeward.operations.guard import HASHES_PER_SEARCH, Judgement, judge, not_l
 from edgeward.operations.import_comparison import Comparison, compare
 from edgeward.operations.import_records import ImportContents
 from edgeward.operations.import_requests import ImportRequest
+from edgeward.operations.list_limits import limits_in_words
 from edgeward.operations.matchability import NotMatching, not_matching_by_type
 from edgeward.operations.order_totals import add_up
 from edgeward.operations.services import Services
@@ -236,6 +237,8 @@ async def _purge(services: Services, status: ImportStatus, ids: Sequence[str], u
     """What became of the orders that followed from an import itself."""
     ended = status.state in FINAL_IMPORT_STATES
     summary = (await add_up(services, ids)).summary(ended).with_unjudged(unjudged)
+    if (of_list := services.replica.matcher.lists.get(status.job.list)) is not None:
+        summary = replace(summary, limited=limits_in_words([of_list]))
     if ended and not status.job.purge_again:
         summary = replace(summary, listed_before=status.known, listed_new=status.progress.added)
     return PurgeStatus(summary, ended).inactive(await _effect(services, status.job, bool(ids)))

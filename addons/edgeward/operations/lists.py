@@ -12,6 +12,7 @@ from edgeward.lists.held_changes import ChangeProgress, HeldChange
 from edgeward.operations import held_updates
 from edgeward.operations.guard import note_held
 from edgeward.operations.held_updates import UpdateHeld
+from edgeward.operations.list_limits import check_policy
 from edgeward.operations.services import Services
 from edgeward.operations.store import refuse_changes_after_loss
 from edgeward.operations.waiting import ChangeStatus, wait_applied
@@ -65,6 +66,11 @@ class ListChanges:
     rotations: bool | None = None
     geometry: bool | None = None
     protect: bool | None = None
+    hosts: tuple[str, ...] | None = None
+    paths: tuple[str, ...] | None = None
+    share: float | None = None
+    expires_at: float | None = None
+    min_quality: int | None = None
 
     def applied_to(self, old: HashList) -> HashList:
         """The list with these changes."""
@@ -123,12 +129,13 @@ async def create(services: Services, new: HashList, who: str, why: str) -> ListC
     """Create an empty list.
 
     Raises:
-        InvalidValue: its name or a radius is not allowed.
+        InvalidValue: its name, a radius or a limit is not allowed.
         Conflict: the name is taken.
     """
     refuse_changes_after_loss(services)
     check_name(new.name)
     check_radius(new.radius)
+    check_policy(new, services.store.clock.now())
     done = await services.list_store.create_list(new, who, why)
     active = await wait_applied(services.list_store, done.version)
     return ListChanged(_status_of(services, new), active)
@@ -143,7 +150,7 @@ async def change(
         if_match: entity tags of the policies that may be changed; see `entity_tag`.
 
     Raises:
-        InvalidValue: a radius is not allowed.
+        InvalidValue: a radius or a limit is not allowed.
         NotFound: there is no such list.
         PreconditionFailed: its policy has none of the entity tags.
         UpdateHeld: it would block too much: it waits for a second person.
@@ -154,7 +161,8 @@ async def change(
     await _hold_if_needed(services, before, changes.applied_to(_require_match(before, if_match)), who, why)
 
     def changed(old: HashList) -> HashList:
-        return changes.applied_to(_require_match(old, if_match))
+        new = changes.applied_to(_require_match(old, if_match))
+        return check_policy(new, services.store.clock.now(), old)
 
     done = await services.list_store.change_list(name, changed, who, why)
     active = await wait_applied(services.list_store, done.version)

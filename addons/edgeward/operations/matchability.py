@@ -37,10 +37,9 @@ async def not_matching(services: Services, signals: Sequence[Signal], list_name:
         NotFound: there is no such list.
     """
     counts = Counter(signal.type for signal in signals)
-    found = [*_by_type(services, counts), *_by_quality(services, signals)]
-    if list_name and signals:
-        found += _by_list(await services.list_store.get_list(list_name), len(signals))
-    return found
+    of_list = await services.list_store.get_list(list_name) if list_name and signals else None
+    found = [*_by_type(services, counts), *_by_quality(services, signals, of_list)]
+    return [*found, *_by_list(of_list, len(signals))] if of_list else found
 
 
 async def not_matching_by_type(services: Services, counts: Mapping[str, int], list_name: str) -> list[NotMatching]:
@@ -70,12 +69,14 @@ def _why(signal_type: str, types: frozenset[str]) -> str:
     return f"hashing.signals lacks {', '.join(missing)}; they match as soon as it is added"
 
 
-def _by_quality(services: Services, signals: Sequence[Signal]) -> list[NotMatching]:
-    min_quality = services.replica.matcher.min_quality
+def _by_quality(services: Services, signals: Sequence[Signal], of_list: HashList | None) -> list[NotMatching]:
+    matcher = services.replica.matcher
+    min_quality = matcher.quality_of(of_list) if of_list else matcher.min_quality
     count = sum(not has_enough_quality(signal, min_quality) for signal in signals)
     if not count:
         return []
-    return [NotMatching(count, len(signals), f"their quality is below hashing.min_quality ({min_quality})")]
+    whose = "hashing.min_quality" if min_quality == matcher.min_quality else "that of the list"
+    return [NotMatching(count, len(signals), f"their quality is below {whose} ({min_quality})")]
 
 
 def _by_policy(hash_list: HashList) -> list[str]:

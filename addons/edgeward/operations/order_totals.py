@@ -14,6 +14,7 @@ from edgeward.operations.caches import NO_OTHERS, OtherCaches
 from edgeward.operations.entry_effect import Effect
 from edgeward.operations.services import Services
 from edgeward.operations.unjudged_responses import UnjudgedResponses
+from edgeward.policy.unscanned_targets import UnscannedTargets
 from edgeward.purging.key_records import KeyDoubt, KeyRecord
 from edgeward.purging.orders import in_placing_order
 from edgeward.purging.unjudged_orders import Unjudged
@@ -52,6 +53,8 @@ class OrderSummary:
         accepted_is_enough: the caches whose accepted purges count as done, by their settings.
         listed_before, listed_new: of an import, the hashes that were on the list before, whose copies it did not purge
             again, and those that it added. Both 0 for all else.
+        not_scanned: hosts, with paths, where nothing is scanned: which images are there is not known.
+        limited: the lists of what was listed that do not act everywhere, each with where it does, in words.
     """
 
     state: ReceiptState
@@ -72,6 +75,8 @@ class OrderSummary:
     accepted_is_enough: Sequence[str] = ()
     listed_before: int = 0
     listed_new: int = 0
+    not_scanned: Sequence[str] = field(default_factory=list)
+    limited: Sequence[str] = field(default_factory=list)
 
     def inactive(self, effect: Effect, partly: bool = False) -> Self:
         """The same of listed signals that block nothing: copies may be cached, and those purged before may be again."""
@@ -173,6 +178,7 @@ class OrderTotals:
         unchecked_keys: the caches of which a check could tell whether their key is that of purges, and none did yet.
         differing: by cache, how controllers' settings differ, where they may purge different caches under its name.
         placed_at: when the order of an id was placed, Unix seconds; None if that is not known.
+        not_scanned: see OrderSummary.
     """
 
     def __init__(
@@ -187,7 +193,9 @@ class OrderTotals:
         unchecked_keys: Sequence[str] = (),
         differing: Mapping[str, str] = NO_DIFFERENCES,
         placed_at: Callable[[str], float | None] = placed_at,
+        not_scanned: Sequence[str] = (),
     ) -> None:
+        self._not_scanned = list(not_scanned)
         self._receiving, self._store_lost, self._emptied_at = [*caches, *others.names], store_lost, emptied_at
         self._clock, self._absent, self._accepted_is_enough = clock, others.absent, accepted_is_enough
         self._totals = {name: CacheTotal() for name in self._receiving}
@@ -249,6 +257,7 @@ class OrderTotals:
             emptied_at=emptied_at,
             absent=[name for name in self._absent if self._totals[name].owed or self._totals[name].refused],
             accepted_is_enough=self._accepted_is_enough,
+            not_scanned=self._not_scanned,
         )
 
     def _set_key(self, name: str, total: CacheTotal) -> None:
@@ -349,7 +358,10 @@ async def new_totals(services: Services) -> OrderTotals:
     unchecked = cache_keys.unchecked(services, keys)
     differing = services.orders.controllers.differing_caches()
     clock, placed_at = services.store.clock.now, services.orders.clock.placed_at
-    return OrderTotals(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing, placed_at)
+    not_scanned = UnscannedTargets(services.config.scan_exceptions).named()
+    return OrderTotals(
+        *(services.caches, lost, emptied_at, clock, others, enough, keys, unchecked, differing, placed_at, not_scanned)
+    )
 
 
 async def add_up(services: Services, ids: Sequence[str]) -> OrderTotals:

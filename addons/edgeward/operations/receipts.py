@@ -8,6 +8,7 @@ from edgeward.errors import NotFound
 from edgeward.lists.removed_entries import find_removed
 from edgeward.operations import entries, purges, takedowns
 from edgeward.operations.entry_effect import Effect, effect_of
+from edgeward.operations.list_limits import limits_in_words
 from edgeward.operations.order_totals import OrderSummary, add_up
 from edgeward.operations.purges import OrderStatus
 from edgeward.operations.services import Services
@@ -90,6 +91,8 @@ async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -
     ids = await ids_of_entries(services, [entry])
     summary = (await add_up(services, ids)).summary(matched)
     summary = summary.with_unjudged(await unjudged_since(services, entry.added_at))
+    of_list = services.replica.matcher.lists.get(entry.list)
+    summary = replace(summary, limited=limits_in_words([of_list] if of_list is not None else ()))
     effect = await effect_of(services, entry) if removal is None else Effect.REMOVED
     summary = summary.inactive(effect)
     page = await _page(services, ids, summary, cursor, limit)

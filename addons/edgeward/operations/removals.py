@@ -146,14 +146,15 @@ async def _of_many(
         return await (_would_remove(services, [], 0) if asked.dry_run else _removed(services, []))
     singles = list(services.replica.matcher.single_entries(asked.list).values())
     found = await _wanted_of(singles, wanted)
-    rows = await services.row_removals.choose(asked.list, choice, singles, MAX_REPORTED)
+    both = list(services.replica.matcher.in_both(asked.list).values())
+    rows = await services.row_removals.choose(asked.list, choice, both, MAX_REPORTED)
     if asked.dry_run:
         return await _would_remove(services, [*found, *rows.entries], len(found) + rows.total)
     if found or rows.entries:
         noted = {**about, "list": asked.list, "entries": len(found) + rows.total}
         await services.audit_trail.note("entries.remove", asked.who, asked.why, **noted)
     who = asked.who, asked.why
-    rows = await services.row_removals.remove_chosen(asked.list, choice, singles, MAX_REPORTED, *who)
+    rows = await services.row_removals.remove_chosen(asked.list, choice, both, MAX_REPORTED, *who)
     gone, version, count = list[Entry](), rows.version, rows.total
     for some in batched(found, CHUNK_SIZE):
         ids = [entry.id for entry in some]

@@ -38,6 +38,10 @@ WHY_INACTIVE = {
 }
 
 
+_NAMES_LIMITS = frozenset({ReceiptState.ACCEPTED, ReceiptState.FOUND_NOTHING, ReceiptState.GONE, ReceiptState.NOTHING})
+"""The states whose sentences speak of every copy that was known."""
+
+
 def statement(summary: OrderSummary) -> str:
     """What is known at `summary.at`, in one to four sentences."""
     asked = (ReceiptState.ACCEPTED, ReceiptState.FOUND_NOTHING, ReceiptState.GONE)
@@ -48,6 +52,10 @@ def statement(summary: OrderSummary) -> str:
         found += _unchecked_keys(summary)
     if summary.listed_before and summary.listed_new and summary.state is not ReceiptState.PLACING:
         found += f" Not purged again: {_listed_before(summary)}."
+    if summary.not_scanned and summary.state in _NAMES_LIMITS:
+        found += f" Nothing is scanned at {', '.join(summary.not_scanned)}: which copies are there is not known."
+    if summary.limited and summary.state in _NAMES_LIMITS:
+        found += "".join(f" {each}: elsewhere it blocks and purges nothing." for each in summary.limited)
     return f"At {moment(summary.at)}: {_state(summary)}.{found}{_pending(summary.pending)}"
 
 

@@ -9,8 +9,10 @@ from typing import Self
 
 from edgeward.operations.cache_total import CacheTotal
 from edgeward.operations.entry_effect import effect_of_all
+from edgeward.operations.list_limits import limits_in_words
 from edgeward.operations.order_totals import BATCH_SIZE, OrderSummary, new_totals
 from edgeward.operations.services import Services
+from edgeward.policy.unscanned_targets import UnscannedTargets
 from edgeward.takedowns.takedowns import Takedown, TakedownProgress
 from edgeward.types import Outcome, PurgeOrder, Scope, entry_id
 from edgeward.types.outcome_words import DONE_STATES, ReceiptState
@@ -79,6 +81,12 @@ async def summarize(
     summary, rest = totals.summary(bool(progress.placed_at)), unmatched.texts()
     if len(rest) == unmatched.total and summary.state in (ReceiptState.ACCEPTED, ReceiptState.GONE):
         summary = replace(summary, state=ReceiptState.NOTHING)
+    if not takedown.signals:
+        hosts = [target.host for target in (*takedown.urls, *takedown.prefixes)]
+        not_scanned = UnscannedTargets(services.config.scan_exceptions).named(hosts)
+        summary = replace(summary, not_scanned=not_scanned)
+    if (of_list := services.replica.matcher.lists.get(takedown.list)) is not None:
+        summary = replace(summary, limited=limits_in_words([of_list]))
     if takedown.list and summary.state in (ReceiptState.NOTHING, ReceiptState.FOUND_NOTHING):
         summary = summary.inactive(await effect_of_all(services, takedown.list, takedown.signals))
     return TakedownSummary(summary, rest)

@@ -10,7 +10,7 @@ from edgeward.background.polling import Polling
 from edgeward.errors import NotFound, UserError
 from edgeward.imports.import_jobs import ID_PREFIX as IMPORT_ID_PREFIX
 from edgeward.lists.acts import Act, Outcome, from_entries
-from edgeward.matching.batches.row_sets import rows_of_act, size_of
+from edgeward.matching.batches.row_sets import places_of, rows_of_act, size_of, switch_off
 from edgeward.operations import still_blocked
 from edgeward.operations.services import Services
 from edgeward.operations.still_blocked import StillBlocked
@@ -185,9 +185,16 @@ def _batches_of(services: Services, act_id: str) -> list[Batch]:
 
 
 async def _count_rows(services: Services, act: Act) -> int:
-    """How many rows are listed as entries of an act."""
-    state = services.replica.matcher.batches(act.list).state
-    return await asyncio.to_thread(lambda: size_of(rows_of_act(state, act.id))) if state.folded.batches else 0
+    """How many rows are listed as entries of an act, without those that are single entries too."""
+    matcher = services.replica.matcher
+    state, both = matcher.batches(act.list).state, list(matcher.in_both(act.list).values())
+
+    def count() -> int:
+        rows = rows_of_act(state, act.id)
+        switch_off(rows, places_of(state, both))
+        return size_of(rows)
+
+    return await asyncio.to_thread(count) if state.folded.batches else 0
 
 
 def _require_unfinished(act_id: str, finished: bool, lists: bool) -> None:

@@ -11,6 +11,7 @@ from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.membership import Laggards, SilentReplica
 from edgeward.operations.caches import carried_out_by
 from edgeward.operations.entry_effect import Effect
+from edgeward.operations.list_limits import limits_in_words
 from edgeward.operations.order_totals import OrderSummary, add_up
 from edgeward.operations.services import Services
 from edgeward.operations.takedown_summary import TakedownSummary, summarize
@@ -133,7 +134,8 @@ async def wait_purged(
     orders.update(await services.orders.ids_of_entries(sorted(known)))
     orders.update(await ids_of_entries(services, listed))
     status = await _wait_done(services, in_placing_order(orders), matched, deadline)
-    return replace(status, summary=status.summary.with_unjudged(unjudged))
+    limited = limits_in_words(of for name in lists if (of := services.replica.matcher.lists.get(name)) is not None)
+    return replace(status, summary=replace(status.summary.with_unjudged(unjudged), limited=limited))
 
 
 async def ids_of_entries(services: Services, entries: Collection[Entry]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a list would match of all images seen, if its policy were another. Nothing is changed.
 
-Only the distances of entries to images count: not the list's mode, and not the allowlists that protect images.
+Only the distances of entries to images count, and their quality: not the list's mode, hosts, paths and share, and not
+the allowlists that protect images.
 """
 
 import asyncio
@@ -63,7 +64,7 @@ async def what_if(services: Services, name: str, changes: ListChanges, timeout: 
     """Search all images seen for those that the list would match.
 
     Args:
-        changes: of its policy; those of mode, action and description change nothing here.
+        changes: of its policy; those of other values than radius, views and quality change nothing here.
         timeout: seconds after which the search ends, complete or not.
 
     Raises:
@@ -96,7 +97,7 @@ class _SeenMatches:
 
     def __init__(self, services: Services, before: HashList, after: HashList) -> None:
         self._services, self._before, self._after = services, before, after
-        self._min_quality = services.replica.matcher.min_quality
+        self._quality_of, self._min_quality = services.replica.matcher.quality_of, services.replica.matcher.min_quality
         self._extents = _union(full_extents(before), full_extents(after))
         self.nearest: dict[str, tuple[int, str]] = {}
         self._matching: set[str] = set()
@@ -136,10 +137,15 @@ class _SeenMatches:
         """The smallest distance within the list's radius; None if there is none."""
         if not has_distance(listed.type):
             return 0 if any(each.value == listed.value for each in signals) else None
+        min_quality = self._quality_of(policy)
+        if not has_enough_quality(listed, min_quality):
+            return None
         distances = [
             distance(listed.type, each.value, listed.value)
             for each in signals
-            if each.view in policy.views and len(each.value) == len(listed.value)
+            if each.view in policy.views
+            and len(each.value) == len(listed.value)
+            and has_enough_quality(each, min_quality)
         ]
         nearest = min(distances, default=None)
         return nearest if nearest is not None and nearest <= radius_of(policy, listed.type) else None

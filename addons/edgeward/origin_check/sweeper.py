@@ -23,6 +23,7 @@ from edgeward.origin_check.pacing import MOST_CHECKS_PER_CHECK_TIME, PERIODS_PER
 from edgeward.origin_check.picture_comparison import PictureComparison
 from edgeward.origin_check.queue import LastCheck, Permission, ServedTarget, SweepQueue
 from edgeward.origin_check.refilled_targets import Next, RefilledTargets
+from edgeward.policy.unscanned_targets import UnscannedTargets
 from edgeward.purging.orders import Orders
 from edgeward.settings.config import Config
 from edgeward.sightings.sightings import Sightings
@@ -64,7 +65,7 @@ class Sweeper:
     ) -> None:
         self._config, self._settings = config, config.sweep
         self._queue, self._sightings = queue, sightings
-        self._orders = orders
+        self._orders, self._unscanned = orders, UnscannedTargets(config.scan_exceptions)
         caches = [cache.name for cache in config.caches]
         self._refilled = RefilledTargets(sightings.store, orders, caches, config.purge.repeat_seconds)
         # Placement fill does not see cache hits, so a share of all responses can't be computed: only the rate per host
@@ -142,6 +143,7 @@ class Sweeper:
         origin = self._origin(host)
         if (
             origin is None
+            or served.target in self._unscanned
             or now - served.at > self._followed_seconds()
             or await self._refilled.is_unfollowed(served, now)
         ):

@@ -22,6 +22,8 @@ class FlowState:
     """hashing.data_uris: HTML and CSS may hold images."""
     source: Source = ANY_SOURCE
     """The host asked for and the client's address, which take turns in queues."""
+    is_scanned: bool = True
+    """False: scanning is off at its URL, and nothing of the response is looked at."""
     may_be_image: bool = False
     """The body must be judged. Set by stream.py before `responseheaders` runs."""
     codings: tuple[str, ...] = ()

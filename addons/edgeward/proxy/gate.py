@@ -134,6 +134,8 @@ class EdgewardGate:
         elif self._config.proxy.placement == "fill" and pages.is_doctor_request(request):
             state.deliver(Reason.NOT_IMAGE)
             flow.response = state.replacement = pages.doctor_object(request)
+        elif target in self._judge.unscanned:
+            state.is_scanned, request.stream = False, True
         elif request.method not in ("GET", "HEAD"):
             request.stream = True  # uploads are not checked, so they take no memory here
         elif not await self._block_if_known(flow, state):
@@ -148,6 +150,11 @@ class EdgewardGate:
             return
         self._upstream_log.answered()
         self._upstream_cache_log.look(response.headers)
+        if not state.is_scanned:
+            response.stream = True
+            state.deliver(Reason.NOT_SCANNED)
+            self._close_if_draining(flow)
+            return
         state.is_stale = self._in_front and is_stale(response.headers)
         names = vary_names(response.headers.get("vary"))
         if names != tuple(name for name, _ in state.target.vary):
@@ -227,7 +234,7 @@ class EdgewardGate:
         cached = self._cache.get(state.target)
         if cached is None or cached.fingerprint is None or cached.age() > self._config.policy.recheck_seconds:
             return False
-        verdict = await self._judge.verdict(cached.fingerprint)
+        verdict = await self._judge.verdict(cached.fingerprint, state.target)
         if verdict.match is None or not verdict.blocks:
             return False
         self._actions.block_request(flow, state, cached.fingerprint, verdict)
@@ -247,7 +254,7 @@ class EdgewardGate:
             return False
         if cached.fingerprint is None:
             return True
-        verdict = await self._judge.verdict(cached.fingerprint)
+        verdict = await self._judge.verdict(cached.fingerprint, state.target)
         if verdict.blocks:
             return False
         state.target = replace(state.target, size=cached.fingerprint.size)
@@ -287,7 +294,7 @@ class EdgewardGate:
         if body is None:
             raise RuntimeError("a body was streamed past the gate")
         declared = response.headers.get("content-type", "")
-        fingerprint, verdict = await self._judge.judge(body, state.codings, declared, state.source)
+        fingerprint, verdict = await self._judge.judge(body, state.codings, state.target, declared, state.source)
         state.unjudged = fingerprint is None
         if verdict.reason is Reason.NOT_IMAGE:
             self._cache_result(flow, state, response, None)

@@ -123,7 +123,7 @@ class IncompleteResponses:
             state.unjudged = True
             self._actions.apply(flow, state, None, self._judge.policy_verdict(Reason.NOT_READY))
         else:
-            verdict = await self._judge.current_verdict(cached.fingerprint)
+            verdict = await self._judge.current_verdict(cached.fingerprint, state.target)
             # Seen again: a target that is only revalidated must not be forgotten while a cache holds it.
             response = flow.response
             assert response is not None
@@ -146,7 +146,9 @@ class IncompleteResponses:
         state.memory = full.memory
         fingerprint = None
         if full.body is not None:
-            fingerprint, verdict = await self._judge.judge(full.body, full.codings, full.declared, state.source)
+            fingerprint, verdict = await self._judge.judge(
+                full.body, full.codings, state.target, full.declared, state.source
+            )
             state.unjudged = fingerprint is None
             if verdict.reason is Reason.NOT_IMAGE:
                 fingerprint = None

@@ -172,4 +172,6 @@ def _incident_of(target: Target, sha256: str, verdict: Verdict) -> Incident:
         view=signal.view,
         frame=signal.frame,
         act=entry.act,
+        source_id=entry.source_id,
+        tags=entry.tags,
     )

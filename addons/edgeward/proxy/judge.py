@@ -1,7 +1,8 @@
 """A body -> its fingerprint -> a verdict. No body is hashed twice, and none matched twice at one list version.
 
 A fingerprint comes from this worker's memory, from the store (another worker may have hashed the image), or from a
-hasher. A verdict is remembered until a list changes.
+hasher. A verdict is remembered until a list changes; where it depends on the target, what is remembered is what the
+image matches, and each target gets its own.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ from edgeward.hashing.hash_request import HashRequest
 from edgeward.hashing.hashers.pool import HasherPool
 from edgeward.lists.replication.freshness import now
 from edgeward.lists.replication.replica import Replica
+from edgeward.policy.list_limits import verdict_at
+from edgeward.policy.unscanned_targets import UnscannedTargets
 from edgeward.proxy.body_sniffing import declares_image
 from edgeward.proxy.failed_images import FAILURES, FailedImages
 from edgeward.proxy.packed_lru import PackedLru
@@ -30,7 +33,7 @@ from edgeward.settings.config import Config
 from edgeward.sightings.codec import pack_fingerprint, unpack_fingerprint
 from edgeward.sightings.sightings import Sightings
 from edgeward.store.connection import STORE_AWAY
-from edgeward.types import TRANSIENT_FLAWS, Decision, Fingerprint, Flaw, Reason, Verdict
+from edgeward.types import NO_TARGET, TRANSIENT_FLAWS, Decision, Fingerprint, Flaw, Match, Reason, Target, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +68,14 @@ class Judge:
         self._config, self._replica, self._pool, self._sightings = config, replica, pool, sightings
         self._size = size
         self.failed_images = FailedImages(sightings.store)
+        self.unscanned = UnscannedTargets(config.scan_exceptions)
+        """Whose responses must not be judged."""
         self._generation = functools.cache(functools.partial(current_generation, config.hashing))
         self._fingerprints = PackedLru(
             size, FINGERPRINT_CACHE_BYTES, pack_fingerprint, unpack_fingerprint, lambda one: 1 + len(one.signals)
         )
-        self._verdicts: dict[str, Verdict] = {}
+        # Of an image whose verdict depends on the target, the matches that any verdict can name.
+        self._verdicts: dict[str, Verdict | tuple[Match, ...]] = {}
         self._distinct_verdicts: dict[Verdict, Verdict] = {}
         self._verdicts_of = (-1, -1)
         self._catch_up_task: asyncio.Task[None] | None = None
@@ -90,9 +96,9 @@ class Judge:
         return self._replica.matcher.version
 
     async def judge(
-        self, body: bytes, codings: tuple[str, ...], declared: str = "", source: Source = ANY_SOURCE
+        self, body: bytes, codings: tuple[str, ...], target: Target, declared: str = "", source: Source = ANY_SOURCE
     ) -> tuple[Fingerprint | None, Verdict]:
-        """The verdict on a full body, and its fingerprint; None before the lists are loaded.
+        """The verdict on a full body at a target, and its fingerprint; None before the lists are loaded.
 
         `declared` is its Content-Type. Text that shows no image and matches nothing is NOT_IMAGE. If the body is new it
         waits for a hasher in turns with those of other sources.
@@ -106,7 +112,7 @@ class Judge:
             request = HashRequest(codings, views=views, declared=declared)
             fingerprint = await self._fingerprint(digest, body, request, source)
             # After the hashing, which may have taken seconds.
-            verdict = await self.current_verdict(fingerprint)
+            verdict = await self.current_verdict(fingerprint, target)
             # A list added meanwhile may match more views of the picture than were hashed.
             if self._replica.matcher.views <= views:
                 break
@@ -116,14 +122,14 @@ class Judge:
         metrics.response_seconds.observe(time.perf_counter() - started)
         return fingerprint, verdict
 
-    async def current_verdict(self, fingerprint: Fingerprint) -> Verdict:
-        """The verdict on an image by lists that have all that is acknowledged when this is called.
+    async def current_verdict(self, fingerprint: Fingerprint, target: Target) -> Verdict:
+        """The verdict on an image at a target by lists that have all that is acknowledged when this is called.
 
         A worker that has lost touch with the store can't know that: its lists decide with policy.store_stale.
         """
         while True:
             is_current = await self._ensure_current()
-            verdict = await self.verdict(fingerprint)
+            verdict = await self.verdict(fingerprint, target)
             # Else this process stood still while it matched.
             if not is_current or self._replica.freshness.is_current:
                 break
@@ -187,25 +193,39 @@ class Judge:
             return verdict
         return Verdict(decision, Reason.STORE_STALE, version=verdict.version)
 
-    async def verdict(self, fingerprint: Fingerprint) -> Verdict:
-        """The verdict on an image by the lists as they are when this returns; flaws are judged by policy.
+    async def verdict(self, fingerprint: Fingerprint, target: Target) -> Verdict:
+        """The verdict on an image at a target by the lists as they are when this returns; flaws are judged by policy.
 
         Long lists are matched in slices; other requests run in between.
         """
         known = self._current_verdicts().get(_verdict_key(fingerprint))
-        if known is not None:
-            return known
+        if known is None:
+            known = await self._match(fingerprint)
+        return known if isinstance(known, Verdict) else self._verdict_from(known, fingerprint, target)
+
+    async def _match(self, fingerprint: Fingerprint) -> Verdict | tuple[Match, ...]:
+        """Match an image, and remember the result: its verdict, or its matches if that depends on the target."""
+        matcher = self._replica.matcher
         with metrics.match_seconds.time():
-            verdict = await self._replica.matcher.verdict_async(fingerprint)
-        if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
-            verdict = self.policy_verdict(Reason(fingerprint.flaw.value))
+            matches = await matcher.matches_async(fingerprint)
         if len(self._current_verdicts()) >= self._size or len(self._distinct_verdicts) >= MAX_DISTINCT_VERDICTS:
             self._verdicts, self._distinct_verdicts = {}, {}
-        verdict = self._distinct_verdicts.setdefault(verdict, verdict)
-        self._verdicts[_verdict_key(fingerprint)] = verdict
+        found: Verdict | tuple[Match, ...]
+        if matcher.depends_on_target(matches):
+            found = matcher.first_of_each_list(matches)
+        else:
+            verdict = self._verdict_from(matches, fingerprint, NO_TARGET)
+            found = self._distinct_verdicts.setdefault(verdict, verdict)
+        self._verdicts[_verdict_key(fingerprint)] = found
+        return found
+
+    def _verdict_from(self, matches: Sequence[Match], fingerprint: Fingerprint, target: Target) -> Verdict:
+        verdict = verdict_at(self._replica.matcher, matches, target)
+        if fingerprint.flaw is not None and verdict.reason is Reason.NO_MATCH:
+            return self.policy_verdict(Reason(fingerprint.flaw.value))
         return verdict
 
-    def _current_verdicts(self) -> dict[str, Verdict]:
+    def _current_verdicts(self) -> dict[str, Verdict | tuple[Match, ...]]:
         """The remembered verdicts, without those of earlier lists."""
         # Not the version alone: it repeats after the store has lost data.
         lists = self._replica.matcher.change_count, self.version

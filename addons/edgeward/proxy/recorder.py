@@ -12,6 +12,7 @@ from edgeward.background.write_buffer import WriteBuffer
 from edgeward.incidents import Incidents
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
+from edgeward.policy.list_limits import verdict_on
 from edgeward.proxy.incident_reporter import IncidentReporter
 from edgeward.proxy.lost_hosts_file import LostHostsFile
 from edgeward.proxy.lost_sightings import NO_VERSION, LostSightings
@@ -212,8 +213,8 @@ class Recorder:
         if self._room.is_full or not self._allowance.take(target, sha256):
             self._recent_orders.add(key)
             return self._purge_by_prefix(target, sha256, entry_id)
-        # A purge by tag removes the image from all targets.
-        tags = self._tags and sha256 not in self._recent_orders
+        # A purge by tag removes the image from all targets: also from those where its list does not act.
+        tags = self._has_tag_order(verdict) and sha256 not in self._recent_orders
         placed = [
             self._order_buffer.put(order)
             for order in image_orders(
@@ -222,7 +223,8 @@ class Recorder:
         ]
         if all(placed):
             self._recent_orders.add(key)
-            self._recent_orders.add(sha256)
+            if self._has_tag_order(verdict):
+                self._recent_orders.add(sha256)
         else:
             logger.error("a purge order was lost: the store was unavailable for too long")
         return any(placed)
@@ -270,6 +272,11 @@ class Recorder:
         self._behind.clear()
         self._incident_reporter.forget_windows()
         self._sightings.forget_written()
+
+    def _has_tag_order(self, verdict: Verdict) -> bool:
+        """Whether the copies of a listed image are to be removed everywhere, and some cache can do so by its tag."""
+        of_list = self._replica.matcher.lists.get(verdict.match.entry.list) if verdict.match else None
+        return self._tags and not (of_list and of_list.is_limited)
 
     def _purge_by_prefix(self, target: Target, sha256: str, entry_id: str) -> bool:
         if not self._prefix_purges.add(target, sha256, entry_id):
@@ -330,12 +337,12 @@ class Recorder:
             version = min(version, await self._list_store.version())
 
     async def _orders_for(self, sighting: Sighting) -> list[PurgeOrder]:
-        verdict = await self._replica.matcher.verdict_async(sighting.fingerprint)
+        verdict = await verdict_on(self._replica.matcher, sighting.fingerprint, sighting.target)
         if not verdict.blocks or verdict.match is None:
             return []
         entry, sha256 = verdict.match.entry, sighting.fingerprint.sha256
-        started_at = max(sighting.seen_at, entry.added_at)
-        return image_orders(sha256, [sighting.target], Cause.MATCH, started_at, entry_id=entry.id, tags=self._tags)
+        started_at, tags = max(sighting.seen_at, entry.added_at), self._has_tag_order(verdict)
+        return image_orders(sha256, [sighting.target], Cause.MATCH, started_at, entry_id=entry.id, tags=tags)
 
 
 def _is_match(order: PurgeOrder) -> bool:

@@ -96,6 +96,9 @@ class RequestRepeater:
     async def repeat(self, record: bytes, answer_seconds: float) -> Repeated:
         """Send the request of a record, wait that long for the headers of the response, and judge it."""
         request = (recorded := unpack(record)).request
+        # Recorded before scanning was turned off there.
+        if target_of_request(request) in self._judge.unscanned:
+            return Repeated.JUDGED
         try:
             full = await self._refetcher.fetch(request, answer_seconds)
         except RefetchTooLarge:
@@ -127,7 +130,7 @@ class RequestRepeater:
         """Returns whether it could be judged."""
         fingerprint = None
         if full.body is not None:
-            fingerprint, verdict = await self._judge.judge(full.body, full.codings, full.declared)
+            fingerprint, verdict = await self._judge.judge(full.body, full.codings, variant, full.declared)
             if fingerprint is None:
                 return False
             if verdict.reason is Reason.NOT_IMAGE:

@@ -78,12 +78,7 @@ class Runtime:
         clock_watch = ClockWatch(store)
         await clock_watch.start()
         stack.push_async_callback(clock_watch.close)
-        matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
-        state_dir = config.state_dir.absolute()
-        applied_lists = AppliedListsFile(state_dir / APPLIED_LISTS_FILE)
-        batch_files = BatchFiles(state_dir / BATCHES_DIRECTORY)
-        self.replica = Replica(store, replica_name(), matcher, applied_lists, batch_files)
-        self.replica.start_seconds = LISTS_SECONDS
+        self.replica = _replica(config, store)
         pool = HasherPool(config.hashing)
         memory = BodyMemory(config.proxy.body_memory_mb * 2**20, config.proxy.idle_seconds)
         refetcher = Refetcher(config.proxy.upstream, config.hashing.max_bytes, config.hashing.data_uris, memory)
@@ -171,3 +166,14 @@ class Runtime:
 def replica_name() -> str:
     """Unique among the processes that share the store."""
     return f"{socket.gethostname()}/proxy/{os.getpid()}"
+
+
+def _replica(config: Config, store: Store) -> Replica:
+    """The copy of the lists, with the files that all processes of this machine share."""
+    state_dir = config.state_dir.absolute()
+    matcher = Matcher(config.hashing.min_quality, config.hashing.signals)
+    applied_lists = AppliedListsFile(state_dir / APPLIED_LISTS_FILE)
+    batch_files = BatchFiles(state_dir / BATCHES_DIRECTORY)
+    replica = Replica(store, replica_name(), matcher, applied_lists, batch_files)
+    replica.start_seconds = LISTS_SECONDS
+    return replica

@@ -76,7 +76,7 @@ class GateStream(HttpStream):
         state = flow_state.get(self.flow)
         if state is not None:
             state.answered()
-        if state is None or event.end_stream:  # no body to sniff
+        if state is None or event.end_stream or not state.is_scanned:  # no body to sniff
             yield from super().state_wait_for_response_headers(event)
             return
         self._held_headers = event

@@ -1,7 +1,7 @@
 """From changes of the lists to the purge orders that they lead to, for all images that were seen before."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from edgeward.lists.list_store import ListStore
@@ -176,14 +176,14 @@ class OrderPlanner:
         pending: Sequence[PendingChange],
         near: Mapping[int, Iterable[str]],
         placed: PlacedOrders,
-        decided_by: Mapping[str, str],
+        decided_by: Mapping[str, Set[str]],
     ) -> None:
         """An order names the entry that decides. Note it for the other new entries that match the same image."""
         others: dict[str, list[str]] = {}
         for change, _ in pending:
             if change.op == "entry.add" and change.entry:
                 for image in near.get(change.version, ()):
-                    if decided_by.get(image, change.entry.id) != change.entry.id:
+                    if image in decided_by and change.entry.id not in decided_by[image]:
                         others.setdefault(image, []).append(change.entry.id)
         await self._orders.shared.share_each([(placed[image], entries) for image, entries in others.items()])
 

@@ -6,7 +6,7 @@ controller goes on with the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -30,6 +30,10 @@ LAST_BUCKET = 1 << 32
 
 type Kind = tuple[str, int]
 """Signal type, and bytes of a value."""
+type Bucket = tuple[int, int]
+"""The version of a batch, and the number of a bucket."""
+type BucketValues = tuple[Bucket, NDArray[np.uint8]]
+"""A bucket, and values of its rows: an array of (values, bytes of a value)."""
 type Step = tuple[str, set[str]]
 """The name of a step, and the ids of the images that it found."""
 
@@ -38,8 +42,7 @@ class Position(NamedTuple):
     """How far the search has come: with rows of this kind, in one direction.
 
     Attributes:
-        last: by rows: the version of the batch and the number of the bucket that were the last; by images: the last
-            prefix of their ids.
+        last: by rows: the last bucket; by images: the last prefix of their ids, and 0.
     """
 
     kind: Kind
@@ -112,13 +115,17 @@ class RowSearch:
         if not _can_search_by_images(kind):
             return False
         rows, images = self._count(kind), self._seen().count_of(*kind, self._extents[kind[0]].views)
-        listed = self._index.counts().get(kind[0], 0)
-        return search_cost.by_images(images, listed) < search_cost.by_rows(rows, images)
+        return search_cost.by_images(images, *self._listed(kind)) < search_cost.by_rows(rows, images)
+
+    def _listed(self, kind: Kind) -> tuple[int, int]:
+        """How many rows of this kind are listed, and in how many segments."""
+        state = self._index.state
+        return state.counts[kind], len(state.segments.get(kind, ()))
 
     def _count(self, kind: Kind) -> int:
-        return sum(len(rows) for each in self._sets for _, rows in _rows_of(each, kind, -1))
+        return sum(len(rows) for each in self._sets for _, rows in _rows_of(each, kind))
 
-    def _by_rows(self, kind: Kind, last: tuple[int, int] | None) -> Iterator[Step]:
+    def _by_rows(self, kind: Kind, last: Bucket | None) -> Iterator[Step]:
         """By rows, a number of buckets in each step; one step if no image has such values."""
         indexed, index = indexed_extent(kind[0], self._extents[kind[0]]), self._seen()
         images = index.count_of(indexed.type, indexed.bytes or kind[1], indexed.views)
@@ -126,23 +133,16 @@ class RowSearch:
             yield str(Position(kind, False, (self._sets[-1].batch.version, LAST_BUCKET))), set()
             return
         rows_per_step = search_cost.rows_per_step(images) if has_distance(kind[0]) else search_cost.MAX_ROWS
-        for each in self._sets:
-            version, after = each.batch.version, -1
-            if last is not None and version <= last[0]:
-                if version < last[0]:
-                    continue
-                after = last[1]
-            for bucket, values in _joined(_values_of(each, kind, after), rows_per_step):
-                indexed_values = values[:, : indexed.bytes]
-                found = self._seen().near_any(indexed.type, indexed_values, indexed.radius, indexed.views)
-                yield str(Position(kind, False, (version, bucket))), found
+        values_of_buckets = (values for each in self._sets for values in _values_of(each, kind, last))
+        for done, values in _joined(values_of_buckets, rows_per_step):
+            found = self._seen().near_any(indexed.type, values[:, : indexed.bytes], indexed.radius, indexed.views)
+            yield str(Position(kind, False, done)), found
 
     def _by_images(self, kind: Kind, last: tuple[int, int] | None) -> Iterator[Step]:
         """By images, those of some prefixes of ids in each step."""
         (signal_type, size), (radius, views) = kind, self._extents[kind[0]]
         images = self._seen().count_of(*kind, views)
-        listed = self._index.counts().get(signal_type, 0)
-        each = max(1, PREFIXES * search_cost.images_per_step(listed) // max(images, 1))
+        each = max(1, PREFIXES * search_cost.images_per_step(*self._listed(kind)) // max(images, 1))
         start = 0 if last is None else last[0] + 1
         while start < PREFIXES:
             stop = min(start + each, PREFIXES)
@@ -162,11 +162,13 @@ def _can_search_by_images(kind: Kind) -> bool:
     return listed is not None and listed.radius is not None and is_hamming(listed) and kind[0] != COMPOSITE_TYPE
 
 
-def _rows_of(rows: RowSet, kind: Kind, after: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """The rows of this kind in buckets after this one: the number of each bucket that has some, and their numbers."""
+def _rows_of(rows: RowSet, kind: Kind, last: Bucket | None = None) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """The rows of this kind after a bucket: the number of each bucket that has some, and their numbers."""
     part = rows.batch.part_for(*kind)
-    if part is None or not part.rows:
+    version = rows.batch.version
+    if part is None or not part.rows or (last is not None and version < last[0]):
         return
+    after = last[1] if last is not None and version == last[0] else -1
     edges = rows.opened.edges(rows.batch.parts.index(part)).tolist()
     for bucket, (first, stop) in enumerate(pairwise(edges)):
         if bucket > after and first < stop:
@@ -177,23 +179,24 @@ def _rows_of(rows: RowSet, kind: Kind, after: int) -> Iterator[tuple[int, NDArra
                 yield bucket, numbers
 
 
-def _values_of(rows: RowSet, kind: Kind, after: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The values of these rows: the number of each bucket with its values."""
+def _values_of(rows: RowSet, kind: Kind, last: Bucket | None) -> Iterator[BucketValues]:
+    """The values of these rows after a bucket."""
     part = rows.batch.part_for(*kind)
     number = rows.batch.parts.index(part) if part else 0
-    for bucket, numbers in _rows_of(rows, kind, after):
+    for bucket, numbers in _rows_of(rows, kind, last):
         first, _ = rows.opened.bounds(number, bucket)
-        yield bucket, rows.opened.bucket(number, bucket).values[numbers - first]
+        yield (rows.batch.version, bucket), rows.opened.bucket(number, bucket).values[numbers - first]
 
 
-def _joined(buckets: Iterator[tuple[int, NDArray[np.uint8]]], rows: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def _joined(buckets: Iterable[BucketValues], rows: int) -> Iterator[BucketValues]:
     """The values of several buckets together, at least `rows` unless they are the last; each with the last bucket."""
     some: list[NDArray[np.uint8]] = []
-    bucket = -1
-    for bucket, values in buckets:
+    count, last = 0, (0, 0)
+    for last, values in buckets:
         some.append(values)
-        if sum(map(len, some)) >= rows:
-            yield bucket, np.concatenate(some)
-            some = []
+        count += len(values)
+        if count >= rows:
+            yield last, np.concatenate(some)
+            some, count = [], 0
     if some:
-        yield bucket, np.concatenate(some)
+        yield last, np.concatenate(some)

@@ -10,7 +10,7 @@ ROW_SECONDS, SECONDS_PER_ROW_AND_IMAGE = 8e-6, 1.8e-10
 SORT_SECONDS_PER_IMAGE = 3e-7
 """By rows: of a step, for each value of an image."""
 IMAGE_SECONDS, SECONDS_PER_IMAGE_AND_ROW = 9e-5, 6e-11
-"""By images: of each value of an image, and more for each listed row."""
+"""By images: of each value of an image, in each segment of rows, and more for each listed row."""
 STEP_SECONDS = 2.0
 """What a step costs about. After each one another controller can continue, and new entries are matched."""
 MIN_ROWS, MAX_ROWS = 2_000, 1 << 17
@@ -22,9 +22,9 @@ def by_rows(rows: int, images: int) -> float:
     return rows * _of_row(images) + max(1, rows // rows_per_step(images)) * SORT_SECONDS_PER_IMAGE * images
 
 
-def by_images(images: int, listed: int) -> float:
-    """Seconds to search for this many values of images among this many listed rows."""
-    return images * _of_image(listed)
+def by_images(images: int, listed: int, segments: int) -> float:
+    """Seconds to search for this many values of images among this many listed rows, in this many segments."""
+    return images * _of_image(listed, segments)
 
 
 def rows_per_step(images: int) -> int:
@@ -32,14 +32,14 @@ def rows_per_step(images: int) -> int:
     return min(max(MIN_ROWS, int(STEP_SECONDS / _of_row(images))), MAX_ROWS)
 
 
-def images_per_step(listed: int) -> int:
-    """How many values of images a step searches for, by images, where this many rows are listed."""
-    return max(MIN_IMAGES, int(STEP_SECONDS / _of_image(listed)))
+def images_per_step(listed: int, segments: int) -> int:
+    """How many values of images a step searches for, by images, where this many rows are listed in such segments."""
+    return max(MIN_IMAGES, int(STEP_SECONDS / _of_image(listed, segments)))
 
 
 def _of_row(images: int) -> float:
     return ROW_SECONDS + SECONDS_PER_ROW_AND_IMAGE * images
 
 
-def _of_image(listed: int) -> float:
-    return IMAGE_SECONDS + SECONDS_PER_IMAGE_AND_ROW * listed
+def _of_image(listed: int, segments: int) -> float:
+    return IMAGE_SECONDS * max(segments, 1) + SECONDS_PER_IMAGE_AND_ROW * listed

@@ -1,6 +1,7 @@
 """Which images a change of the lists may have made listed: those near certain signals. A verdict then decides on each.
 
-A blocklist covers more images when it gets an entry, is enforced, or gets a greater radius or more views. An
+A blocklist covers more images when it gets an entry, is enforced, gets a greater radius or more views, or acts at more
+targets or on lower qualities. An
 allowlist that protected images covers fewer after the opposite changes. No other change makes an image listed.
 
 When a change is matched, later ones may be applied already. Its search need not allow for those: each later change
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from edgeward.hashing.signal_registry import hashable_types, max_radius, radius_of, types_with_distance
 from edgeward.hashing.signal_types import DHASH_BYTES, DHASH_WEIGHT
+from edgeward.policy.limit_changes import is_within
 from edgeward.types import ALWAYS_MATCHED, COMPOSITE_TYPE, Change, HashList, ListKind, Mode, Signal, View
 
 ID_PREFIX_DIGITS = 3
@@ -69,7 +71,7 @@ def policy_extents(change: Change, list_before: HashList | None) -> dict[str, Se
     smaller, larger = (list_before, list_now) if list_now.kind is ListKind.BLOCK else (list_now, list_before)
     if larger.mode is not Mode.ENFORCE:
         return {}
-    if smaller.mode is not Mode.ENFORCE:
+    if smaller.mode is not Mode.ENFORCE or not is_within(larger, smaller):
         return full_extents(larger)
     grown = {
         signal_type: extent

@@ -211,7 +211,9 @@ class RetromatchWorker:
         if time.monotonic() - self._claimed > CLAIM_SECONDS:
             await self._group.ensure()
             if unfinished := await self._unfinished():
-                return unfinished
+                # New ones too: one that can't be matched must not hold up all others.
+                more = await self._new_changes(block_ms=1) if len(unfinished) < CHANGES_PER_BATCH else []
+                return [*unfinished, *more]
             self._claimed = time.monotonic()
         # It lives, though it holds nothing: what it takes now is its own.
         await self._group.hold(self._consumer)
@@ -286,23 +288,22 @@ class RetromatchWorker:
             began = time.perf_counter()
             async with aclosing(self._order_planner.match_in_steps(pending, placed)) as steps:
                 async for _ in steps:
-                    if len(waiting) < MAX_WAITING:
-                        waiting += [(each, {}) for each in await self._match_arrivals(held)]
+                    await self._match_arrivals(waiting, held)
             await self._progress.record_stepped(pending.change.version)
             await self._acknowledge([pending.change.version], held)
             metrics.retro_match_seconds.observe(time.perf_counter() - began)
 
-    async def _match_arrivals(self, held: set[str]) -> list[PendingChange]:
-        """Match the changes of entries that were made meanwhile: they must not wait for a long list. Returns the
-        others, which this controller holds now."""
+    async def _match_arrivals(self, waiting: deque[tuple[PendingChange, PlacedOrders]], held: set[str]) -> None:
+        """Match the changes of entries that were made meanwhile: they must not wait for a long list. The others are
+        added to `waiting`."""
         await self._show_progress()
-        arrivals = await self._new_changes(block_ms=1)
+        arrivals = await self._new_changes(block_ms=1) if len(waiting) < MAX_WAITING else []
         if not arrivals:
-            return []
+            return
         held |= _item_ids(arrivals)
         await self._bring_up_to_date(arrivals[-1].change.version)
         await self._match_short(arrivals, {}, held)
-        return [each for each in arrivals if _is_long(each.change)]
+        waiting += [(each, {}) for each in arrivals if _is_long(each.change)]
 
     async def _match_short(self, batch: Sequence[PendingChange], placed: PlacedOrders, held: set[str]) -> None:
         """Match all changes that take no steps, together."""

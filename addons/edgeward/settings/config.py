@@ -18,6 +18,7 @@ from edgeward.settings.audit_settings import AuditSettings
 from edgeward.settings.cache_settings import AnyCache
 from edgeward.settings.guard_settings import GuardSettings
 from edgeward.settings.import_settings import ImportSettings
+from edgeward.settings.scan_settings import ScanException
 from edgeward.settings.secret_types import SecretMark, SecretUrl, UrlMark, check_length, read_secret
 from edgeward.settings.setting_types import BaseUrl, HostPort, HttpUrl, Section
 from edgeward.types import COMPONENTS_OF_COMPOSITE, COMPOSITE_TYPE, Flaw, Reason
@@ -351,6 +352,8 @@ class Config(Section):
     """Senders that may report takedowns by a signed request. An array of tables."""
     classifiers: Annotated[tuple[ClassifierSettings, ...], Field(strict=False)] = ()
     """Models of the operator that look at images on no list. An array of tables."""
+    scan_exceptions: Annotated[tuple[ScanException, ...], Field(strict=False)] = ()
+    """URLs at which nothing is scanned. An array of tables."""
     hashing: HashingSettings = HashingSettings()
     policy: PolicySettings = PolicySettings()
     purge: PurgeSettings = PurgeSettings()

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from edgeward.settings.cache_settings import CACHE_TYPES, driver_of
 from edgeward.settings.config import ClassifierSettings, Config, HostSettings, WebhookSettings
+from edgeward.settings.scan_settings import ScanException
 from edgeward.settings.secret_types import hide_secrets
 from edgeward.settings.setting_types import may_hold_secret
 from edgeward.settings.value_errors import describe
@@ -38,6 +39,7 @@ _ARRAYS: Mapping[str, type[BaseModel]] = {
     "hosts": HostSettings,
     "webhooks": WebhookSettings,
     "classifiers": ClassifierSettings,
+    "scan_exceptions": ScanException,
 }
 """The arrays of tables that have one class each; `caches` has one per driver."""
 

@@ -65,8 +65,8 @@ class SettingDifference:
     @property
     def kind(self) -> str:
         """The name without that of the table: "caches.url"."""
-        parts = self.name.split(".")
-        return f"{parts[0]}.{parts[-1]}"
+        first, *others = self.name.split(".")
+        return f"{first}.{others[-1]}" if others else first
 
     @property
     def cache(self) -> str:
@@ -95,6 +95,7 @@ def shared_settings(config: Config, network: str = "") -> dict[str, str]:
     for host in config.hosts:
         found |= _table("hosts", host.name, host)
         found |= _networks("hosts", host.name, host, network)
+    found["scan_exceptions"] = _json([each.shown() for each in config.scan_exceptions])
     for sender in config.webhooks:
         found |= _table("webhooks", sender.name, sender)
     return found

@@ -20,6 +20,7 @@ _NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 """A byte that is not UTF-8, as "surrogateescape" decodes it."""
 _DIFFERS = re.compile(rb"[\\;]")
 _PATH_PARAMETERS = re.compile(rb";[^/]*")
+_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,32 @@ def decoded_url(target: Target) -> bytes:
     Without parameters of the path, and in UTF-8: a path includes its other forms.
     """
     path, mark, query = target.path.partition("#")[0].partition("?")
-    meant = _PATH_PARAMETERS.sub(b"", _in_utf_8(_decode(path).replace(b"\\", b"/")))
-    return _without_dots(meant) + mark.encode() + _in_utf_8(_decode(query))
+    return _meant(_decode(path)) + mark.encode() + _in_utf_8(_decode(query))
+
+
+def readings(target: Target) -> tuple[bytes, ...]:
+    """The path of a target without percent-encoding, in each way in which servers may read it, without its query.
+
+    First the one that all spellings of a URL share: without dot segments, empty segments and parameters, in UTF-8, with
+    a slash for a backslash. Then with parameters, with dots as it is written, decoded twice, and with %2F as it is.
+    """
+    path = target.path.partition("#")[0].partition("?")[0]
+    decoded = _decode(path)
+    found = [_meant(decoded), _without_dots(decoded)]
+    if b";" in decoded or b"\\" in decoded:
+        found.append(_without_dots(_in_utf_8(decoded.replace(b"\\", b"/"))))
+    found.append(decoded)
+    if b"%" in decoded:
+        twice = unquote_to_bytes(decoded)
+        found += [_meant(twice), _without_dots(twice)]
+    if "%2f" in path.lower():
+        found.append(_decode(_SLASH.sub("%252F", path)))
+    return tuple(dict.fromkeys(found))
+
+
+def _meant(decoded: bytes) -> bytes:
+    """A decoded path without parameters and dots, in UTF-8 and with a slash for a backslash."""
+    return _without_dots(_PATH_PARAMETERS.sub(b"", _in_utf_8(decoded.replace(b"\\", b"/"))))
 
 
 def normalized_host(host: str) -> str:

@@ -108,6 +108,8 @@ class Reason(StrEnum):
     """It is on a blocklist in monitor mode only."""
     ALLOWLISTED = "allowlisted"
     NO_MATCH = "no_match"
+    NOT_SCANNED = "not_scanned"
+    """Scanning is off at its URL (`[[scan_exceptions]]`)."""
     NOT_IMAGE = "not_image"
     NO_BODY = "no_body"
     """HEAD, 204 or 304 for a target that is not known to hold a listed image."""

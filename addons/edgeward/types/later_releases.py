@@ -15,7 +15,8 @@ from typing import Any
 from edgeward.errors import LaterRelease
 
 RECORD_VERSION = 3
-"""The version of records that this release reads and writes. 2: imports that withdraw hashes. 3: batches."""
+"""The version of records that this release reads and writes. 2: imports that withdraw hashes. 3: batches; lists that
+act at some hosts, paths, or a share of the targets alone, or from some quality on."""
 DECODE_ERRORS = (KeyError, ValueError, TypeError, AttributeError)
 """What reading a record raises that is damaged or was written by a later release."""
 

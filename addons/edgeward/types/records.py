@@ -213,7 +213,8 @@ class Incident:
 
     `view` and `frame` are those of the signal that matched. If `reason` is CLASSIFIED, `classifier`, `label` and
     `score` (0..1) are set instead of `list` and `entry_id`. `at` is in Unix seconds; `id` is given by the store.
-    `hits` is the number of requests that it stands for; `act` is the act that listed the entry.
+    `hits` is the number of requests that it stands for; `act` is the act that listed the entry; `source_id` and `tags`
+    are what the programme that the hash came from calls it.
     """
 
     at: float
@@ -232,6 +233,8 @@ class Incident:
     score: float = 0.0
     hits: int = 1
     act: str = ""
+    source_id: str = ""
+    tags: tuple[str, ...] = ()
     id: str = ""
 
 

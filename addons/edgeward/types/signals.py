@@ -184,6 +184,13 @@ MIN_PDQ_QUALITY = 50
 """A PDQ of lower quality says too little to match on (Meta discards quality <= 49)."""
 
 
+ALL_TARGETS = 100.0
+"""The share of a list that acts at every target, in per cent."""
+LIMITED_LISTS_VERSION = 3
+"""Least version of a reader of a list that does not act everywhere, or not on every quality: an earlier release would
+have it block more than was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class HashList:
     """A named set of entries with its policy.
@@ -196,6 +203,12 @@ class HashList:
         import_profile: how its files are read, as JSON (operations/import_requests.py); empty: nothing is said of it.
         protect: of an allowlist: an update that would match one of its entries is held until a second person approves
             it (operations/guard.py).
+        hosts: where it acts, as written by policy/written_limits.py: a host in ASCII and lower case without a port, or
+            "*." and one, for all hosts below it; () for every host.
+        paths: beginnings of the paths below which it acts, percent-encoded; () for every path.
+        share: percentage of the targets at which a list in mode ENFORCE acts as such; at the others it is in MONITOR.
+        expires_at: when it is turned off, Unix seconds of the store's clock (policy/list_expiry.py); 0.0: never.
+        min_quality: PDQs of lower quality match nothing on it, where that is more than hashing.min_quality.
         unknown: what only a later release can read of it, as JSON (see later_releases.py).
     """
 
@@ -208,8 +221,18 @@ class HashList:
     rotations: bool = False
     geometry: bool = False
     import_profile: Mapping[str, Any] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    share: float = ALL_TARGETS
+    expires_at: float = 0.0
+    min_quality: int = 0
     protect: bool = False
     unknown: str = field(default="", compare=False, repr=False)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it does not act in the same way at all targets."""
+        return bool(self.hosts or self.paths) or self.share < ALL_TARGETS
 
     @property
     def substituted(self) -> Mapping[str, str]:
@@ -230,10 +253,11 @@ class HashList:
     def to_json(self) -> str:
         data = asdict(self)
         del data["unknown"]
-        if not self.import_profile:
-            del data["import_profile"]
-        if not self.protect:
-            del data["protect"]
+        for name, default in _LEFT_OUT.items():
+            if data[name] == default:
+                del data[name]
+        if self.is_limited or self.min_quality:
+            data["needs"] = LIMITED_LISTS_VERSION
         return json.dumps(with_unknown(data, self.unknown), separators=(",", ":"))
 
     @classmethod
@@ -249,6 +273,8 @@ class HashList:
         """
         data = json.loads(text)
         check_version(data, f"the list {data['name']!r}")
+        # Written anew for what is read of it. What a later release needs is not read at all.
+        data.pop("needs", None)
         if data["kind"] not in list(ListKind):
             raise LaterRelease(f"the list {data['name']!r} is of a kind that only a later release of Edgeward knows")
         kind = ListKind(data["kind"])
@@ -266,12 +292,27 @@ class HashList:
             rotations=data.get("rotations", False),
             geometry=data.get("geometry", False),
             import_profile=dict(data.get("import_profile", {})),
+            hosts=tuple(data.get("hosts", ())),
+            paths=tuple(data.get("paths", ())),
+            share=float(data.get("share", ALL_TARGETS)),
+            expires_at=float(data.get("expires_at", 0.0)),
+            min_quality=int(data.get("min_quality", 0)),
             protect=data.get("protect", False),
             unknown=unknown_fields(data, _LIST_FIELDS, **substituted),
         )
 
 
 _LIST_FIELDS = frozenset(each.name for each in fields(HashList)) - {"unknown"}
+_LEFT_OUT: Mapping[str, Any] = {
+    "import_profile": {},
+    "hosts": (),
+    "paths": (),
+    "share": ALL_TARGETS,
+    "expires_at": 0.0,
+    "min_quality": 0,
+    "protect": False,
+}
+"""Fields that a record does not have while they have these values: it reads as earlier releases wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from tests.support.batches import packed_batch, written_batch
 from edgeward.errors import Conflict, DamagedSegment
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex
-from edgeward.matching.segments.compaction import DirectoryLock
+from edgeward.matching.batches.packed_rows import PackedRows, pack
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.types import Batch, Entry
 
 chance = random.Random(8)
@@ -64,7 +65,7 @@ def test_a_batch_may_have_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [0, 1])
-@pytest.mark.parametrize("wrong", ["missing", "twice", "cut", "other", "too few", "more"])
+@pytest.mark.parametrize("wrong", ["missing", "twice", "cut", "other", "too few", "one fewer", "more"])
 def test_wrong_data_leave_nothing(wrong: str, part: int, tmp_path: Path) -> None:
     """Data that are not those of the batch are an error that names it, and there are no files then."""
     files = BatchFiles(tmp_path)
@@ -72,12 +73,15 @@ def test_wrong_data_leave_nothing(wrong: str, part: int, tmp_path: Path) -> None
     name = f"rows:{part}:0"
     items = list(data.items())
     place = next(number for number, (each, _) in enumerate(items) if each == name)
+    packed, size = PackedRows(items[place][1], batch.parts[part]), batch.parts[part].size
+    fewer = pack([packed.row(number) for number in range(1, len(packed))], size)
     changed = {
         "missing": [*items[:place], *items[place + 1 :]],
         "twice": [*items[:place], items[place], *items[place:]],
         "cut": [*items[:place], (name, items[place][1][:30]), *items[place + 1 :]],
         "other": [*items[:place], (name, items[5 - place][1]), *items[place + 1 :]],
         "too few": [(each, bytes(len(value)) if each == "counts:1" else value) for each, value in items],
+        "one fewer": [*items[:place], (name, fewer), *items[place + 1 :]],
         "more": [*items, ("x", b"")],
     }[wrong]
     with pytest.raises(DamagedSegment, match=rf"data of the batch {batch.id}: "):
@@ -102,6 +106,10 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
             with pytest.raises(DamagedSegment, match=str(path)):
                 contents(files, batch)
         path.write_bytes(whole)
+    database.write_bytes((tmp_path / f"{other.id}.sqlite").read_bytes())
+    with pytest.raises(DamagedSegment, match=rf"{database}: it is of another batch"):
+        files.open(batch)
+    database.write_bytes(whole)
     segment.unlink()
     with pytest.raises(DamagedSegment, match=rf"{segment}: it is missing"):
         files.open(batch)

@@ -92,3 +92,20 @@ def test_batches_that_are_gone_are_passed_over(tmp_path: Path) -> None:
     new = history.add(entries(2, random.Random(2)), adds=[RowRef(old.id, 0)], removes=[RowRef(old.id, 1)])
     folded = run_to_end(fold([new], {RowRef(old.id, 2): 9}, {new.id: history.files.open(new)}, NOTHING))
     assert rows_of(folded) == {RowRef(new.id, 0), RowRef(new.id, 1)}
+
+
+def test_what_arrives_late_counts_at_its_version(tmp_path: Path) -> None:
+    """A removal or a batch that is heard of late is applied in the order of versions."""
+    history = History(BatchFiles(tmp_path))
+    old = history.add(entries(3, random.Random(1)))
+    ref = RowRef(old.id, 0)
+    late = history.add(entries(2, random.Random(2)), removes=[ref])
+    again = history.add([], adds=[ref])
+    opened = {batch.id: history.files.open(batch) for batch in history.batches}
+    removals = {ref: late.version}
+    first = run_to_end(fold([old, again], {}, opened, NOTHING))
+    for batches, removed in (([old, again], removals), ([old, late, again], {})):
+        assert ref in rows_of(run_to_end(fold(batches, removed, opened, first)))
+    history.remove(ref)
+    first = run_to_end(fold([old], history.removed, opened, NOTHING))
+    assert ref not in rows_of(run_to_end(fold([old, again], history.removed, opened, first)))

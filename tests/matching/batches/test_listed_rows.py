@@ -18,8 +18,9 @@ ROWS = {"a": 13, "none": 0, "b": 16, "c": 1}
 def test_rows_are_switched_off_one_by_one(removed: list[tuple[str, int]]) -> None:
     """What is on is all rows but those that were switched off, also when counted or listed between any two rows."""
     listed, model = ListedRows(ROWS), {name: set(range(count)) for name, count in ROWS.items()}
-    for name in ROWS:
+    for name, count in ROWS.items():
         listed.set_all(name)
+        assert np.flatnonzero(np.unpackbits(listed.of(name))).tolist() == list(range(count))
     for name, row in removed:
         assert listed.switch_off(name, row) == (row in model[name])
         model[name].discard(row)

@@ -11,7 +11,7 @@ from tests.support.batches import written_batch
 from edgeward.matching.batches import merge_files
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.merging import LOCK, plan
-from edgeward.matching.segments.compaction import DirectoryLock
+from edgeward.matching.segments.directory_lock import DirectoryLock
 
 
 def run(directory: Path) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.merged_segments import MANIFEST, read_merged
 from edgeward.matching.batches.merging import merge, plan
-from edgeward.matching.segments.compaction import DirectoryLock
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.types import Batch, Entry, RowRef
 
 chance = random.Random(4)
@@ -125,9 +125,12 @@ def test_lists_and_types_are_not_mixed(tmp_path: Path) -> None:
         written_batch(files, [Entry("b", each.signal) for each in entries(5, chance)])
     list(merge(files))
     assert merged_sizes(files) == [("md5", 2, 6), ("pdq", 2, 8), ("pdq", 2, 10)]
+    written_batch(files, [Entry("b", each.signal) for each in entries(5, chance)])
+    list(merge(files))
+    assert merged_sizes(files) == [("md5", 2, 6), ("pdq", 2, 8), ("pdq", 3, 15)], "the others stay"
 
 
-def test_batches_that_are_gone_are_dropped(tmp_path: Path) -> None:
+def test_batches_that_are_gone_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment with too many rows of such batches is written anew, one with none but those removed."""
     files = BatchFiles(tmp_path)
     batches = [written_batch(files, entries(10, chance)) for _ in range(4)]
@@ -137,6 +140,11 @@ def test_batches_that_are_gone_are_dropped(tmp_path: Path) -> None:
     files.remove_others({batch.id for batch in batches[2:]})
     list(merge(files))
     assert merged_sizes(files) == [("pdq", 2, 20)]
+    monkeypatch.setattr(module, "MERGED_FACTOR", 1)
+    small = written_batch(files, entries(5, chance))
+    files.remove_others({batches[3].id, small.id})
+    list(merge(files))
+    assert merged_sizes(files) == [("pdq", 2, 15)], "it is wasteful, though much larger than what is new"
     files.remove_others([])
     list(merge(files))
     assert merged_sizes(files) == []

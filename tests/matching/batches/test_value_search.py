@@ -13,7 +13,8 @@ from edgeward.hashing import signal_registry
 from edgeward.hashing.signal_registry import listable_types
 from edgeward.hashing.signal_types import ListedType
 from edgeward.matching.batches.value_search import ValueSearch, value_type
-from edgeward.matching.segments.compaction import write_segment
+from edgeward.matching.segments.segment_rows import ValueType
+from edgeward.matching.segments.segment_writing import write_segment
 
 chance = random.Random(5)
 
@@ -62,7 +63,17 @@ def values_near(size: int, count: int = 150) -> list[bytes]:
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("pdq", 32), ("phash", 8), ("pdq-dhash", 40), ("pdq", 16), ("pdq", 5), ("absolute", 4), ("short", 3), ("tiny", 1)],
+    [
+        ("pdq", 32),
+        ("phash", 8),
+        ("pdq-dhash", 40),
+        ("pdq", 16),
+        ("pdq", 5),
+        ("absolute", 4),
+        ("absolute", 8),
+        ("short", 3),
+        ("tiny", 1),
+    ],
 )
 def test_finds_what_is_near_by_the_types_distance(
     name: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -105,6 +116,15 @@ def test_a_type_may_be_installed_later(tmp_path: Path, monkeypatch: pytest.Monke
     assert near == {
         (0, row, apart) for row, value in enumerate(values) if (apart := Absolute().distance(values[0], value)) <= 40
     }
+
+
+def test_a_segment_may_be_made_for_another_distance(tmp_path: Path) -> None:
+    """Values that were written to be searched by their bits are searched by the distance that their type has."""
+    values = [bytes(40), b"\x01" + bytes(39), bytes(39) + b"\x01", *values_near(40, 20)]
+    for _ in write_segment(tmp_path / "x.segment", ValueType("pdq-dhash", 320, True), len(values), in_parts(values)):
+        pass
+    found = ValueSearch(tmp_path / "x.segment", "pdq-dhash", 40)
+    assert as_pairs(found.near(as_values(values[:1]), 20)) == {(0, 0, 0), (0, 1, 8), (0, 2, 1)}
 
 
 def test_a_type_may_be_removed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

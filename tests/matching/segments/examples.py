@@ -1,4 +1,4 @@
-"""Values, segments and changes that several tests use, and brute force to compare with."""
+"""Values and segments that several tests use, and brute force to compare with."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgeward.matching.segments import band_layout, band_search, bucket_sort, digest_segment, hamming_segment
-from edgeward.matching.segments.compaction import Compaction, write_segment
-from edgeward.matching.segments.segment_rows import HAMMING, Changes, Metric, Rows, Values, ValueType
-from edgeward.matching.segments.segment_set import SegmentSet, open_segment
+from edgeward.matching.segments.segment_file import SegmentFile
+from edgeward.matching.segments.segment_rows import HAMMING, Metric, Rows, Values, ValueType
+from edgeward.matching.segments.segment_writing import write_segment
 
 PDQ = ValueType("pdq", 256, True)
 PHASH = ValueType("phash", 64, True)
@@ -59,8 +59,7 @@ def written(path: Path, kind: ValueType, values: Sequence[bytes]) -> Path:
 
 def near(path: Path, kind: ValueType, queries: Sequence[bytes], radius: int) -> Pairs:
     """What a segment finds."""
-    segment = open_segment(path, kind)
-    assert isinstance(segment, hamming_segment.HammingSegment)
+    segment = hamming_segment.HammingSegment(SegmentFile(path), kind.metric)
     return as_pairs(
         (numbers, segment.refs[rows], distances)
         for numbers, rows, distances in segment.near(as_values(queries), radius)
@@ -97,31 +96,3 @@ def flipped(value: bytes, count: int, chance: random.Random) -> bytes:
     bits = 8 * len(value)
     flips = sum(1 << bit for bit in chance.sample(range(bits), min(count, bits)))
     return (int.from_bytes(value) ^ flips).to_bytes(len(value))
-
-
-def changes(values: Sequence[bytes], refs: Sequence[int], removed: Sequence[bool]) -> Changes:
-    return Changes(as_values(values), np.array(refs, np.uint64), np.array(removed, np.bool_))
-
-
-def added(values: dict[bytes, int]) -> Changes:
-    """Changes that add values with their references."""
-    return changes(list(values), list(values.values()), [False] * len(values))
-
-
-def compact(segments: SegmentSet, *, whole: bool = False) -> None:
-    """Compact, and go over to the result."""
-    with Compaction(segments, whole=whole) as compaction:
-        for _ in compaction.steps():
-            pass
-    segments.refresh()
-
-
-def contents(segments: SegmentSet) -> dict[bytes, int]:
-    """All values with their references. Fails if a value comes twice."""
-    pairs = [
-        (value.tobytes(), int(ref))
-        for rows in segments.rows()
-        for value, ref in zip(rows.values, rows.refs, strict=True)
-    ]
-    assert len(dict(pairs)) == len(pairs) == len(segments)
-    return dict(pairs)

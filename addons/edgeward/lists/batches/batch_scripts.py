@@ -16,6 +16,7 @@ local list, act = ARGV[3], ARGV[4]
 local there = redis.call('HGET', KEYS[4], ARGV[5])
 if there then return {tonumber(string.match(there, '^%d+')), at} end
 if redis.call('HEXISTS', KEYS[3], list) == 0 then return {'unknown', list} end
+if (redis.call('HGET', KEYS[4], '') or '0') ~= ARGV[7] then return {'changed', list} end
 if act ~= '' then
   local deletions = redis.call('HGET', KEYS[6], list) or '0'
   local declared, by, undone, before = unpack(redis.call('HMGET', KEYS[5], 'list', 'by', 'undone_at', 'deletions'))
@@ -26,7 +27,6 @@ if act ~= '' then
     redis.call('HSET', KEYS[5], 'list', list, 'by', who, 'why', ARGV[2], 'at', at, 'deletions', deletions)
   end
 end
-if (redis.call('HGET', KEYS[4], '') or '0') ~= ARGV[7] then return {'changed', list} end
 local numbers = table.concat({ARGV[8], ARGV[9], ARGV[10]}, ' ')
 local version = record('list.batch_add', 'batch', ARGV[6], redis.call('HGET', KEYS[3], list), nil, nil, numbers)
 redis.call('HSET', KEYS[4], ARGV[5], version .. ' 0 ' .. ARGV[6], '', version)

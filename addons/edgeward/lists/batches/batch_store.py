@@ -223,8 +223,17 @@ class BatchStore:
         """Forget old batches that are on no list since before then, Unix seconds."""
         for batch_id, text in (await self._redis.hgetall(self.old)).items():
             if float(text.partition(b" ")[0]) < before:
+                await self._forget_removed(read_batch("", text.partition(b" ")[2]))
                 keys = [self.old, self.data.key(batch_id.decode())]
                 await self.store.run_even_if_full(batch_scripts.FORGET, keys, [batch_id.decode()])
+
+    async def _forget_removed(self, batch: Batch | Unreadable) -> None:
+        """Forget which rows of a batch were removed by themselves."""
+        if isinstance(batch, Batch):
+            key, prefix = self.removed_key(batch.list), f"{batch.id}:".encode()
+            of_batch = [ref for ref in await self._redis.hkeys(key) if ref.startswith(prefix)]
+            for some in batched(of_batch, ROWS_PER_CALL):
+                await self._redis.hdel(key, *some)
 
 
 def _refusal(reason: bytes, batch: Batch) -> Exception:

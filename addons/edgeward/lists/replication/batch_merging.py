@@ -62,7 +62,6 @@ class BatchMerging:
             # Whoever needs that batch builds its files again.
             logger.warning("segments of batches are not merged: %s", error)
         self._seen = names
-        self._matcher.use_merged(self._files)
 
     async def _merge(self) -> None:
         began = time.monotonic()

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from edgeward.errors import DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
 from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.matching.batches.batch_index import BatchState
@@ -23,8 +24,7 @@ class BatchStates:
 
         Raises:
             STORE_AWAY: the store is away, or lacks data of a batch.
-            Unavailable: the files can't be written.
-            DamagedSegment: one of them is damaged.
+            Unavailable: the files can't be written or read.
         """
         stored = await self._batches.get(list_name)
         return stored, await self._state(list_name, stored.needed(), stored.removed)
@@ -38,7 +38,7 @@ class BatchStates:
         without = [replace(each, undone=True) if each.id == batch.id else each for each in batches]
         before = await self._state(batch.list, batches, stored.removed)
         after = await self._state(batch.list, without, stored.removed)
-        return await asyncio.to_thread(effect_of_undo, before, after, batch, singles, limit)
+        return await self._read(effect_of_undo, before, after, batch, singles, limit)
 
     async def between(self, list_name: str, first: int, last: int) -> StateDifference:
         """What differs between two versions of the lists. Errors as in `now`.
@@ -51,19 +51,23 @@ class BatchStates:
         # What was undone before, and is added by none that came later, says nothing at either version.
         batches = [each for each in batches if each.version <= last and not _was_over(each, batches, first)]
 
-        def state_at(version: int) -> Callable[[], BatchState]:
-            then = [replace(each, undone=not _acts_at(each, version)) for each in batches]
+        def then(version: int) -> tuple[list[Batch], dict[RowRef, int]]:
             removed = {ref: at for ref, at in stored.removed.items() if at <= version}
-            return lambda: state_of(list_name, then, removed, self._preparation.files)
+            return [replace(each, undone=not _acts_at(each, version)) for each in batches], removed
 
-        await self._preparation.ensure(batches)
-        before = await asyncio.to_thread(state_at(first))
-        after = await asyncio.to_thread(state_at(last))
-        return await asyncio.to_thread(StateDifference, before, after)
+        before, after = await self._state(list_name, *then(first)), await self._state(list_name, *then(last))
+        return await self._read(StateDifference, before, after)
 
     async def _state(self, list_name: str, batches: Sequence[Batch], removed: Mapping[RowRef, int]) -> BatchState:
         await self._preparation.ensure(batches)
-        return await asyncio.to_thread(state_of, list_name, batches, removed, self._preparation.files)
+        return await self._read(state_of, list_name, batches, removed, self._preparation.files)
+
+    async def _read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a function returns that reads files, called in a thread. Raises Unavailable: it can't read them."""
+        try:
+            return await asyncio.to_thread(read, *args, **kwargs)
+        except (FileNotFoundError, DamagedSegment) as error:
+            raise Unavailable(f"the files of a batch can't be read: {error}") from error
 
 
 def _acts_at(batch: Batch, version: int) -> bool:

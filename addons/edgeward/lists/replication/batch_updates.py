@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edgeward.errors import Conflict, DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
 from edgeward.lists.replication.batch_merging import BatchMerging
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.unused_batch_files import UnusedBatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.matching.time_slicing import run_in_slices
 from edgeward.types import Batch, Unreadable
@@ -26,6 +27,7 @@ class BatchUpdates:
     def __init__(self, matcher: Matcher, batches: BatchStore, preparation: BatchPreparation) -> None:
         self._matcher, self._store, self._preparation = matcher, batches, preparation
         self._merging = BatchMerging(matcher, preparation.files)
+        self._unused_files = UnusedBatchFiles(preparation.files, self._used)
         self._loaded: dict[str, StoredBatches] = {}
 
     def of(self, list_name: str) -> StoredBatches:
@@ -67,6 +69,7 @@ class BatchUpdates:
                 await self._remove_damaged(stored.needed())
         self._loaded[list_name] = stored
         await self._merging.start()
+        await self._unused_files.start()
         return stored.unreadable, kept
 
     async def _remove_damaged(self, batches: Sequence[Batch]) -> None:
@@ -83,9 +86,13 @@ class BatchUpdates:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """End what gets files ready, or merges them."""
+        """End what gets files ready, merges them, or removes them."""
         await self._preparation.close()
         await self._merging.close()
+        await self._unused_files.close()
+
+    def _used(self) -> Iterable[str]:
+        return (batch.id for stored in self._loaded.values() for batch in stored.needed())
 
     def forget(self, list_name: str) -> None:
         """The list is deleted."""

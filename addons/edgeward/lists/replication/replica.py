@@ -120,7 +120,6 @@ class Replica:
         # The last flush request of whose version the lists are.
         self._settle_request = self._reader.flush_request
         self._report = AppliedVersionReport(self._report_early)
-        # A response that nobody can judge yet must not hold back what is applied.
         self._settled = AppliedVersionReport(self._report_early)
         self._judged_request = b"0-0"
         self._heartbeat_lock, self._heartbeat_due = asyncio.Lock(), 0.0

@@ -9,5 +9,8 @@ listed_rows     a bit for each row: whether it is listed
 open_batch      a batch whose files are open
 folding         which rows are listed by what batches say
 provenance      the entries of rows
+merged_segments which segments of several batches there are
+merging         how they are made, and merge_files the process that does so
+searched_segments which segments are searched
 batch_index     what is listed of a list's batches, in this process
 """

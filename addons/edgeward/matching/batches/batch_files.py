@@ -4,7 +4,9 @@ Files are written under other names and flushed, and the database gets its name 
 process that was killed has left is removed by the next writer. One process of a machine writes at a time.
 """
 
+import contextlib
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -21,10 +23,10 @@ from edgeward.matching.batches.merged_segments import OpenMerged, Stamp, is_of_m
 from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_counts
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch, value_type
-from edgeward.matching.segments.compaction import DirectoryLock, write_segment
-from edgeward.matching.segments.manifest import SEGMENT_SUFFIX
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX
 from edgeward.matching.segments.segment_rows import Rows
+from edgeward.matching.segments.segment_writing import write_segment
 from edgeward.types import Batch
 from edgeward.types.batches import adds_field, counts_field, removes_field, row_field
 
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 BATCHES_DIRECTORY = "batches"
 """Name of the directory in the state directory of a machine."""
-DATABASE_SUFFIX = ".sqlite"
+DATABASE_SUFFIX, SEGMENT_SUFFIX = ".sqlite", ".segment"
 RECENT_BUCKETS = 32
 """Buckets of all batches that a process keeps decoded: some 100 KB each."""
 BUILDING_LOCK, MERGING_LOCK = "building.lock", "merging.lock"
@@ -204,14 +206,24 @@ class BatchFiles:
             self._database(batch_id).unlink(missing_ok=True)
             self._remove_segments(batch_id)
 
-    def remove_others(self, keep: Collection[str]) -> int:
+    def mark_used(self, batch_ids: Iterable[str]) -> None:
+        """Note that the files of these batches are in use. Those that are not there are passed over."""
+        for batch_id in batch_ids:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self._database(batch_id))
+
+    def remove_others(self, keep: Collection[str], unused_seconds: float = 0.0) -> int:
         """Remove the files of all batches but those with these ids; returns how many batches had some.
+
+        `unused_seconds`: those stay, too, that were written or marked as used within so many seconds.
 
         Raises:
             Conflict: another process is writing to the directory.
         """
         with DirectoryLock(self.directory):
+            before = time.time() - unused_seconds
             others = [path for path in self.directory.glob(f"*{DATABASE_SUFFIX}") if path.stem not in keep]
+            others = [path for path in others if path.stat().st_mtime <= before]
             for path in others:
                 path.unlink()
             self._remove_left_overs()

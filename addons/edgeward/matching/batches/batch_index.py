@@ -32,6 +32,9 @@ type IndexKey = tuple[str, int]
 type NearEntry = tuple[int, Entry, int]
 """Position of a value among those searched for, an entry within the radius of it, and their distance."""
 
+type NearRow = tuple[RowRef, int, int]
+"""A row within the radius of a value, the position of that value among those searched for, and their distance."""
+
 ENTRIES_PER_PIECE = 8
 """Entries that are read together: each may take a part of a millisecond."""
 
@@ -221,23 +224,14 @@ class BatchIndex:
 
         Some pairs may come twice. If a row is damaged, its entry is what its batch says of all.
         """
-        state, (signal_type, bits) = self._state, key
-        segments = state.segments.get((signal_type, bits // 8), ())
-        if not segments:
-            return
-        wanted = ValueType(signal_type, bits, False).parse(values)
-        found: dict[RowRef, Entry] = {}
-        for segment in segments:
-            for numbers, refs, distances in segment.search.near(wanted, radius):
-                owners, rows, there = segment.listed(state.listed, refs)
-                hits = sorted(zip(owners, rows, numbers[there].tolist(), distances[there].tolist(), strict=True))
-                if not hits:
-                    yield []
-                for some in batched(hits, ENTRIES_PER_PIECE):
-                    yield [
-                        (number, _entry(state, found, RowRef(segment.batches[owner], row)), distance)
-                        for owner, row, number, distance in some
-                    ]
+        state, found = self._state, dict[RowRef, Entry]()
+        for rows in _near_in(state, key, values, radius):
+            for some in batched(rows, ENTRIES_PER_PIECE) if rows else [()]:
+                yield [(number, _entry(state, found, ref), distance) for ref, number, distance in some]
+
+    def near_rows(self, key: IndexKey, values: Sequence[str], radius: int) -> Iterator[list[NearRow]]:
+        """The listed rows within `radius` of each value, in pieces as by `near`. No entry is read."""
+        return _near_in(self._state, key, values, radius)
 
     def find(self, entry_id: str) -> Entry | None:
         """The listed entry with this id. Raises DamagedSegment: a file is damaged."""
@@ -281,6 +275,19 @@ class BatchIndex:
     def locate(self, signal_type: str, size: int, values: Values) -> Located:
         """Where each value is: the row that is listed, else a row of any batch that is not undone, else nowhere."""
         return self._state.locate(signal_type, size, values)
+
+
+def _near_in(state: BatchState, key: IndexKey, values: Sequence[str], radius: int) -> Iterator[list[NearRow]]:
+    """`BatchIndex.near_rows` in a state."""
+    signal_type, bits = key
+    segments = state.segments.get((signal_type, bits // 8), ())
+    wanted = ValueType(signal_type, bits, False).parse(values) if segments else np.zeros((0, 1), np.uint8)
+    for segment in segments:
+        for numbers, refs, distances in segment.search.near(wanted, radius):
+            owners, rows, there = segment.listed(state.listed, refs)
+            near = zip(owners, rows, numbers[there].tolist(), distances[there].tolist(), strict=True)
+            # In the order of rows, so that those of one bucket are read together.
+            yield sorted((RowRef(segment.batches[owner], row), number, apart) for owner, row, number, apart in near)
 
 
 def _ref_in(state: BatchState, signal: Signal) -> RowRef | None:

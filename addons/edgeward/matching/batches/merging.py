@@ -24,8 +24,9 @@ from edgeward.matching.batches.merged_segments import (
     write_merged,
 )
 from edgeward.matching.batches.value_search import ValueSearch, value_type
-from edgeward.matching.segments.compaction import DirectoryLock, write_segment
+from edgeward.matching.segments.directory_lock import DirectoryLock
 from edgeward.matching.segments.segment_rows import Rows
+from edgeward.matching.segments.segment_writing import write_segment
 from edgeward.types import Batch
 
 LOCK = "merged.lock"

@@ -51,9 +51,9 @@ class Provenance:
                 self._damaged.add(ref.batch)
                 logger.error("%s: entries of its batch that match lack what their source says", error)
         batch = self._batches[ref.batch]
-        said_by = (self._first_that_adds(batch, ref.row) if batch.undone else None) or batch
+        origin = (self._first_that_adds(batch, ref.row) if batch.undone else None) or batch
         signal = Signal(batch.part_of(ref.row).type, self._opened[ref.batch].value_of(ref.row).hex())
-        return Entry(said_by.list, signal, said_by.why, said_by.by, said_by.at, said_by.act)
+        return Entry(origin.list, signal, origin.why, origin.by, origin.at, origin.act)
 
     def row(self, ref: RowRef) -> tuple[Row, Entry]:
         """A row, and its entry. Errors as in `entry`."""

@@ -84,17 +84,6 @@ class Rows(NamedTuple):
     refs: Refs
 
 
-class Changes(NamedTuple):
-    """What is added and removed, in order: a later change of a value replaces an earlier one.
-
-    `removed` says for each value whether it is removed; its reference is not used then.
-    """
-
-    values: Values
-    refs: Refs
-    removed: NDArray[np.bool_]
-
-
 def words_of(values: Values) -> Words:
     """The values as words; a view if they lie side by side in memory."""
     words: Words = np.ascontiguousarray(values).view("<u8")
