@@ -40,6 +40,7 @@ def test_a_held_update_is_shown_and_decided(api: Api, callers: dict[str, Api], a
     assert (approved.status, approved.json["state"]) == (202, "approved")
     job = api.get(f"/jobs/{held['id']}", wait="verified").json
     assert (job["state"], "held" in job, api.get(f"/lists/{a_list}").json["entries"]) == ("done", False, 1)
+    assert api.post(f"/lists/{a_list}/entries", {"hashes": [MD5]}).status == 201  # it is listed already
     rejected = api.post(f"/held/{second.json['held']['id']}/reject", {"why": "twice"})
     assert (rejected.status, rejected.json["error"]) == (200, "rejected by local: twice")
     assert api.post(f"/held/{held['id']}/reject", {}).status == 409

@@ -142,6 +142,8 @@ async def test_added_entries_are_held(services: Services) -> None:
     assert (held.value.update.kind, held.value.update.hashes, await listed(services)) == ("import", 2, 1)
     await held_updates.approve(services, held.value.update.id, "bo", "")
     assert (await ended(services, held.value.update.id), await listed(services)) == ("done", 3)
+    again = await entries.add(services, "a", [md5(1), md5(2), md5(3)], "ana", "")
+    assert (again.known, len(again.entries)) == (3, 3)
 
 
 async def test_a_policy_that_blocks_more_is_held(services: Services) -> None:

@@ -155,6 +155,7 @@ async def test_undone_batches_are_forgotten_after_the_audit_trail(services: Serv
             services.orders.clock,
             lists,
             services.import_jobs,
+            services.held_changes,
             services.takedowns,
             services.retromatch,
             services.audit_trail,

@@ -15,7 +15,7 @@ from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.relisting import list_again
 from edgeward.matching.batches.row_sets import rows_of_signals
 from edgeward.operations import held_updates, image_hashing, import_records
-from edgeward.operations.guard import in_chunks, judge
+from edgeward.operations.guard import in_chunks, judge, not_listed
 from edgeward.operations.held_updates import UpdateHeld
 from edgeward.operations.import_records import ImportContents
 from edgeward.operations.matchability import NotMatching, not_matching
@@ -115,7 +115,9 @@ async def add(
 async def _hold_if_needed(services: Services, list_name: str, listed: Sequence[Signal], who: str, reason: str) -> None:
     """Raises UpdateHeld if these signals must be approved. They are recorded as an import of them alone."""
     on = await services.list_store.get_list(list_name)
-    judged = await judge(services, on, len(listed), in_chunks(listed))
+    # What is on the list already was judged when it came there.
+    new = await not_listed(services, list_name, listed)
+    judged = await judge(services, on, len(new), in_chunks(new))
     if judged.is_held:
         signals = list(dict.fromkeys(listed))
         job = ImportJob(list_name, who, services.store.clock.now(), len(signals), reason)
