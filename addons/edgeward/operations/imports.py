@@ -308,14 +308,13 @@ def _contents(job: ImportJob, spool: Spool) -> ImportContents:
 
 
 async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts) -> bool:
-    """Whether an import is listed as one batch: a long one, or one that takes off what came in batches."""
+    """Whether an import is listed as one batch: a long one, or any into a list that has batches, as it may list or
+    withdraw what is in those."""
     if hash_list.kind is not ListKind.BLOCK:
         return False
     if counts.total + counts.withdrawn >= BATCH_ROWS:
         return True
-    return (
-        bool(counts.withdrawn or counts.sources) and (await services.list_store.batches.count([hash_list.name]))[0] > 0
-    )
+    return (await services.list_store.batches.count([hash_list.name]))[0] > 0
 
 
 def _of_batch(counts: SpoolCounts, parts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
