@@ -18,7 +18,6 @@ from tests.support.eventually import until
 from edgeward.background.job_store import LEASE_SECONDS
 from edgeward.background.job_worker import TICK_SECONDS
 
-TOTAL = 8_000
 ROOT = Path(__file__).parents[2]
 
 
@@ -57,7 +56,7 @@ def _started(state_dir: Path, redis_url: str) -> Controller:
         "PYTHONPATH": str(ROOT / "addons"),
         "EDGEWARD_STATE_DIR": str(state_dir),
         "EDGEWARD_STORE__URL": redis_url,
-        "EDGEWARD_STORE__NAMESPACE": f"takeover{os.getpid()}",
+        "EDGEWARD_STORE__NAMESPACE": f"takeover{os.getpid()}{state_dir.parent.name}",
         "EDGEWARD_ADMIN__LISTEN": "127.0.0.1:0",
     }
     command = [sys.executable, "-m", "edgeward", "controller"]
@@ -80,9 +79,17 @@ def row(number: int, **more: object) -> bytes:
     return json.dumps({"type": "md5", "value": hashlib.md5(str(number).encode()).hexdigest(), **more}).encode()
 
 
-def test_another_controller_completes_the_import(pair: list[Controller]) -> None:
-    """It continues where the dead one was; in the end every entry is listed, matched and counted once, and what the
-    file withdraws is off the list. After an undo the list is as it was before, entry by entry."""
+@pytest.mark.parametrize(
+    ("total", "progress", "versions"),
+    [(4_800, "listed", [302, 5_100]), (20_000, "prepared", [302, 302])],
+    ids=["chunk by chunk", "in one step"],
+)
+def test_another_controller_completes_the_import(
+    pair: list[Controller], total: int, progress: str, versions: list[int]
+) -> None:
+    """It continues where the dead one was, or begins again if nothing is listed; in the end every entry is listed,
+    matched and counted once, and what the file withdraws is off the list. After an undo the list is as it was before,
+    entry by entry."""
     # A dead controller holds its job for no longer than this.
     assert LEASE_SECONDS + TICK_SECONDS < 10
     doomed, other = pair
@@ -90,7 +97,7 @@ def test_another_controller_completes_the_import(pair: list[Controller]) -> None
     full = b"\n".join(row(-number, source_id=f"s{number % 3}", tags=["A1"]) for number in range(1, 301))
     assert doomed.api.ask("POST", "/lists/long/imports", full, wait="verified").json["job"]["added"] == 300
     before = entries_of(other.api, "long")
-    delta = [row(number, source_id="new") for number in range(TOTAL - 1)]
+    delta = [row(number, source_id="new") for number in range(total - 1)]
     # One of the withdrawn source is listed after all; of another source some are withdrawn one by one.
     delta += [b'{"source_id": "s1", "withdrawn": true}', row(-1, source_id="s1")]
     delta += [row(-number, withdrawn=True) for number in range(2, 301, 6)]
@@ -106,16 +113,16 @@ def test_another_controller_completes_the_import(pair: list[Controller]) -> None
         shown: dict[str, Any] = other.api.get(f"/jobs/{job}").json
         return shown
 
-    until(lambda: now()["listed"] >= 1000)
+    until(lambda: now()[progress] >= 1000)
     doomed.process.kill()
     doomed.process.wait()
-    assert now()["listed"] < TOTAL
+    assert now()["listed"] < total
     until(lambda: now()["state"] == "done")
     done = now()
-    assert (done["listed"], done["added"], done["known"], done["matched"]) == (TOTAL, TOTAL - 1, 1, TOTAL - 1)
+    assert (done["listed"], done["added"], done["known"], done["matched"]) == (total, total - 1, 1, total - 1)
     assert (done["withdrawals"], done["withdrawn_sources"], done["withdrawn"]) == (50, 1, 99 + 50)
-    assert done["versions"] == [302, TOTAL + 300]
-    assert other.api.get("/lists/long").json["entries"] == TOTAL - 1 + 300 - 149
+    assert done["versions"] == versions
+    assert other.api.get("/lists/long").json["entries"] == total - 1 + 300 - 149
     undone = other.api.ask("DELETE", f"/acts/{job}", timeout=60)
-    assert (undone.status, undone.json["act"]["removed"], undone.json["act"]["restored"]) == (200, TOTAL - 1, 149)
+    assert (undone.status, undone.json["act"]["removed"], undone.json["act"]["restored"]) == (200, total - 1, 149)
     assert entries_of(other.api, "long") == before

@@ -88,6 +88,7 @@ def import_status(value: ImportStatus) -> Json:
         "cancelled_by": progress.cancelled_by,
         **({"held": held_serializers.held_update(held)} if held.is_held else {}),
         "total": job.total,
+        "prepared": progress.prepared,
         "listed": value.listed,
         "added": progress.added,
         "known": value.known,

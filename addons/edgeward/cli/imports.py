@@ -289,7 +289,7 @@ def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any],
     while (
         job["state"] not in (*FINAL_IMPORT_STATES, ImportState.HELD) and time.monotonic() - last_change < args.timeout
     ):
-        progress = job["listed"] + job["matched"] + job.get("withdrawn", 0)
+        progress = job.get("prepared", 0) + job["listed"] + job["matched"] + job.get("withdrawn", 0)
         if progress != last_progress:
             last_progress, last_change = progress, time.monotonic()
         _show_progress(job, bar)
@@ -303,7 +303,10 @@ def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any],
 
 
 def _show_progress(job: dict[str, Any], bar: ProgressBar) -> None:
-    if job["listed"] < job["total"]:
+    if not job["listed"] and job.get("prepared"):
+        # All are listed together, at the end.
+        bar.show("preparing", job["prepared"], job["total"], "hashes")
+    elif job["listed"] < job["total"]:
         bar.show("listing", job["listed"], job["total"], "hashes")
     elif job["matched"] < job["added"]:
         bar.show("matching", job["matched"], job["added"], "hashes")
