@@ -55,6 +55,7 @@ def test_a_dry_run() -> None:
             "protected": 3,
         },
         "held": ["too much"],
+        "replaces": False,
     }
     assert import_result(ImportResult(FILE, Comparison(1, 2, 1, 2, 0, None), None))["effect"] is None
 

@@ -44,6 +44,7 @@ def _comparison(value: Comparison) -> Json:
         "not_listed": value.not_listed,
         "effect": _effect(value.effect) if value.effect else None,
         "held": list(value.held),
+        "replaces": value.replaces,
     }
 
 

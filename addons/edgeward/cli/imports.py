@@ -247,7 +247,8 @@ def dry_run_lines(answer: Mapping[str, Any]) -> list[str]:
         hashes = f"{hashes} to list, {sync['unchanged']} that {sync['source']!r} lists already"
     lines.append(f"{hashes}, {answer['repeated']} repeated, {bad}; nothing was listed")
     if "new" in answer:
-        changed = f" ({answer['changed']} with another source id, tags or quality: they keep theirs)"
+        fate = "they get those of the file" if answer.get("replaces") else "they keep theirs"
+        changed = f" ({answer['changed']} with another source id, tags or quality: {fate})"
         known = f"{answer['known']} already listed{changed if answer['changed'] else ''}"
         lines.append(f"{answer['new']} new, {known}")
     if answer.get("withdrawals") or answer.get("withdrawn_sources"):

@@ -27,13 +27,14 @@ class Comparison:
 
     Attributes:
         new: hashes that are not on the list.
-        known: hashes that are on it. They stay as they are.
+        known: hashes that are on it.
         changed: those of `known` of which the file says another source id, other tags or another quality.
         withdrawn: entries that would be taken off the list.
         not_listed: hashes that the file withdraws and that are not on the list.
         effect: what the new ones would do to what was seen; None if they can do nothing (list off, monitor, allow), or
             the images seen are not read yet.
         held: why the import would be held until a second person approves it, as sentences.
+        replaces: whether those of `changed` get what the file says; else they stay as they are.
     """
 
     new: int
@@ -43,6 +44,7 @@ class Comparison:
     not_listed: int
     effect: SeenEffect | None
     held: Sequence[str] = ()
+    replaces: bool = False
 
 
 async def compare(

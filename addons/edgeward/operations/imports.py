@@ -154,7 +154,8 @@ async def create(
         if request.source:
             file, synchronization = await synchronize(services, request, spool, file, reading)
         if request.dry_run:
-            comparison = await compare(services, hash_list, spool, file.counts, reading)
+            replaces = await _is_batch(services, hash_list, file.counts)
+            comparison = replace(await compare(services, hash_list, spool, file.counts, reading), replaces=replaces)
         else:
             judgement = await _judge(services, hash_list, spool, file.counts.total, reading)
             job = await _job(services, request, hash_list, spool, file, who)
