@@ -39,9 +39,10 @@ type Line = tuple[str, str, str, str, float]
 
 @pytest.fixture(scope="module")
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
-    config = settings(
-        redis_url, Path(tmp_path_factory.mktemp("audit")), webhooks=WEBHOOKS, guard={"second_person": False}
-    )
+    directory = Path(tmp_path_factory.mktemp("audit"))
+    source = {"name": "iwf", "list": "a", "location": str(directory / "none.csv"), "every_seconds": 86_400}
+    more = {"webhooks": WEBHOOKS, "guard": {"second_person": False}, "list_sources": [source]}
+    config = settings(redis_url, directory, **more)
     with RunningController(config) as running:
         running.api.post("/lists", {"name": "a"})
         with_store(config, _prepare)
@@ -91,6 +92,11 @@ def _cancelled(api: Api) -> Answer:
     return api.ask("DELETE", f"/jobs/{job['id']}", why=WHY)
 
 
+def _rolled_back(api: Api) -> Answer:
+    version = api.post("/lists/a/entries", {"hashes": ["md5:" + "3" * 32]}).json["version"]
+    return api.post("/lists/a/rollback", {"version": version - 1, "why": WHY})
+
+
 def _act(api: Api) -> str:
     return str(api.post("/lists/a/entries", {"hashes": ["md5:" + "2" * 32]}).json["act"])
 
@@ -110,6 +116,8 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
         _entry(api) and api.post("/lists/a/removals", {"hashes": [MD5], "why": WHY})
     ),
     "POST lists/{name}/imports": lambda api: _import(api, urlencode({"reason": WHY, "wait": "verified"})),
+    "POST lists/{name}/rollback": _rolled_back,
+    "POST sources/{name}/pulls": lambda api: api.post("/sources/iwf/pulls", {"why": WHY}),
     "DELETE jobs/{id}": _cancelled,
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
@@ -167,7 +175,7 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     assert {line[1] for line in lines} == {who}
     # What an import lists is noted without the address: its first line has it.
     assert any(line[2] == "127.0.0.1" for line in lines)
-    assert "imports" in name or "jobs" in name or all(line[2] for line in lines)
+    assert any(each in name for each in ("imports", "jobs", "rollback")) or all(line[2] for line in lines)
     assert all(began - 60 < line[4] < time.time() + 60 for line in lines)
     assert name in WITHOUT_WHY or any(WHY in line[3] for line in lines)
 

@@ -101,6 +101,14 @@ class RemovalBody(JsonBody):
         return self
 
 
+class RollbackBody(JsonBody):
+    """`version`: of the lists, as the history and every change name it."""
+
+    version: Annotated[int, Field(ge=0)]
+    dry_run: bool = False
+    why: Text = ""
+
+
 class CheckBody(JsonBody):
     """`at`: URL of the target that is asked about."""
 

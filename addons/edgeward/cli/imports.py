@@ -121,6 +121,11 @@ def _import(args: argparse.Namespace) -> int:
     finally:
         bar.end()
         file.close()
+    return finish(args, answer, client, bar)
+
+
+def finish(args: argparse.Namespace, answer: dict[str, Any], client: Client, bar: ProgressBar) -> int:
+    """Say what the API answered to an import, and wait for its end where that is asked for."""
     if args.dry_run:
         return _print_dry_run(args, answer)
     job = answer["job"]

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "suspensions": ("suspended", "confirm"),
     "export": ("export",),
     "history": ("history", "diff"),
+    "rollback": ("rollback",),
     "audit": ("audit",),
     "purges": ("purge", "purges"),
     "caches": ("caches",),

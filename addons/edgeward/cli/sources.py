@@ -7,6 +7,7 @@ from typing import Any
 from edgeward.cli.client import Client
 from edgeward.cli.options import Subparsers, add_command
 from edgeward.cli.output import iso_time, print_fields, print_json, print_note, print_table
+from edgeward.cli.wait_options import add_timeout
 from edgeward.errors import Exit, NotFound
 
 COLUMNS = ("source", "list", "state", "last good", "next", "added", "withdrawn", "error")
@@ -33,9 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
     pull.add_argument("--anew", action="store_true", help="forget where the last pull ended, and pull all of it")
     pull.add_argument("--reason", metavar="TEXT", help="why, for the audit trail")
     pull.add_argument("--wait", action="store_true", help="wait until it is pulled, and its import has ended")
-    pull.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="longest time to wait (default: 600)"
-    )
+    add_timeout(pull, "longest time to wait (default: 600)", 600.0)
 
 
 def _sources(args: argparse.Namespace) -> int:
