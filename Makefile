@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench detection chaos fuzz copies disturb clean
+.PHONY: help setup demo test lint bench detection chaos fuzz copies kills disturb clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,9 @@ fuzz: setup  ## Mutated images through a real proxy for five minutes: each gets 
 
 copies: setup  ## 20,000 random sequences of requests through real caches: no copy is left unknown (ARGS="--seed N --site SITE")
 	@PYTHONPATH=. $(PY) -m tests.unknown_copies $(ARGS)
+
+kills: setup  ## Kills in the middle of 50 imports and undos of long lists: each is whole or not at all (ARGS="--seed N --rounds N")
+	@PYTHONPATH=. $(PY) -m tests.kills $(ARGS)
 
 disturb: setup  ## Tests that wait, on a machine made slow and uneven, for 15 minutes (ARGS="--seed N TEST...")
 	@PYTHONPATH=. $(PY) -m tests.disturb $(ARGS)
