@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -156,10 +157,23 @@ class Rounds:
         exported = [json.loads(line)["value"] for line in lines]
         assert len(exported) == len(set(exported)), "an entry is exported twice"
         assert set(exported) == values, f"{len(set(exported) - values)} too many, {len(values - set(exported))} missing"
-        assert self.edge.api("GET", f"/lists/{LIST}")["entries"] == len(values)
+        shown = self.edge.api("GET", f"/lists/{LIST}")["entries"]
+        assert shown == len(values), f"{shown} entries are shown, and {len(values)} exported"
         for number in range(IMAGES):
-            status = ask(self.edge.proxy, f"/{number}.png", timeout=60).status
+            status = self._status_of(f"/{number}.png")
             assert status == (451 if number in wanted else 200), f"image {number} was answered {status}"
+
+    def _status_of(self, path: str) -> int:
+        """That of the first response: a worker that was killed may not have come back yet."""
+        found: list[int] = []
+
+        def is_answered() -> bool:
+            with suppress(OSError, ValueError, KeyError, HTTPException):
+                found.append(ask(self.edge.proxy, path, timeout=60).status)
+            return bool(found)
+
+        until(is_answered, "a response", PATIENCE_SECONDS)
+        return found[0]
 
     async def left_over(self, url: str) -> set[str]:
         """Ids of batches that have data in the store and are on no record."""

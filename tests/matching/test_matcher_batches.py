@@ -85,6 +85,15 @@ def test_undone_batches_match_nothing(tmp_path: Path) -> None:
     assert (one.counts(), len(one.entries("a"))) == ({("a", "pdq"): 0, ("a", "sha256"): 0}, 0)
 
 
+def test_a_list_without_batches_counts_none(tmp_path: Path) -> None:
+    """Once the last one is undone and off its record."""
+    files = BatchFiles(tmp_path)
+    one, _ = with_batch(files)
+    asyncio.run(one.set_batches("a", [], {}, files))
+    assert one.counts() == {("a", "pdq"): 0, ("a", "sha256"): 0}
+    assert len(one.entries("a")) == 0
+
+
 def test_a_deleted_list_has_no_batches(tmp_path: Path) -> None:
     """Its entries are gone with it, also if batches are being set at that moment."""
     files = BatchFiles(tmp_path)

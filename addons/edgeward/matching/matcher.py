@@ -198,8 +198,9 @@ class Matcher:
             self._count(list_name, index)
 
     def _count(self, list_name: str, index: ListIndex) -> None:
-        for signal_type, number in index.counts().items():
-            self._counts[list_name, signal_type] = number
+        counts = index.counts()
+        for signal_type in {*counts, *(kind for name, kind in self._counts if name == list_name)}:
+            self._counts[list_name, signal_type] = counts[signal_type]
 
     def apply(self, change: Change) -> None:
         """Make one change of the store's lists and set `version`. Making it again changes nothing.
