@@ -3,7 +3,7 @@
 import pytest
 
 from edgeward.lists.batches import announcements as module
-from edgeward.lists.batches.announcements import Announcements, announced_batches, announced_stream
+from edgeward.lists.batches.announcements import Announcements, Preparing, announced_batches, announced_stream
 from edgeward.lists.replication.membership import Membership
 from edgeward.store.connection import Store
 from edgeward.types import Batch
@@ -36,26 +36,29 @@ async def test_a_replica_that_has_seen_it_is_waited_for(
     """Until it is ready, for a limited time; one that never sees it is not waited for long."""
     monkeypatch.setattr(module, "SEEN_SECONDS", 0.0)
     assert await announcements.wait_ready("b1") == ["one"]
-    await announcements.note("b1", "one", ready=False)
+    await announcements.note("b1", "one", Preparing.SEEN)
     looks = 0
 
     async def becomes_ready() -> None:
         nonlocal looks
         looks += 1
         if looks == 3:
-            await announcements.note("b1", "one", ready=True)
+            await announcements.note("b1", "one", Preparing.READY)
 
     assert await announcements.wait_ready("b1", becomes_ready) == []
     assert looks == 3
     await announcements.forget("b1")
-    await announcements.note("b1", "one", ready=False)
+    await announcements.note("b1", "one", Preparing.SEEN)
+    await announcements.note("b1", "one", Preparing.FAILED)
+    assert await announcements.wait_ready("b1") == ["one"]
+    await announcements.note("b1", "one", Preparing.SEEN)
     monkeypatch.setattr(module, "READY_SECONDS", 0.0)
     assert await announcements.wait_ready("b1") == ["one"]
 
 
 async def test_who_waits_can_be_stopped(announcements: Announcements) -> None:
     """By what is asked meanwhile: somebody has cancelled the import."""
-    await announcements.note("b1", "one", ready=False)
+    await announcements.note("b1", "one", Preparing.SEEN)
 
     async def cancelled() -> None:
         raise KeyError("cancelled")

@@ -13,11 +13,13 @@ from tests.support.stored_batches import list_batch
 from edgeward.errors import StoreUnavailable, Unavailable
 from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.list_store import ListStore
+from edgeward.lists.replication import batch_preparation as module
 from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching.batches import write_files
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.store.connection import Store
+from edgeward.types import Batch
 
 
 async def between() -> None:
@@ -77,6 +79,31 @@ async def test_an_announced_batch_is_got_ready(store: Store, list_store: ListSto
     assert await announcements.wait_ready(batch.id) == []
     assert replica.preparation.files.has(batch.id)
     assert len(replica.matcher.batches("a")) == 0
+
+
+async def test_a_builder_that_is_killed_is_started_again(
+    store: Store, list_store: ListStore, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So whoever waits for the batch waits no longer than that takes; one that always fails is not waited for."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    failures = 2
+    real = BatchPreparation._build
+
+    async def fails(self: BatchPreparation, batch: Batch) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise Unavailable("it was killed")
+        await real(self, batch)
+
+    monkeypatch.setattr(BatchPreparation, "_build", fails)
+    announcements = Announcements(store, list_store.membership)
+    for number, failures in ((1, 2), (2, 1000)):
+        batch, data = packed_batch([entry(number=number)], by="me", at=1.0)
+        await list_store.batches.data.write(batch.id, data.items())
+        await announcements.announce(batch)
+        unready = await announcements.wait_ready(batch.id)
+        assert bool(unready) is (failures > 0), number
 
 
 async def test_a_replica_that_starts_builds_what_is_missing(store: Store, list_store: ListStore) -> None:

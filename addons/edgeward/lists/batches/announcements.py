@@ -2,12 +2,13 @@
 batch acts everywhere within milliseconds of its commit, whatever its length.
 
 {blocklist}:announced      stream of the latest announcements: `batch` (JSON)
-{blocklist}:ready:<batch>  hash: name of a replica -> "seen", or "ready" once its machine has the files
+{blocklist}:ready:<batch>  hash: name of a replica -> Preparing
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Any
 
 from edgeward.lists.replication.membership import Membership
@@ -23,6 +24,16 @@ READY_SECONDS = 900.0
 KEEP_SECONDS = 86400
 """After this time it is forgotten who was ready."""
 POLL_SECONDS = 0.01
+
+
+class Preparing(StrEnum):
+    """How far a replica is with an announced batch."""
+
+    SEEN = "seen"
+    READY = "ready"
+    """Its machine has the files."""
+    FAILED = "failed"
+    """They can't be got ready now."""
 
 
 class Announcements:
@@ -45,9 +56,9 @@ class Announcements:
         """Tell every replica of a batch whose data are written."""
         await self._redis.xadd(self.stream, {"batch": batch.to_json()}, maxlen=MAX_ANNOUNCED, approximate=False)
 
-    async def note(self, batch_id: str, replica: str, ready: bool) -> None:
-        """The replica of this name has seen the announcement of a batch, or is ready for it."""
-        await self._redis.hset(self._ready(batch_id), replica, "ready" if ready else "seen")
+    async def note(self, batch_id: str, replica: str, state: Preparing) -> None:
+        """How far the replica of this name is with a batch."""
+        await self._redis.hset(self._ready(batch_id), replica, state.value)
         await self._redis.expire(self._ready(batch_id), KEEP_SECONDS)
 
     async def wait_ready(self, batch_id: str, check: Callable[[], Awaitable[object]] | None = None) -> list[str]:
@@ -63,10 +74,10 @@ class Announcements:
         while True:
             states = await self._redis.hgetall(self._ready(batch_id))
             live = {replica.id.encode() for replica in await self._membership.live_replicas()}
-            unready = sorted(name.decode() for name in live if states.get(name) != b"ready")
+            unready = sorted(name.decode() for name in live if states.get(name) != Preparing.READY.value.encode())
             waited = time.monotonic() - began
-            seen = [name for name in unready if name.encode() in states]
-            if not unready or waited > READY_SECONDS or (not seen and waited > SEEN_SECONDS):
+            pending = [each for each in unready if states.get(each.encode()) == Preparing.SEEN.value.encode()]
+            if not unready or waited > READY_SECONDS or (not pending and waited > SEEN_SECONDS):
                 return unready
             if check is not None:
                 await check()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from edgeward import metrics
 from edgeward.errors import Conflict, StoreUnavailable, Unavailable
-from edgeward.lists.batches.announcements import Announcements
+from edgeward.lists.batches.announcements import Announcements, Preparing
 from edgeward.lists.batches.batch_data import BatchData
 from edgeward.lists.replication.membership import Membership
 from edgeward.matching.batches import file_stream, write_files
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 """Pause between two looks at whether another process of the machine has built the files."""
+MAX_TRIES, RETRY_SECONDS = 5, 0.5
+"""How often it is tried to get the files of an announced batch ready, and the first pause between two tries."""
 LOG_SECONDS = 10.0
 """Time between two lines of the log about how much is built."""
 
@@ -89,15 +91,20 @@ class BatchPreparation:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _prepare(self, batch: Batch) -> None:
-        try:
-            if not await self._data.exists(batch.id):
-                return  # it was given up, or its list deleted
-            await self._announcements.note(batch.id, self._name, ready=False)
-            await self.ensure([batch])
-            await self._announcements.note(batch.id, self._name, ready=True)
-        except _NOT_NOW as error:
-            # It is tried again when the batch acts.
-            logger.warning("the files of a batch can't be made ready now: %s", error)
+        for tried in range(1, MAX_TRIES + 1):
+            try:
+                if not await self._data.exists(batch.id):
+                    return  # it was given up, or its list deleted
+                await self._announcements.note(batch.id, self._name, Preparing.SEEN)
+                await self.ensure([batch])
+                await self._announcements.note(batch.id, self._name, Preparing.READY)
+                return
+            except _NOT_NOW as error:
+                logger.warning("the files of a batch can't be made ready now: %s", error)
+            await asyncio.sleep(RETRY_SECONDS * tried)
+        with contextlib.suppress(*STORE_AWAY):
+            # Nobody waits for this process any more. It tries again when the batch acts.
+            await self._announcements.note(batch.id, self._name, Preparing.FAILED)
 
     async def _ensure(self, batch: Batch) -> None:
         while not self.files.has(batch.id):
