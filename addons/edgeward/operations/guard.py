@@ -148,8 +148,11 @@ async def not_listed(services: Services, list_name: str, signals: Sequence[Signa
     """Those of these hashes that are not on a list, as far as this process knows."""
     matcher = services.replica.matcher
     single, state = matcher.single_entries(list_name), matcher.batches(list_name).state
+    if not single and not state.counts.total():
+        return list(signals)
     of_batches = await asyncio.to_thread(rows_of_signals, state, signals)
-    return [each for each in signals if each not in of_batches and entry_id(list_name, each) not in single]
+    new = [each for each in signals if each not in of_batches]
+    return [each for each in new if entry_id(list_name, each) not in single] if single else new
 
 
 async def _is_ready(services: Services, total: int) -> bool:
