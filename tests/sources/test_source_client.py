@@ -104,3 +104,20 @@ async def test_redirects(tmp_path: Path, redirects: Redirects, follows: int) -> 
                 with pytest.raises(SourceFailed, match=f"redirects to .*'{redirects}' does not allow"):
                     await client.get(server.url + path, LIMIT)
         assert elsewhere.requests == []
+
+
+async def test_credentials_go_to_their_server_alone(tmp_path: Path) -> None:
+    """Not to one that a page of it, or a redirect, names: another port is another server."""
+
+    given: dict[int, str | None] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        given[request.url.port or 0] = request.headers.get("Authorization")
+        return web.Response(body=b"there")
+
+    async with serving(answer) as other, serving(answer) as server:
+        async with SourceClient(server.url, tmp_path, TOKEN, "https") as client:
+            for each in (server, other):
+                (await client.get(f"{each.url}/a", LIMIT)).read()
+        ports = [int(each.url.rpartition(":")[2]) for each in (server, other)]
+    assert given == {ports[0]: "Bearer hush-hush", ports[1]: None}
