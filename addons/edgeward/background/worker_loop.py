@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
-from edgeward.errors import LaterRelease
+from edgeward.errors import LaterRelease, Unavailable
 from edgeward.store.connection import STORE_AWAY
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class WorkerLoop:
         self._on_failure, self._after_defect = on_failure, after_defect
         self._outage_log = outage_log or OutageLog(name)
         self._retry = self._first_retry
-        self._woken = asyncio.Event()
+        self._woken, self._unavailable = asyncio.Event(), ""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -86,7 +86,7 @@ class WorkerLoop:
         self._retry = self._first_retry
 
     def report_failure(self, error: Exception, after_defect: str = "") -> None:
-        """Log an outage of the store; count and log anything else as a defect.
+        """Log an outage of the store, or of something else that is needed; count and log anything else as a defect.
 
         The loop calls this for its steps; a worker calls it for other tasks of its own.
 
@@ -96,6 +96,11 @@ class WorkerLoop:
         # A store that needs a later release is waited for too: it may be replaced.
         if isinstance(error, (*STORE_AWAY, LaterRelease)):
             self._outage_log.failed(error)
+        elif isinstance(error, Unavailable):
+            # Said once, until a step succeeds: it is tried again and again.
+            if str(error) != self._unavailable:
+                logger.error("%s: %s; trying again", self._name, error)
+            self._unavailable = str(error)
         else:
             metrics.gate_errors.labels(self._metric_label).inc()
             logger.error("%s: defect; %s", self._name, after_defect or self._after_defect, exc_info=error)
@@ -114,6 +119,7 @@ class WorkerLoop:
                 self._retry = min(2 * self._retry, self._longest_retry)
                 continue
             self._outage_log.recovered()
+            self._unavailable = ""
             self.reset_retry()
             if not goes_on and self._pause_seconds:
                 await self._pause(self._pause_seconds)

@@ -8,6 +8,7 @@ import pytest
 from tests.lists.entries import entry
 from tests.support.batches import packed_batch
 from tests.support.eventually import eventually
+from tests.support.logs import own_messages
 from tests.support.stored_batches import list_batch
 
 from edgeward.errors import StoreUnavailable, Unavailable
@@ -116,3 +117,21 @@ async def test_a_replica_that_starts_builds_what_is_missing(store: Store, list_s
     await eventually(lambda: late.ready)
     assert len(late.matcher.batches("a")) == 5
     await late.close()
+
+
+async def test_a_directory_that_can_not_be_written_to_is_named(
+    store: Store, list_store: ListStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a replica that goes on with the lists that it has, and follows once it can write."""
+    directory = tmp_path / "batches"
+    directory.write_text("")
+    one = Replica(store, "one", batch_files=BatchFiles(directory))
+    await one.start()
+    version = await list_store.version()
+    await list_batch(list_store, [entry(number=number) for number in range(5)])
+    await eventually(lambda: any(f"can't be written to {directory}: " in text for text in own_messages(caplog)))
+    assert (one.ready, one.version) == (True, version)
+    assert not any("store is unavailable" in text for text in own_messages(caplog))
+    directory.unlink()
+    await eventually(lambda: len(one.matcher.batches("a")) == 5)
+    await one.close()

@@ -10,7 +10,7 @@ import sys
 import time
 
 from edgeward.background.worker_loop import WorkerLoop
-from edgeward.errors import Conflict, DamagedSegment
+from edgeward.errors import Conflict, DamagedSegment, Unavailable
 from edgeward.matching.batches import merge_files
 from edgeward.matching.batches.batch_files import MERGING_LOCK, BatchFiles
 from edgeward.matching.batches.merging import plan
@@ -47,11 +47,11 @@ class BatchMerging:
         await self._loop.close()
 
     async def _step(self) -> None:
-        self._matcher.use_merged(self._files)
-        names = await asyncio.to_thread(self._files.names)
-        if names == self._seen:
-            return
         try:
+            self._matcher.use_merged(self._files)
+            names = await asyncio.to_thread(self._files.names)
+            if names == self._seen:
+                return
             todo = await asyncio.to_thread(plan, self._files)
             if todo.changed:
                 with self._files.lock(MERGING_LOCK):
@@ -61,6 +61,8 @@ class BatchMerging:
         except (DamagedSegment, FileNotFoundError) as error:
             # Whoever needs that batch builds its files again.
             logger.warning("segments of batches are not merged: %s", error)
+        except OSError as error:
+            raise Unavailable(f"segments of batches can't be merged in {self._files.directory}: {error}") from None
         self._seen = names
 
     async def _merge(self) -> None:

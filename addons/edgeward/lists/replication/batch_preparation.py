@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 
 from edgeward import metrics
 from edgeward.errors import Conflict, StoreUnavailable, Unavailable
@@ -115,6 +116,8 @@ class BatchPreparation:
                 await asyncio.sleep(POLL_SECONDS)
                 await self._between()
                 continue
+            except OSError as error:
+                raise Unavailable(_no_files(self.files.directory, error)) from None
             with lock:
                 if not self.files.has(batch.id):
                     await self._build(batch)
@@ -138,7 +141,7 @@ class BatchPreparation:
                     process.kill()
                 await process.wait()
         if status == write_files.NO_DISK:
-            raise Unavailable(f"the files of a batch can't be written: {errors.result()}")
+            raise Unavailable(f"the files of batches can't be written to {errors.result()}")
         if status == write_files.BUSY:
             await asyncio.sleep(POLL_SECONDS)
             return
@@ -179,6 +182,10 @@ class BatchPreparation:
             if time.monotonic() - logged > LOG_SECONDS:
                 logged = time.monotonic()
                 logger.info("building the files of batches of entries: %.0f %%", 100 * self.progress)
+
+
+def _no_files(directory: Path, error: OSError) -> str:
+    return f"the files of batches can't be written to {directory}: {error.strerror}"
 
 
 async def _read_errors(process: asyncio.subprocess.Process) -> str:

@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from edgeward import metrics
 from edgeward.background.outage_log import OutageLog
 from edgeward.background.worker_loop import WorkerLoop
+from edgeward.errors import Unavailable
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.applied_version import AppliedVersionReport
 from edgeward.lists.replication.batch_preparation import BatchPreparation
@@ -124,7 +125,6 @@ class Replica:
         self._judged_request = b"0-0"
         self._heartbeat_lock, self._heartbeat_due = asyncio.Lock(), 0.0
         self.membership.on_older_state = self._tell_of_loss
-        # The first attempt to load has ended; the version has changed.
         self._attempted, self._version_changed = asyncio.Event(), asyncio.Condition()
         self._outage_log = OutageLog(self._log_name, lambda: f"continuing with version {self.version}")
         self._loop = WorkerLoop(
@@ -224,8 +224,8 @@ class Replica:
         await self._follow()
 
     def _after_failure(self, error: Exception) -> None:
-        if not isinstance(error, STORE_AWAY):
-            # A defect may have left the matcher wrong. Until it is loaded again every change waits for it.
+        if not isinstance(error, (*STORE_AWAY, Unavailable)):
+            # A defect may have left the matcher wrong. Until it is loaded again changes wait for it.
             self._loaded = False
         self._attempted.set()
 
