@@ -60,7 +60,7 @@ def measure(effort: Effort) -> Section:
         "batches, until an image is judged. Shared: the files that all processes map. Private: anonymous memory of "
         "the largest worker beyond that of one without lists. A change: from its record in the store until every "
         f"process has reported it. Import: a file of {lines:,} PDQs through the API, until its entries act; requests "
-        "for images and pages go through the workers all the time."
+        "for images, known and new, go through the workers all the time."
     )
     return Section("Long lists", how, rows)
 
