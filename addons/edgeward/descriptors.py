@@ -4,8 +4,9 @@ import resource
 
 MAX_DESCRIPTORS = 1024 * 1024
 """More are not asked for: some limits are a thousand times that, and programs make tables of their size."""
-RESERVED = 160
-"""Of one process, for what is not a client: the store, hashers, files, caches, origins."""
+RESERVED = 200
+"""Of one process, for what is not a client (the store, hashers, files, caches, origins), and for connections that are
+accepted together, before the oldest are closed: the backlog of a listening socket."""
 
 
 def raise_descriptor_limit() -> int:
