@@ -136,7 +136,7 @@ async def test_many_are_released_and_those_under_way_are_not(store: Store) -> No
     await store.redis.zadd(schedule.key("cdn"), dict.fromkeys(many, now + MINUTES) | {"9-9/1.000": now + LEASE_SECONDS})
     await retries.note("cdn", [RefusedRetry(each, "", False) for each in [*many, "9-9/1.000", "gone-0/1.000"]])
     assert await retries.release("cdn") == len(many)
-    assert await store.redis.zcount(schedule.key("cdn"), "-inf", time.time()) == len(many)
+    assert await store.redis.zcount(schedule.key("cdn"), "-inf", clock.now()) == len(many)
     assert await store.redis.smembers(retries.keys("cdn")[0]) == {b"9-9/1.000"}
 
 
