@@ -56,10 +56,10 @@ async def run(controller: Controller, rows: Iterable[ParsedHash | WithdrawnSourc
     counts = spool.finish()
     job = ImportJob(
         "bad", "importer", 1.0, counts.total, why, size=max(1, counts.total), withdrawals=counts.withdrawn,
-        sources=counts.sources, is_batch=True, parts=spool.parts(),
+        sources=counts.sources, is_batch=True, parts=counts.parts,
     )  # fmt: skip
     await controller.list_store.acts.declare(job.id, job.list, job.by, job.reason)
-    await controller.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool))
+    await controller.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool, counts.parts))
     spool.close()
     await eventually(lambda: finished(controller, job))
     _, progress = await controller.jobs.get(job.id)

@@ -51,10 +51,10 @@ class Imports:
             spool.add(each)
         counts = spool.finish()
         job = ImportJob(
-            "a", "me", 2.0, counts.total, size=max(1, counts.total), is_batch=True, parts=spool.parts(),
+            "a", "me", 2.0, counts.total, size=max(1, counts.total), is_batch=True, parts=counts.parts,
             withdrawals=counts.withdrawn, sources=counts.sources, purge_again=purge_again,
         )  # fmt: skip
-        await self.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool))
+        await self.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool, counts.parts))
         return await BatchMaker(job, "new", self.jobs, self.data, self.matcher, self.check).make()
 
     async def check(self) -> None:

@@ -17,9 +17,9 @@ def test_pieces_hold_all_rows_in_order() -> None:
     spool = Spool(None, "ncii")
     for row in [*rows, off]:
         spool.add(row)
-    spool.finish()
-    staged = list(staged_pieces(spool))
-    parts = list(pieces_of(spool.parts()))
+    counts = spool.finish()
+    staged = list(staged_pieces(spool, counts.parts))
+    parts = list(pieces_of(counts.parts))
     assert [len(pieces) for pieces in parts] == [2, 1]
     assert [piece.number for pieces in parts for piece in pieces] == list(range(len(staged)))
     found = []
@@ -44,6 +44,6 @@ def test_nothing_has_no_pieces() -> None:
     """A file that only withdraws."""
     spool = Spool(None, "ncii")
     spool.add(ParsedHash(Signal("md5", "0" * 32), withdrawn=True))
-    spool.finish()
-    assert list(staged_pieces(spool)) == []
-    assert list(pieces_of(spool.parts())) == []
+    counts = spool.finish()
+    assert list(staged_pieces(spool, counts.parts)) == []
+    assert list(pieces_of(counts.parts)) == []

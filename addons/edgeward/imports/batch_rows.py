@@ -21,9 +21,9 @@ class Piece(NamedTuple):
     before: int
 
 
-def staged_pieces(spool: Spool) -> Iterator[bytes]:
-    """The rows of a file as pieces."""
-    for signal_type, size, _ in spool.parts():
+def staged_pieces(spool: Spool, parts: Sequence[Sequence[Any]]) -> Iterator[bytes]:
+    """The rows of a file as pieces. `parts`: of its counts."""
+    for signal_type, size, _ in parts:
         for rows in batched(spool.rows(signal_type, size), PIECE_ROWS):
             yield pack(rows, size)
 

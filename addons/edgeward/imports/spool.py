@@ -57,10 +57,11 @@ WHERE source_id <> '' AND row < (SELECT row FROM sources WHERE sources.source_id
 
 
 class SpoolCounts(NamedTuple):
-    """How many hashes of a file are to be listed (by type), and how many to be withdrawn; source ids of which all is
-    withdrawn; rows that repeat an earlier one, and how many of those say something else than it."""
+    """What a file holds: hashes to be listed, as parts: signal type, bytes of a value, and how many; how many are to
+    be withdrawn; source ids of which all is withdrawn; rows that repeat an earlier one, and how many of those say
+    something else than it."""
 
-    by_type: dict[str, int]
+    parts: Sequence[tuple[str, int, int]]
     withdrawn: int
     sources: int
     repeated: int
@@ -68,7 +69,11 @@ class SpoolCounts(NamedTuple):
 
     @property
     def total(self) -> int:
-        return sum(self.by_type.values())
+        return sum(number for _, _, number in self.parts)
+
+    @property
+    def by_type(self) -> dict[str, int]:
+        return {signal_type: number for signal_type, _, number in self.parts}
 
 
 class ListedHash(NamedTuple):
@@ -101,7 +106,8 @@ class Spool:
     def __init__(self, directory: Path | None, list_name: str) -> None:
         self._directory, self._list_name = directory, list_name
         self._rows, self._source_rows = 0, 0
-        self._types: set[str] = set()
+        # By type, the bytes of a value: all values of a type are of one length.
+        self._sizes: dict[str, int] = {}
         self._hashes: list[tuple[object, ...]] = []
         with self._disk_errors():
             self._database = _opened(":memory:") if directory is None else _without_name(directory)
@@ -119,8 +125,8 @@ class Spool:
                 self._database.execute(_ADD_SOURCE, (row.source_id, self._rows))
             return
         signal = row.signal
-        self._types.add(signal.type)
         value = bytes.fromhex(signal.value)
+        self._sizes[signal.type] = len(value)
         key = signal.type, len(value), self._id(signal)
         tags = json.dumps(row.tags) if row.tags else ""
         self._hashes.append((*key, value, signal.quality, row.reason, row.source_id, tags, row.withdrawn, self._rows))
@@ -152,7 +158,7 @@ class Spool:
         with self._disk_errors():
             (sources,) = self._database.execute("SELECT count(*) FROM sources").fetchone()
             # One pass, without sorting.
-            of_types = "".join(f", total(type = '{each}' AND NOT withdrawn)" for each in sorted(self._types))
+            of_types = "".join(f", total(type = '{each}' AND NOT withdrawn)" for each in sorted(self._sizes))
             count, conflicting, withdrawn, *listed = map(
                 int,
                 self._database.execute(
@@ -160,8 +166,9 @@ class Spool:
                     f"total(withdrawn = 1){of_types} FROM hashes"
                 ).fetchone(),
             )
-        by_type = {name: number for name, number in zip(sorted(self._types), listed, strict=True) if number}
-        return SpoolCounts(by_type, withdrawn, sources, self._rows - self._source_rows - count, conflicting)
+        sizes = sorted(self._sizes.items())
+        parts = [(*of_type, number) for of_type, number in zip(sizes, listed, strict=True) if number]
+        return SpoolCounts(parts, withdrawn, sources, self._rows - self._source_rows - count, conflicting)
 
     def compare(self, listed: Sequence[ListedHash], is_whole: bool) -> Compared:
         """Leave out what a source has on the list already. If the file is its whole list, what is missing is to be
@@ -193,13 +200,6 @@ class Spool:
         ):
             signal = Signal(signal_type, value.hex(), quality)
             yield ParsedHash(signal, reason, source_id, tuple(json.loads(tags)) if tags else ())
-
-    def parts(self) -> Sequence[tuple[str, int, int]]:
-        """What is to be listed by signal type and bytes of a value: these, and how many there are."""
-        with self._disk_errors():
-            return self._database.execute(
-                "SELECT type, size, count(*) FROM hashes WHERE NOT withdrawn GROUP BY type, size ORDER BY type, size"
-            ).fetchall()
 
     def rows(self, signal_type: str, size: int) -> Iterator[Row]:
         """What is to be listed of one type and length, in the order of the ids of the entries."""

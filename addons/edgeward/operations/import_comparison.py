@@ -7,8 +7,8 @@ from itertools import batched
 
 from edgeward.imports.reading import Reading
 from edgeward.imports.spool import Spool, SpoolCounts
+from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.known_entries import known_entries
-from edgeward.matching.batches.packed_rows import Row
 from edgeward.matching.batches.row_sets import row_pieces, rows_of_signals, rows_of_sources
 from edgeward.operations.guard import Judgement, with_reasons
 from edgeward.operations.import_effect import EffectSearch, SeenEffect
@@ -58,19 +58,18 @@ async def compare(
     listed = _Listed(services, hash_list.name)
     effect = search.is_possible
     known = changed = 0
-    for signal_type, size, _ in await asyncio.to_thread(spool.parts):
-        rows = batched(spool.rows(signal_type, size), HASHES_PER_CALL)
-        while some := await asyncio.to_thread(_next, rows):
-            reading.check()
-            signals = [Signal(signal_type, row.value.hex(), row.quality) for row in some]
-            on_list = await listed.entries_of(signals)
-            known += len(on_list)
-            changed += sum(_differs(on_list.get(each), row) for each, row in zip(signals, some, strict=True))
-            if effect:
-                new = [each for each in signals if each not in on_list]
-                protected += await protection.count_hashes(new)
-                await search.add(new)
-            reading.done += len(some)
+    hashes = batched(spool.hashes(), HASHES_PER_CALL)
+    while some := await asyncio.to_thread(next, hashes, ()):
+        reading.check()
+        signals = [each.signal for each in some]
+        on_list = await listed.entries_of(signals)
+        known += len(on_list)
+        changed += sum(_differs(on_list.get(each.signal), each) for each in some)
+        if effect:
+            new = [each for each in signals if each not in on_list]
+            protected += await protection.count_hashes(new)
+            await search.add(new)
+        reading.done += len(some)
     withdrawn = 0
     for_removal = batched(spool.withdrawn(), HASHES_PER_CALL)
     while withdrawn_signals := await asyncio.to_thread(_next, for_removal):
@@ -130,8 +129,8 @@ def _next[T](chunks: Iterator[Sequence[T]]) -> Sequence[T]:
     return next(chunks, ())
 
 
-def _differs(entry: Entry | None, row: Row) -> bool:
+def _differs(entry: Entry | None, row: ParsedHash) -> bool:
     """Whether the file says something else of a hash than its entry on the list does."""
     if entry is None:
         return False
-    return (entry.source_id, entry.tags, entry.signal.quality) != (row.source_id, row.tags, row.quality)
+    return (entry.source_id, entry.tags, entry.signal.quality) != (row.source_id, row.tags, row.signal.quality)

@@ -92,11 +92,9 @@ class EffectSearch:
     async def add(self, signals: Sequence[Signal]) -> None:
         """Search what was seen for these signals."""
         matcher = self._services.replica.matcher
-        can_match = [
-            each
-            for each in signals
-            if is_matchable(each.type, matcher.types) and has_enough_quality(each, matcher.quality_of(self._list))
-        ]
+        min_quality = matcher.quality_of(self._list)
+        types = {kind for kind in {each.type for each in signals} if is_matchable(kind, matcher.types)}
+        can_match = [each for each in signals if each.type in types and has_enough_quality(each, min_quality)]
         began = time.monotonic()
         whole = not self._is_over(0.0) and await self._search(can_match, began)
         done = SeenEffect(searched=len(can_match)) if whole else SeenEffect(unsearched=len(can_match))
@@ -112,7 +110,9 @@ class EffectSearch:
 
     async def _search(self, signals: Sequence[Signal], began: float) -> bool:
         """Whether all that was found was counted."""
-        searches = [Search(each, radius_of(self._list, each.type), self._list.views) for each in signals]
+        views = self._list.views
+        radii = {kind: radius_of(self._list, kind) for kind in {each.type for each in signals}}
+        searches = [Search(each, radii[each.type], views) for each in signals]
         if self._among is None:
             near = await self._services.retromatch.near_each(searches)
         else:

@@ -270,13 +270,11 @@ async def _judge(services: Services, hash_list: HashList, spool: Spool, total: i
     reading.begin("searching", total)
 
     async def new() -> AsyncIterator[Sequence[Signal]]:
-        for signal_type, size, _ in await asyncio.to_thread(spool.parts):
-            chunks = batched(spool.rows(signal_type, size), HASHES_PER_SEARCH)
-            while some := await asyncio.to_thread(next, chunks, ()):
-                reading.check()
-                signals = [Signal(signal_type, row.value.hex(), row.quality) for row in some]
-                yield await not_listed(services, hash_list.name, signals)
-                reading.done += len(some)
+        chunks = batched(spool.hashes(), HASHES_PER_SEARCH)
+        while some := await asyncio.to_thread(next, chunks, ()):
+            reading.check()
+            yield await not_listed(services, hash_list.name, [each.signal for each in some])
+            reading.done += len(some)
 
     return await judge(services, hash_list, total, new())
 
@@ -285,7 +283,7 @@ async def _job(
     services: Services, request: ImportRequest, hash_list: HashList, spool: Spool, file: ReadFile, who: str
 ) -> ImportJob:
     counts = file.counts
-    is_batch = await _is_batch(services, hash_list, counts)
+    of_batch: dict[str, Any] = {"is_batch": True, "parts": counts.parts, "size": max(1, counts.total)}
     return ImportJob(
         request.list,
         who,
@@ -296,7 +294,7 @@ async def _job(
         purge_again=request.purge_again,
         withdrawals=counts.withdrawn,
         sources=counts.sources,
-        **(_of_batch(counts, await asyncio.to_thread(spool.parts)) if is_batch else {}),
+        **(of_batch if await _is_batch(services, hash_list, counts) else {}),
         id=request.job_id or (new_source_act(request.list, request.source) if request.source else new_job_id()),
     )
 
@@ -304,7 +302,9 @@ async def _job(
 def _contents(job: ImportJob, spool: Spool) -> ImportContents:
     """What a file lists and withdraws, as its job has it."""
     if job.is_batch:
-        return ImportContents(pieces=staged_pieces(spool), withdrawn=spool.withdrawn(), sources=spool.sources())
+        return ImportContents(
+            pieces=staged_pieces(spool, job.parts), withdrawn=spool.withdrawn(), sources=spool.sources()
+        )
     return ImportContents(spool.hashes(), withdrawn=spool.withdrawn(), sources=spool.sources())
 
 
@@ -316,10 +316,6 @@ async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts
     if counts.total + counts.withdrawn >= BATCH_ROWS:
         return True
     return (await services.list_store.batches.count([hash_list.name]))[0] > 0
-
-
-def _of_batch(counts: SpoolCounts, parts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
-    return {"is_batch": True, "parts": parts, "size": max(1, counts.total)}
 
 
 async def cancel(services: Services, job_id: str, who: str, why: str, timeout: float) -> UndoResult:

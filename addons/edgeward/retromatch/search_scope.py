@@ -10,7 +10,6 @@ radius and in all views, since the search for an earlier change of that list's p
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from edgeward.hashing.signal_registry import hashable_types, max_radius, radius_of, types_with_distance
@@ -142,8 +141,7 @@ def prefix_chunks(ids: Sequence[str], size: int) -> Iterator[tuple[str, list[str
 def search_groups(searches: Mapping[int, Search]) -> list[list[int]]:
     """Group the keys of searches that one pass can make together: same type, length, radius and views."""
 
-    def group_key(number: int) -> tuple[str, int, int, list[View]]:
-        signal, radius, views = searches[number]
-        return signal.type, len(signal.value), radius, sorted(views)
-
-    return [list(group) for _, group in groupby(sorted(searches, key=group_key), key=group_key)]
+    groups: dict[tuple[str, int, int, frozenset[View]], list[int]] = {}
+    for number, (signal, radius, views) in searches.items():
+        groups.setdefault((signal.type, len(signal.value), radius, views), []).append(number)
+    return list(groups.values())
