@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench detection chaos fuzz copies kills disturb clean
+.PHONY: help setup demo test lint bench detection chaos fuzz copies kills million disturb clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,9 @@ copies: setup  ## 20,000 random sequences of requests through real caches: no co
 
 kills: setup  ## Kills in the middle of 50 imports and undos of long lists: each is whole or not at all (ARGS="--seed N --rounds N")
 	@PYTHONPATH=. $(PY) -m tests.kills $(ARGS)
+
+million: setup  ## A million hashes imported and rolled back while photographs are served (ARGS="--rows N")
+	@PYTHONPATH=. $(PY) -m tests.long_imports $(ARGS)
 
 disturb: setup  ## Tests that wait, on a machine made slow and uneven, for 15 minutes (ARGS="--seed N TEST...")
 	@PYTHONPATH=. $(PY) -m tests.disturb $(ARGS)

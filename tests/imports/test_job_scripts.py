@@ -13,7 +13,7 @@ async def test_steps_count_once(store: Store) -> None:
     await jobs.create(job, [])
     for number, total in ((0, 5), (0, 9), (1, 10), (0, 5)):
         await jobs.note_withdrawn(job.id, number, total)
-    await jobs.note_withdrawn(job.id, 0, 17, of_sources=True)
+    await jobs.note_withdrawn(job.id, 0, 17, name="source_chunks")
     _, progress = await jobs.get(job.id)
     assert (progress.withdrawn, progress.withdrawal_chunks, progress.source_chunks) == (17, 2, 1)
     for _ in range(2):

@@ -6,7 +6,7 @@ from tests.lists.entries import entry
 from edgeward.background import stream_archive
 from edgeward.errors import UserError
 from edgeward.lists import list_diff as module
-from edgeward.lists.list_diff import differences
+from edgeward.lists.list_diff import ListDifference
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.relisting import list_again
 from edgeward.store.connection import Store
@@ -15,7 +15,7 @@ from edgeward.types import HashList
 
 async def diff(store: Store, first: int, last: int, name: str = "a") -> list[tuple[str, int]]:
     """ "+" or "-" and the number of each entry that differs."""
-    found = [each async for some in differences(store, name, first, last) for each in some]
+    found = [each async for some in ListDifference(store, name, first, last).entries() for each in some]
     return [("+" if each.is_added else "-", int(each.entry.signal.value, 16)) for each in found]
 
 

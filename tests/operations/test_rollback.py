@@ -126,3 +126,17 @@ async def test_there_must_be_such_a_version(services: Services) -> None:
     await lists.create(services, HashList("gone", ListKind.ALLOW), "ana", "")
     with pytest.raises(UserError, match="was deleted in between"):
         await rollback(services, "gone", version, "bo")
+
+
+async def test_its_job_says_how_many_come_back_and_go(services: Services, request: pytest.FixtureRequest) -> None:
+    """Of rows of batches too, which it names by their places."""
+    await imported(services, [row(number) for number in range(6)])
+    version = await services.list_store.version()
+    await imported(services, [row(1, withdrawn=True), *(row(number) for number in (7, 8, 9))])
+    job_id = await rolled_back(services, version)
+    status = await imports.get(services, job_id, 10.0)
+    found = status.job.total, status.progress.added, status.known, status.job.withdrawals, status.progress.withdrawn
+    assert found == (1, 1, 0, 3, 3)
+    assert bool(status.job.masks) == ("in batches" in request.node.name)
+    assert await rolled_back(services, await services.list_store.version())
+    assert len(await listed(services)) == 6

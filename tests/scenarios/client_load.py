@@ -15,11 +15,17 @@ from edgeward.demo.photos import Photo
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One answer. `began`: when its request was sent (time.perf_counter)."""
+    """One answer. `began`, `ended`: when its request was sent, and when it was there (time.perf_counter)."""
 
     photo: Photo
     began: float
     answer: HttpResponse
+    ended: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.began
 
     @property
     def shows(self) -> bool:
@@ -28,13 +34,17 @@ class Served:
 
 
 class Load:
-    """`with Load(address, photos) as load`: threads request photos at random, each time on a new connection."""
+    """`with Load(address, photos) as load`: threads request photos at random, each time on a new connection.
 
-    def __init__(self, address: str, photos: Sequence[Photo], threads: int = 4) -> None:
+    Args:
+        pause: seconds between two requests of a thread; without one they take all that the machine has.
+    """
+
+    def __init__(self, address: str, photos: Sequence[Photo], threads: int = 4, pause: float = 0.0) -> None:
         self.served: list[Served] = []
         self.failed = 0
         """Requests without an answer: a connection that broke, as it does when a process is killed."""
-        self._address, self._photos = address, photos
+        self._address, self._photos, self._pause = address, photos, pause
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(threads)]
 
@@ -48,7 +58,8 @@ class Load:
             except (OSError, http.client.HTTPException):
                 self.failed += 1
             else:
-                self.served.append(Served(photo, began, answer))
+                self.served.append(Served(photo, began, answer, time.perf_counter()))
+            self._ended.wait(self._pause)
 
     def __enter__(self) -> "Load":
         for thread in self._threads:

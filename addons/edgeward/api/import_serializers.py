@@ -25,7 +25,7 @@ def import_result(value: ImportResult) -> Json:
         "repeated": counts.repeated,
         "conflicting": counts.conflicting,
         "left_out": [{"what": what, "count": count} for what, count in file.left_out.items()],
-        "withdrawals": counts.withdrawn,
+        "withdrawals": counts.off,
         "withdrawn_sources": counts.sources,
         "not_matching": serializers.not_matching(value.not_matching),
         **({"sync": _synchronization(value.synchronization)} if value.synchronization else {}),

@@ -14,12 +14,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeward.errors import Conflict
 from edgeward.imports.batch_rows import PIECE_ROWS, Piece, pieces_of, read_piece
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
 from edgeward.lists.batches.batch_data import BatchData
 from edgeward.lists.batches.batch_store import Numbers
 from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.batch_writer import BatchWriter, PartPlan, mask_data
+from edgeward.matching.batches.listed_rows import Bits, read_bits
 from edgeward.matching.batches.packed_rows import PackedRows, Row
 from edgeward.matching.matcher import Matcher
 from edgeward.matching.segments.segment_rows import Values
@@ -73,9 +75,11 @@ class BatchMaker:
 
     async def make(self) -> MadeBatch:
         """Write the data, and return the batch."""
-        known = done = 0
+        done = 0
         # What it withdraws first: if a later row lists it after all, the spool has left it out there.
         withdrawn = await self._withdraw()
+        known, off = await self._mark_rows()
+        withdrawn += off
         for pieces in pieces_of(self._job.parts):
             if pieces:
                 most = PIECE_ROWS * len(pieces)
@@ -103,6 +107,28 @@ class BatchMaker:
             removes=_numbers(self._removes),
         )
         return MadeBatch(batch, Numbers(job.total - known, known, withdrawn))
+
+    async def _mark_rows(self) -> tuple[int, int]:
+        """Take over the masks of the import. Returns how many of the rows that they add are on the list already, and
+        how many of those that they remove are.
+
+        Raises:
+            Conflict: a batch of which it adds rows is not on the list any more.
+        """
+        known = off = 0
+        listed = self._index.state.listed
+        for number in range(self._job.masks):
+            mask = await self._jobs.mask(self._job.id, number)
+            if (rows := self._rows_of.get(mask.batch)) is None:
+                if mask.adds:
+                    raise Conflict(f"the list {self._job.list!r} has changed meanwhile: roll it back again")
+                continue
+            bits, on = _as_rows(read_bits(mask.bits, rows), rows), _as_rows(listed.of(mask.batch), rows)
+            masks = self._adds if mask.adds else self._removes
+            masks[mask.batch] = masks[mask.batch] | bits if mask.batch in masks else bits
+            count = int(np.count_nonzero(bits & on))
+            known, off = (known + count, off) if mask.adds else (known, off + count)
+        return known, off
 
     async def _split(self, piece: Piece) -> _Split:
         staged = await self._jobs.piece(self._job.id, piece.number)
@@ -183,6 +209,11 @@ class BatchMaker:
     def _withdraw_sources(self, sources: Collection[str]) -> int:
         found = [self._index.row(ref)[1].signal for ref in self._index.rows_of_sources(sources)]
         return self._withdraw_signals(found)
+
+
+def _as_rows(bits: Bits, rows: int) -> NDArray[np.bool_]:
+    """A value for each row, of its bit."""
+    return np.unpackbits(bits)[:rows].astype(np.bool_)
 
 
 def _by_part(signals: Iterable[Signal]) -> Iterator[tuple[tuple[str, int], list[Signal]]]:

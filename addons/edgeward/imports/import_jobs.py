@@ -4,6 +4,7 @@ any controller can continue another one's job, and nothing is counted twice.
 {jobs}:record:<id>  hash: the job as JSON, and its progress (see background/job_store.py)
 {jobs}:chunks:<id>  list: the entries in chunks, as JSON, until all are listed; of a batch in pieces (batch_rows.py)
 {jobs}:withdrawals:<id>  list: ids of the entries that the file withdraws, in chunks, as JSON; of a batch the hashes
+{jobs}:masks:<id>   list: masks of rows that a rollback lists again or takes off (row_masks.py)
 {jobs}:sources:<id> list: the source ids of which it withdraws all entries, in chunks, as JSON
 {jobs}:ranges:<id>  list: for each chunk that is listed, the first and the last version of its changes
 {jobs}:orders:<id>  list: ids of the purge orders that followed from them
@@ -24,6 +25,7 @@ from edgeward.background.readable_records import readable
 from edgeward.errors import NotFound
 from edgeward.imports import job_scripts
 from edgeward.imports.import_progress import ImportProgress
+from edgeward.imports.row_masks import NO_MASKS, RowMasks, StagedMask, read_mask
 from edgeward.imports.staged_entries import entry_of, staged_row
 from edgeward.lists import withdrawals
 from edgeward.lists.formats.hash_files import ParsedHash
@@ -39,8 +41,8 @@ KEEP_SECONDS = 30 * 86400
 JOBS_PER_ROUND = 1000
 ORDERS_PER_CALL = 1000
 """Ids of orders that one script call writes: it must not hold up the store."""
-LISTS = ("chunks", "withdrawals", "sources", "ranges", "orders", "earlier")
-STAGED = ("chunks", "withdrawals", "sources")
+LISTS = ("chunks", "withdrawals", "sources", "masks", "ranges", "orders", "earlier")
+STAGED = ("chunks", "withdrawals", "sources", "masks")
 OPEN_JOBS_READ = 1000
 """Open jobs among which a job looks for earlier ones of its list."""
 SOURCES_PER_CHUNK = 10_000
@@ -62,7 +64,8 @@ class ImportJob:
     source ids of which it withdraws everything.
 
     An import that `is_batch` is listed as one batch (types/batches.py), in one step; then it has one chunk, and `parts`
-    says of the rows that are staged how many there are of each signal type and number of bytes.
+    says of the rows that are staged how many there are of each signal type and number of bytes. `masks` of other rows
+    may be staged too; `masked` is how many of `withdrawals` they take off.
     """
 
     list: str
@@ -77,6 +80,8 @@ class ImportJob:
     sources: int = 0
     is_batch: bool = False
     parts: Sequence[Sequence[Any]] = ()
+    masks: int = 0
+    masked: int = 0
     id: str = field(default_factory=new_job_id)
 
     @property
@@ -90,7 +95,7 @@ class ImportJob:
 
     @property
     def withdrawal_chunks(self) -> int:
-        return -(-self.withdrawals // withdrawals.CHUNK_SIZE)
+        return -(-(self.withdrawals - self.masked) // withdrawals.CHUNK_SIZE)
 
     @property
     def source_chunks(self) -> int:
@@ -127,6 +132,7 @@ class ImportJobs:
         sources: Iterable[str] = (),
         pieces: Iterable[bytes] = (),
         held: str = "",
+        masks: RowMasks = NO_MASKS,
     ) -> None:
         """Record a job durably. What it is to do is written first, so that no worker can begin without it.
 
@@ -138,6 +144,7 @@ class ImportJobs:
             sources: ids that the source gave: all that has one is taken off the list.
             pieces: of an import that is listed as a batch, in place of `hashes`.
             held: why a person must approve it first, as JSON; "": it may begin.
+            masks: rows that it lists again or takes off besides.
 
         Raises:
             STORE_AWAY: the store is full or away. See `discard`.
@@ -152,6 +159,7 @@ class ImportJobs:
             "chunks": count,
             "withdrawals": await self._stage(job.id, "withdrawals", off, withdrawals.CHUNK_SIZE),
             "sources": await self._stage(job.id, "sources", iter(sources), SOURCES_PER_CHUNK),
+            "masks": await self._stage_pieces(job.id, (each.encode() for each in masks.staged()), "masks"),
         }
         await self.job_store.create(job.id, job.to_json(), job.at, staged=staged, held=held)
 
@@ -169,10 +177,10 @@ class ImportJobs:
             count += 1
         return count
 
-    async def _stage_pieces(self, job_id: str, pieces: Iterator[bytes]) -> int:
+    async def _stage_pieces(self, job_id: str, pieces: Iterator[bytes], name: str = "chunks") -> int:
         count = 0
         while piece := await asyncio.to_thread(next, pieces, b""):
-            await self.job_store.stage(job_id, "chunks", [piece])
+            await self.job_store.stage(job_id, name, [piece])
             count += 1
         return count
 
@@ -217,6 +225,13 @@ class ImportJobs:
             raise NotFound(f"the rows of the import {job_id} are not in the store any more")
         return bytes(found)
 
+    async def mask(self, job_id: str, number: int) -> StagedMask:
+        """One of the masks of an import. Raises NotFound: it is not there any more."""
+        found = await self._redis.lindex(self.job_store.key("masks", job_id), number)
+        if found is None:
+            raise NotFound(f"the rows of the import {job_id} are not in the store any more")
+        return read_mask(found)
+
     async def withdrawals(self, job: ImportJob, number: int) -> list[str]:
         """The ids of the entries of one chunk of withdrawn hashes."""
         if job.is_batch:
@@ -256,10 +271,9 @@ class ImportJobs:
             for each, _ in readable("job", records, _parse)
         )
 
-    async def note_withdrawn(self, job_id: str, number: int, total: int, of_sources: bool = False) -> None:
+    async def note_withdrawn(self, job_id: str, number: int, total: int, name: str = "withdrawal_chunks") -> None:
         """A chunk of withdrawals is carried out, and the job has taken `total` entries off the list so far. Noted
-        twice, it counts once."""
-        name = "source_chunks" if of_sources else "withdrawal_chunks"
+        twice, it counts once. `name`: of the count of such chunks."""
         await self._store.run(job_scripts.NOTE_WITHDRAWN, [self.job_store.record(job_id)], [name, number, total])
 
     async def note_cancelled(self, job_id: str, who: str) -> None:

@@ -59,17 +59,23 @@ WHERE source_id <> '' AND row < (SELECT row FROM sources WHERE sources.source_id
 class SpoolCounts(NamedTuple):
     """What a file holds: hashes to be listed, as parts: signal type, bytes of a value, and how many; how many are to
     be withdrawn; source ids of which all is withdrawn; rows that repeat an earlier one, and how many of those say
-    something else than it."""
+    something else than it. `masked`: how many entries are listed, and taken off, by masks (row_masks.py) besides."""
 
     parts: Sequence[tuple[str, int, int]]
     withdrawn: int
     sources: int
     repeated: int
     conflicting: int
+    masked: tuple[int, int] = 0, 0
 
     @property
     def total(self) -> int:
-        return sum(number for _, _, number in self.parts)
+        return sum(number for _, _, number in self.parts) + self.masked[0]
+
+    @property
+    def off(self) -> int:
+        """How many hashes are withdrawn or taken off."""
+        return self.withdrawn + self.masked[1]
 
     @property
     def by_type(self) -> dict[str, int]:

@@ -143,6 +143,8 @@ class ImportWorker(JobWorker):
                 if time.monotonic() > deadline:
                     raise _NoRoom(job, (await self._jobs.get(job.id))[1]) from error
             await polling.pause()
+        if batch and job.masked:
+            await self._jobs.note_withdrawn(job.id, 0, await self._withdrawn(job), "masks_done")
         if not batch or not job.total:
             return
         added = (await self._list_store.acts.get(job.id)).rows
@@ -175,7 +177,7 @@ class ImportWorker(JobWorker):
             job, progress = await self._get(job_id)
         while progress.source_chunks < job.source_chunks:
             await self._withdraw_sources(job, progress.source_chunks)
-            await self._jobs.note_withdrawn(job_id, progress.source_chunks, await self._withdrawn(job), of_sources=True)
+            await self._jobs.note_withdrawn(job_id, progress.source_chunks, await self._withdrawn(job), "source_chunks")
             job, progress = await self._get(job_id)
 
     async def _withdrawn(self, job: ImportJob) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeward.background.stream_archive import Item, StreamArchive
@@ -48,43 +48,65 @@ type RowDifference = Callable[[], Awaitable[StateDifference]]
 """What differs between the two versions in the rows of the list's batches."""
 
 
-async def differences(
-    store: Store, list_name: str, first: int, last: int, of_rows: RowDifference | None = None
-) -> AsyncGenerator[list[Difference]]:
-    """What differs between two versions of a list, some at a time: single entries in the order of their changes, then
-    those of batches. An entry that was added and removed in between is none.
+class ListDifference:
+    """What differs between two versions of a list. An entry that was added and removed in between is no difference.
 
     Args:
         first, last: versions of the lists, of which `last` is not the earlier one.
         of_rows: None: the list has no batches.
 
-    Raises:
-        UserError: changes in between are not kept any more, the list was deleted in between, or more than MAX_CHANGED
-            single entries changed.
+    Attributes:
+        rows: what differs in rows of batches, without what single entries changed. None: nothing, or `single_entries`
+            was not called yet.
     """
-    archive = StreamArchive(store, store.key("{blocklist}", "changes"))
-    changed: dict[str, _Changed] = {}
-    async for items in _between(archive, first, last):
-        for id_, fields in items:
-            _note(changed, list_name, parse_version(id_), fields)
-        if len(changed) > MAX_CHANGED:
-            raise UserError(f"more than {MAX_CHANGED} entries changed: give versions that are nearer to each other")
-    rows = await of_rows() if of_rows else None
-    if rows is not None:
-        await asyncio.to_thread(_take_out, rows, changed)
-    differing = {each.version: each.is_ for each in changed.values() if each.was != each.is_}
-    async for items in _between(archive, first, last):
-        found = []
-        for id_, fields in items:
-            if (version := parse_version(id_)) in differing:
-                entry = read_entry(list_name, fields[b"entry"])
-                if isinstance(entry, Entry):
-                    found.append(Difference(entry, differing[version], version))
-        if found:
+
+    def __init__(
+        self, store: Store, list_name: str, first: int, last: int, of_rows: RowDifference | None = None
+    ) -> None:
+        self._store, self._list_name, self._first, self._last, self._of_rows = store, list_name, first, last, of_rows
+        self.rows: StateDifference | None = None
+
+    async def single_entries(self) -> AsyncGenerator[list[Difference]]:
+        """The single entries that differ, some at a time, in the order of their changes.
+
+        Raises:
+            UserError: changes in between are not kept any more, the list was deleted in between, or more than
+                MAX_CHANGED single entries changed.
+        """
+        archive = StreamArchive(self._store, self._store.key("{blocklist}", "changes"))
+        changed: dict[str, _Changed] = {}
+        async for items in _between(archive, self._first, self._last):
+            for id_, fields in items:
+                _note(changed, self._list_name, parse_version(id_), fields)
+            if len(changed) > MAX_CHANGED:
+                raise UserError(f"more than {MAX_CHANGED} entries changed: give versions that are nearer to each other")
+        self.rows = await self._of_rows() if self._of_rows else None
+        if self.rows is not None:
+            await asyncio.to_thread(_take_out, self.rows, changed)
+        differing = {each.version: each.is_ for each in changed.values() if each.was != each.is_}
+        async for items in _between(archive, self._first, self._last):
+            if found := _those_of(items, self._list_name, differing):
+                yield found
+
+    async def entries(self) -> AsyncGenerator[list[Difference]]:
+        """All entries that differ, some at a time: single ones, and then those of batches. Errors as in
+        `single_entries`."""
+        async for found in self.single_entries():
             yield found
-    if rows is not None:
-        async for found in _of_rows(store, list_name, rows, first, last):
-            yield found
+        if self.rows is not None:
+            async for found in _of_rows(self._store, self._list_name, self.rows, self._first, self._last):
+                yield found
+
+
+def _those_of(items: Sequence[Item], list_name: str, differing: Mapping[int, bool]) -> list[Difference]:
+    """The differences that these changes made: by version, whether the entry is there afterwards."""
+    found = []
+    for id_, fields in items:
+        if (version := parse_version(id_)) in differing:
+            entry = read_entry(list_name, fields[b"entry"])
+            if isinstance(entry, Entry):
+                found.append(Difference(entry, differing[version], version))
+    return found
 
 
 def _take_out(rows: StateDifference, changed: Mapping[str, _Changed]) -> None:

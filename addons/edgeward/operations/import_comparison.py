@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import batched
 
 from edgeward.imports.reading import Reading
+from edgeward.imports.row_masks import NO_MASKS, RowMasks
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.known_entries import known_entries
@@ -48,10 +49,15 @@ class Comparison:
 
 
 async def compare(
-    services: Services, hash_list: HashList, spool: Spool, counts: SpoolCounts, reading: Reading
+    services: Services,
+    hash_list: HashList,
+    spool: Spool,
+    counts: SpoolCounts,
+    reading: Reading,
+    masks: RowMasks = NO_MASKS,
 ) -> Comparison:
     """Compare a file with its list, as the store has single entries and this process those of batches; and what is new
-    of it with what was seen."""
+    of it with what was seen. `masks`: what it lists and takes off besides."""
     reading.begin("comparing", counts.total + counts.withdrawn)
     search = EffectSearch(services, hash_list)
     protection, protected = Protection(services, hash_list), 0
@@ -70,6 +76,12 @@ async def compare(
             protected += await protection.count_hashes(new)
             await search.add(new)
         reading.done += len(some)
+    again = masks.signals()
+    while effect and (signals := [*await asyncio.to_thread(next, again, ())]):
+        reading.check()
+        protected += await protection.count_hashes(signals)
+        await search.add(signals)
+        reading.done += len(signals)
     withdrawn = 0
     for_removal = batched(spool.withdrawn(), HASHES_PER_CALL)
     while withdrawn_signals := await asyncio.to_thread(_next, for_removal):
@@ -81,7 +93,7 @@ async def compare(
         new=counts.total - known,
         known=known,
         changed=changed,
-        withdrawn=withdrawn + await _of_sources(services, hash_list, spool, reading),
+        withdrawn=withdrawn + masks.taken_off + await _of_sources(services, hash_list, spool, reading),
         not_listed=counts.withdrawn - withdrawn,
         effect=search.effect if effect else None,
         held=judgement.reasons,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from edgeward.imports.batch_rows import PIECE_ROWS
 from edgeward.imports.import_jobs import ImportJob
 from edgeward.imports.reading import Reading
+from edgeward.imports.row_masks import NO_MASKS, RowMasks
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.operations.guard import NO_EFFECT, Judgement, note_held
 from edgeward.operations.services import Services
@@ -15,12 +16,14 @@ from edgeward.types import Signal
 
 
 class ImportContents(NamedTuple):
-    """What an import lists and takes off. `pieces`: of one that is listed as a batch, in place of `hashes`."""
+    """What an import lists and takes off. `pieces`: of one that is listed as a batch, in place of `hashes`; `masks`:
+    rows besides."""
 
     hashes: Iterable[ParsedHash] = ()
     withdrawn: Iterable[Signal] = ()
     sources: Iterable[str] = ()
     pieces: Iterable[bytes] = ()
+    masks: RowMasks = NO_MASKS
 
 
 async def record(
@@ -41,7 +44,7 @@ async def record(
     try:
         hashes, withdrawn = _counted(contents.hashes, reading), _counted(contents.withdrawn, reading)
         pieces = _counted(contents.pieces, reading, PIECE_ROWS)
-        await services.import_jobs.create(job, hashes, withdrawn, contents.sources, pieces, held)
+        await services.import_jobs.create(job, hashes, withdrawn, contents.sources, pieces, held, contents.masks)
     except BaseException:
         # What was staged would fill the store for an hour. If the store is away, it expires then.
         with suppress(*STORE_AWAY):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from edgeward.errors import InvalidValue
+from edgeward.imports.row_masks import NO_MASKS, RowMasks
 from edgeward.lists.formats import ReadOptions
 from edgeward.lists.formats.table import FORMATS
 from edgeward.quantities import excerpt
@@ -36,6 +37,7 @@ class ImportRequest:
         sync: the file is the source's whole list: what it had listed and the file lacks is withdrawn.
         max_removal_share: share of its entries of which more are not withdrawn unless `allow_large_removal`.
         job_id: of the import; "" for a new one.
+        masks: rows of batches that are listed again or taken off besides.
     """
 
     list: str
@@ -54,6 +56,7 @@ class ImportRequest:
     max_removal_share: float = LARGE_REMOVAL_SHARE
     allow_large_removal: bool = False
     job_id: str = ""
+    masks: RowMasks = NO_MASKS
 
     @property
     def profile(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from edgeward.imports.batch_rows import staged_pieces
 from edgeward.imports.import_jobs import ImportJob, new_job_id
 from edgeward.imports.import_progress import ImportProgress
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
+from edgeward.imports.row_masks import RowMasks
 from edgeward.imports.source_acts import new_source_act
 from edgeward.imports.spool import Spool, SpoolCounts
 from edgeward.lists.formats.compression import MAGIC_BYTES, compression_of
@@ -151,15 +152,18 @@ async def create(
     comparison, status, synchronization = None, None, None
     async with _spool(services, request) as spool:
         file = await _read(services, request, spool, reading)
+        masks = request.masks
+        file = replace(file, counts=file.counts._replace(masked=(masks.added, masks.taken_off)))
         if request.source:
             file, synchronization = await synchronize(services, request, spool, file, reading)
         if request.dry_run:
             replaces = await _is_batch(services, hash_list, file.counts)
-            comparison = replace(await compare(services, hash_list, spool, file.counts, reading), replaces=replaces)
+            comparison = await compare(services, hash_list, spool, file.counts, reading, masks)
+            comparison = replace(comparison, replaces=replaces)
         else:
-            judgement = await _judge(services, hash_list, spool, file.counts.total, reading)
+            judgement = await _judge(services, hash_list, spool, masks, file.counts.total, reading)
             job = await _job(services, request, hash_list, spool, file, who)
-            await import_records.record(services, job, _contents(job, spool), judgement, reading)
+            await import_records.record(services, job, _contents(job, spool)._replace(masks=masks), judgement, reading)
     reading.begin("done")
     if not request.dry_run:
         status = await get(services, job.id, timeout)
@@ -265,7 +269,9 @@ async def recent(services: Services, limit: int) -> list[ImportStatus]:
     return [ImportStatus(*each) for each in await services.import_jobs.recent(limit)]
 
 
-async def _judge(services: Services, hash_list: HashList, spool: Spool, total: int, reading: Reading) -> Judgement:
+async def _judge(
+    services: Services, hash_list: HashList, spool: Spool, masks: RowMasks, total: int, reading: Reading
+) -> Judgement:
     """Judge the hashes that are not on the list yet, as far as this process knows."""
     reading.begin("searching", total)
 
@@ -275,6 +281,11 @@ async def _judge(services: Services, hash_list: HashList, spool: Spool, total: i
             reading.check()
             yield await not_listed(services, hash_list.name, [each.signal for each in some])
             reading.done += len(some)
+        again = masks.signals()
+        while signals := await asyncio.to_thread(next, again, ()):
+            reading.check()
+            yield signals
+            reading.done += len(signals)
 
     return await judge(services, hash_list, total, new())
 
@@ -292,8 +303,10 @@ async def _job(
         request.reason,
         file.bad_count,
         purge_again=request.purge_again,
-        withdrawals=counts.withdrawn,
+        withdrawals=counts.off,
         sources=counts.sources,
+        masks=len(request.masks),
+        masked=counts.masked[1],
         **(of_batch if await _is_batch(services, hash_list, counts) else {}),
         id=request.job_id or (new_source_act(request.list, request.source) if request.source else new_job_id()),
     )
@@ -313,7 +326,7 @@ async def _is_batch(services: Services, hash_list: HashList, counts: SpoolCounts
     withdraw what is in those."""
     if hash_list.kind is not ListKind.BLOCK:
         return False
-    if counts.total + counts.withdrawn >= BATCH_ROWS:
+    if counts.total + counts.off >= BATCH_ROWS:
         return True
     return (await services.list_store.batches.count([hash_list.name]))[0] > 0
 

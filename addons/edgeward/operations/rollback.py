@@ -1,19 +1,22 @@
 """Rollbacks: a list is again as it was at a version. It is an import of what it had then and has not now, which
-withdraws what it has now and had not then: so it can be tried, held, waited for and undone as any other."""
+withdraws what it has now and had not then: so it can be tried, held, waited for and undone as any other. It names rows
+of batches by masks: it takes seconds, however many they are."""
 
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 from edgeward.errors import InvalidValue
+from edgeward.imports.row_masks import NO_MASKS, RowMasks, masks_back
 from edgeward.imports.temporary_files import require_free_space, unnamed_file
 from edgeward.lists.export_formats import EXPORT_FORMATS
 from edgeward.lists.list_diff import Difference
-from edgeward.operations import imports
+from edgeward.matching.batches.row_sets import row_pieces
+from edgeward.operations import imports, list_versions
 from edgeward.operations.import_requests import ImportRequest
 from edgeward.operations.imports import ImportResult
-from edgeward.operations.list_versions import diff
 from edgeward.operations.services import Services
 
 FORMAT = "jsonl"
@@ -35,12 +38,30 @@ async def rollback(
         raise InvalidValue(f"{version} does not exist: the lists are at version {current}", "version")
     directory = services.config.state_dir.absolute()
     with unnamed_file(directory) as file:
-        async for some in diff(services, list_name, version, None):
-            require_free_space(directory)
-            await asyncio.to_thread(_write, file, some)
+        masks = await _write_difference(services, list_name, version, file, directory)
         reason = f"rolled back to version {version}" + (f": {why}" if why else "")
-        asked = ImportRequest(list_name, file, FORMAT, reason=reason, dry_run=dry_run)
+        asked = ImportRequest(list_name, file, FORMAT, reason=reason, dry_run=dry_run, masks=masks)
         return await imports.create(services, asked, who)
+
+
+async def _write_difference(
+    services: Services, list_name: str, version: int, file: BinaryIO, directory: Path
+) -> RowMasks:
+    """Write what must be listed or withdrawn by its hash, and return the masks of all else."""
+    difference = await list_versions.difference(services, list_name, version, None)
+    async for some in difference.single_entries():
+        require_free_space(directory)
+        await asyncio.to_thread(_write, file, some)
+    if (rows := difference.rows) is None:
+        return NO_MASKS
+    # An undone batch of which no other adds rows may be forgotten at any time.
+    acting = {batch.id for batch in (await services.list_store.batches.get(list_name)).needed()}
+    masks, anew = await asyncio.to_thread(masks_back, rows, acting)
+    pieces = row_pieces(rows.before, anew)
+    while piece := await asyncio.to_thread(next, pieces, None):
+        require_free_space(directory)
+        await asyncio.to_thread(_write, file, [Difference(entry, is_added=False, version=0) for _, entry in piece])
+    return masks
 
 
 def _write(file: BinaryIO, differences: Sequence[Difference]) -> None:
