@@ -128,6 +128,11 @@ source_pulls = _counter(
     "Pulls of a source of lists, by result: imported, unchanged, failed.",
     ["source", "result"],
 )
+source_feedback = _counter(
+    "edgeward_source_feedback_total",
+    "Feedback to a programme, by result: sent, refused (given up), failed (sent again later).",
+    ["source", "result"],
+)
 processes_down = _latest(
     "edgeward_processes_down",
     "Processes of `edgeward run` that end again and again, or do not get ready, by role. Their ports are closed.",

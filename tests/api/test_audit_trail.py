@@ -10,11 +10,12 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from tests.support.controllers import Answer, Api, RunningController, settings
+from tests.support.controllers import Answer, Api, RunningController, ask_until, settings
 from tests.support.edges import SECRET, WEBHOOKS, with_store
 
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
+from edgeward.imports.source_acts import new_source_act
 from edgeward.lists.audit_trail import AuditTrail
 from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.held_changes import HeldChange, HeldChanges
@@ -37,16 +38,28 @@ type Line = tuple[str, str, str, str, float]
 """op, who, from, why, at"""
 
 
+OF_NCMEC = Entry(
+    "a", Signal("md5", "4c" * 16), "", "source:ncmec", 1.0, new_source_act("a", "ncmec"), "42-x", ("ncmec",)
+)
+
+
 @pytest.fixture(scope="module")
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
     directory = Path(tmp_path_factory.mktemp("audit"))
     source = {"name": "iwf", "list": "a", "location": str(directory / "none.csv"), "every_seconds": 86_400}
-    more = {"webhooks": WEBHOOKS, "guard": {"second_person": False}, "list_sources": [source]}
+    nobody = {"url": "http://127.0.0.1:9", "username": "u", "password": "p"}
+    exchange = {"name": "ncmec", "list": "a", "type": "ncmec", "every_seconds": 86_400, "feedback": True, **nobody}
+    more = {"webhooks": WEBHOOKS, "guard": {"second_person": False}, "list_sources": [source], "exchanges": [exchange]}
     config = settings(redis_url, directory, **more)
     with RunningController(config) as running:
         running.api.post("/lists", {"name": "a"})
         with_store(config, _prepare)
         yield running
+
+
+async def _list_for_ncmec(store: Store) -> None:
+    """An entry that the exchange has listed."""
+    await ListStore(store).add_entries([OF_NCMEC], "source:ncmec", "", OF_NCMEC.act)
 
 
 async def _prepare(store: Store) -> None:
@@ -118,6 +131,9 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "POST lists/{name}/imports": lambda api: _import(api, urlencode({"reason": WHY, "wait": "verified"})),
     "POST lists/{name}/rollback": _rolled_back,
     "POST sources/{name}/pulls": lambda api: api.post("/sources/iwf/pulls", {"why": WHY}),
+    "POST entries/{id}/feedback": lambda api: api.post(
+        f"/entries/{OF_NCMEC.id}/feedback", {"decided": "match", "why": WHY}
+    ),
     "DELETE jobs/{id}": _cancelled,
     "DELETE entries/{id}": lambda api: api.ask("DELETE", f"/entries/{_entry(api)}", why=WHY),
     "DELETE acts/{id}": lambda api: api.ask("DELETE", f"/acts/{_act(api)}", why=WHY),
@@ -159,6 +175,9 @@ def test_each_route_that_changes_something_is_on_record(controller: RunningContr
     name = f"{route.method} {route.path.removeprefix('/api/v1/')}"
     if name == "POST replicas/forget":
         with_store(controller.config, _leave_a_killed_process)
+    if "feedback" in name:
+        with_store(controller.config, _list_for_ncmec)
+        ask_until(lambda: controller.api.get("/entries?tag=ncmec"), lambda found: found["entries"])
     if "suspended" in name:
         _entry(controller.api)
         suspended = Entry("a", Signal("md5", "1" * 32))

@@ -13,7 +13,7 @@ from edgeward.operations.imports import ImportResult, ImportStatus
 
 COLUMNS = "columns read: md5 from column 3"
 FILE = ReadFile(
-    FORMATS["csv"], "gzip", SpoolCounts({"md5": 3}, 2, 1, 4, 1), [BadRow(7, "no")], 9, {"videos": 5}, COLUMNS
+    FORMATS["csv"], "gzip", SpoolCounts([("md5", 16, 3)], 2, 1, 4, 1), [BadRow(7, "no")], 9, {"videos": 5}, COLUMNS
 )
 
 

@@ -16,6 +16,7 @@ from tests.support.edges import SECRET, with_store
 from edgeward.api.routes import ROUTES, Route
 from edgeward.api.webhooks import key_of
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.source_acts import new_source_act
 from edgeward.lists.entry_modes import EntryModes
 from edgeward.lists.formats.hash_files import ParsedHash
 from edgeward.lists.held_changes import HeldChange, HeldChanges
@@ -30,6 +31,8 @@ API_DOC = Path(__file__).parents[2] / "docs" / "api.md"
 GUARDED = [route for route in ROUTES if route.role]
 ROLES = ["viewer", "operator", "admin"]
 ids = [f"{route.method} {route.path}" for route in ROUTES]
+OF_NCMEC = Signal("sha1", "4c" * 20)
+"""On the list of the examples, from the exchange of the controller."""
 guarded_ids = [f"{route.method} {route.path}" for route in GUARDED]
 
 
@@ -108,6 +111,9 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
             ask_until(lambda: api.get("/uploads/may-2026"), lambda now: now.get("stage") == "receiving")
         if "/suspended/{id}" in heading:
             environ["SUSPENDED"] = _suspend_an_entry(controller)
+        if heading.endswith("/entries/{id}/feedback"):
+            environ["OF_NCMEC"] = with_store(controller.config, _list_for_ncmec)
+            ask_until(lambda: api.get(f"/entries?hash=sha1:{OF_NCMEC.value}"), lambda found: found["entries"])
         for example in _examples(section):
             environ["ENTRY"] = entries.pop() if "$ENTRY" in example and "DELETE" in example else "".join(entries[-1:])
             output = _run(example.replace("curl", "curl -sS --fail-with-body", 1), environ, tmp_path)
@@ -123,6 +129,13 @@ def test_the_examples_of_the_documentation_work(controller: RunningController, t
             elif heading.endswith("/api/v1/purges"):
                 environ["PURGE"] = next((purge["id"] for purge in json.loads(output)["purges"]), "")
     upload.close()
+
+
+async def _list_for_ncmec(store: Store) -> str:
+    """An entry that the exchange of the controller has listed."""
+    entry = Entry("removed", OF_NCMEC, "", "source:ncmec", time.time(), new_source_act("removed", "ncmec"), "42-x")
+    await ListStore(store).add_entries([entry], "source:ncmec", "", entry.act)
+    return entry.id
 
 
 async def _begin_an_import(store: Store) -> str:

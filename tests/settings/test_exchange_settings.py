@@ -10,6 +10,8 @@ from edgeward.settings.exchange_settings import ExchangeSettings
 
 NCMEC: dict[str, Any] = {"name": "n", "list": "a", "type": "ncmec", "username": "u", "password": "hush"}
 
+STOPNCII = {"type": "stopncii", "username": "", "password": "", "subscription_key": "s", "function_key": "f"}
+
 
 def test_each_type_has_its_keys() -> None:
     """A missing one, and one of another type, is an error that names it; secrets are not shown."""
@@ -20,6 +22,10 @@ def test_each_type_has_its_keys() -> None:
         ({"token": "t"}, "'ncmec' has no token"),
         ({"environment": "moon"}, "environment"),
         ({"type": "hma"}, "type"),
+        ({"type": "tat", "feedback": True}, "'tat' has no feedback"),
+        ({"feedback_function_key": "k"}, "'ncmec' has no feedback_function_key"),
+        ({**STOPNCII, "mistake_reason": "r"}, "'stopncii' has no mistake_reason"),
+        ({**STOPNCII, "feedback": True}, "needs feedback_function_key"),
     ):
         with pytest.raises(ValidationError, match=why):
             ExchangeSettings.model_validate({**NCMEC, **changed})

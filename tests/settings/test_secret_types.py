@@ -41,6 +41,7 @@ NEEDED_WITH: dict[tuple[str, str], dict[str, Any]] = {
     ("exchanges", "token"): {"type": "threatexchange", "privacy_group": 7},
     ("exchanges", "subscription_key"): {"type": "stopncii", "function_key": HUSH},
     ("exchanges", "function_key"): {"type": "stopncii", "subscription_key": HUSH},
+    ("exchanges", "feedback_function_key"): {"type": "stopncii", "subscription_key": HUSH, "function_key": HUSH},
     ("list_sources", "password"): {"username": "u", "location": "http://a.example"},
     ("list_sources", "token"): {"location": "http://a.example"},
     ("list_sources", "signature"): {"public_key": "RWQ4IGJ5dGVzLm3DNPvEHSbR7k7kPCEHUBsrW5Q8M6b0iRn2yVFwQ9cE"},

@@ -25,7 +25,10 @@ def patient_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def controller(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningController]:
     """The session's controller, without caches. Tests use lists of different names."""
     source = {"name": "removed", "list": "removed", "location": "/nowhere/list.txt"}
-    config = settings(redis_url, tmp_path_factory.mktemp("state"), webhooks=WEBHOOKS, list_sources=[source])
+    nobody = {"url": "http://127.0.0.1:9", "username": "u", "password": "p"}
+    exchange = {"name": "ncmec", "list": "removed", "type": "ncmec", "feedback": True, **nobody}
+    state = tmp_path_factory.mktemp("state")
+    config = settings(redis_url, state, webhooks=WEBHOOKS, list_sources=[source], exchanges=[exchange])
     with RunningController(config) as running:
         yield running
 

@@ -81,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/lists/{{name}}/rollback", Role.OPERATOR, rollbacks.create),
     Route("GET", f"{API}/sources", Role.OPERATOR, sources.index, needs_lists=False),
     Route("POST", f"{API}/sources/{{name}}/pulls", Role.OPERATOR, sources.pull),
+    Route("POST", f"{API}/entries/{{id}}/feedback", Role.OPERATOR, sources.report),
     Route("GET", f"{API}/jobs", Role.OPERATOR, jobs.index),
     Route("GET", f"{API}/uploads/{{id}}", Role.OPERATOR, uploads.show),
     Route("GET", f"{API}/jobs/{{id}}", Role.OPERATOR, jobs.show),

@@ -1,13 +1,15 @@
 """Sources: lists that come by themselves."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgeward.api import context, requests
+from edgeward.api import context, requests, serializers
 from edgeward.api.serializers import Json
-from edgeward.sources import source_reports
+from edgeward.sources import feedback_requests, source_reports
+from edgeward.sources.feedback import Decided
 from edgeward.sources.source_reports import SourceReport
 from edgeward.sources.source_states import PullRequest
 
@@ -19,6 +21,15 @@ class PullBody(BaseModel):
 
     allow_large_removal: bool = False
     anew: bool = False
+    why: Annotated[str, Field(max_length=2000)] = ""
+
+
+class FeedbackBody(BaseModel):
+    """`decided`: what the entry turned out to be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decided: Decided
     why: Annotated[str, Field(max_length=2000)] = ""
 
 
@@ -37,6 +48,16 @@ async def pull(request: web.Request) -> web.Response:
     asked = PullRequest(context.caller(request).name, body.allow_large_removal, body.anew)
     at = await source_reports.ask(services, name, asked, body.why)
     return web.json_response({"source": name, "asked_at": at}, status=202)
+
+
+async def report(request: web.Request) -> web.Response:
+    """POST /entries/{id}/feedback: to the programme that listed the entry. Answers once it is recorded."""
+    requests.parse_query(request, requests.NoQuery)
+    body = await requests.parse_body(request, FeedbackBody)
+    services, who, entry_id = context.services(request), context.caller(request).name, request.match_info["id"]
+    name, entry = await feedback_requests.report(services, entry_id, body.decided, who, body.why)
+    answer = {"source": name, "decided": body.decided, "entry": serializers.entry(entry)}
+    return web.json_response(answer, status=202)
 
 
 def source(value: SourceReport) -> Json:
@@ -65,4 +86,5 @@ def source(value: SourceReport) -> Json:
         "added": state.added,
         "withdrawn": state.withdrawn,
         "bad": state.bad,
+        **({"feedback": asdict(value.feedback)} if value.feedback else {}),
     }

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "removal": ("undo", "remove"),
     "imports": ("import", "sync"),
     "sources": ("sources",),
+    "report": ("report",),
     "jobs": ("jobs",),
     "held": ("held", "approve", "reject"),
     "suspensions": ("suspended", "confirm"),

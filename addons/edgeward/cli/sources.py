@@ -67,7 +67,9 @@ def _time(at: float) -> str:
 
 def _print_source(each: dict[str, Any]) -> None:
     times = ("pulled_at", "good_at", "changed_at", "next_at")
-    fields = [(name, _time(value) if name in times else value) for name, value in each.items() if name != "problems"]
+    shown = {name: value for name, value in each.items() if name not in ("problems", "feedback")}
+    fields = [(name, _time(value) if name in times else value) for name, value in shown.items()]
+    fields += [(f"feedback {name}", value) for name, value in each.get("feedback", {}).items()]
     print_fields(fields)
     for problem in each["problems"]:
         print_note(problem)

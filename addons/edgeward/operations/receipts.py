@@ -84,7 +84,7 @@ async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -
         NotFound: there is no such entry, and there was none.
         Unavailable: there are too many changes to search all for a removed one.
     """
-    entry, removal = await _entry(services, entry_id)
+    entry, removal = await entry_of(services, entry_id)
     change = await _applied(services)
     matched = await is_matched(services, change.version, [entry.list])
     first_blocked = await services.incidents.first(entry_id, entry.added_at, Decision.BLOCK)
@@ -99,8 +99,8 @@ async def of_entry(services: Services, entry_id: str, cursor: int, limit: int) -
     return EntryReceipt(entry, change, matched, effect, first_blocked, page, removal)
 
 
-async def _entry(services: Services, entry_id: str) -> tuple[Entry, Change | None]:
-    """The entry, and what removed it."""
+async def entry_of(services: Services, entry_id: str) -> tuple[Entry, Change | None]:
+    """An entry, and what removed it; None: it is listed. Errors as in `of_entry`."""
     try:
         return entries.find(services, entry_id), None
     except NotFound:

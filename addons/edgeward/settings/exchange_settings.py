@@ -16,6 +16,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """By type of exchange, the keys that it needs."""
 OF_TYPES = frozenset(key for keys in REQUIRED.values() for key in keys)
+TAKE_FEEDBACK: Mapping[str, str] = {"ncmec": "mistake_reason", "stopncii": "feedback_function_key"}
+"""The types that take feedback, each with a key of its own for it."""
 
 
 class ExchangeSettings(SourceSettings):
@@ -45,6 +47,13 @@ class ExchangeSettings(SourceSettings):
     """Of stopncii: the key Ocp-Apim-Subscription-Key. May be "env:NAME" or "file:PATH"."""
     function_key: OptionalSecret = ""
     """Of stopncii: the key x-functions-key of FetchHashes. May be "env:NAME" or "file:PATH"."""
+    feedback: bool = False
+    """Of ncmec and stopncii: send what staff report of entries (`edgeward report`) to the programme."""
+    feedback_function_key: OptionalSecret = ""
+    """Of stopncii, needed for feedback: the key x-functions-key of SubmitFeedback. May be "env:NAME" or "file:PATH"."""
+    mistake_reason: str = Field(default="", max_length=200)
+    """Of ncmec: the reason for feedback that an entry is a mistake: name or GUID of one of NCMEC's. Not needed if there
+    is only one."""
 
     @model_validator(mode="after")
     def _keys_of_type(self) -> Self:
@@ -53,4 +62,10 @@ class ExchangeSettings(SourceSettings):
             raise ValueError(f"type = {self.type!r} needs {' and '.join(missing)}")
         if foreign := sorted(key for key in OF_TYPES - set(required) if getattr(self, key)):
             raise ValueError(f"type = {self.type!r} has no {foreign[0]}")
+        own = {TAKE_FEEDBACK.get(self.type, "")} | ({"feedback"} if self.type in TAKE_FEEDBACK else set())
+        of_feedback = ("feedback", *TAKE_FEEDBACK.values())
+        if foreign := [key for key in of_feedback if getattr(self, key) and key not in own]:
+            raise ValueError(f"type = {self.type!r} has no {foreign[0]}")
+        if self.feedback and self.type == "stopncii" and not self.feedback_function_key:
+            raise ValueError("feedback = true needs feedback_function_key")
         return self

@@ -9,6 +9,10 @@
     exchanges/       programmes whose own interface is pulled, page by page
     pull             one pull: what was fetched becomes an import
     source_worker    pulls each source when it is due, in one controller
+    feedback         what staff have decided on an entry, for its programme
+    feedback_queue   feedback that waits to be sent, in the store
+    feedback_sender  sends that of one exchange
+    feedback_requests  what people report becomes feedback
     source_reports   the sources for people: state, age, "pull now"
 
 A source is pulled by one controller at a time, which has its lease. What it fetched is imported as any file is; until

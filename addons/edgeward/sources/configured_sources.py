@@ -9,7 +9,7 @@ from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.source_settings import ListSourceSettings, SourceSettings
 from edgeward.sources.exchanges.exchange_fetcher import ExchangeFetcher
 from edgeward.sources.exchanges.ncmec import Ncmec
-from edgeward.sources.exchanges.programme import Programme
+from edgeward.sources.exchanges.programme import Programme, TakesFeedback
 from edgeward.sources.exchanges.stopncii import StopNcii
 from edgeward.sources.exchanges.tat import Tat
 from edgeward.sources.exchanges.threatexchange import ThreatExchange
@@ -22,6 +22,11 @@ PROGRAMMES: Mapping[str, Callable[[ExchangeSettings, Path], Programme]] = {
     "tat": Tat,
 }
 """By the type of an exchange."""
+FEEDBACK_PROGRAMMES: Mapping[str, Callable[[ExchangeSettings, Path], TakesFeedback]] = {
+    "ncmec": Ncmec,
+    "stopncii": StopNcii,
+}
+"""Those that take feedback."""
 
 
 class Fetcher(Protocol):
@@ -46,3 +51,13 @@ def fetcher_of(settings: SourceSettings, directory: Path, now: Callable[[], floa
         return ListFile(settings, directory)
     assert isinstance(settings, ExchangeSettings)
     return ExchangeFetcher(PROGRAMMES[settings.type](settings, directory), directory, now)
+
+
+def feedback_programmes(config: Config) -> dict[str, TakesFeedback]:
+    """By the name of an exchange that sends feedback, where it goes."""
+    directory = config.state_dir.absolute()
+    return {
+        each.name: FEEDBACK_PROGRAMMES[each.type](each, directory)
+        for each in config.exchanges
+        if each.feedback and each.type in FEEDBACK_PROGRAMMES
+    }

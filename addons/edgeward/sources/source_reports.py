@@ -9,6 +9,7 @@ from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.settings.secret_types import hide_secrets
 from edgeward.settings.source_settings import ListSourceSettings, SourceSettings
 from edgeward.sources.configured_sources import configured_sources
+from edgeward.sources.feedback_queue import FeedbackCounts, FeedbackQueue
 from edgeward.sources.source_states import PullRequest, SourceState, SourceStates
 
 NAMED = 20
@@ -25,6 +26,7 @@ class SourceReport:
         stale: whether that is more than its `stale_seconds`.
         held: whether its import waits for a person.
         controller: that pulls it; "" if none does yet.
+        feedback: what is sent to its programme; None if nothing is.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SourceReport:
     stale: bool
     controller: str
     state: SourceState
+    feedback: FeedbackCounts | None = None
 
     @property
     def held(self) -> bool:
@@ -58,6 +61,7 @@ def is_stale(settings: SourceSettings, state: SourceState, now: float) -> bool:
 async def reports(services: Services) -> list[SourceReport]:
     """The sources in the settings of this controller, by name."""
     sources, states = configured_sources(services.config), SourceStates(services.store)
+    queue = FeedbackQueue(services.store)
     found, holders, now = await states.read([*sources]), await states.holders(), services.store.clock.now()
     return [
         SourceReport(
@@ -69,6 +73,7 @@ async def reports(services: Services) -> list[SourceReport]:
             is_stale(settings, found[name], now),
             holders.get(name, ""),
             found[name],
+            await queue.counts(name) if isinstance(settings, ExchangeSettings) and settings.feedback else None,
         )
         for name, settings in sorted(sources.items())
     ]

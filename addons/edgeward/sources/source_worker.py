@@ -8,7 +8,8 @@ from dataclasses import replace
 from edgeward import metrics
 from edgeward.background.worker_loop import WorkerLoop
 from edgeward.operations.services import Services
-from edgeward.sources.configured_sources import configured_sources, fetcher_of
+from edgeward.sources.configured_sources import configured_sources, feedback_programmes, fetcher_of
+from edgeward.sources.feedback_sender import FeedbackSender
 from edgeward.sources.pull import SourcePuller
 from edgeward.sources.source_reports import is_stale
 from edgeward.sources.source_states import PullRequest, SourceState, SourceStates
@@ -37,7 +38,12 @@ class SourceWorker:
             name: SourcePuller(services, settings, fetcher_of(settings, directory, now), self._states)
             for name, settings in self._sources.items()
         }
+        self._senders = {
+            name: FeedbackSender(services, name, programme)
+            for name, programme in feedback_programmes(services.config).items()
+        }
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sending: dict[str, asyncio.Task[None]] = {}
         self._held: set[str] = set()
         self._loop = WorkerLoop(
             "sources", self.look, metric_label="sources", retry_seconds=TICK_SECONDS, pause_seconds=TICK_SECONDS
@@ -50,7 +56,7 @@ class SourceWorker:
     async def close(self) -> None:
         """Stop. Pulls under way are given up, and another controller begins them anew at once."""
         await self._loop.close()
-        tasks = [*self._tasks.values()]
+        tasks = [*self._tasks.values(), *self._sending.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -64,7 +70,7 @@ class SourceWorker:
         """Renew the leases, and begin what is due. Raises STORE_AWAY."""
         names = [*self._sources]
         self._held = await self._states.claim(names)
-        for name, task in self._tasks.items():
+        for name, task in [*self._tasks.items(), *self._sending.items()]:
             if name not in self._held:
                 task.cancel()
         # Before the states are read: a pull that ends meanwhile writes a newer one.
@@ -76,6 +82,9 @@ class SourceWorker:
             metrics.source_stale.labels(name).set(is_stale(self._sources[name], state, now))
             if name in idle:
                 await self._step(name, state, asked.get(name), now)
+        for name in (self._held & self._senders.keys()) - self._sending.keys():
+            if feedback := await self._senders[name].due():
+                self._begin(self._sending, name, self._senders[name].send(feedback), "the feedback is sent again")
 
     async def _step(self, name: str, state: SourceState, asked: PullRequest | None, now: float) -> None:
         puller = self._pullers[name]
@@ -86,15 +95,18 @@ class SourceWorker:
         elif (asked or puller.is_due(state, now)) and len(self._tasks) < MAX_CONCURRENT:
             if asked:
                 await self._states.answered(name)
-            self._tasks[name] = asyncio.create_task(
-                self._guarded(name, puller.pull(state, asked)), name=f"source {name}"
-            )
+            self._begin(self._tasks, name, puller.pull(state, asked), "the source is pulled again")
 
-    async def _guarded(self, name: str, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001  a defect in one source must not touch the others: it is counted
-            self._loop.report_failure(error, "the source is pulled again")
-        finally:
-            del self._tasks[name]
-            self._loop.wake()
+    def _begin(
+        self, tasks: dict[str, asyncio.Task[None]], name: str, work: Coroutine[None, None, None], then: str
+    ) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001  a defect in one source must not touch the others: it is counted
+                self._loop.report_failure(error, then)
+            finally:
+                del tasks[name]
+                self._loop.wake()
+
+        tasks[name] = asyncio.create_task(guarded(), name=f"source {name}")

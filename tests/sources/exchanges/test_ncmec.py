@@ -2,16 +2,19 @@
 
 import html
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
-from tests.sources.exchanges.programmes import NOW, exchange, hashes, rows
+from tests.sources.exchanges.programmes import KEYS, NOW, exchange, hashes, rows
 from tests.sources.file_server import serving
+from tests.sources.programme_of_tests import TakesVotes
 
 from edgeward.lists.formats import WithdrawnSource
 from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.sources.exchanges.ncmec import ROOTS, Ncmec
+from edgeward.sources.feedback import Decided, Feedback, FeedbackRefused
 from edgeward.sources.source_failure import SourceFailed
 
 NAMESPACE = 'xmlns="https://hashsharing.ncmec.org/hashsharing/v2"'
@@ -121,3 +124,49 @@ def test_every_environment_has_its_address(tmp_path: Path) -> None:
         settings = ExchangeSettings.model_validate({**keys, "environment": environment})
         assert Ncmec(settings, tmp_path)._root == root
     assert len(ROOTS) == 14
+
+
+def _voted(decided: Decided, kind: str = "md5", source_id: str = "42-image/1") -> Feedback:
+    return Feedback("e" * 20, "a", kind, "00" * 16, source_id, decided, "ana", 1.0)
+
+
+async def _give(programme: TakesVotes, tmp_path: Path, feedback: Feedback, **settings: Any) -> None:
+    async with serving(programme.answer) as server:
+        keys = {"name": "x", "list": "a", "type": "ncmec", "url": server.url, "feedback": True, **KEYS["ncmec"]}
+        ncmec = Ncmec(ExchangeSettings.model_validate({**keys, **settings}), tmp_path)
+        async with ncmec.feedback_client() as client:
+            await ncmec.give(client, feedback)
+            assert server.headers["Authorization"].startswith("Basic ")
+
+
+async def test_a_vote_names_the_entry_and_the_fingerprint(tmp_path: Path) -> None:
+    """By member, id and type; against an entry with the reason that the settings name, or the only one."""
+    programme = TakesVotes()
+    await _give(programme, tmp_path, _voted(Decided.MATCH))
+    await _give(programme, tmp_path, _voted(Decided.MISTAKE, "photodna"))
+    programme.reasons = {"g-1": "One &amp; only", "g-2": "Other"}
+    await _give(programme, tmp_path, _voted(Decided.MISTAKE), mistake_reason="other")
+    await _give(programme, tmp_path, _voted(Decided.MISTAKE), mistake_reason="G-1")
+    with pytest.raises(SourceFailed, match="set mistake_reason to one of 'One & only', 'Other'"):
+        await _give(programme, tmp_path, _voted(Decided.MISTAKE))
+    root = '<feedbackSubmission xmlns="https://hashsharing.ncmec.org/hashsharing/v2">'
+    against = root + "<negative><reasonIds><guid>{}</guid></reasonIds></negative></feedbackSubmission>"
+    assert programme.votes == [
+        ("PUT", "/v2/entries/42/image%2F1/MD5/feedback", root + "<affirmative/></feedbackSubmission>"),
+        ("PUT", "/v2/entries/42/image%2F1/PDNA/feedback", against.format("g-1")),
+        ("PUT", "/v2/entries/42/image%2F1/MD5/feedback", against.format("g-2")),
+        ("PUT", "/v2/entries/42/image%2F1/MD5/feedback", against.format("g-1")),
+    ]
+
+
+async def test_what_ncmec_has_no_vote_for_is_refused(tmp_path: Path) -> None:
+    """Other types, and entries without its id; reasons that are no XML, or would be a bomb, are an error."""
+    for wrong in (_voted(Decided.MATCH, "sha256"), _voted(Decided.MATCH, source_id="")):
+        with pytest.raises(FeedbackRefused):
+            await _give(TakesVotes(), tmp_path, wrong)
+    for name in ('x"/><reason', "x"):
+        programme = TakesVotes(reasons={"g": name})
+        if name == "x":
+            programme.heading = "<!DOCTYPE x [<!ENTITY a 'b'>]>"
+        with pytest.raises(SourceFailed):
+            await _give(programme, tmp_path, _voted(Decided.MISTAKE))

@@ -1,14 +1,19 @@
 """StopNCII.org's FetchHashes."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.sources.exchanges.programmes import NOW, exchange, hashes
+from tests.sources.exchanges.programmes import KEYS, NOW, exchange, hashes
 from tests.sources.file_server import serving
+from tests.sources.programme_of_tests import TakesVotes
 
+from edgeward.settings.exchange_settings import ExchangeSettings
+from edgeward.sources.exchanges.stopncii import StopNcii
+from edgeward.sources.feedback import Decided, Feedback, FeedbackRefused
 from edgeward.sources.source_failure import SourceFailed
 
 DAY = 86400
@@ -101,3 +106,22 @@ async def test_a_pull_after_a_month_is_a_whole_one(tmp_path: Path) -> None:
         assert found.file is not None
         found.file.close()
         assert found.whole and "deletions may be lost" in found.problems[0]
+
+
+async def test_feedback_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """A match was blocked, a mistake was not; other types than PDQ are refused."""
+    programme = TakesVotes()
+    async with serving(programme.answer) as server:
+        keys = {"name": "x", "list": "a", "type": "stopncii", "url": server.url, **KEYS["stopncii"]}
+        more = {"feedback": True, "feedback_function_key": "g"}
+        stopncii = StopNcii(ExchangeSettings.model_validate({**keys, **more}), tmp_path)
+        async with stopncii.feedback_client() as client:
+            for decided in Decided:
+                await stopncii.give(client, Feedback("e" * 20, "a", "pdq", _pdq(1), "", decided, "ana", 1.0))
+            with pytest.raises(FeedbackRefused):
+                await stopncii.give(client, Feedback("e" * 20, "a", "md5", "00", "", Decided.MATCH, "ana", 1.0))
+        assert (server.headers["x-functions-key"], server.headers["Ocp-Apim-Subscription-Key"]) == ("g", "s")
+    assert [(method, path) for method, path, _ in programme.votes] == [("POST", "/SubmitFeedback")] * 2
+    votes = [json.loads(body) for _, _, body in programme.votes]
+    given = [{"hashValue": _pdq(1), "feedbackValue": value, "tags": []} for value in ("Blocked", "NotBlocked")]
+    assert votes == [{"count": 1, "hashFeedbacks": [each]} for each in given]

@@ -2,6 +2,9 @@
 
 GET {root}/v2/entries?from=..&to=.. with HTTP Basic. The entries of a page are in no order of time, and one second may
 have more than a page: only when all pages of a span were read is all of it known. Links to next pages expire.
+
+Feedback is a vote on one fingerprint of an entry: PUT {root}/v2/entries/{member}/{id}/{TYPE}/feedback. A negative one
+names a reason of GET {root}/v2/feedback/{TYPE}/reasons.
 """
 
 import html
@@ -11,13 +14,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from edgeward.errors import UserError
 from edgeward.lists.formats import ReadOptions, ncmec
 from edgeward.settings.exchange_settings import ExchangeSettings
-from edgeward.sources.exchanges.programme import MAX_PAGE_BYTES, BadPage, Page, same_server, server_time
+from edgeward.sources.exchanges.programme import (
+    MAX_ANSWER_BYTES,
+    MAX_PAGE_BYTES,
+    BadPage,
+    Page,
+    same_server,
+    server_time,
+)
+from edgeward.sources.feedback import Decided, Feedback, FeedbackRefused
 from edgeward.sources.source_client import Credentials, SourceClient
+from edgeward.sources.source_failure import SourceFailed
 
 ROOTS: Mapping[str, str] = {
     "industry": "https://report.cybertip.org/hashsharing",
@@ -36,6 +49,11 @@ ROOTS: Mapping[str, str] = {
     "test_ngo_generative_ai_exploitative": "https://hashsharing-test.ncmec.org/generative-ai-exploitative",
 }
 """By environment."""
+FEEDBACK_TYPES: Mapping[str, str] = {"md5": "MD5", "sha1": "SHA1", "pdq": "PDQ", "photodna": "PDNA"}
+"""NCMEC's names of the signal types."""
+MAX_REASONS = 20
+"""That a message names."""
+NAMESPACE = "https://hashsharing.ncmec.org/hashsharing/v2"
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*?\?>")
 _NEXT = re.compile(rb"<(?:\w+:)?next>([^<]*)</(?:\w+:)?next>")
 
@@ -77,6 +95,55 @@ class Ncmec:
         if link.startswith("/"):
             link = self._root + link
         return Page(text, count, link, server_time=server_time(answer))
+
+    def feedback_client(self) -> SourceClient:
+        return self.client()
+
+    async def give(self, client: SourceClient, feedback: Feedback) -> None:
+        """See `TakesFeedback`."""
+        # The reader of its lists makes one id of the two.
+        member, _, entry = feedback.source_id.partition("-")
+        kind = FEEDBACK_TYPES.get(feedback.type)
+        if not member or not entry or kind is None:
+            raise FeedbackRefused("NCMEC takes feedback on MD5, SHA-1, PDQ and PhotoDNA of entries with its own id")
+        vote = "<affirmative/>"
+        if feedback.decided == Decided.MISTAKE:
+            guid = html.escape(await self._reason(client, kind))
+            vote = f"<negative><reasonIds><guid>{guid}</guid></reasonIds></negative>"
+        body = f'<feedbackSubmission xmlns="{NAMESPACE}">{vote}</feedbackSubmission>'.encode()
+        url = f"{self._root}/v2/entries/{quote(member, safe='')}/{quote(entry, safe='')}/{kind}/feedback"
+        (await client.send("PUT", url, MAX_ANSWER_BYTES, {"Content-Type": "application/xml"}, body)).body.close()
+
+    async def _reason(self, client: SourceClient, kind: str) -> str:
+        """The GUID of the reason for a mistake. Raises SourceFailed: the settings must name another one."""
+        answer = await client.get(f"{self._root}/v2/feedback/{kind}/reasons", MAX_ANSWER_BYTES)
+        reasons, wanted = _reasons(answer.read()), self._settings.mistake_reason.strip()
+        found = [guid for guid, name in reasons.items() if wanted.lower() in (guid.lower(), name.lower())]
+        found = found if wanted else list(reasons)
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(f"{name!r}" for name in list(reasons.values())[:MAX_REASONS]) or "none"
+        raise SourceFailed(f"a mistake needs one of NCMEC's reasons: set mistake_reason to one of {known}", None, 400)
+
+
+def _reasons(document: bytes) -> dict[str, str]:
+    """The names of reasons by their GUIDs. Raises SourceFailed."""
+    found: dict[str, str] = {}
+
+    def start(_: str, attributes: dict[str, str]) -> None:
+        if guid := attributes.get("guid"):
+            found[guid] = attributes.get("name", "")
+
+    def refuse(*_: object) -> None:
+        raise SourceFailed("the reasons for feedback have a document type declaration, which NCMEC's never have")
+
+    parser = ParserCreate()
+    parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
+    try:
+        parser.Parse(document, True)
+    except ExpatError:
+        raise SourceFailed("the reasons for feedback are no XML") from None
+    return found
 
 
 def _time(seconds: float) -> str:

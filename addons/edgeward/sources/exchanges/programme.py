@@ -7,9 +7,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urljoin, urlsplit
 
+from edgeward.sources.feedback import Feedback
 from edgeward.sources.source_client import SourceAnswer, SourceClient
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
+"""Of an answer to feedback."""
 MAX_REMEMBERED = 500_000
 """Records of one pull whose time is remembered, to tell older versions of them."""
 
@@ -70,6 +73,21 @@ class Programme(Protocol):
 
         Raises:
             BadPage, SourceFailed.
+        """
+
+
+class TakesFeedback(Protocol):
+    """The interface of a programme that takes feedback."""
+
+    def feedback_client(self) -> SourceClient:
+        """For `give`: it may need other credentials."""
+
+    async def give(self, client: SourceClient, feedback: Feedback) -> None:
+        """Send feedback.
+
+        Raises:
+            FeedbackRefused: it can't be sent, also not later.
+            SourceFailed: it was not taken.
         """
 
 
