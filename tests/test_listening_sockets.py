@@ -5,7 +5,15 @@ import socket
 import pytest
 
 from edgeward.errors import ConfigError
-from edgeward.listening_sockets import ADMIN_FD, address_of, inherited_socket, listening_socket, shared_sockets
+from edgeward.listening_sockets import (
+    ADMIN_FD,
+    BACKLOG,
+    address_of,
+    inherited_socket,
+    listening_socket,
+    shared_sockets,
+    stop_listening,
+)
 
 
 def test_port_zero_takes_a_free_one() -> None:
@@ -65,3 +73,19 @@ def test_ipv6() -> None:
         pytest.skip("no IPv6 on this machine's loopback")
     with sock:
         assert address_of(sock).startswith("[::1]:")
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_port_that_was_closed_again_and_again_opens(times: int) -> None:
+    """Connections are refused meanwhile, and served afterwards."""
+    sock = listening_socket("127.0.0.1:0", "proxy.listen")
+    with sock:
+        for _ in range(times):
+            stop_listening(sock)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(sock.getsockname(), 5).close()
+        sock.listen(BACKLOG)
+        sock.setblocking(True)
+        with socket.create_connection(sock.getsockname(), 5) as client, sock.accept()[0] as served:
+            client.sendall(b"hello")
+            assert served.recv(5) == b"hello"

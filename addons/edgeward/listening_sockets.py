@@ -82,10 +82,13 @@ def stop_listening(sock: socket.socket) -> None:
     """Refuse connections: those that wait are reset, new ones go to other sockets of the address. The port stays ours,
     also for the processes that have inherited the socket, and `listen` opens it again.
 
-    On Linux, shutdown(2) does that to a listening socket; to close it would not, while a process has a copy of it.
+    On Linux, shutdown(2) does that to a listening socket; to close it would not, while a process has a copy of it. One
+    that does not listen is left alone: shut down once more, it would end each connection at once after the next
+    `listen`.
     """
-    with contextlib.suppress(OSError):  # it does not listen
-        sock.shutdown(socket.SHUT_RDWR)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        with contextlib.suppress(OSError):  # another process has shut it down just now
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def address_of(sock: socket.socket) -> str:

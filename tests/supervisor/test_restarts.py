@@ -98,6 +98,8 @@ async def test_a_process_that_ends_again_and_again_gets_no_connections(case: Cas
         await eventually(lambda: case.state.down)
         assert await case.answers() == [b"other"] * 12
         assert "does not run: it ended with status 1" in case.state.problem
+        failed = case.state.restarts
+        await eventually(lambda: case.state.restarts > failed + 2)  # it fails again while its port is closed
         case.flag.touch()
         case.runs = True
         await eventually(lambda: not case.state.down)
