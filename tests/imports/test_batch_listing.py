@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.imports.controller import Controller
@@ -16,8 +17,11 @@ from edgeward.imports.spool import Spool
 from edgeward.lists.batches.batch_store import Undone
 from edgeward.lists.formats import WithdrawnSource
 from edgeward.lists.formats.hash_files import ParsedHash
+from edgeward.lists.replication import batch_preparation
+from edgeward.lists.replication.replica import Replica
+from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.store.connection import Store
-from edgeward.types import HashList, Signal
+from edgeward.types import Entry, HashList, Signal
 
 ROWS = 2500
 
@@ -50,6 +54,15 @@ def hashes(count: int, seed: int = 1, source: str = "") -> list[ParsedHash]:
 
 async def run(controller: Controller, rows: Iterable[ParsedHash | WithdrawnSource], why: str = "x") -> ImportJob:
     """Import rows as a batch, and wait until that is done."""
+    job = await recorded(controller, rows, why)
+    await eventually(lambda: finished(controller, job))
+    _, progress = await controller.jobs.get(job.id)
+    assert (progress.state, progress.error) == ("done", "")
+    return job
+
+
+async def recorded(controller: Controller, rows: Iterable[ParsedHash | WithdrawnSource], why: str = "x") -> ImportJob:
+    """Record the import of rows as a batch."""
     spool = Spool(None, "bad")
     for row in rows:
         spool.add(row)
@@ -61,9 +74,6 @@ async def run(controller: Controller, rows: Iterable[ParsedHash | WithdrawnSourc
     await controller.list_store.acts.declare(job.id, job.list, job.by, job.reason)
     await controller.jobs.create(job, (), spool.withdrawn(), spool.sources(), staged_pieces(spool, counts.parts))
     spool.close()
-    await eventually(lambda: finished(controller, job))
-    _, progress = await controller.jobs.get(job.id)
-    assert (progress.state, progress.error) == ("done", "")
     return job
 
 
@@ -146,3 +156,25 @@ async def test_an_undo_in_the_middle_leaves_each_value_once(controller: Controll
     await undo(gone)
     by_signal = {entry.signal: entry for entry in matcher.entries("bad").values()}
     assert listed() == ["old"] * 4
+
+
+async def test_a_machine_that_can_not_keep_it_fails_the_import(
+    controller: Controller, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which says where and why, and changes nothing: every process applies what is listed next, that one too."""
+    monkeypatch.setattr(batch_preparation, "RETRY_SECONDS", 0.01)
+    directory = tmp_path / "batches"
+    directory.write_text("")
+    other = Replica(store, "full", batch_files=BatchFiles(directory))
+    await other.start()
+    version = await controller.list_store.version()
+    job = await recorded(controller, hashes(ROWS))
+    await eventually(lambda: finished(controller, job))
+    _, progress = await controller.jobs.get(job.id)
+    assert progress.state == "failed"
+    assert progress.error.startswith("full can't get ready for so many entries: the files of batches can't be written")
+    assert (await controller.list_store.batches.get("bad")).batches == []
+    assert await controller.list_store.version() == version
+    await controller.list_store.add_entries([Entry("bad", Signal("md5", "1" * 32))], "me")
+    assert await other.wait_version(version + 1, 60.0)
+    await other.close()

@@ -3,7 +3,13 @@
 import pytest
 
 from edgeward.lists.batches import announcements as module
-from edgeward.lists.batches.announcements import Announcements, Preparing, announced_batches, announced_stream
+from edgeward.lists.batches.announcements import (
+    Announcements,
+    NotPrepared,
+    Preparing,
+    announced_batches,
+    announced_stream,
+)
 from edgeward.lists.replication.membership import Membership
 from edgeward.store.connection import Store
 from edgeward.types import Batch
@@ -49,8 +55,11 @@ async def test_a_replica_that_has_seen_it_is_waited_for(
     assert looks == 3
     await announcements.forget("b1")
     await announcements.note("b1", "one", Preparing.SEEN)
-    await announcements.note("b1", "one", Preparing.FAILED)
-    assert await announcements.wait_ready("b1") == ["one"]
+    await announcements.note("b1", "one", Preparing.FAILED, "the disk is full")
+    with pytest.raises(
+        NotPrepared, match="one can't get ready for so many entries: the disk is full; nothing was changed"
+    ):
+        await announcements.wait_ready("b1")
     await announcements.note("b1", "one", Preparing.SEEN)
     monkeypatch.setattr(module, "READY_SECONDS", 0.0)
     assert await announcements.wait_ready("b1") == ["one"]

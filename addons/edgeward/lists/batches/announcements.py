@@ -2,7 +2,7 @@
 batch acts everywhere within milliseconds of its commit, whatever its length.
 
 {blocklist}:announced      stream of the latest announcements: `batch` (JSON)
-{blocklist}:ready:<batch>  hash: name of a replica -> Preparing
+{blocklist}:ready:<batch>  hash: name of a replica -> "PREPARING WHY", WHY if it has failed
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
 
+from edgeward.errors import Conflict
 from edgeward.lists.replication.membership import Membership
 from edgeward.store.connection import Store
 from edgeward.types import Batch
@@ -36,6 +37,11 @@ class Preparing(StrEnum):
     """They can't be got ready now."""
 
 
+class NotPrepared(Conflict):
+    """The files of a batch can't be got ready on some machine. If it acted all the same, that machine would be left
+    with older lists, and could apply no later change of any list."""
+
+
 class Announcements:
     """Announces batches, and waits for replicas to be ready for them.
 
@@ -56,9 +62,9 @@ class Announcements:
         """Tell every replica of a batch whose data are written."""
         await self._redis.xadd(self.stream, {"batch": batch.to_json()}, maxlen=MAX_ANNOUNCED, approximate=False)
 
-    async def note(self, batch_id: str, replica: str, state: Preparing) -> None:
-        """How far the replica of this name is with a batch."""
-        await self._redis.hset(self._ready(batch_id), replica, state.value)
+    async def note(self, batch_id: str, replica: str, state: Preparing, why: str = "") -> None:
+        """How far the replica of this name is with a batch, and why it has failed."""
+        await self._redis.hset(self._ready(batch_id), replica, f"{state.value} {why}")
         await self._redis.expire(self._ready(batch_id), KEEP_SECONDS)
 
     async def wait_ready(self, batch_id: str, check: Callable[[], Awaitable[object]] | None = None) -> list[str]:
@@ -69,14 +75,22 @@ class Announcements:
 
         Returns:
             The names of those that are not: of an earlier release, or too slow.
+
+        Raises:
+            NotPrepared: one of them can't get ready.
         """
         began = time.monotonic()
         while True:
-            states = await self._redis.hgetall(self._ready(batch_id))
-            live = {replica.id.encode() for replica in await self._membership.live_replicas()}
-            unready = sorted(name.decode() for name in live if states.get(name) != Preparing.READY.value.encode())
+            found = await self._redis.hgetall(self._ready(batch_id))
+            states = {name.decode(): text.decode(errors="replace").partition(" ") for name, text in found.items()}
+            live = {replica.id for replica in await self._membership.live_replicas()}
+            unready = sorted(name for name in live if name not in states or states[name][0] != Preparing.READY)
             waited = time.monotonic() - began
-            pending = [each for each in unready if states.get(each.encode()) == Preparing.SEEN.value.encode()]
+            pending = [each for each in unready if each in states and states[each][0] == Preparing.SEEN]
+            for name in unready:
+                if name in states and states[name][0] == Preparing.FAILED:
+                    who, why = name.partition("#")[0], states[name][2]
+                    raise NotPrepared(f"{who} can't get ready for so many entries: {why}; nothing was changed")
             if not unready or waited > READY_SECONDS or (not pending and waited > SEEN_SECONDS):
                 return unready
             if check is not None:

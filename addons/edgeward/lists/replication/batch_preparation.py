@@ -70,6 +70,8 @@ class BatchPreparation:
         """
         missing = [batch for batch in batches if not self.files.has(batch.id)]
         total, done = max(1, sum(batch.rows for batch in missing)), 0
+        if missing:
+            metrics.batch_files_built_ratio.set(0)
         for batch in missing:
             self._before, self._each = done / total, batch.rows / total
             await self._ensure(batch)
@@ -92,6 +94,7 @@ class BatchPreparation:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _prepare(self, batch: Batch) -> None:
+        why = ""
         for tried in range(1, MAX_TRIES + 1):
             try:
                 if not await self._data.exists(batch.id):
@@ -102,10 +105,11 @@ class BatchPreparation:
                 return
             except _NOT_NOW as error:
                 logger.warning("the files of a batch can't be made ready now: %s", error)
+                why = str(error)
             await asyncio.sleep(RETRY_SECONDS * tried)
         with contextlib.suppress(*STORE_AWAY):
-            # Nobody waits for this process any more. It tries again when the batch acts.
-            await self._announcements.note(batch.id, self._name, Preparing.FAILED)
+            # Nobody waits for this process any more: the batch is given up.
+            await self._announcements.note(batch.id, self._name, Preparing.FAILED, why)
 
     async def _ensure(self, batch: Batch) -> None:
         while not self.files.has(batch.id):
