@@ -131,13 +131,16 @@ class Api:
 
 
 class Pages(dict[str, tuple[int, Any]]):
-    """Answers of the API to one route, in this order; then it is away."""
+    """Answers of the API, in this order; then it is away. One with another status is (status, body)."""
 
     def __init__(self, *pages: Any) -> None:
         self.pages = list(pages)
 
     def __getitem__(self, _: str) -> tuple[int, Any]:
-        return (200, self.pages.pop(0)) if self.pages else (503, {})
+        if not self.pages:
+            return 503, {}
+        page = self.pages.pop(0)
+        return page if isinstance(page, tuple) else (200, page)
 
 
 def _handler(api: Api) -> type[BaseHTTPRequestHandler]:

@@ -10,6 +10,7 @@ from typing import Any
 from edgeward.cli import image_sources, purge_answers
 from edgeward.cli.client import Client
 from edgeward.cli.hash_file_sources import HashFile, open_hash_file
+from edgeward.cli.job_record import JobRecord
 from edgeward.cli.jobs import print_job
 from edgeward.cli.options import Subparsers, add_command, integer
 from edgeward.cli.output import print_json, print_not_matching, print_note
@@ -290,7 +291,14 @@ def _nothing_in(file: str) -> str:
 
 
 def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any], bar: ProgressBar) -> dict[str, Any]:
-    """Wait until the job has ended and its purges are carried out. `--timeout` is the longest time without progress."""
+    """Wait until the job has ended and its purges are carried out. `--timeout` is the longest time without progress.
+
+    The job goes on while no controller answers, as one that is started again.
+
+    Raises:
+        ApiUnavailable: none has answered for that time. The message names the job.
+    """
+    record = JobRecord(client, job["id"], args.timeout)
     last_progress, last_change = -1, time.monotonic()
     while (
         job["state"] not in (*FINAL_IMPORT_STATES, ImportState.HELD) and time.monotonic() - last_change < args.timeout
@@ -300,11 +308,10 @@ def _wait_for_end(client: Client, args: argparse.Namespace, job: dict[str, Any],
             last_progress, last_change = progress, time.monotonic()
         _show_progress(job, bar)
         time.sleep(POLL_SECONDS)
-        job = client.get("jobs", job["id"])
+        job = record.get()
     bar.end()
     if job["state"] == ImportState.DONE:
-        query = {"wait": "verified", "timeout": args.timeout}
-        job = client.send("GET", ("jobs", job["id"]), query, wait=args.timeout)
+        job = record.get({"wait": "verified", "timeout": args.timeout}, wait=args.timeout)
     return job
 
 
