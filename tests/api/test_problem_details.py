@@ -16,7 +16,7 @@ from edgeward.api.context import SERVICES
 from edgeward.api.requests import BadBody, Malformed, TooMuch, WrongType
 from edgeward.api.routes import ROUTES
 from edgeward.operations.services import Services
-from edgeward.store.connection import STORE_AWAY
+from edgeward.store.connection import STORE_AWAY, STORE_FULL
 
 SECRET = "redis://10.0.0.7"
 
@@ -69,6 +69,7 @@ async def test_an_unavailable_store_is_503_without_its_address(error_type: type[
     assert response.status == 503
     assert response.headers["Retry-After"] == "1"
     assert "10.0.0.7" not in (response.text or "")
+    assert ("the store is full" in (response.text or "")) == (error_type is STORE_FULL)
 
 
 def test_a_post_that_only_reads_may_have_changed_nothing() -> None:

@@ -1,12 +1,14 @@
 """Temporary files in state_dir."""
 
+import io
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from edgeward.imports import temporary_files
-from edgeward.imports.temporary_files import NoDiskSpace, require_free_space, unnamed_file
+from edgeward.imports.temporary_files import NoDiskSpace, append, moved_to_disk, require_free_space, unnamed_file
 
 
 def test_a_file_without_a_name(tmp_path: Path) -> None:
@@ -29,3 +31,19 @@ def test_some_of_the_disk_stays_free(tmp_path: Path, monkeypatch: pytest.MonkeyP
         require_free_space(tmp_path)
     with pytest.raises(NoDiskSpace, match="No such file"):
         require_free_space(tmp_path / "gone")
+
+
+def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
+    """Also of a file that was in memory until now. The disk here takes 64 KiB."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
+    try:
+        with moved_to_disk(io.BytesIO(b"x" * 1000), tmp_path) as file:
+            append(file, b"y" * 1000, tmp_path)
+            assert file.seek(0) == 0 and file.read() == b"x" * 1000 + b"y" * 1000
+            with pytest.raises(NoDiskSpace, match="can't be kept in state_dir"):
+                append(file, b"z" * 100_000, tmp_path)
+        with pytest.raises(NoDiskSpace, match="can't be kept in state_dir"):
+            moved_to_disk(io.BytesIO(b"x" * 100_000), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -23,7 +23,7 @@ from edgeward.errors import (
     UserError,
 )
 from edgeward.operations.held_updates import UpdateHeld
-from edgeward.store.connection import STORE_AWAY
+from edgeward.store.connection import STORE_AWAY, STORE_FULL
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ STATUSES: tuple[tuple[type[EdgewardError], HTTPStatus], ...] = (
 
 STORE_READ_DETAIL = "the store is unavailable: try again"
 STORE_CHANGE_DETAIL = "the store is unavailable or did not confirm in time: the change may have been made; try again"
+STORE_FULL_DETAIL = "the store is full: what was asked for is not done, or in part; raise its maxmemory, and try again"
 SAFE_METHODS = ("GET", "HEAD")
 READ_ONLY_POSTS = ("/api/v1/check", "/api/v1/doctor")
 """Routes that take a body and change nothing that is stored."""
@@ -81,6 +82,7 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
     except STORE_AWAY as error:
         logger.warning("%s: the store is unavailable: %s", route_of(request), type(error).__name__)
         detail = _loading_detail(request) or store_detail(request.method, route_of(request))
+        detail = STORE_FULL_DETAIL if isinstance(error, STORE_FULL) else detail
         return problem(503, "Store unavailable", detail, _urn("StoreUnavailable"))
     except UpdateHeld as held:
         return web.json_response({"held": held_serializers.held_update(held.update)}, status=202)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from edgeward.api import context, requests
 from edgeward.imports.reading import Reading
-from edgeward.imports.temporary_files import no_disk_space, require_free_space, unnamed_file
+from edgeward.imports.temporary_files import append, moved_to_disk
 from edgeward.operations.imports import MEMORY_BYTES
 
 BYTES_PER_WRITE = 1024 * 1024
@@ -79,15 +79,10 @@ async def receive(request: web.Request, limit: int, directory: Path, reading: Re
 
 def _write(file: BinaryIO, part: bytes, directory: Path) -> BinaryIO:
     """Append a part, and return the file: what was in memory goes to the disk once it is large."""
-    if isinstance(file, io.BytesIO) and file.tell() + len(part) > MEMORY_BYTES:
-        moved = unnamed_file(directory)
-        moved.write(file.getbuffer())
-        file = moved
-    if not isinstance(file, io.BytesIO):
-        require_free_space(directory)
-    try:
-        file.write(part)
-        file.flush()
-    except OSError as error:
-        raise no_disk_space(directory, error) from None
+    if isinstance(file, io.BytesIO):
+        if file.tell() + len(part) <= MEMORY_BYTES:
+            file.write(part)
+            return file
+        file = moved_to_disk(file, directory)
+    append(file, part, directory)
     return file

@@ -2,6 +2,7 @@
 and they leave room on the disk: the embedded store may write there too."""
 
 import errno
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -24,6 +25,27 @@ def unnamed_file(directory: Path) -> BinaryIO:
         return cast("BinaryIO", tempfile.TemporaryFile(dir=directory))
     except OSError as error:
         raise no_disk_space(directory, error) from None
+
+
+def append(file: BinaryIO, part: bytes, directory: Path) -> None:
+    """Write to the end of such a file. Raises NoDiskSpace."""
+    require_free_space(directory)
+    try:
+        file.write(part)
+        file.flush()
+    except OSError as error:
+        raise no_disk_space(directory, error) from None
+
+
+def moved_to_disk(file: io.BytesIO, directory: Path) -> BinaryIO:
+    """A file that was in memory. Raises NoDiskSpace."""
+    moved = unnamed_file(directory)
+    try:
+        append(moved, file.getvalue(), directory)
+    except BaseException:
+        moved.close()
+        raise
+    return moved
 
 
 def require_free_space(directory: Path) -> None:

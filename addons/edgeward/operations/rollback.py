@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from edgeward.errors import InvalidValue
 from edgeward.imports.row_masks import NO_MASKS, RowMasks, masks_back
-from edgeward.imports.temporary_files import require_free_space, unnamed_file
+from edgeward.imports.temporary_files import append, unnamed_file
 from edgeward.lists.export_formats import EXPORT_FORMATS
 from edgeward.lists.list_diff import Difference
 from edgeward.matching.batches.row_sets import row_pieces
@@ -50,8 +50,7 @@ async def _write_difference(
     """Write what must be listed or withdrawn by its hash, and return the masks of all else."""
     difference = await list_versions.difference(services, list_name, version, None)
     async for some in difference.single_entries():
-        require_free_space(directory)
-        await asyncio.to_thread(_write, file, some)
+        await asyncio.to_thread(_write, file, directory, some)
     if (rows := difference.rows) is None:
         return NO_MASKS
     # An undone batch of which no other adds rows may be forgotten at any time.
@@ -59,16 +58,18 @@ async def _write_difference(
     masks, anew = await asyncio.to_thread(masks_back, rows, acting)
     pieces = row_pieces(rows.before, anew)
     while piece := await asyncio.to_thread(next, pieces, None):
-        require_free_space(directory)
-        await asyncio.to_thread(_write, file, [Difference(entry, is_added=False, version=0) for _, entry in piece])
+        missing = [Difference(entry, is_added=False, version=0) for _, entry in piece]
+        await asyncio.to_thread(_write, file, directory, missing)
     return masks
 
 
-def _write(file: BinaryIO, differences: Sequence[Difference]) -> None:
+def _write(file: BinaryIO, directory: Path, differences: Sequence[Difference]) -> None:
+    lines = []
     for each in differences:
         signal = each.entry.signal
         if each.is_added:
             line = json.dumps({"value": signal.value, "type": signal.type, "withdrawn": True}) + "\n"
         else:
             line = EXPORT_FORMATS[FORMAT].line(each.entry)
-        file.write(line.encode())
+        lines.append(line)
+    append(file, "".join(lines).encode(), directory)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from edgeward.imports.temporary_files import require_free_space, unnamed_file
+from edgeward.imports.temporary_files import append, unnamed_file
 from edgeward.settings.source_settings import ListSourceSettings, is_url
 from edgeward.sources.file_checks import MAX_CHECK_BYTES, check_sha256, check_signature, sha256_of
 from edgeward.sources.source_client import Credentials, SourceClient
@@ -153,8 +153,7 @@ def _copy(path: Path, directory: Path, limit: int) -> BinaryIO:
                 size += len(part)
                 if size > limit:
                     raise SourceFailed(f"{path} has more than {limit:,} bytes")
-                require_free_space(directory)
-                copy.write(part)
+                append(copy, part, directory)
         except BaseException:
             copy.close()
             raise

@@ -15,7 +15,7 @@ from yarl import URL
 
 from edgeward.caches.connection_errors import describe_error
 from edgeward.caches.retry_after import retry_after
-from edgeward.imports.temporary_files import require_free_space, unnamed_file
+from edgeward.imports.temporary_files import append, moved_to_disk
 from edgeward.sources.source_failure import SourceFailed
 
 if TYPE_CHECKING:
@@ -200,11 +200,8 @@ def _write(file: BinaryIO, part: bytes, directory: Path) -> BinaryIO:
         if file.tell() + len(part) <= MEMORY_BYTES:
             file.write(part)
             return file
-        moved = unnamed_file(directory)
-        moved.write(file.getbuffer())
-        file = moved
-    require_free_space(directory)
-    file.write(part)
+        file = moved_to_disk(file, directory)
+    append(file, part, directory)
     return file
 
 

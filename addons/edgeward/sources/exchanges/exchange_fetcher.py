@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgeward.imports.temporary_files import require_free_space, unnamed_file
+from edgeward.imports.temporary_files import append, unnamed_file
 from edgeward.sources.exchanges.programme import BadPage, Page, Programme
 from edgeward.sources.list_files import Fetched
 from edgeward.sources.source_client import SourceClient
@@ -255,15 +255,14 @@ class _Run:
     def _write(self, page: Page) -> None:
         if not page.count:
             return
-        require_free_space(self._directory)
-        self._file.write(self._programme.between if self.count else self._programme.begin)
-        self._file.write(page.content)
+        append(self._file, self._programme.between if self.count else self._programme.begin, self._directory)
+        append(self._file, page.content, self._directory)
         self.count += page.count
         self._bytes += len(page.content)
 
     def finish(self) -> None:
         """All is read: the file is whole, and at its beginning."""
-        self._file.write(self._programme.end)
+        append(self._file, self._programme.end, self._directory)
         self._file.seek(0)
 
     def _is_enough(self) -> bool:
