@@ -158,6 +158,9 @@ blocklist_entries = _latest(
     "Entries loaded on this machine, by list and signal type.",
     ["list", "signal"],
 )
+batch_files_damaged = _counter(
+    "edgeward_batch_files_damaged_total", "Segments of batches that do not match their checksums, and are built again."
+)
 batch_files_built_ratio = _latest("edgeward_batch_files_built_ratio", "Share of a batch's files that is built, 0 to 1.")
 not_matchable_entries = _latest(
     "edgeward_blocklist_not_matchable_entries",

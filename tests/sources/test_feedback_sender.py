@@ -10,9 +10,12 @@ from tests.sources.sources_of_tests import looked_until, running_source
 
 from edgeward import metrics
 from edgeward.operations.services import Services
+from edgeward.settings.exchange_settings import ExchangeSettings
 from edgeward.sources import feedback_sender as module
+from edgeward.sources.exchanges.ncmec import Ncmec
 from edgeward.sources.feedback import Decided, Feedback
 from edgeward.sources.feedback_queue import FeedbackQueue
+from edgeward.sources.feedback_sender import FeedbackSender
 from edgeward.sources.source_reports import SourceReport
 from edgeward.sources.source_worker import SourceWorker
 from edgeward.store.connection import Store
@@ -73,3 +76,22 @@ async def test_what_is_never_taken_is_given_up(store: Store, tmp_path: Path, mon
             assert "answers 400" in found.feedback.error
             assert sorted(await lines(services))[:2] == [("feedback.give_up", feedback(each).entry) for each in (0, 1)]
     assert [path for _, path, _ in programme.votes] == ["/v2/entries/42/2/MD5/feedback"]
+
+
+async def test_a_vote_that_was_taken_and_not_noted_is_sent_once_more(store: Store, tmp_path: Path) -> None:
+    """A controller that dies before its note leaves the vote in the queue: the next one repeats it once."""
+    programme = TakesVotes()
+    async with serving(programme.answer) as server:
+        exchange = {"name": "x", "list": "a", "type": "ncmec", "url": server.url, "feedback": True, **KEYS["ncmec"]}
+        async with running_source(store, tmp_path, exchanges=[exchange]) as services:
+            await FeedbackQueue(store).add("x", feedback(0))
+            ncmec = Ncmec(ExchangeSettings.model_validate(exchange), tmp_path)
+            async with ncmec.feedback_client() as client:
+                await ncmec.give(client, feedback(0))
+            worker = SourceWorker(services, "two")
+            found = await looked_until(services, worker, is_sent, "the vote")
+            await worker.close()
+            assert found.feedback and (found.feedback.sent, found.feedback.waiting) == (1, 0)
+            assert not await FeedbackSender(services, "x", ncmec).due()
+            assert await lines(services) == [("feedback.send", feedback(0).entry)]
+    assert len(programme.votes) == 2 and programme.votes[0] == programme.votes[1]

@@ -13,7 +13,7 @@ from tests.matching.batches.examples import entries, entry
 from tests.support.batches import packed_batch, written_batch
 
 from edgeward.errors import Conflict, DamagedSegment
-from edgeward.matching.batches.batch_files import BatchFiles
+from edgeward.matching.batches.batch_files import BUILDING_LOCK, MERGING_LOCK, BatchFiles
 from edgeward.matching.batches.batch_index import BatchIndex
 from edgeward.matching.batches.packed_rows import PackedRows, pack
 from edgeward.matching.segments.directory_lock import DirectoryLock
@@ -245,3 +245,12 @@ def test_batches_that_are_there_are_known(tmp_path: Path) -> None:
     assert files.names() == {batch.id for batch in batches}
     (tmp_path / f"{batches[0].id}.sqlite").write_bytes(b"x")
     assert {batch.id: batch.parts for batch in files.batches()} == {batch.id: batch.parts for batch in batches[1:]}
+
+
+def test_files_are_built_while_others_are_merged(tmp_path: Path) -> None:
+    """Each right is of one process at a time; both need not be of the same."""
+    files = BatchFiles(tmp_path)
+    with files.lock(MERGING_LOCK), files.lock():
+        for name in (MERGING_LOCK, BUILDING_LOCK):
+            with pytest.raises(Conflict):
+                files.lock(name)

@@ -41,7 +41,24 @@ def test_a_file_that_is_removed_stays_readable(tmp_path: Path) -> None:
     file = SegmentFile(path)
     path.unlink()
     assert file.arrays["large"].sum() == sum(number % 251 for number in range(9000))
-    list(file.verify())
+    assert not file.is_current()
+    with pytest.raises(FileNotFoundError):
+        list(file.verify())
+
+
+def test_what_becomes_of_a_file_is_noticed(tmp_path: Path) -> None:
+    """Cut short, changed in place, or with another in its place: without reading the memory that it is mapped to, which
+    would end the process."""
+    for number, change in enumerate((lambda path: os.truncate(path, 5000), lambda path: path.write_bytes(b""), write)):
+        path = write(tmp_path / str(number))
+        file = SegmentFile(path)
+        list(file.verify())
+        assert file.is_current()
+        os.utime(path, ns=(1, 1))
+        change(path)
+        assert not file.is_current()
+        with pytest.raises(DamagedSegment):
+            list(file.verify())
 
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:

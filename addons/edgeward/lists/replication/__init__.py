@@ -5,6 +5,7 @@ matcher_updates  writes lists, entries and changes into the matcher of a replica
 stream_reader    reads the changes, and what else a replica follows
 batch_updates    lets the batches of lists act in its matcher
 batch_merging    lets it search merged segments
+batch_verification  compares the segments that it searches with their checksums
 unused_batch_files  removes files of batches that are not in use any more
 batch_preparation  gets their files ready on this machine
 applied_version  holds a version back until it may be reported

@@ -9,6 +9,7 @@ from edgeward.errors import Conflict, DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
 from edgeward.lists.replication.batch_merging import BatchMerging
 from edgeward.lists.replication.batch_preparation import BatchPreparation
+from edgeward.lists.replication.batch_verification import BatchVerification
 from edgeward.lists.replication.unused_batch_files import UnusedBatchFiles
 from edgeward.matching.matcher import Matcher
 from edgeward.matching.time_slicing import run_in_slices
@@ -28,7 +29,14 @@ class BatchUpdates:
         self._matcher, self._store, self._preparation = matcher, batches, preparation
         self._merging = BatchMerging(matcher, preparation.files)
         self._unused_files = UnusedBatchFiles(preparation.files, self._used)
+        self._damaged: set[str] = set()
+        self._verification = BatchVerification(matcher, preparation.files, self._damaged.add)
         self._loaded: dict[str, StoredBatches] = {}
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the files of a batch that acts here are damaged: all must be loaded again."""
+        return bool(self._damaged)
 
     def of(self, list_name: str) -> StoredBatches:
         """The batches of a list that act here."""
@@ -70,6 +78,8 @@ class BatchUpdates:
         self._loaded[list_name] = stored
         await self._merging.start()
         await self._unused_files.start()
+        await self._verification.start()
+        self._damaged.discard(list_name)
         return stored.unreadable, kept
 
     async def _remove_damaged(self, batches: Sequence[Batch]) -> None:
@@ -77,18 +87,18 @@ class BatchUpdates:
         files = self._preparation.files
         for batch in batches:
             try:
-                files.check(batch)
+                await asyncio.to_thread(files.check, batch)
             except FileNotFoundError:
                 continue
             except DamagedSegment:
                 with contextlib.suppress(Conflict):  # another process is writing: the next try removes them
                     files.remove(batch.id)
-            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """End what gets files ready, merges them, or removes them."""
         await self._preparation.close()
         await self._merging.close()
+        await self._verification.close()
         await self._unused_files.close()
 
     def _used(self) -> Iterable[str]:

@@ -259,6 +259,8 @@ class Replica:
         while True:
             await self._heartbeat()
             await self._count_if_due()
+            if self._updates.batches.damaged:
+                self._loaded = self.ready = False  # what is listed there may not be found: policy.not_ready decides
             if not self._loaded:
                 return
             changes, announced = await self._reader.read(self.version, CHANGES_PER_READ)
@@ -269,10 +271,8 @@ class Replica:
                 if not self._loaded:
                     return
             if self._misses_some_before(changes):
-                logger.warning(
-                    "%s: the store no longer has the changes after version %d; reloading the lists",
-                    self._log_name, self.version,
-                )  # fmt: skip
+                what = f"the store no longer has the changes after version {self.version}; reloading the lists"
+                logger.warning("%s: %s", self._log_name, what)
                 # After a loss this copy is the only one of what was lost: it stays in use.
                 self._loaded = False
                 self.ready = self.ready and self._keeps_others

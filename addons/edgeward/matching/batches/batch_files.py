@@ -19,12 +19,12 @@ import numpy as np
 
 from edgeward.errors import Conflict, DamagedSegment, LaterRelease
 from edgeward.matching.batches.batch_database import BatchDatabase, DatabaseWriter, new_database
-from edgeward.matching.batches.merged_segments import OpenMerged, Stamp, is_of_merged, open_merged, stamp
+from edgeward.matching.batches.merged_segments import MANIFEST, OpenMerged, Stamp, is_of_merged, open_merged, stamp
 from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_counts
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch, value_type
 from edgeward.matching.segments.directory_lock import DirectoryLock
-from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX
+from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX, SegmentFile
 from edgeward.matching.segments.segment_rows import Rows
 from edgeward.matching.segments.segment_writing import write_segment
 from edgeward.types import Batch
@@ -74,7 +74,7 @@ class BatchFiles:
         Raises:
             Conflict: another process has it.
         """
-        return DirectoryLock(self.directory, BUILDING_LOCK)
+        return DirectoryLock(self.directory, name)
 
     def has(self, batch_id: str) -> bool:
         """Whether the files of a batch are there."""
@@ -99,8 +99,11 @@ class BatchFiles:
             raise DamagedSegment(_beginning_with(path, str(error))) from None
 
     def check(self, batch: Batch) -> None:
-        """Open the files of a batch, and read its masks. Errors as in `open`."""
+        """Open the files of a batch, read its masks, and compare its segments with their checksums: a second for each
+        gigabyte. Errors as in `open`."""
         opened = self.open(batch)
+        for _ in opened.verify():
+            pass
         for name in (*map(adds_field, batch.adds), *map(removes_field, batch.removes)):
             opened.check(name)
 
@@ -128,6 +131,16 @@ class BatchFiles:
                 logger.warning("%s; more segments are searched instead", error)
                 self._merged_stamp, self._merged = stamp(self.directory), ()
         return self._merged
+
+    def is_merged(self, file: SegmentFile) -> bool:
+        """Whether an open file is that of a merged segment."""
+        return is_of_merged(file.path.name)
+
+    def remove_merged(self, file: SegmentFile) -> None:
+        """Remove a merged segment, and forget all others: they are made again. Nothing, if it is replaced already."""
+        if file.is_current():
+            (self.directory / MANIFEST).unlink(missing_ok=True)
+            file.path.unlink(missing_ok=True)
 
     def names(self) -> frozenset[str]:
         """The ids of the batches whose files are there."""

@@ -35,6 +35,8 @@ type NearEntry = tuple[int, Entry, int]
 type NearRow = tuple[RowRef, int, int]
 """A row within the radius of a value, the position of that value among those searched for, and their distance."""
 
+VERIFIED_BYTES = 1 << 26
+"""A batch with segments of up to this size is compared with its checksums when it is opened: some 50 milliseconds."""
 ENTRIES_PER_PIECE = 8
 """Entries that are read together: each may take a part of a millisecond."""
 
@@ -120,6 +122,8 @@ class BatchIndex:
         self._state = _state(NOTHING, {})
         self._removed_since: list[RowRef] = []
         """Rows that were switched off since the preparation of the present state began."""
+        self._damaged: set[OpenBatch] = set()
+        """Those whose files are not to be read any more."""
 
     def __len__(self) -> int:
         return self._state.counts.total()
@@ -169,10 +173,18 @@ class BatchIndex:
         opened: dict[str, OpenBatch] = {}
         for batch in batches:
             known = self._state.opened.get(batch.id)
-            opened[batch.id] = known if known and known.parts == batch.parts else files.open(batch)
+            if not known or known.parts != batch.parts or known in self._damaged:
+                known = files.open(batch)
+                if known.segment_bytes <= VERIFIED_BYTES:
+                    yield from known.verify()
+            opened[batch.id] = known
             yield
         folded = yield from fold(batches, removed, opened, before)
         return (yield from _state_steps(folded, opened, files.merged(), already))
+
+    def open_anew(self, batch_ids: Iterable[str]) -> None:
+        """The next fold opens the files of these batches again: those that are open are damaged."""
+        self._damaged.update(self._state.opened[each] for each in batch_ids if each in self._state.opened)
 
     def use_merged(self, files: BatchFiles) -> None:
         """Search the merged segments that there are now. What is found stays the same."""
@@ -187,6 +199,7 @@ class BatchIndex:
         Returns those of them that were on.
         """
         self._state = state
+        self._damaged &= set(state.opened.values())
         del self._removed_since[: state.removed_before]
         return self._switch_off(self._removed_since)
 

@@ -73,6 +73,17 @@ class OpenBatch:
         counts = read_counts(self._database.read(counts_field(number)), part)
         return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
 
+    @property
+    def segment_bytes(self) -> int:
+        """Bytes of its segments."""
+        return sum(search.segment.file.size for search in self.searches if search)
+
+    def verify(self) -> Iterator[None]:
+        """Compare its segments with their checksums, in steps of some milliseconds. Raises DamagedSegment."""
+        for search in self.searches:
+            if search:
+                yield from search.segment.file.verify()
+
     def place_of(self, row: int) -> RowPlace:
         """Where a row lies.
 

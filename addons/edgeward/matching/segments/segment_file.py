@@ -16,6 +16,7 @@ import sys
 import zlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ _HEADER_PREFIX = struct.Struct("<8sII")
 """Magic number, length of the header's text, CRC-32 of that text."""
 
 type Array = NDArray[Any]
+type Identity = tuple[int, int, int]
+"""Of a file: device, inode, and time of its last change in nanoseconds."""
 
 
 class Section(NamedTuple):
@@ -54,6 +57,7 @@ class SegmentFile:
 
     Attributes:
         path: where it was. It stays readable if it is removed.
+        identity: of the file that is open.
         facts: what the writer said about it.
         arrays: the arrays by name. They can't be written to.
     """
@@ -68,7 +72,8 @@ class SegmentFile:
         self.path = path
         with path.open("rb") as file:
             header = _read_header(path, file.read(PAGE_BYTES))
-            length = os.fstat(file.fileno()).st_size
+            found = os.fstat(file.fileno())
+            length, self.identity = found.st_size, _identity(found)
             if length != header["length"]:  # before it is mapped: to read beyond its end would kill the process
                 raise DamagedSegment(f"{path}: it has {length} bytes instead of {header['length']}")
             mapped = _map_to_read(file.fileno(), length)
@@ -77,19 +82,47 @@ class SegmentFile:
         self._bytes = memoryview(mapped)
         self.arrays: Mapping[str, Array] = {name: _array(mapped, section) for name, section in self._sections.items()}
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self._bytes)
+
+    def is_current(self) -> bool:
+        """Whether the file that is open is the one at `path`: it may have been removed, or another be in its place."""
+        try:
+            return _identity(self.path.stat()) == self.identity
+        except FileNotFoundError:
+            return False
+
     def verify(self) -> Iterator[None]:
         """Compare all arrays with their checksums, in steps of some milliseconds.
 
+        The file is read, not the memory to which it is mapped: a disk that fails, or a file that was cut short, would
+        end the process there.
+
         Raises:
-            DamagedSegment: one differs. The message names it.
+            DamagedSegment: one differs, or can't be read. The message says what.
+            FileNotFoundError: the file was removed. What is mapped stays as it is.
         """
-        for name, section in self._sections.items():
-            found, offset, end = 0, section["offset"], section["offset"] + section["bytes"]
-            for start in range(offset, end, CHECKED_BYTES):
-                found = zlib.crc32(self._bytes[start : min(start + CHECKED_BYTES, end)], found)
-                yield
-            if found != section["crc32"]:
-                raise DamagedSegment(f"{self.path}: {name} does not match its checksum")
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                if _identity(os.fstat(file.fileno())) != self.identity:
+                    raise DamagedSegment(f"{self.path}: it was changed, or another is in its place")
+                for name, section in self._sections.items():
+                    yield from self._verify(file, name, section)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DamagedSegment(f"{self.path}: {error.strerror}") from None
+
+    def _verify(self, file: RawIOBase, name: str, section: Mapping[str, Any]) -> Iterator[None]:
+        found, left = 0, section["bytes"]
+        file.seek(section["offset"])
+        while left and (part := file.read(min(CHECKED_BYTES, left))):
+            found, left = zlib.crc32(part, found), left - len(part)
+            yield
+        if left or found != section["crc32"]:
+            raise DamagedSegment(f"{self.path}: {name} does not match its checksum")
 
     def read_ahead(self) -> Iterator[None]:
         """Read a byte of each page, in steps, so that later reads wait for no disk and map no page.
@@ -182,6 +215,10 @@ def _read_header(path: Path, page: bytes) -> dict[str, Any]:
     if header["format"] != FORMAT:
         raise DamagedSegment(f"{path}: it has format {header['format']}, this release reads {FORMAT}")
     return header
+
+
+def _identity(found: os.stat_result) -> Identity:
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _array(mapped: mmap.mmap, section: Mapping[str, Any]) -> Array:
