@@ -18,7 +18,16 @@ def test_everything_is_checked(edge: Edge) -> None:
     url = edge.serve("/doctors.jpg", b"harmless")
     answer = edge.api.post("/doctor", {"url": url}).json
     by_check = {(each["about"], each["check"]): each["health"] for each in answer["findings"]}
-    assert {about for about, _ in by_check} == {"store", "lists", "clock", "proxy", "hashers", "edge", "dead"}
+    assert {about for about, _ in by_check} == {
+        "store",
+        "lists",
+        "clock",
+        "state_dir",
+        "proxy",
+        "hashers",
+        "edge",
+        "dead",
+    }
     assert by_check["edge", "object"] == "ok"
     assert by_check["dead", "purge"] == "fail"
     assert answer["well"] is False

@@ -24,7 +24,16 @@ async def services(store: Store, tmp_path: Path) -> AsyncIterator[Services]:
 async def test_every_part_is_checked(services: Services) -> None:
     """Each cache by its name. What is not there is a failure, or skipped."""
     found = {(each.about, each.check): each.health for each in await examine(services)}
-    assert {about for about, _ in found} == {"store", "lists", "clock", "proxy", "hashers", "inner", "outer"}
+    assert {about for about, _ in found} == {
+        "store",
+        "lists",
+        "clock",
+        "state_dir",
+        "proxy",
+        "hashers",
+        "inner",
+        "outer",
+    }
     assert found["inner", "purge"] == found["outer", "purge"] == Health.FAIL
     assert found["hashers", "isolation"] == Health.SKIPPED
     assert NO_CACHES not in await examine(services)

@@ -23,6 +23,7 @@ from edgeward.doctor.proxy import check_proxy
 from edgeward.doctor.run_file import RunFile
 from edgeward.doctor.shared_settings import check_shared_settings
 from edgeward.doctor.sources import check_sources
+from edgeward.doctor.state_dir import check_state_dir
 from edgeward.doctor.store import check_store
 from edgeward.doctor.store_away import check_store_away
 from edgeward.doctor.store_loss import check_last_refill, check_loss
@@ -61,6 +62,7 @@ async def examine(services: Services, target: Target | None = None) -> list[Find
             await purge_again(services, target)
     findings += await _check_keys(services, findings)
     findings += check_processes()
+    findings += [each for each in check_state_dir(config.state_dir) if each not in findings]
     return [*findings, *check_hashers(services.hashers.layers), *([] if config.caches else [NO_CACHES])]
 
 

@@ -28,7 +28,7 @@ def check_state_dir(state_dir: Path) -> list[Finding]:
 def _check_access(path: Path, owner: int) -> Finding:
     if not path.is_dir():
         return fail("state_dir", "directory", f"{path} is not a directory", "correct state_dir")
-    parts = [path, *(path / name for name in ("store", "metrics", "under-way") if (path / name).exists())]
+    parts = [path, *(path / name for name in ("store", "metrics", "under-way", "batches") if (path / name).exists())]
     if read_only := next((part for part in parts if os.statvfs(part).f_flag & os.ST_RDONLY), None):
         # Nobody may write there, whoever owns it (EROFS).
         detail = f"{read_only} is on a file system that is mounted read-only"

@@ -59,7 +59,8 @@ async def test_a_process_merges_and_the_others_notice(tmp_path: Path, monkeypatc
 async def test_damage_is_logged_and_serving_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A damaged file is named, once, and what was searched before still is."""
+    """A damaged file is named, and removed with its batch, which nobody may need; the others are merged later. What was
+    searched before still is."""
     monkeypatch.setattr(batch_merging, "PAUSE_SECONDS", 0.01)
     files = BatchFiles(tmp_path)
     matcher = await serving(files, 2)
@@ -68,7 +69,8 @@ async def test_damage_is_logged_and_serving_goes_on(
     merging = BatchMerging(matcher, files)
     await merging.start()
     try:
-        await eventually(lambda: str(path) in caplog.text)
+        await eventually(lambda: str(path) in caplog.text and not path.exists())
     finally:
         await merging.close()
     assert searched(matcher) == 2
+    assert len(files.names()) == 1

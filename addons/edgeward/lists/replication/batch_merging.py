@@ -59,8 +59,12 @@ class BatchMerging:
         except Conflict:
             return  # another process of this machine is at it: look again afterwards
         except (DamagedSegment, FileNotFoundError) as error:
-            # Whoever needs that batch builds its files again.
+            # Nobody may need that batch any more, so nobody would build its files again.
             logger.warning("segments of batches are not merged: %s", error)
+            try:
+                await asyncio.to_thread(self._files.remove_damaged)
+            except Conflict:
+                return
         except OSError as error:
             raise Unavailable(f"segments of batches can't be merged in {self._files.directory}: {error}") from None
         self._seen = names

@@ -219,6 +219,20 @@ class BatchFiles:
             self._database(batch_id).unlink(missing_ok=True)
             self._remove_segments(batch_id)
 
+    def remove_damaged(self) -> None:
+        """Remove the files of batches that can't be opened. Whoever needs one builds its files again.
+
+        Raises:
+            Conflict: another process is writing to the directory.
+        """
+        for batch in list(self.batches()):
+            try:
+                self.open(batch)
+            except FileNotFoundError:
+                continue
+            except DamagedSegment:
+                self.remove(batch.id)
+
     def mark_used(self, batch_ids: Iterable[str]) -> None:
         """Note that the files of these batches are in use. Those that are not there are passed over."""
         for batch_id in batch_ids:
