@@ -13,7 +13,7 @@ type Measure = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure. `full` stays under sixteen minutes in all, `quick` near three."""
+    """How long to measure. `full` takes about forty minutes in all, half of them for long lists; `quick` ten."""
 
     seconds: float
     """CPU measurements: seconds for each row."""

@@ -24,7 +24,7 @@ from edgeward.matching.batches.open_batch import OpenBatch, RecentlyUsed, read_c
 from edgeward.matching.batches.packed_rows import PackedRows
 from edgeward.matching.batches.value_search import ValueSearch, value_type
 from edgeward.matching.segments.directory_lock import DirectoryLock
-from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX, SegmentFile
+from edgeward.matching.segments.segment_file import PARTIAL_SUFFIX, Identity, SegmentFile
 from edgeward.matching.segments.segment_rows import Rows
 from edgeward.matching.segments.segment_writing import write_segment
 from edgeward.types import Batch
@@ -37,7 +37,9 @@ BATCHES_DIRECTORY = "batches"
 DATABASE_SUFFIX, SEGMENT_SUFFIX = ".sqlite", ".segment"
 RECENT_BUCKETS = 32
 """Buckets of all batches that a process keeps decoded: some 100 KB each."""
-BUILDING_LOCK, MERGING_LOCK = "building.lock", "merging.lock"
+BUILDING_LOCK, MERGING_LOCK, VERIFYING_LOCK = "building.lock", "merging.lock", "verifying.lock"
+DAMAGED_FILES, MAX_DAMAGED = "damaged", 1000
+"""The file that names files which were found to be damaged, and how many of them are told."""
 _PAUSE_SECONDS = 0.05
 """Between two tries to get the lock."""
 _BATCH = "batch"
@@ -67,9 +69,9 @@ class BatchFiles:
         return files
 
     def lock(self, name: str = BUILDING_LOCK) -> DirectoryLock:
-        """The right to have files of batches built, or merged, which one process of a machine has at a time.
+        """The right to have files of batches built, merged or verified, which one process of a machine has at a time.
 
-        What does so may be another process, so `write` and `merge` have locks of their own besides.
+        What builds or merges may be another process, so `write` and `merge` have locks of their own besides.
 
         Raises:
             Conflict: another process has it.
@@ -141,6 +143,20 @@ class BatchFiles:
         if file.is_current():
             (self.directory / MANIFEST).unlink(missing_ok=True)
             file.path.unlink(missing_ok=True)
+
+    def note_damaged(self, file: SegmentFile) -> None:
+        """Tell all processes of the machine that a file which they may have open is damaged."""
+        with (self.directory / DAMAGED_FILES).open("a") as record:
+            record.write(" ".join(map(str, file.identity)) + "\n")
+
+    def damaged(self) -> frozenset[Identity]:
+        """The last of the files that were found to be damaged."""
+        try:
+            lines = (self.directory / DAMAGED_FILES).read_text().splitlines()[-MAX_DAMAGED:]
+        except FileNotFoundError:
+            return frozenset()
+        found = (tuple(map(int, line.split())) for line in lines if len(line.split()) == 3)
+        return frozenset((device, inode, changed) for device, inode, changed in found)
 
     def names(self) -> frozenset[str]:
         """The ids of the batches whose files are there."""
