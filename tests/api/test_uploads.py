@@ -3,9 +3,7 @@
 import asyncio
 import gzip
 import hashlib
-import os
 import socket
-from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -100,16 +98,3 @@ async def test_a_client_that_leaves_gives_its_import_up(monkeypatch: pytest.Monk
             return reading.cancelled.is_set()
 
         await eventually(is_given_up)
-
-
-def test_a_file_in_memory_moves_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it is large, with all that was in it."""
-    monkeypatch.setattr(module, "MEMORY_BYTES", 10)
-    file = module._write(module.io.BytesIO(), b"12345", tmp_path)
-    assert isinstance(file, module.io.BytesIO)
-    file = module._write(file, b"678901", tmp_path)
-    assert not isinstance(file, module.io.BytesIO)
-    assert os.fstat(file.fileno()).st_size == 11
-    file.seek(0)
-    assert file.read() == b"12345678901"
-    file.close()

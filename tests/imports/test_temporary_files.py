@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeward.imports import temporary_files
-from edgeward.imports.temporary_files import NoDiskSpace, append, moved_to_disk, require_free_space, unnamed_file
+from edgeward.imports.temporary_files import NoDiskSpace, append, appended, require_free_space, unnamed_file
 
 
 def test_a_file_without_a_name(tmp_path: Path) -> None:
@@ -38,12 +38,24 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, limits[1]))
     try:
-        with moved_to_disk(io.BytesIO(b"x" * 1000), tmp_path) as file:
+        with appended(io.BytesIO(), b"x" * 1000, tmp_path, 500) as file:
             append(file, b"y" * 1000, tmp_path)
             assert file.seek(0) == 0 and file.read() == b"x" * 1000 + b"y" * 1000
             with pytest.raises(NoDiskSpace, match="can't be kept in state_dir"):
                 append(file, b"z" * 100_000, tmp_path)
         with pytest.raises(NoDiskSpace, match="can't be kept in state_dir"):
-            moved_to_disk(io.BytesIO(b"x" * 100_000), tmp_path)
+            appended(io.BytesIO(), b"x" * 100_000, tmp_path, 500)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_file_in_memory_moves_to_the_disk(tmp_path: Path) -> None:
+    """Once it is large, with all that was in it."""
+    file = appended(io.BytesIO(), b"12345", tmp_path, 10)
+    assert isinstance(file, io.BytesIO)
+    file = appended(file, b"678901", tmp_path, 10)
+    assert not isinstance(file, io.BytesIO)
+    assert os.fstat(file.fileno()).st_size == 11
+    file.seek(0)
+    assert file.read() == b"12345678901"
+    file.close()

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from edgeward.api import context, requests
 from edgeward.imports.reading import Reading
-from edgeward.imports.temporary_files import append, moved_to_disk
+from edgeward.imports.temporary_files import appended
 from edgeward.operations.imports import MEMORY_BYTES
 
 BYTES_PER_WRITE = 1024 * 1024
@@ -66,23 +66,12 @@ async def receive(request: web.Request, limit: int, directory: Path, reading: Re
             if reading.done > limit:
                 raise too_much
             if len(buffered) >= BYTES_PER_WRITE:
-                file = await asyncio.to_thread(_write, file, bytes(buffered), directory)
+                file = await asyncio.to_thread(appended, file, bytes(buffered), directory, MEMORY_BYTES)
                 buffered.clear()
-        return await asyncio.to_thread(_write, file, bytes(buffered), directory)
+        return await asyncio.to_thread(appended, file, bytes(buffered), directory, MEMORY_BYTES)
     except web.RequestPayloadError as error:
         file.close()
         raise requests.Malformed(f"the body can't be read: {error}") from None
     except BaseException:
         file.close()
         raise
-
-
-def _write(file: BinaryIO, part: bytes, directory: Path) -> BinaryIO:
-    """Append a part, and return the file: what was in memory goes to the disk once it is large."""
-    if isinstance(file, io.BytesIO):
-        if file.tell() + len(part) <= MEMORY_BYTES:
-            file.write(part)
-            return file
-        file = moved_to_disk(file, directory)
-    append(file, part, directory)
-    return file

@@ -37,8 +37,18 @@ def append(file: BinaryIO, part: bytes, directory: Path) -> None:
         raise no_disk_space(directory, error) from None
 
 
-def moved_to_disk(file: io.BytesIO, directory: Path) -> BinaryIO:
-    """A file that was in memory. Raises NoDiskSpace."""
+def appended(file: BinaryIO, part: bytes, directory: Path, memory_bytes: int) -> BinaryIO:
+    """A file with a part at its end: in memory (io.BytesIO) up to `memory_bytes`, then on disk. Raises NoDiskSpace."""
+    if isinstance(file, io.BytesIO):
+        if file.tell() + len(part) <= memory_bytes:
+            file.write(part)
+            return file
+        file = _moved_to_disk(file, directory)
+    append(file, part, directory)
+    return file
+
+
+def _moved_to_disk(file: io.BytesIO, directory: Path) -> BinaryIO:
     moved = unnamed_file(directory)
     try:
         append(moved, file.getvalue(), directory)

@@ -15,7 +15,7 @@ from yarl import URL
 
 from edgeward.caches.connection_errors import describe_error
 from edgeward.caches.retry_after import retry_after
-from edgeward.imports.temporary_files import append, moved_to_disk
+from edgeward.imports.temporary_files import appended
 from edgeward.sources.source_failure import SourceFailed
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class SourceClient:
                 size += len(part)
                 if size > limit:
                     raise SourceFailed(f"{_shown(url)} sends more than {limit:,} bytes")
-                file = await asyncio.to_thread(_write, file, part, self._directory)
+                file = await asyncio.to_thread(appended, file, part, self._directory, MEMORY_BYTES)
         except BaseException:
             file.close()
             raise
@@ -192,17 +192,6 @@ class SourceClient:
             where = f" to {_shown(target)}" if location else ""
             raise SourceFailed(f"{_shown(url)} redirects{where}, which redirects = {self._redirects!r} does not allow")
         return target
-
-
-def _write(file: BinaryIO, part: bytes, directory: Path) -> BinaryIO:
-    """Append a part, and return the file: what was in memory goes to the disk once it is large."""
-    if isinstance(file, io.BytesIO):
-        if file.tell() + len(part) <= MEMORY_BYTES:
-            file.write(part)
-            return file
-        file = moved_to_disk(file, directory)
-    append(file, part, directory)
-    return file
 
 
 def _origin(url: str) -> tuple[str, str, int]:

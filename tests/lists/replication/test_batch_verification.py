@@ -16,7 +16,7 @@ from edgeward.matching.batches import batch_index
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.matching.segments.segment_file import PAGE_BYTES
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList, Signal
+from edgeward.types import Entry, Signal
 
 ROWS = [Entry("a", Signal("md5", f"{number + 1:032x}")) for number in range(50)]
 
@@ -25,13 +25,6 @@ ROWS = [Entry("a", Signal("md5", f"{number + 1:032x}")) for number in range(50)]
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (batch_verification, batch_merging):
         monkeypatch.setattr(module, "PAUSE_SECONDS", 0.05)
-
-
-@pytest.fixture
-async def list_store(store: Store) -> ListStore:
-    made = ListStore(store)
-    await made.create_list(HashList("a"), "ann")
-    return made
 
 
 @pytest.fixture
