@@ -13,6 +13,7 @@ from tests.support.eventually import eventually
 from edgeward.background import job_worker
 from edgeward.imports.batch_rows import staged_pieces
 from edgeward.imports.import_jobs import ImportJob
+from edgeward.imports.judged_policy import judged_policy
 from edgeward.imports.spool import Spool
 from edgeward.lists.batches.batch_store import Undone
 from edgeward.lists.formats import WithdrawnSource
@@ -21,7 +22,7 @@ from edgeward.lists.replication import batch_preparation
 from edgeward.lists.replication.replica import Replica
 from edgeward.matching.batches.batch_files import BatchFiles
 from edgeward.store.connection import Store
-from edgeward.types import Entry, HashList, Signal
+from edgeward.types import Entry, HashList, Mode, Signal
 
 ROWS = 2500
 
@@ -178,3 +179,22 @@ async def test_a_machine_that_can_not_keep_it_fails_the_import(
     await controller.list_store.add_entries([Entry("bad", Signal("md5", "1" * 32))], "me")
     assert await other.wait_version(version + 1, 60.0)
     await other.close()
+
+
+@pytest.mark.parametrize("is_batch", [True, False])
+async def test_a_list_that_is_enforced_meanwhile_gets_nothing(controller: Controller, is_batch: bool) -> None:
+    """The import was judged for a list that was off."""
+    rows = hashes(5)
+    spool = Spool(None, "bad")
+    for row in rows:
+        spool.add(row)
+    counts = spool.finish()
+    policy = judged_policy(HashList("bad", mode=Mode.OFF))
+    parts = {"is_batch": True, "parts": counts.parts} if is_batch else {}
+    job = ImportJob("bad", "importer", 1.0, counts.total, policy=policy, **parts)  # type: ignore[arg-type]
+    await controller.list_store.acts.declare(job.id, job.list, job.by, job.reason)
+    await controller.jobs.create(job, () if is_batch else rows, pieces=staged_pieces(spool, job.parts))
+    await eventually(lambda: finished(controller, job))
+    _, progress = await controller.jobs.get(job.id)
+    assert (progress.state, "was changed while the import was under way" in progress.error) == ("failed", True)
+    assert not controller.replica.matcher.entries("bad")

@@ -101,3 +101,17 @@ def test_a_sample_stands_for_its_upper_bound() -> None:
     assert sampled.images_at_most == 110
     assert Judgement(SeenEffect(), sampled=100, images=1000).images_at_most == 30
     assert (Judgement(effect).upper(8), Judgement(effect).images_at_most) == (8, 4)
+
+
+async def test_what_an_allowlist_protects_counts_too(store: Store, tmp_path: Path) -> None:
+    """The allowlist may end later: nobody judges that."""
+    async with guarded(store, tmp_path, {"share": 0.5, "min_images": 1}) as services:
+        await see(services, *(seen_image(number) for number in range(1, 5)))
+        await lists.create(services, HashList("fine", ListKind.ALLOW), "ana", "")
+        await services.list_store.add_entries([Entry("fine", md5(number)) for number in (1, 2, 3)], "ana")
+        await services.list_store.wait_applied(await services.list_store.version(), 30.0)
+        found = await judged(services, HashList("a"), *(md5(number) for number in (1, 2, 3)))
+        assert (found.effect.images, found.effect.allowed, found.effect.recent) == (0, 3, 3)
+        assert [each.partition(": ")[0] for each in found.reasons] == [
+            "it would block 3 images of about 4 seen in the last day, if no allowlist protected them"
+        ]

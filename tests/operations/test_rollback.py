@@ -128,6 +128,19 @@ async def test_there_must_be_such_a_version(services: Services) -> None:
         await rollback(services, "gone", version, "bo")
 
 
+async def test_what_a_source_says_otherwise_since_is_as_it_was(
+    services: Services, request: pytest.FixtureRequest
+) -> None:
+    """Of a long list: its entries have the ids of then again. A single entry keeps what the first import said."""
+    await imported(services, [row(1, "s1"), row(2, "s2")])
+    version, before = await services.list_store.version(), await listed(services)
+    await imported(services, [row(1, "t1"), row(3, "t3")])
+    job_id = await rolled_back(services, version)
+    assert await listed(services) == before
+    status = await imports.get(services, job_id, 10.0)
+    assert (status.job.total, status.progress.added, status.progress.withdrawn) == (0, 0, 1)
+
+
 async def test_its_job_says_how_many_come_back_and_go(services: Services, request: pytest.FixtureRequest) -> None:
     """Of rows of batches too, which it names by their places."""
     await imported(services, [row(number) for number in range(6)])

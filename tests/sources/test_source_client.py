@@ -60,6 +60,8 @@ async def test_what_fails_is_said(tmp_path: Path) -> None:
         status = 503
         failure = await _fails(server.url, tmp_path)
         assert (failure.retry_after, "answers 503" in str(failure)) == (7.0, True)
+        status = 206
+        assert "a part of the file, and nobody asked for one" in str(await _fails(server.url, tmp_path))
         status, body = 200, b"x" * (LIMIT + 1)
         assert "more than 100,000 bytes" in str(await _fails(server.url, tmp_path))
         status = 0

@@ -13,6 +13,7 @@ from edgeward.errors import Unavailable
 from edgeward.imports.batch_maker import BatchMaker, MadeBatch
 from edgeward.imports.batch_rows import pieces_of, read_piece
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
+from edgeward.imports.judged_policy import require_judged
 from edgeward.lists.batches.announcements import Announcements
 from edgeward.lists.batches.batch_store import BatchesChanged, StoredBatches
 from edgeward.lists.list_store import ListStore
@@ -59,6 +60,7 @@ class BatchListing:
             if done := next((batch for batch in stored.batches if batch.act == job.id), None):
                 return done
             made = await self._make(job)
+            require_judged(job.policy if job.total else "", await self._list_store.get_list(job.list))
             try:
                 return await self._list(made, stored.last)
             except BatchesChanged:

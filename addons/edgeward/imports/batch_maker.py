@@ -128,7 +128,8 @@ class BatchMaker:
             masks[mask.batch] = masks[mask.batch] | bits if mask.batch in masks else bits
             count = int(np.count_nonzero(bits & on))
             known, off = (known + count, off) if mask.adds else (known, off + count)
-        return known, off
+        # Rows that only say something else than others with their values are counted nowhere.
+        return known, min(off, self._job.masked)
 
     async def _split(self, piece: Piece) -> _Split:
         staged = await self._jobs.piece(self._job.id, piece.number)

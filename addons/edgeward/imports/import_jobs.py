@@ -65,7 +65,8 @@ class ImportJob:
 
     An import that `is_batch` is listed as one batch (types/batches.py), in one step; then it has one chunk, and `parts`
     says of the rows that are staged how many there are of each signal type and number of bytes. `masks` of other rows
-    may be staged too; `masked` is how many of `withdrawals` they take off.
+    may be staged too; `masked` is how many of `withdrawals` they take off. `policy` is that of its list by which it was
+    judged (judged_policy.py), "" if it was not.
     """
 
     list: str
@@ -82,6 +83,7 @@ class ImportJob:
     parts: Sequence[Sequence[Any]] = ()
     masks: int = 0
     masked: int = 0
+    policy: str = ""
     id: str = field(default_factory=new_job_id)
 
     @property

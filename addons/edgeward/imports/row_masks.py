@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edgeward.matching.batches.listed_rows import Bits, ListedRows
-from edgeward.matching.batches.row_sets import bucket_by_bucket, no_rows, size_of, with_copies
+from edgeward.matching.batches.row_sets import (
+    bucket_by_bucket,
+    listed_places,
+    no_rows,
+    signals_of,
+    size_of,
+    switch_on,
+    with_copies,
+)
 from edgeward.matching.batches.state_difference import StateDifference
 from edgeward.types import Signal
 
@@ -34,14 +42,14 @@ class RowMasks:
     difference: StateDifference | None = None
 
     def signals(self) -> Iterator[Sequence[Signal]]:
-        """The signals of the rows that are listed again, about a thousand at a time. Raises DamagedSegment."""
+        """The signals of the rows that are listed again or said otherwise, about a thousand at a time. Raises
+        DamagedSegment."""
         if self.difference is None:
             return
         rows = no_rows(self.difference.before)
         for batch_id, bits in self.adds.items():
             rows.of(batch_id)[:] = bits
-        for each in bucket_by_bucket(self.difference.before, rows):
-            yield [each.bucket.signal(row - each.first) for row in each.rows.tolist()]
+        yield from signals_of(self.difference.before, rows)
 
     def __len__(self) -> int:
         """How many masks there are."""
@@ -85,15 +93,28 @@ def masks_back(difference: StateDifference, acting: Collection[str]) -> tuple[Ro
         DamagedSegment: a file is damaged.
     """
     again, anew, off = no_rows(difference.before), no_rows(difference.before), no_rows(difference.after)
+    back, added = _rows_back(difference), 0
     for batch_id in again.bases:
-        (again if batch_id in acting else anew).of(batch_id)[:] = difference.removed.of(batch_id)
-    off.bits[:] = difference.added.bits | again.bits
+        (again if batch_id in acting else anew).of(batch_id)[:] = back.of(batch_id)
+        if batch_id in acting:
+            added += difference.removed.count(batch_id, 0, 8 * len(back.of(batch_id)))
+    off.bits[:] = difference.added.bits | difference.moved.bits | again.bits
     copies = with_copies(difference.after, off)
     masks = RowMasks(
         {each: again.of(each) for each in again.bases if each in acting and again.of(each).any()},
         {each: copies.of(each) for each in copies.bases if each in acting and copies.of(each).any()},
-        size_of(again),
+        added,
         size_of(difference.added),
         difference,
     )
     return masks, anew
+
+
+def _rows_back(difference: StateDifference) -> ListedRows:
+    """The rows that are to be on again: of values that are listed no more, and of those that other rows list now, as
+    the source said something else of them."""
+    back = no_rows(difference.before)
+    back.bits[:] = difference.removed.bits
+    for some in bucket_by_bucket(difference.after, difference.moved):
+        switch_on(back, listed_places(difference.before, some.part.type, some.values)[1])
+    return back

@@ -16,6 +16,7 @@ from edgeward.errors import Conflict, NotFound
 from edgeward.imports.batch_listing import BatchListing
 from edgeward.imports.import_jobs import ImportJob, ImportJobs
 from edgeward.imports.import_progress import ImportProgress
+from edgeward.imports.judged_policy import require_judged
 from edgeward.lists.list_store import ListStore
 from edgeward.lists.replication.replica import Replica
 from edgeward.lists.withdrawals import CHUNK_SIZE
@@ -225,6 +226,7 @@ class ImportWorker(JobWorker):
 
     async def _list_chunk(self, job: ImportJob, number: int) -> None:
         entries = await self._jobs.chunk(job, number)
+        require_judged(job.policy, await self._list_store.get_list(job.list))
         version_before, is_first = await self._jobs.begin(job.id, number, await self._list_store.version())
         changes = await self._list_store.add_entries(entries, job.by, job.reason, job.id)
         if not is_first:

@@ -103,6 +103,14 @@ class Withdrawals:
         if await self._store.server_id_of(key) != server:
             raise StoreUnavailable("another server took over while a list was read")
 
+    async def taken_off(self, act_id: str) -> AsyncIterator[list[Entry]]:
+        """The single entries that an act took off, some at a time. Those that can't be read are left out."""
+        at = 0
+        while items := await self._redis.lrange(self._acts.withdrawn(act_id), at, at + PUT_BACK_SIZE - 1):
+            read = [read_entry("", item.split(b"|", 2)[2]) for item in items]
+            yield [each for each in read if isinstance(each, Entry)]
+            at += len(items)
+
     async def put_back_some(self, act: Act) -> bool:
         """Put back up to PUT_BACK_SIZE entries that an act took off, in one step, unless all acts that had listed them
         are undone, or their list was deleted. Returns whether more is to do.

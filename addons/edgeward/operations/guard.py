@@ -70,7 +70,7 @@ class Judgement:
         number itself."""
         if not self.sampled:
             return number
-        hits = self.effect.images
+        hits = self.effect.images + self.effect.allowed
         bound = (hits + 3 + 2 * math.sqrt(hits)) / max(1, hits) * number if hits else number
         return math.ceil(bound * self.images / self.sampled)
 
@@ -174,8 +174,9 @@ def _reasons_of(services: Services, judged: Judgement) -> list[str]:
     images = judged.images_at_most
     if judged.seen and images > settings.min_images and images > settings.share * judged.seen:
         found.append(
-            f"it would block {least}{counted(images, 'image')} of about {judged.seen} seen in the last day: more than "
-            f"guard.share ({settings.share:g})"
+            f"it would block {least}{counted(images, 'image')} of about {judged.seen} seen in the last day"
+            f"{', if no allowlist protected them' if effect.allowed else ''}: more than guard.share "
+            f"({settings.share:g})"
         )
     if (targets := judged.upper(effect.targets)) > settings.targets:
         found.append(

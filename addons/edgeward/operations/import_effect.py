@@ -43,7 +43,7 @@ class SeenEffect:
         searched: number of hashes that were searched for.
         unsearched: number of those for which there was no time, or that came after MAX_IMAGES images. If there are any,
             each of the other numbers means "at least".
-        recent: how many of `images` were seen in the last day.
+        recent: how many of `images` and `allowed` were seen in the last day: an allowlist may end.
         protected: seen images that match and are protected: by a protect-list, or by their place.
         hosts: number of different hosts of the targets, MAX_HOSTS at most.
     """
@@ -150,7 +150,12 @@ class EffectSearch:
         if first is None:
             return SeenEffect()
         if not purged and not _is_open(first):
-            return SeenEffect(blocked_already=1) if first.blocks else SeenEffect(allowed=1, protected=protected)
+            recent = int(any(seen_at >= self._since for _, seen_at in seen))
+            return (
+                SeenEffect(blocked_already=1)
+                if first.blocks
+                else SeenEffect(allowed=1, protected=protected, recent=recent)
+            )
         if not protected:
             protected = int(any(self._protection.covers(target) for target, _ in purged))
         return SeenEffect(

@@ -16,6 +16,7 @@ from edgeward.hashing.signal_registry import listable_types
 from edgeward.imports.batch_rows import staged_pieces
 from edgeward.imports.import_jobs import ImportJob, new_job_id
 from edgeward.imports.import_progress import ImportProgress
+from edgeward.imports.judged_policy import judged_policy
 from edgeward.imports.reading import ReadFile, Reading, ReadRequest, read_into
 from edgeward.imports.row_masks import RowMasks
 from edgeward.imports.source_acts import new_source_act
@@ -307,6 +308,7 @@ async def _job(
         sources=counts.sources,
         masks=len(request.masks),
         masked=counts.masked[1],
+        policy=judged_policy(hash_list) if services.config.guard.enabled else "",
         **(of_batch if await _is_batch(services, hash_list, counts) else {}),
         id=request.job_id or (new_source_act(request.list, request.source) if request.source else new_job_id()),
     )
@@ -345,4 +347,4 @@ async def cancel(services: Services, job_id: str, who: str, why: str, timeout: f
         raise Conflict(f"{job_id} has ended: `edgeward undo {job_id}` takes back what it has done")
     await services.import_jobs.note_cancelled(job_id, who)
     await services.audit_trail.note("import.cancel", who, why, job=job_id)
-    return await undo.undo(services, job_id, who, why, timeout)
+    return await undo.undo(services, job_id, who, why, timeout, is_judged=False)

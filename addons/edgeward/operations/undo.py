@@ -15,6 +15,7 @@ from edgeward.operations import still_blocked
 from edgeward.operations.services import Services
 from edgeward.operations.still_blocked import StillBlocked
 from edgeward.operations.store import refuse_changes_after_loss
+from edgeward.operations.undo_guard import require_harmless
 from edgeward.operations.waiting import ChangeStatus, wait_applied
 from edgeward.takedowns.takedowns import ID_PREFIX as TAKEDOWN_ID_PREFIX
 from edgeward.types import FINAL_IMPORT_STATES, Batch, Entry
@@ -80,22 +81,28 @@ async def get(services: Services, act_id: str) -> ActStatus:
     return ActStatus(act, listed, more, await services.list_store.acts.count_added(act))
 
 
-async def undo(services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS) -> UndoResult:
+async def undo(
+    services: Services, act_id: str, who: str, why: str, timeout: float = UNDO_SECONDS, *, is_judged: bool = True
+) -> UndoResult:
     """Take back all that an act listed, put back what it withdrew, and wait until every live process has applied it.
 
     An entry that another act lists too stays, as that act's. Undone again, an act gives what its undo did.
 
     Args:
         timeout: seconds to wait for an undo of many entries, which then goes on in the background.
+        is_judged: whether the guard judges what is put back.
 
     Raises:
         NotFound: there is no such act.
+        Conflict: what it puts back would be held.
         UserError: it is a takedown that lists nothing, or too old.
         Unavailable: the store lost lists that are not restored yet.
     """
     refuse_changes_after_loss(services)
     await _require(services, act_id)
     act = await services.list_store.acts.get(act_id)
+    if is_judged:
+        await require_harmless(services, act)
     if not act.done_at:
         await services.audit_trail.note("act.undo", who, why, act=act_id, list=act.list)
         await services.undo_worker.begin(act_id, who, f"undo of {act_id}: {why}" if why else f"undo of {act_id}")

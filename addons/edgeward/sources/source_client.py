@@ -27,6 +27,8 @@ PART_BYTES = 256 * 1024
 CONNECT_SECONDS, SILENT_SECONDS = 30.0, 60.0
 """Longest times for a connection, and without a byte of an answer."""
 MAX_REDIRECTS = 5
+PARTIAL_CONTENT = 206
+"""What was taken for the whole list would withdraw the rest (RFC 9110, section 15.3.7)."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -168,9 +170,11 @@ class SourceClient:
     def _good(self, url: str, answer: SourceAnswer) -> SourceAnswer:
         """Raises SourceFailed for a status that is neither 2xx nor 304."""
         status = answer.status
-        if 200 <= status < 300 or status == 304:
+        if (200 <= status < 300 and status != PARTIAL_CONTENT) or status == 304:
             return answer
         answer.body.close()
+        if status == PARTIAL_CONTENT:
+            raise SourceFailed(f"{_shown(url)} answers 206: a part of the file, and nobody asked for one", None, status)
         if status in (401, 403) and self._credentials.setting:
             raise SourceFailed(f"{_shown(url)} answers {status}: it refuses {self._credentials.setting}", None, status)
         if status in (401, 403):

@@ -49,13 +49,16 @@ def test_a_bad_line_is_reported(line: str, why: str) -> None:
 
 
 def test_it_is_recognised_by_its_first_line() -> None:
-    """A whole object with a text "value": a JSON document of another shape has none."""
+    """A whole object with a text "value", or that withdraws the id of a source: a JSON document of another shape has
+    neither."""
     assert looks_like(b'\n{"value": "12"}\n{"val')
+    assert looks_like(b'{"source_id": "i10", "withdrawn": true}')
     for other in (
         b"",
         b'{"value": [',
         b'{"value": [1]}',
         b'{"count": 1}',
+        b'{"source_id": "i10", "withdrawn": false}',
         b'["value"]',
         b'"value"',
         b"[" * 60_000,

@@ -13,7 +13,7 @@ KEYS = frozenset({"value", "type", "quality", "reason", "source_id", "tags", "wi
 
 
 def looks_like(head: bytes) -> bool:
-    """Whether the first line is a whole JSON object with a text "value"."""
+    """Whether the first line is a whole JSON object with a text "value", or one that withdraws a source's id."""
     first = next(iter(first_lines(head, 1)), "")
     if not first.startswith("{"):
         return False
@@ -21,7 +21,9 @@ def looks_like(head: bytes) -> bool:
         found = json.loads(first)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and isinstance(found.get("value"), str)
+    if not isinstance(found, dict):
+        return False
+    return isinstance(found.get("value"), str) or (found.get("withdrawn") is True and "source_id" in found)
 
 
 def rows(stream: BinaryIO, _options: ReadOptions) -> Iterator[Row]:

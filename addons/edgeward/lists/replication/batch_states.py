@@ -2,15 +2,16 @@
 what was listed at another version."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgeward.errors import DamagedSegment, Unavailable
 from edgeward.lists.batches.batch_store import BatchStore, StoredBatches
 from edgeward.lists.replication.batch_preparation import BatchPreparation
 from edgeward.matching.batches.batch_index import BatchState
+from edgeward.matching.batches.row_sets import signals_of
 from edgeward.matching.batches.state_difference import StateDifference, UndoEffect, effect_of_undo, state_of
-from edgeward.types import Batch, Entry, RowRef
+from edgeward.types import Batch, Entry, RowRef, Signal
 
 
 class BatchStates:
@@ -34,11 +35,23 @@ class BatchStates:
     ) -> UndoEffect:
         """What the undo of one of the batches of a list would do; see `state_difference.effect_of_undo`. Errors as in
         `now`."""
+        before, after = await self._before_and_after(stored, batch)
+        return await self._read(effect_of_undo, before, after, batch, singles, limit)
+
+    async def put_back(self, stored: StoredBatches, batch: Batch) -> AsyncIterator[Sequence[Signal]]:
+        """The signals of the rows that the undo of a batch puts back, some at a time. Errors as in `now`."""
+        before, after = await self._before_and_after(stored, batch)
+        difference = await self._read(StateDifference, before, after)
+        signals = signals_of(after, difference.added)
+        while some := await self._read(next, signals, ()):
+            yield some
+
+    async def _before_and_after(self, stored: StoredBatches, batch: Batch) -> tuple[BatchState, BatchState]:
+        """The states without and with the undo of a batch."""
         batches = stored.needed()
         without = [replace(each, undone=True) if each.id == batch.id else each for each in batches]
         before = await self._state(batch.list, batches, stored.removed)
-        after = await self._state(batch.list, without, stored.removed)
-        return await self._read(effect_of_undo, before, after, batch, singles, limit)
+        return before, await self._state(batch.list, without, stored.removed)
 
     async def between(self, list_name: str, first: int, last: int) -> StateDifference:
         """What differs between two versions of the lists. Errors as in `now`.

@@ -212,6 +212,12 @@ def row_pieces(state: BatchState, rows: ListedRows) -> Iterator[list[tuple[RowRe
         yield list(zip(refs, each.entries(state.provenance), strict=True))
 
 
+def signals_of(state: BatchState, rows: ListedRows) -> Iterator[Sequence[Signal]]:
+    """The signals of the rows of a set, a bucket at a time. Raises DamagedSegment."""
+    for each in bucket_by_bucket(state, rows):
+        yield [each.bucket.signal(row - each.first) for row in each.rows.tolist()]
+
+
 def entries_of(state: BatchState, rows: ListedRows) -> Iterator[Entry]:
     """The entries of the rows of a set, in order. Raises DamagedSegment."""
     for piece in row_pieces(state, rows):
