@@ -304,8 +304,9 @@ async def test_a_wrong_url_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> N
         assert "nothing listens" in await fix_at(f"http://127.0.0.1:{free_port()}")
         mail = other.sockets[0].getsockname()[1]
         assert "something else than an HTTP server" in await fix_at(f"http://127.0.0.1:{mail}")
-        assert "write http://" in await fix_at(plain.replace("http:", "https:"))
-        assert "write https://" in await fix_at(tls.replace("https:", "http:"))
+        # Each waits for the other to speak, until time is up.
+        assert "write http://" in await fix_at(plain.replace("http:", "https:"), timeout_ms=4000)
+        assert "write https://" in await fix_at(tls.replace("https:", "http:"), timeout_ms=4000)
         assert "name that its certificate is for" in await fix_at(tls)
         assert "is 'nginx/1.22'" in await fix_at(plain)
         assert "api_path" in await fix_at(plain, driver="souin")
