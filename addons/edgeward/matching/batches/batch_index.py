@@ -35,8 +35,8 @@ type NearEntry = tuple[int, Entry, int]
 type NearRow = tuple[RowRef, int, int]
 """A row within the radius of a value, the position of that value among those searched for, and their distance."""
 
-VERIFIED_BYTES = 1 << 26
-"""A batch with segments of up to this size is compared with its checksums when it is opened: some 50 milliseconds."""
+VERIFIED_BYTES = 1 << 23
+"""A batch with segments of up to this size is compared with its checksums when it is opened: a few milliseconds."""
 ENTRIES_PER_PIECE = 8
 """Entries that are read together: each may take a part of a millisecond."""
 
