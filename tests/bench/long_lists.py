@@ -90,8 +90,9 @@ def _rows(
         yield _applied(f"{name}: a change, p99", asyncio.run(_changes(url, CHANGES)))
         with _load(edge, origin) as before:
             time.sleep(10)
+        body = _file(lines)  # before: to draw it would hold up the client of this process
         with _load(edge, origin) as during:
-            yield from _import(edge, url, lines)
+            yield from _import(edge, url, lines, body)
         private = max(map(_private, edge.run_file["processes"]["proxy"])) - empty
         yield Row(f"{name}: private memory of a worker", quantity(private, "MB"), "", private, "MB", PRIVATE)
     longest = f"{quantity(1000 * max(before), 'ms')} before"
@@ -103,11 +104,14 @@ def _rows(
     yield Row("Requests meanwhile, p99", quantity(p99, "ms"), usual, p99, "ms")
 
 
-def _import(edge: Edge, url: str, lines: int) -> Iterator[Row]:
+def _file(lines: int) -> bytes:
+    chance = random.Random(lines)
+    return "\n".join(f"pdq:{chance.randbytes(32).hex()}" for _ in range(lines)).encode()
+
+
+def _import(edge: Edge, url: str, lines: int, body: bytes) -> Iterator[Row]:
     """Import a file, change entries meanwhile, take the import back, import it again, and delete the list."""
     edge.create_list(IMPORTED)
-    chance = random.Random(lines)
-    body = "\n".join(f"pdq:{chance.randbytes(32).hex()}" for _ in range(lines)).encode()
     changed: list[float] = []
     ended = threading.Event()
     changing = threading.Thread(target=lambda: changed.extend(asyncio.run(_changes(url, 10**6, ended))))
